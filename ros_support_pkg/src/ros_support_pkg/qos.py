@@ -1,0 +1,29 @@
+"""QoS profiles by purpose. A topic's profile is chosen here and nowhere else."""
+
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+
+
+def _profile(
+    reliability: ReliabilityPolicy, durability: DurabilityPolicy, depth: int
+) -> QoSProfile:
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=reliability, durability=durability
+    )
+
+
+#: Streams where only the newest counts: images, detections, gimbal state. Depth 1, because each
+#: waiting message is one whole frame time of delay.
+SENSOR_DATA = _profile(ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE, 1)
+
+#: Pictures for people. Reliable, because rviz2 asks for that by default; with depth 1 a slow viewer
+#: loses frames rather than delaying them.
+VIEW = _profile(ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE, 1)
+
+#: What a late joiner must know: scan state, coverage, GPU state, camera info.
+STATE = _profile(ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL, 1)
+
+#: What must not be lost: findings, events, diagnostics.
+EVENT = _profile(ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE, 10)
+
+#: Set-points that replace each other: gimbal rates and angles.
+COMMAND = _profile(ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE, 1)

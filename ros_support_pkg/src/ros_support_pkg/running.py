@@ -1,0 +1,58 @@
+"""The one way in which a node of this workspace starts, spins and ends."""
+
+import faulthandler
+import sys
+from collections.abc import Callable, Sequence
+
+import rclpy
+from rclpy._rclpy_pybind11 import RCLError
+from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+
+from ros_support_pkg.parameters import ParameterError
+
+#: Destroying a Fast DDS participant may spin for ever with the GIL held (eProsima/Fast-DDS#6513);
+#: the C watchdog of faulthandler then ends the process, before launch sends SIGTERM after 5 s.
+EXIT_TIMEOUT_S = 4.0
+
+#: Exit status after a user's mistake, as command-line tools have it.
+EXIT_USAGE = 2
+
+
+def run_node(
+    make_node: Callable[[], Node],
+    *,
+    expected_errors: Sequence[type[Exception]] = (),
+    make_executor: Callable[[], Executor] = SingleThreadedExecutor,
+    args: Sequence[str] | None = None,
+) -> int:
+    """Run a node until SIGINT, SIGTERM or the end of its context; return the exit status.
+
+    Args:
+        expected_errors: exceptions of the constructor that are the user's to mend: they become one
+            line on standard error and status 2, without a traceback. ParameterError always does.
+    """
+    rclpy.init(args=args)
+    node: Node | None = None
+    executor = make_executor()
+    try:
+        node = make_node()
+        executor.add_node(node)
+        executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except RCLError:
+        # SIGINT between two waits invalidates the context under the executor's feet.
+        if rclpy.ok():
+            raise
+    except (ParameterError, *expected_errors) as error:  # type: ignore[misc]
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - there may be no node to log with
+        return EXIT_USAGE
+    finally:
+        faulthandler.dump_traceback_later(EXIT_TIMEOUT_S, exit=True)
+        executor.shutdown(timeout_sec=1.0)
+        if node is not None:
+            node.destroy_node()
+        rclpy.try_shutdown()
+        faulthandler.cancel_dump_traceback_later()
+    return 0

@@ -1,0 +1,34 @@
+from glob import glob
+
+from setuptools import find_packages, setup
+
+package_name = "semantic_detection_pkg"
+
+setup(
+    name=package_name,
+    version="0.1.0",
+    packages=find_packages("src"),
+    package_dir={"": "src"},
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{package_name}"]),
+        (f"share/{package_name}", ["package.xml"]),
+        # The workspace's launch and config folders are installed by this package.
+        (f"share/{package_name}/launch", glob("../launch/*.launch.yaml")),
+        (f"share/{package_name}/config", glob("../config/*.*")),
+    ],
+    install_requires=["setuptools"],
+    extras_require={"test": ["pytest"]},
+    zip_safe=False,
+    entry_points={
+        "console_scripts": [
+            "camera = semantic_detection_pkg.nodes.camera:main",
+            "detect = semantic_detection_pkg.cli.detect:main",
+            "detector = semantic_detection_pkg.nodes.detector:main",
+            "watch = semantic_detection_pkg.nodes.watch:main",
+        ],
+    },
+    maintainer="semantic detection maintainers",
+    maintainer_email="maintainers@semantic-detection.example.org",
+    description="Camera, detector, scan controller, recorder, arbiter, health and dashboard.",
+    license="Apache-2.0",
+)

@@ -1,0 +1,27 @@
+#!/bin/sh
+# Makes the virtual environment of the workspace. Run through `make setup`.
+# usage: make_venv.sh PYTHON VENV
+#
+# Without a ROS, the environment holds ROS 2 itself (wheels) and becomes an underlay that colcon can
+# chain to. With ROS_DISTRO set, it holds only what that ROS lacks and sees the system's modules.
+set -eu
+python=$1
+venv=$2
+here=$(dirname "$0")
+"$here/preflight.sh" "$python"
+
+if [ -n "${ROS_DISTRO:-}" ]; then
+    [ -x "$venv/bin/python" ] || "$python" -m venv --system-site-packages "$venv"
+else
+    [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+fi
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+
+# Never `uv pip sync`: the ROS wheels carry nested package records that a second sync removes.
+install="$venv/bin/uv pip install --quiet --python $venv/bin/python"
+if [ -n "${ROS_DISTRO:-}" ]; then
+    $install -r requirements/run.in -r requirements/build.in -r requirements/dev.in -c requirements.lock
+else
+    $install --require-hashes -r requirements.lock
+    "$venv/bin/python" "$here/make_underlay.py" "$venv"
+fi

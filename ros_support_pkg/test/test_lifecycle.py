@@ -1,0 +1,110 @@
+"""What rclpy gets wrong about lifecycle nodes: swallowed exceptions, fatal requests."""
+
+from collections.abc import Iterator
+
+import pytest
+import rclpy
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rclpy.context import Context
+from rclpy.lifecycle import TransitionCallbackReturn
+from ros_support_pkg.lifecycle import GuardedLifecycleNode
+
+
+class Refusal(Exception):
+    """What the user can mend."""
+
+
+class Example(GuardedLifecycleNode):
+    expected_errors = (Refusal,)
+
+    def __init__(self, **keywords: object) -> None:
+        self.calls: list[str] = []
+        self.failures: dict[str, Exception] = {}
+        super().__init__("example", **keywords)
+
+    def _note(self, name: str) -> None:
+        self.calls.append(name)
+        if name in self.failures:
+            raise self.failures.pop(name)
+
+    def configure(self) -> None:
+        self._note("configure")
+
+    def activate(self) -> None:
+        self._note("activate")
+
+    def deactivate(self) -> None:
+        self._note("deactivate")
+
+    def cleanup(self) -> None:
+        self._note("cleanup")
+
+    @property
+    def state(self) -> int:
+        return self._state_machine.current_state[0]
+
+
+@pytest.fixture
+def node(ros_domain: dict[str, str]) -> Iterator[Example]:
+    context = Context()
+    rclpy.init(context=context)
+    node = Example(context=context)
+    yield node
+    node.destroy_node()
+    context.try_shutdown()
+
+
+def test_round_trip(node: Example) -> None:
+    for trigger in ("configure", "activate", "deactivate", "activate", "deactivate", "cleanup"):
+        assert getattr(node, f"trigger_{trigger}")() == TransitionCallbackReturn.SUCCESS
+    assert node.state == State.PRIMARY_STATE_UNCONFIGURED
+    assert node.calls == [
+        "configure", "activate", "deactivate", "activate", "deactivate", "cleanup"
+    ]  # fmt: skip
+
+
+def test_expected_error_keeps_the_state(node: Example) -> None:
+    node.failures["configure"] = Refusal("model.onnx is missing")
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert node.state == State.PRIMARY_STATE_UNCONFIGURED
+    assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+
+
+def test_bug_is_cleaned_up(node: Example) -> None:
+    node.trigger_configure()
+    node.failures["activate"] = ZeroDivisionError()
+    assert node.trigger_activate() == TransitionCallbackReturn.ERROR
+    assert node.state == State.PRIMARY_STATE_UNCONFIGURED
+    assert node.calls == ["configure", "activate", "cleanup"]
+
+
+def test_unavailable_transition_is_refused_and_survived(node: Example) -> None:
+    assert node.trigger_activate() == TransitionCallbackReturn.FAILURE
+    assert node.state == State.PRIMARY_STATE_UNCONFIGURED
+    assert node.calls == []
+
+
+def test_unavailable_transition_by_service(node: Example, probe) -> None:
+    executor = rclpy.executors.SingleThreadedExecutor(context=node.context)
+    executor.add_node(node)
+    client = probe.node.create_client(ChangeState, "example/change_state")
+    asked = probe.node.create_client(GetState, "example/get_state")
+    spin_until(executor, client.service_is_ready)
+
+    request = ChangeState.Request(transition=Transition(id=Transition.TRANSITION_ACTIVATE))
+    answer = client.call_async(request)
+    spin_until(executor, answer.done)
+    assert not answer.result().success
+
+    state = asked.call_async(GetState.Request())
+    spin_until(executor, state.done)
+    assert state.result().current_state.label == "unconfigured"
+
+
+def spin_until(executor: rclpy.executors.Executor, condition) -> None:
+    for _ in range(300):
+        if condition():
+            return
+        executor.spin_once(timeout_sec=0.1)
+    raise AssertionError("waited 30 s")

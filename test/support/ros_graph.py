@@ -1,0 +1,116 @@
+"""A test's own corner of ROS 2: a free domain, discovery on this machine only, and a probe node.
+
+Nothing here waits for time: `GraphProbe.wait_for` waits for a condition, woken by every message.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import domain_coordinator
+import rclpy
+from rclpy.action import ActionClient
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+
+#: Discovery takes 0.2 s mostly and 3 s at worst, a loaded machine more.
+TIMEOUT_S = 30.0
+
+T = TypeVar("T")
+
+
+@contextlib.contextmanager
+def isolated_domain() -> Iterator[dict[str, str]]:
+    """A domain that no other test uses, as environment variables for child processes."""
+    with domain_coordinator.domain_id() as domain_id:
+        # Humble knows only the older variable, newer distributions warn about it.
+        discovery = (
+            {"ROS_LOCALHOST_ONLY": "1"}
+            if os.environ.get("ROS_DISTRO") == "humble"
+            else {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
+        )
+        yield {"ROS_DOMAIN_ID": str(domain_id), **discovery}
+
+
+class GraphProbe:
+    """A node in the test's process that listens, calls and waits."""
+
+    def __init__(self, domain_id: int) -> None:
+        self._context = Context()
+        rclpy.init(context=self._context, domain_id=domain_id)
+        self.node = Node("probe", context=self._context, use_global_arguments=False)
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self.node)
+        self._happened = threading.Condition()
+        self._messages: dict[str, list[Any]] = defaultdict(list)
+        self._thread = threading.Thread(target=self._executor.spin, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._executor.shutdown()
+        self._thread.join(TIMEOUT_S)
+        self.node.destroy_node()
+        self._context.try_shutdown()
+
+    def listen(self, message_type: type[T], topic: str, qos: QoSProfile) -> list[T]:
+        """Subscribe; the returned list grows with every message."""
+        received = self._messages[topic]
+
+        def take(message: T) -> None:
+            with self._happened:
+                received.append(message)
+                self._happened.notify_all()
+
+        self.node.create_subscription(message_type, topic, take, qos)
+        return received
+
+    def wait_for(
+        self,
+        condition: Callable[[], T],
+        what: str,
+        timeout_s: float = TIMEOUT_S,
+        poll_s: float = 0.1,
+    ) -> T:
+        """Wait until `condition()` is true and return it; it is looked at after every message.
+
+        Raises:
+            AssertionError: it never was; the message says what was waited for.
+        """
+        with self._happened:
+            result = condition()
+            clock = self.node.get_clock()
+            end = clock.now().nanoseconds + int(timeout_s * 1e9)
+            while not result and clock.now().nanoseconds < end:
+                self._happened.wait(poll_s)  # graph changes wake nobody: look now and then
+                result = condition()
+        assert result, f"waited {timeout_s:g} s for {what}"
+        return result
+
+    def call(self, service_type: Any, name: str, request: Any, timeout_s: float = TIMEOUT_S) -> Any:
+        """Call a service, waiting for it to appear, and return its answer."""
+        client = self.node.create_client(service_type, name)
+        try:
+            assert client.wait_for_service(timeout_s), f"no service {name} within {timeout_s:g} s"
+            return self.result_of(client.call_async(request), f"answer of {name}", timeout_s)
+        finally:
+            self.node.destroy_client(client)
+
+    def action(self, action_type: Any, name: str) -> ActionClient:
+        """A client of an action that is there."""
+        client = ActionClient(self.node, action_type, name)
+        assert client.wait_for_server(TIMEOUT_S), f"no action {name} within {TIMEOUT_S:g} s"
+        return client
+
+    def result_of(self, future: Any, what: str, timeout_s: float = TIMEOUT_S) -> Any:
+        """Wait for a future of the probe's node."""
+        done = threading.Event()
+        future.add_done_callback(lambda _: done.set())
+        assert done.wait(timeout_s), f"waited {timeout_s:g} s for {what}"
+        return future.result()

@@ -1,0 +1,1 @@
+"""Inference engines behind one protocol, one file each, imported when asked for. No ROS."""

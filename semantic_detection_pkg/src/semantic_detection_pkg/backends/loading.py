@@ -1,0 +1,167 @@
+"""From a model file to a ready `DetectorPipeline`: engine, side files, vocabulary."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from semantic_detection_pkg.backends.protocol import InferenceBackend
+from semantic_detection_pkg.core.model_layout import ModelInfo, inspect_model
+from semantic_detection_pkg.core.pipeline import DetectorPipeline
+from semantic_detection_pkg.core.settings import DetectorSettings
+from semantic_detection_pkg.core.vocabulary import (
+    SIDE_FILE_SUFFIX,
+    ClassNames,
+    Vocabulary,
+    WordEmbeddings,
+    WordTable,
+)
+from semantic_detection_pkg.errors import ConfigurationError, ModelError
+
+# Modules that hold `open_model(path, threads) -> InferenceBackend`, imported when asked for.
+_ENGINES = {
+    "onnxruntime": "semantic_detection_pkg.backends.onnx",
+    "fake": "semantic_detection_pkg.backends.fake",
+}
+ENGINES = tuple(sorted(_ENGINES))
+
+
+@dataclass(frozen=True)
+class LoadedDetector:
+    """A pipeline and the engine under it; a context manager that closes the engine."""
+
+    pipeline: DetectorPipeline
+    backend: InferenceBackend
+
+    def close(self) -> None:
+        """Free the model; may be called again."""
+        self.backend.close()
+
+    def __enter__(self) -> LoadedDetector:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_backend(engine: str, model: str | Path, *, threads: int = 0) -> InferenceBackend:
+    """Load a model file.
+
+    Args:
+        engine: one of `ENGINES`.
+        model: path.
+        threads: CPU threads of one inference, >= 0; 0: the engine decides.
+
+    Raises:
+        ConfigurationError: the engine is unknown or `threads` is negative.
+        ModelError: the file is missing or no good.
+    """
+    if engine not in _ENGINES:
+        raise ConfigurationError(
+            f"inference engine {engine!r} is unknown; allowed: {', '.join(ENGINES)}"
+        )
+    if threads < 0:
+        raise ConfigurationError(f"threads {threads} must be >= 0")
+    path = Path(model)
+    if not path.is_file():
+        kind = "is not a file" if path.exists() else "does not exist"
+        raise ModelError(f"model {path}: {kind}")
+    backend: InferenceBackend = import_module(_ENGINES[engine]).open_model(path, threads)
+    return backend
+
+
+def load_detector(
+    model: str | Path,
+    *,
+    engine: str = "onnxruntime",
+    threads: int = 0,
+    names_file: str | Path | None = None,
+    words: Sequence[str] = (),
+    settings: DetectorSettings | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> LoadedDetector:
+    """Load a model with what belongs to it.
+
+    Args:
+        model: path; `<model>.vocabulary.npz` beside it is read if its classes are an input.
+        engine, threads: see `open_backend`.
+        names_file: class names, one on each line, instead of the model's.
+        words: what to look for; none: all that the model knows.
+        settings: left out: the defaults.
+        clock: monotonic time [s] for the timings.
+
+    Raises:
+        ConfigurationError: engine, side file or words are wrong.
+        ModelError: the model is.
+    """
+    backend = open_backend(engine, model, threads=threads)
+    try:
+        names = read_names(names_file) if names_file else ()
+        info = inspect_model(
+            backend.name, backend.inputs, backend.outputs, backend.metadata, names
+        )
+        table = _word_table(info, Path(model))
+        vocabulary = _first_vocabulary(table, info, words)
+        pipeline = DetectorPipeline(backend, info, table, vocabulary, clock, settings)
+    except BaseException:
+        backend.close()
+        raise
+    return LoadedDetector(pipeline, backend)
+
+
+def read_names(path: str | Path) -> tuple[str, ...]:
+    """Class names from a text file, one on each line, in the order of the class ids.
+
+    Raises:
+        ConfigurationError: the file cannot be read or names nothing.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"names file {path}: {_reason(error)}") from error
+    names = tuple(line.strip() for line in text.splitlines() if line.strip())
+    if not names:
+        raise ConfigurationError(f"names file {path}: holds no name; one on each line is needed")
+    return names
+
+
+def _word_table(info: ModelInfo, model: Path) -> WordTable:
+    if info.prompts is None:
+        return ClassNames(info.class_names)
+    path = model.with_name(model.stem + SIDE_FILE_SUFFIX)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError) as error:
+        raise ConfigurationError(
+            f"vocabulary file {path}: {_reason(error)}; {info.name} takes its classes as an input "
+            "and needs it"
+        ) from error
+    try:
+        return WordEmbeddings(arrays, info.prompts)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: {error}") from error
+
+
+def _first_vocabulary(table: WordTable, info: ModelInfo, words: Sequence[str]) -> Vocabulary:
+    """The wanted words, else the model's own default words, else all that is known."""
+    if not words and info.prompts is not None and set(info.class_names) <= set(table.known):
+        return table.choose(info.class_names)
+    return table.choose(words)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,40 @@
+"""What every inference engine speaks: `InferenceBackend`, one loaded model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from semantic_detection_pkg.core.model_layout import TensorSpec
+
+
+class InferenceBackend(Protocol):
+    """A loaded model. Loading is construction: it raises ModelError if the file is no good.
+
+    Attributes:
+        name: of the model file, without folders.
+        device: what computes, for messages: "CPU, 2 threads" say.
+        inputs, outputs: of the model.
+        metadata: of the file; may be empty.
+    """
+
+    name: str
+    device: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    metadata: Mapping[str, Any]
+
+    def allocate(self, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+        """Zeroed memory that `infer` reads without an extra copy: pinned where there is a GPU."""
+
+    def infer(self, inputs: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
+        """Compute all outputs, by name; they stay valid until the next call.
+
+        Raises:
+            FrameError: it failed on these inputs; the next ones may work.
+        """
+
+    def close(self) -> None:
+        """Free the model and its memory; may be called again."""

@@ -1,0 +1,1 @@
+"""Frame sources behind one protocol, one file each, and the thread that reads them. No ROS."""

@@ -1,0 +1,203 @@
+"""The thread that reads a camera, keeps only the newest frame and reopens what was lost."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from semantic_detection_pkg.cameras.source import FrameSource, Shot
+from semantic_detection_pkg.core.frame import Frame
+from semantic_detection_pkg.errors import ConfigurationError, SourceLostError
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """Pauses between attempts to reopen a camera: first_s, then twice as long each time.
+
+    Attributes:
+        first_s: [s] > 0.
+        most_s: [s] >= first_s, the longest pause.
+    """
+
+    first_s: float = 0.5
+    most_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.first_s <= self.most_s:
+            raise ValueError(f"back-off {self.first_s}..{self.most_s} s: 0 < first_s <= most_s")
+
+    def pause_s(self, attempt: int) -> float:
+        """The pause [s] after failed attempt `attempt`, counted from 0."""
+        return float(min(self.most_s, self.first_s * 2.0 ** min(attempt, 60)))
+
+
+@dataclass(frozen=True)
+class ReaderStatus:
+    """How reading goes, since the start.
+
+    Attributes:
+        is_connected: the camera is open.
+        has_ended: no further frame will come: the source ended, or cannot work at all.
+        frames: captured.
+        dropped: captured and replaced by a newer one before anybody took them.
+        reconnects: times the camera was opened again after it was lost.
+        last_error: newest reason for a lost camera, one line; empty: none.
+    """
+
+    is_connected: bool = False
+    has_ended: bool = False
+    frames: int = 0
+    dropped: int = 0
+    reconnects: int = 0
+    last_error: str = ""
+
+
+class LatestFrameReader:
+    """Reads a camera in its own thread; `take` hands out the newest frame, each only once.
+
+    Frames are numbered over reconnects and their stamps strictly increase: a source whose clock
+    stands still or steps back is corrected by the least that keeps them apart.
+    """
+
+    def __init__(
+        self,
+        open_source: Callable[[], FrameSource],
+        *,
+        backoff: Backoff | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], object] | None = None,
+    ) -> None:
+        """Prepare; nothing is opened before `start`.
+
+        Args:
+            open_source: opens the camera, for example `lambda: open_camera(uri)`.
+            backoff: pauses between attempts; left out: 0.5 s doubling to 10 s.
+            clock: monotonic time [s], paces sources with a `period_s`.
+            pause: waits so many seconds; left out: a wait that `stop` ends at once.
+        """
+        self._open_source = open_source
+        self._backoff = backoff or Backoff()
+        self._clock = clock
+        self._stopping = threading.Event()
+        self._pause = pause or self._stopping.wait
+        self._changed = threading.Condition()
+        self._newest: Frame | None = None
+        self._status = ReaderStatus()
+        self._last_stamp_ns = -1
+        self._thread = threading.Thread(target=self._run, name="camera reader", daemon=True)
+
+    def start(self) -> LatestFrameReader:
+        """Start reading; returns itself."""
+        self._thread.start()
+        return self
+
+    def stop(self, timeout_s: float = 5.0) -> bool:
+        """End the thread and close the camera; may be called again.
+
+        Returns:
+            Whether the thread ended in time; a driver that hangs in a read can prevent it.
+        """
+        self._stopping.set()
+        with self._changed:
+            self._changed.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def __enter__(self) -> LatestFrameReader:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def status(self) -> ReaderStatus:
+        """A snapshot."""
+        with self._changed:
+            return self._status
+
+    def take(self, timeout_s: float | None = None) -> Frame | None:
+        """Wait for a frame that was not taken yet.
+
+        Args:
+            timeout_s: longest wait [s], >= 0; None: until a frame, the end or `stop`.
+
+        Returns:
+            The newest frame; None after the time-out, at the end of the source, or when stopped.
+        """
+        with self._changed:
+            self._changed.wait_for(
+                lambda: (
+                    self._newest is not None or self._status.has_ended or self._stopping.is_set()
+                ),
+                timeout_s,
+            )
+            frame, self._newest = self._newest, None
+            self._changed.notify_all()
+            return frame
+
+    def _run(self) -> None:
+        attempt = 0
+        while not self._stopping.is_set():
+            frames_before = self._status.frames
+            try:
+                if self._read_until_end():
+                    return
+            except ConfigurationError as error:
+                self._update(is_connected=False, has_ended=True, last_error=str(error))
+                return
+            except SourceLostError as error:
+                self._update(is_connected=False, last_error=str(error))
+            # Opening alone proves nothing: only a frame makes the next pause a first one again.
+            attempt = 0 if self._status.frames > frames_before else attempt
+            self._pause(self._backoff.pause_s(attempt))
+            attempt += 1
+
+    def _read_until_end(self) -> bool:
+        """Read one opening of the camera; True when there is nothing left to do."""
+        source = self._open_source()
+        try:
+            has_been_open = self._status.frames > 0 or bool(self._status.last_error)
+            self._update(
+                is_connected=True, reconnects=self._status.reconnects + int(has_been_open)
+            )
+            due_s = self._clock()
+            while not self._stopping.is_set():
+                shot = source.read()
+                if shot is None:
+                    self._update(is_connected=False, has_ended=True)
+                    return True
+                self._offer(shot)
+                if source.waits_for_consumer:
+                    self._wait_until_taken()
+                if source.period_s is not None:
+                    # A reader that fell behind goes on from now instead of racing to catch up.
+                    due_s = max(due_s + source.period_s, self._clock())
+                    self._pause(max(0.0, due_s - self._clock()))
+            return True
+        finally:
+            source.close()
+
+    def _offer(self, shot: Shot) -> None:
+        with self._changed:
+            stamp_ns = max(shot.stamp_ns, self._last_stamp_ns + 1)
+            self._last_stamp_ns = stamp_ns
+            is_dropping = self._newest is not None
+            self._newest = Frame(stamp_ns, self._status.frames, shot.image)
+            self._status = replace(
+                self._status,
+                frames=self._status.frames + 1,
+                dropped=self._status.dropped + int(is_dropping),
+            )
+            self._changed.notify_all()
+
+    def _wait_until_taken(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._newest is None or self._stopping.is_set())
+
+    def _update(self, **changes: object) -> None:
+        with self._changed:
+            self._status = replace(self._status, **changes)  # type: ignore[arg-type]
+            self._changed.notify_all()

@@ -1,0 +1,146 @@
+"""One text for every kind of camera: `SCHEME:TARGET?OPTION=VALUE&...`. Only the text, no device.
+
+    images:DIR?rate=5&loop=1     file:VIDEO?rate=max     device:0?width=1280&height=720&fps=30
+    device:/dev/video0           csi:0?width=1920        rtsp://user:password@host/path?q=1#timeout=5
+
+A stream's own query stays its own, so the options of `scheme://` URIs follow a `#`. In the target
+`%3F`, `%23` and `%25` stand for `?`, `#` and `%`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import quote, unquote
+
+from semantic_detection_pkg.errors import ConfigurationError
+
+_URI = re.compile(r"(?P<scheme>[a-z][a-z0-9]*):(?P<rest>.*)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class CameraUri:
+    """A parsed camera URI.
+
+    Attributes:
+        scheme: kind of camera, in lower case.
+        target: folder, file, device or address; for `scheme://` the whole address with scheme.
+        options: raw texts by name; `read_options` converts them.
+    """
+
+    scheme: str
+    target: str
+    options: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @classmethod
+    def parse(cls, text: str) -> CameraUri:
+        """Raise ConfigurationError unless `text` is a camera URI with a target."""
+        match = _URI.fullmatch(text.strip())
+        if match is None:
+            raise ConfigurationError(
+                f"camera source {text!r}: a scheme such as images:, file:, device: is missing"
+            )
+        scheme, rest = match["scheme"], match["rest"]
+        if rest.startswith("//"):
+            address, _, options = rest.partition("#")
+            target = f"{scheme}:{address}"
+            is_empty = address == "//"
+        else:
+            path, _, options = rest.partition("?")
+            target = unquote(path)
+            is_empty = not target
+        if is_empty:
+            raise ConfigurationError(f"camera source {text!r}: nothing follows {scheme}:")
+        return cls(scheme, target, MappingProxyType(_parse_options(text, options)))
+
+    @property
+    def label(self) -> str:
+        """The source without options and password, for messages."""
+        if "://" in self.target:
+            return re.sub(r"//[^/@]*@", "//***@", self.target)
+        return f"{self.scheme}:{self.target}"
+
+    def __str__(self) -> str:
+        """The URI that parses to this one again; may hold a password."""
+        options = "&".join(f"{quote(k)}={quote(v)}" for k, v in self.options.items())
+        if "://" in self.target:
+            return self.target + (f"#{options}" if options else "")
+        target = self.target.replace("%", "%25").replace("?", "%3F")
+        return f"{self.scheme}:{target}" + (f"?{options}" if options else "")
+
+    def read_options(self, known: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
+        """Convert the options that are there.
+
+        Args:
+            known: converter for each allowed option; raises ValueError whose text says what is
+                allowed.
+
+        Raises:
+            ConfigurationError: an option is unknown or its value is not allowed.
+        """
+        values: dict[str, Any] = {}
+        for name, text in self.options.items():
+            if name not in known:
+                allowed = ", ".join(sorted(known)) or "none"
+                raise ConfigurationError(
+                    f"{self.label}: option {name!r} is unknown; allowed: {allowed}"
+                )
+            try:
+                values[name] = known[name](text)
+            except ValueError as error:
+                raise ConfigurationError(f"{self.label}: option {name}={text!r}: {error}") from None
+        return values
+
+
+def flag(text: str) -> bool:
+    """`1`, `true`, `yes` or `0`, `false`, `no`."""
+    lowered = text.lower()
+    if lowered in ("1", "true", "yes"):
+        return True
+    if lowered in ("0", "false", "no"):
+        return False
+    raise ValueError("must be 1 or 0")
+
+
+def integer(minimum: int, maximum: int) -> Callable[[str], int]:
+    """A converter for whole numbers in minimum..maximum."""
+
+    def convert(text: str) -> int:
+        if not re.fullmatch(r"-?[0-9]{1,9}", text) or not minimum <= int(text) <= maximum:
+            raise ValueError(f"must be a whole number in {minimum}..{maximum}")
+        return int(text)
+
+    return convert
+
+
+def number(minimum: float, maximum: float) -> Callable[[str], float]:
+    """A converter for finite numbers in minimum..maximum."""
+
+    def convert(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not minimum <= value <= maximum:
+            raise ValueError(f"must be a number in {minimum:g}..{maximum:g}")
+        return value
+
+    return convert
+
+
+def _parse_options(text: str, options: str) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for part in filter(None, options.split("&")):
+        name, equals, value = part.partition("=")
+        if not equals or not name:
+            raise ConfigurationError(
+                f"camera source {text!r}: option {part!r} must have the form name=value"
+            )
+        if unquote(name) in values:
+            raise ConfigurationError(f"camera source {text!r}: option {name!r} is given twice")
+        values[unquote(name)] = unquote(value)
+    return values

@@ -1,0 +1,1 @@
+"""Command-line tools: arguments in, core once, text out. No ROS."""

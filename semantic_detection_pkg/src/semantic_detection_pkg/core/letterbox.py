@@ -1,0 +1,79 @@
+"""How a picture of any size fits into the network's input, and back. Geometry only, no pixels.
+
+The rule is that of Ultralytics' LetterBox: one scale for both axes, enlarging allowed, rounded
+half to even (Python's `round`), centred with the odd pixel of padding at the bottom or right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Letterbox:
+    """A picture of source_width x source_height inside an input of width x height, all [px].
+
+    Raises:
+        ValueError: on construction, if a size is less than 1.
+    """
+
+    source_width: int
+    source_height: int
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        if min(self.source_width, self.source_height, self.width, self.height) < 1:
+            raise ValueError(
+                f"letterbox: {self.source_width}x{self.source_height} into "
+                f"{self.width}x{self.height}: sizes must be at least 1"
+            )
+
+    @property
+    def _scale(self) -> float:
+        return min(self.height / self.source_height, self.width / self.source_width)
+
+    @property
+    def content_width(self) -> int:
+        """Columns of the input that show the picture [px], >= 1."""
+        return max(round(self.source_width * self._scale), 1)
+
+    @property
+    def content_height(self) -> int:
+        """Rows of the input that show the picture [px], >= 1."""
+        return max(round(self.source_height * self._scale), 1)
+
+    @property
+    def left(self) -> int:
+        """Padding left of the picture [px]."""
+        return round((self.width - self.content_width) / 2 - 0.1)
+
+    @property
+    def top(self) -> int:
+        """Padding above the picture [px]."""
+        return round((self.height - self.content_height) / 2 - 0.1)
+
+    @property
+    def gain_xy(self) -> tuple[float, float]:
+        """Input pixels per picture pixel, along x and y; rounding makes them differ a little."""
+        return (
+            self.content_width / self.source_width,
+            self.content_height / self.source_height,
+        )
+
+    def to_input(self, points_xy: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(..., 2) x, y of the picture as x, y of the input."""
+        return points_xy * np.array(self.gain_xy) + (self.left, self.top)
+
+    def to_source(self, points_xy: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(..., 2) x, y of the input as x, y of the picture; the inverse of `to_input`."""
+        return (points_xy - np.array((self.left, self.top))) / np.array(self.gain_xy)
+
+    def boxes_to_source(self, boxes_xyxy: NDArray[np.floating]) -> NDArray[np.float32]:
+        """(n, 4) boxes of the input as boxes of the picture, cut at its edges."""
+        corners = self.to_source(boxes_xyxy.reshape(-1, 2, 2))
+        cut = np.clip(corners, 0, (self.source_width, self.source_height))
+        return cut.reshape(-1, 4).astype(np.float32)

@@ -1,0 +1,309 @@
+"""What a segmentation model's inputs, outputs and metadata say about how to use it.
+
+The layouts are those of Ultralytics exports. `detections` below is the output of rank 3,
+`prototypes` the one of rank 4; nm is the number of mask coefficients, nc of classes.
+
+    raw           (1, 4 + nc + nm, anchors)  cx, cy, w, h; class scores; mask coefficients
+    end to end    (1, rows, 6 + nm)          x1, y1, x2, y2, score, class, mask coefficients
+    embedded NMS  (1, rows, 6 + nm)          the same; unused rows are zero
+
+Boxes are pixels of the letterboxed input; scores are probabilities.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from semantic_detection_pkg.errors import ModelError
+
+# A raw head has more anchors than this, a row layout fewer rows (300 by default).
+_MOST_ROWS = 1000
+_BOX = 4
+_BOX_SCORE_CLASS = 6
+_MOST_CLASSES = 65_535  # class ids are uint16
+_FLOATS = ("float32", "float16")
+PROMPT_WEIGHTS, PROMPT_BIASES = "cls_w", "cls_b"
+
+
+class Layout(Enum):
+    """How the detections are laid out in the output; the values are for messages."""
+
+    RAW = "raw"
+    END_TO_END = "end-to-end rows"
+    EMBEDDED_NMS = "rows after embedded NMS"
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One input or output of a model.
+
+    Attributes:
+        name: as in the file.
+        shape: lengths; None where it is dynamic.
+        dtype: NumPy's name of the element type, "float32" say.
+    """
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str
+
+    def __str__(self) -> str:
+        lengths = "x".join("?" if length is None else str(length) for length in self.shape)
+        return f"{self.name} {self.dtype} {lengths}"
+
+
+@dataclass(frozen=True)
+class PromptInputs:
+    """Inputs `cls_w` (levels, capacity, channels) and `cls_b` (levels, capacity) of a model."""
+
+    levels: int
+    capacity: int
+    channels: int
+    dtype: str
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """How to use a model.
+
+    Attributes:
+        name: of the file, for messages.
+        layout: of the detections.
+        width, height: of the input picture [px].
+        image_input: name of the picture's input, (1, 3, height, width), RGB, 0..1.
+        image_dtype: "float32" or "float16".
+        detections_output, prototypes_output: names.
+        mask_channels: nm.
+        class_names: (nc) baked classes; with `prompts` the export's default words, may be empty.
+        prompts: inputs that hold the classes; None: they are baked.
+    """
+
+    name: str
+    layout: Layout
+    width: int
+    height: int
+    image_input: str
+    image_dtype: str
+    detections_output: str
+    prototypes_output: str
+    mask_channels: int
+    class_names: tuple[str, ...]
+    prompts: PromptInputs | None = None
+
+
+def inspect_model(
+    name: str,
+    inputs: Sequence[TensorSpec],
+    outputs: Sequence[TensorSpec],
+    metadata: Mapping[str, Any],
+    class_names: Sequence[str] = (),
+) -> ModelInfo:
+    """Decide how to use a model.
+
+    Args:
+        name: of the file, for messages.
+        inputs, outputs: as the engine reports them.
+        metadata: of the file: texts as in ONNX (Python literals), or values as in an engine's
+            JSON header; may be empty.
+        class_names: those of a side file; they win over the metadata's.
+
+    Raises:
+        ModelError: it is not a model of a known layout, or the names do not fit.
+    """
+    image, prompts = _find_inputs(name, inputs)
+    width, height = _input_size(name, image, metadata)
+    detections, prototypes = _find_outputs(name, outputs)
+    mask_channels = _mask_channels(name, prototypes)
+    layout = _decide_layout(name, detections, mask_channels, metadata)
+    names = tuple(class_names) or _metadata_names(name, metadata)
+    slots = _class_slots(name, layout, detections, mask_channels)
+    return ModelInfo(
+        name=name,
+        layout=layout,
+        width=width,
+        height=height,
+        image_input=image.name,
+        image_dtype=image.dtype,
+        detections_output=detections.name,
+        prototypes_output=prototypes.name,
+        mask_channels=mask_channels,
+        class_names=_check_names(name, names, slots, prompts),
+        prompts=prompts,
+    )
+
+
+def _find_inputs(
+    name: str, inputs: Sequence[TensorSpec]
+) -> tuple[TensorSpec, PromptInputs | None]:
+    by_name = {spec.name: spec for spec in inputs}
+    weights, biases = by_name.pop(PROMPT_WEIGHTS, None), by_name.pop(PROMPT_BIASES, None)
+    if len(by_name) != 1 or (weights is None) != (biases is None):
+        raise ModelError(
+            f"{name}: inputs are {_listed(inputs)}; allowed: one picture, and {PROMPT_WEIGHTS} "
+            f"with {PROMPT_BIASES} where classes are an input"
+        )
+    image = next(iter(by_name.values()))
+    _check_type(name, image)
+    batch, channels = (image.shape + (0, 0))[:2]
+    if len(image.shape) != 4 or batch not in (1, None) or channels not in (3, None):
+        raise ModelError(f"{name}: input {image} must be 1x3xHEIGHTxWIDTH")
+    if weights is None or biases is None:
+        return image, None
+    _check_type(name, weights)
+    levels, capacity, width = weights.shape if len(weights.shape) == 3 else (None, None, None)
+    if levels is None or capacity is None or width is None or biases.shape != (levels, capacity):
+        raise ModelError(
+            f"{name}: inputs {weights} and {biases} must be LEVELSxN_MAXxCHANNELS and LEVELSxN_MAX"
+        )
+    return image, PromptInputs(levels, capacity, width, weights.dtype)
+
+
+def _input_size(
+    name: str, image: TensorSpec, metadata: Mapping[str, Any]
+) -> tuple[int, int]:
+    height, width = image.shape[2:]
+    if height is None or width is None:
+        size = _literal(name, metadata, "imgsz")
+        sizes = [size, size] if isinstance(size, int) else size
+        if not (
+            isinstance(sizes, (list, tuple))
+            and len(sizes) == 2
+            and all(isinstance(length, int) and length > 0 for length in sizes)
+        ):
+            raise ModelError(
+                f"{name}: input {image} is of any size and metadata imgsz is {size!r}; one of them "
+                "must give height and width"
+            )
+        height, width = sizes
+    return int(width), int(height)
+
+
+def _find_outputs(name: str, outputs: Sequence[TensorSpec]) -> tuple[TensorSpec, TensorSpec]:
+    # By rank, because engines keep no order of outputs.
+    by_rank = {len(spec.shape): spec for spec in outputs}
+    if len(outputs) != 2 or set(by_rank) != {3, 4}:
+        raise ModelError(
+            f"{name}: outputs are {_listed(outputs)}; a segmentation model has two, detections of "
+            "rank 3 and mask prototypes of rank 4"
+        )
+    for spec in outputs:
+        _check_type(name, spec)
+        if spec.shape[0] not in (1, None):
+            raise ModelError(f"{name}: output {spec} has a batch of {spec.shape[0]}, must be 1")
+    return by_rank[3], by_rank[4]
+
+
+def _mask_channels(name: str, prototypes: TensorSpec) -> int:
+    channels = prototypes.shape[1]
+    if channels is None or channels < 1:
+        raise ModelError(f"{name}: output {prototypes} must be 1xCHANNELSxHEIGHTxWIDTH")
+    return channels
+
+
+def _decide_layout(
+    name: str, detections: TensorSpec, mask_channels: int, metadata: Mapping[str, Any]
+) -> Layout:
+    """By the export's flags where they are there, otherwise by shape."""
+    rows, columns = detections.shape[1:]
+    row_length = _BOX_SCORE_CLASS + mask_channels
+    if "args" in metadata or "end2end" in metadata:
+        flags = _literal(name, metadata, "args")
+        has_nms = isinstance(flags, Mapping) and flags.get("nms") is True
+        is_end_to_end = _literal(name, metadata, "end2end") is True
+        if not has_nms and not is_end_to_end:
+            return Layout.RAW
+        if columns not in (row_length, None):
+            raise ModelError(
+                f"{name}: metadata says rows, but output {detections} has {columns} columns where "
+                f"{row_length} are needed (box, score, class, {mask_channels} mask coefficients)"
+            )
+        return Layout.EMBEDDED_NMS if has_nms else Layout.END_TO_END
+    # Not by which side is longer: a large vocabulary has more channels than a small input anchors.
+    if columns == row_length and rows is not None and rows <= _MOST_ROWS:
+        return Layout.END_TO_END
+    return Layout.RAW
+
+
+def _class_slots(
+    name: str, layout: Layout, detections: TensorSpec, mask_channels: int
+) -> int | None:
+    """Classes that the output has room for; None if its shape does not tell."""
+    channels = detections.shape[1]
+    if layout is not Layout.RAW or channels is None:
+        return None
+    slots = channels - _BOX - mask_channels
+    if slots < 1:
+        raise ModelError(
+            f"{name}: output {detections} has {channels} channels; box and {mask_channels} mask "
+            f"coefficients leave no room for a class, at least {_BOX + mask_channels + 1} needed"
+        )
+    return slots
+
+
+def _check_names(
+    name: str, names: tuple[str, ...], slots: int | None, prompts: PromptInputs | None
+) -> tuple[str, ...]:
+    if prompts is not None:
+        if slots not in (prompts.capacity, None):
+            raise ModelError(
+                f"{name}: output has {slots} classes, {PROMPT_WEIGHTS} {prompts.capacity}: they "
+                "must be equal"
+            )
+        return names
+    if not names and slots is not None:
+        names = tuple(f"class_{i}" for i in range(slots))
+    if not names:
+        raise ModelError(
+            f"{name}: the class names are neither in the metadata nor can they be counted in this "
+            "layout; give a file with one name on each line"
+        )
+    if slots not in (len(names), None) or len(names) > _MOST_CLASSES:
+        raise ModelError(
+            f"{name}: {len(names)} class names for {slots or 'at most 65535'} classes"
+        )
+    return names
+
+
+def _metadata_names(name: str, metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    """Class names in order; the keys are numbers in ONNX, texts in an engine's JSON."""
+    names = _literal(name, metadata, "names")
+    if names is None:
+        return ()
+    if isinstance(names, Mapping):
+        try:
+            by_id = {int(key): str(value) for key, value in names.items()}
+        except (TypeError, ValueError):
+            by_id = {}
+        if sorted(by_id) == list(range(len(names))):
+            return tuple(by_id[i] for i in range(len(by_id)))
+    if isinstance(names, (list, tuple)):
+        return tuple(str(value) for value in names)
+    raise ModelError(
+        f"{name}: metadata names must be a list or a table from 0, 1, 2, ... to names"
+    )
+
+
+def _literal(name: str, metadata: Mapping[str, Any], key: str) -> Any:
+    """A metadata value; texts are Python literals. None where it is missing."""
+    value = metadata.get(key)
+    if not isinstance(value, str):
+        return value
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        raise ModelError(
+            f"{name}: metadata {key} is {value[:40]!r}, not a Python literal"
+        ) from None
+
+
+def _check_type(name: str, spec: TensorSpec) -> None:
+    if spec.dtype not in _FLOATS:
+        raise ModelError(f"{name}: {spec} must be one of {', '.join(_FLOATS)}")
+
+
+def _listed(specs: Sequence[TensorSpec]) -> str:
+    return ", ".join(str(spec) for spec in specs) or "none"

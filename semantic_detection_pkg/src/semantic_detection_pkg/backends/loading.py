@@ -108,9 +108,7 @@ def load_detector(
     backend = open_backend(engine, model, threads=threads)
     try:
         names = read_names(names_file) if names_file else ()
-        info = inspect_model(
-            backend.name, backend.inputs, backend.outputs, backend.metadata, names
-        )
+        info = inspect_model(backend.name, backend.inputs, backend.outputs, backend.metadata, names)
         table = _word_table(info, Path(model))
         vocabulary = _first_vocabulary(table, info, words)
         pipeline = DetectorPipeline(backend, info, table, vocabulary, clock, settings)

@@ -45,7 +45,9 @@ class Calibration:
 
     def __post_init__(self) -> None:
         if min(self.width, self.height) < 1:
-            raise ConfigurationError(f"picture size {self.width}x{self.height} must be at least 1x1")
+            raise ConfigurationError(
+                f"picture size {self.width}x{self.height} must be at least 1x1"
+            )
         counts = DISTORTION_COEFFICIENTS.get(self.distortion_model)
         if counts is None:
             raise ConfigurationError(

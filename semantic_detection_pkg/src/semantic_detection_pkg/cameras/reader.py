@@ -42,14 +42,16 @@ class ReaderStatus:
         has_ended: no further frame will come: the source ended, or cannot work at all.
         frames: captured.
         dropped: captured and replaced by a newer one before anybody took them.
+        bad: pictures that were no BGR picture, skipped.
         reconnects: times the camera was opened again after it was lost.
-        last_error: newest reason for a lost camera, one line; empty: none.
+        last_error: newest reason for a lost camera or a bad picture, one line; empty: none.
     """
 
     is_connected: bool = False
     has_ended: bool = False
     frames: int = 0
     dropped: int = 0
+    bad: int = 0
     reconnects: int = 0
     last_error: str = ""
 
@@ -83,13 +85,25 @@ class LatestFrameReader:
         self._stopping = threading.Event()
         self._pause = pause or self._stopping.wait
         self._changed = threading.Condition()
+        self._source: FrameSource | None = None
         self._newest: Frame | None = None
         self._status = ReaderStatus()
         self._last_stamp_ns = -1
         self._thread = threading.Thread(target=self._run, name="camera reader", daemon=True)
 
     def start(self) -> LatestFrameReader:
-        """Start reading; returns itself."""
+        """Open the camera and start reading; a camera that is not there now is tried again.
+
+        Returns:
+            Itself.
+
+        Raises:
+            ConfigurationError: the camera can never work; nothing was started.
+        """
+        try:
+            self._source = self._open_source()
+        except SourceLostError as error:
+            self._lose(error)
         self._thread.start()
         return self
 
@@ -140,58 +154,67 @@ class LatestFrameReader:
 
     def _run(self) -> None:
         attempt = 0
-        while not self._stopping.is_set():
+        while not self._stopping.is_set() and not self._status.has_ended:
             frames_before = self._status.frames
             try:
-                if self._read_until_end():
-                    return
+                if self._source is None:
+                    self._pause(self._backoff.pause_s(attempt))
+                    attempt += 1
+                    self._reopen()
+                else:
+                    self._read(self._source)
+            except SourceLostError as error:
+                self._lose(error)
             except ConfigurationError as error:
                 self._update(is_connected=False, has_ended=True, last_error=str(error))
-                return
-            except SourceLostError as error:
-                self._update(is_connected=False, last_error=str(error))
             # Opening alone proves nothing: only a frame makes the next pause a first one again.
             attempt = 0 if self._status.frames > frames_before else attempt
-            self._pause(self._backoff.pause_s(attempt))
-            attempt += 1
+        if self._source is not None:
+            self._source.close()
+        self._update(is_connected=False)
 
-    def _read_until_end(self) -> bool:
-        """Read one opening of the camera; True when there is nothing left to do."""
-        source = self._open_source()
-        try:
-            has_been_open = self._status.frames > 0 or bool(self._status.last_error)
-            self._update(
-                is_connected=True, reconnects=self._status.reconnects + int(has_been_open)
-            )
-            due_s = self._clock()
-            while not self._stopping.is_set():
-                shot = source.read()
-                if shot is None:
-                    self._update(is_connected=False, has_ended=True)
-                    return True
-                self._offer(shot)
-                if source.waits_for_consumer:
-                    self._wait_until_taken()
-                if source.period_s is not None:
-                    # A reader that fell behind goes on from now instead of racing to catch up.
-                    due_s = max(due_s + source.period_s, self._clock())
-                    self._pause(max(0.0, due_s - self._clock()))
-            return True
-        finally:
-            source.close()
+    def _reopen(self) -> None:
+        if not self._stopping.is_set():
+            self._source = self._open_source()
+            self._update(reconnects=self._status.reconnects + 1)
 
-    def _offer(self, shot: Shot) -> None:
+    def _lose(self, error: SourceLostError) -> None:
+        if self._source is not None:
+            self._source.close()
+            self._source = None
+        self._update(is_connected=False, last_error=str(error))
+
+    def _read(self, source: FrameSource) -> None:
+        """Read until the source ends or `stop`."""
+        self._update(is_connected=True)
+        due_s = self._clock()
+        while not self._stopping.is_set():
+            shot = source.read()
+            if shot is None:
+                self._update(has_ended=True)
+                return
+            self._offer(shot, source.name)
+            if source.waits_for_consumer:
+                self._wait_until_taken()
+            if source.period_s is not None:
+                # A reader that fell behind goes on from now instead of racing to catch up.
+                due_s = max(due_s + source.period_s, self._clock())
+                self._pause(due_s - self._clock())
+
+    def _offer(self, shot: Shot, name: str) -> None:
         with self._changed:
             stamp_ns = max(shot.stamp_ns, self._last_stamp_ns + 1)
-            self._last_stamp_ns = stamp_ns
-            is_dropping = self._newest is not None
-            self._newest = Frame(stamp_ns, self._status.frames, shot.image)
-            self._status = replace(
-                self._status,
+            try:
+                frame = Frame(stamp_ns, self._status.frames, shot.image)
+            except ValueError as error:
+                self._update(bad=self._status.bad + 1, last_error=f"{name}: {error}")
+                return
+            self._update(
                 frames=self._status.frames + 1,
-                dropped=self._status.dropped + int(is_dropping),
+                dropped=self._status.dropped + int(self._newest is not None),
             )
-            self._changed.notify_all()
+            self._last_stamp_ns = stamp_ns
+            self._newest = frame
 
     def _wait_until_taken(self) -> None:
         with self._changed:

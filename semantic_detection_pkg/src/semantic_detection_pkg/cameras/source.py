@@ -1,4 +1,4 @@
-"""What every camera speaks: `FrameSource`. Adding a kind of camera means one module that opens one."""
+"""What every camera speaks: `FrameSource`. One module for each kind of camera opens one."""
 
 from __future__ import annotations
 

@@ -77,3 +77,33 @@ class Letterbox:
         corners = self.to_source(boxes_xyxy.reshape(-1, 2, 2))
         cut = np.clip(corners, 0, (self.source_width, self.source_height))
         return cut.reshape(-1, 4).astype(np.float32)
+
+    def prototype_positions(
+        self, columns: int, rows: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Where each pixel of the picture lies on the grid of mask prototypes.
+
+        As in `process_mask_native` of Ultralytics: the prototypes are enlarged 1, 2 or 4 times
+        until the padding is whole samples, which are cut off, so that nothing of the padding is
+        interpolated into the picture.
+
+        Args:
+            columns, rows: of the prototypes, which cover the whole input.
+
+        Returns:
+            Fractional column (source_width,), 0..columns-1, and row (source_height,), 0..rows-1.
+        """
+        axes = (
+            (self.source_width, self.content_width, self.left, columns / self.width, columns),
+            (self.source_height, self.content_height, self.top, rows / self.height, rows),
+        )
+        edges = [edge * step for _, size, pad, step, _ in axes for edge in (pad, pad + size)]
+        enlarged = next((n for n in (1, 2) if all(n * e == int(n * e) for e in edges)), 4)
+        positions = []
+        for source, content, pad, step, count in axes:
+            centres = (np.arange(source) + 0.5) * (content / source) + pad
+            first = pad * step + 0.5 / enlarged
+            last = (pad + content) * step - 0.5 / enlarged
+            inside = np.clip(centres * step, first, max(first, last)) - 0.5
+            positions.append(np.clip(inside, 0, count - 1).astype(np.float32))
+        return positions[0], positions[1]

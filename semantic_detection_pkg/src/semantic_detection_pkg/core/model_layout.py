@@ -136,9 +136,7 @@ def inspect_model(
     )
 
 
-def _find_inputs(
-    name: str, inputs: Sequence[TensorSpec]
-) -> tuple[TensorSpec, PromptInputs | None]:
+def _find_inputs(name: str, inputs: Sequence[TensorSpec]) -> tuple[TensorSpec, PromptInputs | None]:
     by_name = {spec.name: spec for spec in inputs}
     weights, biases = by_name.pop(PROMPT_WEIGHTS, None), by_name.pop(PROMPT_BIASES, None)
     if len(by_name) != 1 or (weights is None) != (biases is None):
@@ -162,9 +160,7 @@ def _find_inputs(
     return image, PromptInputs(levels, capacity, width, weights.dtype)
 
 
-def _input_size(
-    name: str, image: TensorSpec, metadata: Mapping[str, Any]
-) -> tuple[int, int]:
+def _input_size(name: str, image: TensorSpec, metadata: Mapping[str, Any]) -> tuple[int, int]:
     height, width = image.shape[2:]
     if height is None or width is None:
         size = _literal(name, metadata, "imgsz")
@@ -262,9 +258,7 @@ def _check_names(
             "layout; give a file with one name on each line"
         )
     if slots not in (len(names), None) or len(names) > _MOST_CLASSES:
-        raise ModelError(
-            f"{name}: {len(names)} class names for {slots or 'at most 65535'} classes"
-        )
+        raise ModelError(f"{name}: {len(names)} class names for {slots or 'at most 65535'} classes")
     return names
 
 
@@ -282,9 +276,7 @@ def _metadata_names(name: str, metadata: Mapping[str, Any]) -> tuple[str, ...]:
             return tuple(by_id[i] for i in range(len(by_id)))
     if isinstance(names, (list, tuple)):
         return tuple(str(value) for value in names)
-    raise ModelError(
-        f"{name}: metadata names must be a list or a table from 0, 1, 2, ... to names"
-    )
+    raise ModelError(f"{name}: metadata names must be a list or a table from 0, 1, 2, ... to names")
 
 
 def _literal(name: str, metadata: Mapping[str, Any], key: str) -> Any:

@@ -1,4 +1,4 @@
-"""From a picture to detections: pre-process, infer, decode, masks. Time comes from a given clock."""
+"""From a picture to detections: pre-process, infer, decode, masks. The clock is given."""
 
 from __future__ import annotations
 
@@ -160,9 +160,7 @@ class DetectorPipeline:
         """Boxes and masks in the picture; what shows no pixel of its mask is dropped."""
         boxes = letterbox.boxes_to_source(candidates.boxes_xyxy)
         prototypes = outputs[self.info.prototypes_output][0]
-        masks = find_masks(
-            candidates, prototypes, boxes, letterbox, settings.polygon_tolerance_px
-        )
+        masks = find_masks(candidates, prototypes, boxes, letterbox, settings.polygon_tolerance_px)
         detections = Detections(
             letterbox.source_width,
             letterbox.source_height,

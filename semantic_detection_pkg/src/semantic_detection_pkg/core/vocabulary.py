@@ -174,9 +174,7 @@ def _look_up(
         if not name:
             raise ConfigurationError(f"vocabulary: {word!r} is not a word")
         if position is None:
-            raise ConfigurationError(
-                f"vocabulary: {meaning!r} is unknown; known: {_listed(known)}"
-            )
+            raise ConfigurationError(f"vocabulary: {meaning!r} is unknown; known: {_listed(known)}")
         # Without a new name the known spelling is shown.
         name = name if "=" in word else known[position]
         if name in names:

@@ -1,0 +1,39 @@
+"""How fast a source without a clock of its own is read: the `rate` option of files and folders."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from semantic_detection_pkg.cameras.uri import number
+
+_FALLBACK_HZ = 25.0  # for files that do not say their rate
+
+
+class Pacing(NamedTuple):
+    """See `FrameSource`: a period [s], or the consumer's pace."""
+
+    period_s: float | None = None
+    waits_for_consumer: bool = False
+
+    @classmethod
+    def choose(cls, rate: float | str, own_hz: float) -> Pacing:
+        """Pacing for a rate as `parse_rate` returns it.
+
+        Args:
+            rate: "source", "max" or frames per second.
+            own_hz: rate of the source itself; not a positive number: unknown.
+        """
+        if rate == "max":
+            return cls(None, True)
+        hz = own_hz if rate == "source" else float(rate)
+        return cls(1 / (hz if 0 < hz < 1000 else _FALLBACK_HZ))
+
+
+def parse_rate(text: str) -> float | str:
+    """`source`, `max` or frames per second."""
+    if text in ("source", "max"):
+        return text
+    try:
+        return number(0.01, 1000.0)(text)
+    except ValueError:
+        raise ValueError("must be source, max or frames per second in 0.01..1000") from None

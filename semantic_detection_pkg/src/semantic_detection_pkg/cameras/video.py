@@ -1,0 +1,118 @@
+"""`file:VIDEO`: a video file through OpenCV, and what all `cv2.VideoCapture` sources share.
+
+file:flight.mp4?rate=source    at the file's own rate (the default)
+file:flight.mp4?rate=max       each frame as soon as the last one was taken, none dropped
+file:flight.mp4?rate=15        at 15 frames per second
+file:flight.mp4?loop=1         again from the start at its end
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+
+from semantic_detection_pkg.cameras.pacing import Pacing, parse_rate
+from semantic_detection_pkg.cameras.source import ClockNs, FrameSource, Shot
+from semantic_detection_pkg.cameras.uri import CameraUri, flag
+from semantic_detection_pkg.errors import ConfigurationError, SourceLostError
+
+# Read once by FFmpeg's first user in the process: our own line says what went wrong.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+cv2.setLogLevel(0)  # likewise OpenCV's
+
+
+class CaptureSource:
+    """A `FrameSource` over `cv2.VideoCapture`."""
+
+    def __init__(
+        self,
+        capture: cv2.VideoCapture,
+        name: str,
+        clock_ns: ClockNs,
+        *,
+        pacing: Pacing | None = None,
+        ends: bool = False,
+        loop: bool = False,
+    ) -> None:
+        """Take an opened capture.
+
+        Args:
+            capture: which `close` releases.
+            name: for messages.
+            clock_ns: stamps each frame when it is there.
+            pacing: left out: the camera keeps its own time.
+            ends: no further frame is the end, not a loss.
+            loop: at the end begin again; needs `ends`.
+        """
+        pacing = pacing or Pacing()
+        self.name = name
+        self.period_s = pacing.period_s
+        self.waits_for_consumer = pacing.waits_for_consumer
+        self._capture = capture
+        self._clock_ns = clock_ns
+        self._ends = ends
+        self._loop = loop
+
+    def read(self) -> Shot | None:
+        """See `FrameSource`."""
+        is_read, image = self._capture.read()
+        if not is_read and self._loop:
+            self._capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
+            is_read, image = self._capture.read()
+        if is_read:
+            return Shot(image, self._clock_ns())
+        if self._ends:
+            return None
+        raise SourceLostError(f"{self.name}: no frame arrived; the camera is gone or stalled")
+
+    def close(self) -> None:
+        """See `FrameSource`."""
+        self._capture.release()
+
+
+def open_capture(
+    target: str | int, backend: int, name: str, parameters: Sequence[int] = ()
+) -> cv2.VideoCapture:
+    """Open what OpenCV calls a capture.
+
+    Args:
+        target: file, address, pipeline or index.
+        backend: one of `cv2.CAP_*`.
+        name: for messages.
+        parameters: property, value, property, value, ...
+
+    Raises:
+        SourceLostError: it does not open.
+    """
+    capture = cv2.VideoCapture(target, backend, list(parameters))
+    if not capture.isOpened():
+        capture.release()
+        raise SourceLostError(f"{name}: cannot be opened")
+    return capture
+
+
+def open_source(uri: CameraUri, clock_ns: ClockNs) -> FrameSource:
+    """Open `file:`.
+
+    Raises:
+        ConfigurationError: the file is missing, no video, or an option is wrong.
+    """
+    options = {"loop": False, "rate": "source"} | uri.read_options(
+        {"loop": flag, "rate": parse_rate}
+    )
+    path = Path(uri.target)
+    if not path.is_file():
+        raise ConfigurationError(
+            f"{uri.label}: is not a file" if path.exists() else f"{uri.label}: does not exist"
+        )
+    try:
+        capture = open_capture(str(path), cv2.CAP_FFMPEG, uri.label)
+    except SourceLostError:
+        raise ConfigurationError(f"{uri.label}: is not a video that OpenCV can read") from None
+    pacing = Pacing.choose(options["rate"], capture.get(cv2.CAP_PROP_FPS))
+    return CaptureSource(
+        capture, uri.label, clock_ns, pacing=pacing, ends=True, loop=options["loop"]
+    )

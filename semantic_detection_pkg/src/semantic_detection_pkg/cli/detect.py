@@ -1,0 +1,173 @@
+"""`detect`: find things in picture files.
+
+detect --model yoloe-11s-seg.onnx --json photos/*.jpg
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from semantic_detection_pkg.backends.loading import ENGINES, LoadedDetector, load_detector
+from semantic_detection_pkg.cameras.pictures import read_picture, write_picture
+from semantic_detection_pkg.core.overlay import draw_overlay
+from semantic_detection_pkg.core.pipeline import DetectionResult
+from semantic_detection_pkg.core.settings import DetectorSettings
+from semantic_detection_pkg.errors import FrameError, SemanticDetectionError
+
+# Exit statuses, as the usual tools have them.
+_DONE, _SOME_FAILED, _REFUSED, _INTERRUPTED = 0, 1, 2, 130
+_LONG_WORK = 3  # pictures from which on a progress bar helps
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the tool.
+
+    Returns:
+        Exit status: 0, 1 if a picture failed, 2 if the model or an option is no good, 130 after
+        Ctrl-C.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        settings = DetectorSettings(confidence=options.conf, iou=options.iou)
+        if options.save is not None:
+            _make_folder(options.save)
+        with load_detector(
+            options.model,
+            engine=options.engine,
+            threads=options.threads,
+            names_file=options.names,
+            words=[word for text in options.classes for word in text.split(",")],
+            settings=settings,
+        ) as detector:
+            return _detect(detector, options)
+    except SemanticDetectionError as error:
+        _complain(str(error))
+        return _REFUSED
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+
+
+def _detect(detector: LoadedDetector, options: argparse.Namespace) -> int:
+    status = _DONE
+    for path in _with_progress(options.pictures):
+        try:
+            image = read_picture(path)
+            result = detector.pipeline.process(image)
+            if options.save is not None:
+                overlay = draw_overlay(image, result.detections, result.vocabulary)
+                write_picture(options.save / path.with_suffix(".jpg").name, overlay)
+        except FrameError as error:
+            _complain(str(error))
+            status = _SOME_FAILED
+            continue
+        with tqdm.external_write_mode(file=sys.stdout):
+            text = _as_json(path, image, result) if options.json else _as_line(path, result)
+            print(text, flush=True)
+    return status
+
+
+def _as_json(path: Path, image: NDArray[np.uint8], result: DetectionResult) -> str:
+    document: dict[str, Any] = {
+        "image": str(path),
+        "width": image.shape[1],
+        "height": image.shape[0],
+        "detections": result.detections.to_json(result.vocabulary),
+        "ms": {
+            "preprocess": round(result.elapsed_ms.preprocess, 3),
+            "inference": round(result.elapsed_ms.inference, 3),
+            "postprocess": round(result.elapsed_ms.postprocess, 3),
+        },
+    }
+    return json.dumps(document)
+
+
+def _as_line(path: Path, result: DetectionResult) -> str:
+    found = ", ".join(
+        f"{result.vocabulary[class_id]} {score:.2f}"
+        for class_id, score in zip(
+            result.detections.class_ids, result.detections.scores, strict=True
+        )
+    )
+    ms = result.elapsed_ms
+    total_ms = ms.preprocess + ms.inference + ms.postprocess
+    return f"{path}: {found or 'nothing'} ({total_ms:.0f} ms)"
+
+
+def _with_progress(pictures: Sequence[Path]) -> Iterator[Path]:
+    is_shown = sys.stderr.isatty() and len(pictures) >= _LONG_WORK
+    progress: Iterable[Path] = tqdm(pictures, unit="picture", disable=not is_shown, leave=False)
+    yield from progress
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise FrameError(f"folder {folder}: cannot be made: {reason}") from error
+
+
+def _complain(message: str) -> None:
+    with tqdm.external_write_mode(file=sys.stderr):
+        print(f"detect: {message}", file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    defaults = DetectorSettings()
+    parser = argparse.ArgumentParser(
+        prog="detect", description="Find things in pictures with a segmentation model."
+    )
+    parser.add_argument("pictures", nargs="+", type=Path, metavar="PICTURE")
+    parser.add_argument("--model", required=True, metavar="FILE", help="segmentation model")
+    parser.add_argument(
+        "--conf",
+        type=float,
+        default=defaults.confidence,
+        metavar="0..1",
+        help="scores must be greater (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--iou",
+        type=float,
+        default=defaults.iou,
+        metavar="0..1",
+        help="of two boxes of a class that overlap more, the better stays (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--classes",
+        nargs="+",
+        default=[],
+        metavar="WORD",
+        help="look only for these; separated by commas or blanks (default: all of the model)",
+    )
+    parser.add_argument(
+        "--names", metavar="FILE", help="class names, one on each line, instead of the model's"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object per picture")
+    parser.add_argument(
+        "--save", type=Path, metavar="DIR", help="write the pictures with overlays into this folder"
+    )
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=0,
+        metavar="N",
+        help="CPU threads of the inference; 0: all (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--engine", default="onnxruntime", choices=ENGINES, help="(default: %(default)s)"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

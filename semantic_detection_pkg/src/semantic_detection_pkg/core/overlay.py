@@ -1,0 +1,30 @@
+"""What a person sees of the detections in a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semantic_detection_pkg.core.detections import Detections
+from semantic_detection_pkg.kernels.drawing import draw_objects
+
+
+def draw_overlay(
+    image: NDArray[np.uint8], detections: Detections, vocabulary: Sequence[str]
+) -> NDArray[np.uint8]:
+    """A copy of the picture with masks, boxes, names and scores; the best are on top.
+
+    Args:
+        image: (height, width, 3) uint8, BGR, of the detections' size.
+        detections: sorted by falling score.
+        vocabulary: words that class_ids index.
+    """
+    canvas = np.array(image, order="C")
+    labels = [
+        f"{vocabulary[class_id]} {score:.2f}"
+        for class_id, score in zip(detections.class_ids, detections.scores, strict=True)
+    ]
+    draw_objects(canvas, detections.boxes_xyxy, detections.class_ids, labels, detections.masks)
+    return canvas

@@ -49,7 +49,7 @@ $(BUILD_STAMP): $(SETUP_STAMP) $(BUILD_INPUTS)
 
 demo: build
 	$(WORKSPACE)
-	tools/demo.sh $(if $(SOURCE),source:="$(SOURCE)") $(if $(MODEL),model:="$(MODEL)") \
+	ros2 launch semantic_detection_pkg dev.launch.yaml $(if $(SOURCE),source:="$(SOURCE)") $(if $(MODEL),model:="$(MODEL)") \
 	  $(if $(DEMO_SECONDS),seconds:="$(DEMO_SECONDS)") $(ARGS)
 
 test: build lint types
@@ -70,7 +70,7 @@ types: $(SETUP_STAMP)
 # Rewrites what is generated; a test fails when it is out of date.
 docs: build
 	$(WORKSPACE)
-	python tools/generate_docs.py
+	python tools/generated --write
 
 lock: $(SETUP_STAMP)
 	cd requirements && $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \

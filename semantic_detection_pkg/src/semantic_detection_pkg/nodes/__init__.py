@@ -1,0 +1,1 @@
+"""One node each: convert in, call core once, convert out, publish."""

@@ -1,0 +1,116 @@
+"""Camera node: one URI for every source, the newest frame wins.
+
+Pictures are converted and published only while somebody subscribes; `camera_info`, which is small,
+always is. The capture stamp identifies a frame in everything that follows from it.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from functools import partial
+
+import cv2
+from rclpy.node import Node
+from ros_support_pkg.diagnostics import Health, publish_diagnostics
+from ros_support_pkg.parameters import declare_parameters, parameter
+from ros_support_pkg.qos import SENSOR_DATA, VIEW
+from ros_support_pkg.running import run_node
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from semantic_detection_pkg.cameras.calibration import load_calibration
+from semantic_detection_pkg.cameras.reader import LatestFrameReader
+from semantic_detection_pkg.cameras.registry import open_camera
+from semantic_detection_pkg.core.frame import Frame
+from semantic_detection_pkg.errors import SemanticDetectionError
+from semantic_detection_pkg.ros import conversions
+
+
+@dataclass(frozen=True)
+class CameraParameters:
+    """Parameters of the camera node."""
+
+    source: str = parameter(
+        "device:0", "where frames come from: device:0, rtsp://.., csi:0, file:.., images:DIR, sim:"
+    )
+    frame_id: str = parameter("camera_optical_frame", "optical frame (REP 103) of the pictures")
+    calibration: str = parameter("", "camera_info YAML file of camera_calibration; '': none")
+    jpeg_quality: int = parameter(
+        85, "of image_raw/compressed", minimum=1, maximum=100, is_runtime=True
+    )
+
+
+class CameraNode(Node):
+    """Publishes what a `LatestFrameReader` takes from the camera."""
+
+    def __init__(self) -> None:
+        super().__init__("camera")
+        self._parameters = declare_parameters(self, CameraParameters, self._change)
+        path = self._parameters.calibration
+        self._calibration = load_calibration(path) if path else None
+        self._image = self.create_publisher(Image, "camera/image_raw", SENSOR_DATA)
+        self._compressed = self.create_publisher(
+            CompressedImage, "camera/image_raw/compressed", VIEW
+        )
+        self._info = self.create_publisher(CameraInfo, "camera/camera_info", SENSOR_DATA)
+        clock = self.get_clock()
+        self._reader = LatestFrameReader(
+            partial(open_camera, self._parameters.source, lambda: clock.now().nanoseconds)
+        )
+        self._last_error = ""
+        self._frames_before = 0
+        publish_diagnostics(self, self._check)
+        self._reader.start()  # refuses a source that can never work
+        # Publishing is thread-safe; a thread of its own keeps encoding off the executor.
+        self._publisher_thread = threading.Thread(target=self._publish_frames, daemon=True)
+        self._publisher_thread.start()
+
+    def destroy_node(self) -> None:
+        self._reader.stop()
+        self._publisher_thread.join()
+        super().destroy_node()
+
+    def _publish_frames(self) -> None:
+        while (frame := self._reader.take()) is not None:
+            self._publish(frame)
+
+    def _publish(self, frame: Frame) -> None:
+        stamp_ns, frame_id = frame.stamp_ns, self._parameters.frame_id
+        self._info.publish(
+            conversions.to_camera_info(
+                self._calibration, frame.width, frame.height, stamp_ns, frame_id
+            )
+        )
+        if self._image.get_subscription_count():
+            self._image.publish(conversions.to_image(frame.image, stamp_ns, frame_id))
+        if self._compressed.get_subscription_count():
+            quality = [cv2.IMWRITE_JPEG_QUALITY, self._parameters.jpeg_quality]
+            _, jpeg = cv2.imencode(".jpg", frame.image, quality)
+            self._compressed.publish(
+                conversions.to_compressed_image(jpeg.tobytes(), stamp_ns, frame_id)
+            )
+
+    def _change(self, changed: CameraParameters) -> None:
+        self._parameters = changed
+
+    def _check(self) -> Health:
+        status = self._reader.status
+        figures = {
+            "frames": status.frames,
+            "frames_per_s": status.frames - self._frames_before,
+            "dropped": status.dropped,
+            "reconnects": status.reconnects,
+        }
+        self._frames_before = status.frames
+        if status.last_error != self._last_error:
+            self.get_logger().error(status.last_error)
+            self._last_error = status.last_error
+        if status.has_ended:
+            return Health.warn(status.last_error or "the source has ended", **figures)
+        if not status.is_connected:
+            return Health.error(status.last_error or "connecting", **figures)
+        return Health.ok(self._parameters.source, **figures)
+
+
+def main() -> int:
+    return run_node(CameraNode, expected_errors=(SemanticDetectionError,))

@@ -1,0 +1,189 @@
+"""Detector node: pictures in, detections out; a lifecycle node, because active means using the GPU.
+
+Frames and transitions run on one thread in turn: when `deactivate` runs no inference does, so the
+GPU is idle when the transition succeeds. The subscription keeps one frame, the newest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.subscription import Subscription
+from ros_support_pkg.diagnostics import Health, publish_diagnostics
+from ros_support_pkg.lifecycle import GuardedLifecycleNode
+from ros_support_pkg.parameters import declare_parameters, parameter
+from ros_support_pkg.qos import SENSOR_DATA, VIEW
+from ros_support_pkg.running import EXIT_USAGE, run_node
+from sensor_msgs.msg import Image
+
+from interfaces_pkg.msg import Detections as DetectionsMessage
+from interfaces_pkg.srv import SetVocabulary
+from semantic_detection_pkg.backends.loading import ENGINES, LoadedDetector, load_detector
+from semantic_detection_pkg.core.pipeline import DetectionResult
+from semantic_detection_pkg.core.settings import RANGES, DetectorSettings
+from semantic_detection_pkg.errors import ConfigurationError, FrameError, SemanticDetectionError
+from semantic_detection_pkg.kernels.overlay import draw_overlay
+from semantic_detection_pkg.ros import conversions
+
+
+def _setting(name: str, document: str) -> Any:
+    """A parameter that is a number of `DetectorSettings`, with its default and range."""
+    minimum, maximum = RANGES[name]
+    default = getattr(DetectorSettings(), name)
+    return parameter(default, document, minimum=minimum, maximum=maximum, is_runtime=True)
+
+
+@dataclass(frozen=True)
+class DetectorParameters:
+    """Parameters of the detector node."""
+
+    model: str = parameter("", "model file; what belongs to it lies beside it")
+    engine: str = parameter("onnxruntime", "what runs the model", choices=ENGINES)
+    names_file: str = parameter("", "class names, one on each line; '': those in the model")
+    threads: int = parameter(0, "CPU threads of one inference; 0: all", minimum=0, maximum=64)
+    words: tuple[str, ...] = parameter((), "what to look for first; ['']: all that is known")
+    confidence: float = _setting("confidence", "a detection's score is greater than this")
+    iou: float = _setting("iou", "boxes of a class that overlap more are one thing")
+    max_detections: int = _setting("max_detections", "the best so many are kept")
+    polygon_tolerance_px: float = _setting("polygon_tolerance_px", "[px] outlines may be off by")
+    agnostic_nms: bool = parameter(
+        False, "boxes suppress each other whatever their classes are", is_runtime=True
+    )
+    autostart: bool = parameter(
+        False, "configure and activate at the start, where nobody else brings the node up"
+    )
+
+    def settings(self) -> DetectorSettings:
+        """The part that the core knows."""
+        numbers = {name: getattr(self, name) for name in RANGES}
+        return DetectorSettings(**numbers, is_class_agnostic=self.agnostic_nms)
+
+
+class DetectorNode(GuardedLifecycleNode):
+    """Runs a `DetectorPipeline` on the camera's pictures while it is active."""
+
+    expected_errors = (SemanticDetectionError,)
+
+    def __init__(self) -> None:
+        super().__init__("detector")
+        self._parameters = declare_parameters(self, DetectorParameters, self._change)
+        self._detector: LoadedDetector | None = None
+        self._subscription: Subscription | None = None
+        self._frames = 0
+        self._frames_before = 0
+        self._failure = ""
+        self._detections = self.create_lifecycle_publisher(
+            DetectionsMessage, "detections", SENSOR_DATA
+        )
+        self._overlay = self.create_lifecycle_publisher(Image, "detections/overlay", VIEW)
+        self.create_service(SetVocabulary, "detector/set_vocabulary", self._set_vocabulary)
+        publish_diagnostics(self, self._check)
+        if self._parameters.autostart:
+            self._start()
+
+    def configure(self) -> None:
+        wanted = self._parameters
+        if not wanted.model:
+            raise ConfigurationError("parameter 'model' is '', the path of a model file is allowed")
+        self._detector = load_detector(
+            wanted.model,
+            engine=wanted.engine,
+            threads=wanted.threads,
+            names_file=wanted.names_file or None,
+            words=wanted.words,
+            settings=wanted.settings(),
+        )
+        self.get_logger().info(
+            f"{wanted.model} on {self._detector.backend.device}, looks for "
+            + ", ".join(self._detector.pipeline.vocabulary)
+        )
+
+    def activate(self) -> None:
+        self._subscription = self.create_subscription(
+            Image, "camera/image_raw", self._detect, SENSOR_DATA
+        )
+
+    def deactivate(self) -> None:
+        if self._subscription is not None:
+            self.destroy_subscription(self._subscription)
+            self._subscription = None
+
+    def cleanup(self) -> None:
+        self.deactivate()
+        if self._detector is not None:
+            self._detector.close()
+            self._detector = None
+
+    def _start(self) -> None:
+        for trigger in (self.trigger_configure, self.trigger_activate):
+            if trigger() != TransitionCallbackReturn.SUCCESS:
+                raise SystemExit(EXIT_USAGE)  # the transition has said why
+
+    def _detect(self, message: Image) -> None:
+        if self._detector is None:
+            return
+        try:
+            image = conversions.from_image(message)
+            result = self._detector.pipeline.process(image)
+        except FrameError as error:
+            self._failure = str(error)
+            self.get_logger().error(self._failure, throttle_duration_sec=1.0)
+            return
+        self._frames += 1
+        self._failure = ""
+        self._publish(message, result)
+        if self._overlay.get_subscription_count():
+            picture = draw_overlay(image, result.detections, result.vocabulary)
+            header = message.header
+            self._overlay.publish(
+                conversions.to_image(picture, conversions.from_time(header.stamp), header.frame_id)
+            )
+
+    def _publish(self, frame: Image, result: DetectionResult) -> None:
+        elapsed = result.elapsed_ms
+        self._detections.publish(
+            conversions.to_detections(
+                result.detections,
+                result.vocabulary,
+                model=Path(self._parameters.model).name,
+                elapsed_ms=(elapsed.preprocess, elapsed.inference, elapsed.postprocess),
+                header=frame.header,
+            )
+        )
+
+    def _set_vocabulary(
+        self, request: SetVocabulary.Request, response: SetVocabulary.Response
+    ) -> SetVocabulary.Response:
+        if self._detector is None:
+            response.message = "no model is loaded: configure the detector first"
+            return response
+        pipeline = self._detector.pipeline
+        try:
+            pipeline.set_vocabulary(request.words)
+            response.success = True
+        except ConfigurationError as error:
+            response.message = str(error)
+        response.vocabulary = list(pipeline.vocabulary)
+        return response
+
+    def _change(self, changed: DetectorParameters) -> None:
+        if self._detector is not None:
+            self._detector.pipeline.settings = changed.settings()
+        self._parameters = changed
+
+    def _check(self) -> Health:
+        rate = self._frames - self._frames_before
+        self._frames_before = self._frames
+        figures = {"frames": self._frames, "frames_per_s": rate, "model": self._parameters.model}
+        if self._failure:
+            return Health.error(self._failure, **figures)
+        if self._subscription is None:
+            return Health.ok("not active", **figures)
+        return Health.ok("active", **figures) if rate else Health.warn("no frames", **figures)
+
+
+def main() -> int:
+    return run_node(DetectorNode, expected_errors=(SemanticDetectionError,))

@@ -1,0 +1,114 @@
+"""Watch node: prints what the detector sees, keeps overlay pictures, ends with a summary in JSON.
+
+The demo's eyes and its judge: its exit status is 0 only if something was detected.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+from rclpy.node import Node
+from ros_support_pkg.parameters import declare_parameters, parameter
+from ros_support_pkg.qos import SENSOR_DATA, VIEW
+from ros_support_pkg.running import run_node
+from sensor_msgs.msg import Image
+
+from interfaces_pkg.msg import Detections
+from semantic_detection_pkg.core.tally import Tally
+from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
+from semantic_detection_pkg.ros import conversions
+
+_NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class WatchParameters:
+    """Parameters of the watch node."""
+
+    seconds: float = parameter(
+        0.0, "[s] end this long after the first frame; 0: never", minimum=0.0, maximum=86400.0
+    )
+    save_dir: str = parameter("", "folder for overlay pictures; '': none")
+    save_every_s: float = parameter(
+        1.0, "[s] between two overlay pictures", minimum=0.0, maximum=3600.0
+    )
+
+
+class WatchNode(Node):
+    """Tallies `detections` and keeps some of `detections/overlay`."""
+
+    def __init__(self) -> None:
+        super().__init__("watch")
+        self._parameters = declare_parameters(self, WatchParameters)
+        self._tally = Tally()
+        self._first_ns = 0
+        self._line_ns = 0
+        self._saved_ns = 0
+        self.create_subscription(Detections, "detections", self._count, SENSOR_DATA)
+        if self._parameters.save_dir:
+            self._folder = _make_folder(self._parameters.save_dir)
+            self.create_subscription(Image, "detections/overlay", self._save, VIEW)
+        self.create_timer(1.0, self._report)
+
+    @property
+    def exit_status(self) -> int:
+        """0 if something was detected."""
+        return 0 if self._tally.detections else 1
+
+    def destroy_node(self) -> None:
+        print(json.dumps(self._tally.summary(self._elapsed_s())), flush=True)  # noqa: T201 - its product
+        super().destroy_node()
+
+    def _count(self, message: Detections) -> None:
+        self._first_ns = self._first_ns or self._now_ns()
+        names = [message.vocabulary[i] for i in message.class_ids]
+        self._tally.add(names, message.inference_ms)
+
+    def _save(self, message: Image) -> None:
+        stamp_ns = conversions.from_time(message.header.stamp)
+        if stamp_ns - self._saved_ns < self._parameters.save_every_s * _NS_PER_S:
+            return
+        self._saved_ns = stamp_ns
+        path = self._folder / f"{stamp_ns}.jpg"
+        if not cv2.imwrite(str(path), conversions.from_image(message)):
+            self.get_logger().error(f"cannot write {path}")
+
+    def _report(self) -> None:
+        now_ns = self._now_ns()
+        line_s = (now_ns - (self._line_ns or now_ns - _NS_PER_S)) / _NS_PER_S
+        self._line_ns = now_ns
+        self.get_logger().info(self._tally.line(line_s))
+        if self._first_ns and 0 < self._parameters.seconds <= self._elapsed_s():
+            self.context.try_shutdown()
+
+    def _elapsed_s(self) -> float:
+        return (self._now_ns() - self._first_ns) / _NS_PER_S if self._first_ns else 0.0
+
+    def _now_ns(self) -> int:
+        return int(self.get_clock().now().nanoseconds)
+
+
+def _make_folder(name: str) -> Path:
+    folder = Path(name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"parameter 'save_dir' is {name!r}, a folder that can be made is allowed: "
+            f"{error.strerror}"
+        ) from error
+    return folder
+
+
+def main() -> int:
+    made: list[WatchNode] = []
+
+    def make_node() -> WatchNode:
+        made.append(WatchNode())
+        return made[0]
+
+    status = run_node(make_node, expected_errors=(SemanticDetectionError,))
+    return status or made[0].exit_status

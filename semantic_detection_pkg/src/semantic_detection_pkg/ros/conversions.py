@@ -1,0 +1,169 @@
+"""Conversions between core types and messages, both ways; the only place that knows both."""
+
+from __future__ import annotations
+
+import array
+from collections.abc import Sequence
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from numpy.typing import NDArray
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
+
+from interfaces_pkg.msg import Detections as DetectionsMessage
+from semantic_detection_pkg.cameras.calibration import Calibration
+from semantic_detection_pkg.core.detections import Detections, MaskRings
+from semantic_detection_pkg.errors import FrameError
+
+_NS_PER_S = 1_000_000_000
+
+#: How the channels of an encoding (sensor_msgs/image_encodings) become B, G, R.
+_CHANNELS_TO_BGR = {
+    "bgr8": (3, [0, 1, 2]),
+    "rgb8": (3, [2, 1, 0]),
+    "bgra8": (4, [0, 1, 2]),
+    "rgba8": (4, [2, 1, 0]),
+    "mono8": (1, [0, 0, 0]),
+}
+
+
+def to_time(stamp_ns: int) -> Time:
+    """Nanoseconds since the epoch as a message."""
+    return Time(sec=stamp_ns // _NS_PER_S, nanosec=stamp_ns % _NS_PER_S)
+
+
+def from_time(time: Time) -> int:
+    """A message as nanoseconds since the epoch."""
+    return int(time.sec) * _NS_PER_S + int(time.nanosec)
+
+
+def to_image(image: NDArray[np.uint8], stamp_ns: int, frame_id: str) -> Image:
+    """An (H, W, 3) BGR picture as a message; its pixels are copied once."""
+    height, width, channels = image.shape
+    return Image(
+        header=Header(stamp=to_time(stamp_ns), frame_id=frame_id),
+        height=height,
+        width=width,
+        encoding="bgr8",
+        step=width * channels,
+        data=_to_array("B", image),
+    )
+
+
+def from_image(message: Image) -> NDArray[np.uint8]:
+    """The message's picture as (H, W, 3) BGR: a view of its memory where the encoding is bgr8.
+
+    Raises:
+        FrameError: the encoding is not supported, or sizes and data do not fit together.
+    """
+    if message.encoding not in _CHANNELS_TO_BGR:
+        raise FrameError(
+            f"image encoding '{message.encoding}' is not supported, supported are "
+            + ", ".join(_CHANNELS_TO_BGR)
+        )
+    channels, to_bgr = _CHANNELS_TO_BGR[message.encoding]
+    row_bytes = message.width * channels
+    data = np.frombuffer(message.data, np.uint8)
+    if min(message.width, message.height) < 1 or message.step < row_bytes:
+        raise FrameError(
+            f"image of {message.width}x{message.height} {message.encoding} has a step of "
+            f"{message.step} bytes, at least {row_bytes} are needed and one pixel"
+        )
+    if data.size < message.step * message.height:
+        raise FrameError(
+            f"image of {message.height} rows of {message.step} bytes has {data.size} bytes of data"
+        )
+    rows = data[: message.step * message.height].reshape(message.height, message.step)
+    pixels = rows[:, :row_bytes].reshape(message.height, message.width, channels)
+    return pixels if message.encoding == "bgr8" else np.ascontiguousarray(pixels[..., to_bgr])
+
+
+def to_compressed_image(jpeg: bytes, stamp_ns: int, frame_id: str) -> CompressedImage:
+    """JPEG bytes as a message."""
+    return CompressedImage(
+        header=Header(stamp=to_time(stamp_ns), frame_id=frame_id),
+        format="bgr8; jpeg compressed bgr8",  # as compressed_image_transport writes it
+        data=_to_array("B", np.frombuffer(jpeg, np.uint8)),
+    )
+
+
+def to_camera_info(
+    calibration: Calibration | None, width: int, height: int, stamp_ns: int, frame_id: str
+) -> CameraInfo:
+    """Intrinsics of a frame; without a calibration K stays zero, which means uncalibrated."""
+    message = CameraInfo(
+        header=Header(stamp=to_time(stamp_ns), frame_id=frame_id), width=width, height=height
+    )
+    if calibration is not None:
+        message.distortion_model = calibration.distortion_model
+        message.d = list(calibration.distortion)
+        message.k = list(calibration.camera_matrix)
+        message.r = list(calibration.rectification_matrix)
+        message.p = list(calibration.projection_matrix)
+    return message
+
+
+def to_detections(
+    detections: Detections,
+    vocabulary: Sequence[str],
+    *,
+    model: str,
+    elapsed_ms: tuple[float, float, float],
+    header: Header,
+) -> DetectionsMessage:
+    """Detections of one frame as a message.
+
+    Args:
+        vocabulary: class names that class_ids index.
+        elapsed_ms: time for pre-processing, inference and post-processing [ms].
+        header: that of the frame.
+    """
+    preprocess_ms, inference_ms, postprocess_ms = elapsed_ms
+    return DetectionsMessage(
+        header=header,
+        image_width=detections.width,
+        image_height=detections.height,
+        model=model,
+        vocabulary=list(vocabulary),
+        class_ids=_to_array("H", detections.class_ids),
+        scores=_to_array("f", detections.scores),
+        boxes_xyxy=_to_array("f", detections.boxes_xyxy),
+        ring_counts=_to_array("I", detections.masks.ring_counts),
+        ring_sizes=_to_array("I", detections.masks.ring_sizes),
+        points_xy=_to_array("f", detections.masks.points),
+        preprocess_ms=preprocess_ms,
+        inference_ms=inference_ms,
+        postprocess_ms=postprocess_ms,
+    )
+
+
+def from_detections(message: DetectionsMessage) -> Detections:
+    """The message's detections; the arrays are views of its memory.
+
+    Raises:
+        FrameError: its arrays do not fit together.
+    """
+    try:
+        return Detections(
+            width=message.image_width,
+            height=message.image_height,
+            class_ids=np.asarray(message.class_ids, np.uint16),
+            scores=np.asarray(message.scores, np.float32),
+            boxes_xyxy=np.asarray(message.boxes_xyxy, np.float32).reshape(-1, 4),
+            masks=MaskRings(
+                points=np.asarray(message.points_xy, np.float32).reshape(-1, 2),
+                ring_sizes=np.asarray(message.ring_sizes, np.uint32),
+                ring_counts=np.asarray(message.ring_counts, np.uint32),
+            ),
+        )
+    except ValueError as error:
+        raise FrameError(str(error)) from error
+
+
+def _to_array(typecode: str, values: NDArray[np.generic]) -> array.array[int]:
+    # Generated setters take array.array as it is; lists and ndarrays they walk element by element.
+    # Two C-level copies (tobytes, frombytes) cost 0.4 ms for a 1080p picture.
+    result: array.array[int] = array.array(typecode)
+    result.frombytes(np.ascontiguousarray(values).data.cast("B") if values.size else b"")
+    return result

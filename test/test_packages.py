@@ -1,0 +1,40 @@
+"""The packages as colcon and rosdep see them."""
+
+import subprocess
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD_TYPES = {
+    "interfaces_pkg": "ros.ament_cmake",
+    "ros_support_pkg": "ros.ament_python",
+    "semantic_detection_pkg": "ros.ament_python",
+    "gimbal_driver_pkg": "ros.ament_python",
+    "vlm_bridge_pkg": "ros.ament_python",
+}
+
+
+def test_build_types() -> None:
+    # A package.xml that catkin_pkg rejects is ignored silently: the type falls to (python).
+    output = subprocess.run(
+        ["colcon", "list"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    found = {line.split()[0]: line.split()[-1].strip("()") for line in output.splitlines()}
+    assert found == BUILD_TYPES
+
+
+@pytest.mark.parametrize("package", BUILD_TYPES)
+def test_dependencies_are_declared(package: str) -> None:
+    """What the modules import of our own packages and of ROS stands in package.xml."""
+    from test_architecture import ROS, modules, roots
+
+    declared = {
+        element.text
+        for tag in ("depend", "exec_depend", "build_depend", "buildtool_depend")
+        for element in ElementTree.parse(ROOT / package / "package.xml").findall(tag)
+    }
+    ours = set(BUILD_TYPES) - {package}
+    used = set().union(*(roots(path) for path in modules(package))) & (ROS | ours)
+    assert used - {package} <= declared

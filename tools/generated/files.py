@@ -1,0 +1,22 @@
+"""Which file is made by which function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from generated.config import parameter_file
+from generated.interfaces import snapshot
+from generated.licences import licences
+from generated.nodes import NODES
+from generated.ros_api import ros_api
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+FILES: dict[str, Callable[[], str]] = {
+    **{f"config/{node.name}.param.yaml": partial(parameter_file, node) for node in NODES},
+    "docs/licences.md": partial(licences, ROOT / "requirements"),
+    "docs/ros_api.md": partial(ros_api, NODES),
+    "test/snapshots/interfaces.txt": partial(snapshot, ROOT / "interfaces_pkg"),
+}

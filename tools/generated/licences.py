@@ -1,0 +1,46 @@
+"""docs/licences.md: what we depend on directly, and its licence, from the installed metadata."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import PackageNotFoundError, metadata
+from pathlib import Path
+
+_GROUPS = {
+    "run.in": "Run time",
+    "ros.in": "ROS 2 from wheels",
+    "build.in": "Build",
+    "dev.in": "Tests and lint",
+}
+_HEAD = """\
+# Licences
+
+Semantic detection is Apache-2.0 (`LICENSE`). What it depends on directly, as the installed packages
+say themselves; made by `make docs`. pymavlink (LGPL-3.0) is used as an unchanged library.
+Ultralytics (AGPL-3.0) is used by optional export and bench tools only, never imported by a node,
+and none of its weights are in this repository.
+"""
+
+
+def licences(folder: Path) -> str:
+    """The whole page, from the requirement files in `folder`."""
+    parts = [_HEAD]
+    for name, title in _GROUPS.items():
+        packages = re.findall(r"^([A-Za-z0-9_.-]+)", (folder / name).read_text(), re.MULTILINE)
+        rows = [f"| {package} | {_licence_of(package)} |" for package in packages]
+        parts.append("\n".join([f"## {title}\n", "| package | licence |", "|---|---|", *rows, ""]))
+    return "\n".join(parts)
+
+
+def _licence_of(package: str) -> str:
+    try:
+        data = metadata(package)
+    except PackageNotFoundError:
+        return "(not installed)"
+    classifiers = [
+        line.split(" :: ")[-1]
+        for line in data.get_all("Classifier", [])
+        if line.startswith("License :: ") and line.count(" :: ") > 1
+    ]
+    text = data.get("License-Expression") or ", ".join(classifiers) or data.get("License") or "?"
+    return text.strip().splitlines()[0]

@@ -35,7 +35,9 @@ class FakeBackend:
         """A fresh one; `name` is that of the model file."""
         self.name = name
         self.device = "nothing"
-        self.inputs = (TensorSpec("images", (1, 3, _SIZE, _SIZE), "float32"),)
+        self.inputs: tuple[TensorSpec, ...] = (
+            TensorSpec("images", (1, 3, _SIZE, _SIZE), "float32"),
+        )
         self.outputs_next = fake_outputs()
         self.outputs = tuple(
             TensorSpec(name, value.shape, "float32") for name, value in self.outputs_next.items()

@@ -18,7 +18,7 @@ from semantic_detection_pkg.errors import ConfigurationError
 def _fourcc(text: str) -> int:
     if not re.fullmatch(r"[ -~]{4}", text):
         raise ValueError("must be four letters such as MJPG")
-    return cv2.VideoWriter.fourcc(*text)  # type: ignore[no-any-return]
+    return cv2.VideoWriter.fourcc(*text)
 
 
 # In the order in which V4L2 wants them set: the format decides which sizes and rates there are.

@@ -88,13 +88,11 @@ def open_source(uri: CameraUri, clock_ns: ClockNs) -> FrameSource:
     size = re.fullmatch(r"([1-9][0-9]{0,3})x([1-9][0-9]{0,3})", uri.target)
     if size is None:
         raise ConfigurationError(f"{uri.label}: must have the form fake:WIDTHxHEIGHT")
-    options = {"frames": None, "rate": 30.0} | uri.read_options(
-        {"frames": integer(0, 10**9), "rate": parse_rate}
-    )
+    options = uri.read_options({"frames": integer(0, 10**9), "rate": parse_rate})
     return FakeCamera(
         int(size[1]),
         int(size[2]),
-        frames=options["frames"],
+        frames=options.get("frames"),
         clock_ns=clock_ns,
-        pacing=Pacing.choose(options["rate"], 30.0),
+        pacing=Pacing.choose(options.get("rate", "source"), 30.0),
     )

@@ -70,9 +70,7 @@ def open_source(uri: CameraUri, clock_ns: ClockNs) -> FrameSource:
     Raises:
         ConfigurationError: the folder is missing or holds no picture, or an option is wrong.
     """
-    options = {"loop": False, "rate": _DEFAULT_HZ} | uri.read_options(
-        {"loop": flag, "rate": parse_rate}
-    )
+    options = uri.read_options({"loop": flag, "rate": parse_rate})
     folder = Path(uri.target)
     if not folder.is_dir():
         raise ConfigurationError(f"{uri.label}: is not a folder")
@@ -82,8 +80,8 @@ def open_source(uri: CameraUri, clock_ns: ClockNs) -> FrameSource:
             f"{uri.label}: holds no picture ({', '.join(sorted(PICTURE_SUFFIXES))})"
         )
     paths.sort(key=lambda path: natural_key(path.name))
-    pacing = Pacing.choose(options["rate"], _DEFAULT_HZ)
-    return ImagesSource(paths, uri.label, clock_ns, pacing, options["loop"])
+    pacing = Pacing.choose(options.get("rate", "source"), _DEFAULT_HZ)
+    return ImagesSource(paths, uri.label, clock_ns, pacing, options.get("loop", False))
 
 
 def natural_key(name: str) -> tuple[tuple[tuple[int, str], ...], str]:

@@ -30,7 +30,7 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
         image = None
     if image is None:
         raise FrameError(f"picture {path}: cannot be decoded")
-    return image  # type: ignore[no-any-return]
+    return image
 
 
 def write_picture(path: Path, image: NDArray[np.uint8]) -> None:

@@ -22,10 +22,10 @@ def open_source(uri: CameraUri, clock_ns: ClockNs) -> FrameSource:
         ConfigurationError: the address or an option is wrong.
         SourceLostError: nobody answers there, or not with a video.
     """
-    options = {"timeout": _DEFAULT_TIMEOUT_S} | uri.read_options({"timeout": number(0.1, 600.0)})
+    options = uri.read_options({"timeout": number(0.1, 600.0)})
     if not uri.target.startswith("rtsp://"):
         raise ConfigurationError(f"{uri.label}: must have the form rtsp://HOST/PATH")
-    timeout_ms = round(1e3 * options["timeout"])
+    timeout_ms = round(1e3 * options.get("timeout", _DEFAULT_TIMEOUT_S))
     parameters = (
         cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
         timeout_ms,

@@ -100,19 +100,15 @@ def open_source(uri: CameraUri, clock_ns: ClockNs) -> FrameSource:
     Raises:
         ConfigurationError: the file is missing, no video, or an option is wrong.
     """
-    options = {"loop": False, "rate": "source"} | uri.read_options(
-        {"loop": flag, "rate": parse_rate}
-    )
+    options = uri.read_options({"loop": flag, "rate": parse_rate})
     path = Path(uri.target)
     if not path.is_file():
-        raise ConfigurationError(
-            f"{uri.label}: is not a file" if path.exists() else f"{uri.label}: does not exist"
-        )
+        raise ConfigurationError(f"{uri.label}: there is no such file")
     try:
         capture = open_capture(str(path), cv2.CAP_FFMPEG, uri.label)
     except SourceLostError:
         raise ConfigurationError(f"{uri.label}: is not a video that OpenCV can read") from None
-    pacing = Pacing.choose(options["rate"], capture.get(cv2.CAP_PROP_FPS))
+    pacing = Pacing.choose(options.get("rate", "source"), capture.get(cv2.CAP_PROP_FPS))
     return CaptureSource(
-        capture, uri.label, clock_ns, pacing=pacing, ends=True, loop=options["loop"]
+        capture, uri.label, clock_ns, pacing=pacing, ends=True, loop=options.get("loop", False)
     )

@@ -6,6 +6,7 @@ detect --model yoloe-11s-seg.onnx --json photos/*.jpg
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             engine=options.engine,
             threads=options.threads,
             names_file=options.names,
-            words=[word for text in options.classes for word in text.split(",")],
+            words=options.classes.split(",") if options.classes else (),
             settings=settings,
         ) as detector:
             return _detect(detector, options)
@@ -58,13 +59,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _detect(detector: LoadedDetector, options: argparse.Namespace) -> int:
     status = _DONE
+    saved: set[Path] = set()
     for path in _with_progress(options.pictures):
         try:
             image = read_picture(path)
             result = detector.pipeline.process(image)
             if options.save is not None:
                 overlay = draw_overlay(image, result.detections, result.vocabulary)
-                write_picture(options.save / path.with_suffix(".jpg").name, overlay)
+                target = _free_path(options.save / path.name, saved)
+                write_picture(target, overlay)
+                saved.add(target)
         except FrameError as error:
             _complain(str(error))
             status = _SOME_FAILED
@@ -108,6 +112,12 @@ def _with_progress(pictures: Sequence[Path]) -> Iterator[Path]:
     yield from progress
 
 
+def _free_path(wanted: Path, used: set[Path]) -> Path:
+    """`wanted`, or with a number where this run has used it for a picture of another folder."""
+    candidates = (wanted.with_stem(f"{wanted.stem}_{number}") for number in itertools.count(2))
+    return next(path for path in itertools.chain([wanted], candidates) if path not in used)
+
+
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -144,10 +154,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--classes",
-        nargs="+",
-        default=[],
-        metavar="WORD",
-        help="look only for these; separated by commas or blanks (default: all of the model)",
+        default="",
+        metavar="WORDS",
+        help="look only for these, separated by commas (default: all of the model)",
     )
     parser.add_argument(
         "--names", metavar="FILE", help="class names, one on each line, instead of the model's"

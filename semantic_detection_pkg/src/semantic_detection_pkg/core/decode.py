@@ -128,4 +128,4 @@ def _check_shapes(outputs: Mapping[str, NDArray[Any]], info: ModelInfo) -> NDArr
             f"{info.name}: outputs {head.shape} and {prototypes.shape} do not fit the layout "
             f"'{info.layout.value}' with {info.mask_channels} mask coefficients"
         )
-    return head[0]  # type: ignore[no-any-return]
+    return head[0]

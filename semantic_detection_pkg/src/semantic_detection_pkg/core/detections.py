@@ -179,12 +179,12 @@ class Detections:
 
 def _rounded(values: NDArray[np.float32]) -> list[Any]:
     # In double precision: a rounded float32 prints all its digits.
-    return np.round(values.astype(np.float64), 3).tolist()  # type: ignore[no-any-return]
+    return np.round(values.astype(np.float64), 3).tolist()
 
 
 def _frozen(owner: object, name: str, dtype: type, shape: tuple[int, ...]) -> NDArray[Any]:
     """Convert attribute `name` to a read-only array of this type; -1 in `shape` is any length."""
-    value = np.ascontiguousarray(getattr(owner, name), dtype=dtype)
+    value: NDArray[Any] = np.ascontiguousarray(getattr(owner, name), dtype=dtype)
     if value.size == 0:
         value = value.reshape([0 if length == -1 else length for length in shape])
     is_right = value.ndim == len(shape) and all(

@@ -164,7 +164,7 @@ class DetectorPipeline:
         detections = Detections(
             letterbox.source_width,
             letterbox.source_height,
-            candidates.class_ids,
+            candidates.class_ids.astype(np.uint16),
             candidates.scores,
             boxes,
             masks,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 # 65,536 px, so that which centres a polygon holds does not hang on rounding.
 _MARGIN = 0.02
 # A mask is simplified by at most this share of the square root of its box's area.
-_SMALL_MASK_SHARE = 0.01
+_SMALL_MASK_SHARE = 0.005
 
 
 def trace(field: NDArray[np.floating]) -> list[NDArray[np.float32]]:
@@ -23,15 +23,17 @@ def trace(field: NDArray[np.floating]) -> list[NDArray[np.float32]]:
 
     Beyond its border the field is taken for minus its border: outlines that reach it run along the
     pixels' edges. Diagonal neighbours do not touch. Walking a ring keeps the positive side on the
-    right (x right, y down). NaN counts as not positive.
+    right (x right, y down).
 
     Args:
-        field: (h, w), any finite range.
+        field: (h, w), finite.
 
     Returns:
         Closed rings (k >= 4, 2) float32 x, y.
     """
-    padded = np.pad(np.nan_to_num(field, nan=-1.0, posinf=1e30, neginf=-1e30), 1, mode="edge")
+    if not field.size:
+        return []
+    padded = np.pad(field, 1, mode="edge")
     for border in (padded[0], padded[-1], padded[:, 0], padded[:, -1]):
         border[:] = -np.abs(border)
     vertices, following = _link(padded)

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from semantic_detection_pkg.kernels import contours
 
+_LARGE = np.float32(1e30)
+
 
 def mask_polygons(
     prototypes: NDArray[np.floating],
@@ -73,10 +75,11 @@ def mask_field(
     window = prototypes[:, v0 : v0 + along.shape[1], u0 : u0 + across.shape[1]]
     # Weight columns beyond the last prototype are zero: positions end at it.
     height, width = window.shape[1:]
-    with np.errstate(invalid="ignore", over="ignore"):  # NaN and infinity end as "not positive"
+    with np.errstate(invalid="ignore", over="ignore"):
         logits = np.tensordot(coefficients, window.astype(np.float32), 1)
-        field = along[:, :height] @ logits @ across[:, :width].T
-    return field, left, top
+    # Finite, so that a weight of zero hides what it should; NaN becomes "not positive".
+    logits = np.nan_to_num(logits, nan=-_LARGE, posinf=_LARGE, neginf=-_LARGE)
+    return along[:, :height] @ logits @ across[:, :width].T, left, top
 
 
 def _weights(positions: NDArray[np.float32]) -> tuple[int, NDArray[np.float32]]:

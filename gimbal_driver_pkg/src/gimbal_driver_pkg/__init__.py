@@ -1,0 +1,1 @@
+"""Gimbal driver for SIYI, Viewpro and MAVLink, and a mock gimbal that speaks the same protocols."""

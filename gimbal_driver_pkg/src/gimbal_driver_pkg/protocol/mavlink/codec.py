@@ -1,0 +1,256 @@
+"""The driver's side of MAVLink gimbal protocol v2.
+
+Two roles: the manager of a gimbal device (we steer the device, component 154), or a client of a
+gimbal manager (an autopilot owns the gimbal, we steer through it). Units trap: message 287 takes
+radians, command 1000 degrees; this codec sends no 1000.
+
+Source: mavlink.io, gimbal protocol v2 and common.xml; verified with pymavlink 2.4.50.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from pymavlink.dialects.v20 import common as mav
+
+from gimbal_driver_pkg.errors import InvalidValueError, UnsupportedError
+from gimbal_driver_pkg.protocol import messages as m
+from gimbal_driver_pkg.protocol.codec import Codec, Traits
+from gimbal_driver_pkg.protocol.framing import Counters, Deframer
+from gimbal_driver_pkg.protocol.mavlink.quaternion import from_euler, to_euler
+from gimbal_driver_pkg.protocol.mavlink.wire import MavlinkWire
+from gimbal_driver_pkg.protocol.signs import signs_of
+
+DEVICE, MANAGER = "device", "manager"
+
+_UNSET = math.nan
+_YAW_IN_VEHICLE = mav.GIMBAL_DEVICE_FLAGS_YAW_IN_VEHICLE_FRAME
+_YAW_IN_EARTH = mav.GIMBAL_DEVICE_FLAGS_YAW_IN_EARTH_FRAME
+_YAW_LOCK = mav.GIMBAL_DEVICE_FLAGS_YAW_LOCK
+_GIMBAL_COMPONENT, _AUTOPILOT_COMPONENT, _CAMERA_COMPONENT = 154, 1, 100
+_MICROSECONDS = 1e6
+_ACK_KINDS: dict[int, type] = {
+    mav.MAV_CMD_SET_CAMERA_ZOOM: m.SetZoom,
+    mav.MAV_CMD_SET_CAMERA_FOCUS: m.SetFocus,
+    mav.MAV_CMD_IMAGE_START_CAPTURE: m.TakePhoto,
+    mav.MAV_CMD_VIDEO_START_CAPTURE: m.SwitchRecording,
+    mav.MAV_CMD_VIDEO_STOP_CAPTURE: m.SwitchRecording,
+    mav.MAV_CMD_SET_MESSAGE_INTERVAL: m.StreamAttitude,
+}
+_FAULTS = {
+    mav.GIMBAL_DEVICE_ERROR_FLAGS_ENCODER_ERROR: "encoder",
+    mav.GIMBAL_DEVICE_ERROR_FLAGS_POWER_ERROR: "power",
+    mav.GIMBAL_DEVICE_ERROR_FLAGS_MOTOR_ERROR: "motor",
+    mav.GIMBAL_DEVICE_ERROR_FLAGS_SOFTWARE_ERROR: "software",
+    mav.GIMBAL_DEVICE_ERROR_FLAGS_COMMS_ERROR: "comms",
+}
+"""Limits reached and calibration in progress are no faults (ArduPilot)."""
+
+
+class MavlinkCodec(Codec):
+    """One gimbal's conversation."""
+
+    def __init__(
+        self,
+        role: str = DEVICE,
+        system: int = 1,
+        component: int = mav.MAV_COMP_ID_ONBOARD_COMPUTER,
+        zoom_max: float = 1.0,
+    ) -> None:
+        """Take the role (DEVICE or MANAGER), our ids, and the magnification of 100 % zoom.
+
+        Raises:
+            InvalidValueError: another role.
+        """
+        if role not in (DEVICE, MANAGER):
+            raise InvalidValueError(f"mavlink_role: {role!r}, allowed are {DEVICE}, {MANAGER}")
+        is_manager = role == MANAGER
+        asked = (m.Topic.LIMITS, m.Topic.CONTROL) if is_manager else (m.Topic.MODEL,)
+        self.traits = Traits(
+            questions=asked,
+            streams=True,
+            poll_hz=20.0,
+            keep_alive_s=1.0,
+            rate_repeat_s=0.1,
+            angle_repeat_s=0.2,  # devices expect set-points at 5 Hz or more
+            acknowledged=frozenset({m.SetZoom, m.SetFocus, m.TakePhoto, m.SwitchRecording}),
+        )
+        self._deframer = Deframer(MavlinkWire())
+        self._mav = mav.MAVLink(None, srcSystem=system, srcComponent=component)
+        self._is_manager = is_manager
+        self._zoom_max = zoom_max
+        self._signs = signs_of("mavlink")
+        self._mode_flags = _YAW_IN_VEHICLE
+        # The gimbal's own ids, once its heartbeat has told them.
+        self._target = (1, _AUTOPILOT_COMPONENT if is_manager else _GIMBAL_COMPONENT)
+
+    @property
+    def counters(self) -> Counters:
+        return self._deframer.counters
+
+    def reset(self) -> None:
+        self._deframer.reset()
+
+    def encode(self, command: m.Command) -> bytes:
+        packed: bytes = self._message(command).pack(self._mav)
+        self._mav.seq = (self._mav.seq + 1) & 0xFF
+        return packed
+
+    def _message(self, command: m.Command) -> Any:
+        match command:
+            case m.KeepAlive():
+                return mav.MAVLink_heartbeat_message(
+                    mav.MAV_TYPE_ONBOARD_CONTROLLER, mav.MAV_AUTOPILOT_INVALID, 0, 0, 0, 3
+                )
+            case m.Ask(topic):
+                return self._question(topic)
+            case m.StreamAttitude(rate_hz):
+                interval_us = _MICROSECONDS / rate_hz if rate_hz else -1
+                message_id = mav.MAVLINK_MSG_ID_GIMBAL_DEVICE_ATTITUDE_STATUS
+                return self._long(mav.MAV_CMD_SET_MESSAGE_INTERVAL, message_id, interval_us)
+            case m.SetRate(yaw, pitch):
+                rates = self._signs.rate_pitch * pitch, self._signs.rate_yaw * yaw
+                return self._set_point((_UNSET, _UNSET), rates)
+            case m.SetAngle(yaw, pitch):
+                angles = self._signs.angle_pitch * pitch, self._signs.angle_yaw * yaw
+                return self._set_point(angles, (_UNSET, _UNSET))
+            case m.Center():
+                return self._set_point((0.0, 0.0), (_UNSET, _UNSET))
+            case m.SetMode(m.Mode.LOCK | m.Mode.FOLLOW as mode):
+                lock = _YAW_LOCK if mode is m.Mode.LOCK else 0
+                self._mode_flags = _YAW_IN_VEHICLE | lock
+                return self._set_point((_UNSET, _UNSET), (0.0, 0.0))
+            case m.SetZoom(zoom) if self._zoom_max > 1:
+                percent = 100 * (min(zoom, self._zoom_max) - 1) / (self._zoom_max - 1)
+                return self._camera(mav.MAV_CMD_SET_CAMERA_ZOOM, mav.ZOOM_TYPE_RANGE, percent)
+            case m.ZoomAtRate(rate):
+                return self._camera(mav.MAV_CMD_SET_CAMERA_ZOOM, mav.ZOOM_TYPE_CONTINUOUS, rate)
+            case m.SetFocus(m.Focus.AUTO):
+                return self._camera(mav.MAV_CMD_SET_CAMERA_FOCUS, mav.FOCUS_TYPE_AUTO, 0)
+            case m.SetFocus(focus):
+                step = {m.Focus.FAR: 1, m.Focus.NEAR: -1}.get(focus, 0)
+                return self._camera(mav.MAV_CMD_SET_CAMERA_FOCUS, mav.FOCUS_TYPE_CONTINUOUS, step)
+            case m.TakePhoto():
+                return self._camera(mav.MAV_CMD_IMAGE_START_CAPTURE, 0, 0, 1)
+            case m.SwitchRecording(True):
+                return self._camera(mav.MAV_CMD_VIDEO_START_CAPTURE)
+            case m.SwitchRecording(False):
+                return self._camera(mav.MAV_CMD_VIDEO_STOP_CAPTURE)
+        raise UnsupportedError(
+            f"{command} is not in the MAVLink gimbal protocol, or not for this camera"
+        )
+
+    def _question(self, topic: m.Topic) -> Any:
+        if topic is m.Topic.CONTROL:
+            system, component = self._mav.srcSystem, self._mav.srcComponent
+            return self._long(
+                mav.MAV_CMD_DO_GIMBAL_MANAGER_CONFIGURE, system, component, -1, -1, 0, 0, 0
+            )
+        message_id = {
+            m.Topic.MODEL: mav.MAVLINK_MSG_ID_GIMBAL_DEVICE_INFORMATION,
+            m.Topic.LIMITS: mav.MAVLINK_MSG_ID_GIMBAL_MANAGER_INFORMATION,
+            m.Topic.ATTITUDE: mav.MAVLINK_MSG_ID_GIMBAL_DEVICE_ATTITUDE_STATUS,
+            m.Topic.ZOOM: mav.MAVLINK_MSG_ID_CAMERA_SETTINGS,
+        }.get(topic)
+        if message_id is None:
+            raise UnsupportedError(f"{topic.value} cannot be asked in the MAVLink gimbal protocol")
+        if topic is m.Topic.ZOOM:
+            return self._camera(mav.MAV_CMD_REQUEST_MESSAGE, message_id)
+        return self._long(mav.MAV_CMD_REQUEST_MESSAGE, message_id)
+
+    def _long(self, command: int, *parameters: float) -> Any:
+        padded = [*parameters, *[0.0] * 7][:7]
+        return mav.MAVLink_command_long_message(*self._target, command, 0, *padded)
+
+    def _camera(self, command: int, *parameters: float) -> Any:
+        padded = [*parameters, *[0.0] * 7][:7]
+        system = self._target[0]
+        return mav.MAVLink_command_long_message(system, _CAMERA_COMPONENT, command, 0, *padded)
+
+    def _set_point(self, pitch_yaw: tuple[float, float], rates: tuple[float, float]) -> Any:
+        """Return a set-point in MAVLink's signs; NaN is "unset"."""
+        pitch, yaw = pitch_yaw
+        if self._is_manager:
+            return mav.MAVLink_gimbal_manager_set_pitchyaw_message(
+                *self._target, self._mode_flags, 0, pitch, yaw, *rates
+            )
+        q = [_UNSET] * 4 if math.isnan(pitch) else list(from_euler(0.0, pitch, yaw))
+        return mav.MAVLink_gimbal_device_set_attitude_message(
+            *self._target, self._mode_flags, q, _UNSET, *rates
+        )
+
+    def feed(self, data: bytes, now_s: float) -> list[m.Event]:
+        events: list[m.Event] = []
+        for frame in self._deframer.feed(data, now_s):
+            try:
+                message = self._mav.decode(bytearray(frame))
+            except mav.MAVError:  # a payload shorter than its definition allows, say
+                self.counters.bad_frames += 1
+                continue
+            events += self._events(message, now_s)
+        return events
+
+    def _events(self, message: Any, now_s: float) -> list[m.Event]:
+        match message.get_type():
+            case "HEARTBEAT":
+                if message.type == mav.MAV_TYPE_GIMBAL and not self._is_manager:
+                    self._target = (message.get_srcSystem(), message.get_srcComponent())
+                return []
+            case "GIMBAL_DEVICE_ATTITUDE_STATUS":
+                return self._attitude(message, now_s)
+            case "GIMBAL_DEVICE_INFORMATION":
+                name = f"{message.vendor_name} {message.model_name}".strip()
+                word = message.firmware_version
+                version = ".".join(str(word >> shift & 0xFF) for shift in (0, 8, 16))
+                return [
+                    m.Model(now_s, "mavlink", name),
+                    m.Firmware(now_s, version, True),
+                    self._limits(message, now_s),
+                ]
+            case "GIMBAL_MANAGER_INFORMATION":
+                return [m.Model(now_s, "mavlink", "gimbal manager"), self._limits(message, now_s)]
+            case "GIMBAL_MANAGER_STATUS":
+                owner = message.primary_control_sysid, message.primary_control_compid
+                ours = self._mav.srcSystem, self._mav.srcComponent
+                return [m.Control(now_s, owner == ours)]
+            case "COMMAND_ACK" if message.command in _ACK_KINDS:
+                kind, is_ok = _ACK_KINDS[message.command], message.result == mav.MAV_RESULT_ACCEPTED
+                return [m.Ack(now_s, kind, is_ok)]
+            case "CAMERA_SETTINGS" if message.zoomLevel == message.zoomLevel:  # not NaN
+                return [m.Zoom(now_s, 1 + (self._zoom_max - 1) * message.zoomLevel / 100)]
+            case "CAMERA_CAPTURE_STATUS":
+                return [m.Config(now_s, is_recording=message.video_status == 1)]
+        return [m.Other(now_s, message.get_type().lower(), message.to_dict())]
+
+    def _attitude(self, message: Any, now_s: float) -> list[m.Event]:
+        if not 0 < sum(c * c for c in message.q) < math.inf:
+            return []
+        roll, pitch, yaw = to_euler(message.q)
+        flags = message.flags
+        is_earth = flags & _YAW_IN_EARTH or (not flags & _YAW_IN_VEHICLE and flags & _YAW_LOCK)
+        if is_earth and math.isfinite(message.delta_yaw):
+            yaw = math.remainder(yaw - message.delta_yaw, math.tau)
+        signs = self._signs
+        mode = m.Mode.LOCK if flags & _YAW_LOCK else m.Mode.FOLLOW
+        return [
+            m.Attitude(
+                now_s,
+                signs.report_yaw * yaw,
+                signs.report_pitch * pitch,
+                signs.report_roll * roll,
+                signs.report_yaw * message.angular_velocity_z,
+                signs.report_pitch * message.angular_velocity_y,
+                signs.report_roll * message.angular_velocity_x,
+            ),
+            m.Config(now_s, mode=mode),
+            m.Faults(now_s, tuple(n for bit, n in _FAULTS.items() if message.failure_flags & bit)),
+        ]
+
+    def _limits(self, message: Any, now_s: float) -> m.Limits:
+        signs = self._signs
+        yaw = sorted((signs.report_yaw * message.yaw_min, signs.report_yaw * message.yaw_max))
+        pitch = sorted(
+            (signs.report_pitch * message.pitch_min, signs.report_pitch * message.pitch_max)
+        )
+        return m.Limits(now_s, yaw[0], yaw[1], pitch[0], pitch[1])

@@ -23,7 +23,7 @@ CELL = 8  # side of a detection's cell [px]
 BOX = 12.0  # side of its box [px]
 ANCHORS = (SIZE // CELL) ** 2
 ROWS = 20
-BRIGHT = 0.2  # mean of R, G, B from which a pixel belongs to a mask
+BRIGHT = 1 / 6  # mean of R, G, B above which a pixel belongs to a mask: half a pure colour
 _OPSET = 17
 _IR_VERSION = 9
 

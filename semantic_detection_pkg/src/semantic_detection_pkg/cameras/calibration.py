@@ -126,7 +126,8 @@ def _matrix(document: Mapping[str, Any], key: str) -> tuple[float, ...]:
     """The numbers of `{rows: r, cols: c, data: [...]}`."""
     matrix = _value(document, key)
     try:
-        rows, columns, data = matrix["rows"], matrix["cols"], [float(v) for v in matrix["data"]]
+        rows, columns = int(matrix["rows"]), int(matrix["cols"])
+        data = [float(value) for value in matrix["data"]]
     except (TypeError, KeyError, ValueError):
         raise ConfigurationError(f"{key} must have rows, cols and data (numbers)") from None
     if len(data) != rows * columns or not all(map(math.isfinite, data)):

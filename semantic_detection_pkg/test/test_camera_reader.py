@@ -1,0 +1,229 @@
+"""The reading thread: newest frame, numbering, reconnecting, the end. Waits only for conditions."""
+
+import itertools
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from semantic_detection_pkg.cameras.fake import FakeCamera
+from semantic_detection_pkg.cameras.pacing import Pacing
+from semantic_detection_pkg.cameras.reader import Backoff, LatestFrameReader
+from semantic_detection_pkg.errors import ConfigurationError, SourceLostError
+
+LONG_S = 20.0
+FREE = Pacing()  # as fast as it reads, dropping what nobody takes
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + LONG_S
+    while not condition():
+        assert time.monotonic() < deadline_s, "the condition did not come true"
+        time.sleep(0.001)
+
+
+def camera(frames: int | None = None, pacing: Pacing | None = None, clock=None) -> FakeCamera:
+    ticks = itertools.count(1)
+    return FakeCamera(frames=frames, pacing=pacing, clock_ns=clock or (lambda: next(ticks)))
+
+
+class Pauses:
+    """Instead of waiting: remembers how long, and may do something after so many pauses."""
+
+    def __init__(self, then: dict[int, Callable[[], None]] | None = None) -> None:
+        self.seconds: list[float] = []
+        self._then = then or {}
+
+    def __call__(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+        self._then.get(len(self.seconds), lambda: None)()
+
+
+def test_as_fast_as_consumed_drops_nothing():
+    with LatestFrameReader(camera(frames=50).open) as reader:
+        frames = list(iter(lambda: reader.take(LONG_S), None))
+
+    assert [frame.sequence for frame in frames] == list(range(50))
+    assert [frame.image[0, 0, 0] for frame in frames] == list(range(50))
+    assert (reader.status.frames, reader.status.dropped) == (50, 0)
+    assert reader.status.has_ended
+
+
+def test_the_newest_frame_wins_and_drops_are_counted():
+    with LatestFrameReader(camera(frames=50, pacing=FREE).open) as reader:
+        wait_for(lambda: reader.status.has_ended)
+        frame = reader.take(LONG_S)
+
+        assert frame is not None
+        assert frame.sequence == 49
+        assert reader.status.dropped == 49
+        assert reader.take(LONG_S) is None
+
+
+def test_take_gives_up_after_the_timeout():
+    source = camera()
+    source.is_running.clear()
+    with LatestFrameReader(source.open) as reader:
+        assert reader.take(0.0) is None
+        source.is_running.set()
+        assert reader.take(LONG_S) is not None
+
+
+@pytest.mark.parametrize("clock", [lambda: 1000, itertools.count(1000, -7).__next__])
+def test_stamps_strictly_increase_even_if_the_clock_does_not(clock):
+    with LatestFrameReader(camera(frames=10, clock=clock).open) as reader:
+        stamps = [frame.stamp_ns for frame in iter(lambda: reader.take(LONG_S), None)]
+
+    assert stamps == list(range(1000, 1010))
+
+
+def test_a_file_keeps_its_rate():
+    """A period of 1/4 s, 1/8 of which passes with reading; the clock moves only when told."""
+    now_s = 0.0
+
+    def clock() -> float:
+        return now_s
+
+    def stamp() -> int:
+        nonlocal now_s
+        now_s += 0.125
+        return int(now_s * 1e9)
+
+    def pause(seconds: float) -> None:
+        nonlocal now_s
+        now_s += seconds
+
+    source = camera(frames=5, pacing=Pacing(period_s=0.25, waits_for_consumer=True), clock=stamp)
+    with LatestFrameReader(source.open, clock=clock, pause=pause) as reader:
+        stamps = [frame.stamp_ns for frame in iter(lambda: reader.take(LONG_S), None)]
+
+    assert [b - a for a, b in itertools.pairwise(stamps)] == [250_000_000] * 4
+
+
+def test_a_reader_that_fell_behind_does_not_race():
+    now_s = itertools.count(0.0, 10.0)
+    pauses = Pauses()
+    source = camera(frames=5, pacing=Pacing(period_s=0.25))
+    with LatestFrameReader(source.open, clock=lambda: next(now_s), pause=pauses) as reader:
+        wait_for(lambda: reader.status.has_ended)
+
+    assert all(seconds <= 0 for seconds in pauses.seconds)
+
+
+def test_a_lost_camera_is_opened_again_with_growing_pauses():
+    source = camera()
+    pauses = Pauses({4: lambda: setattr(source, "is_gone", False)})
+    with LatestFrameReader(source.open, backoff=Backoff(0.5, 2.0), pause=pauses) as reader:
+        first = reader.take(LONG_S)
+        source.is_gone = True
+        reader.take(LONG_S)  # perhaps one that was read before it went
+        wait_for(lambda: reader.status.reconnects == 1)
+        again = reader.take(LONG_S)
+
+        assert pauses.seconds == [0.5, 1.0, 2.0, 2.0]
+        assert "cannot be opened" in reader.status.last_error
+    assert first is not None
+    assert again is not None
+    assert again.sequence > first.sequence
+    assert again.stamp_ns > first.stamp_ns
+
+
+def test_pauses_start_short_again_after_a_frame():
+    source = camera()
+
+    def come_back() -> None:
+        source.is_gone = False
+
+    pauses = Pauses({2: come_back, 3: come_back})
+    with LatestFrameReader(source.open, backoff=Backoff(0.5, 8.0), pause=pauses) as reader:
+        for losses in (1, 2):
+            assert reader.take(LONG_S) is not None
+            source.is_gone = True
+            # A frame read before it went must be taken for the reader to go on and notice.
+            wait_for(lambda n=losses: reader.take(0.0) is None and reader.status.reconnects == n)
+
+    assert pauses.seconds == [0.5, 1.0, 0.5]
+
+
+def test_a_camera_that_opens_but_never_delivers_is_not_hammered():
+    class Mute(FakeCamera):
+        def read(self):
+            raise SourceLostError("mute: no frame arrived")
+
+    source = Mute(clock_ns=lambda: 0)
+    enough = threading.Event()
+    pauses = Pauses({5: enough.set})
+    with LatestFrameReader(source.open, backoff=Backoff(1.0, 100.0), pause=pauses) as reader:
+        assert enough.wait(LONG_S)
+        reader.stop(LONG_S)
+
+    assert pauses.seconds[:5] == [1.0, 2.0, 4.0, 8.0, 16.0]
+
+
+def test_a_camera_that_is_missing_at_the_start_may_come():
+    source = camera()
+    source.is_gone = True
+    pauses = Pauses({3: lambda: setattr(source, "is_gone", False)})
+
+    with LatestFrameReader(source.open, pause=pauses) as reader:
+        assert reader.take(LONG_S) is not None
+
+
+def test_a_camera_that_can_never_work_is_refused_at_the_start():
+    def refuse() -> FakeCamera:
+        raise ConfigurationError("images:x: is not a folder")
+
+    reader = LatestFrameReader(refuse)
+    with pytest.raises(ConfigurationError, match="is not a folder"):
+        reader.start()
+    assert reader.stop()
+
+
+def test_a_source_found_unusable_while_running_ends_with_the_reason():
+    class Broken(FakeCamera):
+        def read(self):
+            raise ConfigurationError("images:x: none of its pictures can be decoded")
+
+    with LatestFrameReader(Broken(clock_ns=lambda: 0).open) as reader:
+        assert reader.take(LONG_S) is None
+        assert reader.status.has_ended
+        assert reader.status.last_error == "images:x: none of its pictures can be decoded"
+
+
+def test_a_bad_picture_is_counted_and_skipped():
+    source = camera()
+    source.is_bad = True
+    with LatestFrameReader(source.open) as reader:
+        wait_for(lambda: reader.status.bad >= 2)
+        source.is_bad = False
+        frame = reader.take(LONG_S)
+
+        assert frame is not None
+        assert frame.sequence == 0
+        assert "fake:64x48: image: float32 (48, 64, 3) must be uint8" in reader.status.last_error
+
+
+def test_stop_closes_the_camera_and_wakes_who_waits():
+    source = camera(pacing=FREE)
+    source.is_running.clear()
+    reader = LatestFrameReader(source.open).start()
+    taken = []
+    waiting = threading.Thread(target=lambda: taken.append(reader.take()))
+    waiting.start()
+
+    assert not reader.stop(timeout_s=0.0)  # the device hangs in a read
+    source.is_running.set()
+
+    assert reader.stop(LONG_S)
+    waiting.join(LONG_S)
+    assert not waiting.is_alive()
+    assert source.closed == 1
+    assert reader.stop()
+    assert not reader.status.is_connected
+
+
+@pytest.mark.parametrize(("first_s", "most_s"), [(0.0, 1.0), (2.0, 1.0), (-1.0, 1.0)])
+def test_back_offs_that_make_no_sense_are_refused(first_s, most_s):
+    with pytest.raises(ValueError, match="0 < first_s <= most_s"):
+        Backoff(first_s, most_s)

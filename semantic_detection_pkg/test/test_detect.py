@@ -1,0 +1,179 @@
+"""The `detect` command, as people call it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tiny_models
+
+from semantic_detection_pkg.cli import detect
+
+
+@pytest.fixture
+def model(tmp_path):
+    return tiny_models.save(tiny_models.colour_model("raw"), tmp_path / "colours.onnx")
+
+
+@pytest.fixture
+def picture(tmp_path, colour_picture):
+    path = tmp_path / "colours.png"
+    cv2.imwrite(str(path), colour_picture)
+    return path
+
+
+@pytest.fixture
+def broken(tmp_path):
+    path = tmp_path / "broken.jpg"
+    path.write_bytes(b"not a picture")
+    return path
+
+
+def run(capsys, *arguments: object) -> tuple[int, str, str]:
+    status = detect.main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def test_json_has_the_documented_form(capsys, model, picture):
+    status, out, err = run(capsys, "--model", model, "--json", picture, picture)
+
+    assert (status, err) == (0, "")
+    first, second = map(json.loads, out.splitlines())
+    assert list(first) == ["image", "width", "height", "detections", "ms"]
+    assert (first["image"], first["width"], first["height"]) == (str(picture), 96, 96)
+    assert set(first["ms"]) == {"preprocess", "inference", "postprocess"}
+    assert all(value >= 0 for value in first["ms"].values())
+    assert first["detections"] == second["detections"]
+    best = first["detections"][0]
+    assert set(best) == {"class_name", "class_id", "score", "box_xyxy", "polygons"}
+    assert (best["class_name"], best["class_id"], best["box_xyxy"]) == ("red", 0, [9, 9, 27, 27])
+    assert all(len(point) == 2 for ring in best["polygons"] for point in ring)
+
+
+def test_a_line_for_each_picture(capsys, model, picture):
+    _, out, _ = run(capsys, "--model", model, "--classes", "blue,red", picture)
+
+    assert out.startswith(f"{picture}: red 1.00, blue 0.94 (")
+    _, out, _ = run(capsys, "--model", model, "--conf", "1.0", picture)
+    assert out.startswith(f"{picture}: nothing (")
+
+
+def test_thresholds_reach_the_detector(capsys, model, picture):
+    _, out, _ = run(capsys, "--model", model, "--json", "--conf", "0.93", picture)
+
+    assert [d["class_name"] for d in json.loads(out)["detections"]] == ["red", "blue"]
+
+
+def test_a_picture_that_cannot_be_decoded_does_not_stop_the_others(
+    capsys, model, picture, broken, tmp_path
+):
+    missing = tmp_path / "missing.jpg"
+
+    status, out, err = run(capsys, "--model", model, broken, picture, missing)
+
+    assert status == 1
+    assert out.count("\n") == 1
+    assert err.splitlines() == [
+        f"detect: picture {broken}: cannot be decoded",
+        f"detect: picture {missing}: no such file or directory",
+    ]
+
+
+def test_overlays_are_saved_and_none_replaces_another(capsys, model, picture, tmp_path):
+    other = tmp_path / "other" / picture.name
+    other.parent.mkdir()
+    other.write_bytes(picture.read_bytes())
+    folder = tmp_path / "new" / "overlays"
+
+    status, _, _ = run(capsys, "--model", model, "--save", folder, picture, other)
+
+    assert status == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["colours.png", "colours_2.png"]
+    overlay, plain = cv2.imread(str(folder / "colours.png")), cv2.imread(str(picture))
+    assert overlay.shape == plain.shape
+    assert (overlay != plain).any()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["--conf", "1.5"], "confidence 1.5 must be in 0..1"),
+        (["--iou", "nan"], "iou nan must be in 0..1"),
+        (["--classes", "yeti"], "'yeti' is unknown; known: red, green, blue"),
+        (["--threads", "-3"], "threads -3 must be >= 0"),
+        (["--names", "/nowhere"], "names file /nowhere: no such file"),
+        (["--model", "/nowhere.onnx"], "model /nowhere.onnx: does not exist"),
+        (["--model", __file__], "is not an ONNX file"),
+        (["--save", __file__], "cannot be made: file exists"),
+    ],
+)
+def test_options_that_are_no_good_are_refused_in_one_line(capsys, model, picture, change, message):
+    status, out, err = run(capsys, "--model", model, picture, *change)
+
+    assert (status, out) == (2, "")
+    assert err.startswith("detect: ")
+    assert err.count("\n") == 1
+    assert message in err
+
+
+def test_no_picture_is_a_usage_error(capsys, model):
+    with pytest.raises(SystemExit) as raised:
+        run(capsys, "--model", model)
+    assert raised.value.code == 2
+
+
+def test_no_progress_bar_in_a_pipe(model, picture):
+    """As a process of its own: nothing but the result on either stream."""
+    done = subprocess.run(
+        [sys.executable, "-m", "semantic_detection_pkg.cli.detect"]
+        + ["--model", str(model), "--json", *[str(picture)] * 5],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+
+    assert done.stderr == ""
+    assert len([json.loads(line) for line in done.stdout.splitlines()]) == 5
+
+
+@pytest.mark.skipif(not Path("/dev/ptmx").exists(), reason="/dev/ptmx is missing")
+def test_a_progress_bar_on_a_terminal(monkeypatch, capsys, model, picture):
+    import pty
+
+    main_end, terminal = pty.openpty()
+    with os.fdopen(terminal, "w") as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        status = detect.main(["--model", str(model), *[str(picture)] * 5])
+        stream.flush()
+        shown = os.read(main_end, 65536).decode()
+    os.close(main_end)
+
+    assert status == 0
+    assert "5/5" in shown or "picture/s" in shown
+    assert capsys.readouterr().out.count("\n") == 5
+
+
+def test_the_photograph_as_the_reference_sees_it(capsys, realdata):
+    status, out, _ = run(
+        capsys, "--model", realdata.model, "--json", "--threads", "2", realdata.photo
+    )
+
+    document = json.loads(out)
+    names = [thing["class_name"] for thing in document["detections"]]
+    assert status == 0
+    assert (document["width"], document["height"]) == (810, 1080)
+    assert names.count("bus") == 1
+    assert names.count("person") >= 3
+    for thing, expected in zip(document["detections"], realdata.reference(), strict=True):
+        np.testing.assert_allclose(thing["box_xyxy"], expected["box_xyxy"], atol=1.0)
+        mask = np.zeros((1080, 810), np.uint8)
+        rings = [np.round(np.array(ring) - 0.5).astype(np.int32) for ring in thing["polygons"]]
+        cv2.fillPoly(mask, rings, 1)
+        mask = mask > 0
+        assert (mask & expected["mask"]).sum() / (mask | expected["mask"]).sum() >= 0.9

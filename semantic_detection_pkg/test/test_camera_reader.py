@@ -10,6 +10,7 @@ import pytest
 from semantic_detection_pkg.cameras.fake import FakeCamera
 from semantic_detection_pkg.cameras.pacing import Pacing
 from semantic_detection_pkg.cameras.reader import Backoff, LatestFrameReader
+from semantic_detection_pkg.cameras.source import Shot
 from semantic_detection_pkg.errors import ConfigurationError, SourceLostError
 
 LONG_S = 20.0
@@ -111,39 +112,38 @@ def test_a_reader_that_fell_behind_does_not_race():
     assert all(seconds <= 0 for seconds in pauses.seconds)
 
 
-def test_a_lost_camera_is_opened_again_with_growing_pauses():
-    source = camera()
-    pauses = Pauses({4: lambda: setattr(source, "is_gone", False)})
-    with LatestFrameReader(source.open, backoff=Backoff(0.5, 2.0), pause=pauses) as reader:
-        first = reader.take(LONG_S)
-        source.is_gone = True
-        reader.take(LONG_S)  # perhaps one that was read before it went
-        wait_for(lambda: reader.status.reconnects == 1)
-        again = reader.take(LONG_S)
+def flaky(openings: list[int | None]) -> Callable[[], FakeCamera]:
+    """Opens a camera that is lost after so many frames; None: cannot be opened; then one ends."""
+    script = iter(openings)
 
-        assert pauses.seconds == [0.5, 1.0, 2.0, 2.0]
-        assert "cannot be opened" in reader.status.last_error
-    assert first is not None
-    assert again is not None
-    assert again.sequence > first.sequence
-    assert again.stamp_ns > first.stamp_ns
+    class Flaky(FakeCamera):
+        def read(self) -> Shot | None:
+            shot = super().read()
+            if shot is None:
+                raise SourceLostError("fake: unplugged")
+            return shot
+
+    def open_next() -> FakeCamera:
+        frames = next(script, 0)
+        if frames is None:
+            raise SourceLostError("fake: cannot be opened")
+        ends = FakeCamera(frames=0, clock_ns=lambda: 0)
+        return Flaky(frames=frames, clock_ns=lambda: 0) if frames else ends
+
+    return open_next
 
 
-def test_pauses_start_short_again_after_a_frame():
-    source = camera()
+def test_a_lost_camera_is_opened_again_with_pauses_that_grow_until_a_frame_arrives():
+    pauses = Pauses()
+    openings = [1, None, None, None, 2, None, 1]
+    with LatestFrameReader(flaky(openings), backoff=Backoff(0.5, 2.0), pause=pauses) as reader:
+        frames = list(iter(lambda: reader.take(LONG_S), None))
 
-    def come_back() -> None:
-        source.is_gone = False
-
-    pauses = Pauses({2: come_back, 3: come_back})
-    with LatestFrameReader(source.open, backoff=Backoff(0.5, 8.0), pause=pauses) as reader:
-        for losses in (1, 2):
-            assert reader.take(LONG_S) is not None
-            source.is_gone = True
-            # A frame read before it went must be taken for the reader to go on and notice.
-            wait_for(lambda n=losses: reader.take(0.0) is None and reader.status.reconnects == n)
-
-    assert pauses.seconds == [0.5, 1.0, 0.5]
+    assert pauses.seconds == [0.5, 1.0, 2.0, 2.0] + [0.5, 1.0] + [0.5]
+    assert [frame.sequence for frame in frames] == [0, 1, 2, 3]
+    assert [frame.stamp_ns for frame in frames] == [0, 1, 2, 3]
+    assert reader.status.reconnects == 3  # the last of which ended
+    assert reader.status.last_error == "fake: unplugged"
 
 
 def test_a_camera_that_opens_but_never_delivers_is_not_hammered():

@@ -191,6 +191,19 @@ def test_a_source_found_unusable_while_running_ends_with_the_reason():
         assert reader.status.last_error == "images:x: none of its pictures can be decoded"
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_defect_in_a_source_does_not_leave_anybody_waiting():
+    class Defective(FakeCamera):
+        def read(self):
+            raise ZeroDivisionError("oops")
+
+    source = Defective(clock_ns=lambda: 0)
+    with LatestFrameReader(source.open) as reader:
+        assert reader.take(LONG_S) is None
+        assert "ZeroDivisionError('oops')" in reader.status.last_error
+    assert source.closed == 1
+
+
 def test_a_bad_picture_is_counted_and_skipped():
     source = camera()
     source.is_bad = True

@@ -1,14 +1,16 @@
 """Outputs of every layout to candidates, and suppression against a plain twin."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from semantic_detection_pkg.core.decode import Candidates, decode
-from semantic_detection_pkg.core.model_layout import Layout, ModelInfo
+from semantic_detection_pkg.core.model_layout import Layout, ModelInfo, PromptInputs
 from semantic_detection_pkg.core.settings import DetectorSettings
-from semantic_detection_pkg.core.vocabulary import ClassNames
+from semantic_detection_pkg.core.vocabulary import ClassNames, Vocabulary
 from semantic_detection_pkg.errors import ConfigurationError, FrameError
 from semantic_detection_pkg.kernels.nms import suppress
 
@@ -159,6 +161,17 @@ def test_row_numbers_that_are_none_cost_one_candidate(layout, column, bad):
 
     np.testing.assert_allclose(found.scores, [0.8])
     assert found.rejected == 1
+
+
+def test_rows_of_places_without_a_word_are_unwanted_not_wrong():
+    prompts = PromptInputs(levels=3, capacity=5, channels=16, dtype="float32")
+    model = replace(info(Layout.END_TO_END), class_names=(), prompts=prompts)
+    table = rows((A, 0.9, 4), (B, 0.8, 1))
+    outputs = {"out": table[None], "protos": PROTOTYPES}
+
+    found = decode(outputs, model, Vocabulary(("a", "b"), np.arange(2)), DetectorSettings())
+
+    assert (found.class_ids.tolist(), found.rejected) == ([1], 0)
 
 
 def test_half_precision_outputs_are_read():

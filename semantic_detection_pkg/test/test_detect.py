@@ -142,6 +142,24 @@ def test_no_progress_bar_in_a_pipe(model, picture):
     assert len([json.loads(line) for line in done.stdout.splitlines()]) == 5
 
 
+def test_a_reader_that_has_enough_is_no_error(model, picture):
+    """As `detect ... | head -1`: the reading end closes while there is more to say."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "semantic_detection_pkg.cli.detect"]
+        + ["--model", str(model), "--json", *[str(picture)] * 200],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    assert process.stdout is not None
+    json.loads(process.stdout.readline())
+    process.stdout.close()
+    _, err = process.communicate(timeout=60)
+
+    assert (process.returncode, err) == (0, "")
+
+
 @pytest.mark.skipif(not Path("/dev/ptmx").exists(), reason="/dev/ptmx is missing")
 def test_a_progress_bar_on_a_terminal(monkeypatch, capsys, model, picture):
     import pty

@@ -5,8 +5,14 @@ import itertools
 import numpy as np
 import pytest
 import tiny_models
+from onnx import TensorProto
 
-from semantic_detection_pkg.backends.fake import FAKE_BOX_XYXY, FAKE_SCORE, FakeBackend
+from semantic_detection_pkg.backends.fake import (
+    FAKE_BOX_XYXY,
+    FAKE_SCORE,
+    FakeBackend,
+    fake_outputs,
+)
 from semantic_detection_pkg.backends.loading import load_detector
 from semantic_detection_pkg.core.detections import Detections
 from semantic_detection_pkg.core.letterbox import Letterbox
@@ -123,6 +129,20 @@ def test_constant_outputs_in_three_layouts(tmp_path):
     assert [thing["class_name"] for thing in found[0]] == ["green", "red", "blue"]
     assert all(thing["polygons"] for thing in found[0])
     assert found[0] == found[1] == found[2]
+
+
+def test_a_model_in_half_precision(tmp_path):
+    """Inputs and outputs are float16, as exports with half=True have them."""
+    outputs = {name: value.astype(np.float16) for name, value in fake_outputs().items()}
+    metadata = tiny_models.ultralytics_metadata("raw")
+    model = tiny_models.constant_model(outputs, metadata, dtype=TensorProto.FLOAT16)
+    with load_detector(tiny_models.save(model, tmp_path / "half.onnx")) as detector:
+        half = detector.pipeline.process(PICTURE).detections
+    whole = fake_pipeline(FakeBackend()).process(PICTURE).detections
+
+    np.testing.assert_allclose(half.scores, whole.scores, atol=1e-3)
+    np.testing.assert_array_equal(half.boxes_xyxy, whole.boxes_xyxy)
+    np.testing.assert_array_equal(mask_of(half, 0), mask_of(whole, 0))
 
 
 def test_the_fake_sees_its_person():

@@ -39,7 +39,7 @@ class ReaderStatus:
 
     Attributes:
         is_connected: the camera is open.
-        has_ended: no further frame will come: the source ended, or cannot work at all.
+        has_ended: no further frame will come: the source ended, cannot work, or was stopped.
         frames: captured.
         dropped: captured and replaced by a newer one before anybody took them.
         bad: pictures that were no BGR picture, skipped.
@@ -153,6 +153,18 @@ class LatestFrameReader:
             return frame
 
     def _run(self) -> None:
+        try:
+            self._read_and_reopen()
+        except Exception as error:
+            # A defect of ours: who waits in `take` is told, the thread's traceback tells the rest.
+            self._update(last_error=f"camera reader: {error!r}")
+            raise
+        finally:
+            if self._source is not None:
+                self._source.close()
+            self._update(is_connected=False, has_ended=True)
+
+    def _read_and_reopen(self) -> None:
         attempt = 0
         while not self._stopping.is_set() and not self._status.has_ended:
             frames_before = self._status.frames
@@ -166,12 +178,9 @@ class LatestFrameReader:
             except SourceLostError as error:
                 self._lose(error)
             except ConfigurationError as error:
-                self._update(is_connected=False, has_ended=True, last_error=str(error))
+                self._update(has_ended=True, last_error=str(error))
             # Opening alone proves nothing: only a frame makes the next pause a first one again.
             attempt = 0 if self._status.frames > frames_before else attempt
-        if self._source is not None:
-            self._source.close()
-        self._update(is_connected=False)
 
     def _reopen(self) -> None:
         if not self._stopping.is_set():

@@ -58,10 +58,14 @@ class CaptureSource:
 
     def read(self) -> Shot | None:
         """See `FrameSource`."""
-        is_read, image = self._capture.read()
-        if not is_read and self._loop:
-            self._capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
+        try:
             is_read, image = self._capture.read()
+            if not is_read and self._loop:
+                self._capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
+                is_read, image = self._capture.read()
+        except cv2.error as error:
+            reason = " ".join(str(error).split())
+            raise SourceLostError(f"{self.name}: reading failed: {reason}") from error
         if is_read:
             return Shot(image, self._clock_ns())
         if self._ends:

@@ -66,8 +66,7 @@ def decode(
     if info.layout is Layout.RAW:
         kept = filter_raw(head, vocabulary.columns, info.mask_channels, settings.confidence)
     else:
-        class_count = max(len(info.class_names), int(vocabulary.columns.max(initial=0)) + 1)
-        kept = filter_rows(head, vocabulary.columns, class_count, settings.confidence)
+        kept = filter_rows(head, vocabulary.columns, info.class_count, settings.confidence)
     chosen = _choose(kept, info.layout, settings)
     return Candidates(
         kept.boxes_xyxy[chosen],
@@ -121,8 +120,8 @@ def _check_shapes(outputs: Mapping[str, NDArray[Any]], info: ModelInfo) -> NDArr
     if info.layout is not Layout.RAW:
         is_right = head.ndim == 3 and head.shape[2] == 6 + info.mask_channels
     else:
-        count = info.prompts.capacity if info.prompts else len(info.class_names)
-        is_right = head.ndim == 3 and head.shape[1] == 4 + count + info.mask_channels
+        channels = 4 + info.class_count + info.mask_channels
+        is_right = head.ndim == 3 and head.shape[1] == channels
     if not is_right or prototypes.ndim != 4 or prototypes.shape[1] != info.mask_channels:
         raise FrameError(
             f"{info.name}: outputs {head.shape} and {prototypes.shape} do not fit the layout "

@@ -94,6 +94,11 @@ class ModelInfo:
     class_names: tuple[str, ...]
     prompts: PromptInputs | None = None
 
+    @property
+    def class_count(self) -> int:
+        """Classes that the output tells apart."""
+        return self.prompts.capacity if self.prompts else len(self.class_names)
+
 
 def inspect_model(
     name: str,

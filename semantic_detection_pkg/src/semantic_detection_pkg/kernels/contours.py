@@ -108,10 +108,11 @@ def _link(field: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np.
     """
     inside = field > 0
     # Across: between (r, c) and (r, c + 1). Down: between (r, c) and (r + 1, c).
-    rows_a, columns_a = np.nonzero(inside[:, :-1] != inside[:, 1:])
-    rows_d, columns_d = np.nonzero(inside[:-1] != inside[1:])
-    across = np.zeros(field.shape, np.intp)
-    down = np.zeros(field.shape, np.intp)
+    rows_a, columns_a = _where(inside[:, :-1] != inside[:, 1:])
+    rows_d, columns_d = _where(inside[:-1] != inside[1:])
+    # Only the entries at vertices are ever used.
+    across = np.empty(field.shape, np.intp)
+    down = np.empty(field.shape, np.intp)
     across[rows_a, columns_a] = np.arange(len(rows_a))
     down[rows_d, columns_d] = np.arange(len(rows_d)) + len(rows_a)
 
@@ -123,6 +124,12 @@ def _link(field: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np.
     _leave_vertical(inside, across, down, rows_a, columns_a, following[: len(rows_a)])
     _leave_horizontal(inside, across, down, rows_d, columns_d, following[len(rows_a) :])
     return vertices.astype(np.float32), following
+
+
+def _where(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of what is true: np.nonzero, ten times faster where that is little."""
+    rows, columns = np.divmod(np.flatnonzero(mask), mask.shape[1])
+    return rows, columns
 
 
 def _share(first: NDArray[np.floating], second: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -34,11 +34,14 @@ def draw_objects(
         masks: (n) rings (k, 2) [px] of each object, maybe none; filled even-odd.
     """
     scale = max(0.5, image.shape[0] / _REFERENCE_HEIGHT_PX)
-    items = list(zip(boxes_xyxy.tolist(), colour_ids.tolist(), labels, masks, strict=True))
-    for box, colour_id, label, rings in reversed(items):
-        colour = colour_of(colour_id)
+    colours = [colour_of(number) for number in colour_ids.tolist()]
+    for rings, colour in reversed(list(zip(masks, colours, strict=True))):
         if rings:
             _draw_mask(image, rings, colour, round(scale))
+    # Boxes and labels after all masks, so that none is tinted.
+    for box, label, colour in reversed(
+        list(zip(boxes_xyxy.tolist(), labels, colours, strict=True))
+    ):
         _draw_box(image, box, label, colour, scale)
 
 
@@ -85,6 +88,7 @@ def _draw_box(
     text = label.encode("ascii", "replace").decode()
     (width, height), below = cv2.getTextSize(text, _FONT, 0.5 * scale, thickness)
     baseline = max(top - below, height + below)
+    left = max(0, min(left, image.shape[1] - width))
     cv2.rectangle(
         image, (left, baseline - height - below), (left + width, baseline + below), colour, -1
     )

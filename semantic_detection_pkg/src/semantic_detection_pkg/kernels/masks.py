@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from semantic_detection_pkg.kernels import contours
 
-_LARGE = np.float32(1e30)
+_LARGE = 1e30
 
 
 def mask_polygons(

@@ -8,6 +8,7 @@ import rclpy
 from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+
 from ros_support_pkg.parameters import ParameterError, declare_parameters, parameter
 
 

@@ -1,4 +1,4 @@
-"""`python tools/generated [--write]`: name what is out of date among generated files, or write it."""
+"""`python tools/generated [--write]`: name the generated files that are out of date, or write."""
 
 from __future__ import annotations
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
+from xml.etree import ElementTree
+
+from ament_index_python.packages import PackageNotFoundError as NoRosPackageError
+from ament_index_python.packages import get_package_share_directory
 
 _GROUPS = {
     "run.in": "Run time",
@@ -42,5 +46,22 @@ def _licence_of(package: str) -> str:
         for line in data.get_all("Classifier", [])
         if line.startswith("License :: ") and line.count(" :: ") > 1
     ]
-    text = data.get("License-Expression") or ", ".join(classifiers) or data.get("License") or "?"
-    return text.strip().splitlines()[0]
+    candidates = [
+        *_licences_of_ros_package(package),
+        *data.get_all("License-Expression", []),
+        ", ".join(classifiers),
+        *data.get_all("License", []),
+        "?",
+    ]
+    return next(text for text in candidates if text).strip().splitlines()[0]
+
+
+def _licences_of_ros_package(wheel: str) -> list[str]:
+    """What the package.xml inside a wheel of ROS says; the wheels' own metadata is silent."""
+    name = re.sub(r"^ros-(jazzy-)?", "", wheel).replace("-", "_")
+    try:
+        path = Path(get_package_share_directory(name)) / "package.xml"
+    except (NoRosPackageError, ValueError):
+        return []
+    licences = [element.text or "" for element in ElementTree.parse(path).findall("license")]
+    return [", ".join(licences)]

@@ -49,6 +49,7 @@ NODES = (
         "detector",
         "Pictures in, detections with masks out.",
         "semantic_detection_pkg.nodes.detector.DetectorParameters",
+        {"engine": "fake", "model": __file__},  # any file: the fake engine does not read it
         is_lifecycle=True,
     ),
     NodeEntry(

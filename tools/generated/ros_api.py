@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 import yaml
@@ -31,9 +33,9 @@ robot goes in front. Each node also has the parameter services of ROS, publishes
 a second, and takes `use_sim_time`; lifecycle nodes have the standard lifecycle services. Every
 parameter's default lies in `config/<node>.param.yaml`.
 
-QoS: *sensor* is best effort, newest only; *view* reliable, newest only; *state* reliable and
-transient local; *event* reliable, ten deep; *command* is *view* for set-points
-(`ros_support_pkg.qos`).
+QoS: *sensor* is best effort and keeps the newest only; *reliable* delivers or, where only the
+newest counts, replaces; *state* is reliable and kept for who comes late. The profiles are in
+`ros_support_pkg.qos`.
 """
 
 # Every node has these; they would say the same on each.
@@ -185,12 +187,15 @@ def _purpose(endpoint: Endpoint) -> str:
         return _PURPOSES[endpoint.name]
     package, kind, name = endpoint.type_name.split("/")
     path = Path(get_package_share_directory(package)) / kind / f"{name}.{kind}"
-    first = path.read_text().splitlines()[0]
-    if not first.startswith("# "):
+    opening = "".join(
+        line.removeprefix("#") for line in takewhile(str.strip, path.read_text().splitlines())
+    )
+    sentence = re.match(r" (.+?)[.:]( |$)", opening)
+    if sentence is None:
         raise ValueError(
             f"{endpoint.name} is a {endpoint.type_name}: say in _PURPOSES what it is for"
         )
-    return first.removeprefix("# ")
+    return f"{sentence[1]}."
 
 
 def _quality(profile: object) -> str:

@@ -18,8 +18,9 @@ esac
 export CMAKE_TOOLCHAIN_FILE="{venv}/share/wheel_toolchain.cmake"
 """
 
-# The exported message targets name include directories of the wheels' build machine (/opt/python/cp3*);
-# CMake refuses targets whose include directories do not exist. Nothing that links them needs those.
+# The exported message targets name include directories of the wheels' build machine
+# (/opt/python/cp3*); CMake refuses targets whose include directories do not exist. Nothing that
+# links them needs those.
 TOOLCHAIN = """\
 set(CMAKE_PROJECT_INCLUDE "{venv}/share/wheel_includes.cmake")
 """

@@ -68,7 +68,8 @@ class GuardedLifecycleNode(LifecycleNode):
             self.get_logger().error(f"cannot {verb}: {error}")
             return TransitionCallbackReturn.FAILURE
         except Exception:
-            self.get_logger().error(f"cannot {verb}:\n{traceback.format_exc()}")
+            if self.context.ok():  # otherwise Ctrl-C has cut the hook short: no news
+                self.get_logger().error(f"cannot {verb}:\n{traceback.format_exc()}")
             return TransitionCallbackReturn.ERROR
         return managed_entities(state)
 

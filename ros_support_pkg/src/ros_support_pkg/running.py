@@ -1,6 +1,7 @@
 """The one way in which a node of this workspace starts, spins and ends."""
 
 import faulthandler
+import logging
 import sys
 from collections.abc import Callable, Sequence
 
@@ -32,11 +33,12 @@ def run_node(
         expected_errors: exceptions of the constructor that are the user's to mend: they become one
             line on standard error and status 2, without a traceback. ParameterError always does.
     """
-    rclpy.init(args=args)
+    rclpy.init(args=list(args) if args is not None else None)
     node: Node | None = None
     executor = make_executor()
     try:
         node = make_node()
+        logging.basicConfig(level=logging.INFO, handlers=[_RosLogHandler(node)])
         executor.add_node(node)
         executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
@@ -56,3 +58,23 @@ def run_node(
         rclpy.try_shutdown()
         faulthandler.cancel_dump_traceback_later()
     return 0
+
+
+class _RosLogHandler(logging.Handler):
+    """Brings what the layers below log to the node's log; they know only Python's logging."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__()
+        self._logger = node.get_logger()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        # rclpy ties a level to the line of the call: one line for each level.
+        if record.levelno >= logging.ERROR:
+            self._logger.error(text)
+        elif record.levelno >= logging.WARNING:
+            self._logger.warning(text)
+        elif record.levelno >= logging.INFO:
+            self._logger.info(text)
+        else:
+            self._logger.debug(text)

@@ -1,1 +1,1 @@
-"""Camera, open-vocabulary detector, scan controller, recorder, GPU arbiter, health monitor and dashboard of semantic detection."""
+"""Camera, detector, scan controller, recorder, GPU arbiter, health monitor, dashboard."""

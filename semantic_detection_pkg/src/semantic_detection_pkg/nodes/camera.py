@@ -12,12 +12,12 @@ from functools import partial
 
 import cv2
 from rclpy.node import Node
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
 from ros_support_pkg.parameters import declare_parameters, parameter
 from ros_support_pkg.qos import SENSOR_DATA, VIEW
 from ros_support_pkg.running import run_node
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
-
 from semantic_detection_pkg.cameras.calibration import load_calibration
 from semantic_detection_pkg.cameras.reader import LatestFrameReader
 from semantic_detection_pkg.cameras.registry import open_camera
@@ -45,8 +45,8 @@ class CameraNode(Node):
 
     def __init__(self) -> None:
         super().__init__("camera")
-        self._parameters = declare_parameters(self, CameraParameters, self._change)
-        path = self._parameters.calibration
+        self._config = declare_parameters(self, CameraParameters, self._change)
+        path = self._config.calibration
         self._calibration = load_calibration(path) if path else None
         self._image = self.create_publisher(Image, "camera/image_raw", SENSOR_DATA)
         self._compressed = self.create_publisher(
@@ -55,7 +55,7 @@ class CameraNode(Node):
         self._info = self.create_publisher(CameraInfo, "camera/camera_info", SENSOR_DATA)
         clock = self.get_clock()
         self._reader = LatestFrameReader(
-            partial(open_camera, self._parameters.source, lambda: clock.now().nanoseconds)
+            partial(open_camera, self._config.source, lambda: clock.now().nanoseconds)
         )
         self._last_error = ""
         self._frames_before = 0
@@ -75,7 +75,7 @@ class CameraNode(Node):
             self._publish(frame)
 
     def _publish(self, frame: Frame) -> None:
-        stamp_ns, frame_id = frame.stamp_ns, self._parameters.frame_id
+        stamp_ns, frame_id = frame.stamp_ns, self._config.frame_id
         self._info.publish(
             conversions.to_camera_info(
                 self._calibration, frame.width, frame.height, stamp_ns, frame_id
@@ -84,14 +84,14 @@ class CameraNode(Node):
         if self._image.get_subscription_count():
             self._image.publish(conversions.to_image(frame.image, stamp_ns, frame_id))
         if self._compressed.get_subscription_count():
-            quality = [cv2.IMWRITE_JPEG_QUALITY, self._parameters.jpeg_quality]
+            quality = [cv2.IMWRITE_JPEG_QUALITY, self._config.jpeg_quality]
             _, jpeg = cv2.imencode(".jpg", frame.image, quality)
             self._compressed.publish(
                 conversions.to_compressed_image(jpeg.tobytes(), stamp_ns, frame_id)
             )
 
     def _change(self, changed: CameraParameters) -> None:
-        self._parameters = changed
+        self._config = changed
 
     def _check(self) -> Health:
         status = self._reader.status
@@ -109,7 +109,7 @@ class CameraNode(Node):
             return Health.warn(status.last_error or "the source has ended", **figures)
         if not status.is_connected:
             return Health.error(status.last_error or "connecting", **figures)
-        return Health.ok(self._parameters.source, **figures)
+        return Health.ok(self._config.source, **figures)
 
 
 def main() -> int:

@@ -12,20 +12,20 @@ from typing import Any
 
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.subscription import Subscription
+from sensor_msgs.msg import Image
+
+from interfaces_pkg.msg import Detections as DetectionsMessage
+from interfaces_pkg.srv import SetVocabulary
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
 from ros_support_pkg.lifecycle import GuardedLifecycleNode
 from ros_support_pkg.parameters import declare_parameters, parameter
 from ros_support_pkg.qos import SENSOR_DATA, VIEW
 from ros_support_pkg.running import EXIT_USAGE, run_node
-from sensor_msgs.msg import Image
-
-from interfaces_pkg.msg import Detections as DetectionsMessage
-from interfaces_pkg.srv import SetVocabulary
 from semantic_detection_pkg.backends.loading import ENGINES, LoadedDetector, load_detector
+from semantic_detection_pkg.core.overlay import draw_overlay
 from semantic_detection_pkg.core.pipeline import DetectionResult
 from semantic_detection_pkg.core.settings import RANGES, DetectorSettings
 from semantic_detection_pkg.errors import ConfigurationError, FrameError, SemanticDetectionError
-from semantic_detection_pkg.kernels.overlay import draw_overlay
 from semantic_detection_pkg.ros import conversions
 
 
@@ -69,7 +69,7 @@ class DetectorNode(GuardedLifecycleNode):
 
     def __init__(self) -> None:
         super().__init__("detector")
-        self._parameters = declare_parameters(self, DetectorParameters, self._change)
+        self._config = declare_parameters(self, DetectorParameters, self._change)
         self._detector: LoadedDetector | None = None
         self._subscription: Subscription | None = None
         self._frames = 0
@@ -81,11 +81,11 @@ class DetectorNode(GuardedLifecycleNode):
         self._overlay = self.create_lifecycle_publisher(Image, "detections/overlay", VIEW)
         self.create_service(SetVocabulary, "detector/set_vocabulary", self._set_vocabulary)
         publish_diagnostics(self, self._check)
-        if self._parameters.autostart:
+        if self._config.autostart:
             self._start()
 
     def configure(self) -> None:
-        wanted = self._parameters
+        wanted = self._config
         if not wanted.model:
             raise ConfigurationError("parameter 'model' is '', the path of a model file is allowed")
         self._detector = load_detector(
@@ -148,7 +148,7 @@ class DetectorNode(GuardedLifecycleNode):
             conversions.to_detections(
                 result.detections,
                 result.vocabulary,
-                model=Path(self._parameters.model).name,
+                model=Path(self._config.model).name,
                 elapsed_ms=(elapsed.preprocess, elapsed.inference, elapsed.postprocess),
                 header=frame.header,
             )
@@ -172,12 +172,12 @@ class DetectorNode(GuardedLifecycleNode):
     def _change(self, changed: DetectorParameters) -> None:
         if self._detector is not None:
             self._detector.pipeline.settings = changed.settings()
-        self._parameters = changed
+        self._config = changed
 
     def _check(self) -> Health:
         rate = self._frames - self._frames_before
         self._frames_before = self._frames
-        figures = {"frames": self._frames, "frames_per_s": rate, "model": self._parameters.model}
+        figures = {"frames": self._frames, "frames_per_s": rate, "model": self._config.model}
         if self._failure:
             return Health.error(self._failure, **figures)
         if self._subscription is None:

@@ -9,14 +9,14 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 from rclpy.node import Node
-from ros_support_pkg.parameters import declare_parameters, parameter
-from ros_support_pkg.qos import SENSOR_DATA, VIEW
-from ros_support_pkg.running import run_node
 from sensor_msgs.msg import Image
 
 from interfaces_pkg.msg import Detections
+from ros_support_pkg.parameters import declare_parameters, parameter
+from ros_support_pkg.qos import SENSOR_DATA, VIEW
+from ros_support_pkg.running import run_node
+from semantic_detection_pkg.cameras.pictures import write_picture
 from semantic_detection_pkg.core.tally import Tally
 from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
 from semantic_detection_pkg.ros import conversions
@@ -42,14 +42,14 @@ class WatchNode(Node):
 
     def __init__(self) -> None:
         super().__init__("watch")
-        self._parameters = declare_parameters(self, WatchParameters)
+        self._config = declare_parameters(self, WatchParameters)
         self._tally = Tally()
         self._first_ns = 0
         self._line_ns = 0
         self._saved_ns = 0
         self.create_subscription(Detections, "detections", self._count, SENSOR_DATA)
-        if self._parameters.save_dir:
-            self._folder = _make_folder(self._parameters.save_dir)
+        if self._config.save_dir:
+            self._folder = _make_folder(self._config.save_dir)
             self.create_subscription(Image, "detections/overlay", self._save, VIEW)
         self.create_timer(1.0, self._report)
 
@@ -69,19 +69,21 @@ class WatchNode(Node):
 
     def _save(self, message: Image) -> None:
         stamp_ns = conversions.from_time(message.header.stamp)
-        if stamp_ns - self._saved_ns < self._parameters.save_every_s * _NS_PER_S:
+        if stamp_ns - self._saved_ns < self._config.save_every_s * _NS_PER_S:
             return
         self._saved_ns = stamp_ns
         path = self._folder / f"{stamp_ns}.jpg"
-        if not cv2.imwrite(str(path), conversions.from_image(message)):
-            self.get_logger().error(f"cannot write {path}")
+        try:
+            write_picture(path, conversions.from_image(message))
+        except SemanticDetectionError as error:
+            self.get_logger().error(str(error))
 
     def _report(self) -> None:
         now_ns = self._now_ns()
         line_s = (now_ns - (self._line_ns or now_ns - _NS_PER_S)) / _NS_PER_S
         self._line_ns = now_ns
         self.get_logger().info(self._tally.line(line_s))
-        if self._first_ns and 0 < self._parameters.seconds <= self._elapsed_s():
+        if self._first_ns and 0 < self._config.seconds <= self._elapsed_s():
             self.context.try_shutdown()
 
     def _elapsed_s(self) -> float:

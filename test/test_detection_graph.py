@@ -1,0 +1,110 @@
+"""The main chain in real processes: camera, detector, pictures with overlays."""
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from detection_checks import (
+    check_detections_flow,
+    check_diagnostics,
+    check_lifecycle,
+    check_parameters,
+    check_vocabulary,
+    write_inputs,
+)
+from launch_runner import LaunchSession
+from ros_graph import GraphProbe
+
+pytestmark = pytest.mark.graph
+ROBOT = ("semantic_detection_pkg", "robot.launch.yaml")
+DEV = ("semantic_detection_pkg", "dev.launch.yaml")
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    source, model = write_inputs(tmp_path_factory.mktemp("inputs"))
+    return {"source": source, "model": str(model), "engine": "onnxruntime"}
+
+
+@pytest.fixture
+def graph(inputs: dict[str, str], probe: GraphProbe) -> Iterator[LaunchSession]:
+    with LaunchSession(ROBOT, inputs) as session:
+        session.wait_for_start("detector")
+        yield session
+
+
+def test_detections_flow_and_follow_words_and_thresholds(
+    graph: LaunchSession, probe: GraphProbe
+) -> None:
+    check_detections_flow(probe)
+    check_vocabulary(probe)
+    check_parameters(probe)
+    check_diagnostics(probe)
+
+
+def test_lifecycle(inputs: dict[str, str], probe: GraphProbe) -> None:
+    with LaunchSession(ROBOT, {**inputs, "autostart": "false"}):
+        check_lifecycle(probe)
+
+
+def test_interrupt_ends_every_process(graph: LaunchSession, probe: GraphProbe) -> None:
+    check_diagnostics(probe)
+    started_s = time.monotonic()
+    assert graph.stop() == 0
+    # Every process ended by itself on SIGINT; launch would have sent SIGTERM after 5 s.
+    assert time.monotonic() - started_s < 5.0
+    assert {state.status for state in graph.processes.values()} == {0}
+
+
+def test_killed_camera_comes_back(graph: LaunchSession, probe: GraphProbe) -> None:
+    check_diagnostics(probe)
+    first = graph.processes["camera-1"].pid
+    graph.send("camera", signal.SIGKILL)
+    graph.wait_until(
+        lambda: graph.processes["camera-1"].pid != first, "a new camera", timeout_s=30.0
+    )
+    check_detections_flow(probe)
+
+
+def test_demo_ends_by_itself_with_pictures_and_a_summary(
+    inputs: dict[str, str], ros_domain: dict[str, str], tmp_path: Path
+) -> None:
+    arguments = {
+        "source": inputs["source"],
+        "model": inputs["model"],
+        "seconds": "2",
+        "save_dir": str(tmp_path / "pictures"),
+    }
+    with LaunchSession(DEV, arguments) as session:
+        assert session.wait(timeout_s=60.0) == 0
+        summary = json.loads(session.lines_of("watch")[-1])
+    assert summary["frames"] > 5
+    assert {"red", "green"} <= set(summary["classes"])
+    assert summary["detections"] == sum(summary["classes"].values())
+    assert list((tmp_path / "pictures").glob("*.jpg"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ({"model": "missing.onnx"}, "cannot configure: model missing.onnx: does not exist"),
+        ({"source": "telepathy:0"}, "scheme 'telepathy' is unknown; allowed: "),
+        ({"source": "images:/nowhere"}, "error: images:/nowhere: is not a folder"),
+        ({"words": "['purple']"}, "'purple' is unknown; known: red, green, blue"),
+    ],
+)
+def test_mistake_is_one_line_and_ends_the_demo(
+    inputs: dict[str, str],
+    ros_domain: dict[str, str],
+    tmp_path: Path,
+    arguments: dict[str, str],
+    line: str,
+) -> None:
+    given = {"source": inputs["source"], "model": inputs["model"], "save_dir": str(tmp_path)}
+    with LaunchSession(DEV, {**given, **arguments}) as session:
+        assert session.wait(timeout_s=60.0) == 2
+        assert sum(line in text for text in session.lines) == 1
+        assert not [text for text in session.lines if "Traceback" in text]

@@ -1,0 +1,48 @@
+"""One smoke test per node: it starts with its shipped config, is seen, and ends on SIGINT."""
+
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from ament_index_python.packages import get_package_prefix, get_package_share_directory
+from generated.nodes import NODES, NodeEntry
+from ros_graph import GraphProbe
+
+pytestmark = pytest.mark.graph
+
+#: The demo's judge: nothing seen is a failure.
+STATUS_WITHOUT_INPUT = {"watch": 1}
+
+
+@pytest.mark.parametrize("node", NODES, ids=lambda node: node.name)
+def test_starts_and_ends(node: NodeEntry, probe: GraphProbe) -> None:
+    config = Path(get_package_share_directory("semantic_detection_pkg")) / "config"
+    command = [
+        str(Path(get_package_prefix(node.package)) / "lib" / node.package / node.executable),
+        "--ros-args",
+        "--params-file",
+        str(config / f"{node.name}.param.yaml"),
+        *(word for name, value in node.arguments.items() for word in ("-p", f"{name}:={value}")),
+    ]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        probe.wait_for(lambda: node.name in probe.node.get_node_names(), node.name)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=10)
+    finally:
+        process.kill()
+    assert process.returncode == STATUS_WITHOUT_INPUT.get(node.name, 0), errors
+    assert "Traceback" not in errors
+
+
+def test_every_executable_is_listed() -> None:
+    """No node is left out of the smoke test and the documents."""
+    listed = {(node.package, node.executable) for node in NODES}
+    root = Path(__file__).resolve().parent.parent
+    found = {
+        (path.parts[-5], path.stem)
+        for path in root.glob("*/src/*/nodes/*.py")
+        if path.stem != "__init__"
+    }
+    assert {(package, name) for package, name in found if not name.startswith("_")} <= listed

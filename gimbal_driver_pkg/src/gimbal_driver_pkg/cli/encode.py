@@ -1,7 +1,7 @@
 """encode: the inverse of decode. JSON objects in, one a line; one frame in hexadecimal a line out.
 
     $ echo '{"command": "set_angles", "fields": {"yaw_deg_wire": -60.5}}' | encode --protocol siyi
-    556601040000000ea3fd00008690
+    556601040000000ea3fd00004117
 
 Fields that are not given are zero; `data`, the payload in hexadecimal, is what the others are
 painted over. A line that cannot be encoded is told on standard error, and the exit status is 1.

@@ -19,7 +19,7 @@ from gimbal_driver_pkg.protocol import messages as m
 from gimbal_driver_pkg.protocol.codec import Codec, Traits
 from gimbal_driver_pkg.protocol.framing import Counters, Deframer
 from gimbal_driver_pkg.protocol.mavlink.quaternion import from_euler, to_euler
-from gimbal_driver_pkg.protocol.mavlink.wire import MavlinkWire
+from gimbal_driver_pkg.protocol.mavlink.wire import MavlinkWire, decode
 from gimbal_driver_pkg.protocol.signs import signs_of
 
 DEVICE, MANAGER = "device", "manager"
@@ -183,12 +183,9 @@ class MavlinkCodec(Codec):
     def feed(self, data: bytes, now_s: float) -> list[m.Event]:
         events: list[m.Event] = []
         for frame in self._deframer.feed(data, now_s):
-            try:
-                message = self._mav.decode(bytearray(frame))
-            except mav.MAVError:  # a payload shorter than its definition allows, say
-                self.counters.bad_frames += 1
-                continue
-            events += self._events(message, now_s)
+            message = decode(frame)
+            if message is not None:
+                events += self._events(message, now_s)
         return events
 
     def _events(self, message: Any, now_s: float) -> list[m.Event]:

@@ -19,12 +19,23 @@ so frames are found by the same search as everybody's. Source: mavlink.io, "Pack
 
 from __future__ import annotations
 
+from typing import Any
+
 from pymavlink.dialects.v20 import common as dialect
 
 from gimbal_driver_pkg.protocol.checksums import crc16_mcrf4xx
 from gimbal_driver_pkg.protocol.framing import WireFormat
 
 _SIGNED = 1
+_DECODER = dialect.MAVLink(None)
+
+
+def decode(frame: bytes) -> Any | None:
+    """Return pymavlink's message of an intact frame; None if its payload does not fit its id."""
+    try:
+        return _DECODER.decode(bytearray(frame))
+    except dialect.MAVError:
+        return None
 
 
 class MavlinkWire(WireFormat):

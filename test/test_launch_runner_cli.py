@@ -154,7 +154,7 @@ class TestSession:
     def test_a_wait_ends_with_the_launch(self, workspace):
         target = ("demo_pkg", "test.launch.yaml")
         with (
-            LaunchSession(target, {"who": "you"}, env=workspace.env) as session,
+            LaunchSession(target, {"who": "you"}, env=workspace.env, timeout_s=600) as session,
             pytest.raises(TimeoutError, match=r"(?s)ended without it.*hello you"),
         ):
             session.wait_for_line("never")

@@ -92,6 +92,7 @@ def test_substitutions(text, expected):
         ("$(eval 1 + 2)", r"\$\(eval\) takes 1 arguments, not 3"),
         ("$(var)", r"takes 1 or 2 arguments, not 0"),
         ("$(dirname)", r"substitution \$\(dirname\) is not supported; supported: var, env"),
+        ("$(env T_UNSET a\\ b)", "takes 1 or 2 arguments, not 3"),
         ("$(var  i)", "one space parts the arguments"),
         ("$( var i)", "name must follow"),
         ("$(var i", r"\) is missing"),

@@ -24,6 +24,7 @@ setup(
             "camera = semantic_detection_pkg.nodes.camera:main",
             "detect = semantic_detection_pkg.cli.detect:main",
             "detector = semantic_detection_pkg.nodes.detector:main",
+            "patrol = semantic_detection_pkg.nodes.patrol:main",
             "watch = semantic_detection_pkg.nodes.watch:main",
         ],
     },

@@ -25,16 +25,22 @@ def test_build_types() -> None:
     assert found == BUILD_TYPES
 
 
+def dependencies(package: str) -> set[str]:
+    manifest = ElementTree.parse(ROOT / package / "package.xml").getroot()
+    return {element.text or "" for element in manifest if element.tag.endswith("depend")}
+
+
+@pytest.mark.parametrize("package", BUILD_TYPES)
+def test_rosdep_keys_are_known_to_resolve(package: str) -> None:
+    lines = (ROOT / "test" / "snapshots" / "rosdep_keys.txt").read_text().splitlines()
+    assert dependencies(package) <= set(lines) | set(BUILD_TYPES)
+
+
 @pytest.mark.parametrize("package", BUILD_TYPES)
 def test_dependencies_are_declared(package: str) -> None:
     """What the modules import of our own packages and of ROS stands in package.xml."""
     from test_architecture import ROS, modules, roots
 
-    declared = {
-        element.text
-        for tag in ("depend", "exec_depend", "build_depend", "buildtool_depend")
-        for element in ElementTree.parse(ROOT / package / "package.xml").findall(tag)
-    }
     ours = set(BUILD_TYPES) - {package}
     used = set().union(*(roots(path) for path in modules(package))) & (ROS | ours)
-    assert used - {package} <= declared
+    assert used - {package} <= dependencies(package)

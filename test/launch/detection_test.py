@@ -12,15 +12,14 @@ from pathlib import Path
 
 import pytest
 
-REASON = "launch_testing is not on PyPI; it comes with an apt ROS"
-launch = pytest.importorskip("launch", reason=REASON)
-launch_testing = pytest.importorskip("launch_testing", reason=REASON)
+pytest.importorskip("launch_testing", reason="it is not on PyPI, it comes with an apt ROS")
 
 # launch_test runs this file alone, without pytest's settings.
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "test" / "support")]
 
-import launch_testing.actions  # noqa: E402 - the path comes first
+import launch  # noqa: E402 - the path comes first
+import launch_testing.actions  # noqa: E402
 import launch_testing.asserts  # noqa: E402
 from ament_index_python.packages import get_package_share_directory  # noqa: E402
 from detection_checks import (  # noqa: E402

@@ -13,6 +13,7 @@ class Tally:
     def __init__(self) -> None:
         self.frames = 0
         self.classes: Counter[str] = Counter()
+        self.confirmed: int | None = None
         self._recent_frames = 0
         self._recent: Counter[str] = Counter()
         self._inference_ms = 0.0
@@ -22,8 +23,23 @@ class Tally:
         """Detections since the start."""
         return self.classes.total()
 
-    def add(self, class_names: Sequence[str], inference_ms: float) -> None:
-        """Count one frame with one detection of each name in `class_names`."""
+    @property
+    def has_succeeded(self) -> bool:
+        """Whether something was detected that is there; without the truth, anything at all."""
+        return bool(self.detections if self.confirmed is None else self.confirmed)
+
+    def add(
+        self, class_names: Sequence[str], inference_ms: float, confirmed: int | None = None
+    ) -> None:
+        """Count one frame.
+
+        Args:
+            class_names: of its detections, one each.
+            inference_ms: time of its inference [ms].
+            confirmed: how many of them are truly there; None: nobody knows.
+        """
+        if confirmed is not None:
+            self.confirmed = (self.confirmed or 0) + confirmed
         self.frames += 1
         self._recent_frames += 1
         self.classes.update(class_names)
@@ -44,9 +60,11 @@ class Tally:
 
     def summary(self, seconds: float) -> dict[str, Any]:
         """Everything since the start; `seconds` is the time it took."""
+        truth = {} if self.confirmed is None else {"confirmed": self.confirmed}
         return {
             "frames": self.frames,
             "detections": self.detections,
+            **truth,
             "classes": dict(self.classes.most_common()),
             "fps": round(self.frames / seconds, 2) if seconds > 0 else 0.0,
             "seconds": round(seconds, 1),

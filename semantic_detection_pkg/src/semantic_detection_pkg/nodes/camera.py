@@ -24,6 +24,7 @@ from semantic_detection_pkg.cameras.registry import open_camera
 from semantic_detection_pkg.core.frame import Frame
 from semantic_detection_pkg.errors import SemanticDetectionError
 from semantic_detection_pkg.ros import conversions
+from semantic_detection_pkg.ros.simulation import attach_simulation
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class CameraNode(Node):
     def __init__(self) -> None:
         super().__init__("camera")
         self._config = declare_parameters(self, CameraParameters, self._change)
+        if self._config.source.startswith("sim:"):
+            attach_simulation(self, self._config.frame_id)
         path = self._config.calibration
         self._calibration = load_calibration(path) if path else None
         self._image = self.create_publisher(Image, "camera/image_raw", SENSOR_DATA)

@@ -1,27 +1,32 @@
 """Watch node: prints what the detector sees, keeps overlay pictures, ends with a summary in JSON.
 
-The demo's eyes and its judge: its exit status is 0 only if something was detected.
+The demo's eyes and its judge: its exit status is 0 only if something was detected that is there.
+Where the simulated world tells the truth, that is checked; on real pictures any detection counts.
 """
 
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 
-from interfaces_pkg.msg import Detections
+from interfaces_pkg.msg import Detections, GroundTruth
 from ros_support_pkg.parameters import declare_parameters, parameter
-from ros_support_pkg.qos import SENSOR_DATA, VIEW
+from ros_support_pkg.qos import EVENT, SENSOR_DATA, VIEW
 from ros_support_pkg.running import run_node
 from semantic_detection_pkg.cameras.pictures import write_picture
+from semantic_detection_pkg.core.scoring import confirmed
 from semantic_detection_pkg.core.tally import Tally
 from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
 from semantic_detection_pkg.ros import conversions
 
 _NS_PER_S = 1_000_000_000
+_TRUTHS_KEPT = 100  # frames; more than are ever between capture and detection
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,9 @@ class WatchNode(Node):
         self._first_ns = 0
         self._line_ns = 0
         self._saved_ns = 0
+        self._truths: OrderedDict[int, GroundTruth] = OrderedDict()
         self.create_subscription(Detections, "detections", self._count, SENSOR_DATA)
+        self.create_subscription(GroundTruth, "world/ground_truth", self._keep, EVENT)
         if self._config.save_dir:
             self._folder = _make_folder(self._config.save_dir)
             self.create_subscription(Image, "detections/overlay", self._save, VIEW)
@@ -55,8 +62,8 @@ class WatchNode(Node):
 
     @property
     def exit_status(self) -> int:
-        """0 if something was detected."""
-        return 0 if self._tally.detections else 1
+        """0 if something was detected that is there."""
+        return 0 if self._tally.has_succeeded else 1
 
     def destroy_node(self) -> None:
         print(json.dumps(self._tally.summary(self._elapsed_s())), flush=True)  # noqa: T201 - its product
@@ -65,7 +72,23 @@ class WatchNode(Node):
     def _count(self, message: Detections) -> None:
         self._first_ns = self._first_ns or self._now_ns()
         names = [message.vocabulary[i] for i in message.class_ids]
-        self._tally.add(names, message.inference_ms)
+        self._tally.add(names, message.inference_ms, self._confirm(message, names))
+
+    def _keep(self, truth: GroundTruth) -> None:
+        self._truths[conversions.from_time(truth.header.stamp)] = truth
+        if len(self._truths) > _TRUTHS_KEPT:
+            self._truths.popitem(last=False)
+
+    def _confirm(self, message: Detections, names: list[str]) -> int | None:
+        """How many detections are truly there; None where nothing tells."""
+        truth = self._truths.get(conversions.from_time(message.header.stamp))
+        if truth is None:
+            return None
+        found = conversions.from_detections(message)
+        things = [thing for thing in truth.objects if not thing.is_decoy]
+        there = np.array([thing.box_xyxy for thing in things], np.float32).reshape(-1, 4)
+        true_names = [thing.class_name for thing in things]
+        return int(confirmed(names, found.boxes_xyxy, true_names, there).sum())
 
     def _save(self, message: Image) -> None:
         stamp_ns = conversions.from_time(message.header.stamp)

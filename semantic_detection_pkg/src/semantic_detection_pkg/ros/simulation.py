@@ -1,0 +1,98 @@
+"""The simulated camera's two ties to the graph: where the gimbal points, and the truth."""
+
+from __future__ import annotations
+
+import math
+import threading
+from functools import partial
+
+from rclpy.node import Node
+
+from gimbal_driver_pkg.driver.pose_history import PoseHistory
+from gimbal_driver_pkg.protocol.messages import Attitude
+from interfaces_pkg.msg import Bearing, GimbalState, GroundTruth, WorldObject
+from ros_support_pkg.qos import EVENT, SENSOR_DATA
+from semantic_detection_pkg.cameras import registry, sim
+from semantic_detection_pkg.core.world.geometry import Pose
+from semantic_detection_pkg.core.world.truth import Seen, Truth
+from semantic_detection_pkg.ros import conversions
+
+
+def attach_simulation(node: Node, frame_id: str) -> None:
+    """From now on `sim:` opens a camera that turns with `gimbal/state` and publishes its truth."""
+    poses = GimbalPoses(node)
+    truths = node.create_publisher(GroundTruth, "world/ground_truth", EVENT)
+
+    def publish(stamp_ns: int, truth: Truth) -> None:
+        truths.publish(to_ground_truth(truth, stamp_ns, frame_id))
+
+    registry.register("sim", partial(sim.open_source, pose_at=poses.at, on_truth=publish))
+
+
+class GimbalPoses:
+    """Where the gimbal pointed in the last seconds, from `gimbal/state`."""
+
+    def __init__(self, node: Node) -> None:
+        self._lock = threading.Lock()  # the camera asks from its own thread
+        self._history = PoseHistory()
+        self._newest: GimbalState | None = None
+        node.create_subscription(GimbalState, "gimbal/state", self._add, SENSOR_DATA)
+
+    def at(self, stamp_ns: int) -> Pose | None:
+        """The pose at a time [ns since the epoch]; zoom and rates are the newest."""
+        with self._lock:
+            pose, newest = self._history.at(stamp_ns / 1e9), self._newest
+        if pose is None or newest is None:
+            return None
+        return Pose(
+            pose.yaw_rad,
+            pose.pitch_rad,
+            pose.roll_rad,
+            zoom=max(1.0, newest.zoom),  # also while it is unknown (NaN)
+            yaw_rate_rad_s=_known(newest.yaw_rate_rad_s),
+            pitch_rate_rad_s=_known(newest.pitch_rate_rad_s),
+        )
+
+    def _add(self, state: GimbalState) -> None:
+        reading = Attitude(
+            conversions.from_time(state.header.stamp) / 1e9,
+            state.yaw_rad,
+            state.pitch_rad,
+            state.roll_rad,
+        )
+        with self._lock:
+            self._newest = state
+            self._history.add(reading)
+
+
+def _known(rate_rad_s: float) -> float:
+    """The rate, or 0 where the gimbal does not tell it (NaN)."""
+    return rate_rad_s if math.isfinite(rate_rad_s) else 0.0
+
+
+def to_ground_truth(truth: Truth, stamp_ns: int, frame_id: str) -> GroundTruth:
+    """The truth of one picture as a message."""
+    message = GroundTruth(
+        image_width=truth.width,
+        image_height=truth.height,
+        yaw_rad=truth.pose.yaw_rad,
+        pitch_rad=truth.pose.pitch_rad,
+        hfov_rad=truth.hfov_rad,
+        objects=[_to_world_object(seen) for seen in truth.objects],
+    )
+    message.header.stamp = conversions.to_time(stamp_ns)
+    message.header.frame_id = frame_id
+    return message
+
+
+def _to_world_object(seen: Seen) -> WorldObject:
+    return WorldObject(
+        id=seen.id,
+        class_name=seen.class_name,
+        is_decoy=seen.is_decoy,
+        bearing=Bearing(yaw_rad=seen.yaw_rad, pitch_rad=seen.pitch_rad),
+        width_rad=seen.width_rad,
+        height_rad=seen.height_rad,
+        box_xyxy=list(seen.box_xyxy),
+        visible=seen.visible,
+    )

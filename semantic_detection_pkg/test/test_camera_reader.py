@@ -103,13 +103,25 @@ def test_a_file_keeps_its_rate():
 
 
 def test_a_reader_that_fell_behind_does_not_race():
-    now_s = itertools.count(0.0, 10.0)
-    pauses = Pauses()
-    source = camera(frames=5, pacing=Pacing(period_s=0.25))
-    with LatestFrameReader(source.open, clock=lambda: next(now_s), pause=pauses) as reader:
+    """The third picture takes 10 s; those after it keep their distance all the same."""
+    now_s = 0.0
+    pauses = []
+
+    def stamp() -> int:
+        nonlocal now_s
+        now_s += 10.0 if len(pauses) == 2 else 0.0
+        return int(now_s * 1e9)
+
+    def pause(seconds: float) -> None:
+        nonlocal now_s
+        pauses.append(seconds)
+        now_s += seconds
+
+    source = camera(frames=5, pacing=Pacing(period_s=0.25), clock=stamp)
+    with LatestFrameReader(source.open, clock=lambda: now_s, pause=pause) as reader:
         wait_for(lambda: reader.status.has_ended)
 
-    assert all(seconds <= 0 for seconds in pauses.seconds)
+    assert pauses == [0.25, 0.25, 0.0, 0.25, 0.25]
 
 
 def flaky(openings: list[int | None]) -> Callable[[], FakeCamera]:

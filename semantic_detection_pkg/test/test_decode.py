@@ -204,6 +204,16 @@ def test_nothing_above_the_threshold(layout):
     assert found.coefficients.shape == (0, MASKS)
 
 
+def test_only_the_best_thirty_thousand_go_into_suppression():
+    crowd = [(A, (0.9, 0, 0))] * 29_999
+
+    with_room = run(raw(*crowd, (B, (0.8, 0, 0))), Layout.RAW)
+    without = run(raw(*crowd, (A, (0.9, 0, 0)), (B, (0.8, 0, 0))), Layout.RAW)
+
+    np.testing.assert_array_equal(with_room.boxes_xyxy, [A, B])
+    np.testing.assert_array_equal(without.boxes_xyxy, [A])
+
+
 def test_thirty_thousand_candidates():
     random = np.random.default_rng(0)
     head = np.zeros((4 + 3 + MASKS, 31_000), np.float32)
@@ -239,7 +249,7 @@ def plain_nms(boxes, scores, labels, threshold, most):
     for i in sorted(range(len(boxes)), key=lambda i: -scores[i]):
         if all(
             (labels is not None and labels[i] != labels[k])
-            or not plain_iou(boxes[k], boxes[i]) > threshold
+            or not plain_iou(boxes[k], boxes[i]) > np.float32(threshold)
             for k in kept
         ):
             kept.append(i)

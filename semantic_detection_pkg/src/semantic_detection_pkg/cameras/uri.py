@@ -58,16 +58,20 @@ class CameraUri:
         return cls(scheme, target, MappingProxyType(_parse_options(text, options)))
 
     @property
+    def _is_address(self) -> bool:
+        return self.target.startswith(f"{self.scheme}://")
+
+    @property
     def label(self) -> str:
         """The source without options and password, for messages."""
-        if "://" in self.target:
+        if self._is_address:
             return re.sub(r"//[^/@]*@", "//***@", self.target)
         return f"{self.scheme}:{self.target}"
 
     def __str__(self) -> str:
         """The URI that parses to this one again; may hold a password."""
         options = "&".join(f"{quote(k)}={quote(v)}" for k, v in self.options.items())
-        if "://" in self.target:
+        if self._is_address:
             return self.target + (f"#{options}" if options else "")
         target = self.target.replace("%", "%25").replace("?", "%3F")
         return f"{self.scheme}:{target}" + (f"?{options}" if options else "")

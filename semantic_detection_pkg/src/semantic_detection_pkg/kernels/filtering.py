@@ -41,15 +41,15 @@ def filter_raw(
         head: (4 + nc + mask_channels, anchors) cx, cy, w, h; class scores; mask coefficients.
         columns: (n,) wanted classes, 0..nc-1.
         mask_channels: >= 0.
-        confidence: scores must be greater.
+        confidence: scores must be greater, compared in float32.
     """
     classes = head[_BOX : len(head) - mask_channels]
     is_all = np.array_equal(columns, np.arange(len(classes)))
     wanted = classes if is_all else classes[columns]
-    best = wanted.max(axis=0, initial=-np.inf)  # NaN wins
-    candidates = np.flatnonzero((best > confidence) | np.isnan(best))
+    best = wanted.max(axis=0, initial=-np.inf).astype(np.float32)  # NaN wins
+    candidates = np.flatnonzero((best > np.float32(confidence)) | np.isnan(best))
     rows = head[:, candidates].T.astype(np.float32)
-    scores = best[candidates].astype(np.float32)
+    scores = best[candidates]
     centres, halves = rows[:, :2], rows[:, 2:_BOX] / 2
     boxes = np.concatenate((centres - halves, centres + halves), axis=1)
     labels = wanted[:, candidates].argmax(axis=0) if len(columns) else np.empty(0, np.intp)
@@ -69,10 +69,10 @@ def filter_rows(
         rows: (r, 6 + nm) x1, y1, x2, y2, score, class, mask coefficients.
         columns: (n,) wanted classes, 0..class_count-1.
         class_count: classes of the model, >= 1.
-        confidence: scores must be greater.
+        confidence: scores must be greater, compared in float32.
     """
-    above = (rows[:, 4] > confidence) | np.isnan(rows[:, 4])
-    chosen = rows[above].astype(np.float32)
+    all_scores = rows[:, 4].astype(np.float32)
+    chosen = rows[(all_scores > np.float32(confidence)) | np.isnan(all_scores)].astype(np.float32)
     label_of = np.full(class_count, -1, np.intp)
     label_of[columns] = np.arange(len(columns))
     classes = chosen[:, 5]

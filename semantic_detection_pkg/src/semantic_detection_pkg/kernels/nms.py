@@ -35,7 +35,8 @@ def suppress(
     while len(remaining) and len(kept) < most:
         best, rest = remaining[0], remaining[1:]
         kept.append(int(best))
-        is_removed = overlap(boxes_xyxy[best], areas[best], boxes_xyxy[rest], areas[rest]) > iou
+        shares = overlap(boxes_xyxy[best], areas[best], boxes_xyxy[rest], areas[rest])
+        is_removed = shares > np.float32(iou)
         if labels is not None:
             is_removed &= labels[rest] == labels[best]
         remaining = rest[~is_removed]

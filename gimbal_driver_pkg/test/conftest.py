@@ -1,12 +1,27 @@
-"""Golden data: published, captured and computed frames, and streams with faults."""
+"""Golden data (published, captured, computed frames, fault streams), and a driver's test rig."""
 
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from gimbal_driver_pkg.driver.build import build_driver
+from gimbal_driver_pkg.driver.driver import GimbalDriver
+from gimbal_driver_pkg.driver.settings import DriverSettings
+from gimbal_driver_pkg.driver.state import GimbalState
+from gimbal_driver_pkg.mock.body import Body
+from gimbal_driver_pkg.mock.faults import Faults, FaultyLine
+from gimbal_driver_pkg.mock.session import MockGimbal, Session
+from gimbal_driver_pkg.mock.sessions import new_session
+from gimbal_driver_pkg.models import MODELS
+from gimbal_driver_pkg.protocol.catalogue import Direction
+from gimbal_driver_pkg.protocol.dialects import DIALECTS
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -33,3 +48,115 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def golden_frames() -> list[dict[str, Any]]:
     """All golden frames."""
     return _load("frames.json")
+
+
+@dataclass
+class Rig:
+    """A driver and a mock gimbal, joined in memory, in simulated time."""
+
+    driver: GimbalDriver
+    session: Session
+    now_s: float = 100.0
+    latency_s: float = 0.0
+    faults: Faults = field(default_factory=Faults)
+    frames: list[tuple[float, bytes]] = field(default_factory=list)
+    """Everything that the driver sent, and when."""
+    is_cut: bool = False
+    """Nothing passes, either way."""
+
+    def __post_init__(self) -> None:
+        self._line = FaultyLine(seed=1)
+        self._arriving: list[tuple[float, bytes]] = []
+        self.driver.opened(self.now_s)
+        self._deliver()
+
+    def run(self, seconds: float) -> None:
+        """Let time pass."""
+        end_s = self.now_s + seconds
+        while self.now_s < end_s:
+            due_s = min(self.driver.due_s(), self.session.next_push_s(), self._next_arrival_s())
+            self.now_s = min(end_s, max(due_s, self.now_s + 0.001))
+            self._receive_due()
+            self.driver.tick(self.now_s)
+            self._deliver()
+            self._arrive(self.session.push(self.now_s))
+
+    def run_until(self, condition: Callable[[], bool], timeout_s: float = 10.0) -> float:
+        """Let time pass until `condition`; return how long it took."""
+        start_s = self.now_s
+        while not condition():
+            assert self.now_s < start_s + timeout_s, "it did not happen"
+            self.run(0.01)
+        return self.now_s - start_s
+
+    def do(self, work: Callable[[GimbalDriver, float], Any]) -> Any:
+        """Give the driver a command."""
+        result = work(self.driver, self.now_s)
+        self._deliver()
+        return result
+
+    @property
+    def state(self) -> GimbalState:
+        """What the driver knows."""
+        return self.driver.state(self.now_s)
+
+    @property
+    def body(self) -> Body:
+        """Where the gimbal really is."""
+        self.session.gimbal.body.advance(self.now_s)
+        return self.session.gimbal.body
+
+    def sent(self, protocol: str = "siyi") -> list[str]:
+        """Names of all commands sent so far."""
+        dialect = DIALECTS[protocol]
+        return [dialect.read(frame, Direction.TO_GIMBAL).command for _, frame in self.frames]
+
+    def reopen(self) -> None:
+        """Let the line be lost and opened again."""
+        self.driver.closed()
+        self._arriving.clear()
+        self.driver.opened(self.now_s)
+        self._deliver()
+
+    def _deliver(self) -> None:
+        for frame in self.driver.take_frames():
+            self.frames.append((self.now_s, frame))
+            arrived = self._line.receive(frame, self.faults)
+            if arrived and not self.is_cut:
+                self._arrive(self.session.receive(arrived, self.now_s))
+
+    def _arrive(self, frames: list[bytes]) -> None:
+        for delay_s, data in self._line.send(frames, self.faults):
+            if not self.is_cut:
+                self._arriving.append((self.now_s + self.latency_s + delay_s, data))
+
+    def _next_arrival_s(self) -> float:
+        return min((at_s for at_s, _ in self._arriving), default=math.inf)
+
+    def _receive_due(self) -> None:
+        due = [(at_s, data) for at_s, data in self._arriving if at_s <= self.now_s]
+        self._arriving = [item for item in self._arriving if item not in due]
+        for _, data in due:
+            self.driver.receive(data, self.now_s)
+
+
+RigMaker = Callable[..., Rig]
+
+
+@pytest.fixture
+def make_rig() -> RigMaker:
+    """Return a function that joins a driver and a mock gimbal in memory."""
+
+    def make(
+        model: str = "zr10",
+        settings: DriverSettings | None = None,
+        fixed: bool = False,
+        boot_s: float = 0.0,
+        **options: Any,
+    ) -> Rig:
+        kind = MODELS[model]
+        gimbal = MockGimbal.create(kind, 100.0, boot_s)
+        driver = build_driver(kind.protocol, "udp://", model if fixed else "auto", settings)
+        return Rig(driver, new_session(gimbal, 100.0, is_tcp=False), **options)
+
+    return make

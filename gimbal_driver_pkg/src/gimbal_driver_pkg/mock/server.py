@@ -14,9 +14,8 @@ from gimbal_driver_pkg.mock import control
 from gimbal_driver_pkg.mock.faults import Faults
 from gimbal_driver_pkg.mock.lines import Connection, Datagrams, Terminal, opened
 from gimbal_driver_pkg.mock.peer import Peer
-from gimbal_driver_pkg.mock.session import MockGimbal, Session
-from gimbal_driver_pkg.mock.siyi import SiyiSession
-from gimbal_driver_pkg.mock.viewpro import ViewproSession
+from gimbal_driver_pkg.mock.session import MockGimbal
+from gimbal_driver_pkg.mock.sessions import new_session
 
 _UDP_FORGET_S = 60.0
 
@@ -131,8 +130,9 @@ class MockServer:
         """Take a new client, who is answered through `write`."""
         now_s = time.monotonic()
         self._seed += 1
+        session = new_session(self.gimbal, now_s, is_tcp)
         later = asyncio.get_running_loop().call_later
-        self._peers[key] = Peer(self._session(now_s, is_tcp), write, later, now_s, self._seed)
+        self._peers[key] = Peer(session, write, later, now_s, self._seed)
         self.wake()
 
     def leave(self, key: object) -> None:
@@ -155,16 +155,6 @@ class MockServer:
         for key in list(self._peers):
             if isinstance(key, Connection):
                 key.cut()
-
-    def _session(self, now_s: float, is_tcp: bool) -> Session:
-        match self.gimbal.model.protocol:
-            case "siyi":
-                return SiyiSession(self.gimbal, now_s)
-            case "viewpro":
-                return ViewproSession(self.gimbal, now_s, has_envelope=is_tcp)
-        from gimbal_driver_pkg.mock.mavlink import MavlinkSession  # pymavlink takes 0.2 s to load
-
-        return MavlinkSession(self.gimbal, now_s)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError), contextlib.closing(writer):

@@ -207,7 +207,7 @@ class MavlinkCodec(Codec):
                 ]
             case "GIMBAL_MANAGER_INFORMATION":
                 return [m.Model(now_s, "mavlink", "gimbal manager"), self._limits(message, now_s)]
-            case "GIMBAL_MANAGER_STATUS":
+            case "GIMBAL_MANAGER_STATUS" if self._is_manager:
                 owner = message.primary_control_sysid, message.primary_control_compid
                 ours = self._mav.srcSystem, self._mav.srcComponent
                 return [m.Control(now_s, owner == ours)]

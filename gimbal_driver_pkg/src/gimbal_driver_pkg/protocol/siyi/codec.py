@@ -41,7 +41,9 @@ TRAITS = Traits(
     keep_alive_s=1.0,
     rate_repeat_s=0.1,
     angle_repeat_s=1.0,
-    acknowledged=frozenset({m.Center, m.SetZoom, m.ZoomAtRate, m.SetFocus, m.SetAngle, m.SetRate}),
+    acknowledged=frozenset(
+        {m.Center, m.SetZoom, m.ZoomAtRate, m.SetFocus, m.SetAngle, m.SetRate, m.TakePhoto}
+    ),
 )
 
 

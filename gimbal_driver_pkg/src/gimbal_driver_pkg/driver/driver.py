@@ -1,0 +1,327 @@
+"""The driver: what to say to a gimbal and when, from what it says and what is wanted. Pure.
+
+No I/O, no threads, no clock: bytes and times come in as arguments, frames to send go out by
+`take_frames`. `links.engine` gives it a line, a thread and a clock.
+
+    opened -> STOP, questions, attitude -> receive .. tick .. -> closed
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+from gimbal_driver_pkg.driver.attitude_source import AttitudeSource
+from gimbal_driver_pkg.driver.handshake import Handshake
+from gimbal_driver_pkg.driver.knowledge import Knowledge
+from gimbal_driver_pkg.driver.link_state import LinkEvent, LinkState, follow
+from gimbal_driver_pkg.driver.motion import Aim, Motion
+from gimbal_driver_pkg.driver.pose_history import Pose
+from gimbal_driver_pkg.driver.requests import Judge, Requests, Ticket
+from gimbal_driver_pkg.driver.settings import DriverSettings
+from gimbal_driver_pkg.driver.sign_check import SignCheck
+from gimbal_driver_pkg.driver.state import GimbalState
+from gimbal_driver_pkg.driver.zooming import Zooming
+from gimbal_driver_pkg.errors import InvalidValueError
+from gimbal_driver_pkg.models import DEFAULT_MODELS, MODELS, GimbalModel
+from gimbal_driver_pkg.protocol import messages as m
+from gimbal_driver_pkg.protocol.codec import Codec
+
+_MODEL_WAIT_S = 3.0
+"""[s] A gimbal that does not say what it is, is driven with the narrowest limits after that."""
+
+_RESULT_WAIT_S = 2.0
+"""[s] Photos and recordings are confirmed within a second or two, if at all."""
+
+_DEAF_BYTES = 200
+"""So many bytes without a frame mean another baud rate or protocol."""
+
+
+class GimbalDriver:
+    """Drives one gimbal through one codec."""
+
+    def __init__(
+        self,
+        codec: Codec,
+        protocol: str,
+        settings: DriverSettings,
+        model: GimbalModel | None = None,
+    ) -> None:
+        """Drive `model`; None: whichever the gimbal says it is."""
+        self._codec = codec
+        self._settings = settings
+        self._known = Knowledge(
+            settings, model or MODELS[DEFAULT_MODELS[protocol]], is_model_fixed=model is not None
+        )
+        self._link = LinkState.DOWN
+        self._frames: list[bytes] = []
+        self._opened_s = self._heard_s = -math.inf
+        self._frames_before = self._skipped_before = 0
+        self._motion = Motion(self._known.limits, codec.traits, settings)
+        self._zooming = Zooming()
+        self._source = AttitudeSource(codec.traits, settings)
+        self._handshake = Handshake(codec.traits)
+        self._requests = Requests()
+        self._sign_check = SignCheck()
+
+    # --- the line --------------------------------------------------------------------------------
+
+    def opened(self, now_s: float) -> None:
+        """Begin on a new line: stop the gimbal, ask who it is."""
+        self._codec.reset()
+        self._frames.clear()
+        self._link = follow(self._link, LinkEvent.OPENED)
+        self._opened_s, self._heard_s = now_s, -math.inf
+        counters = self._codec.counters
+        self._frames_before, self._skipped_before = counters.frames, counters.skipped_bytes
+        self._known.forget_readings()
+        self._motion.reconnected()
+        self._handshake.restart(now_s)
+        self._source.restart(now_s)
+        self.tick(now_s)
+
+    def closed(self) -> None:
+        """The line is lost."""
+        self._link = follow(self._link, LinkEvent.LOST)
+        self._frames.clear()
+        self._handshake.pause()
+        self._source.pause()
+        self._zooming.cancel()
+        self._requests.fail_all("the line to the gimbal is lost")
+
+    def receive(self, data: bytes, now_s: float) -> None:
+        """Take bytes read at `now_s`."""
+        frames = self._codec.counters.frames
+        for event in self._codec.feed(data, now_s):
+            self._handle(event, now_s)
+        if self._codec.counters.frames > frames:
+            self._heard_s = now_s
+        self.tick(now_s)
+
+    def tick(self, now_s: float) -> None:
+        """Do what is due."""
+        if self._link is LinkState.DOWN:
+            return
+        self._judge_link(now_s)
+        for command in (
+            *self._motion.commands(self._fresh_reading(now_s), now_s),
+            *self._zooming.commands(now_s),
+            *self._requests.commands(now_s),
+            *self._source.commands(now_s),
+            *self._handshake.commands(now_s),
+        ):
+            self._frames.append(self._codec.encode(command))
+
+    def due_s(self) -> float:
+        """Return when `tick` must run next; infinity while there is no line."""
+        if self._link is LinkState.DOWN:
+            return math.inf
+        parts = (self._motion, self._zooming, self._requests, self._source, self._handshake)
+        return min(part.due_s() for part in parts)
+
+    def take_frames(self) -> list[bytes]:
+        """Return what has to leave now, a frame each, in order."""
+        frames, self._frames = self._frames, []
+        return frames
+
+    def is_silent(self, now_s: float) -> bool:
+        """Tell whether the line is dead though open: no intact frame for too long."""
+        if self.has_heard:
+            return now_s - self._heard_s > self._settings.silence_s
+        return now_s - self._opened_s > self._settings.boot_silence_s
+
+    @property
+    def has_heard(self) -> bool:
+        """Whether an intact frame has come over this line."""
+        return self._heard_s >= self._opened_s
+
+    @property
+    def stop_frame(self) -> bytes:
+        """What stops the gimbal; for those who must do it without the driver."""
+        return self._codec.encode(m.STOP)
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether the gimbal may be moving because of us."""
+        return self._motion.is_moving
+
+    # --- commands --------------------------------------------------------------------------------
+
+    def turn(self, yaw_rate_rad_s: float, pitch_rate_rad_s: float, now_s: float) -> None:
+        """Turn at a rate; it ends by itself unless renewed."""
+        self._motion.turn(m.SetRate(yaw_rate_rad_s, pitch_rate_rad_s), now_s)
+        self.tick(now_s)
+
+    def point(self, yaw_rad: float, pitch_rad: float, now_s: float) -> Aim:
+        """Go to angles, cut to the soft limits; return what they became."""
+        aim = self._motion.point(yaw_rad, pitch_rad)
+        self.tick(now_s)
+        return aim
+
+    def center(self, now_s: float) -> Aim:
+        """Go to the middle."""
+        aim = self._motion.center()
+        self.tick(now_s)
+        return aim
+
+    def stop(self, now_s: float) -> None:
+        """Stand still and stop zooming."""
+        if self._zooming.is_running:
+            self._zooming.run(0.0, 0.0, now_s)
+        self._motion.stop(now_s)
+        self.tick(now_s)
+
+    def zoom_to(self, zoom: float, now_s: float) -> tuple[Ticket, float]:
+        """Zoom to a magnification, cut to what the model can; return that too."""
+        if not math.isfinite(zoom):
+            raise InvalidValueError(f"zoom: {zoom}, allowed is a finite number")
+        goal = max(1.0, min(self._motion.limits.zoom_max, zoom))
+        self._zooming.cancel()
+        return self._request(f"zoom to {goal:.1f}", m.SetZoom(goal), now_s), goal
+
+    def zoom_at(self, rate: float, duration_s: float, now_s: float) -> None:
+        """Zoom at a rate -1..1 for a while (0 < s <= 10); rate 0 stops."""
+        if not 0 < duration_s <= 10:
+            raise InvalidValueError(f"duration_s: {duration_s}, allowed is more than 0, up to 10")
+        self._codec.encode(m.ZoomAtRate(rate))
+        self._zooming.run(rate, duration_s, now_s)
+        self.tick(now_s)
+
+    def focus(self, command: m.SetFocus, now_s: float) -> Ticket:
+        """Focus."""
+        return self._request(f"focus {command.focus.value}", command, now_s)
+
+    def set_mode(self, mode: m.Mode, now_s: float) -> Ticket:
+        """Change what the gimbal keeps still."""
+
+        def judge(event: m.Event) -> bool | None:
+            return (event.mode is mode or None) if isinstance(event, m.Config) else None
+
+        ticket = self._request(f"mode {mode.value}", m.SetMode(mode), now_s, judge)
+        self._handshake.ask_now(m.Topic.CONFIG, now_s)
+        return ticket
+
+    def take_photo(self, now_s: float) -> Ticket:
+        """Take one photo."""
+        return self._request("photo", m.TakePhoto(), now_s, tries=1, wait_s=_RESULT_WAIT_S)
+
+    def record(self, is_on: bool, now_s: float) -> Ticket:
+        """Start or stop recording; nothing is sent if it is so already."""
+        what = "recording on" if is_on else "recording off"
+        if self._known.config.is_recording is is_on:
+            ticket = Ticket(what)
+            ticket.settle(True, f"{what}: was so already")
+            return ticket
+
+        def judge(event: m.Event) -> bool | None:
+            if isinstance(event, m.Config):
+                return (event.is_recording is is_on) or None
+            return False if event == m.Ack(event.stamp_s, m.SwitchRecording, False) else None
+
+        # Once only: SIYI's command is a toggle.
+        ticket = self._request(
+            what, m.SwitchRecording(is_on), now_s, judge, tries=1, wait_s=_RESULT_WAIT_S
+        )
+        self._handshake.ask_now(m.Topic.CONFIG, now_s)
+        return ticket
+
+    def _request(
+        self,
+        what: str,
+        command: m.Command,
+        now_s: float,
+        judge: Judge | None = None,
+        tries: int = 3,
+        wait_s: float = 0.3,
+    ) -> Ticket:
+        kind = type(command)
+        if self._link is LinkState.DOWN:
+            ticket = Ticket(what)
+            ticket.settle(False, f"{what}: no line to the gimbal")
+            return ticket
+        frame = self._codec.encode(command)  # refuses what the protocol lacks
+        is_acknowledged = (
+            kind in self._codec.traits.acknowledged and kind not in self._known.model.silent
+        )
+        if judge is None and not is_acknowledged:
+            self._frames.append(frame)
+            ticket = Ticket(what)
+            ticket.settle(True, f"{what}: sent; this gimbal does not acknowledge it")
+            return ticket
+        ticket = self._requests.submit(
+            what, command, judge or _judge_ack(kind), now_s, tries, wait_s
+        )
+        self.tick(now_s)
+        return ticket
+
+    # --- what is known ---------------------------------------------------------------------------
+
+    def state(self, now_s: float) -> GimbalState:
+        """Return what is known now."""
+        known, motion = self._known, self._motion
+        reading = known.reading
+        return GimbalState(
+            link=self._link,
+            attitude=reading,
+            age_s=now_s - reading.stamp_s if reading else math.inf,
+            zoom=known.zoom,
+            hfov_rad=known.hfov_rad(),
+            mode=known.config.mode,
+            is_recording=bool(known.config.is_recording),
+            yaw_saturated=motion.yaw_saturated,
+            pitch_saturated=motion.pitch_saturated,
+            limits=known.limits,
+            model=known.model.name if known.is_model_fixed or known.told_model else "",
+            firmware=known.firmware,
+            is_streaming=self._source.is_streaming,
+            problems=self._problems(),
+        )
+
+    def pose_at(self, stamp_s: float) -> Pose | None:
+        """Return where the gimbal pointed at a time of the last seconds."""
+        return self._known.history.at(stamp_s)
+
+    def counts(self) -> dict[str, int]:
+        """Return what was counted since the start."""
+        return {
+            **dataclasses.asdict(self._codec.counters),
+            "unbelievable_readings": self._known.unbelievable,
+            "unanswered_commands": self._requests.unanswered,
+        }
+
+    def _problems(self) -> tuple[str, ...]:
+        counters = self._codec.counters
+        skipped = counters.skipped_bytes - self._skipped_before
+        is_deaf = counters.frames == self._frames_before and skipped > _DEAF_BYTES
+        deaf = ("bytes come, but no frame: wrong baud rate or protocol?",) if is_deaf else ()
+        return (*deaf, *self._known.problems(), *self._sign_check.faults)
+
+    def _handle(self, event: m.Event, now_s: float) -> None:
+        self._requests.observe(event)
+        answered = self._known.take(event)
+        self._motion.limits = self._known.limits
+        if answered is not None:
+            self._handshake.answered(answered, now_s)
+        if answered is m.Topic.ATTITUDE and self._known.reading:
+            self._source.heard(now_s)
+            self._sign_check.observe(self._motion.commanded, self._known.reading)
+            self._motion.observe(self._known.reading)
+
+    def _judge_link(self, now_s: float) -> None:
+        known = self._known
+        is_fresh = self._fresh_reading(now_s) is not None
+        has_waited = now_s > self._opened_s + _MODEL_WAIT_S
+        if is_fresh and (known.is_model_fixed or known.told_model or has_waited):
+            self._link = follow(self._link, LinkEvent.KNOWN)
+        self._link = follow(self._link, LinkEvent.HEARD if is_fresh else LinkEvent.AGED)
+
+    def _fresh_reading(self, now_s: float) -> m.Attitude | None:
+        reading = self._known.reading
+        return reading if reading and now_s - reading.stamp_s <= self._settings.stale_s else None
+
+
+def _judge_ack(kind: type) -> Judge:
+    def judge(event: m.Event) -> bool | None:
+        return event.is_ok if isinstance(event, m.Ack) and event.kind is kind else None
+
+    return judge

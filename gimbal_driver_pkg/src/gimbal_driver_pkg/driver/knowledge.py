@@ -1,0 +1,140 @@
+"""What the gimbal has told, kept and judged. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+from gimbal_driver_pkg.driver.limits import SoftLimits
+from gimbal_driver_pkg.driver.pose_history import PoseHistory
+from gimbal_driver_pkg.driver.settings import DriverSettings
+from gimbal_driver_pkg.models import MODELS, GimbalModel
+from gimbal_driver_pkg.protocol import messages as m
+
+_RATE_SPAN_S = 0.5
+"""[s] Readings farther apart tell no rate."""
+
+
+class Knowledge:
+    """The sum of all events.
+
+    Attributes:
+        model: whose limits and habits are in force.
+        is_model_fixed: it was set by the user and does not change.
+        told_model: what the gimbal says it is; "" before it has.
+        limits: in force now.
+        reading: the newest attitude on this line.
+        zoom, told_hfov_rad: NaN while not known.
+        unbelievable: readings that no gimbal of this model can have made.
+    """
+
+    def __init__(self, settings: DriverSettings, model: GimbalModel, is_model_fixed: bool) -> None:
+        """Know nothing but the model that stands in until the gimbal has told its own."""
+        self.model = model
+        self.is_model_fixed = is_model_fixed
+        self.told_model = ""
+        self.limits = SoftLimits.of(model, settings)
+        self.reading: m.Attitude | None = None
+        self.history = PoseHistory()
+        self.zoom = self.told_hfov_rad = math.nan
+        self.config = m.Config(0.0)
+        self.firmware = ""
+        self.faults: tuple[str, ...] = ()
+        self.is_control_lost = False
+        self.unbelievable = 0
+        self._settings = settings
+
+    def forget_readings(self) -> None:
+        """Forget where it pointed: the line is a new one."""
+        self.reading = None
+        self.history.clear()
+
+    def hfov_rad(self) -> float:
+        """Return the horizontal field of view now; NaN while not known."""
+        if not math.isnan(self.told_hfov_rad):
+            return self.told_hfov_rad
+        wide_deg = self._settings.wide_hfov_deg
+        wide_deg = self.model.hfov_deg if math.isnan(wide_deg) else wide_deg
+        return 2 * math.atan(math.tan(math.radians(wide_deg) / 2) / self.zoom)
+
+    def problems(self) -> tuple[str, ...]:
+        """Return what is wrong by the gimbal's own words, a line each."""
+        problems = [f"the gimbal reports a {name} fault" for name in self.faults]
+        if self.told_model not in ("", self.model.name):
+            problems.append(f"the gimbal says it is {self.told_model}, not {self.model.name}")
+        if self.is_control_lost:
+            problems.append("somebody else controls the gimbal")
+        return tuple(problems)
+
+    def take(self, event: m.Event) -> m.Topic | None:
+        """Take an event and return the question that it answers."""
+        match event:
+            case m.Attitude():
+                return m.Topic.ATTITUDE if self._take_reading(event) else None
+            case m.Model(name=name, text=text):
+                self._take_model(name, text)
+                return m.Topic.MODEL
+            case m.Firmware(version=version, is_ready=is_ready):
+                self.firmware = version if is_ready else ""
+                return m.Topic.FIRMWARE if is_ready else None
+            case m.Config():
+                self.config = _merged(self.config, event)
+                return m.Topic.CONFIG
+            case m.Zoom(zoom=zoom) if zoom >= 1:
+                self.zoom = zoom
+                return m.Topic.ZOOM
+            case m.ZoomMax(zoom=zoom) if zoom >= 1:
+                if math.isnan(self._settings.zoom_max):
+                    self.limits = dataclasses.replace(self.limits, zoom_max=zoom)
+                return m.Topic.ZOOM_MAX
+            case m.FieldOfView(hfov_rad=hfov_rad) if hfov_rad > 0:
+                self.told_hfov_rad = hfov_rad
+            case m.Limits():
+                self.limits = self.limits.narrowed(event)
+                return m.Topic.LIMITS
+            case m.Control(is_ours=is_ours):
+                self.is_control_lost = not is_ours
+                return m.Topic.CONTROL if is_ours else None
+            case m.Faults(names=names):
+                self.faults = names
+        return None
+
+    def _take_model(self, name: str, text: str) -> None:
+        self.told_model = name or f"unknown ({text})"
+        if name and not self.is_model_fixed and name != self.model.name:
+            self.model = MODELS[name]
+            self.limits = SoftLimits.of(self.model, self._settings)
+
+    def _take_reading(self, reading: m.Attitude) -> bool:
+        yaw, pitch = self.limits.yaw, self.limits.pitch
+        if not (yaw.is_believable(reading.yaw_rad) and pitch.is_believable(reading.pitch_rad)):
+            self.unbelievable += 1
+            return False
+        self.reading = _with_rates(reading, self.reading)
+        self.history.add(self.reading)
+        return True
+
+
+def _with_rates(reading: m.Attitude, last: m.Attitude | None) -> m.Attitude:
+    """Return the reading with rates from the one before, where the gimbal tells none."""
+    if not math.isnan(reading.yaw_rate_rad_s) or last is None:
+        return reading
+    elapsed_s = reading.stamp_s - last.stamp_s
+    if not 0 < elapsed_s <= _RATE_SPAN_S:
+        return reading
+    return dataclasses.replace(
+        reading,
+        yaw_rate_rad_s=math.remainder(reading.yaw_rad - last.yaw_rad, math.tau) / elapsed_s,
+        pitch_rate_rad_s=(reading.pitch_rad - last.pitch_rad) / elapsed_s,
+        roll_rate_rad_s=(reading.roll_rad - last.roll_rad) / elapsed_s,
+    )
+
+
+def _merged(old: m.Config, new: m.Config) -> m.Config:
+    """Return `new` with what it does not tell taken from `old`."""
+    kept = {
+        field.name: getattr(old, field.name)
+        for field in dataclasses.fields(new)
+        if getattr(new, field.name) is None
+    }
+    return dataclasses.replace(new, **kept)

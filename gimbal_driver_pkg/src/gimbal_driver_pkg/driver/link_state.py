@@ -1,0 +1,57 @@
+"""The states of the line to the gimbal, and the only table of how they follow each other. Pure.
+
+`python -m gimbal_driver_pkg.driver.link_state` prints the diagram.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class LinkState(Enum):
+    """How far the line can be trusted."""
+
+    DOWN = "down"
+    """Not connected."""
+    HANDSHAKE = "handshake"
+    """Connected; the model or the attitude is not known yet."""
+    STALE = "stale"
+    """Connected, but the newest attitude is too old to steer by."""
+    UP = "up"
+    """Attitude is fresh."""
+
+
+class LinkEvent(Enum):
+    """What moves it."""
+
+    OPENED = "opened"
+    KNOWN = "model and attitude known"
+    AGED = "attitude too old"
+    HEARD = "attitude fresh"
+    LOST = "line lost"
+
+
+TRANSITIONS: dict[tuple[LinkState, LinkEvent], LinkState] = {
+    (LinkState.DOWN, LinkEvent.OPENED): LinkState.HANDSHAKE,
+    (LinkState.HANDSHAKE, LinkEvent.KNOWN): LinkState.UP,
+    (LinkState.UP, LinkEvent.AGED): LinkState.STALE,
+    (LinkState.STALE, LinkEvent.HEARD): LinkState.UP,
+    (LinkState.HANDSHAKE, LinkEvent.LOST): LinkState.DOWN,
+    (LinkState.STALE, LinkEvent.LOST): LinkState.DOWN,
+    (LinkState.UP, LinkEvent.LOST): LinkState.DOWN,
+}
+
+
+def follow(state: LinkState, event: LinkEvent) -> LinkState:
+    """Return the state after `event`; an event without a row changes nothing."""
+    return TRANSITIONS.get((state, event), state)
+
+
+def diagram() -> str:
+    """Return the table as a Mermaid state diagram."""
+    rows = [f"    {a.name} --> {b.name}: {event.value}" for (a, event), b in TRANSITIONS.items()]
+    return "\n".join(["stateDiagram-v2", "    [*] --> DOWN", *rows])
+
+
+if __name__ == "__main__":
+    print(diagram())  # noqa: T201

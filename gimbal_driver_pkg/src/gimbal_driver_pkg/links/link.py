@@ -1,0 +1,58 @@
+"""What the driver needs of a line to a gimbal, and how one is opened by its URL.
+
+| URL | line |
+|---|---|
+| /dev/ttyUSB0 | serial device, 8N1, taken for ourselves alone |
+| socket://host:port | TCP |
+| udp://host:port | UDP |
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Protocol
+
+from gimbal_driver_pkg.errors import InvalidValueError, LinkError
+
+BAUD_RATES = (9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
+
+
+class Link(Protocol):
+    """An open line. All methods raise LinkError once it is lost; then only `close` is left."""
+
+    url: str
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait on for something to read."""
+
+    def read(self) -> bytes:
+        """Return what is there, without waiting; nothing is b""."""
+
+    def write(self, frame: bytes) -> None:
+        """Send one frame in one piece."""
+
+    def close(self) -> None:
+        """Let go of the line; never raises."""
+
+
+def open_link(url: str, baud: int = 115200) -> Link:
+    """Open the line called `url`; `baud` is for a serial device.
+
+    Raises:
+        InvalidValueError: the URL or the baud rate cannot be right.
+        LinkError: the line cannot be opened now.
+    """
+    from gimbal_driver_pkg.links.serial_link import SerialLink
+    from gimbal_driver_pkg.links.udp_link import UdpLink
+
+    if baud not in BAUD_RATES:
+        raise InvalidValueError(f"baud: {baud}, allowed are {', '.join(map(str, BAUD_RATES))}")
+    if url.startswith("udp://"):
+        return UdpLink(url)
+    return SerialLink(url, baud)
+
+
+def lost(url: str, doing: str, error: OSError) -> LinkError:
+    """Return the error of a line that failed while `doing` ("open" say)."""
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return LinkError(f"cannot {doing} {url}: {reason}")

@@ -1,0 +1,68 @@
+"""A serial device or a TCP connection, by pyserial."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+
+import serial
+
+from gimbal_driver_pkg.errors import InvalidValueError, LinkError
+from gimbal_driver_pkg.links.link import lost
+
+_READ_SIZE = 4096
+_WRITE_TIMEOUT_S = 0.2
+
+
+class SerialLink:
+    """pyserial reports a loss in many ways, all of them OSErrors; here they are all LinkErrors."""
+
+    def __init__(self, url: str, baud: int) -> None:
+        """Open a device or socket://host:port.
+
+        Raises:
+            InvalidValueError: the URL is malformed.
+            LinkError: it cannot be opened: missing, in use, refused.
+        """
+        self.url = url
+        try:
+            self._port = serial.serial_for_url(
+                url, baudrate=baud, timeout=0, write_timeout=_WRITE_TIMEOUT_S, exclusive=True
+            )
+        except OSError as error:
+            raise lost(url, "open", error) from error
+        except ValueError as error:
+            raise InvalidValueError(
+                f"url: {url!r}, allowed are a device, socket://host:port, udp://host:port ({error})"
+            ) from error
+        if url.startswith("socket://"):
+            self._send_at_once()
+
+    def fileno(self) -> int:
+        return int(self._port.fileno())
+
+    def read(self) -> bytes:
+        try:
+            return bytes(self._port.read(_READ_SIZE))
+        except OSError as error:
+            raise lost(self.url, "read", error) from error
+
+    def write(self, frame: bytes) -> None:
+        try:
+            self._port.write(frame)
+        except OSError as error:
+            raise lost(self.url, "write", error) from error
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._port.close()
+
+    def _send_at_once(self) -> None:
+        """Switch Nagle's algorithm off: it costs up to 50 ms a frame, and pyserial leaves it on."""
+        try:
+            with socket.socket(fileno=os.dup(self._port.fileno())) as same:
+                same.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            self.close()
+            raise LinkError(f"cannot open {self.url}: {error}") from error

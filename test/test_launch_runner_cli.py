@@ -195,7 +195,8 @@ class TestSession:
             "print(session.pid, session.processes['waits-1'].pid, flush=True)\n"
             "os.kill(os.getpid(), signal.SIGKILL)\n"
         )
-        env = {**os.environ, **workspace.env, "PYTHONPATH": str(TOOLS)}
+        python_path = os.pathsep.join([str(TOOLS), os.environ.get("PYTHONPATH", "")])
+        env = {**os.environ, **workspace.env, "PYTHONPATH": python_path}
         result = subprocess.run(
             [sys.executable, "-c", script], env=env, capture_output=True, text=True, timeout=60
         )

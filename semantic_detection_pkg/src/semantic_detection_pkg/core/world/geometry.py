@@ -1,0 +1,157 @@
+"""The pinhole camera of the simulated world: poses, lenses, exact projections.
+
+Angles are REP 103 from the gimbal's base: x forward, y left, z up; yaw + is left, pitch + is nose
+down, roll + is right side down. Pixels: x right, y down, the centre of the top left pixel is at
+(0.5, 0.5). The camera stands at (0, 0, height) over the plane z = 0 and only turns.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Where the camera looked at one moment, and how it turned."""
+
+    yaw_rad: float
+    pitch_rad: float
+    roll_rad: float = 0.0
+    zoom: float = 1.0  # >= 1, of the widest field of view
+    yaw_rate_rad_s: float = 0.0
+    pitch_rate_rad_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        values = (self.yaw_rad, self.pitch_rad, self.roll_rad, self.zoom)
+        rates = (self.yaw_rate_rad_s, self.pitch_rate_rad_s)
+        if not all(math.isfinite(value) for value in values + rates):
+            raise ValueError(f"pose {values} with rates {rates}: every value must be finite")
+        if self.zoom < 1.0:
+            raise ValueError(f"zoom {self.zoom}: must be 1 or more")
+
+
+@dataclass(frozen=True)
+class Lens:
+    """Picture size and widest field of view, and the shutter's two times."""
+
+    width: int = 1280  # [px]
+    height: int = 720  # [px]
+    hfov_wide_rad: float = math.radians(62.0)  # [rad] horizontal, at zoom 1
+    exposure_s: float = 0.004  # [s] open time of a row: motion blur
+    readout_s: float = 0.012  # [s] from the first row to the last: rolling shutter
+
+    def __post_init__(self) -> None:
+        if self.width < 32 or self.height < 32:
+            raise ValueError(f"picture {self.width}x{self.height}: at least 32x32 pixels")
+        if not 0.01 <= self.hfov_wide_rad <= 2.6:
+            raise ValueError(f"hfov {self.hfov_wide_rad} rad: must be 0.01..2.6")
+        if self.exposure_s < 0 or self.readout_s < 0:
+            raise ValueError(
+                f"exposure {self.exposure_s} s, readout {self.readout_s} s: not below 0"
+            )
+
+    def hfov_rad(self, zoom: float) -> float:
+        """Horizontal field of view [rad] at a zoom: zoom scales the focal length."""
+        return 2.0 * math.atan(math.tan(self.hfov_wide_rad / 2.0) / zoom)
+
+    def focal_px(self, zoom: float) -> float:
+        """Focal length [px]; pixels are square."""
+        return self.width / 2.0 / math.tan(self.hfov_wide_rad / 2.0) * zoom
+
+
+def direction(yaw_rad: float, pitch_rad: float) -> Matrix:
+    """Unit vector (3,) of a bearing, in the base frame."""
+    return np.array(
+        [
+            math.cos(pitch_rad) * math.cos(yaw_rad),
+            math.cos(pitch_rad) * math.sin(yaw_rad),
+            -math.sin(pitch_rad),
+        ]
+    )
+
+
+def bearing(vector: Matrix) -> tuple[float, float]:
+    """(yaw, pitch) [rad] of a vector in the base frame: the inverse of `direction`."""
+    x, y, z = (float(value) for value in vector)
+    return math.atan2(y, x), math.atan2(-z, math.hypot(x, y))
+
+
+def rotation(pose: Pose) -> Matrix:
+    """(3, 3) base frame to optical frame (x right, y down, z forward)."""
+    forward = direction(pose.yaw_rad, pose.pitch_rad)
+    level_right = np.array([math.sin(pose.yaw_rad), -math.cos(pose.yaw_rad), 0.0])
+    level_down = np.cross(forward, level_right)
+    cos_roll, sin_roll = math.cos(pose.roll_rad), math.sin(pose.roll_rad)
+    right = cos_roll * level_right + sin_roll * level_down
+    down = cos_roll * level_down - sin_roll * level_right
+    return np.stack([right, down, forward])
+
+
+def image_velocity(lens: Lens, pose: Pose) -> tuple[float, float]:
+    """(x, y) [px/s] at which the scene crosses the middle of the picture.
+
+    Turning left moves the scene right, nose down moves it up; yaw counts by the pitch's cosine.
+    """
+    focal = lens.focal_px(pose.zoom)
+    across = focal * pose.yaw_rate_rad_s * math.cos(pose.pitch_rad)
+    along = -focal * pose.pitch_rate_rad_s
+    cos_roll, sin_roll = math.cos(pose.roll_rad), math.sin(pose.roll_rad)
+    return across * cos_roll + along * sin_roll, along * cos_roll - across * sin_roll
+
+
+def projection(lens: Lens, pose: Pose) -> Matrix:
+    """(3, 3) from a vector in the base frame to homogeneous pixels.
+
+    The rolling shutter is part of it, to first order: a row that is read `dt` after the middle row
+    sees the scene moved by `image_velocity * dt`, so the picture is sheared about its middle row.
+    """
+    focal = lens.focal_px(pose.zoom)
+    centre_x, centre_y = lens.width / 2.0, lens.height / 2.0
+    intrinsics = np.array([[focal, 0.0, centre_x], [0.0, focal, centre_y], [0.0, 0.0, 1.0]])
+    speed_x, speed_y = image_velocity(lens, pose)
+    skew_x = speed_x * lens.readout_s / lens.height
+    skew_y = speed_y * lens.readout_s / lens.height
+    shutter = np.array(
+        [
+            [1.0, skew_x, -skew_x * centre_y],
+            [0.0, 1.0 + skew_y, -skew_y * centre_y],
+            [0.0, 0.0, 1.0],
+        ]
+    )
+    return np.asarray(shutter @ intrinsics @ rotation(pose))
+
+
+def ground_homography(to_pixels: Matrix, camera_height_m: float) -> Matrix:
+    """(3, 3) from (x, y, 1) [m] on the ground to homogeneous pixels."""
+    return np.asarray(to_pixels @ np.diag([1.0, 1.0, -camera_height_m]))
+
+
+def board_homography(to_pixels: Matrix, camera_height_m: float, x_m: float, y_m: float) -> Matrix:
+    """(3, 3) from (right, up, 1) [m] on an upright board at (x, y) to homogeneous pixels.
+
+    The board stands on the ground and faces the camera's mast.
+    """
+    yaw = math.atan2(y_m, x_m)
+    board = np.array(
+        [
+            [math.sin(yaw), 0.0, x_m],
+            [-math.cos(yaw), 0.0, y_m],
+            [0.0, 1.0, -camera_height_m],
+        ]
+    )
+    return np.asarray(to_pixels @ board)
+
+
+def project(homography: Matrix, points: Matrix) -> Matrix | None:
+    """(..., 2) pixels of (..., 2) plane points, or None if one is not in front of the camera."""
+    homogeneous = points @ homography[:, :2].T + homography[:, 2]
+    depth = homogeneous[..., 2:]
+    if np.any(depth <= 1e-6):
+        return None
+    return np.asarray(homogeneous[..., :2] / depth)

@@ -1,0 +1,75 @@
+"""Which picture shows which board, ready to be warped: sprite pyramids and outlines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semantic_detection_pkg.core.world.things import DECOY_NAMES, Board
+from semantic_detection_pkg.kernels import world_decoys, world_plants, world_smoke, world_things
+from semantic_detection_pkg.kernels.world_raster import Image, convex_outline, pyramid
+
+_LEVELS = 7
+_SOLID = 128
+_HAZE = 64  # smoke is see-through: a lower coverage counts as smoke
+
+_STILL: dict[str, Callable[[np.random.Generator], Image]] = {
+    "person": world_things.person,
+    "tent": world_things.tent,
+    "vehicle": world_things.vehicle,
+    "boat": world_things.boat,
+    "scarecrow": world_decoys.scarecrow,
+    "boulder": world_decoys.boulder,
+    "container": world_decoys.container,
+    "log": world_decoys.log,
+    "tree": world_plants.tree,
+    "fir": world_plants.fir,
+    "bush": world_plants.bush,
+    "rock": world_plants.rock,
+}
+_MOVING: dict[str, Callable[[int, float], Image]] = {
+    "smoke": world_smoke.smoke,
+    "mist": world_smoke.mist,
+}
+
+
+class Look(NamedTuple):
+    """A board's picture.
+
+    Attributes:
+        levels: pyramid of premultiplied BGRA pictures.
+        outline: (n, 2) hull of what it covers, in the unit square, x right, y down.
+        threshold: coverage 1..255 from which a pixel counts as covered.
+    """
+
+    levels: tuple[Image, ...]
+    outline: NDArray[np.float64]
+    threshold: int
+
+
+class Wardrobe:
+    """Draws each board's look when it is first seen; what moves is drawn anew each time."""
+
+    def __init__(self) -> None:
+        self._still: dict[tuple[str, int], Look] = {}
+
+    def look(self, board: Board, time_s: float) -> Look:
+        """How a board looks at a time."""
+        name = DECOY_NAMES[board.class_name] if board.is_decoy else board.class_name
+        if name in _MOVING:
+            return _look(_MOVING[name](board.look_seed, time_s), _HAZE)
+        key = (name, board.look_seed)
+        if key not in self._still:
+            rng = np.random.default_rng(board.look_seed)
+            is_mirrored = rng.random() < 0.5
+            sprite = _STILL[name](rng)
+            sprite = np.ascontiguousarray(sprite[:, ::-1]) if is_mirrored else sprite
+            self._still[key] = _look(sprite, _SOLID)
+        return self._still[key]
+
+
+def _look(sprite: Image, threshold: int) -> Look:
+    return Look(pyramid(sprite, _LEVELS), convex_outline(sprite[..., 3], threshold), threshold)

@@ -148,6 +148,37 @@ def board_homography(to_pixels: Matrix, camera_height_m: float, x_m: float, y_m:
     return np.asarray(to_pixels @ board)
 
 
+def picture_to_board(width_m: float, height_m: float) -> Matrix:
+    """(3, 3) from a picture's unit square (x right, y down) to (right, up, 1) [m] on a board."""
+    return np.array([[width_m, 0.0, -width_m / 2], [0.0, -height_m, height_m], [0.0, 0.0, 1.0]])
+
+
+def board_vectors(points: Matrix, camera_height_m: float, x_m: float, y_m: float) -> Matrix:
+    """(n, 3) vectors from the camera to (n, 2) points (right, up) [m] on a board at (x, y)."""
+    yaw = math.atan2(y_m, x_m)
+    right, up = points[:, 0], points[:, 1]
+    return np.column_stack(
+        [x_m + right * math.sin(yaw), y_m - right * math.cos(yaw), up - camera_height_m]
+    )
+
+
+def angular_extent(vectors: Matrix) -> tuple[float, float, float, float]:
+    """(yaw, pitch, width, height) [rad]: middle and angular size of (n, 3) vectors."""
+    middle_yaw, _ = bearing(vectors.mean(axis=0))
+    cos_yaw, sin_yaw = math.cos(middle_yaw), math.sin(middle_yaw)
+    ahead = vectors[:, 0] * cos_yaw + vectors[:, 1] * sin_yaw
+    left = vectors[:, 1] * cos_yaw - vectors[:, 0] * sin_yaw
+    yaw = np.arctan2(left, ahead)
+    pitch = np.arctan2(-vectors[:, 2], np.hypot(ahead, left))
+    middle_pitch = float(pitch.min() + pitch.max()) / 2.0
+    return (
+        middle_yaw + float(yaw.min() + yaw.max()) / 2.0,
+        middle_pitch,
+        float(np.ptp(yaw)) * math.cos(middle_pitch),
+        float(np.ptp(pitch)),
+    )
+
+
 def project(homography: Matrix, points: Matrix) -> Matrix | None:
     """(..., 2) pixels of (..., 2) plane points, or None if one is not in front of the camera."""
     homogeneous = points @ homography[:, :2].T + homography[:, 2]

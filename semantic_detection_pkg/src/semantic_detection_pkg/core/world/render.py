@@ -12,11 +12,13 @@ from semantic_detection_pkg.core.world.geometry import (
     Lens,
     Matrix,
     Pose,
-    bearing,
+    angular_extent,
     board_homography,
+    board_vectors,
     direction,
     ground_homography,
     image_velocity,
+    picture_to_board,
     project,
     projection,
 )
@@ -42,6 +44,7 @@ from semantic_detection_pkg.kernels.world_raster import (
 
 _NOISE_MARGIN = 64  # [px] the noise tile is larger by this much, and cut anew for each picture
 _SHADOW_SHARE = 0.35
+_UNIT_SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
 _UNIT_CIRCLE = np.array(
     [(math.cos(angle), math.sin(angle)) for angle in np.linspace(0.0, 2.0 * math.pi, 20, False)]
 )
@@ -152,8 +155,8 @@ class Renderer:
                 window[coverage >= 128] = path.id
         outline = np.concatenate(bodies)
         drop = np.full(len(outline), -self._world.layout.camera_height_m)
-        extent = _extent(np.column_stack([outline, drop]))
-        return Seen(path.id, path.class_name, path.is_decoy, *extent, box, visible)
+        size = angular_extent(np.column_stack([outline, drop]))
+        return Seen(path.id, path.class_name, path.is_decoy, *size, box, visible)
 
     def _draw_board(
         self,
@@ -166,17 +169,9 @@ class Renderer:
         height, width = picture.shape[:2]
         camera_height_m = self._world.layout.camera_height_m
         x_m, y_m = board.foot(time_s)
-        on_board = board_homography(to_pixels, camera_height_m, x_m, y_m)
-        # Unit square of the picture (x right, y down) to metres on the board (right, up).
-        metres = np.array(
-            [
-                [board.width_m, 0.0, -board.width_m / 2],
-                [0.0, -board.height_m, board.height_m],
-                [0.0, 0.0, 1.0],
-            ]
-        )
-        homography = on_board @ metres
-        frame = project(homography, np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]))
+        metres = picture_to_board(board.width_m, board.height_m)
+        homography = board_homography(to_pixels, camera_height_m, x_m, y_m) @ metres
+        frame = project(homography, _UNIT_SQUARE)
         if frame is None or share_inside(box_of(frame), width, height) <= 0.0:
             return None
         look = self._wardrobe.look(board, time_s)
@@ -195,16 +190,9 @@ class Renderer:
         visible = share_inside(box, width, height)
         if visible <= 0.0:
             return None
-        plane = look.outline @ metres[:2, :2].T + metres[:2, 2]
-        yaw = math.atan2(y_m, x_m)
-        corners = np.column_stack(
-            [
-                x_m + plane[:, 0] * math.sin(yaw),
-                y_m - plane[:, 0] * math.cos(yaw),
-                plane[:, 1] - camera_height_m,
-            ]
-        )
-        return Seen(board.id, board.class_name, board.is_decoy, *_extent(corners), box, visible)
+        on_board = look.outline @ metres[:2, :2].T + metres[:2, 2]
+        size = angular_extent(board_vectors(on_board, camera_height_m, x_m, y_m))
+        return Seen(board.id, board.class_name, board.is_decoy, *size, box, visible)
 
     def _shade_feet(
         self, boards: list[Board], grain: Image, ground: Matrix, time_s: float
@@ -212,8 +200,8 @@ class Renderer:
         """Darken the ground where boards stand on it."""
         feet = [(board.foot(time_s), board.width_m) for board in boards]
         rings = [np.array(foot) + 0.45 * width_m * _UNIT_CIRCLE for foot, width_m in feet]
-        points = project(ground, np.array(rings)) if rings else None
-        found = None if points is None else polygon_coverage(points, *grain.shape[::-1])
+        shown = [ring for ring in (project(ground, ring) for ring in rings) if ring is not None]
+        found = polygon_coverage(np.array(shown), *grain.shape[::-1]) if shown else None
         return grain if found is None else darken(grain, *found, _SHADOW_SHARE)
 
     def _expose(self, picture: Image, pose: Pose, time_s: float, seed: int) -> Image:
@@ -232,20 +220,3 @@ class Renderer:
             x, y = (int(value) for value in rng.integers(0, _NOISE_MARGIN, 2))
             picture = add_noise(picture, self._noise, (x, y), 1.0)
         return picture
-
-
-def _extent(vectors: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    """(yaw, pitch, width, height) [rad]: middle and angular size of points seen from the camera."""
-    middle_yaw, _ = bearing(vectors.mean(axis=0))
-    cos_yaw, sin_yaw = math.cos(middle_yaw), math.sin(middle_yaw)
-    ahead = vectors[:, 0] * cos_yaw + vectors[:, 1] * sin_yaw
-    left = vectors[:, 1] * cos_yaw - vectors[:, 0] * sin_yaw
-    yaw = np.arctan2(left, ahead)
-    pitch = np.arctan2(-vectors[:, 2], np.hypot(ahead, left))
-    mid_pitch = float(pitch.min() + pitch.max()) / 2.0
-    return (
-        middle_yaw + float(yaw.min() + yaw.max()) / 2.0,
-        mid_pitch,
-        float(np.ptp(yaw)) * math.cos(mid_pitch),
-        float(np.ptp(pitch)),
-    )

@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""Makes the demo models: renders worlds, trains detector and classifier, exports, judges them.
+
+    python3 -m venv .train && .train/bin/pip install -r requirements/train.in
+    PYTHONPATH=semantic_detection_pkg/src:tools .train/bin/python tools/train_demo_model.py all
+
+Everything is seeded. A step can be run alone; rendered worlds and trained weights are kept in the
+work folder (`--work`), the models and their report are written to `--out`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from demo_training.classifier import Classifier, train_classifier
+from demo_training.evaluate import evaluate
+from demo_training.export import export_classifier, export_detector
+from demo_training.network import Detector
+from demo_training.report import to_markdown
+from demo_training.samples import Samples, render_worlds
+from demo_training.train_detector import train_detector
+from demo_training.views import HELD_OUT_SEEDS, TRAIN_SEEDS
+
+_SHOTS_PER_WORLD = (12, 6, 22)  # sweeps, approaches, close-ups
+_STEPS = ("render", "detector", "classifier", "export", "evaluate")
+
+
+def main() -> int:
+    options = _parse()
+    # With two threads PyTorch's backward pass of layers this small takes several times longer.
+    torch.set_num_threads(1)
+    steps = _STEPS if options.step == "all" else (options.step,)
+    for step in steps:
+        print(f"--- {step}", flush=True)
+        _RUN[step](options)
+    return 0
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("step", choices=("all", *_STEPS))
+    parser.add_argument("--out", type=Path, default=Path("models/demo"), help="for the models")
+    parser.add_argument("--work", type=Path, default=Path("output/training"), help="for the rest")
+    parser.add_argument("--steps", type=int, default=2000, help="batches of the detector")
+    parser.add_argument("--batch", type=int, default=16, help="pictures in one of them")
+    parser.add_argument("--epochs", type=int, default=30, help="passes of the classifier")
+    parser.add_argument("--seed", type=int, default=0, help="of both trainings")
+    parser.add_argument("--workers", type=int, default=2, help="processes that render")
+    return parser.parse_args()
+
+
+def _render(options: argparse.Namespace) -> None:
+    render_worlds(TRAIN_SEEDS, _SHOTS_PER_WORLD, options.work, options.workers)
+
+
+def _samples(options: argparse.Namespace) -> Samples:
+    return Samples([options.work / f"world_{seed}.npz" for seed in TRAIN_SEEDS])
+
+
+def _detector(options: argparse.Namespace) -> None:
+    weights = options.work / "detector.pt"
+    train_detector(_samples(options), options.steps, options.batch, options.seed, weights)
+
+
+def _classifier(options: argparse.Namespace) -> None:
+    network = train_classifier(_samples(options), options.epochs, options.seed)
+    torch.save(network.state_dict(), options.work / "classifier.pt")
+
+
+def _export(options: argparse.Namespace) -> None:
+    for network, name, export in (
+        (Detector(), "detector.pt", export_detector),
+        (Classifier(), "classifier.pt", export_classifier),
+    ):
+        network.load_state_dict(torch.load(options.work / name, weights_only=True))
+        print(export(network.eval(), options.out))
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    report = evaluate(options.out, HELD_OUT_SEEDS)
+    (options.out / "evaluation.json").write_text(json.dumps(report, indent=1) + "\n")
+    page = to_markdown(report)
+    (options.out / "evaluation.md").write_text(page)
+    print(page)
+
+
+_RUN = {
+    "render": _render,
+    "detector": _detector,
+    "classifier": _classifier,
+    "export": _export,
+    "evaluate": _evaluate,
+}
+
+if __name__ == "__main__":
+    raise SystemExit(main())

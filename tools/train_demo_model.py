@@ -46,7 +46,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, default=Path("output/training"), help="for the rest")
     parser.add_argument("--steps", type=int, default=2000, help="batches of the detector")
     parser.add_argument("--batch", type=int, default=16, help="pictures in one of them")
-    parser.add_argument("--epochs", type=int, default=30, help="passes of the classifier")
+    parser.add_argument("--epochs", type=int, default=16, help="passes of the classifier")
     parser.add_argument("--seed", type=int, default=0, help="of both trainings")
     parser.add_argument("--workers", type=int, default=2, help="processes that render")
     return parser.parse_args()

@@ -124,7 +124,7 @@ def train_classifier(samples: Samples, epochs: int, seed: int) -> Classifier:
     """The network after `epochs` passes over the crops of the samples."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    network = Classifier()
+    network = Classifier().to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), lr=_PEAK_RATE, weight_decay=0.02)
     per_epoch = len(samples.crops) // _BATCH
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -138,7 +138,8 @@ def train_classifier(samples: Samples, epochs: int, seed: int) -> Classifier:
         for start in range(0, per_epoch * _BATCH, _BATCH):
             chosen = order[start : start + _BATCH]
             labels = torch.from_numpy(samples.crop_labels[chosen])
-            logits = network(torch.from_numpy(normalise(_varied(samples.crops[chosen], rng))))
+            inputs = torch.from_numpy(normalise(_varied(samples.crops[chosen], rng)))
+            logits = network(inputs.contiguous(memory_format=torch.channels_last))
             loss = functional.cross_entropy(logits, labels, label_smoothing=0.05)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()

@@ -24,7 +24,14 @@ from numpy.typing import NDArray
 from demo_training.classifier import LABELS, normalise
 from demo_training.export import CLASSIFIER_FILE, DETECTOR_FILE
 from demo_training.metrics import ClassTally, box_overlaps, match
-from demo_training.samples import CROP_MARGIN, MIN_VISIBLE, crop_square, make_renderer
+from demo_training.samples import (
+    CLOSE_SIDE_PX,
+    CLOSE_VISIBLE,
+    CROP_MARGIN,
+    MIN_VISIBLE,
+    crop_square,
+    make_renderer,
+)
 from demo_training.views import APPROACH, CLOSE_UP, SWEEP, shots
 from semantic_detection_pkg.backends.loading import load_detector
 from semantic_detection_pkg.core.detections import Detections
@@ -39,8 +46,6 @@ RULES = ("things", "by_look", "strict")
 OPERATING_CONFIDENCE = 0.25  # the detector node's default
 _SHOTS_PER_WORLD = (10, 6, 40)
 _LOW_CONFIDENCE = 0.01  # average precision needs the tail
-_SCORED_CLOSE_SHARE = 0.9  # visible share from which a close-up goes to the classifier
-_CLOSE_SIDE_PX = 110.0
 _TIMED_RUNS = 40
 
 
@@ -171,7 +176,7 @@ class _CropTally:
     def add(self, judged: Judged) -> None:
         for column, seen in enumerate(judged.view.truth.objects):
             box = np.array(seen.box_xyxy)
-            if seen.visible < _SCORED_CLOSE_SHARE or max(box[2:] - box[:2]) < _CLOSE_SIDE_PX:
+            if seen.visible < CLOSE_VISIBLE or max(box[2:] - box[:2]) < CLOSE_SIDE_PX:
                 continue
             label = 2 * CLASS_NAMES.index(seen.class_name) + int(seen.is_decoy)
             self._classify(judged.view.image, box, label, "true_box")

@@ -25,6 +25,7 @@ PAD_VALUE = 114
 MASK_STRIDE = 4
 MIN_VISIBLE = 0.3  # share of a box inside the picture from which it is labelled
 MIN_SIDE_PX = 3.0  # shorter box side from which a thing is labelled, in input pixels
+CLOSE_VISIBLE = 0.9  # share of a box inside the picture from which a crop goes there
 CLOSE_SIDE_PX = 110.0  # longer box side from which a crop goes to the classifier, camera pixels
 
 
@@ -138,7 +139,7 @@ def _crops(view: View, shot: Shot) -> tuple[NDArray[np.uint8], NDArray[np.int64]
         x0, y0, x1, y1 = seen.box_xyxy
         longest = max(x1 - x0, y1 - y0)
         is_close = shot.level == CLOSE_UP and longest >= CLOSE_SIDE_PX
-        if seen.visible < 0.9 or not is_close:
+        if seen.visible < CLOSE_VISIBLE or not is_close:
             continue
         jitter = rng.uniform(-0.06, 0.06, 4) * longest
         box = (x0 + jitter[0], y0 + jitter[1], x1 + jitter[2], y1 + jitter[3])

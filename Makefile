@@ -22,7 +22,7 @@ BUILD_STAMP := install/.build.stamp
 # list (not the text) of launch and config files.
 BUILD_INPUTS := colcon.meta $(wildcard $(addsuffix /package.xml,$(PACKAGES)) $(addsuffix /setup.*,$(PACKAGES)) \
   interfaces_pkg/CMakeLists.txt interfaces_pkg/*/*.msg interfaces_pkg/*/*.srv interfaces_pkg/*/*.action) \
-  $(shell find semantic_detection_pkg/src -name '*.pyx' -o -name '*.pxd') launch config
+  $(shell find semantic_detection_pkg/src -name '*.pyx' -o -name '*.pxd') launch config models/demo
 
 # What the demo looks at and with what; see launch/dev.launch.yaml.
 SOURCE ?=
@@ -65,7 +65,7 @@ lint: $(SETUP_STAMP)
 	$(BIN)/ruff format --check .
 
 types: $(SETUP_STAMP)
-	$(BIN)/mypy $(wildcard $(addsuffix /src,$(PACKAGES))) $(wildcard tools/launch_runner tools/setup)
+	$(BIN)/mypy $(wildcard $(addsuffix /src,$(PACKAGES))) tools bench
 
 # Rewrites what is generated; a test fails when it is out of date.
 docs: build

@@ -12,9 +12,10 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{package_name}"]),
         (f"share/{package_name}", ["package.xml"]),
-        # The workspace's launch and config folders are installed by this package.
+        # The workspace's launch files, config and demo models are installed by this package.
         (f"share/{package_name}/launch", glob("../launch/*.launch.yaml")),
         (f"share/{package_name}/config", glob("../config/*.*")),
+        (f"share/{package_name}/models", glob("../models/demo/*.*")),
     ],
     install_requires=["setuptools"],
     extras_require={"test": ["pytest"]},

@@ -18,7 +18,6 @@ pytest.importorskip("launch_testing", reason="it is not on PyPI, it comes with a
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "test" / "support")]
 
-import launch  # noqa: E402 - the path comes first
 import launch_testing.actions  # noqa: E402
 import launch_testing.asserts  # noqa: E402
 from ament_index_python.packages import get_package_share_directory  # noqa: E402
@@ -32,6 +31,8 @@ from detection_checks import (  # noqa: E402
 from launch.actions import IncludeLaunchDescription  # noqa: E402
 from launch.launch_description_sources import AnyLaunchDescriptionSource  # noqa: E402
 from ros_graph import GraphProbe, isolated_domain  # noqa: E402
+
+import launch  # noqa: E402 - the path comes first
 
 DOMAIN = isolated_domain()
 

@@ -65,7 +65,9 @@ class Engine:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop the gimbal and let go of the line."""
+        """Stop the gimbal and let go of the line; a second call does nothing."""
+        if self._is_ending.is_set():
+            return
         self._is_ending.set()
         self._wake()
         self._thread.join(_JOIN_S)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import threading
 
 import serial
 
@@ -55,6 +56,13 @@ class SerialLink:
             raise lost(self.url, "write", error) from error
 
     def close(self) -> None:
+        if self.url.startswith("socket://"):
+            # pyserial sleeps 0.3 s after closing a socket; nobody has to wait for that.
+            threading.Thread(target=self._close, daemon=True).start()
+        else:
+            self._close()
+
+    def _close(self) -> None:
         with contextlib.suppress(OSError):
             self._port.close()
 

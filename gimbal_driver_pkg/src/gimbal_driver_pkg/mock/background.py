@@ -21,6 +21,8 @@ _START_S = 10.0
 class BackgroundMock:
     """Runs a MockServer on loopback: TCP, UDP (not Viewpro) and, if asked for, a terminal.
 
+    Leaving the context raises what went wrong in the mock, if anything did.
+
     with BackgroundMock("zr10", speed=10) as mock:
         connect(mock.tcp_port)
         mock.order(faults={"noise": 0.001})
@@ -43,6 +45,7 @@ class BackgroundMock:
         self.tcp_port = tcp_port
         self.udp_port = 0
         self._started: Future[None] = Future()
+        self._failure: BaseException | None = None
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
 
     def __enter__(self) -> BackgroundMock:
@@ -58,6 +61,8 @@ class BackgroundMock:
     ) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
+        if self._failure and error is None:
+            raise self._failure
 
     def order(self, **orders: Any) -> dict[str, Any]:
         """Give orders (see `control`) and return the state."""
@@ -83,10 +88,17 @@ class BackgroundMock:
             self._started.set_exception(error)
             return
         self._started.set_result(None)
+        self._loop.set_exception_handler(self._note_failure)
         serving = asyncio.create_task(self._server.serve())
-        await self._stop.wait()
+        stopping = asyncio.create_task(self._stop.wait())
+        await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            self._failure = serving.exception()
         serving.cancel()
         self._server.close()
+
+    def _note_failure(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        self._failure = context.get("exception") or RuntimeError(context["message"])
 
     async def _start(self) -> None:
         dynamics = Dynamics().times(self._speed)

@@ -27,6 +27,7 @@ _SERIAL_NUMBER = "01130111"
 _SHORT_VERSION = {"a8mini", "a2mini"}
 _STREAMS = {1: "attitude", 2: "laser_distance", 3: "encoder_angles", 4: "motor_voltage"}
 _HIGHEST_STREAM = max(STREAM_HZ)
+_GREATEST_RATE_DEG_S = 3276.7  # of the wire; only a mock in a hurry gets there
 _NO_REPLY = frozenset(
     {"heartbeat", "send_aircraft_attitude", "send_rc_channels", "send_gps", "format_sd"}
 )
@@ -157,8 +158,8 @@ class SiyiSession(Session):
         return _Reported(
             signs.report_yaw * math.degrees(body.yaw.angle_rad),
             math.degrees(pitch),
-            signs.report_yaw * math.degrees(body.yaw.rate_rad_s),
-            signs.report_pitch * math.degrees(body.pitch.rate_rad_s),
+            _in_range(signs.report_yaw * math.degrees(body.yaw.rate_rad_s)),
+            _in_range(signs.report_pitch * math.degrees(body.pitch.rate_rad_s)),
         )
 
     def _attitude(self) -> Reply:
@@ -272,6 +273,11 @@ class SiyiSession(Session):
         if reply not in FROM_GIMBAL:
             return []
         return [(reply, {**self.gimbal.settings.get(noun, {}), **fields, "sta": 1})]
+
+
+def _in_range(rate_deg_s: float) -> float:
+    """Return the rate as a sensor does that cannot tell a greater one."""
+    return max(-_GREATEST_RATE_DEG_S, min(_GREATEST_RATE_DEG_S, rate_deg_s))
 
 
 _ENCODING = {"codec": 2, "width": 1920, "height": 1080, "kbps": 4000, "fps": 30}

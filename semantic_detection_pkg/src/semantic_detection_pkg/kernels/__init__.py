@@ -1,1 +1,1 @@
-"""Numeric functions over arrays: NumPy and OpenCV only. Callers check the input, kernels compute."""
+"""Numeric functions over arrays: NumPy and OpenCV only. Callers check the input."""

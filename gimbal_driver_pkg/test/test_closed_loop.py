@@ -120,9 +120,7 @@ def test_every_protocol_points_on_its_line(model: str, line: str, terminal: str)
             wait_for(loop.reads_the_truth)
 
 
-def test_cut_50_times_and_back_within_2_s_each_time(
-    terminal: str, record_property: Callable[[str, object], None]
-) -> None:
+def test_cut_50_times_and_back_within_2_s_each_time(terminal: str) -> None:
     with running("tcp", terminal, speed=20.0) as loop:
         slowest_s = 0.0
         for i in range(50):
@@ -138,7 +136,6 @@ def test_cut_50_times_and_back_within_2_s_each_time(
         state = loop.state()
         assert slowest_s < 2.0
         assert (state.model, state.problems) == ("zr10", ())
-        record_property("slowest_reconnect_s", slowest_s)
 
 
 def test_unplugged_cable_is_noticed_and_found_again(terminal: str) -> None:

@@ -1,0 +1,1 @@
+"""Who may compute on the GPU: a state machine without clock, threads, files or ROS."""

@@ -1,0 +1,81 @@
+"""Whose turn it is on the GPU, how turns follow each other, and the numbers that rule them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Mode(Enum):
+    """Whose turn it is."""
+
+    STARTING = "starting"  # nothing is known yet
+    DETECTOR = "detector"
+    PAUSING = "pausing"  # the detector is asked to stop, for `pending`
+    LEASED = "leased"
+    RECLAIMING = "reclaiming"  # no lease is valid, the kernel lock may be held
+    RESUMING = "resuming"  # the detector is brought up
+
+
+class Cause(Enum):
+    """Why the turn changes."""
+
+    FOUND_ACTIVE = "the detector is active"
+    FOUND_FREE = "the detector is not active and nobody computes"
+    FOUND_HELD = "somebody else computes"
+    TURN = "the GPU goes to a lease"
+    LOST = "the detector is not active any more"
+    IDLE = "the detector is idle"
+    STUCK = "the detector did not stop in time"
+    RELEASED = "the lease was given back"
+    EXPIRED = "the lease ran out"
+    FREED = "nobody computes"
+
+
+TRANSITIONS: dict[tuple[Mode, Cause], Mode] = {
+    (Mode.STARTING, Cause.FOUND_ACTIVE): Mode.DETECTOR,
+    (Mode.STARTING, Cause.FOUND_FREE): Mode.RESUMING,
+    (Mode.STARTING, Cause.FOUND_HELD): Mode.RECLAIMING,
+    (Mode.DETECTOR, Cause.TURN): Mode.PAUSING,
+    (Mode.DETECTOR, Cause.LOST): Mode.RESUMING,
+    (Mode.PAUSING, Cause.IDLE): Mode.LEASED,
+    (Mode.PAUSING, Cause.STUCK): Mode.RESUMING,
+    (Mode.LEASED, Cause.RELEASED): Mode.RECLAIMING,
+    (Mode.LEASED, Cause.EXPIRED): Mode.RECLAIMING,
+    (Mode.RECLAIMING, Cause.FREED): Mode.RESUMING,
+    (Mode.RECLAIMING, Cause.FOUND_ACTIVE): Mode.DETECTOR,
+    (Mode.RESUMING, Cause.FOUND_ACTIVE): Mode.DETECTOR,
+    (Mode.RESUMING, Cause.FOUND_HELD): Mode.RECLAIMING,
+}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The arbiter's numbers; times in seconds.
+
+    Attributes:
+        pause_timeout_s: within which the detector must stop.
+        answer_timeout_s: after which an unanswered question about the detector is asked again.
+        grace_s: from a lease's end to the end of the process that still computes.
+        max_lease_s: longest lease.
+        min_dwell_s: the detector's shortest turn between two leases.
+        max_share: of the time that leases may take, in 0..1; the detector's turn grows with the
+            lease before it.
+        max_waiting: requests that may wait.
+        max_failures: failed leases in a row after which requests are refused for a while.
+        off_s, off_max_s: how long, first and at most; it doubles.
+        retry_s, retry_max_s: wait after a failed transition of the detector; it doubles.
+    """
+
+    pause_timeout_s: float = 1.0
+    answer_timeout_s: float = 1.0
+    grace_s: float = 1.0
+    max_lease_s: float = 20.0
+    min_dwell_s: float = 1.0
+    max_share: float = 0.5
+    max_waiting: int = 8
+    max_failures: int = 3
+    off_s: float = 10.0
+    off_max_s: float = 300.0
+    retry_s: float = 0.2
+    retry_max_s: float = 5.0

@@ -1,0 +1,24 @@
+"""What can go wrong, one class for each thing the caller can do about it.
+
+Every message is one line that names the thing, its value and what is allowed.
+"""
+
+
+class VlmError(Exception):
+    """Base of all errors this package raises on purpose."""
+
+
+class ConfigurationError(VlmError, ValueError):
+    """A setting is wrong: change it; trying again does not help."""
+
+
+class LockError(VlmError):
+    """The lock is not to be had, or is no lock any more: wait, or stop using what it guards."""
+
+
+class ServiceError(VlmError):
+    """The model's service did not answer as it should; `cause` is one word for the answer."""
+
+    def __init__(self, cause: str, message: str) -> None:
+        super().__init__(message)
+        self.cause = cause

@@ -1,0 +1,153 @@
+"""The kernel lock between real processes, and the epoch file."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from vlm_bridge_pkg.errors import ConfigurationError, LockError
+from vlm_bridge_pkg.transport.epoch_file import read_epoch, write_epoch
+from vlm_bridge_pkg.transport.kernel_lock import KernelLock, holder_pid, is_free
+
+_HOLD = """
+import sys, time
+from vlm_bridge_pkg.transport.kernel_lock import KernelLock
+lock = KernelLock(sys.argv[1])
+lock.acquire(5.0)
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds `tmp_path/gpu.lock`."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _HOLD, str(tmp_path / "gpu.lock")], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.wait()
+
+
+def within(seconds: float, condition: Callable[[], bool]) -> bool:
+    end_s = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end_s:
+            return False
+        time.sleep(0.002)
+    return True
+
+
+def test_one_holder_at_a_time(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    path = tmp_path / "gpu.lock"
+    assert not KernelLock(path).try_acquire()
+    assert not is_free(path)
+    assert holder_pid(path) == holder.pid
+    with pytest.raises(LockError, match="is held by another process for 0.01 s"):
+        KernelLock(path).acquire(0.01)
+
+
+def test_death_gives_it_back(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    holder.send_signal(signal.SIGSTOP)
+    assert not is_free(tmp_path / "gpu.lock"), "a stalled holder still holds"
+    holder.kill()
+    assert within(5.0, lambda: is_free(tmp_path / "gpu.lock"))
+    assert holder_pid(tmp_path / "gpu.lock") is None
+
+
+def test_waiting_ends_with_the_release(tmp_path: Path) -> None:
+    first, second = KernelLock(tmp_path / "gpu.lock"), KernelLock(tmp_path / "gpu.lock")
+    first.acquire(0.0)
+    threading.Timer(0.05, first.release).start()
+    with second.held(5.0):
+        assert second.is_held
+        assert not first.try_acquire()
+    assert first.try_acquire()
+    first.release()
+
+
+def test_a_forked_child_does_not_keep_it(tmp_path: Path) -> None:
+    lock = KernelLock(tmp_path / "gpu.lock")
+    lock.acquire(0.0)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(writer)
+        os.read(reader, 1)  # lives until the parent's end of the pipe closes
+        os._exit(0)
+    os.close(reader)
+    try:
+        assert not is_free(lock.path), "the parent holds it on"
+        lock.release()
+        assert within(5.0, lambda: is_free(lock.path)), "the child keeps the lock"
+    finally:
+        os.close(writer)
+        os.waitpid(child, 0)
+
+
+def test_an_executed_child_does_not_keep_it(tmp_path: Path) -> None:
+    lock = KernelLock(tmp_path / "gpu.lock")
+    lock.acquire(0.0)
+    child = subprocess.Popen(["sleep", "60"], close_fds=False)
+    try:
+        lock.release()
+        assert is_free(lock.path)
+    finally:
+        child.kill()
+        child.wait()
+
+
+@pytest.mark.parametrize("is_made_anew", [False, True])
+def test_a_replaced_file_is_noticed(tmp_path: Path, is_made_anew: bool) -> None:
+    lock = KernelLock(tmp_path / "gpu.lock")
+    lock.acquire(0.0)
+    lock.check()
+    lock.path.unlink()
+    if is_made_anew:
+        assert is_free(lock.path), "a second lock"
+    with pytest.raises(LockError, match="was removed or replaced"):
+        lock.check()
+    lock.release()
+    with pytest.raises(LockError, match="is not held"):
+        lock.check()
+    assert lock.try_acquire(), "the new file is a lock again"
+    lock.check()
+    lock.release()
+
+
+def test_mode_and_bad_places(tmp_path: Path) -> None:
+    lock = KernelLock(tmp_path / "gpu.lock")
+    lock.acquire(0.0)
+    assert lock.path.stat().st_mode & 0o777 == 0o660
+    with pytest.raises(LockError, match="held by this process already"):
+        lock.try_acquire()
+    lock.release()
+    lock.release()
+    with pytest.raises(LockError, match="No such file or directory"):
+        KernelLock(tmp_path / "nowhere" / "gpu.lock").try_acquire()
+    (tmp_path / "link").symlink_to(lock.path)
+    with pytest.raises(LockError, match="link: "):
+        KernelLock(tmp_path / "link").try_acquire()
+    assert holder_pid(tmp_path / "nowhere") is None
+
+
+def test_epoch_file(tmp_path: Path) -> None:
+    path = tmp_path / "gpu.epoch"
+    assert read_epoch(path) == 0
+    write_epoch(path, 2**64 - 1)
+    assert read_epoch(path) == 2**64 - 1
+    for text in ("", "-1", "x", str(2**64), "1 2"):
+        path.write_text(text)
+        with pytest.raises(ConfigurationError, match="allowed is a number"):
+            read_epoch(path)
+    with pytest.raises(ConfigurationError, match="No such file"):
+        write_epoch(tmp_path / "nowhere" / "gpu.epoch", 1)

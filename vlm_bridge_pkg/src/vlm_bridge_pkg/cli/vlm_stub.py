@@ -1,0 +1,57 @@
+"""vlm_stub: a VLM service without a model; it speaks the real protocol and breaks on demand."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from vlm_bridge_pkg.errors import ConfigurationError, VlmError
+from vlm_bridge_pkg.service.running import EXIT_USAGE, add_options, options_from, serve
+from vlm_bridge_pkg.service.server import VlmServer
+from vlm_bridge_pkg.stub.faults import FAULTS, Script, ScriptedModel, StubHandler
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Serve until told to end; the exit status is 2 after a mistake of the user's."""
+    parser = argparse.ArgumentParser(
+        prog="vlm_stub",
+        description="A VLM service without a model.",
+        epilog="faults: " + "; ".join(f"{name}: {what}" for name, what in FAULTS.items()),
+    )
+    add_options(parser)
+    add = parser.add_argument
+    add("--answer", action="append", help="what it says; more than one: in turn")
+    add("--piece-s", type=float, default=0.02, metavar="S", help="each word takes; default: 0.02")
+    add("--p-yes", type=float, metavar="P", help="probability that it tells of 'yes'")
+    add("--fault", choices=FAULTS, default="none", help="default: none")
+    add("--fault-count", type=int, default=0, metavar="N", help="requests it meets; 0: all")
+    arguments = parser.parse_args(words)
+    try:
+        script = _script(arguments)
+        server = VlmServer(
+            arguments.socket, ScriptedModel(script), options_from(arguments), StubHandler
+        )
+        return serve(server)
+    except VlmError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_USAGE
+
+
+def _script(arguments: argparse.Namespace) -> Script:
+    if not 0 <= arguments.piece_s <= 60:
+        raise ConfigurationError(f"piece-s: {arguments.piece_s}, allowed is 0..60 s")
+    if arguments.p_yes is not None and not 0 <= arguments.p_yes <= 1:
+        raise ConfigurationError(f"p-yes: {arguments.p_yes}, allowed is 0..1")
+    answers = tuple(text.replace("\\n", "\n") for text in arguments.answer or ())
+    return Script(
+        answers or Script.answers,
+        arguments.p_yes,
+        arguments.piece_s,
+        arguments.fault,
+        arguments.fault_count,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,192 @@
+"""Answers: OpenAI's chat completion, whole or as a stream of server-sent events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from vlm_bridge_pkg.errors import ServiceError
+from vlm_bridge_pkg.protocol.limits import MAX_REPLY_BYTES
+
+END_OF_STREAM = b"data: [DONE]\n\n"
+
+
+@dataclass(frozen=True)
+class Token:
+    """A piece of an answer; `logprobs` of it and its rivals by text, where the model tells."""
+
+    text: str
+    logprobs: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A whole answer.
+
+    Attributes:
+        first_logprobs: of the first token and its rivals by text; empty: not told.
+        is_cut: the answer was longer than allowed.
+    """
+
+    text: str
+    model: str = ""
+    first_logprobs: Mapping[str, float] = field(default_factory=dict)
+    is_cut: bool = False
+
+
+def completion(tokens: Sequence[Token], model: str, is_cut: bool, number: int) -> bytes:
+    """The body of a whole answer. `number` makes its id."""
+    choice = {
+        "index": 0,
+        "message": {"role": "assistant", "content": "".join(token.text for token in tokens)},
+        "logprobs": _logprobs(tokens),
+        "finish_reason": _finish(is_cut),
+    }
+    usage = {
+        "prompt_tokens": 0,  # not counted
+        "completion_tokens": len(tokens),
+        "total_tokens": len(tokens),
+    }
+    head = _head("chat.completion", model, number)
+    return json.dumps({**head, "choices": [choice], "usage": usage}).encode()
+
+
+def chunk(token: Token | None, model: str, is_cut: bool, number: int) -> bytes:
+    """One event of a stream; None is the last one, which says why the answer ends."""
+    choice = {
+        "index": 0,
+        "delta": {} if token is None else {"role": "assistant", "content": token.text},
+        "logprobs": None if token is None else _logprobs([token]),
+        "finish_reason": _finish(is_cut) if token is None else None,
+    }
+    event = {**_head("chat.completion.chunk", model, number), "choices": [choice]}
+    return b"data: " + json.dumps(event).encode() + b"\n\n"
+
+
+def _head(kind: str, model: str, number: int) -> dict[str, Any]:
+    return {"id": f"chatcmpl-{number}", "object": kind, "created": 0, "model": model}
+
+
+def _finish(is_cut: bool) -> str:
+    return "length" if is_cut else "stop"
+
+
+def _logprobs(tokens: Sequence[Token]) -> dict[str, Any] | None:
+    if not any(token.logprobs for token in tokens):
+        return None
+    content = [
+        {
+            "token": token.text,
+            "logprob": token.logprobs.get(token.text, 0.0),
+            "bytes": None,
+            "top_logprobs": [
+                {"token": text, "logprob": value, "bytes": None}
+                for text, value in token.logprobs.items()
+            ],
+        }
+        for token in tokens
+    ]
+    return {"content": content}
+
+
+def read_completion(body: bytes) -> Reply:
+    """A whole answer.
+
+    Raises:
+        ServiceError: unreadable.
+    """
+    choice, model = _choice(body)
+    message = choice.get("message")
+    text = message.get("content") if isinstance(message, dict) else None
+    if not isinstance(text, str):
+        raise ServiceError("unreadable", "the answer has no text in choices[0].message.content")
+    return Reply(text, model, _first_logprobs(choice), choice.get("finish_reason") == "length")
+
+
+class StreamReader:
+    """Puts a streamed answer together: feed bytes as they come, read `reply` at the end."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._size = 0
+        self._model = ""
+        self._logprobs: Mapping[str, float] = {}
+        self._is_cut = False
+        self.text = ""
+        self.is_complete = False
+
+    def feed(self, data: bytes) -> None:
+        """Take in bytes.
+
+        Raises:
+            ServiceError: unreadable, or too_large.
+        """
+        self._size += len(data)
+        if self._size > MAX_REPLY_BYTES:
+            raise ServiceError("too_large", f"the answer is over {MAX_REPLY_BYTES} bytes")
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for payload in _payloads(lines):
+            if payload == b"[DONE]":
+                self.is_complete = True
+            elif not self.is_complete:
+                self._take(payload)
+
+    def reply(self) -> Reply:
+        """The whole answer.
+
+        Raises:
+            ServiceError: cut_off, the stream did not come to its end.
+        """
+        if not self.is_complete:
+            raise ServiceError("cut_off", f"the answer broke off after {self.text[:40]!r}")
+        return Reply(self.text, self._model, self._logprobs, self._is_cut)
+
+    def _take(self, payload: bytes) -> None:
+        choice, self._model = _choice(payload)
+        delta = choice.get("delta")
+        text = delta.get("content") if isinstance(delta, dict) else None
+        if isinstance(text, str):
+            self.text += text
+        self._logprobs = self._logprobs or _first_logprobs(choice)
+        self._is_cut = self._is_cut or choice.get("finish_reason") == "length"
+
+
+def _payloads(lines: Sequence[bytes]) -> Iterator[bytes]:
+    for line in lines:
+        if line.startswith(b"data:"):  # comments and other fields are for others
+            yield line[5:].strip()
+
+
+def _choice(body: bytes) -> tuple[dict[str, Any], str]:
+    try:
+        document = json.loads(body)
+        if "error" in document:  # a stream that has begun has no status left to say it with
+            raise refused(document["error"])
+        choices = document["choices"]
+        choice = choices[0] if choices else {}  # vLLM ends a stream with an empty list
+        model = document.get("model") or ""
+    except (ValueError, RecursionError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise ServiceError("unreadable", f"the answer is no completion: {body[:60]!r}") from error
+    if not isinstance(choice, dict):
+        raise ServiceError("unreadable", f"the answer is no completion: {body[:60]!r}")
+    return choice, str(model)[:200]
+
+
+def refused(error: Any, default: str = "refused") -> ServiceError:
+    """The refusal in a reply's "error"; its cause is the code, or `default` where there is none."""
+    error = error if isinstance(error, dict) else {"message": error}
+    code = error.get("code")  # llama-server and vLLM give a number
+    return ServiceError(code if isinstance(code, str) else default, str(error.get("message")))
+
+
+def _first_logprobs(choice: Mapping[str, Any]) -> dict[str, float]:
+    try:
+        first = choice["logprobs"]["content"][0]
+        return {
+            str(rival["token"]): float(rival["logprob"])
+            for rival in (*first["top_logprobs"], first)
+        }
+    except (KeyError, TypeError, IndexError, ValueError):
+        return {}  # optional: an answer without them is an answer

@@ -1,0 +1,159 @@
+"""A chat request: OpenAI's JSON to and from one value."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from vlm_bridge_pkg.protocol.limits import MAX_PROMPT_CHARS, MAX_TOKENS
+from vlm_bridge_pkg.protocol.pictures import Picture, read_uri
+from vlm_bridge_pkg.protocol.refusal import RequestRefused
+
+#: What a request may hold. More is refused, lest a wish be ignored in silence.
+FIELDS = (
+    "model", "messages", "max_tokens", "max_completion_tokens", "temperature", "stream",
+    "logprobs", "top_logprobs",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ChatRequest:
+    """One question.
+
+    Attributes:
+        prompt: the user's words, with those of all messages before.
+        system: instructions; empty: none.
+        max_tokens: of the answer, 1..MAX_TOKENS.
+        wants_logprobs: the probabilities of the tokens are asked for.
+        model: name as asked for; a service with one model ignores it.
+    """
+
+    prompt: str
+    picture: Picture | None = None
+    system: str = ""
+    max_tokens: int = 64
+    temperature: float = 0.0
+    is_streaming: bool = False
+    wants_logprobs: bool = False
+    model: str = ""
+
+    def to_json(self) -> bytes:
+        """The body of the HTTP request."""
+        content: list[dict[str, Any]] = [{"type": "text", "text": self.prompt}]
+        if self.picture is not None:
+            image = {"type": "image_url", "image_url": {"url": self.picture.to_uri()}}
+            content.insert(0, image)
+        messages: list[dict[str, Any]] = [{"role": "user", "content": content}]
+        if self.system:
+            messages.insert(0, {"role": "system", "content": self.system})
+        document: dict[str, Any] = {
+            "model": self.model,
+            "messages": messages,
+            "max_tokens": self.max_tokens,
+            "temperature": self.temperature,
+            "stream": self.is_streaming,
+        }
+        if self.wants_logprobs:
+            document |= {"logprobs": True, "top_logprobs": 5}
+        return json.dumps(document).encode()
+
+
+def read_request(body: bytes) -> ChatRequest:
+    """Check and take apart the body of a request.
+
+    Raises:
+        RequestRefused: bad_request, unknown_field, bad_picture, too_large.
+    """
+    document = _document(body)
+    unknown = sorted(set(document) - set(FIELDS))
+    if unknown:
+        raise RequestRefused(
+            "unknown_field", f"field {unknown[0]!r} is unknown, allowed are {', '.join(FIELDS)}"
+        )
+    system, prompt, pictures = _messages(document.get("messages"))
+    if len(pictures) > 1:
+        raise RequestRefused("bad_request", f"{len(pictures)} pictures, allowed is one")
+    if not prompt.strip():
+        raise RequestRefused("bad_request", "there is no text in the user's messages")
+    if len(prompt) + len(system) > MAX_PROMPT_CHARS:
+        raise RequestRefused(
+            "too_large",
+            f"the text has {len(prompt) + len(system)} characters, allowed are {MAX_PROMPT_CHARS}",
+        )
+    tokens = document.get("max_completion_tokens", document.get("max_tokens"))
+    return ChatRequest(
+        prompt,
+        pictures[0] if pictures else None,
+        system,
+        max_tokens=int(_number("max_tokens", 64 if tokens is None else tokens, 1, MAX_TOKENS)),
+        temperature=_number("temperature", document.get("temperature") or 0, 0, 2),
+        is_streaming=_switch(document, "stream"),
+        wants_logprobs=_switch(document, "logprobs"),
+        model=str(document.get("model", ""))[:200],
+    )
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise RequestRefused("bad_request", f"the body is no JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise RequestRefused("bad_request", "the body is no JSON object")
+    return document
+
+
+def _messages(messages: Any) -> tuple[str, str, list[Picture]]:
+    """System text, user text, pictures."""
+    if not isinstance(messages, list) or not 0 < len(messages) <= 16:
+        raise RequestRefused("bad_request", "field 'messages' is not a list of 1..16 messages")
+    texts: dict[str, list[str]] = {"system": [], "user": []}
+    pictures: list[Picture] = []
+    for message in messages:
+        role = message.get("role") if isinstance(message, dict) else None
+        if role not in texts:
+            raise RequestRefused(
+                "bad_request", f"a message's role is {role!r:.40}, allowed are system, user"
+            )
+        for part in _parts(message.get("content")):
+            if isinstance(part, Picture):
+                pictures.append(part)
+            else:
+                texts[role].append(part)
+    return "\n".join(texts["system"]), "\n".join(texts["user"]), pictures
+
+
+def _parts(content: Any) -> list[str | Picture]:
+    if isinstance(content, str):
+        return [content]
+    if not isinstance(content, list):
+        raise RequestRefused("bad_request", "a message's content is neither text nor a list")
+    return [_part(part) for part in content]
+
+
+def _part(part: Any) -> str | Picture:
+    match part:
+        case {"type": "text", "text": str(text)}:
+            return text
+        case {"type": "image_url", "image_url": {"url": str(uri)}}:
+            return read_uri(uri)
+    raise RequestRefused(
+        "bad_request", "a part of a message is neither a text nor an image_url with a url"
+    )
+
+
+def _number(name: str, value: Any, minimum: float, maximum: float) -> float:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not minimum <= value <= maximum:
+        raise RequestRefused(
+            "bad_request", f"field {name!r} is {value!r:.40}, allowed is {minimum}..{maximum}"
+        )
+    return float(value)
+
+
+def _switch(document: dict[str, Any], name: str) -> bool:
+    value = document.get(name)
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    raise RequestRefused("bad_request", f"field {name!r} is {value!r:.40}, allowed is true, false")

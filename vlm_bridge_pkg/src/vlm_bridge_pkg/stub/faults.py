@@ -1,0 +1,148 @@
+"""What can go wrong with a VLM service, one switch each."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import cast
+
+from vlm_bridge_pkg.protocol.limits import MAX_REPLY_BYTES
+from vlm_bridge_pkg.protocol.refusal import RequestRefused
+from vlm_bridge_pkg.protocol.replies import Token
+from vlm_bridge_pkg.protocol.requests import ChatRequest
+from vlm_bridge_pkg.service.server import ChatHandler, VlmServer
+
+EXIT_CRASHED = 66
+
+#: Name of each fault and what it does.
+FAULTS = {
+    "none": "answers as it should",
+    "slow": "ten times the time between the pieces of an answer",
+    "hang": "never comes to the end of an answer",
+    "crash": "the process ends in the middle of an answer",
+    "rubbish": "answers 200 with what is no JSON",
+    "half": "the answer breaks off in the middle",
+    "busy": "answers 503",
+    "stale": "answers 409, whatever the epoch",
+    "huge": "an answer that does not end",
+    "failed": "the model fails in the middle of an answer",
+}
+
+
+@dataclass
+class Script:
+    """What the stub says and does; may be changed while it runs.
+
+    Attributes:
+        answers: given in turn, round and round.
+        p_yes: probability of "yes" as the first word, told on request; None: not told.
+        piece_s: [s] each word takes.
+        fault: key of `FAULTS`.
+        fault_count: requests that the fault meets, then all is well; 0: all of them.
+    """
+
+    answers: tuple[str, ...] = ("yes\nit is there",)
+    p_yes: float | None = None
+    piece_s: float = 0.0
+    fault: str = "none"
+    fault_count: int = 0
+    number: int = 0  # requests so far
+    released: threading.Event = field(default_factory=threading.Event)
+
+    def next_fault(self) -> str:
+        """The fault of this request."""
+        self.number += 1
+        is_over = self.fault_count and self.number > self.fault_count
+        return "none" if is_over else self.fault
+
+
+class ScriptedModel:
+    """Answers from a script."""
+
+    name = "stub"
+
+    def __init__(self, script: Script, crash: Callable[[int], object] = os._exit) -> None:
+        self.script = script
+        self.fault = "none"
+        self._crash = crash
+        self._turn = 0
+
+    def load(self) -> None:
+        """Nothing to load."""
+
+    def generate(self, request: ChatRequest) -> Iterator[Token]:
+        script = self.script
+        answer = script.answers[self._turn % len(script.answers)]
+        self._turn += 1
+        piece_s = script.piece_s * (10 if self.fault == "slow" else 1)
+        for index, word in enumerate(answer.replace(" ", "\0 ").replace("\n", "\0\n").split("\0")):
+            if index == 1:
+                self._fail()
+            time.sleep(piece_s)
+            yield Token(word, self._logprobs(request) if index == 0 else {})
+
+    def _fail(self) -> None:
+        match self.fault:
+            case "hang":
+                self.script.released.wait()
+            case "crash":
+                self._crash(EXIT_CRASHED)
+            case "failed":
+                raise RuntimeError("the stub was told to fail")
+
+    def _logprobs(self, request: ChatRequest) -> dict[str, float]:
+        from math import log
+
+        p_yes = self.script.p_yes
+        if p_yes is None or not request.wants_logprobs:
+            return {}
+        return {"yes": log(max(p_yes, 1e-9)), "no": log(max(1.0 - p_yes, 1e-9))}
+
+
+class StubHandler(ChatHandler):
+    """The service's handler, but for what the fault does to the bytes."""
+
+    def answer(self, request: ChatRequest, end_s: float | None) -> None:
+        model = cast(ScriptedModel, self.vlm.model)
+        model.fault = fault = model.script.next_fault()
+        match fault:
+            case "busy":
+                raise RequestRefused("busy", "the stub was told to be busy")
+            case "stale":
+                raise RequestRefused("stale_epoch", "the stub was told to find the epoch stale")
+            case "rubbish":
+                self.send(200, b"<html>\xff\x00 data: {]")
+            case "half":
+                self._break_off(request)
+            case "huge":
+                self._never_end()
+            case _:
+                super().answer(request, end_s)
+
+    def _break_off(self, request: ChatRequest) -> None:
+        text = b'{"choices": [{"message": {"content": "ye'
+        if request.is_streaming:
+            self.start_stream()
+            self.wfile.write(b"data: " + text)
+        else:
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(text)
+        self.close_connection = True
+
+    def _never_end(self) -> None:
+        self.start_stream()
+        event = b'data: {"choices": [{"delta": {"content": "yes yes yes yes"}}]}\n\n'
+        for _ in range(100 * MAX_REPLY_BYTES // len(event)):
+            self.wfile.write(event)
+
+
+def stub_server(path: str, script: Script) -> VlmServer:
+    """A stub that listens; `serve_forever` runs it. Raises as `VlmServer`."""
+    server = VlmServer(path, ScriptedModel(script), handler=StubHandler)
+    server.load()
+    return server

@@ -1,0 +1,418 @@
+"""Service and stub over a real socket, with the client, with raw bytes, with random requests."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from vlm_bridge_pkg.errors import ConfigurationError, ServiceError
+from vlm_bridge_pkg.protocol import limits
+from vlm_bridge_pkg.protocol.pictures import read_picture
+from vlm_bridge_pkg.protocol.refusal import STATUS
+from vlm_bridge_pkg.protocol.requests import ChatRequest
+from vlm_bridge_pkg.service.model import FakeModel
+from vlm_bridge_pkg.service.server import Options, VlmServer
+from vlm_bridge_pkg.service.turn import Guards
+from vlm_bridge_pkg.stub.faults import FAULTS, Script, ScriptedModel, StubHandler
+from vlm_bridge_pkg.transport.client import VlmCall, read_health
+from vlm_bridge_pkg.transport.epoch_file import write_epoch
+from vlm_bridge_pkg.transport.kernel_lock import KernelLock, is_free
+
+JPEG = cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1].tobytes()
+QUESTION = ChatRequest("Is it there?", read_picture(JPEG), is_streaming=True)
+
+
+@contextlib.contextmanager
+def serving(server: VlmServer) -> Iterator[VlmServer]:
+    thread = threading.Thread(target=server.serve_forever, args=[0.01], daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.close()
+        thread.join()
+
+
+@pytest.fixture
+def script() -> Iterator[Script]:
+    script = Script()
+    yield script
+    script.released.set()
+
+
+@pytest.fixture
+def stub(tmp_path: Path, script: Script) -> Iterator[VlmServer]:
+    """A stub under a lease and a lock; the newest epoch is 7."""
+    write_epoch(tmp_path / "gpu.epoch", 7)
+    options = Options(Guards(tmp_path / "gpu.lock", tmp_path / "gpu.epoch"), read_timeout_s=0.5)
+    server = VlmServer(tmp_path / "vlm.sock", ScriptedModel(script), options, StubHandler)
+    server.load()
+    with serving(server):
+        yield server
+
+
+def ask(server: VlmServer, *, epoch: int | None = 7, timeout_s: float = 5.0) -> str:
+    call = VlmCall(str(server.server_address))
+    return call.ask(QUESTION, epoch=epoch, timeout_s=timeout_s).text
+
+
+def raw(server: VlmServer, body: bytes, headers: str = "", path: str = limits.CHAT_PATH) -> int:
+    """Status of the answer to a request written by hand; -1: none came."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(server.server_address))
+        connection.settimeout(5.0)
+        head = f"POST {path} HTTP/1.1\r\n{headers}Content-Length: {len(body)}\r\n\r\n"
+        with contextlib.suppress(BrokenPipeError):
+            connection.sendall(head.encode() + body)
+        response = http.client.HTTPResponse(connection)
+        try:
+            response.begin()
+        except (http.client.HTTPException, OSError):
+            return -1
+        return response.status
+
+
+def within(seconds: float, condition: Callable[[], bool]) -> bool:
+    end_s = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end_s:
+            return False
+        time.sleep(0.002)
+    return True
+
+
+def test_a_streamed_answer(stub: VlmServer, script: Script) -> None:
+    script.p_yes = 0.75
+    texts: list[str] = []
+    request = ChatRequest("?", is_streaming=True, wants_logprobs=True)
+    call = VlmCall(str(stub.server_address))
+    reply = call.ask(request, epoch=7, timeout_s=5.0, on_text=texts.append)
+    assert (reply.text, reply.model, reply.is_cut) == ("yes\nit is there", "stub", False)
+    assert texts[0] == "yes"
+    assert texts[-1] == reply.text
+    assert np.exp(reply.first_logprobs["yes"]) == pytest.approx(0.75)
+
+
+def test_an_answer_is_cut_at_the_limit(stub: VlmServer) -> None:
+    request = ChatRequest("?", is_streaming=True, max_tokens=2)
+    assert VlmCall(str(stub.server_address)).ask(request, epoch=7, timeout_s=5.0).is_cut
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause"),
+    [
+        ("hang", "timeout"),
+        ("rubbish", "cut_off"),
+        ("half", "cut_off"),
+        ("busy", "busy"),
+        ("stale", "stale_epoch"),
+        ("huge", "too_large"),
+        ("failed", "model_failed"),
+    ],
+)
+def test_each_fault_has_its_cause(stub: VlmServer, script: Script, fault: str, cause: str) -> None:
+    script.fault, script.fault_count = fault, 1
+    with pytest.raises(ServiceError) as error:
+        ask(stub, timeout_s=0.5)
+    assert error.value.cause == cause
+    script.released.set()
+    assert within(5.0, lambda: not stub.turn.is_busy), "the service is free again"
+    assert ask(stub) == "yes\nit is there"
+
+
+def test_every_fault_is_tested() -> None:
+    tested = {"hang", "rubbish", "half", "busy", "stale", "huge", "failed"}
+    assert set(FAULTS) - tested == {"none", "slow", "crash"}, "slow and crash below"
+
+
+def test_a_cancel_reaches_the_service(stub: VlmServer, script: Script) -> None:
+    script.piece_s = 0.05
+    script.answers = ("yes " * 100,)
+    call = VlmCall(str(stub.server_address))
+    with pytest.raises(ServiceError) as error:
+        call.ask(QUESTION, epoch=7, timeout_s=20.0, on_text=lambda _: call.cancel())
+    assert error.value.cause == "cancelled"
+    assert within(2.0, lambda: not stub.turn.is_busy)
+
+
+def test_one_at_a_time(stub: VlmServer, script: Script) -> None:
+    script.fault = "hang"
+    answers: list[str] = []
+    first = threading.Thread(target=lambda: answers.append(ask(stub, timeout_s=30.0)))
+    first.start()
+    assert within(5.0, lambda: stub.turn.is_busy)
+    assert read_health(str(stub.server_address))["busy"], "health answers meanwhile"
+    with pytest.raises(ServiceError, match="another request") as error:
+        ask(stub)
+    assert error.value.cause == "busy"
+    script.released.set()
+    first.join()
+    assert answers == ["yes\nit is there"]
+
+
+@pytest.mark.parametrize(
+    ("epoch", "cause"), [(6, "stale_epoch"), (8, "stale_epoch"), (None, "epoch_missing")]
+)
+def test_only_the_newest_lease_computes(stub: VlmServer, epoch: int | None, cause: str) -> None:
+    with pytest.raises(ServiceError) as error:
+        ask(stub, epoch=epoch)
+    assert error.value.cause == cause
+
+
+def test_computes_with_the_lock_only(stub: VlmServer, script: Script, tmp_path: Path) -> None:
+    detector = KernelLock(tmp_path / "gpu.lock")
+    detector.acquire(0.0)
+    with pytest.raises(ServiceError) as error:
+        ask(stub)
+    assert error.value.cause == "gpu_busy"
+    detector.release()
+    script.piece_s = 0.02
+    seen: list[bool] = []
+    call = VlmCall(str(stub.server_address))
+    call.ask(
+        QUESTION, epoch=7, timeout_s=5.0, on_text=lambda _: seen.append(is_free(detector.path))
+    )
+    assert seen[0] is False
+    assert within(2.0, lambda: is_free(detector.path))
+
+
+def test_a_replaced_lock_file_stops_the_answer(
+    stub: VlmServer, script: Script, tmp_path: Path
+) -> None:
+    script.piece_s = 0.02
+    call = VlmCall(str(stub.server_address))
+    with pytest.raises(ServiceError) as error:
+        call.ask(
+            QUESTION,
+            epoch=7,
+            timeout_s=5.0,
+            on_text=lambda _: (tmp_path / "gpu.lock").unlink(missing_ok=True),
+        )
+    assert error.value.cause == "gpu_busy"
+
+
+def good() -> dict[str, object]:
+    return json.loads(QUESTION.to_json())
+
+
+@pytest.mark.parametrize(
+    ("code", "change"),
+    [
+        ("bad_request", {"messages": []}),
+        ("bad_request", {"messages": [{"role": "robot", "content": "x"}]}),
+        ("bad_request", {"messages": [{"role": "user", "content": ""}]}),
+        ("bad_request", {"messages": [{"role": "user", "content": [{"type": "sound"}]}]}),
+        ("bad_request", {"max_tokens": 0}),
+        ("bad_request", {"max_tokens": 1e9}),
+        ("bad_request", {"temperature": "hot"}),
+        ("bad_request", {"stream": 1}),
+        ("unknown_field", {"functions": []}),
+        ("too_large", {"messages": [{"role": "user", "content": "x" * 5000}]}),
+    ],
+)
+def test_requests_that_are_refused(stub: VlmServer, code: str, change: dict[str, object]) -> None:
+    body = json.dumps({**good(), **change}).encode()
+    assert raw(stub, body, "X-Lease-Epoch: 7\r\n") == STATUS[code]
+    assert ask(stub)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://example.org/x.jpg",
+        "data:image/jpeg;base64,####",
+        "data:image/webp;base64,AAAA",
+        "data:image/jpeg;base64,AAAA",
+        "data:image/jpeg;base64,/9j/4AAQ",
+    ],
+)
+def test_pictures_that_are_none(stub: VlmServer, uri: str) -> None:
+    part = {"type": "image_url", "image_url": {"url": uri}}
+    text = {"type": "text", "text": "?"}
+    body = {"messages": [{"role": "user", "content": [part, text]}]}
+    assert raw(stub, json.dumps(body).encode(), "X-Lease-Epoch: 7\r\n") == 400
+
+
+def test_bad_bytes(stub: VlmServer) -> None:
+    assert raw(stub, b"{") == 400
+    assert raw(stub, b"[]") == 400
+    assert raw(stub, b"[" * 100_000) == 400
+    assert raw(stub, b"{}", path="/elsewhere") == 404
+    assert raw(stub, QUESTION.to_json(), "X-Lease-Epoch: seven\r\n") == 400
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(stub.server_address))
+        connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\n\r\n")
+        assert b" 411 " in connection.recv(100)
+    assert ask(stub)
+
+
+def test_a_body_of_100_megabytes(stub: VlmServer) -> None:
+    before = memory_bytes()
+    assert raw(stub, b"x" * 100_000_000) == 413
+    assert memory_bytes() - before < 150_000_000, "its 100 MB are the test's own"
+    assert ask(stub)
+
+
+def memory_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_slow_clients_keep_nobody_out(stub: VlmServer) -> None:
+    """More of them than connections are allowed; each is given the time for one request."""
+    slow = [socket.socket(socket.AF_UNIX) for _ in range(limits.MAX_CONNECTIONS + 4)]
+    try:
+        for connection in slow:
+            connection.connect(str(stub.server_address))
+            with contextlib.suppress(OSError):
+                connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nX: ")
+
+        def is_served() -> bool:
+            with contextlib.suppress(ServiceError):
+                return bool(ask(stub))
+            return False
+
+        assert within(10.0, is_served)
+    finally:
+        for connection in slow:
+            connection.close()
+
+
+@pytest.mark.timeout(300)
+def test_ten_thousand_random_requests(tmp_path: Path) -> None:
+    """Sound, damaged and senseless ones, whole and in part; the service answers after them."""
+    dice = random.Random(1)
+    options = Options(read_timeout_s=0.2)
+    server = VlmServer(tmp_path / "vlm.sock", FakeModel(), options)
+    server.load()
+    sound = QUESTION.to_json()
+    with serving(server):
+        for number in range(10_000):
+            body = bytearray(sound if number % 2 else dice.randbytes(dice.randrange(300)))
+            for _ in range(dice.randrange(4)):
+                if body:
+                    body[dice.randrange(len(body))] = dice.randrange(256)
+            head = f"POST {limits.CHAT_PATH} HTTP/1.1\r\nContent-Length: {len(body)}\r\n\r\n"
+            data = head.encode() + bytes(body)
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.connect(str(server.server_address))
+                with contextlib.suppress(OSError):
+                    connection.sendall(data[: dice.choice((len(data), dice.randrange(len(data))))])
+                    if number % 50 == 0:
+                        connection.shutdown(socket.SHUT_WR)
+                        connection.settimeout(5.0)
+                        assert connection.recv(5) in (b"HTTP/", b"")
+        assert within(10.0, lambda: not server.turn.is_busy)
+
+        def answers() -> bool:
+            with contextlib.suppress(ServiceError):
+                return ask(server, epoch=None).startswith("yes")
+            return False
+
+        assert within(10.0, answers)
+
+
+def test_a_second_service_refuses(stub: VlmServer) -> None:
+    path = Path(str(stub.server_address))
+    assert path.stat().st_mode & 0o777 == 0o660
+    with pytest.raises(ConfigurationError, match="is served by another process already"):
+        VlmServer(path, FakeModel())
+    assert ask(stub), "the first one still has its socket"
+
+
+def test_paths_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("precious")
+    with pytest.raises(ConfigurationError, match="exists and is no socket"):
+        VlmServer(tmp_path / "file", FakeModel())
+    assert (tmp_path / "file").read_text() == "precious"
+    with pytest.raises(ConfigurationError, match="longer than 107 bytes"):
+        VlmServer(tmp_path / ("x" * 100), FakeModel())
+    with pytest.raises(ConfigurationError, match="No such file"):
+        VlmServer(tmp_path / "nowhere" / "vlm.sock", FakeModel())
+
+
+def test_a_model_that_hangs_ends_the_process(tmp_path: Path, script: Script) -> None:
+    ended: list[str] = []
+
+    def on_hang(what: str) -> None:
+        ended.append(what)
+        script.released.set()
+
+    script.fault = "hang"
+    options = Options(hang_timeout_s=0.1, on_hang=on_hang)
+    server = VlmServer(tmp_path / "vlm.sock", ScriptedModel(script), options, StubHandler)
+    server.load()
+    with serving(server):
+        ask(server, epoch=None)
+    assert ended == ["a piece of an answer took longer than 0.1 s"]
+
+
+def test_low_memory_and_loading_are_answered(tmp_path: Path) -> None:
+    guards = Guards(free_memory_bytes=lambda: 100 << 20, min_free_bytes=900 << 20)
+    server = VlmServer(tmp_path / "vlm.sock", FakeModel(), Options(guards))
+    with serving(server):
+        assert read_health(str(server.server_address))["status"] == "loading"
+        with pytest.raises(ServiceError) as error:
+            ask(server)
+        assert error.value.cause == "loading"
+        server.load()
+        assert read_health(str(server.server_address))["status"] == "ok"
+        with pytest.raises(ServiceError, match="100 MiB are free, 900 MiB are needed") as error:
+            ask(server)
+        assert error.value.cause == "low_memory"
+
+
+def test_nobody_there(tmp_path: Path) -> None:
+    with pytest.raises(ServiceError) as error:
+        VlmCall(str(tmp_path / "vlm.sock")).ask(QUESTION, epoch=1, timeout_s=1.0)
+    assert error.value.cause == "no_service"
+
+
+def test_programs_start_crash_and_start_again(tmp_path: Path) -> None:
+    path = str(tmp_path / "vlm.sock")
+    stub = ["vlm_bridge_pkg.cli.vlm_stub", "--socket", path, "--piece-s", "0"]
+    crashing = run_until_ready(*stub, "--fault", "crash")
+    with pytest.raises(ServiceError) as error:
+        VlmCall(path).ask(QUESTION, epoch=None, timeout_s=10.0)
+    assert error.value.cause == "cut_off"
+    assert crashing.wait(10) == 66
+    assert Path(path).exists(), "the crash left a socket file"
+    service = run_until_ready("vlm_bridge_pkg.service", "--socket", path, "--fake")
+    try:
+        assert VlmCall(path).ask(QUESTION, epoch=None, timeout_s=10.0).text.startswith("yes")
+        second = subprocess.run(
+            [sys.executable, "-m", *stub], capture_output=True, text=True, timeout=30
+        )
+        assert second.returncode == 2
+        assert second.stderr == f"error: socket {path} is served by another process already\n"
+        service.send_signal(signal.SIGTERM)
+        assert service.wait(10) == 0
+        assert not Path(path).exists()
+    finally:
+        service.kill()
+        service.wait()
+
+
+def run_until_ready(*words: str) -> subprocess.Popen[str]:
+    """A program of this package that listens."""
+    process = subprocess.Popen([sys.executable, "-m", *words], stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    lines = []
+    while not (lines and lines[-1].startswith("ready")):
+        lines.append(process.stderr.readline())
+        assert lines[-1], f"{words[0]} ended: {lines}"
+    return process

@@ -1,9 +1,10 @@
 """The one way in which a node of this workspace starts, spins and ends."""
 
+import contextlib
 import faulthandler
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import rclpy
 from rclpy._rclpy_pybind11 import RCLError
@@ -58,6 +59,16 @@ def run_node(
         rclpy.try_shutdown()
         faulthandler.cancel_dump_traceback_later()
     return 0
+
+
+@contextlib.contextmanager
+def tolerating_shutdown(node: Node) -> Iterator[None]:
+    """For what publishes in a thread of its own: there Ctrl-C may have ended the context already."""
+    try:
+        yield
+    except RCLError:
+        if node.context.ok():
+            raise
 
 
 class _RosLogHandler(logging.Handler):

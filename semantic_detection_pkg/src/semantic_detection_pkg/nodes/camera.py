@@ -17,7 +17,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
 from ros_support_pkg.parameters import declare_parameters, parameter
 from ros_support_pkg.qos import SENSOR_DATA, VIEW
-from ros_support_pkg.running import run_node
+from ros_support_pkg.running import run_node, tolerating_shutdown
 from semantic_detection_pkg.cameras.calibration import load_calibration
 from semantic_detection_pkg.cameras.reader import LatestFrameReader
 from semantic_detection_pkg.cameras.registry import open_camera
@@ -75,7 +75,8 @@ class CameraNode(Node):
 
     def _publish_frames(self) -> None:
         while (frame := self._reader.take()) is not None:
-            self._publish(frame)
+            with tolerating_shutdown(self):
+                self._publish(frame)
 
     def _publish(self, frame: Frame) -> None:
         stamp_ns, frame_id = frame.stamp_ns, self._config.frame_id

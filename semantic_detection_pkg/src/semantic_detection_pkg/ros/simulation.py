@@ -12,6 +12,7 @@ from gimbal_driver_pkg.driver.pose_history import PoseHistory
 from gimbal_driver_pkg.protocol.messages import Attitude
 from interfaces_pkg.msg import Bearing, GimbalState, GroundTruth, WorldObject
 from ros_support_pkg.qos import EVENT, SENSOR_DATA
+from ros_support_pkg.running import tolerating_shutdown
 from semantic_detection_pkg.cameras import registry, sim
 from semantic_detection_pkg.core.world.geometry import Pose
 from semantic_detection_pkg.core.world.truth import Seen, Truth
@@ -24,7 +25,8 @@ def attach_simulation(node: Node, frame_id: str) -> None:
     truths = node.create_publisher(GroundTruth, "world/ground_truth", EVENT)
 
     def publish(stamp_ns: int, truth: Truth) -> None:
-        truths.publish(to_ground_truth(truth, stamp_ns, frame_id))
+        with tolerating_shutdown(node):
+            truths.publish(to_ground_truth(truth, stamp_ns, frame_id))
 
     registry.register("sim", partial(sim.open_source, pose_at=poses.at, on_truth=publish))
 

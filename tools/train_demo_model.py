@@ -44,7 +44,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("step", choices=("all", *_STEPS))
     parser.add_argument("--out", type=Path, default=Path("models/demo"), help="for the models")
     parser.add_argument("--work", type=Path, default=Path("output/training"), help="for the rest")
-    parser.add_argument("--steps", type=int, default=2000, help="batches of the detector")
+    parser.add_argument("--steps", type=int, default=1800, help="batches of the detector")
     parser.add_argument("--batch", type=int, default=16, help="pictures in one of them")
     parser.add_argument("--epochs", type=int, default=16, help="passes of the classifier")
     parser.add_argument("--seed", type=int, default=0, help="of both trainings")

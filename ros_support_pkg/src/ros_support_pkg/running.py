@@ -63,7 +63,7 @@ def run_node(
 
 @contextlib.contextmanager
 def tolerating_shutdown(node: Node) -> Iterator[None]:
-    """For what publishes in a thread of its own: there Ctrl-C may have ended the context already."""
+    """For what publishes in a thread of its own, where Ctrl-C may have ended the context."""
     try:
         yield
     except RCLError:

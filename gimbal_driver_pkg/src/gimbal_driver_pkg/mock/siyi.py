@@ -27,6 +27,7 @@ _SERIAL_NUMBER = "01130111"
 _SHORT_VERSION = {"a8mini", "a2mini"}
 _STREAMS = {1: "attitude", 2: "laser_distance", 3: "encoder_angles", 4: "motor_voltage"}
 _HIGHEST_STREAM = max(STREAM_HZ)
+_CREEP_RAD_S = math.radians(0.25)  # a unit
 _GREATEST_RATE_DEG_S = 3276.7  # of the wire; only a mock in a hurry gets there
 _NO_REPLY = frozenset(
     {"heartbeat", "send_aircraft_attitude", "send_rc_channels", "send_gps", "format_sd"}
@@ -177,10 +178,17 @@ class SiyiSession(Session):
     def _rotate(self, fields: Fields, _now_s: float) -> list[Reply]:
         units = [max(-100, min(100, fields[name])) for name in ("yaw_rate", "pitch_rate")]
         signs = self._signs()
-        rate_of = self.gimbal.rate_map.rate_of
-        self.gimbal.body.yaw.turn(signs.rate_yaw * rate_of(units[0]))
-        self.gimbal.body.pitch.turn(signs.rate_pitch * rate_of(units[1]))
+        self.gimbal.body.yaw.turn(signs.rate_yaw * self._rate_of(units[0]))
+        self.gimbal.body.pitch.turn(signs.rate_pitch * self._rate_of(units[1]))
         return self._acknowledged(SetRate, ("gimbal_rotation_ack", {"sta": 1}))
+
+    def _rate_of(self, unit: int) -> float:
+        """Return the rate in rad/s; where none was measured it creeps.
+
+        Public clients steer with a P controller to within 1 deg and do arrive on real gimbals; in
+        a hard dead band they would wait for ever.
+        """
+        return self.gimbal.rate_map.rate_of(unit) or unit * _CREEP_RAD_S
 
     def _set_angles(self, fields: Fields, _now_s: float) -> list[Reply]:
         self._go_to(yaw=fields["yaw_deg_wire"], pitch=fields["pitch_deg_wire"])
@@ -269,10 +277,9 @@ class SiyiSession(Session):
         noun = name.removeprefix("request_").removeprefix("set_")
         if name.startswith("set_"):
             self.gimbal.settings[noun] = fields
-        reply = f"{name}_ack" if f"{name}_ack" in FROM_GIMBAL else noun
-        if reply not in FROM_GIMBAL:
-            return []
-        return [(reply, {**self.gimbal.settings.get(noun, {}), **fields, "sta": 1})]
+        known = [n for n in (f"{name}_ack", noun, f"{noun}_ack") if n in FROM_GIMBAL]
+        values = {**_FACTORY.get(noun, {}), **self.gimbal.settings.get(noun, {}), **fields}
+        return [(reply, {**values, "sta": 1}) for reply in known[:1]]
 
 
 def _in_range(rate_deg_s: float) -> float:
@@ -280,4 +287,5 @@ def _in_range(rate_deg_s: float) -> float:
     return max(-_GREATEST_RATE_DEG_S, min(_GREATEST_RATE_DEG_S, rate_deg_s))
 
 
+_FACTORY: dict[str, Fields] = {"threshold_precision": {"precision": 1}}
 _ENCODING = {"codec": 2, "width": 1920, "height": 1080, "kbps": 4000, "fps": 30}

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from gimbal_driver_pkg.errors import InvalidValueError, LinkError
 
@@ -50,6 +51,22 @@ def open_link(url: str, baud: int = 115200) -> Link:
     if url.startswith("udp://"):
         return UdpLink(url)
     return SerialLink(url, baud)
+
+
+def host_and_port(url: str) -> tuple[str, int]:
+    """Return both parts of scheme://host:port.
+
+    Raises:
+        InvalidValueError: one is missing.
+    """
+    parts = urlsplit(url)
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError:  # not a port
+        host = port = None
+    if not host or not port:
+        raise InvalidValueError(f"url: {url!r}, allowed is {parts.scheme}://host:port")
+    return host, port
 
 
 def lost(url: str, doing: str, error: OSError) -> LinkError:

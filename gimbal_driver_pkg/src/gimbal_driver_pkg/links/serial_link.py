@@ -10,7 +10,7 @@ import threading
 import serial
 
 from gimbal_driver_pkg.errors import InvalidValueError, LinkError
-from gimbal_driver_pkg.links.link import lost
+from gimbal_driver_pkg.links.link import host_and_port, lost
 
 _READ_SIZE = 4096
 _WRITE_TIMEOUT_S = 0.2
@@ -27,6 +27,8 @@ class SerialLink:
             LinkError: it cannot be opened: missing, in use, refused.
         """
         self.url = url
+        if self._is_tcp:
+            host_and_port(url)
         try:
             self._port = serial.serial_for_url(
                 url, baudrate=baud, timeout=0, write_timeout=_WRITE_TIMEOUT_S, exclusive=True
@@ -37,7 +39,7 @@ class SerialLink:
             raise InvalidValueError(
                 f"url: {url!r}, allowed are a device, socket://host:port, udp://host:port ({error})"
             ) from error
-        if url.startswith("socket://"):
+        if self._is_tcp:
             self._send_at_once()
 
     def fileno(self) -> int:
@@ -56,11 +58,15 @@ class SerialLink:
             raise lost(self.url, "write", error) from error
 
     def close(self) -> None:
-        if self.url.startswith("socket://"):
+        if self._is_tcp:
             # pyserial sleeps 0.3 s after closing a socket; nobody has to wait for that.
             threading.Thread(target=self._close, daemon=True).start()
         else:
             self._close()
+
+    @property
+    def _is_tcp(self) -> bool:
+        return self.url.startswith("socket://")
 
     def _close(self) -> None:
         with contextlib.suppress(OSError):

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from urllib.parse import urlsplit
 
-from gimbal_driver_pkg.errors import InvalidValueError
-from gimbal_driver_pkg.links.link import lost
+from gimbal_driver_pkg.links.link import host_and_port, lost
 
 _READ_SIZE = 4096
 
@@ -23,19 +21,14 @@ class UdpLink:
             LinkError: the host is not known.
         """
         self.url = url
+        address = host_and_port(url)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         try:
-            address = urlsplit(url)
-            if not address.hostname or not address.port:
-                raise ValueError
-            self._socket.connect((address.hostname, address.port))
+            self._socket.connect(address)
         except OSError as error:
             self.close()
             raise lost(url, "open", error) from error
-        except ValueError:
-            self.close()
-            raise InvalidValueError(f"url: {url!r}, allowed is udp://host:port") from None
 
     def fileno(self) -> int:
         return self._socket.fileno()

@@ -1,0 +1,174 @@
+"""The driver's parts on their own, where the whole does not show them."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gimbal_driver_pkg.driver.attitude_source import AttitudeSource
+from gimbal_driver_pkg.driver.limits import AxisLimits
+from gimbal_driver_pkg.driver.link_state import TRANSITIONS, LinkEvent, LinkState, diagram, follow
+from gimbal_driver_pkg.driver.motion import Aim
+from gimbal_driver_pkg.driver.pose_history import PoseHistory
+from gimbal_driver_pkg.driver.requests import Requests
+from gimbal_driver_pkg.driver.settings import DriverSettings
+from gimbal_driver_pkg.driver.sign_check import SignCheck
+from gimbal_driver_pkg.driver.zooming import Zooming
+from gimbal_driver_pkg.protocol import messages as m
+from gimbal_driver_pkg.protocol.siyi.codec import TRAITS
+
+
+def reading(stamp_s: float, yaw: float = 0.0, pitch: float = 0.0) -> m.Attitude:
+    return m.Attitude(stamp_s, yaw, pitch, 0.0)
+
+
+# --- pose history -------------------------------------------------------------------------------
+
+
+def test_pose_between_two_readings_is_interpolated() -> None:
+    history = PoseHistory()
+    history.add(reading(1.0, 0.0, 0.2))
+    history.add(reading(2.0, 1.0, 0.4))
+    pose = history.at(1.25)
+    assert pose is not None
+    assert (pose.yaw_rad, pose.pitch_rad, pose.is_exact) == pytest.approx((0.25, 0.25, True))
+
+
+def test_pose_outside_the_readings_is_the_nearest_and_not_exact() -> None:
+    history = PoseHistory()
+    assert history.at(0.0) is None
+    history.add(reading(1.0, 0.5))
+    for stamp_s in (0.0, 9.0):
+        pose = history.at(stamp_s)
+        assert pose is not None
+        assert (pose.yaw_rad, pose.is_exact) == (0.5, False)
+
+
+def test_yaw_is_interpolated_the_short_way_round() -> None:
+    history = PoseHistory()
+    history.add(reading(0.0, math.radians(179.0)))
+    history.add(reading(1.0, math.radians(-179.0)))
+    pose = history.at(0.5)
+    assert pose is not None
+    assert math.cos(pose.yaw_rad) == pytest.approx(-1.0)
+
+
+@given(stamps=st.lists(st.floats(0.0, 100.0), min_size=1, max_size=50))
+def test_history_is_in_order_and_forgets(stamps: list[float]) -> None:
+    history = PoseHistory(span_s=10.0)
+    for stamp_s in stamps:
+        history.add(reading(stamp_s))
+    kept = [r.stamp_s for r in history._readings]
+    assert kept == sorted(set(kept))
+    assert kept[-1] - kept[0] <= 10.0
+
+
+# --- angles -------------------------------------------------------------------------------------
+
+
+@given(
+    yaw=st.floats(-4.0, 4.0),
+    pitch=st.floats(-1.5, 1.5),
+    dyaw=st.floats(-1.0, 1.0),
+    dpitch=st.floats(-0.5, 0.5),
+)
+def test_error_is_the_angle_between_the_lines_of_sight(
+    yaw: float, pitch: float, dyaw: float, dpitch: float
+) -> None:
+    def sight(y: float, p: float) -> tuple[float, float, float]:
+        return math.cos(p) * math.cos(y), math.cos(p) * math.sin(y), -math.sin(p)
+
+    a, b = sight(yaw, pitch), sight(yaw + dyaw, pitch + dpitch)
+    cross = math.dist(
+        (0, 0, 0),
+        (
+            a[1] * b[2] - a[2] * b[1],
+            a[2] * b[0] - a[0] * b[2],
+            a[0] * b[1] - a[1] * b[0],
+        ),
+    )
+    expected = math.atan2(cross, sum(x * y for x, y in zip(a, b, strict=True)))
+    assert Aim(yaw, pitch).error_rad(yaw + dyaw, pitch + dpitch) == pytest.approx(
+        expected, abs=1e-3
+    )
+
+
+@given(angle=st.floats(-10.0, 10.0), rate=st.floats(-3.0, 3.0))
+def test_guarded_rate_never_leads_beyond_the_soft_limit(angle: float, rate: float) -> None:
+    axis = AxisLimits(-1.0, 2.0, margin_rad=0.1)
+    guarded = axis.guard(rate, angle)
+    assert abs(guarded) <= abs(rate)
+    assert guarded * rate >= 0
+    if guarded:
+        assert angle + guarded * 0.25 >= -0.9 or guarded > 0
+        assert angle + guarded * 0.25 <= 1.9 + 1e-9 or guarded < 0
+
+
+def test_margin_wider_than_the_range_leaves_its_middle() -> None:
+    axis = AxisLimits(-0.1, 0.3, margin_rad=1.0)
+    assert axis.clamp(5.0) == axis.clamp(-5.0) == pytest.approx(0.1)
+
+
+# --- link states --------------------------------------------------------------------------------
+
+
+def test_every_state_can_be_lost_and_reached() -> None:
+    for state in LinkState:
+        if state is not LinkState.DOWN:
+            assert follow(state, LinkEvent.LOST) is LinkState.DOWN
+    assert {LinkState.DOWN, *TRANSITIONS.values()} == set(LinkState)
+
+
+def test_event_without_a_row_changes_nothing() -> None:
+    assert follow(LinkState.DOWN, LinkEvent.HEARD) is LinkState.DOWN
+    assert follow(LinkState.HANDSHAKE, LinkEvent.AGED) is LinkState.HANDSHAKE
+
+
+def test_diagram_shows_every_transition() -> None:
+    assert diagram().count("-->") == len(TRANSITIONS) + 1
+
+
+# --- who is asked when --------------------------------------------------------------------------
+
+
+def test_poll_without_an_answer_goes_on_at_its_rate() -> None:
+    source = AttitudeSource(TRAITS, DriverSettings(attitude_hz=10.0, use_stream=False))
+    source.restart(0.0)
+    asked = [t / 1000 for t in range(1000) if source.commands(t / 1000)]
+    assert len(asked) == pytest.approx(10, abs=1)
+
+
+def test_newer_command_of_a_kind_replaces_the_older() -> None:
+    requests = Requests()
+    first = requests.submit("zoom to 2.0", m.SetZoom(2.0), lambda _: None, 0.0)
+    requests.submit("zoom to 3.0", m.SetZoom(3.0), lambda _: None, 0.0)
+    assert first.outcome is not None
+    assert first.outcome.message == "zoom to 2.0: replaced by a newer command"
+    assert requests.commands(0.0) == [m.SetZoom(3.0)]
+
+
+def test_listener_hears_the_outcome_once_whenever_it_asks() -> None:
+    requests, heard = Requests(), []
+    ticket = requests.submit("focus", m.SetFocus(m.Focus.AUTO), lambda _: True, 0.0)
+    ticket.when_done(heard.append)
+    requests.observe(m.Zoom(0.0, 1.0))
+    ticket.when_done(heard.append)
+    assert [outcome.message for outcome in heard] == ["focus: done"] * 2
+
+
+def test_zoom_command_in_between_ends_the_running_zoom() -> None:
+    zooming = Zooming()
+    zooming.run(1.0, 5.0, 0.0)
+    assert zooming.commands(0.0) == [m.ZoomAtRate(1.0)]
+    zooming.cancel()
+    assert zooming.due_s() == math.inf
+
+
+def test_sign_check_forgives_a_gimbal_that_stands_or_turns_right() -> None:
+    check = SignCheck()
+    for i in range(100):
+        check.observe(m.SetRate(0.2, 0.2), reading(i * 0.05, yaw=0.2 * i * 0.05, pitch=0.0))
+    assert check.faults == ()

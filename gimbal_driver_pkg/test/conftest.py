@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from gimbal_driver_pkg.driver.build import build_driver
-from gimbal_driver_pkg.driver.driver import GimbalDriver
-from gimbal_driver_pkg.driver.settings import DriverSettings
-from gimbal_driver_pkg.driver.state import GimbalState
+from gimbal_driver_pkg.core.build import build_driver
+from gimbal_driver_pkg.core.driver import GimbalDriver
+from gimbal_driver_pkg.core.settings import DriverSettings
+from gimbal_driver_pkg.core.state import GimbalState
 from gimbal_driver_pkg.mock.body import Body
 from gimbal_driver_pkg.mock.faults import Faults, FaultyLine
 from gimbal_driver_pkg.mock.session import MockGimbal, Session

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from gimbal_driver_pkg.driver.build import build_driver
-from gimbal_driver_pkg.driver.driver import GimbalDriver
-from gimbal_driver_pkg.driver.link_state import LinkState
-from gimbal_driver_pkg.driver.settings import DriverSettings
-from gimbal_driver_pkg.driver.state import GimbalState
+from gimbal_driver_pkg.core.build import build_driver
+from gimbal_driver_pkg.core.driver import GimbalDriver
+from gimbal_driver_pkg.core.link_state import LinkState
+from gimbal_driver_pkg.core.settings import DriverSettings
+from gimbal_driver_pkg.core.state import GimbalState
 from gimbal_driver_pkg.links.engine import Engine
 from gimbal_driver_pkg.links.link import open_link
 from gimbal_driver_pkg.mock.background import BackgroundMock
@@ -189,8 +189,8 @@ def test_end_of_the_driver_stops_the_gimbal(terminal: str) -> None:
 
 SLEWING = """
 import sys, time
-from gimbal_driver_pkg.driver.build import build_driver
-from gimbal_driver_pkg.driver.link_state import LinkState
+from gimbal_driver_pkg.core.build import build_driver
+from gimbal_driver_pkg.core.link_state import LinkState
 from gimbal_driver_pkg.links.engine import Engine
 from gimbal_driver_pkg.links.link import open_link
 url, how = sys.argv[1:]

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from gimbal_driver_pkg.driver.build import build_driver
-from gimbal_driver_pkg.driver.driver import GimbalDriver
-from gimbal_driver_pkg.driver.link_state import LinkState
-from gimbal_driver_pkg.driver.settings import DriverSettings
+from gimbal_driver_pkg.core.build import build_driver
+from gimbal_driver_pkg.core.driver import GimbalDriver
+from gimbal_driver_pkg.core.link_state import LinkState
+from gimbal_driver_pkg.core.settings import DriverSettings
 from gimbal_driver_pkg.errors import InvalidValueError, UnsupportedError
 from gimbal_driver_pkg.mock.faults import Faults
 from gimbal_driver_pkg.models import MODELS

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gimbal_driver_pkg.driver.attitude_source import AttitudeSource
-from gimbal_driver_pkg.driver.limits import AxisLimits
-from gimbal_driver_pkg.driver.link_state import TRANSITIONS, LinkEvent, LinkState, diagram, follow
-from gimbal_driver_pkg.driver.motion import Aim
-from gimbal_driver_pkg.driver.pose_history import PoseHistory
-from gimbal_driver_pkg.driver.requests import Requests
-from gimbal_driver_pkg.driver.settings import DriverSettings
-from gimbal_driver_pkg.driver.sign_check import SignCheck
-from gimbal_driver_pkg.driver.zooming import Zooming
+from gimbal_driver_pkg.core.attitude_source import AttitudeSource
+from gimbal_driver_pkg.core.limits import AxisLimits
+from gimbal_driver_pkg.core.link_state import TRANSITIONS, LinkEvent, LinkState, diagram, follow
+from gimbal_driver_pkg.core.motion import Aim
+from gimbal_driver_pkg.core.pose_history import PoseHistory
+from gimbal_driver_pkg.core.requests import Requests
+from gimbal_driver_pkg.core.settings import DriverSettings
+from gimbal_driver_pkg.core.sign_check import SignCheck
+from gimbal_driver_pkg.core.zooming import Zooming
 from gimbal_driver_pkg.protocol import messages as m
 from gimbal_driver_pkg.protocol.siyi.codec import TRAITS
 

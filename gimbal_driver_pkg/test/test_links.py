@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from gimbal_driver_pkg.driver.build import build_driver
-from gimbal_driver_pkg.driver.driver import GimbalDriver
-from gimbal_driver_pkg.driver.link_state import LinkState
-from gimbal_driver_pkg.driver.settings import DriverSettings
+from gimbal_driver_pkg.core.build import build_driver
+from gimbal_driver_pkg.core.driver import GimbalDriver
+from gimbal_driver_pkg.core.link_state import LinkState
+from gimbal_driver_pkg.core.settings import DriverSettings
 from gimbal_driver_pkg.errors import InvalidValueError, LinkError
 from gimbal_driver_pkg.links.backoff import Backoff
 from gimbal_driver_pkg.links.engine import Engine

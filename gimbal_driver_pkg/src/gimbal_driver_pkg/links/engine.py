@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from gimbal_driver_pkg.driver.driver import GimbalDriver
+from gimbal_driver_pkg.core.driver import GimbalDriver
 from gimbal_driver_pkg.errors import LinkError
 from gimbal_driver_pkg.links.backoff import Backoff
 from gimbal_driver_pkg.links.last_will import LastWill

@@ -8,7 +8,7 @@ from functools import partial
 
 from rclpy.node import Node
 
-from gimbal_driver_pkg.driver.pose_history import PoseHistory
+from gimbal_driver_pkg.core.pose_history import PoseHistory
 from gimbal_driver_pkg.protocol.messages import Attitude
 from interfaces_pkg.msg import Bearing, GimbalState, GroundTruth, WorldObject
 from ros_support_pkg.qos import EVENT, SENSOR_DATA

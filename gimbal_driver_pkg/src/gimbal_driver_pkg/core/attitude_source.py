@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from gimbal_driver_pkg.driver.settings import DriverSettings
+from gimbal_driver_pkg.core.settings import DriverSettings
 from gimbal_driver_pkg.protocol.codec import Traits
 from gimbal_driver_pkg.protocol.messages import Ask, Command, StreamAttitude, Topic
 

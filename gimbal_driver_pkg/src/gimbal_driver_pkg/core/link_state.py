@@ -1,6 +1,6 @@
 """The states of the line to the gimbal, and the only table of how they follow each other. Pure.
 
-`python -m gimbal_driver_pkg.driver.link_state` prints the diagram.
+`python -m gimbal_driver_pkg.core.link_state` prints the diagram.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gimbal_driver_pkg.driver.driver import GimbalDriver
-from gimbal_driver_pkg.driver.settings import DriverSettings
+from gimbal_driver_pkg.core.driver import GimbalDriver
+from gimbal_driver_pkg.core.settings import DriverSettings
 from gimbal_driver_pkg.errors import InvalidValueError
 from gimbal_driver_pkg.models import DEFAULT_MODELS, RATE_MAPS, GimbalModel, model_named
 from gimbal_driver_pkg.protocol.codec import Codec

@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from gimbal_driver_pkg.driver.limits import SoftLimits
-from gimbal_driver_pkg.driver.settings import DriverSettings
+from gimbal_driver_pkg.core.limits import SoftLimits
+from gimbal_driver_pkg.core.settings import DriverSettings
 from gimbal_driver_pkg.protocol.codec import Traits
 from gimbal_driver_pkg.protocol.messages import STOP, Attitude, Center, Command, SetAngle, SetRate
 

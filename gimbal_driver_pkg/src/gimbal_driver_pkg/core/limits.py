@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from gimbal_driver_pkg.driver.settings import DriverSettings
+from gimbal_driver_pkg.core.settings import DriverSettings
 from gimbal_driver_pkg.models import GimbalModel
 from gimbal_driver_pkg.protocol.messages import Limits
 

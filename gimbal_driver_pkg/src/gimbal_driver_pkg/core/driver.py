@@ -11,17 +11,17 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from gimbal_driver_pkg.driver.attitude_source import AttitudeSource
-from gimbal_driver_pkg.driver.handshake import Handshake
-from gimbal_driver_pkg.driver.knowledge import Knowledge
-from gimbal_driver_pkg.driver.link_state import LinkEvent, LinkState, follow
-from gimbal_driver_pkg.driver.motion import Aim, Motion
-from gimbal_driver_pkg.driver.pose_history import Pose
-from gimbal_driver_pkg.driver.requests import Judge, Requests, Ticket
-from gimbal_driver_pkg.driver.settings import DriverSettings
-from gimbal_driver_pkg.driver.sign_check import SignCheck
-from gimbal_driver_pkg.driver.state import GimbalState
-from gimbal_driver_pkg.driver.zooming import Zooming
+from gimbal_driver_pkg.core.attitude_source import AttitudeSource
+from gimbal_driver_pkg.core.handshake import Handshake
+from gimbal_driver_pkg.core.knowledge import Knowledge
+from gimbal_driver_pkg.core.link_state import LinkEvent, LinkState, follow
+from gimbal_driver_pkg.core.motion import Aim, Motion
+from gimbal_driver_pkg.core.pose_history import Pose
+from gimbal_driver_pkg.core.requests import Judge, Requests, Ticket
+from gimbal_driver_pkg.core.settings import DriverSettings
+from gimbal_driver_pkg.core.sign_check import SignCheck
+from gimbal_driver_pkg.core.state import GimbalState
+from gimbal_driver_pkg.core.zooming import Zooming
 from gimbal_driver_pkg.errors import InvalidValueError
 from gimbal_driver_pkg.models import DEFAULT_MODELS, MODELS, GimbalModel
 from gimbal_driver_pkg.protocol import messages as m

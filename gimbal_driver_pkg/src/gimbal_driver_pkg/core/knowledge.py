@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from gimbal_driver_pkg.driver.limits import SoftLimits
-from gimbal_driver_pkg.driver.pose_history import PoseHistory
-from gimbal_driver_pkg.driver.settings import DriverSettings
+from gimbal_driver_pkg.core.limits import SoftLimits
+from gimbal_driver_pkg.core.pose_history import PoseHistory
+from gimbal_driver_pkg.core.settings import DriverSettings
 from gimbal_driver_pkg.models import MODELS, GimbalModel
 from gimbal_driver_pkg.protocol import messages as m
 

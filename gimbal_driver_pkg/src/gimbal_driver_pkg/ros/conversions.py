@@ -1,0 +1,90 @@
+"""Between what the driver knows and messages; the only place that knows both."""
+
+from __future__ import annotations
+
+import math
+
+from builtin_interfaces.msg import Time
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Header
+
+from gimbal_driver_pkg.driver.link_state import LinkState
+from gimbal_driver_pkg.driver.state import GimbalState
+from gimbal_driver_pkg.protocol.messages import Focus, Mode
+from interfaces_pkg.msg import GimbalState as GimbalStateMessage
+from interfaces_pkg.srv import SetFocus
+
+#: Joints of config/gimbal.urdf, from the base to the camera.
+JOINTS = ("gimbal_yaw_joint", "gimbal_roll_joint", "gimbal_pitch_joint")
+
+_LINKS = {
+    LinkState.DOWN: GimbalStateMessage.LINK_DOWN,
+    LinkState.HANDSHAKE: GimbalStateMessage.LINK_HANDSHAKE,
+    LinkState.STALE: GimbalStateMessage.LINK_STALE,
+    LinkState.UP: GimbalStateMessage.LINK_UP,
+}
+_MODES = {
+    None: GimbalStateMessage.MODE_UNKNOWN,
+    Mode.LOCK: GimbalStateMessage.MODE_LOCK,
+    Mode.FOLLOW: GimbalStateMessage.MODE_FOLLOW,
+    Mode.FPV: GimbalStateMessage.MODE_FPV,
+}
+FOCUS_ACTIONS = {
+    SetFocus.Request.ACTION_STOP: Focus.STOP,
+    SetFocus.Request.ACTION_AUTO: Focus.AUTO,
+    SetFocus.Request.ACTION_NEAR: Focus.NEAR,
+    SetFocus.Request.ACTION_FAR: Focus.FAR,
+}
+
+
+def to_time(stamp_ns: int) -> Time:
+    """Nanoseconds since the epoch as a message."""
+    seconds, nanoseconds = divmod(stamp_ns, 1_000_000_000)
+    return Time(sec=seconds, nanosec=nanoseconds)
+
+
+def to_gimbal_state(state: GimbalState, now_ns: int, frame_id: str) -> GimbalStateMessage:
+    """What is known at `now_ns` [ns, ROS time]; the stamp is that of the newest angles."""
+    limits = state.limits
+    message = GimbalStateMessage(
+        header=Header(stamp=_stamp(state, now_ns), frame_id=frame_id),
+        zoom=state.zoom,
+        zoom_max=limits.zoom_max,
+        hfov_rad=state.hfov_rad,
+        mode=_MODES[state.mode],
+        link=_LINKS[state.link],
+        age_s=state.age_s,
+        yaw_saturated=state.yaw_saturated,
+        pitch_saturated=state.pitch_saturated,
+        is_recording=state.is_recording,
+        yaw_min_rad=limits.yaw.soft_low_rad,
+        yaw_max_rad=limits.yaw.soft_high_rad,
+        pitch_min_rad=limits.pitch.soft_low_rad,
+        pitch_max_rad=limits.pitch.soft_high_rad,
+        model=state.model,
+        firmware=state.firmware,
+    )
+    if (reading := state.attitude) is not None:
+        message.yaw_rad, message.yaw_rate_rad_s = reading.yaw_rad, reading.yaw_rate_rad_s
+        message.pitch_rad, message.pitch_rate_rad_s = reading.pitch_rad, reading.pitch_rate_rad_s
+        message.roll_rad, message.roll_rate_rad_s = reading.roll_rad, reading.roll_rate_rad_s
+    return message
+
+
+def to_joint_state(state: GimbalState, now_ns: int) -> JointState | None:
+    """The joints of the gimbal's URDF; None while nothing is known of them."""
+    reading = state.attitude
+    if reading is None:
+        return None
+    return JointState(
+        header=Header(stamp=_stamp(state, now_ns)),
+        name=list(JOINTS),
+        position=[reading.yaw_rad, reading.roll_rad, reading.pitch_rad],
+        velocity=[reading.yaw_rate_rad_s, reading.roll_rate_rad_s, reading.pitch_rate_rad_s],
+    )
+
+
+def _stamp(state: GimbalState, now_ns: int) -> Time:
+    """When the newest angles were received; now, where there are none."""
+    age_ns = round(state.age_s * 1e9) if math.isfinite(state.age_s) else 0
+    return to_time(max(0, now_ns - age_ns))

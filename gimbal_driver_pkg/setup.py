@@ -15,7 +15,12 @@ setup(
     extras_require={"test": ["pytest"]},
     zip_safe=False,
     entry_points={
-        "console_scripts": [],
+        "console_scripts": [
+            "decode = gimbal_driver_pkg.cli.decode:main",
+            "encode = gimbal_driver_pkg.cli.encode:main",
+            "gimbal_driver = gimbal_driver_pkg.nodes.gimbal_driver:main",
+            "mock_gimbal = gimbal_driver_pkg.cli.mock_gimbal:main",
+        ],
     },
     maintainer="semantic detection maintainers",
     maintainer_email="maintainers@semantic-detection.example.org",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass, field
 from importlib import import_module
 
@@ -36,6 +37,9 @@ class NodeEntry:
         return parameters_class
 
 
+#: A folder that exists on any machine, for what two containers share on the robot.
+_SHARED = tempfile.gettempdir()
+
 NODES = (
     NodeEntry(
         "semantic_detection_pkg",
@@ -54,6 +58,21 @@ NODES = (
     ),
     NodeEntry(
         "semantic_detection_pkg",
+        "gpu_arbiter",
+        "Who may compute on the GPU: supervises the detector, grants leases to others.",
+        "semantic_detection_pkg.nodes.gpu_arbiter.GpuArbiterParameters",
+        {"gpu_lock_file": f"{_SHARED}/gpu.lock", "epoch_file": f"{_SHARED}/gpu.epoch"},
+        is_lifecycle=True,
+    ),
+    NodeEntry(
+        "gimbal_driver_pkg",
+        "gimbal_driver",
+        "A gimbal's protocol on one side, topics and services on the other.",
+        "gimbal_driver_pkg.ros.parameters.GimbalDriverParameters",
+        {"gimbal_mode": "mock_tcp", "mock_address": "127.0.0.1:9"},  # nobody listens there
+    ),
+    NodeEntry(
+        "semantic_detection_pkg",
         "patrol",
         "Turns the gimbal to and fro, so that the demo sees something while no scan runs.",
         "semantic_detection_pkg.nodes.patrol.PatrolParameters",
@@ -63,5 +82,11 @@ NODES = (
         "watch",
         "Prints what the detector sees, keeps overlay pictures, ends with a summary.",
         "semantic_detection_pkg.nodes.watch.WatchParameters",
+    ),
+    NodeEntry(
+        "vlm_bridge_pkg",
+        "vlm_bridge",
+        "Questions about pictures to a vision-language model, under a lease of the GPU.",
+        "vlm_bridge_pkg.nodes.vlm_bridge.VlmBridgeParameters",
     ),
 )

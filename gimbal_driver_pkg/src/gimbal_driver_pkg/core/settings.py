@@ -7,6 +7,20 @@ from dataclasses import dataclass
 
 from gimbal_driver_pkg.errors import InvalidValueError
 
+#: Smallest and largest allowed value.
+RANGES: dict[str, tuple[float, float]] = {
+    "attitude_hz": (1.0, 100.0),
+    "stream_stall_s": (0.05, 10.0),
+    "stream_renew_s": (0.5, 60.0),
+    "stale_s": (0.05, 10.0),
+    "silence_s": (0.1, 60.0),
+    "boot_silence_s": (0.1, 60.0),
+    "rate_timeout_s": (0.05, 1.0),
+    "command_hz": (1.0, 200.0),
+    "soft_margin_deg": (0.0, 45.0),
+    "tolerance_deg": (0.05, 10.0),
+}
+
 
 @dataclass(frozen=True)
 class DriverSettings:
@@ -43,18 +57,7 @@ class DriverSettings:
     wide_hfov_deg: float = math.nan
 
     def __post_init__(self) -> None:
-        for name, low, high in (
-            ("attitude_hz", 1.0, 100.0),
-            ("stream_stall_s", 0.05, 10.0),
-            ("stream_renew_s", 0.5, 60.0),
-            ("stale_s", 0.05, 10.0),
-            ("silence_s", 0.1, 60.0),
-            ("boot_silence_s", 0.1, 60.0),
-            ("rate_timeout_s", 0.05, 1.0),
-            ("command_hz", 1.0, 200.0),
-            ("soft_margin_deg", 0.0, 45.0),
-            ("tolerance_deg", 0.05, 10.0),
-        ):
+        for name, (low, high) in RANGES.items():
             value = getattr(self, name)
             if not low <= value <= high:
                 raise InvalidValueError(f"{name}: {value}, allowed is {low:g}..{high:g}")

@@ -46,11 +46,18 @@ def open_link(url: str, baud: int = 115200) -> Link:
     from gimbal_driver_pkg.links.serial_link import SerialLink
     from gimbal_driver_pkg.links.udp_link import UdpLink
 
-    if baud not in BAUD_RATES:
-        raise InvalidValueError(f"baud: {baud}, allowed are {', '.join(map(str, BAUD_RATES))}")
+    check_line(url, baud)
     if url.startswith("udp://"):
         return UdpLink(url)
     return SerialLink(url, baud)
+
+
+def check_line(url: str, baud: int) -> None:
+    """Raise InvalidValueError where `open_link` would; nothing is opened."""
+    if baud not in BAUD_RATES:
+        raise InvalidValueError(f"baud: {baud}, allowed are {', '.join(map(str, BAUD_RATES))}")
+    if "://" in url:
+        host_and_port(url)
 
 
 def host_and_port(url: str) -> tuple[str, int]:

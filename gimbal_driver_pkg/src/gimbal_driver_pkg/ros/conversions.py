@@ -8,8 +8,8 @@ from builtin_interfaces.msg import Time
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
 
-from gimbal_driver_pkg.driver.link_state import LinkState
-from gimbal_driver_pkg.driver.state import GimbalState
+from gimbal_driver_pkg.core.link_state import LinkState
+from gimbal_driver_pkg.core.state import GimbalState
 from gimbal_driver_pkg.protocol.messages import Focus, Mode
 from interfaces_pkg.msg import GimbalState as GimbalStateMessage
 from interfaces_pkg.srv import SetFocus

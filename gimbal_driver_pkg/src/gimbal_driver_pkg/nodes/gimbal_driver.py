@@ -1,0 +1,182 @@
+"""Gimbal driver node: a gimbal's protocol on one side, topics and services on the other.
+
+The line has its own thread (`links.engine`); callbacks hand a command over and return. Steady
+`gimbal/state` comes from a timer with the newest angles, their own stamp and their age.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+from rclpy.node import Node
+from rclpy.task import Future
+from sensor_msgs.msg import JointState
+from std_srvs.srv import SetBool, Trigger
+
+from gimbal_driver_pkg.core.build import build_driver
+from gimbal_driver_pkg.core.driver import GimbalDriver
+from gimbal_driver_pkg.core.link_state import LinkState
+from gimbal_driver_pkg.core.requests import Outcome, Ticket
+from gimbal_driver_pkg.errors import GimbalError
+from gimbal_driver_pkg.links.engine import Engine
+from gimbal_driver_pkg.links.link import check_line, open_link
+from gimbal_driver_pkg.protocol.messages import SetFocus as FocusCommand
+from gimbal_driver_pkg.ros import conversions
+from gimbal_driver_pkg.ros.parameters import GimbalDriverParameters
+from gimbal_driver_pkg.ros.pointing import PointAction
+from interfaces_pkg.msg import GimbalAngle, GimbalRate, GimbalState
+from interfaces_pkg.srv import SetFocus, SetZoom, SetZoomRate
+from ros_support_pkg.diagnostics import Health, publish_diagnostics
+from ros_support_pkg.parameters import declare_parameters
+from ros_support_pkg.qos import COMMAND, SENSOR_DATA
+from ros_support_pkg.running import run_node
+
+
+class GimbalDriverNode(Node):
+    """Puts an `Engine` on the graph."""
+
+    def __init__(self) -> None:
+        super().__init__("gimbal_driver")
+        config = declare_parameters(self, GimbalDriverParameters)
+        settings = config.settings()
+        check_line(config.url, config.serial_baud)
+        driver = build_driver(
+            config.protocol,
+            config.url,
+            config.model,
+            settings,
+            config.rate_map,
+            config.mavlink_role,
+        )
+        self._url, self._base_frame = config.url, config.base_frame
+        self._engine = Engine(driver, partial(open_link, config.url, config.serial_baud))
+        self._state = self.create_publisher(GimbalState, "gimbal/state", SENSOR_DATA)
+        self._joints = self.create_publisher(JointState, "joint_states", SENSOR_DATA)
+        self.create_subscription(GimbalRate, "gimbal/cmd_rate", self._turn, COMMAND)
+        self.create_subscription(GimbalAngle, "gimbal/cmd_angle", self._point, COMMAND)
+        self.create_service(SetZoom, "gimbal/set_zoom", self._zoom)
+        self.create_service(SetZoomRate, "gimbal/set_zoom_rate", self._zoom_rate)
+        self.create_service(SetFocus, "gimbal/set_focus", self._focus)
+        self.create_service(Trigger, "gimbal/center", self._center)
+        self.create_service(Trigger, "gimbal/photo", self._photo)
+        self.create_service(SetBool, "gimbal/record", self._record)
+        tolerance_rad = math.radians(settings.tolerance_deg)
+        self._action = PointAction(self, self._engine, tolerance_rad, config.point_timeout_s)
+        publish_diagnostics(self, self._check)
+        self.create_timer(1.0 / config.state_hz, self._publish)
+        self._engine.start()
+
+    def destroy_node(self) -> None:
+        self._action.destroy()
+        self._engine.stop()
+        super().destroy_node()
+
+    def _publish(self) -> None:
+        state = self._engine.call(lambda driver, now_s: driver.state(now_s))
+        now_ns = self.get_clock().now().nanoseconds
+        self._state.publish(conversions.to_gimbal_state(state, now_ns, self._base_frame))
+        if (joints := conversions.to_joint_state(state, now_ns)) is not None:
+            self._joints.publish(joints)
+        self._action.observe(state)
+
+    def _turn(self, rate: GimbalRate) -> None:
+        self._command(
+            lambda driver, now_s: driver.turn(rate.yaw_rate_rad_s, rate.pitch_rate_rad_s, now_s)
+        )
+
+    def _point(self, angle: GimbalAngle) -> None:
+        self._command(lambda driver, now_s: driver.point(angle.yaw_rad, angle.pitch_rad, now_s))
+
+    def _command(self, work: Callable[[GimbalDriver, float], object]) -> None:
+        try:
+            self._engine.call(work)
+        except GimbalError as error:
+            self.get_logger().error(str(error), throttle_duration_sec=1.0)
+
+    async def _zoom(self, request: SetZoom.Request, response: SetZoom.Response) -> SetZoom.Response:
+        def work(driver: GimbalDriver, now_s: float) -> Ticket:
+            ticket, response.zoom = driver.zoom_to(request.zoom, now_s)
+            return ticket
+
+        outcome = await self._ask(work)
+        response.success, response.message = outcome.is_ok, outcome.message
+        return response
+
+    async def _zoom_rate(
+        self, request: SetZoomRate.Request, response: SetZoomRate.Response
+    ) -> SetZoomRate.Response:
+        try:
+            self._engine.call(
+                lambda driver, now_s: driver.zoom_at(request.rate, request.duration_s, now_s)
+            )
+            response.success = True
+        except GimbalError as error:
+            response.message = str(error)
+        return response
+
+    async def _focus(
+        self, request: SetFocus.Request, response: SetFocus.Response
+    ) -> SetFocus.Response:
+        focus = conversions.FOCUS_ACTIONS.get(request.action)
+        if focus is None:
+            allowed = ", ".join(map(str, conversions.FOCUS_ACTIONS))
+            response.message = f"action: {request.action}, allowed are {allowed}"
+            return response
+        outcome = await self._ask(
+            lambda driver, now_s: driver.focus(FocusCommand(focus, request.x, request.y), now_s)
+        )
+        response.success, response.message = outcome.is_ok, outcome.message
+        return response
+
+    async def _center(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._engine.call(lambda driver, now_s: driver.center(now_s))
+        response.success, response.message = True, "on its way to the middle"
+        return response
+
+    async def _photo(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        outcome = await self._ask(lambda driver, now_s: driver.take_photo(now_s))
+        response.success, response.message = outcome.is_ok, outcome.message
+        return response
+
+    async def _record(
+        self, request: SetBool.Request, response: SetBool.Response
+    ) -> SetBool.Response:
+        outcome = await self._ask(lambda driver, now_s: driver.record(request.data, now_s))
+        response.success, response.message = outcome.is_ok, outcome.message
+        return response
+
+    async def _ask(self, work: Callable[[GimbalDriver, float], Ticket]) -> Outcome:
+        """Give a command and wait for what the gimbal says, without holding the executor."""
+        done = Future()
+        try:
+            self._engine.call(work).when_done(done.set_result)
+        except GimbalError as error:
+            return Outcome(False, str(error))
+        outcome: Outcome = await done
+        return outcome
+
+    def _check(self) -> Health:
+        state = self._engine.call(lambda driver, now_s: driver.state(now_s))
+        counts = self._engine.call(lambda driver, _: driver.counts())
+        figures = {
+            "line": self._url,
+            "model": state.model or "unknown",
+            "firmware": state.firmware or "unknown",
+            "age_s": f"{state.age_s:.3f}",
+            "reconnects": max(0, self._engine.reconnects),
+            "is_streaming": state.is_streaming,
+            **counts,
+        }
+        if self._engine.error:
+            return Health.error(self._engine.error, **figures)
+        if state.problems:
+            return Health.warn("; ".join(state.problems), **figures)
+        if state.link is not LinkState.UP:
+            return Health.warn(f"link: {state.link.value}", **figures)
+        return Health.ok(f"{state.model or 'gimbal'} on {self._url}", **figures)
+
+
+def main() -> int:
+    return run_node(GimbalDriverNode, expected_errors=(GimbalError,))

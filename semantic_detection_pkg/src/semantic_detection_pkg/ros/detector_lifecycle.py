@@ -1,0 +1,98 @@
+"""The detector's lifecycle services as the arbiter's `Detector`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lifecycle_msgs.msg import State
+from lifecycle_msgs.msg import Transition as TransitionMessage
+from lifecycle_msgs.srv import ChangeState, GetState
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.client import Client
+from rclpy.node import Node
+
+from semantic_detection_pkg.core.gpu.messages import DetectorIs, Life, Transition
+
+_LIFE = {
+    State.PRIMARY_STATE_UNCONFIGURED: Life.UNCONFIGURED,
+    State.PRIMARY_STATE_INACTIVE: Life.INACTIVE,
+    State.PRIMARY_STATE_ACTIVE: Life.ACTIVE,
+    State.PRIMARY_STATE_FINALIZED: Life.ABSENT,
+}
+#: Where each transition is open, and its number.
+_OPEN = {
+    Transition.CONFIGURE: (Life.UNCONFIGURED, TransitionMessage.TRANSITION_CONFIGURE),
+    Transition.CLEANUP: (Life.INACTIVE, TransitionMessage.TRANSITION_CLEANUP),
+    Transition.ACTIVATE: (Life.INACTIVE, TransitionMessage.TRANSITION_ACTIVATE),
+    Transition.DEACTIVATE: (Life.ACTIVE, TransitionMessage.TRANSITION_DEACTIVATE),
+}
+
+
+class DetectorLifecycle:
+    """Asks a lifecycle node for its state and for transitions, without waiting.
+
+    The state counts, not the answer to the transition: rclpy may say yes to one that half happened.
+    A transition that is not open is never asked for: it would end a node of plain rclpy.
+    """
+
+    def __init__(self, node: Node, name: str, tell: Callable[[DetectorIs], None]) -> None:
+        group = ReentrantCallbackGroup()
+        self._node = node
+        self._name = name
+        self._tell = tell
+        self._get = node.create_client(GetState, f"{name}/get_state", callback_group=group)
+        self._change = node.create_client(ChangeState, f"{name}/change_state", callback_group=group)
+        self._open: list[tuple[Client, Any]] = []
+
+    def look(self, serial: int) -> None:
+        self._forget()
+        self._ask_state(lambda life: self._tell(DetectorIs(serial, life)))
+
+    def order(self, serial: int, transition: Transition) -> None:
+        self._forget()
+        needed, number = _OPEN[transition]
+
+        def change(life: Life) -> None:
+            if life is not needed:
+                self._tell(DetectorIs(serial, life))
+                return
+            request = ChangeState.Request(transition=TransitionMessage(id=number))
+            self._call(
+                self._change, request, lambda answer: self._changed(serial, transition, answer)
+            )
+
+        self._ask_state(change)
+
+    def close(self) -> None:
+        """Take the clients out of the node."""
+        self._forget()
+        self._node.destroy_client(self._get)
+        self._node.destroy_client(self._change)
+
+    def _changed(self, serial: int, transition: Transition, answer: ChangeState.Response) -> None:
+        if not answer.success:
+            self._node.get_logger().warning(f"{self._name} does not {transition.value}")
+        self._ask_state(lambda life: self._tell(DetectorIs(serial, life)))
+
+    def _ask_state(self, then: Callable[[Life], None]) -> None:
+        if not self._get.service_is_ready():
+            then(Life.ABSENT)
+            return
+        self._call(
+            self._get,
+            GetState.Request(),
+            lambda answer: then(_LIFE.get(answer.current_state.id, Life.UNKNOWN)),
+        )
+
+    def _call(self, client: Client, request: Any, then: Callable[[Any], None]) -> None:
+        future = client.call_async(request)
+        self._open.append((client, future))
+        future.add_done_callback(lambda done: then(done.result()) if done.result() else None)
+
+    def _forget(self) -> None:
+        """Calls that were not answered in time would be kept by their clients for ever."""
+        for client, future in self._open:
+            if not future.done():
+                client.remove_pending_request(future)
+        self._open.clear()

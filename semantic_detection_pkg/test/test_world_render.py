@@ -66,15 +66,18 @@ def test_a_thing_changes_the_picture_where_the_truth_says(
     board = first(world, name)
     pose = look_at(*bearing_of(board, world.layout.camera_height_m), zoom, off)
     view = renderer.render(pose)
-    box = np.clip(next(s for s in view.truth.objects if s.id == board.id).box_xyxy, 0, LIMITS)
+    seen = next(s for s in view.truth.objects if s.id == board.id)
+    box = np.clip(seen.box_xyxy, 0, LIMITS)
     empty = without[name].render(pose).image
     # Edges are smooth over a pixel of the sprite: what changed a little is not the thing yet.
     changed = np.abs(view.image.astype(int) - empty).max(axis=2) > 24
     # Its shadow on the ground reaches beyond it at the sides and below, but not above its middle.
     upper = bounds(changed[: round((box[1] + box[3]) / 2)])
-    assert upper[1] == pytest.approx(box[1], abs=1.5)
-    if name == "boat":  # on water it has no shadow
-        assert bounds(changed) == pytest.approx(box, abs=1.5)
+    if seen.visible == 1.0:
+        assert upper[1] == pytest.approx(box[1], abs=1.5)
+        if name == "boat":  # on water it has no shadow
+            assert bounds(changed) == pytest.approx(box, abs=1.5)
+    assert upper[1] >= box[1] - 1.5
     assert upper[0] >= box[0] - 1.5
     assert upper[2] <= box[2] + 1.5
 

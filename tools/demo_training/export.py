@@ -38,7 +38,8 @@ def export_detector(network: Detector, folder: Path) -> Path:
         torch.zeros(len(STRIDES), MAX_WORDS),
     )
     names = (["images", "cls_w", "cls_b"], ["output0", "output1"])
-    _export(ExportedDetector(network).eval(), inputs, names, path)
+    graph = ExportedDetector(network, INPUT_HEIGHT, INPUT_WIDTH).eval()
+    _export(graph, inputs, names, path)
     _annotate(
         path,
         {

@@ -141,7 +141,8 @@ class Detector(nn.Module):
         boxes, logits, coefficients = [], [], []
         for head, level, stride in zip(self.heads, levels, STRIDES, strict=True):
             raw, features, masks = head(level)
-            boxes.append(decode_boxes(raw.float(), level.shape[2:], stride))
+            points = anchor_points(level.shape[2], level.shape[3], stride)[None]
+            boxes.append(decode_boxes(raw.float(), points, stride))
             logits.append(head.similarity(features, embeddings).float())
             coefficients.append(masks.float())
         corner_boxes = torch.cat(boxes, dim=2).transpose(1, 2)
@@ -156,9 +157,11 @@ class Detector(nn.Module):
 class ExportedDetector(nn.Module):
     """The graph that is exported: the classes come in as `cls_w` and `cls_b`."""
 
-    def __init__(self, detector: Detector) -> None:
+    def __init__(self, detector: Detector, height: int, width: int) -> None:
+        """height, width: [px] of the input; the anchors become constants of the graph."""
         super().__init__()
         self.detector = detector
+        self.anchors = [anchor_points(height // s, width // s, s)[None] for s in STRIDES]
 
     def forward(self, images: Tensor, cls_w: Tensor, cls_b: Tensor) -> tuple[Tensor, Tensor]:
         """(output0 (1, 4 + N_max + 32, A), output1 (1, 32, H/4, W/4))."""
@@ -166,8 +169,8 @@ class ExportedDetector(nn.Module):
         outputs = []
         for index, (head, level) in enumerate(zip(self.detector.heads, levels, strict=True)):
             raw, features, masks = head(level)
-            x0, y0, x1, y1 = decode_boxes(raw, level.shape[2:], STRIDES[index]).unbind(1)
-            centre = torch.stack([(x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0], dim=1)
+            near, far = decode_boxes(raw, self.anchors[index], STRIDES[index]).split(2, dim=1)
+            centre = torch.cat([(near + far) / 2, far - near], dim=1)
             logits = torch.matmul(cls_w[index], features.flatten(2)) + cls_b[index][:, None]
             outputs.append(torch.cat([centre, logits.sigmoid(), masks], dim=1))
         return torch.cat(outputs, dim=2), self.detector.prototypes(levels[0])
@@ -179,9 +182,9 @@ def anchor_points(height: int, width: int, stride: int) -> Tensor:
     return (torch.stack([x, y]).flatten(1) + 0.5) * stride
 
 
-def decode_boxes(raw: Tensor, shape: torch.Size, stride: int) -> Tensor:
-    """(B, 4, n) x0 y0 x1 y1 [px] from the logarithms of the four distances in strides."""
-    points = anchor_points(int(shape[0]), int(shape[1]), stride)[None]
+def decode_boxes(raw: Tensor, points: Tensor, stride: int) -> Tensor:
+    """(B, 4, n) x0 y0 x1 y1 [px] from the logarithms of the four distances, in strides, to the
+    anchors (1, 2, n) [px]."""
     reach = raw.clamp(-6.0, _MAX_LOG_SIDE).exp() * stride
     return torch.cat([points - reach[:, :2], points + reach[:, 2:]], dim=1)
 

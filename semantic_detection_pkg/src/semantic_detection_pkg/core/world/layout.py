@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ _PLANTS = {"tree": (4.5, 6.0), "fir": (3.6, 6.5), "bush": (1.8, 1.25), "rock": (
 _NEAR_M = 30.0
 _FAR_M = 100.0
 _LINE_STEP_M = 0.5
+_MARGIN_M = 1.2  # free ground around each thing
 _TRIES = 60
 
 
@@ -77,13 +79,20 @@ def build_world(layout: Layout) -> World:
     return _Builder(layout).build()
 
 
+class _Body(NamedTuple):
+    """Room that something takes: a radius on the ground, with a margin, and a height [m]."""
+
+    radius_m: float
+    height_m: float
+
+
 class _Builder:
     """Places one group after the other; each keeps clear of those before it."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._rng = np.random.default_rng((layout.seed, 1))
-        self._taken: list[tuple[float, float, float]] = []  # x, y, radius [m]
+        self._taken: list[tuple[float, float, _Body]] = []  # x, y [m]
         self._lakes: list[Lake] = []
         self._next_id = 0
 
@@ -111,14 +120,14 @@ class _Builder:
 
     def _place_footpaths(self) -> Iterator[Footpath]:
         for is_decoy in self._shuffled_decoys():
-            start = self._free_place(9.0, _NEAR_M + 6.0, 76.0)
+            start = self._free_place(_Body(9.0, 0.0), _NEAR_M + 6.0, 76.0)
             if start is None:
                 continue
             lines = self._path_lines(np.array(start))
             points = np.concatenate(lines)
             if any(lake.contains(x, y, 1.0) for x, y in points for lake in self._lakes):
                 continue
-            self._taken += [(float(x), float(y), 1.6) for x, y in points[::3]]
+            self._taken += [(float(x), float(y), _Body(1.6, 0.0)) for x, y in points[::3]]
             yield Footpath(
                 self._new_id(), is_decoy, lines, float(self._rng.uniform(0.75, 1.05)), self._look()
             )
@@ -157,17 +166,17 @@ class _Builder:
             heading = math.atan2(y, x)
             # One step behind the end, seen from the camera, so that the end stays visible.
             foot = (float(x + 1.2 * math.cos(heading)), float(y + 1.2 * math.sin(heading)))
-            if self._is_free(*foot, 1.0, behind_path=True):
+            if self._is_on_land(*foot, 1.0):
                 yield self._board(name, False, foot)
 
     def _place_things(self) -> Iterator[Board]:
         for name, (size, far_m, _) in _KINDS.items():
             for is_decoy in self._shuffled_decoys():
-                radius = size[0] / 2 + 1.2
+                body = _Body(size[0] / 2 + _MARGIN_M, size[1])
                 if name == "boat":
-                    place = self._place_on_water(radius)
+                    place = self._place_on_water(body)
                 else:
-                    place = self._free_place(radius, _NEAR_M, far_m)
+                    place = self._free_place(body, _NEAR_M, far_m)
                 if place is not None:
                     yield self._board(name, is_decoy, place)
 
@@ -177,14 +186,15 @@ class _Builder:
             name = str(self._rng.choice(names))
             scale = float(self._rng.uniform(0.7, 1.3))
             width, height = _PLANTS[name][0] * scale, _PLANTS[name][1] * scale
-            place = self._free_place(width / 2, _NEAR_M - 6.0, _FAR_M + 60.0, is_plant=True)
+            body = _Body(width / 2, height)
+            place = self._free_place(body, _NEAR_M - 6.0, _FAR_M + 60.0, is_plant=True)
             if place is not None:
                 yield Board(0, name, False, *place, width, height, int(self._rng.integers(12)))
 
     def _board(self, name: str, is_decoy: bool, place: tuple[float, float]) -> Board:
         (width, height), _, stroll = _KINDS[name]
         scale = float(self._rng.uniform(0.92, 1.1))
-        self._taken.append((*place, width / 2 + 1.2))
+        self._taken.append((*place, _Body(width / 2 + _MARGIN_M, height)))
         return Board(
             self._new_id(),
             name,
@@ -197,42 +207,48 @@ class _Builder:
             float(self._rng.uniform(14.0, 30.0)),
         )
 
-    def _place_on_water(self, radius_m: float) -> tuple[float, float] | None:
+    def _place_on_water(self, body: _Body) -> tuple[float, float] | None:
         for _ in range(_TRIES):
             lake = self._lakes[int(self._rng.integers(len(self._lakes)))]
             angle = self._rng.uniform(0.0, 2 * np.pi)
             reach = lake.radius_m * 0.68 * math.sqrt(self._rng.random())
             x, y = lake.x_m + reach * math.cos(angle), lake.y_m + reach * math.sin(angle)
-            if self._clear_of_taken(x, y, radius_m):
+            if self._is_clear(x, y, body):
                 return float(x), float(y)
         return None
 
     def _free_place(
-        self, radius_m: float, near_m: float, far_m: float, is_plant: bool = False
+        self, body: _Body, near_m: float, far_m: float, is_plant: bool = False
     ) -> tuple[float, float] | None:
         half = self._layout.sector_rad / 2.0 + (0.3 if is_plant else 0.0)
         for _ in range(_TRIES):
             yaw = self._rng.uniform(-half, half)
             distance = math.sqrt(self._rng.uniform(near_m**2, far_m**2))
             x, y = distance * math.cos(yaw), distance * math.sin(yaw)
-            if self._is_free(x, y, radius_m):
+            if self._is_on_land(x, y, body.radius_m) and self._is_clear(x, y, body):
                 return float(x), float(y)
         return None
 
-    def _is_free(self, x: float, y: float, radius_m: float, behind_path: bool = False) -> bool:
-        if any(lake.contains(x, y, radius_m + 2.0) for lake in self._lakes):
-            return False
-        return behind_path or self._clear_of_taken(x, y, radius_m)
+    def _is_on_land(self, x: float, y: float, radius_m: float) -> bool:
+        return not any(lake.contains(x, y, radius_m + 2.0) for lake in self._lakes)
 
-    def _clear_of_taken(self, x: float, y: float, radius_m: float) -> bool:
-        """No overlap on the ground, and none in the picture: what stands in front hides a bit of
-        the ground behind it, so the gap grows along the line of sight."""
+    def _is_clear(self, x: float, y: float, body: _Body) -> bool:
+        """Whether it neither stands in another one nor hides it, nor is hidden, from the mast.
+
+        The nearer of two hides the ground behind it as far as a ray over its top reaches.
+        """
+        mast_m = self._layout.camera_height_m
         distance = math.hypot(x, y)
-        for other_x, other_y, other_radius in self._taken:
+        for other_x, other_y, other in self._taken:
             along = (x * other_x + y * other_y) / distance
             across = (x * other_y - y * other_x) / distance
-            gap = radius_m + other_radius
-            if abs(across) < gap and abs(along - distance) < gap + 0.05 * distance:
+            gap = body.radius_m + other.radius_m
+            if along <= 0.0 or abs(across) >= gap:
+                continue
+            near, far = min(distance, along), max(distance, along)
+            height_m = body.height_m if distance < along else other.height_m
+            reach = near * mast_m / (mast_m - height_m) if height_m < mast_m else math.inf
+            if far < reach + gap:
                 return False
         return True
 

@@ -1,0 +1,188 @@
+"""The committed demo models: their interface, and that they truly find things in unseen worlds."""
+
+import ast
+import json
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
+import pytest
+
+from semantic_detection_pkg.backends.loading import load_detector
+from semantic_detection_pkg.core.world.geometry import Lens, Pose
+from semantic_detection_pkg.core.world.layout import Layout, build_world
+from semantic_detection_pkg.core.world.render import Renderer
+from semantic_detection_pkg.core.world.things import CLASS_NAMES, DECOY_NAMES
+from semantic_detection_pkg.errors import ConfigurationError
+
+MODELS = Path(__file__).parents[2] / "models" / "demo"
+DETECTOR, CLASSIFIER = MODELS / "demo_detector.onnx", MODELS / "demo_classifier.onnx"
+TIME_S = 5.0
+UNSEEN_SEED = 9100  # neither trained on nor part of the evaluation
+
+
+@pytest.fixture(scope="module")
+def world():
+    return build_world(Layout(UNSEEN_SEED))
+
+
+@pytest.fixture(scope="module")
+def renderer(world):
+    return Renderer(world, Lens(1280, 720))
+
+
+@pytest.fixture(scope="module")
+def detector():
+    with load_detector(DETECTOR, threads=1) as loaded:
+        yield loaded.pipeline
+
+
+def iou(first, second) -> float:
+    low, high = np.maximum(first[:2], second[:2]), np.minimum(first[2:], second[2:])
+    inter = np.clip(high - low, 0, None).prod()
+    areas = [np.prod(np.subtract(b[2:], b[:2])) for b in (first, second)]
+    return inter / (sum(areas) - inter)
+
+
+def close_up(world, name: str, is_decoy: bool) -> Pose:
+    """A view in which one thing fills about a third of the picture's width."""
+    board = next(b for b in world.boards if b.class_name == name and b.is_decoy == is_decoy)
+    x_m, y_m = board.foot(TIME_S)
+    reach = math.hypot(x_m, y_m)
+    drop = world.layout.camera_height_m - board.height_m / 2
+    size = max(board.width_m, 1.4 * board.height_m) / math.hypot(reach, drop)
+    zoom = max(1.0, 2 * math.tan(Lens().hfov_wide_rad / 2) * 0.33 / size)
+    return Pose(math.atan2(y_m, x_m), math.atan2(drop, reach), 0.0, zoom)
+
+
+def test_the_detector_has_the_interface_of_a_run_time_vocabulary_export():
+    session = onnxruntime.InferenceSession(str(DETECTOR))
+    inputs = {i.name: (i.shape, i.type) for i in session.get_inputs()}
+    outputs = {o.name: o.shape for o in session.get_outputs()}
+    height, width = inputs["images"][0][2:]
+    anchors = sum((height // s) * (width // s) for s in (8, 16, 32))
+    assert inputs["images"] == ([1, 3, height, width], "tensor(float)")
+    levels, capacity, channels = inputs["cls_w"][0]
+    assert (levels, capacity) == tuple(inputs["cls_b"][0]) == (3, 16)
+    assert channels > 0
+    assert outputs == {
+        "output0": [1, 4 + capacity + 32, anchors],
+        "output1": [1, 32, height // 4, width // 4],
+    }
+    metadata = session.get_modelmeta().custom_metadata_map
+    assert ast.literal_eval(metadata["names"]) == dict(enumerate(CLASS_NAMES))
+    assert ast.literal_eval(metadata["imgsz"]) == [height, width]
+    assert (metadata["task"], metadata["stride"], metadata["license"]) == (
+        "segment",
+        "32",
+        "Apache-2.0",
+    )
+
+
+def test_the_committed_files_are_small():
+    assert sum(path.stat().st_size for path in MODELS.iterdir()) < 12e6
+
+
+@pytest.mark.parametrize("yaw", [-0.7, 0.0, 0.7])
+def test_a_sweep_of_an_unseen_world_finds_most_things(detector, renderer, yaw):
+    view = renderer.render(Pose(yaw, 0.45), TIME_S)
+    found = detector.process(view.image).detections
+    wanted = [seen for seen in view.truth.objects if seen.visible > 0.9]
+    assert len(wanted) >= 4
+    hits = [
+        any(
+            CLASS_NAMES[class_id] == seen.class_name and iou(box, seen.box_xyxy) >= 0.5
+            for class_id, box in zip(found.class_ids, found.boxes_xyxy, strict=True)
+        )
+        for seen in wanted
+    ]
+    assert sum(hits) >= 0.6 * len(hits), [s for s, hit in zip(wanted, hits, strict=True) if not hit]
+
+
+@pytest.mark.parametrize("name", CLASS_NAMES[:4])
+def test_a_close_up_is_found_with_its_box_and_mask(detector, renderer, world, name):
+    view = renderer.render(close_up(world, name, False), TIME_S, has_ids=True)
+    middle = view.ids[300:420, 520:760]
+    target = int(np.bincount(middle[middle > 0]).argmax())
+    seen = next(s for s in view.truth.objects if s.id == target)
+    found = detector.process(view.image).detections
+    best = max(range(len(found)), key=lambda i: iou(found.boxes_xyxy[i], seen.box_xyxy))
+    assert CLASS_NAMES[found.class_ids[best]] == name
+    assert iou(found.boxes_xyxy[best], seen.box_xyxy) > 0.6
+    drawn = np.zeros(view.ids.shape, np.uint8)
+    rings = [np.rint(ring).astype(np.int32) for ring in found.masks.rings(best)]
+    cv2.fillPoly(drawn, rings, 1)
+    mask = view.ids == target
+    assert (mask & (drawn > 0)).sum() / (mask | (drawn > 0)).sum() > 0.5
+
+
+def test_an_empty_scene_is_empty(detector):
+    bare = Renderer(build_world(Layout(UNSEEN_SEED, per_class=0, plants=60)), Lens(1280, 720))
+    for yaw in (-0.5, 0.5):
+        found = detector.process(bare.render(Pose(yaw, 0.45)).image).detections
+        assert (found.scores > 0.5).sum() == 0
+
+
+def test_words_change_between_two_pictures_without_loading_again(detector, renderer):
+    image = renderer.render(Pose(0.0, 0.45), TIME_S).image
+    everything = detector.process(image).detections
+    present = sorted({CLASS_NAMES[i] for i in everything.class_ids})
+    assert len(present) >= 2
+    try:
+        assert detector.set_vocabulary([f"thing={present[0]}"]) == ("thing",)
+        only = detector.process(image).detections
+        position = CLASS_NAMES.index(present[0])
+        same = everything.class_ids == position
+        assert np.allclose(only.scores, everything.scores[same], atol=1e-5)
+        with pytest.raises(ConfigurationError, match="'elk' is unknown; known: person, tent"):
+            detector.set_vocabulary(["elk"])
+        with pytest.raises(ConfigurationError, match="17 words are too many"):
+            detector.set_vocabulary([f"word{i}=tent" for i in range(17)])
+    finally:
+        detector.set_vocabulary([])
+
+
+def test_the_same_picture_gives_the_same_detections(detector, renderer):
+    image = renderer.render(Pose(0.3, 0.45), TIME_S).image
+    first, second = (detector.process(image).detections.to_json(CLASS_NAMES) for _ in range(2))
+    assert first == second
+
+
+@pytest.mark.parametrize("is_decoy", [False, True])
+@pytest.mark.parametrize("name", CLASS_NAMES[:4])
+def test_the_classifier_tells_a_thing_from_its_decoy(renderer, world, name, is_decoy):
+    session = onnxruntime.InferenceSession(str(CLASSIFIER))
+    metadata = session.get_modelmeta().custom_metadata_map
+    names, looks_like = (ast.literal_eval(metadata[key]) for key in ("names", "looks_like"))
+    assert looks_like == {n: w for w in CLASS_NAMES for n in (w, DECOY_NAMES[w])}
+    view = renderer.render(close_up(world, name, is_decoy), TIME_S)
+    seen = min(
+        (s for s in view.truth.objects if (s.class_name, s.is_decoy) == (name, is_decoy)),
+        key=lambda s: abs(s.box_xyxy[0] + s.box_xyxy[2] - 1280),
+    )
+    logits = session.run(None, {"input": crop(view.image, seen.box_xyxy, metadata)})[0][0]
+    assert names[int(logits.argmax())] == (DECOY_NAMES[name] if is_decoy else name)
+
+
+def crop(image: np.ndarray, box_xyxy, metadata: dict[str, str]) -> np.ndarray:
+    """The classifier's input as its metadata describe it."""
+    size, margin, mean, std = (
+        ast.literal_eval(metadata[key]) for key in ("imgsz", "crop_margin", "mean", "std")
+    )
+    x0, y0, x1, y1 = box_xyxy
+    half = max(x1 - x0, y1 - y0) * margin / 2
+    padded = cv2.copyMakeBorder(image, *[round(half)] * 4, cv2.BORDER_CONSTANT, value=(114,) * 3)
+    x, y = (x0 + x1) / 2, (y0 + y1) / 2
+    square = padded[round(y) : round(y + 2 * half), round(x) : round(x + 2 * half)]
+    small = cv2.resize(square, size[::-1], interpolation=cv2.INTER_AREA)[..., ::-1] / 255.0
+    return ((small - mean) / std).transpose(2, 0, 1)[None].astype(np.float32)
+
+
+def test_the_report_is_of_these_models_and_says_what_was_reached():
+    report = json.loads((MODELS / "evaluation.json").read_text())
+    assert report["detector"]["file_bytes"] == DETECTOR.stat().st_size
+    assert report["classifier"]["file_bytes"] == CLASSIFIER.stat().st_size
+    assert set(report["detector"]["close_up"]["things"]["classes"]) == set(CLASS_NAMES)
+    assert (MODELS / "evaluation.md").read_text().startswith("# Evaluation of the demo models")

@@ -14,6 +14,13 @@ setup(
     install_requires=["setuptools"],
     extras_require={"test": ["pytest"]},
     zip_safe=False,
+    entry_points={
+        "console_scripts": [
+            "vlm_bridge = vlm_bridge_pkg.nodes.vlm_bridge:main",
+            "vlm_service = vlm_bridge_pkg.service.__main__:main",
+            "vlm_stub = vlm_bridge_pkg.cli.vlm_stub:main",
+        ],
+    },
     maintainer="semantic detection maintainers",
     maintainer_email="maintainers@semantic-detection.example.org",
     description="Bridge to a vision-language model on the same GPU.",

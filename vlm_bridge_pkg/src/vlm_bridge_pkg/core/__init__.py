@@ -1,0 +1,1 @@
+"""Questions and verdicts: no ROS, sockets, files or clocks."""

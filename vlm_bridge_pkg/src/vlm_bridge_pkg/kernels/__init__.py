@@ -1,0 +1,1 @@
+"""Numeric functions behind documented Python."""

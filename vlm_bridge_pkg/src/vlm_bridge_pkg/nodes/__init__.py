@@ -1,0 +1,1 @@
+"""One node: convert in, run a session, convert out."""

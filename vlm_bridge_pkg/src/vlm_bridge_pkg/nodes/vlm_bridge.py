@@ -1,0 +1,192 @@
+"""VLM bridge node: a question about a picture in, a verdict with its provenance out."""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass
+
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action.server import ServerGoalHandle
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.executors import MultiThreadedExecutor
+from rclpy.node import Node
+
+from interfaces_pkg.action import AskVlm
+from interfaces_pkg.msg import VlmAnswer
+from ros_support_pkg.diagnostics import Health, publish_diagnostics
+from ros_support_pkg.parameters import declare_parameters, parameter
+from ros_support_pkg.running import run_node
+from vlm_bridge_pkg.core.questions import make_questions
+from vlm_bridge_pkg.errors import ConfigurationError, ServiceError, VlmError
+from vlm_bridge_pkg.kernels.crop import fit_square
+from vlm_bridge_pkg.ros.gpu_lease import RosGpu
+from vlm_bridge_pkg.session import Outcome, Service, Session
+from vlm_bridge_pkg.transport.client import read_health
+
+#: Goals at a time: one at the model, one whose lease is under way.
+_MAX_GOALS = 2
+_THREADS = 3 + _MAX_GOALS
+
+
+@dataclass(frozen=True)
+class VlmBridgeParameters:
+    """Parameters of the VLM bridge node."""
+
+    socket: str = parameter("/run/tier3/vlm.sock", "Unix socket of the VLM service")
+    model: str = parameter("", "name of the model, for services that have several")
+    gpu_lock_file: str = parameter(
+        "", "kernel lock held while the service computes; '': the service takes it itself"
+    )
+    side_px: int = parameter(384, "[px] side of the picture sent", minimum=64, maximum=2048)
+    max_tokens: int = parameter(48, "longest answer in tokens", minimum=1, maximum=512)
+    variants: int = parameter(
+        1, "ways in which a class is asked for; their agreement is the confidence where the model"
+        " tells no probabilities", minimum=1, maximum=3,
+    )  # fmt: skip
+    priority: int = parameter(100, "of its requests for the GPU", minimum=0, maximum=255)
+
+
+class VlmBridgeNode(Node):
+    """Runs a `Session` for each goal of `vlm/ask`."""
+
+    def __init__(self) -> None:
+        super().__init__("vlm_bridge")
+        self._config = declare_parameters(self, VlmBridgeParameters)
+        config = self._config
+        self._service = Service(
+            config.socket, config.model, config.gpu_lock_file, config.max_tokens
+        )
+        # Of this process only: after a restart the old lease belongs to somebody else.
+        self._holder = f"{self.get_fully_qualified_name()}-{os.getpid()}"
+        self._sessions: dict[bytes, Session] = {}
+        self._guard = threading.Lock()
+        self._gpus = [
+            RosGpu(self, f"{self._holder}-{number}", config.priority)
+            for number in range(_MAX_GOALS)
+        ]
+        self._answered = 0
+        self._last_cause = ""
+        publish_diagnostics(self, self._check)
+        self._server = ActionServer(
+            self,
+            AskVlm,
+            "vlm/ask",
+            self._execute,
+            callback_group=ReentrantCallbackGroup(),
+            goal_callback=self._accept,
+            cancel_callback=self._cancel,
+        )
+
+    def destroy_node(self) -> None:
+        with self._guard:
+            for session in self._sessions.values():
+                session.cancel()
+        self._server.destroy()
+        super().destroy_node()
+
+    def _accept(self, goal: AskVlm.Goal) -> GoalResponse:
+        with self._guard:
+            is_full = not self._gpus
+        if is_full or not 0.0 < goal.timeout_s <= 600.0:
+            why = (
+                f"{_MAX_GOALS} are under way"
+                if is_full
+                else f"timeout_s is {goal.timeout_s:g}, allowed is more than 0 up to 600"
+            )
+            self.get_logger().warning(f"a question is refused: {why}")
+            return GoalResponse.REJECT
+        return GoalResponse.ACCEPT
+
+    def _cancel(self, goal: ServerGoalHandle) -> CancelResponse:
+        with self._guard:
+            session = self._sessions.get(bytes(goal.goal_id.uuid))
+        if session is not None:
+            session.cancel()
+        return CancelResponse.ACCEPT
+
+    def _execute(self, goal: ServerGoalHandle) -> AskVlm.Result:
+        key = bytes(goal.goal_id.uuid)
+        with self._guard:
+            gpu = self._gpus.pop() if self._gpus else None
+            if gpu is not None:
+                session = self._sessions[key] = Session(self._service, gpu)
+        if gpu is None:  # accepted in the same moment as another
+            goal.abort()
+            return AskVlm.Result(answer=_uncertain(goal.request, "busy"))
+        if goal.is_cancel_requested:
+            session.cancel()
+        try:
+            answer = self._ask(session, goal)
+        except ConfigurationError as error:
+            self.get_logger().error(f"a question cannot be put: {error}")
+            goal.abort()
+            return AskVlm.Result(answer=_uncertain(goal.request, "bad_request"))
+        finally:
+            with self._guard:
+                del self._sessions[key]
+                self._gpus.append(gpu)
+        self._answered += 1
+        self._last_cause = answer.cause
+        if goal.is_cancel_requested:
+            goal.canceled()
+        else:
+            goal.succeed()
+        return AskVlm.Result(answer=answer)
+
+    def _ask(self, session: Session, goal: ServerGoalHandle) -> VlmAnswer:
+        request = goal.request
+        questions = make_questions(
+            request.class_name, request.question, request.words, self._config.variants
+        )
+        picture = fit_square(bytes(request.crop.data), self._config.side_px)
+
+        def tell(stage: str, text: str) -> None:
+            goal.publish_feedback(AskVlm.Feedback(partial_text=text, stage=stage))
+
+        outcome = session.run(questions, picture, request.timeout_s, tell)
+        return _answer(request, questions[0].prompt, outcome)
+
+    def _check(self) -> Health:
+        figures = {"answers": self._answered, "last_cause": self._last_cause}
+        try:
+            status = read_health(self._config.socket)["status"]
+        except ServiceError as error:
+            return Health.warn(str(error), **figures)
+        return Health.ok("ready", **figures) if status == "ok" else Health.warn(status, **figures)
+
+
+def _answer(request: AskVlm.Goal, prompt: str, outcome: Outcome) -> VlmAnswer:
+    judgement = outcome.judgement
+    return VlmAnswer(
+        verdict=judgement.verdict.value,
+        confidence=judgement.confidence,
+        confidence_source=judgement.source,
+        text=outcome.text,
+        reason=judgement.reason,
+        cause=judgement.cause,
+        question=prompt,
+        prompt_id=outcome.prompt_id,
+        model=outcome.model,
+        frame=request.crop.header.stamp,
+        latency_s=outcome.latency_s,
+        lease_epoch=outcome.epoch,
+    )
+
+
+def _uncertain(request: AskVlm.Goal, cause: str) -> VlmAnswer:
+    return VlmAnswer(
+        verdict=VlmAnswer.VERDICT_UNCERTAIN,
+        confidence_source="none",
+        cause=cause,
+        question=request.question,
+        frame=request.crop.header.stamp,
+    )
+
+
+def main() -> int:
+    return run_node(
+        VlmBridgeNode,
+        expected_errors=(VlmError,),
+        make_executor=lambda: MultiThreadedExecutor(num_threads=_THREADS),
+    )

@@ -1,0 +1,1 @@
+"""Between the bridge and ROS."""

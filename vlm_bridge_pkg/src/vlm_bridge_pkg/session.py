@@ -1,0 +1,157 @@
+"""One goal from the lease to the verdict: lease, questions, release in every path. No ROS."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Protocol
+
+from vlm_bridge_pkg.core.questions import SYSTEM, Question
+from vlm_bridge_pkg.core.verdicts import Judgement, Reading, Verdict, judge, read_answer
+from vlm_bridge_pkg.errors import LockError, ServiceError
+from vlm_bridge_pkg.protocol.pictures import Picture
+from vlm_bridge_pkg.protocol.replies import Reply
+from vlm_bridge_pkg.protocol.requests import ChatRequest
+from vlm_bridge_pkg.transport.client import VlmCall
+from vlm_bridge_pkg.transport.kernel_lock import KernelLock
+
+_LOCK_TIMEOUT_S = 0.5
+
+
+class Gpu(Protocol):
+    """Where a lease comes from."""
+
+    def acquire(self, duration_s: float, wait_s: float, is_over: threading.Event) -> int:
+        """The epoch of a lease; it is given back by itself when it comes after the wait, or after
+        `is_over`.
+
+        Raises:
+            ServiceError: no_lease, timeout, cancelled.
+        """
+
+    def release(self, epoch: int) -> None:
+        """Give the lease back; must not raise."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """Which service answers, and how.
+
+    Attributes:
+        lock_file: held here while it computes, for servers that do not take it themselves; "": not.
+        max_tokens: of an answer.
+    """
+
+    socket_path: str
+    model: str = ""
+    lock_file: str = ""
+    max_tokens: int = 48
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A verdict and where it comes from."""
+
+    judgement: Judgement
+    text: str
+    prompt_id: str
+    model: str
+    latency_s: float
+    epoch: int
+
+
+class Session:
+    """One goal. `run` is called once, `cancel` from any thread."""
+
+    def __init__(self, service: Service, gpu: Gpu) -> None:
+        self._service = service
+        self._gpu = gpu
+        self._is_over = threading.Event()
+        self._call: VlmCall | None = None
+
+    def cancel(self) -> None:
+        """End it soon, wherever it is."""
+        self._is_over.set()
+        if (call := self._call) is not None:
+            call.cancel()
+
+    def run(
+        self,
+        questions: Sequence[Question],
+        picture: Picture,
+        timeout_s: float,
+        on_progress: Callable[[str, str], None],
+    ) -> Outcome:
+        """Ask. Never raises for what the service, the lease or the answer may be like.
+
+        Args:
+            timeout_s: for everything.
+            on_progress: is given the stage and all text so far.
+        """
+        start_s = time.monotonic()
+        end_s = start_s + timeout_s
+        replies: list[Reply] = []
+        epoch, cause = 0, ""
+        try:
+            on_progress("lease", "")
+            epoch = self._gpu.acquire(timeout_s, timeout_s, self._is_over)
+            for question in questions:
+                replies.append(self._put(question, picture, epoch, end_s, on_progress))
+        except ServiceError as error:
+            cause = error.cause
+        except LockError:
+            cause = "gpu_busy"
+        finally:
+            if epoch:
+                self._gpu.release(epoch)
+        readings = [
+            (read_answer(reply.text, reply.first_logprobs), question.is_negated)
+            for reply, question in zip(replies, questions, strict=False)
+        ]
+        if cause:  # a verdict on half of the questions is none
+            readings = [(Reading(Verdict.UNCERTAIN, cause=cause), False)]
+        return Outcome(
+            judge(readings),
+            replies[0].text if replies else "",
+            questions[0].prompt_id,
+            replies[0].model if replies else self._service.model,
+            time.monotonic() - start_s,
+            epoch,
+        )
+
+    def _put(
+        self,
+        question: Question,
+        picture: Picture,
+        epoch: int,
+        end_s: float,
+        on_progress: Callable[[str, str], None],
+    ) -> Reply:
+        service = self._service
+        request = ChatRequest(
+            question.prompt,
+            picture,
+            SYSTEM,
+            service.max_tokens,
+            is_streaming=True,
+            wants_logprobs=True,
+            model=service.model,
+        )
+        on_progress("request", "")
+        lock = KernelLock(service.lock_file) if service.lock_file else None
+        with lock.held(_LOCK_TIMEOUT_S) if lock else nullcontext():
+            self._call = call = VlmCall(service.socket_path)
+            left_s = end_s - time.monotonic()
+            if self._is_over.is_set():
+                raise ServiceError("cancelled", "cancelled before the question was put")
+            if left_s <= 0:
+                raise ServiceError("timeout", "no time is left for the question")
+            return call.ask(
+                request,
+                epoch=epoch,
+                timeout_s=left_s,
+                on_text=lambda text: on_progress("answer", text),
+            )

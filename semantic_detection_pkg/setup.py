@@ -25,6 +25,7 @@ setup(
             "camera = semantic_detection_pkg.nodes.camera:main",
             "detect = semantic_detection_pkg.cli.detect:main",
             "detector = semantic_detection_pkg.nodes.detector:main",
+            "gpu_arbiter = semantic_detection_pkg.nodes.gpu_arbiter:main",
             "patrol = semantic_detection_pkg.nodes.patrol:main",
             "watch = semantic_detection_pkg.nodes.watch:main",
         ],

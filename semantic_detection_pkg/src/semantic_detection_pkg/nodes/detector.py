@@ -27,6 +27,11 @@ from semantic_detection_pkg.core.pipeline import DetectionResult
 from semantic_detection_pkg.core.settings import RANGES, DetectorSettings
 from semantic_detection_pkg.errors import ConfigurationError, FrameError, SemanticDetectionError
 from semantic_detection_pkg.ros import conversions
+from vlm_bridge_pkg.errors import LockError
+from vlm_bridge_pkg.transport.kernel_lock import KernelLock
+
+#: [s] a straggler on the GPU is waited for; the arbiter activates when the lock is free.
+_LOCK_TIMEOUT_S = 0.5
 
 
 def _setting(name: str, document: str) -> Any:
@@ -52,6 +57,9 @@ class DetectorParameters:
     agnostic_nms: bool = parameter(
         False, "boxes suppress each other whatever their classes are", is_runtime=True
     )
+    gpu_lock_file: str = parameter(
+        "", "kernel lock held while active, shared by all who use the GPU; '': none"
+    )
     autostart: bool = parameter(
         False, "configure and activate at the start, where nobody else brings the node up"
     )
@@ -65,13 +73,15 @@ class DetectorParameters:
 class DetectorNode(GuardedLifecycleNode):
     """Runs a `DetectorPipeline` on the camera's pictures while it is active."""
 
-    expected_errors = (SemanticDetectionError,)
+    expected_errors = (SemanticDetectionError, LockError)
 
     def __init__(self) -> None:
         super().__init__("detector")
         self._config = declare_parameters(self, DetectorParameters, self._change)
         self._detector: LoadedDetector | None = None
         self._subscription: Subscription | None = None
+        lock_file = self._config.gpu_lock_file
+        self._lock = KernelLock(lock_file) if lock_file else None
         self._frames = 0
         self._frames_before = 0
         self._failure = ""
@@ -102,6 +112,8 @@ class DetectorNode(GuardedLifecycleNode):
         )
 
     def activate(self) -> None:
+        if self._lock is not None:
+            self._lock.acquire(_LOCK_TIMEOUT_S)
         self._subscription = self.create_subscription(
             Image, "camera/image_raw", self._detect, SENSOR_DATA
         )
@@ -110,6 +122,8 @@ class DetectorNode(GuardedLifecycleNode):
         if self._subscription is not None:
             self.destroy_subscription(self._subscription)
             self._subscription = None
+        if self._lock is not None:
+            self._lock.release()
 
     def cleanup(self) -> None:
         self.deactivate()
@@ -126,9 +140,11 @@ class DetectorNode(GuardedLifecycleNode):
         if self._detector is None:
             return
         try:
+            if self._lock is not None:
+                self._lock.check()
             image = conversions.from_image(message)
             result = self._detector.pipeline.process(image)
-        except FrameError as error:
+        except (FrameError, LockError) as error:
             self._failure = str(error)
             self.get_logger().error(self._failure, throttle_duration_sec=1.0)
             return

@@ -1,0 +1,208 @@
+"""Runs the arbiter's core: one thread, one queue of events, commands carried out in order."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Protocol
+
+from semantic_detection_pkg.core.gpu.arbiter import Arbiter, start, step
+from semantic_detection_pkg.core.gpu.messages import (
+    Answer,
+    Asked,
+    Command,
+    EndHolder,
+    Event,
+    LockIs,
+    Look,
+    Order,
+    ProbeLock,
+    Publish,
+    Released,
+    Request,
+    Tick,
+    Transition,
+)
+from semantic_detection_pkg.core.gpu.turns import Mode, Rules
+from semantic_detection_pkg.errors import ConfigurationError
+from vlm_bridge_pkg.errors import VlmError
+from vlm_bridge_pkg.transport.epoch_file import read_epoch, write_epoch
+from vlm_bridge_pkg.transport.kernel_lock import holder_pid, is_free
+
+_log = logging.getLogger(__name__)
+
+#: Between two ticks: short only where the kernel lock is waited for, because it tells nobody.
+_TICK_S = {
+    Mode.STARTING: 0.05,
+    Mode.DETECTOR: 0.1,
+    Mode.PAUSING: 0.005,
+    Mode.LEASED: 0.05,
+    Mode.RECLAIMING: 0.005,
+    Mode.RESUMING: 0.05,
+}
+_WRITE_RETRY_S = 0.5
+_STOPPED = "the arbiter stops"
+
+
+class Detector(Protocol):
+    """The detector's lifecycle. Neither call waits; each leads to one `DetectorIs` at most."""
+
+    def look(self, serial: int) -> None:
+        """Find out the state."""
+
+    def order(self, serial: int, transition: Transition) -> None:
+        """Make the transition if it is open, then find out the state."""
+
+
+class ArbiterRunner:
+    """The arbiter at work, from `start` to `stop`. All methods may be called by any thread."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        lock_file: str | Path,
+        epoch_file: str | Path,
+        on_change: Callable[[Arbiter, float], None] = lambda *_: None,
+    ) -> None:
+        """Check that the files can be used.
+
+        Args:
+            on_change: is given the arbiter and the time on the monotonic clock, by its thread.
+
+        Raises:
+            ConfigurationError: a file cannot be read or made.
+        """
+        self._lock_file = Path(lock_file)
+        self._epoch_file = Path(epoch_file)
+        self._rules = rules
+        self._on_change = on_change
+        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._answers: dict[int, Callable[[Answer], None]] = {}
+        self._numbers = count(1)
+        self._thread: threading.Thread | None = None
+        self._is_stopping = threading.Event()
+        try:
+            self._epoch = read_epoch(self._epoch_file)
+            is_free(self._lock_file)
+        except VlmError as error:
+            raise ConfigurationError(str(error)) from error
+
+    def start(self, detector: Detector) -> None:
+        """Begin. What an earlier run leased is void from here on."""
+        self._detector = detector
+        self._thread = threading.Thread(target=self._run, name="arbiter", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; who still waits for an answer is refused."""
+        self._is_stopping.set()
+        self._events.put(None)
+        if self._thread is not None:
+            self._thread.join()
+        for number in list(self._answers):
+            self._answer(Answer(number, _STOPPED))
+
+    def tell(self, event: Event) -> None:
+        """Hand in an event."""
+        self._events.put(event)
+
+    def ask(
+        self,
+        holder: str,
+        purpose: str,
+        priority: int,
+        duration_s: float,
+        wait_s: float,
+        on_answer: Callable[[Answer], None],
+    ) -> None:
+        """Ask for the GPU; `on_answer` is called once, by another thread."""
+        number = self._await(on_answer)
+        until_s = time.monotonic() + wait_s
+        self.tell(Asked(Request(number, holder, purpose, priority, duration_s, until_s)))
+
+    def release(self, holder: str, epoch: int, on_answer: Callable[[Answer], None]) -> None:
+        """Give a lease back; `on_answer` is called once, by another thread."""
+        self.tell(Released(self._await(on_answer), holder, epoch))
+
+    def _await(self, on_answer: Callable[[Answer], None]) -> int:
+        number = next(self._numbers)
+        self._answers[number] = on_answer
+        if self._is_stopping.is_set():  # `stop` may have looked already
+            self._answer(Answer(number, _STOPPED))
+        return number
+
+    def _run(self) -> None:
+        arbiter, commands = start(self._rules, self._epoch, time.monotonic())
+        while not self._is_stopping.is_set():
+            while commands:
+                arbiter, commands = self._perform(arbiter, commands)
+            now_s = time.monotonic()
+            self._on_change(arbiter, now_s)
+            try:
+                event = self._events.get(timeout=_TICK_S[arbiter.mode])
+            except queue.Empty:
+                event = Tick()
+            if event is not None:
+                arbiter, commands = step(arbiter, event, time.monotonic())
+
+    def _perform(self, arbiter: Arbiter, commands: list[Command]) -> tuple[Arbiter, list[Command]]:
+        """Carry out commands; what follows from the lock's state comes back."""
+        follow_up: list[Command] = []
+        for command in commands:
+            match command:
+                case Look(serial):
+                    self._detector.look(serial)
+                case Order(serial, transition):
+                    self._detector.order(serial, transition)
+                case Publish(epoch):
+                    self._publish(epoch)
+                case Answer():
+                    self._answer(command)
+                case EndHolder():
+                    self._end_holder()
+                case ProbeLock():
+                    event = LockIs(self._is_lock_free())
+                    arbiter, more = step(arbiter, event, time.monotonic())
+                    follow_up += more
+        return arbiter, follow_up
+
+    def _publish(self, epoch: int) -> None:
+        """Write the epoch; nothing may happen before it is written, so this goes on trying."""
+        while not self._is_stopping.is_set():
+            try:
+                write_epoch(self._epoch_file, epoch)
+                return
+            except VlmError as error:
+                _log.error("%s; the GPU stays with whom it is", error)
+                self._is_stopping.wait(_WRITE_RETRY_S)
+
+    def _answer(self, answer: Answer) -> None:
+        on_answer = self._answers.pop(answer.number, None)
+        if on_answer is not None:
+            on_answer(answer)
+
+    def _is_lock_free(self) -> bool:
+        try:
+            return is_free(self._lock_file)
+        except VlmError as error:
+            _log.error("%s; it counts as held", error)
+            return False
+
+    def _end_holder(self) -> None:
+        pid = holder_pid(self._lock_file)
+        if pid is None or pid == os.getpid():
+            # Another PID namespace: only the process's own watchdog can end it.
+            _log.error("%s is held by a process that cannot be seen from here", self._lock_file)
+            return
+        _log.error("process %d does not leave the GPU and is ended", pid)
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except OSError as error:
+            _log.error("process %d cannot be ended: %s", pid, error.strerror)

@@ -1,0 +1,220 @@
+"""GPU arbiter node: who may compute on the GPU. Brings the detector up and takes it out for leases.
+
+A lifecycle node: while it is active it supervises the detector's lifecycle and grants leases.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, fields
+from typing import Any
+
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.executors import MultiThreadedExecutor
+from rclpy.lifecycle import TransitionCallbackReturn
+
+from interfaces_pkg.msg import GpuState
+from interfaces_pkg.srv import AcquireGpu, ReleaseGpu
+from ros_support_pkg.diagnostics import Health, publish_diagnostics
+from ros_support_pkg.lifecycle import GuardedLifecycleNode
+from ros_support_pkg.parameters import declare_parameters, parameter
+from ros_support_pkg.qos import STATE
+from ros_support_pkg.running import EXIT_USAGE, run_node
+from semantic_detection_pkg.arbitration.runner import ArbiterRunner
+from semantic_detection_pkg.core.gpu.arbiter import Arbiter
+from semantic_detection_pkg.core.gpu.messages import Answer
+from semantic_detection_pkg.core.gpu.turns import Mode, Rules
+from semantic_detection_pkg.errors import SemanticDetectionError
+from semantic_detection_pkg.ros.detector_lifecycle import DetectorLifecycle
+
+_OWNERS = {
+    Mode.STARTING: GpuState.OWNER_UNKNOWN,
+    Mode.DETECTOR: GpuState.OWNER_DETECTOR,
+    Mode.PAUSING: GpuState.OWNER_NOBODY,
+    Mode.LEASED: GpuState.OWNER_LEASE,
+    Mode.RECLAIMING: GpuState.OWNER_UNKNOWN,
+    Mode.RESUMING: GpuState.OWNER_NOBODY,
+}
+#: An acquire waits on a thread of its own; refused at once are those beyond `Rules.max_waiting`.
+_THREADS = Rules.max_waiting + 6
+_REPUBLISH_S = 1.0  # remaining_s changes although nothing else does
+
+
+def _rule(name: str, document: str, minimum: float, maximum: float) -> Any:
+    """A parameter that is a number of `Rules`, with its default."""
+    return parameter(getattr(Rules(), name), document, minimum=minimum, maximum=maximum)
+
+
+@dataclass(frozen=True)
+class GpuArbiterParameters:
+    """Parameters of the GPU arbiter node."""
+
+    detector: str = parameter("detector", "name of the detector's node")
+    gpu_lock_file: str = parameter("/run/tier3/gpu.lock", "kernel lock of all who use the GPU")
+    epoch_file: str = parameter("/run/tier3/gpu.epoch", "where the newest lease epoch is published")
+    pause_timeout_s: float = _rule(
+        "pause_timeout_s", "[s] the detector may take to stop", 0.1, 60.0
+    )
+    grace_s: float = _rule(
+        "grace_s", "[s] after a lease until a process that still computes is ended", 0.1, 60.0
+    )
+    max_lease_s: float = _rule("max_lease_s", "[s] longest lease", 0.1, 600.0)
+    min_dwell_s: float = _rule("min_dwell_s", "[s] shortest turn of the detector", 0.0, 600.0)
+    max_share: float = _rule("max_share", "of the time that leases may take", 0.05, 1.0)
+    max_failures: int = _rule("max_failures", "failed leases until requests are refused", 1, 100)
+    off_s: float = _rule("off_s", "[s] for which they are refused first; it doubles", 0.1, 600.0)
+    autostart: bool = parameter(
+        False, "configure and activate at the start, where nobody else brings the node up"
+    )
+
+    def rules(self) -> Rules:
+        """The part that the core knows."""
+        known = {field.name for field in fields(Rules)}
+        return Rules(**{f.name: getattr(self, f.name) for f in fields(self) if f.name in known})
+
+
+class GpuArbiterNode(GuardedLifecycleNode):
+    """An `ArbiterRunner` behind services."""
+
+    expected_errors = (SemanticDetectionError,)
+
+    def __init__(self) -> None:
+        super().__init__("gpu_arbiter")
+        self._config = declare_parameters(self, GpuArbiterParameters)
+        self._runner: ArbiterRunner | None = None
+        self._lifecycle: DetectorLifecycle | None = None
+        self._seen: tuple[Arbiter, float] | None = None
+        self._state = self.create_publisher(GpuState, "gpu/state", STATE)
+        group = ReentrantCallbackGroup()
+        self.create_service(AcquireGpu, "gpu/acquire", self._acquire, callback_group=group)
+        self.create_service(ReleaseGpu, "gpu/release", self._release, callback_group=group)
+        publish_diagnostics(self, self._check)
+        if self._config.autostart:
+            for trigger in (self.trigger_configure, self.trigger_activate):
+                if trigger() != TransitionCallbackReturn.SUCCESS:
+                    raise SystemExit(EXIT_USAGE)  # the transition has said why
+
+    def activate(self) -> None:
+        config = self._config
+        runner = ArbiterRunner(
+            config.rules(), config.gpu_lock_file, config.epoch_file, self._changed
+        )
+        self._lifecycle = DetectorLifecycle(self, config.detector, runner.tell)
+        runner.start(self._lifecycle)
+        self._runner = runner
+
+    def deactivate(self) -> None:
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            runner.stop()
+        if self._lifecycle is not None:
+            self._lifecycle.close()
+            self._lifecycle = None
+        self._seen = None
+
+    def cleanup(self) -> None:
+        self.deactivate()
+
+    def _acquire(
+        self, request: AcquireGpu.Request, response: AcquireGpu.Response
+    ) -> AcquireGpu.Response:
+        runner = self._runner
+        if runner is None:
+            response.reason = "the arbiter is not active"
+        elif not request.holder:
+            response.reason = "holder is '', an instance id is needed"
+        elif not 0.0 < request.duration_s < float("inf"):
+            response.reason = f"duration_s is {request.duration_s:g}, allowed is more than 0"
+        elif not 0.0 <= request.wait_s < float("inf"):
+            response.reason = f"wait_s is {request.wait_s:g}, allowed is 0 or more"
+        else:
+            answer = _wait(
+                lambda done: runner.ask(
+                    request.holder,
+                    request.purpose,
+                    request.priority,
+                    request.duration_s,
+                    request.wait_s,
+                    done,
+                )
+            )
+            response.reason = answer.reason
+            if answer.lease is not None:
+                response.granted = True
+                response.epoch = answer.lease.epoch
+                response.duration_s = answer.lease.until_s - answer.lease.since_s
+        return response
+
+    def _release(
+        self, request: ReleaseGpu.Request, response: ReleaseGpu.Response
+    ) -> ReleaseGpu.Response:
+        runner = self._runner
+        if runner is None:
+            response.message = "the arbiter is not active"
+            return response
+        answer = _wait(lambda done: runner.release(request.holder, request.epoch, done))
+        response.success = not answer.reason
+        response.message = answer.reason
+        return response
+
+    def _changed(self, arbiter: Arbiter, now_s: float) -> None:
+        """Called by the runner's thread; publishing is thread-safe."""
+        before = self._seen
+        if before is not None and now_s - before[1] < _REPUBLISH_S:
+            old = before[0]
+            is_same = (old.mode, old.epoch, old.reason, len(old.waiting), old.failures) == (
+                arbiter.mode, arbiter.epoch, arbiter.reason, len(arbiter.waiting), arbiter.failures
+            )  # fmt: skip
+            if is_same:
+                return
+        self._seen = (arbiter, now_s)
+        if before is None or before[0].failures < arbiter.failures:
+            self.get_logger().warning(f"{arbiter.mode.value}: {arbiter.reason}")
+        lease = arbiter.lease
+        message = GpuState(
+            owner=_OWNERS[arbiter.mode],
+            epoch=arbiter.epoch,
+            holder=lease.holder if lease else "",
+            purpose=lease.purpose if lease else "",
+            remaining_s=max(0.0, lease.until_s - now_s) if lease else 0.0,
+            is_degraded=arbiter.is_degraded(now_s),
+            reason=arbiter.reason,
+            queue_length=len(arbiter.waiting),
+        )
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._state.publish(message)
+
+    def _check(self) -> Health:
+        seen = self._seen
+        if seen is None:
+            return Health.ok("not active")
+        arbiter, _ = seen
+        figures = {"epoch": arbiter.epoch, "failed_leases": arbiter.failures}
+        if arbiter.is_degraded(time.monotonic()):
+            return Health.error(f"leases are refused: {arbiter.reason}", **figures)
+        if arbiter.mode in (Mode.DETECTOR, Mode.LEASED):
+            return Health.ok(arbiter.mode.value, **figures)
+        return Health.warn(f"{arbiter.mode.value}: {arbiter.reason}", **figures)
+
+
+def _wait(begin: Any) -> Answer:
+    """The answer to what `begin` starts; the runner answers everything, at its end at last."""
+    arrived = threading.Event()
+    answers: list[Answer] = []
+
+    def done(answer: Answer) -> None:
+        answers.append(answer)
+        arrived.set()
+
+    begin(done)
+    arrived.wait()
+    return answers[0]
+
+
+def main() -> int:
+    return run_node(
+        GpuArbiterNode,
+        expected_errors=(SemanticDetectionError,),
+        make_executor=lambda: MultiThreadedExecutor(num_threads=_THREADS),
+    )

@@ -34,14 +34,29 @@ def pyramid(image: Image, levels: int) -> tuple[Image, ...]:
 
 
 def warp_tiled(
-    texture: Image, texture_from_pixels: Matrix, width: int, height: int, first_row: int = 0
+    texture: Image,
+    period: int,
+    texture_from_pixels: Matrix,
+    width: int,
+    height: int,
+    first_row: int = 0,
 ) -> Image:
     """Rows first_row.. of a picture filled from a texture that repeats for ever.
 
-    texture_from_pixels: (3, 3), pixels of the whole picture to texture pixels (same convention).
+    Args:
+        texture: square; a whole number of periods wide. The more of what is seen fits into it, the
+            faster: outside, OpenCV wraps pixel by pixel.
+        period: [px] after which it repeats.
+        texture_from_pixels: (3, 3), pixels of the whole picture to those of the texture.
+        width, height: [px] of the result.
+        first_row: of the whole picture.
     """
+    middle = texture_from_pixels @ (width / 2, first_row + height / 2, 1.0)
+    periods = np.round((middle[:2] / middle[2] - texture.shape[0] / 2) / period)
+    centre = np.eye(3)
+    centre[:2, 2] = -periods * period
     move = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, float(first_row)], [0.0, 0.0, 1.0]])
-    matrix = _FROM_CENTRES @ texture_from_pixels @ move @ _TO_CENTRES
+    matrix = _FROM_CENTRES @ centre @ texture_from_pixels @ move @ _TO_CENTRES
     warped = cv2.warpPerspective(
         texture,
         matrix,

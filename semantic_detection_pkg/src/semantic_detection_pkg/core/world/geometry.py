@@ -181,8 +181,9 @@ def angular_extent(vectors: Matrix) -> tuple[float, float, float, float]:
 
 def project(homography: Matrix, points: Matrix) -> Matrix | None:
     """(..., 2) pixels of (..., 2) plane points, or None if one is not in front of the camera."""
-    homogeneous = points @ homography[:, :2].T + homography[:, 2]
-    depth = homogeneous[..., 2:]
+    # Written out: a matrix product goes to a BLAS, whose threads spin and whose last bits differ.
+    x, y = points[..., 0], points[..., 1]
+    u, v, depth = (row[0] * x + row[1] * y + row[2] for row in homography)
     if np.any(depth <= 1e-6):
         return None
-    return np.asarray(homogeneous[..., :2] / depth)
+    return np.stack([u / depth, v / depth], axis=-1)

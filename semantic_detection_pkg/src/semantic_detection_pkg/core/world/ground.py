@@ -11,6 +11,8 @@ import numpy as np
 
 from semantic_detection_pkg.core.world.geometry import Matrix
 from semantic_detection_pkg.core.world.terrain import (
+    GRAIN_LEVELS,
+    GRAIN_SIZE,
     GRAIN_TEXELS_M,
     TEXEL_M,
     Terrain,
@@ -27,7 +29,7 @@ from semantic_detection_pkg.kernels.world_raster import (
 
 _ROWS = 24  # [px] rows that share one level of the pyramids
 _SKY = (215, 200, 180)
-_NEUTRAL_LEVEL = 4  # from this level on a grain tile is all but even
+_NEUTRAL_LEVEL = GRAIN_LEVELS  # from this level on a grain tile is all but even
 _SHADOW_STEP = 16  # cloud shadows are soft: computed on every 16th pixel
 _CLOUD_SPEED_M_S = 3.0
 _FARTHEST_M = 5000.0  # depth at which the ground fades into the sky
@@ -57,7 +59,12 @@ def draw_ground(
         shrink = np.diag([0.5**level, 0.5**level, 1.0])
         last = first + rows
         picture[first:last] = warp_tiled(
-            terrain.base[level], np.asarray(shrink @ base_from_pixels), width, rows, first
+            terrain.base[level],
+            terrain.base[level].shape[0],
+            np.asarray(shrink @ base_from_pixels),
+            width,
+            rows,
+            first,
         )
         for tiles, texel_m, grain_level in zip(
             terrain.grains, GRAIN_TEXELS_M, grain_levels, strict=True
@@ -66,7 +73,8 @@ def draw_ground(
                 continue
             scale = 0.5**grain_level / texel_m
             matrix = np.diag([scale, scale, 1.0]) @ ground_from_pixels
-            tile = warp_tiled(tiles[grain_level], matrix, width, rows, first)
+            period = GRAIN_SIZE >> grain_level
+            tile = warp_tiled(tiles[grain_level], period, matrix, width, rows, first)
             grain[first:last] = add_grain(grain[first:last], tile)
     return picture, grain
 
@@ -83,7 +91,8 @@ def cloud_shadow(
     coarse = np.diag([_SHADOW_STEP, _SHADOW_STEP, 1.0])
     matrix = clouds_from_ground @ np.linalg.inv(pixels_from_ground) @ coarse
     columns, rows = math.ceil(width / _SHADOW_STEP), math.ceil(height / _SHADOW_STEP)
-    return resize_smooth(warp_tiled(terrain.clouds, matrix, columns, rows), width, height)
+    clouds = warp_tiled(terrain.clouds, terrain.clouds.shape[0], matrix, columns, rows)
+    return resize_smooth(clouds, width, height)
 
 
 def draw_sky(picture: Image, pixels_from_ground: Matrix) -> None:

@@ -124,7 +124,7 @@ class Renderer:
         """Boards that may be in the picture, the farthest first."""
         lens = self._lens
         half_diagonal = math.hypot(lens.width, lens.height) / 2.0 / lens.focal_px(pose.zoom)
-        ahead = self._middles @ direction(pose.yaw_rad, pose.pitch_rad)
+        ahead = (self._middles * direction(pose.yaw_rad, pose.pitch_rad)).sum(axis=1)
         distance = np.linalg.norm(self._middles, axis=1)
         angle = np.arccos(np.clip(ahead / distance, -1.0, 1.0))
         is_near = angle < math.atan(half_diagonal) + np.arctan2(self._reaches, distance)
@@ -190,7 +190,7 @@ class Renderer:
         visible = share_inside(box, width, height)
         if visible <= 0.0:
             return None
-        on_board = look.outline @ metres[:2, :2].T + metres[:2, 2]
+        on_board = look.outline * metres.diagonal()[:2] + metres[:2, 2]
         size = angular_extent(board_vectors(on_board, camera_height_m, x_m, y_m))
         return Seen(board.id, board.class_name, board.is_decoy, *size, box, visible)
 

@@ -49,7 +49,7 @@ $(BUILD_STAMP): $(SETUP_STAMP) $(BUILD_INPUTS)
 
 demo: build
 	$(WORKSPACE)
-	ros2 launch semantic_detection_pkg dev.launch.yaml $(if $(SOURCE),source:="$(SOURCE)") $(if $(MODEL),model:="$(MODEL)") \
+	ros2 launch semantic_detection_pkg dev.launch.yaml $(if $(SOURCE),source:="$(SOURCE)" mock:=$(if $(filter sim:%,$(SOURCE)),true,false)) $(if $(MODEL),model:="$(MODEL)") \
 	  $(if $(DEMO_SECONDS),seconds:="$(DEMO_SECONDS)") $(ARGS)
 
 test: build lint types

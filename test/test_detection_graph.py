@@ -26,7 +26,7 @@ DEV = ("semantic_detection_pkg", "dev.launch.yaml")
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     source, model = write_inputs(tmp_path_factory.mktemp("inputs"))
-    return {"source": source, "model": str(model), "engine": "onnxruntime"}
+    return {"source": source, "model": str(model), "engine": "onnxruntime", "gimbal": "false"}
 
 
 @pytest.fixture
@@ -75,6 +75,7 @@ def test_demo_ends_by_itself_with_pictures_and_a_summary(
     arguments = {
         "source": inputs["source"],
         "model": inputs["model"],
+        "mock": "false",
         "seconds": "2",
         "save_dir": str(tmp_path / "pictures"),
     }
@@ -104,6 +105,7 @@ def test_mistake_is_one_line_and_ends_the_demo(
     line: str,
 ) -> None:
     given = {"source": inputs["source"], "model": inputs["model"], "save_dir": str(tmp_path)}
+    given["mock"] = "false"
     with LaunchSession(DEV, {**given, **arguments}) as session:
         assert session.wait(timeout_s=60.0) == 2
         assert sum(line in text for text in session.lines) == 1

@@ -49,6 +49,7 @@ def generate_test_description() -> launch.LaunchDescription:
             "source": source,
             "model": str(model),
             "engine": "onnxruntime",
+            "gimbal": "false",
             "respawn": "false",
         }.items(),
     )

@@ -1,0 +1,109 @@
+"""The demo as people see it: the simulated world through the mock gimbal, judged by the truth."""
+
+import json
+import socket
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from launch_runner import LaunchSession
+from ros_graph import GraphProbe
+
+from interfaces_pkg.msg import Detections, GimbalState, GroundTruth
+from interfaces_pkg.srv import SetVocabulary
+from ros_support_pkg.qos import EVENT, SENSOR_DATA
+from semantic_detection_pkg.core.scoring import confirmed
+from semantic_detection_pkg.ros import conversions
+
+pytestmark = [pytest.mark.graph, pytest.mark.timeout(180)]
+DEV = ("semantic_detection_pkg", "dev.launch.yaml")
+START_TIMEOUT_S = 60.0
+
+
+@pytest.fixture
+def arguments(tmp_path) -> dict[str, str]:
+    """A small picture, so that a slow machine keeps up, and a port of the test's own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    return {
+        "source": "sim:7?width=640&height=360&rate=10",
+        "mock_port": str(port),
+        "save_dir": str(tmp_path),
+    }
+
+
+@pytest.fixture
+def demo(arguments: dict[str, str], probe: GraphProbe) -> Iterator[LaunchSession]:
+    with LaunchSession(DEV, arguments) as session:
+        session.wait_for_start("watch")
+        yield session
+
+
+def test_demo_detects_what_is_there_and_ends_by_itself(
+    arguments: dict[str, str], ros_domain: dict[str, str]
+) -> None:
+    with LaunchSession(DEV, {**arguments, "seconds": "4"}) as session:
+        assert session.wait(START_TIMEOUT_S) == 0
+        summary = json.loads(session.lines_of("watch")[-1])
+    assert summary["confirmed"] > 10
+    assert summary["seconds"] >= 4.0
+    assert not [line for line in session.lines if "Traceback" in line]
+
+
+def test_picture_follows_the_gimbal(demo: LaunchSession, probe: GraphProbe) -> None:
+    """Frames are rendered with the pose that the gimbal truly had when they were captured."""
+    truths = probe.listen(GroundTruth, "world/ground_truth", EVENT)
+    states = probe.listen(GimbalState, "gimbal/state", SENSOR_DATA)
+
+    def spread_rad() -> float:
+        yaws = [truth.yaw_rad for truth in truths]
+        return max(yaws) - min(yaws) if yaws else 0.0
+
+    probe.wait_for(lambda: spread_rad() > 0.5, "half a radian of turning", START_TIMEOUT_S)
+    for truth in truths[5:]:
+        stamp_ns = conversions.from_time(truth.header.stamp)
+        near = min(states, key=lambda s: abs(conversions.from_time(s.header.stamp) - stamp_ns))
+        # At 12 deg/s the gimbal turns 0.2 rad in a second; the nearest state is a few ms away.
+        assert abs(near.yaw_rad - truth.yaw_rad) < 0.05
+
+
+def test_words_change_what_is_found(demo: LaunchSession, probe: GraphProbe) -> None:
+    detections = probe.listen(Detections, "detections", SENSOR_DATA)
+    truths = probe.listen(GroundTruth, "world/ground_truth", EVENT)
+    probe.wait_for(lambda: len(detections) > 2, "detections", START_TIMEOUT_S)
+
+    name = "detector/set_vocabulary"
+    refused = probe.call(SetVocabulary, name, SetVocabulary.Request(words=["unicorn"]))
+    assert not refused.success
+    assert "'unicorn' is unknown; known: person, tent, vehicle, boat, smoke" in refused.message
+
+    words = ["shelter=tent", "smoke"]
+    taken = probe.call(SetVocabulary, name, SetVocabulary.Request(words=words))
+    assert list(taken.vocabulary) == ["shelter", "smoke"]
+    detections.clear()
+
+    def shelters_there() -> bool:
+        """A tent that is there was found under its new name."""
+        for message in [m for m in detections if list(m.vocabulary) == ["shelter", "smoke"]]:
+            truth = next((t for t in truths if t.header.stamp == message.header.stamp), None)
+            if truth is None:
+                continue
+            found = conversions.from_detections(message)
+            names = ["tent" if i == 0 else "smoke" for i in message.class_ids]
+            boxes = [thing.box_xyxy for thing in truth.objects]
+            there = [thing.class_name for thing in truth.objects]
+            is_there = confirmed(names, found.boxes_xyxy, there, _array(boxes))
+            if any(ok and seen == "tent" for ok, seen in zip(is_there, names, strict=True)):
+                return True
+        return False
+
+    probe.wait_for(shelters_there, "a tent called shelter", START_TIMEOUT_S)
+    too_many = [f"word{i}=tent" for i in range(100)]
+    refused = probe.call(SetVocabulary, name, SetVocabulary.Request(words=too_many))
+    assert not refused.success
+    assert "100 words are too many; the model takes at most" in refused.message
+
+
+def _array(boxes: list) -> np.ndarray:
+    return np.array(boxes, np.float32).reshape(-1, 4)

@@ -177,7 +177,7 @@ def test_faults_of_the_service_are_uncertain_never_no(gpu: Gpu) -> None:
         assert (answer.verdict, answer.cause in causes) == (0, True), (fault, answer.cause)
         if fault == "hang":
             assert gpu.stub.process is not None
-            gpu.stub.process.wait(20), "the arbiter ends who does not leave the GPU"
+            assert gpu.stub.process.wait(20) == -signal.SIGKILL, "who does not leave is ended"
         gpu.wait_for_owner(GpuState.OWNER_DETECTOR)
     gpu.stub.stop()
     assert gpu.answer(gpu.send())[1].cause == "no_service"

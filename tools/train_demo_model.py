@@ -5,7 +5,8 @@
     PYTHONPATH=semantic_detection_pkg/src:tools .train/bin/python tools/train_demo_model.py all
 
 Everything is seeded. A step can be run alone; rendered worlds and trained weights are kept in the
-work folder (`--work`), the models and their report are written to `--out`.
+work folder (`--work`), the models and their report are written to `--out`. Measured on two shared
+cores: rendering 8 minutes, the detector 27, the classifier 8, the evaluation 2.
 """
 
 from __future__ import annotations

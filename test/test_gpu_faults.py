@@ -1,0 +1,156 @@
+"""Each party stopped or killed at random moments: never two on the GPU, never nobody for long."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from gpu_stage import ROLES, StandInGpu
+
+ROOT = Path(__file__).resolve().parent.parent
+_PATHS = [
+    ROOT / "test" / "support",
+    ROOT / "semantic_detection_pkg" / "src",
+    ROOT / "vlm_bridge_pkg" / "src",
+]
+BACK_WITHIN_S = 3.0
+#: Long: `GPU_FAULT_ROUNDS=1000 make test ARGS="-s test/test_gpu_faults.py"`, some ten minutes.
+ROUNDS = int(os.environ.get("GPU_FAULT_ROUNDS", "50"))
+
+
+class Stage:
+    """All parties, and what can be done to them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.gpu = StandInGpu(folder)
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start_missing(self) -> None:
+        """Start whoever is not running, as the containers' restart policy would."""
+        paths = [str(path) for path in _PATHS]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+        for role in ROLES:
+            process = self._processes.get(role)
+            if process is None or process.poll() is not None:
+                command = [sys.executable, "-m", "gpu_stage", role, str(self.folder)]
+                with (self.folder / f"{role}.log").open("ab") as log:
+                    self._processes[role] = subprocess.Popen(
+                        command, env=environment, stdout=log, stderr=log
+                    )
+
+    def kill(self, role: str) -> None:
+        self._processes[role].kill()
+        self._processes[role].wait()
+
+    @contextlib.contextmanager
+    def stopped(self, role: str) -> Iterator[None]:
+        self._processes[role].send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._processes[role].send_signal(signal.SIGCONT)
+
+    def wait_for(self, condition: Callable[[], bool], timeout_s: float) -> float:
+        """Seconds until it held; infinite where it did not in time."""
+        start_s = time.monotonic()
+        while not condition():
+            self.start_missing()
+            if time.monotonic() - start_s > timeout_s:
+                return float("inf")
+            time.sleep(0.002)
+        return time.monotonic() - start_s
+
+    def is_detector_on(self) -> bool:
+        return any(name.startswith("detector.") for name in self.gpu.who())
+
+    def answers(self) -> int:
+        path = self.folder / "answers"
+        return len(path.read_text().splitlines()) if path.exists() else 0
+
+    def overlaps(self) -> list[str]:
+        path = self.gpu.overlaps
+        return path.read_text().splitlines() if path.exists() else []
+
+    def close(self) -> None:
+        for process in self._processes.values():
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    # Not pytest's own folder: a socket's path has 107 bytes at most.
+    with tempfile.TemporaryDirectory(prefix="gpu") as folder:
+        stage = Stage(Path(folder))
+        try:
+            stage.start_missing()
+            yield stage
+        finally:
+            stage.close()
+
+
+def play(stage: Stage, rounds: int, seed: int) -> float:
+    """So many faults; the longest time in seconds from one to the detector's next turn."""
+    dice = random.Random(seed)
+    assert stage.wait_for(lambda: stage.answers() > 0, 30.0) < 30.0, "no answer without faults"
+    longest_s = 0.0
+    for number in range(rounds):
+        stage.wait_for(lambda: False, dice.uniform(0.0, 0.15))  # the moment of the fault
+        victims = dice.sample(sorted(ROLES), dice.choice((1, 1, 2)))
+        with contextlib.ExitStack() as frozen:
+            for role in victims:
+                if dice.random() < 0.5:
+                    stage.kill(role)
+                else:
+                    frozen.enter_context(stage.stopped(role))
+            stage.wait_for(lambda: False, dice.choice((0.02, 0.1, 0.7)))
+        back_s = stage.wait_for(stage.is_detector_on, 10.0)
+        assert back_s < BACK_WITHIN_S, f"round {number}, {victims}: the detector is not back"
+        longest_s = max(longest_s, back_s)
+        assert stage.overlaps() == []
+    before = stage.answers()
+    assert stage.wait_for(lambda: stage.answers() > before, 10.0) < 10.0, "no answer after faults"
+    return longest_s
+
+
+@pytest.mark.timeout(60 + 3 * ROUNDS)
+def test_faults_at_random_moments(stage: Stage) -> None:
+    longest_s = play(stage, ROUNDS, seed=ROUNDS)
+    print(f"{ROUNDS} rounds, detector back within {longest_s:.2f} s")  # noqa: T201 - with -s
+
+
+def test_the_stand_in_notices_an_overlap(tmp_path: Path) -> None:
+    """Otherwise the rounds above would prove nothing."""
+    paths = os.pathsep.join(str(path) for path in _PATHS)
+    script = (
+        "import sys, time; from pathlib import Path; from gpu_stage import StandInGpu\n"
+        "with StandInGpu(Path(sys.argv[1])).computing('other'):\n"
+        "    print('inside', flush=True); time.sleep(60)"
+    )
+    gpu = StandInGpu(tmp_path)
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": paths},
+        stdout=subprocess.PIPE,
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"inside\n"
+        other.send_signal(signal.SIGSTOP)
+        with gpu.computing("me"):
+            pass
+        assert len(gpu.overlaps.read_text().splitlines()) == 1
+        other.kill()
+        other.wait()
+        with gpu.computing("me"):
+            pass
+    assert len(gpu.overlaps.read_text().splitlines()) == 1, "the dead are not inside"

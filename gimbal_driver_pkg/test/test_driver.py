@@ -12,7 +12,7 @@ from gimbal_driver_pkg.core.build import build_driver
 from gimbal_driver_pkg.core.driver import GimbalDriver
 from gimbal_driver_pkg.core.link_state import LinkState
 from gimbal_driver_pkg.core.settings import DriverSettings
-from gimbal_driver_pkg.errors import InvalidValueError, UnsupportedError
+from gimbal_driver_pkg.errors import InvalidValueError, LinkError, UnsupportedError
 from gimbal_driver_pkg.mock.faults import Faults
 from gimbal_driver_pkg.models import MODELS
 from gimbal_driver_pkg.protocol import messages as m
@@ -510,9 +510,22 @@ def test_commands_on_their_way_fail_with_the_line(make_rig: MakeRig) -> None:
     ticket = rig.do(lambda d, now: d.take_photo(now))
     rig.driver.closed()
     assert ticket.outcome.message == "photo: the line to the gimbal is lost"
-    late = rig.do(lambda d, now: d.take_photo(now))
-    assert late.outcome.message == "photo: no line to the gimbal"
     assert rig.state.link is LinkState.DOWN
+    for late in (GimbalDriver.take_photo, GimbalDriver.center):
+        with pytest.raises(LinkError, match="no line to the gimbal"):
+            rig.do(late)
+
+
+def test_angle_of_long_ago_is_not_said_on_a_new_line(make_rig: MakeRig) -> None:
+    rig = make_rig()
+    rig.run(1.0)
+    rig.do(lambda d, now: d.point(0.5, 0.0, now))
+    rig.run(11.0)
+    rig.session.gimbal.body.yaw.go_to(0.0)  # somebody else
+    rig.run(2.0)
+    rig.reopen()
+    rig.run(2.0)
+    assert pointed(rig, 0.0, 0.0)
 
 
 @every_protocol

@@ -9,14 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gimbal_driver_pkg.core.attitude_source import AttitudeSource
-from gimbal_driver_pkg.core.limits import AxisLimits
+from gimbal_driver_pkg.core.limits import AxisLimits, SoftLimits
 from gimbal_driver_pkg.core.link_state import TRANSITIONS, LinkEvent, LinkState, diagram, follow
 from gimbal_driver_pkg.core.motion import Aim
+from gimbal_driver_pkg.core.pointing import Pointing
 from gimbal_driver_pkg.core.pose_history import PoseHistory
 from gimbal_driver_pkg.core.requests import Requests
 from gimbal_driver_pkg.core.settings import DriverSettings
 from gimbal_driver_pkg.core.sign_check import SignCheck
+from gimbal_driver_pkg.core.state import GimbalState
 from gimbal_driver_pkg.core.zooming import Zooming
+from gimbal_driver_pkg.errors import InvalidValueError
+from gimbal_driver_pkg.models import MODELS
 from gimbal_driver_pkg.protocol import messages as m
 from gimbal_driver_pkg.protocol.siyi.codec import TRAITS
 
@@ -172,3 +176,83 @@ def test_sign_check_forgives_a_gimbal_that_stands_or_turns_right() -> None:
     for i in range(100):
         check.observe(m.SetRate(0.2, 0.2), reading(i * 0.05, yaw=0.2 * i * 0.05, pitch=0.0))
     assert check.faults == ()
+
+
+# --- the goal of the point action ---------------------------------------------------------------
+
+
+def known(
+    now_s: float, yaw: float, zoom: float = 1.0, link: LinkState = LinkState.UP
+) -> GimbalState:
+    limits = SoftLimits.of(MODELS["zr10"], DriverSettings())
+    at = reading(now_s, yaw)
+    nothing: tuple[str, ...] = ()
+    return GimbalState(
+        link, at, 0.0, zoom, math.nan, None, False, False, False, limits, "", "", False, nothing
+    )
+
+
+AIM = Aim(0.5, 0.0)
+
+
+def begun(zoom: float = 0.0, aim: Aim = AIM) -> Pointing:
+    return Pointing(aim, zoom, tolerance_rad=0.01, timeout_s=5.0, now_s=0.0)
+
+
+def test_goal_is_reached_when_it_holds_within_the_tolerance() -> None:
+    goal = begun()
+    assert not goal.judge(known(1.0, 0.4), goal.aim, 1.0).is_done
+    assert not goal.judge(known(1.1, 0.5), goal.aim, 1.1).is_done
+    assert not goal.judge(known(1.15, 0.52), goal.aim, 1.15).is_done  # passing through
+    assert not goal.judge(known(1.2, 0.5), goal.aim, 1.2).is_done
+    progress = goal.judge(known(1.31, 0.505), goal.aim, 1.31)
+    assert (progress.is_done, progress.is_reached, progress.message) == (True, True, "")
+    assert progress.error_rad == pytest.approx(0.005)
+
+
+def test_goal_waits_for_the_zoom() -> None:
+    goal = begun(zoom=4.0)
+    for now_s in (1.0, 1.2):
+        assert not goal.judge(known(now_s, 0.5, zoom=2.0), goal.aim, now_s).is_done
+    for now_s in (1.4, 1.6):
+        progress = goal.judge(known(now_s, 0.5, zoom=4.0), goal.aim, now_s)
+    assert progress.is_reached
+
+
+@pytest.mark.parametrize(
+    ("link", "message"),
+    [
+        (LinkState.UP, "not there in time: too slow"),
+        (LinkState.DOWN, "not there in time: no line to the gimbal"),
+    ],
+)
+def test_goal_ends_in_time(link: LinkState, message: str) -> None:
+    goal = begun()
+    progress = goal.judge(known(5.0, 0.1, link=link), goal.aim, 5.0)
+    assert (progress.is_done, progress.is_reached, progress.message) == (True, False, message)
+
+
+def test_goal_ends_with_the_next_command() -> None:
+    goal = begun()
+    for other in (None, Aim(0.5, 0.0)):
+        progress = goal.judge(known(1.0, 0.5), other, 1.0)
+        assert (progress.is_done, progress.message) == (True, "replaced by another command")
+
+
+def test_goal_says_which_limit_cut_it() -> None:
+    goal = begun(aim=Aim(0.5, 0.0, yaw_saturated=True, pitch_saturated=True))
+    for now_s in (1.0, 1.2):
+        progress = goal.judge(known(now_s, 0.5), goal.aim, now_s)
+    assert progress.message == "yaw and pitch cut to the soft limits"
+
+
+def test_reading_from_before_the_command_says_nothing() -> None:
+    goal = begun()
+    progress = goal.judge(known(-1.0, 0.5), goal.aim, 0.5)
+    assert math.isnan(progress.error_rad)
+
+
+@pytest.mark.parametrize(("tolerance", "timeout"), [(-1.0, 1.0), (math.nan, 1.0), (0.1, -1.0)])
+def test_goal_with_nonsense_is_refused(tolerance: float, timeout: float) -> None:
+    with pytest.raises(InvalidValueError, match="allowed is"):
+        Pointing(Aim(0.0, 0.0), 0.0, tolerance, timeout, 0.0)

@@ -22,7 +22,7 @@ from gimbal_driver_pkg.core.settings import DriverSettings
 from gimbal_driver_pkg.core.sign_check import SignCheck
 from gimbal_driver_pkg.core.state import GimbalState
 from gimbal_driver_pkg.core.zooming import Zooming
-from gimbal_driver_pkg.errors import InvalidValueError
+from gimbal_driver_pkg.errors import InvalidValueError, LinkError
 from gimbal_driver_pkg.models import DEFAULT_MODELS, MODELS, GimbalModel
 from gimbal_driver_pkg.protocol import messages as m
 from gimbal_driver_pkg.protocol.codec import Codec
@@ -74,8 +74,8 @@ class GimbalDriver:
         self._opened_s, self._heard_s = now_s, -math.inf
         counters = self._codec.counters
         self._frames_before, self._skipped_before = counters.frames, counters.skipped_bytes
-        self._known.forget_readings()
-        self._motion.reconnected()
+        self._known.history.clear()  # what comes next may not join on to it
+        self._motion.reconnected(now_s)
         self._handshake.restart(now_s)
         self._source.restart(now_s)
         self.tick(now_s)
@@ -141,6 +141,11 @@ class GimbalDriver:
         return self._codec.encode(m.STOP)
 
     @property
+    def aim(self) -> Aim | None:
+        """The goal of the last angle command, while it is in force: the very object it returned."""
+        return self._motion.aim
+
+    @property
     def is_moving(self) -> bool:
         """Whether the gimbal may be moving because of us."""
         return self._motion.is_moving
@@ -148,21 +153,38 @@ class GimbalDriver:
     # --- commands --------------------------------------------------------------------------------
 
     def turn(self, yaw_rate_rad_s: float, pitch_rate_rad_s: float, now_s: float) -> None:
-        """Turn at a rate; it ends by itself unless renewed."""
+        """Turn at a rate; it ends by itself unless renewed.
+
+        Raises:
+            InvalidValueError: NaN or infinite.
+            LinkError: there is no line.
+        """
+        self._refuse_without_line()
         self._motion.turn(m.SetRate(yaw_rate_rad_s, pitch_rate_rad_s), now_s)
         self.tick(now_s)
 
     def point(self, yaw_rad: float, pitch_rad: float, now_s: float) -> Aim:
-        """Go to angles, cut to the soft limits; return what they became."""
-        aim = self._motion.point(yaw_rad, pitch_rad)
+        """Go to angles, cut to the soft limits; return what they became.
+
+        Raises:
+            InvalidValueError: NaN or infinite.
+            LinkError: there is no line.
+        """
+        self._refuse_without_line()
+        aim = self._motion.point(yaw_rad, pitch_rad, now_s)
         self.tick(now_s)
         return aim
 
-    def center(self, now_s: float) -> Aim:
-        """Go to the middle."""
-        aim = self._motion.center()
+    def center(self, now_s: float) -> Ticket:
+        """Go to the middle; the ticket says that it is on its way.
+
+        Raises:
+            LinkError: there is no line.
+        """
+        self._refuse_without_line()
+        self._motion.center(now_s)
         self.tick(now_s)
-        return aim
+        return _settled("centre", "on its way")
 
     def stop(self, now_s: float) -> None:
         """Stand still and stop zooming."""
@@ -179,13 +201,19 @@ class GimbalDriver:
         self._zooming.cancel()
         return self._request(f"zoom to {goal:.1f}", m.SetZoom(goal), now_s), goal
 
-    def zoom_at(self, rate: float, duration_s: float, now_s: float) -> None:
-        """Zoom at a rate -1..1 for a while (0 < s <= 10); rate 0 stops."""
+    def zoom_at(self, rate: float, duration_s: float, now_s: float) -> Ticket:
+        """Zoom at a rate -1..1 for a while (0 < s <= 10); rate 0 stops.
+
+        Raises:
+            InvalidValueError: out of range.
+            LinkError: there is no line.
+        """
+        self._refuse_without_line()
         if not 0 < duration_s <= 10:
             raise InvalidValueError(f"duration_s: {duration_s}, allowed is more than 0, up to 10")
-        self._codec.encode(m.ZoomAtRate(rate))
         self._zooming.run(rate, duration_s, now_s)
         self.tick(now_s)
+        return _settled("zoom", "running" if rate else "stopped")
 
     def focus(self, command: m.SetFocus, now_s: float) -> Ticket:
         """Focus."""
@@ -209,9 +237,7 @@ class GimbalDriver:
         """Start or stop recording; nothing is sent if it is so already."""
         what = "recording on" if is_on else "recording off"
         if self._known.config.is_recording is is_on:
-            ticket = Ticket(what)
-            ticket.settle(True, f"{what}: was so already")
-            return ticket
+            return _settled(what, "was so already")
 
         def judge(event: m.Event) -> bool | None:
             if isinstance(event, m.Config):
@@ -235,24 +261,23 @@ class GimbalDriver:
         wait_s: float = 0.3,
     ) -> Ticket:
         kind = type(command)
-        if self._link is LinkState.DOWN:
-            ticket = Ticket(what)
-            ticket.settle(False, f"{what}: no line to the gimbal")
-            return ticket
+        self._refuse_without_line()
         frame = self._codec.encode(command)  # refuses what the protocol lacks
         is_acknowledged = (
             kind in self._codec.traits.acknowledged and kind not in self._known.model.silent
         )
         if judge is None and not is_acknowledged:
             self._frames.append(frame)
-            ticket = Ticket(what)
-            ticket.settle(True, f"{what}: sent; this gimbal does not acknowledge it")
-            return ticket
+            return _settled(what, "sent; this gimbal does not acknowledge it")
         ticket = self._requests.submit(
             what, command, judge or _judge_ack(kind), now_s, tries, wait_s
         )
         self.tick(now_s)
         return ticket
+
+    def _refuse_without_line(self) -> None:
+        if self._link is LinkState.DOWN:
+            raise LinkError("no line to the gimbal")
 
     # --- what is known ---------------------------------------------------------------------------
 
@@ -317,7 +342,16 @@ class GimbalDriver:
 
     def _fresh_reading(self, now_s: float) -> m.Attitude | None:
         reading = self._known.reading
-        return reading if reading and now_s - reading.stamp_s <= self._settings.stale_s else None
+        if reading is None or reading.stamp_s < self._opened_s:
+            return None
+        return reading if now_s - reading.stamp_s <= self._settings.stale_s else None
+
+
+def _settled(what: str, how: str) -> Ticket:
+    """Return the ticket of a command that has nothing to wait for."""
+    ticket = Ticket(what)
+    ticket.settle(True, f"{what}: {how}")
+    return ticket
 
 
 def _judge_ack(kind: type) -> Judge:

@@ -23,7 +23,7 @@ class Knowledge:
         is_model_fixed: it was set by the user and does not change.
         told_model: what the gimbal says it is; "" before it has.
         limits: in force now.
-        reading: the newest attitude on this line.
+        reading: the newest attitude, perhaps of an earlier line.
         zoom, told_hfov_rad: NaN while not known.
         unbelievable: readings that no gimbal of this model can have made.
     """
@@ -43,11 +43,6 @@ class Knowledge:
         self.is_control_lost = False
         self.unbelievable = 0
         self._settings = settings
-
-    def forget_readings(self) -> None:
-        """Forget where it pointed: the line is a new one."""
-        self.reading = None
-        self.history.clear()
 
     def hfov_rad(self) -> float:
         """Return the horizontal field of view now; NaN while not known."""

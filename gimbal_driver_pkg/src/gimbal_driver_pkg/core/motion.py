@@ -19,6 +19,7 @@ _STOP_REPEAT_S = 0.1
 _STOP_TIMES = 8
 _STOP_AGAIN_S = 0.5  # while it rests anyway
 _STILL_RAD_S = math.radians(1.0)
+_ANGLE_LIFE_S = 10.0  # nobody expects a move for what he said longer ago, over another line
 _SAME_RATE_RAD_S = math.radians(0.05)
 
 
@@ -54,6 +55,7 @@ class _Turning:
 class _Pointing:
     aim: Aim
     command: SetAngle | Center
+    since_s: float
     is_sent: bool = False
     is_reached: bool = False
 
@@ -102,22 +104,20 @@ class Motion:
         sent = self._goal.sent if isinstance(self._goal, _Turning) else None
         self._goal = _Turning(rate, expires_s, sent)
 
-    def point(self, yaw_rad: float, pitch_rad: float) -> Aim:
+    def point(self, yaw_rad: float, pitch_rad: float, now_s: float) -> Aim:
         """Go to angles, cut to the soft limits."""
         SetAngle(yaw_rad, pitch_rad)  # refuses NaN
         yaw, pitch = self.limits.yaw.clamp(yaw_rad), self.limits.pitch.clamp(pitch_rad)
         is_yaw_cut = not self.limits.yaw.is_endless and yaw != yaw_rad
         aim = Aim(yaw, pitch, is_yaw_cut, pitch != pitch_rad)
         self.yaw_saturated, self.pitch_saturated = aim.yaw_saturated, aim.pitch_saturated
-        self._goal = _Pointing(aim, SetAngle(yaw, pitch))
+        self._goal = _Pointing(aim, SetAngle(yaw, pitch), now_s)
         return aim
 
-    def center(self) -> Aim:
+    def center(self, now_s: float) -> None:
         """Go to the middle."""
         self.yaw_saturated = self.pitch_saturated = False
-        aim = Aim(0.0, 0.0)
-        self._goal = _Pointing(aim, Center())
-        return aim
+        self._goal = _Pointing(Aim(0.0, 0.0), Center(), now_s)
 
     def stop(self, now_s: float) -> None:
         """Stand still, whatever was commanded."""
@@ -126,10 +126,10 @@ class Motion:
         if not (is_resting or isinstance(self._goal, _Stopping)):
             self._goal = _Stopping()
 
-    def reconnected(self) -> None:
-        """Begin anew on a new line: a rate is over, an angle is said again."""
+    def reconnected(self, now_s: float) -> None:
+        """Begin anew on a new line: a rate is over, an angle of late is said again."""
         self._sent_at_s = -math.inf
-        if isinstance(self._goal, _Pointing):
+        if isinstance(self._goal, _Pointing) and now_s < self._goal.since_s + _ANGLE_LIFE_S:
             self._goal.is_sent = False
         else:
             self._goal = _Stopping()
@@ -141,7 +141,8 @@ class Motion:
             goal.is_looked_at = False
         elif isinstance(goal, _Pointing):
             error = goal.aim.error_rad(attitude.yaw_rad, attitude.pitch_rad)
-            goal.is_reached = error <= math.radians(self._settings.tolerance_deg)
+            if error <= math.radians(self._settings.tolerance_deg):
+                goal.is_reached = True  # for good: who moves it from there has reasons
         elif isinstance(goal, _Stopping):
             rates = attitude.yaw_rate_rad_s, attitude.pitch_rate_rad_s
             is_still = all(abs(rate) < _STILL_RAD_S for rate in rates)  # never for NaN

@@ -14,7 +14,7 @@ class GimbalState:
     """A moment, in REP 103 radians.
 
     Attributes:
-        attitude: the newest reading; None before the first on this line.
+        attitude: the newest reading, perhaps of an earlier line; None before the first.
         age_s: since that reading; infinite without one.
         zoom, hfov_rad: NaN while not known.
         model, firmware: "" while not known.

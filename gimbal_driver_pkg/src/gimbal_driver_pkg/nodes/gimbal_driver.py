@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from functools import partial
 
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from rclpy.task import Future
 from sensor_msgs.msg import JointState
@@ -22,6 +23,7 @@ from gimbal_driver_pkg.core.requests import Outcome, Ticket
 from gimbal_driver_pkg.errors import GimbalError
 from gimbal_driver_pkg.links.engine import Engine
 from gimbal_driver_pkg.links.link import check_line, open_link
+from gimbal_driver_pkg.protocol.messages import Attitude
 from gimbal_driver_pkg.protocol.messages import SetFocus as FocusCommand
 from gimbal_driver_pkg.ros import conversions
 from gimbal_driver_pkg.ros.parameters import GimbalDriverParameters
@@ -51,19 +53,27 @@ class GimbalDriverNode(Node):
             config.mavlink_role,
         )
         self._url, self._base_frame = config.url, config.base_frame
+        self._published_attitude: Attitude | None = None
         self._engine = Engine(driver, partial(open_link, config.url, config.serial_baud))
         self._state = self.create_publisher(GimbalState, "gimbal/state", SENSOR_DATA)
         self._joints = self.create_publisher(JointState, "joint_states", SENSOR_DATA)
         self.create_subscription(GimbalRate, "gimbal/cmd_rate", self._turn, COMMAND)
         self.create_subscription(GimbalAngle, "gimbal/cmd_angle", self._point, COMMAND)
-        self.create_service(SetZoom, "gimbal/set_zoom", self._zoom)
-        self.create_service(SetZoomRate, "gimbal/set_zoom_rate", self._zoom_rate)
-        self.create_service(SetFocus, "gimbal/set_focus", self._focus)
-        self.create_service(Trigger, "gimbal/center", self._center)
-        self.create_service(Trigger, "gimbal/photo", self._photo)
-        self.create_service(SetBool, "gimbal/record", self._record)
+        # A group of their own: while one waits for the gimbal, the timers go on and wake it.
+        waiting = ReentrantCallbackGroup()
+        for kind, name, handler in (
+            (SetZoom, "set_zoom", self._zoom),
+            (SetZoomRate, "set_zoom_rate", self._zoom_rate),
+            (SetFocus, "set_focus", self._focus),
+            (Trigger, "center", self._center),
+            (Trigger, "photo", self._photo),
+            (SetBool, "record", self._record),
+        ):
+            self.create_service(kind, f"gimbal/{name}", handler, callback_group=waiting)
         tolerance_rad = math.radians(settings.tolerance_deg)
-        self._action = PointAction(self, self._engine, tolerance_rad, config.point_timeout_s)
+        self._action = PointAction(
+            self, self._engine, waiting, tolerance_rad, config.point_timeout_s
+        )
         publish_diagnostics(self, self._check)
         self.create_timer(1.0 / config.state_hz, self._publish)
         self._engine.start()
@@ -77,8 +87,10 @@ class GimbalDriverNode(Node):
         state = self._engine.call(lambda driver, now_s: driver.state(now_s))
         now_ns = self.get_clock().now().nanoseconds
         self._state.publish(conversions.to_gimbal_state(state, now_ns, self._base_frame))
-        if (joints := conversions.to_joint_state(state, now_ns)) is not None:
-            self._joints.publish(joints)
+        if state.attitude is not self._published_attitude:
+            self._published_attitude = state.attitude
+            if (joints := conversions.to_joint_state(state, now_ns)) is not None:
+                self._joints.publish(joints)
         self._action.observe(state)
 
     def _turn(self, rate: GimbalRate) -> None:
@@ -107,13 +119,10 @@ class GimbalDriverNode(Node):
     async def _zoom_rate(
         self, request: SetZoomRate.Request, response: SetZoomRate.Response
     ) -> SetZoomRate.Response:
-        try:
-            self._engine.call(
-                lambda driver, now_s: driver.zoom_at(request.rate, request.duration_s, now_s)
-            )
-            response.success = True
-        except GimbalError as error:
-            response.message = str(error)
+        outcome = await self._ask(
+            lambda driver, now_s: driver.zoom_at(request.rate, request.duration_s, now_s)
+        )
+        response.success, response.message = outcome.is_ok, outcome.message
         return response
 
     async def _focus(
@@ -131,8 +140,8 @@ class GimbalDriverNode(Node):
         return response
 
     async def _center(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        self._engine.call(lambda driver, now_s: driver.center(now_s))
-        response.success, response.message = True, "on its way to the middle"
+        outcome = await self._ask(lambda driver, now_s: driver.center(now_s))
+        response.success, response.message = outcome.is_ok, outcome.message
         return response
 
     async def _photo(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
@@ -151,7 +160,8 @@ class GimbalDriverNode(Node):
         """Give a command and wait for what the gimbal says, without holding the executor."""
         done = Future()
         try:
-            self._engine.call(work).when_done(done.set_result)
+            # In one call: the answer may come before the next one.
+            self._engine.call(lambda driver, now_s: work(driver, now_s).when_done(done.set_result))
         except GimbalError as error:
             return Outcome(False, str(error))
         outcome: Outcome = await done

@@ -65,9 +65,11 @@ def to_gimbal_state(state: GimbalState, now_ns: int, frame_id: str) -> GimbalSta
         firmware=state.firmware,
     )
     if (reading := state.attitude) is not None:
-        message.yaw_rad, message.yaw_rate_rad_s = reading.yaw_rad, reading.yaw_rate_rad_s
-        message.pitch_rad, message.pitch_rate_rad_s = reading.pitch_rad, reading.pitch_rate_rad_s
-        message.roll_rad, message.roll_rate_rad_s = reading.roll_rad, reading.roll_rate_rad_s
+        message.yaw_rad, message.pitch_rad = reading.yaw_rad, reading.pitch_rad
+        message.roll_rad = reading.roll_rad
+        message.yaw_rate_rad_s = _known(reading.yaw_rate_rad_s)
+        message.pitch_rate_rad_s = _known(reading.pitch_rate_rad_s)
+        message.roll_rate_rad_s = _known(reading.roll_rate_rad_s)
     return message
 
 
@@ -80,11 +82,19 @@ def to_joint_state(state: GimbalState, now_ns: int) -> JointState | None:
         header=Header(stamp=_stamp(state, now_ns)),
         name=list(JOINTS),
         position=[reading.yaw_rad, reading.roll_rad, reading.pitch_rad],
-        velocity=[reading.yaw_rate_rad_s, reading.roll_rate_rad_s, reading.pitch_rate_rad_s],
+        velocity=[
+            _known(reading.yaw_rate_rad_s),
+            _known(reading.roll_rate_rad_s),
+            _known(reading.pitch_rate_rad_s),
+        ],
     )
 
 
 def _stamp(state: GimbalState, now_ns: int) -> Time:
-    """When the newest angles were received; now, where there are none."""
-    age_ns = round(state.age_s * 1e9) if math.isfinite(state.age_s) else 0
-    return to_time(max(0, now_ns - age_ns))
+    """When the newest angles were received; 0 before the first, which is never fresh."""
+    return to_time(max(0, now_ns - round(state.age_s * 1e9)) if state.attitude else 0)
+
+
+def _known(rate_rad_s: float) -> float:
+    """The rate, or 0 for the first reading of a gimbal that does not tell rates."""
+    return 0.0 if math.isnan(rate_rad_s) else rate_rad_s

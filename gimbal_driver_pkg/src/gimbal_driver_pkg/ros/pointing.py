@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass
 
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.action.server import ServerGoalHandle
+from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 from rclpy.task import Future
 
-from gimbal_driver_pkg.core.motion import Aim
+from gimbal_driver_pkg.core.driver import GimbalDriver
+from gimbal_driver_pkg.core.pointing import Pointing, Progress
 from gimbal_driver_pkg.core.state import GimbalState
 from gimbal_driver_pkg.errors import GimbalError
 from gimbal_driver_pkg.links.engine import Engine
@@ -21,17 +22,22 @@ from interfaces_pkg.action import PointGimbal
 @dataclass(frozen=True)
 class _Goal:
     handle: ServerGoalHandle
-    aim: Aim
-    tolerance_rad: float
-    deadline_s: float
-    done: Future
+    pointing: Pointing
+    done: Future  # of the last Progress
 
 
 class PointAction:
     """Commands the angle, then watches each state until the gimbal holds it."""
 
-    def __init__(self, node: Node, engine: Engine, tolerance_rad: float, timeout_s: float) -> None:
-        """Serve; zeros in a goal mean the given tolerance and time."""
+    def __init__(
+        self,
+        node: Node,
+        engine: Engine,
+        group: CallbackGroup,
+        tolerance_rad: float,
+        timeout_s: float,
+    ) -> None:
+        """Serve in a reentrant `group`; zeros in a goal mean the given tolerance and time."""
         self._engine = engine
         self._tolerance_rad = tolerance_rad
         self._timeout_s = timeout_s
@@ -41,12 +47,13 @@ class PointAction:
             PointGimbal,
             "gimbal/point",
             execute_callback=self._execute,
+            callback_group=group,
             cancel_callback=lambda _: CancelResponse.ACCEPT,
         )
 
     def destroy(self) -> None:
         """End the goal in hand and the server."""
-        self._finish("the driver ends")
+        self._finish(_failed("the driver ends"))
         self._server.destroy()
 
     def observe(self, state: GimbalState) -> None:
@@ -54,70 +61,74 @@ class PointAction:
         goal = self._goal
         if goal is None:
             return
-        reading = state.attitude
         if goal.handle.is_cancel_requested:
-            self._engine.call(lambda driver, now_s: driver.stop(now_s))
-            self._finish("cancelled")
-        elif reading is not None and self._error(goal, state) <= goal.tolerance_rad:
-            self._finish("")
-        elif time.monotonic() > goal.deadline_s:
-            self._finish("not reached in time")
-        elif reading is not None:
+            self._engine.call(GimbalDriver.stop)
+            self._finish(_failed("cancelled: the gimbal stands still"))
+            return
+        progress = self._engine.call(
+            lambda driver, now_s: goal.pointing.judge(state, driver.aim, now_s)
+        )
+        if progress.is_done:
+            self._finish(progress)
+        elif state.attitude is not None:
             goal.handle.publish_feedback(
                 PointGimbal.Feedback(
-                    yaw_rad=reading.yaw_rad,
-                    pitch_rad=reading.pitch_rad,
-                    error_rad=self._error(goal, state),
+                    yaw_rad=state.attitude.yaw_rad,
+                    pitch_rad=state.attitude.pitch_rad,
+                    error_rad=progress.error_rad,
                     zoom=state.zoom,
                 )
             )
 
     async def _execute(self, handle: ServerGoalHandle) -> PointGimbal.Result:
-        self._finish("a newer goal took over")
-        request = handle.request
+        self._finish(_failed("a newer goal took over"))
         try:
-            aim = self._engine.call(
-                lambda driver, now_s: driver.point(request.yaw_rad, request.pitch_rad, now_s)
+            pointing = self._engine.call(
+                lambda driver, now_s: self._begin(handle.request, driver, now_s)
             )
-            if request.zoom > 0:
-                self._engine.call(lambda driver, now_s: driver.zoom_to(request.zoom, now_s))
         except GimbalError as error:
             handle.abort()
-            return PointGimbal.Result(message=str(error))
-        self._goal = _Goal(
-            handle,
-            aim,
-            request.tolerance_rad if request.tolerance_rad > 0 else self._tolerance_rad,
-            time.monotonic() + (request.timeout_s if request.timeout_s > 0 else self._timeout_s),
-            Future(),
-        )
-        failure = await self._goal.done
-        return self._result(handle, aim, failure)
-
-    def _finish(self, failure: str) -> None:
-        """End the goal in hand; `failure` is why, "" for success."""
-        goal, self._goal = self._goal, None
-        if goal is not None:
-            goal.done.set_result(failure)
-
-    def _result(self, handle: ServerGoalHandle, aim: Aim, failure: str) -> PointGimbal.Result:
+            return PointGimbal.Result(message=str(error), error_rad=math.inf)
+        goal = self._goal = _Goal(handle, pointing, Future())
+        progress: Progress = await goal.done
         if handle.is_cancel_requested:
             handle.canceled()
-        elif failure:
-            handle.abort()
-        else:
+        elif progress.is_reached:
             handle.succeed()
-        is_cut = aim.yaw_saturated or aim.pitch_saturated
-        message = failure or ("cut to the soft limits" if is_cut else "")
-        result = PointGimbal.Result(success=not failure, message=message, saturated=is_cut)
-        reading = self._engine.call(lambda driver, now_s: driver.state(now_s)).attitude
-        result.error_rad = math.inf
+        else:
+            handle.abort()
+        return self._result(pointing, progress)
+
+    def _begin(self, goal: PointGimbal.Goal, driver: GimbalDriver, now_s: float) -> Pointing:
+        zoom = driver.zoom_to(goal.zoom, now_s)[1] if goal.zoom else 0.0
+        return Pointing(
+            driver.point(goal.yaw_rad, goal.pitch_rad, now_s),
+            zoom,
+            goal.tolerance_rad or self._tolerance_rad,
+            goal.timeout_s or self._timeout_s,
+            now_s,
+        )
+
+    def _finish(self, progress: Progress) -> None:
+        """End the goal in hand."""
+        goal, self._goal = self._goal, None
+        if goal is not None:
+            goal.done.set_result(progress)
+
+    def _result(self, pointing: Pointing, progress: Progress) -> PointGimbal.Result:
+        aim = pointing.aim
+        result = PointGimbal.Result(
+            success=progress.is_reached,
+            message=progress.message,
+            error_rad=math.inf,
+            saturated=aim.yaw_saturated or aim.pitch_saturated,
+        )
+        reading = self._engine.call(GimbalDriver.state).attitude
         if reading is not None:
             result.yaw_rad, result.pitch_rad = reading.yaw_rad, reading.pitch_rad
             result.error_rad = aim.error_rad(reading.yaw_rad, reading.pitch_rad)
         return result
 
-    @staticmethod
-    def _error(goal: _Goal, state: GimbalState) -> float:
-        assert state.attitude is not None
-        return goal.aim.error_rad(state.attitude.yaw_rad, state.attitude.pitch_rad)
+
+def _failed(message: str) -> Progress:
+    return Progress(is_done=True, is_reached=False, message=message, error_rad=math.nan)

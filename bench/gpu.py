@@ -1,32 +1,34 @@
-"""The GPU's way from the detector to a lease and back, with real processes and a stand-in GPU.
+"""The GPU's way from the detector to a lease and back.
 
-The hand-over is measured from the request to the lease; the stand-in detector is always between
-two inferences, so what is measured is what comes beyond the running one. A round trip is lease,
-question and answer, without the time that the model takes for its words, and release.
+The hand-over is measured from the request to the lease, in the real graph; the detector has no
+pictures, so what is measured is what comes beyond the running inference. The round trip is a whole
+question by `vlm/ask` to a stub that takes no time of its own. Overlaps are counted by a stand-in
+GPU while processes are stopped and killed.
 """
 
 from __future__ import annotations
 
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from bench.row import Row
 
-ROWS = ("gpu_handover_p95_ms", "gpu_overlaps", "vlm_round_trip_p95_ms")
+ROWS = ("gpu_handover_p95_ms", "vlm_round_trip_p95_ms", "gpu_overlaps")
 
-_SUPPORT = Path(__file__).resolve().parent.parent / "test" / "support"
-_ROUNDS = 200
+_ROOT = Path(__file__).resolve().parent.parent
+_ROUNDS = 60
 _FAULT_ROUNDS = 20
+_PAUSE_S = 0.15  # between two leases, as they come in life; the arbiter is calm again
 
 
 def rows() -> Iterator[Row]:
-    sys.path[:0] = [str(_SUPPORT), str(_SUPPORT.parent)]
+    sys.path[:0] = [str(_ROOT / name) for name in ("tools", "test/support", "test")]
     with tempfile.TemporaryDirectory(prefix="gpu") as folder:
         handovers_ms, round_trips_ms = _measure(Path(folder))
     yield Row("gpu_handover_p95_ms", _p95(handovers_ms), "ms", goal=20.0)
@@ -40,42 +42,50 @@ def _p95(values: list[float]) -> float:
 
 def _measure(folder: Path) -> tuple[list[float], list[float]]:
     """Hand-overs and round trips, in milliseconds."""
-    from gpu_stage import PIECE_S, StandInGpu, exchange
+    from gpu_graph import Gpu, Stub, write_launch_file
+    from launch_runner import LaunchSession
+    from ros_graph import GraphProbe, isolated_domain
 
-    from vlm_bridge_pkg.protocol.requests import ChatRequest
-    from vlm_bridge_pkg.service.model import FakeModel
-    from vlm_bridge_pkg.transport.client import VlmCall
+    stub = Stub(folder)
+    stub.start("--piece-s", "0")
+    with isolated_domain() as environment:
+        os.environ.update(environment)
+        with LaunchSession(write_launch_file(folder), timeout_s=60.0) as launch:
+            probe = GraphProbe(int(environment["ROS_DOMAIN_ID"]))
+            try:
+                return _play(Gpu(probe, launch, stub))
+            finally:
+                stub.stop()
+                probe.close()
 
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(_SUPPORT), *sys.path])}
-    processes = [
-        subprocess.Popen([sys.executable, "-m", "gpu_stage", role, str(folder)], env=environment)
-        for role in ("detector", "vlm", "arbiter")
-    ]
-    gpu = StandInGpu(folder)
-    request = ChatRequest("Is it there?", is_streaming=True)
-    model_ms = 1000 * PIECE_S * len(FakeModel().words)
+
+def _play(gpu: Any) -> tuple[list[float], list[float]]:
+    from interfaces_pkg.msg import GpuState
+    from interfaces_pkg.srv import AcquireGpu, ReleaseGpu
+
+    node, result_of = gpu.probe.node, gpu.probe.result_of
+    acquire = node.create_client(AcquireGpu, "gpu/acquire")
+    release = node.create_client(ReleaseGpu, "gpu/release")
+    for client in (acquire, release):
+        assert client.wait_for_service(30.0)
+    request = AcquireGpu.Request(holder="bench", duration_s=5.0, wait_s=2.0)
+
+    def timed(action: Callable[[], Any]) -> tuple[Any, float]:
+        gpu.wait_for_owner(GpuState.OWNER_DETECTOR)
+        time.sleep(_PAUSE_S)
+        start_s = time.perf_counter()
+        return action(), 1000.0 * (time.perf_counter() - start_s)
+
     handovers_ms, round_trips_ms = [], []
-    try:
-        while not (folder / "vlm.sock").exists():
-            time.sleep(0.01)
-        for _ in range(_ROUNDS):
-            while not any(name.startswith("detector.") for name in gpu.who()):
-                time.sleep(0.005)
-            time.sleep(0.03)  # the detector's assured turn
-            start_s = time.perf_counter()
-            lease = exchange(folder / "arbiter.sock", {"holder": "bench"}, 5.0)
-            assert lease is not None
-            assert lease["epoch"], lease["reason"]
-            handovers_ms.append(1000 * (time.perf_counter() - start_s))
-            call = VlmCall(str(folder / "vlm.sock"))
-            call.ask(request, epoch=lease["epoch"], timeout_s=5.0)
-            release = {"holder": "bench", "epoch": lease["epoch"]}
-            assert exchange(folder / "arbiter.sock", release, 5.0)
-            round_trips_ms.append(1000 * (time.perf_counter() - start_s) - model_ms)
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
+    for _ in range(_ROUNDS):
+        lease, elapsed_ms = timed(lambda: result_of(acquire.call_async(request), "a lease"))
+        assert lease.granted, lease.reason
+        handovers_ms.append(elapsed_ms)
+        back = ReleaseGpu.Request(holder="bench", epoch=lease.epoch)
+        assert result_of(release.call_async(back), "the release").success
+        (_, answer), elapsed_ms = timed(lambda: gpu.answer(gpu.send()))
+        assert not answer.cause, answer.cause
+        round_trips_ms.append(elapsed_ms)
     return handovers_ms, round_trips_ms
 
 

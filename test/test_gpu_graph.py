@@ -3,118 +3,21 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import cv2
-import numpy as np
 import pytest
-import yaml
 from action_msgs.msg import GoalStatus
+from gpu_graph import Gpu, Stub, write_launch_file
 from launch_runner import LaunchSession
-from lifecycle_msgs.msg import State
-from lifecycle_msgs.srv import GetState
 from ros_graph import GraphProbe
-from sensor_msgs.msg import CompressedImage
 
-from interfaces_pkg.action import AskVlm
 from interfaces_pkg.msg import GpuState, VlmAnswer
 from interfaces_pkg.srv import AcquireGpu, ReleaseGpu
-from ros_support_pkg.qos import STATE
 from vlm_bridge_pkg.transport.epoch_file import read_epoch
 from vlm_bridge_pkg.transport.kernel_lock import holder_pid
 
 pytestmark = pytest.mark.graph
-JPEG = cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1].tobytes()
-
-
-def write_launch_file(folder: Path) -> Path:
-    lock = {"name": "gpu_lock_file", "value": str(folder / "gpu.lock")}
-    entities: list[dict[str, Any]] = [
-        node(
-            "detector",
-            [{"name": "engine", "value": "fake"}, {"name": "model", "value": __file__}, lock],
-        ),
-        node(
-            "gpu_arbiter",
-            [
-                lock,
-                {"name": "epoch_file", "value": str(folder / "gpu.epoch")},
-                {"name": "min_dwell_s", "value": 0.0},
-                {"name": "autostart", "value": True},
-            ],
-        ),
-        node("vlm_bridge", [{"name": "socket", "value": str(folder / "vlm.sock")}]),
-    ]
-    path = folder / "gpu.launch.yaml"
-    path.write_text(yaml.safe_dump({"launch": entities}))
-    return path
-
-
-def node(name: str, parameters: list[dict[str, Any]]) -> dict[str, Any]:
-    package = "vlm_bridge_pkg" if name == "vlm_bridge" else "semantic_detection_pkg"
-    respawn = {"respawn": "true", "respawn_delay": 0.1}
-    return {"node": {"pkg": package, "exec": name, "param": parameters, **respawn}}
-
-
-class Stub:
-    """The VLM stub as a process of its own, as the other container would be."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.process: subprocess.Popen[str] | None = None
-
-    def start(self, *options: str) -> None:
-        """Start it, or start it again, and wait until it is ready."""
-        self.stop()
-        files = {"--socket": "vlm.sock", "--lock-file": "gpu.lock", "--epoch-file": "gpu.epoch"}
-        words = [word for name, file in files.items() for word in (name, str(self._folder / file))]
-        command = [sys.executable, "-m", "vlm_bridge_pkg.cli.vlm_stub", *words, *options]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        assert self.process.stderr is not None
-        while "ready" not in (line := self.process.stderr.readline()):
-            assert line, "the stub has ended"
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-
-
-class Gpu:
-    """The graph, seen from outside."""
-
-    def __init__(self, probe: GraphProbe, launch: LaunchSession, stub: Stub) -> None:
-        self.probe, self.launch, self.stub = probe, launch, stub
-        self.states = probe.listen(GpuState, "gpu/state", STATE)
-        self.asks = probe.action(AskVlm, "vlm/ask")
-
-    def send(self, class_name: str = "tent", timeout_s: float = 10.0) -> Any:
-        """Put a question; the goal's handle."""
-        goal = AskVlm.Goal(
-            crop=CompressedImage(format="jpeg", data=JPEG),
-            class_name=class_name,
-            timeout_s=timeout_s,
-        )
-        goal.crop.header.stamp.sec = 7
-        return self.probe.result_of(self.asks.send_goal_async(goal), "the goal's acceptance")
-
-    def answer(self, handle: Any) -> tuple[int, VlmAnswer]:
-        """Status and answer of a goal."""
-        result = self.probe.result_of(handle.get_result_async(), "the answer")
-        return result.status, result.result.answer
-
-    def wait_for_owner(self, owner: int) -> GpuState:
-        return self.probe.wait_for(
-            lambda: next((s for s in self.states[-1:] if s.owner == owner), None), f"owner {owner}"
-        )
-
-    def is_detector_active(self) -> bool:
-        answer = self.probe.call(GetState, "detector/get_state", GetState.Request())
-        return bool(answer.current_state.id == State.PRIMARY_STATE_ACTIVE)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +28,8 @@ _OPEN = {
     Transition.ACTIVATE: (Life.INACTIVE, TransitionMessage.TRANSITION_ACTIVATE),
     Transition.DEACTIVATE: (Life.ACTIVE, TransitionMessage.TRANSITION_DEACTIVATE),
 }
+#: So long is a state still true if only we change it: a node that died is not back so soon.
+_FRESH_S = 0.3
 
 
 class DetectorLifecycle:
@@ -44,6 +47,7 @@ class DetectorLifecycle:
         self._get = node.create_client(GetState, f"{name}/get_state", callback_group=group)
         self._change = node.create_client(ChangeState, f"{name}/change_state", callback_group=group)
         self._open: list[tuple[Client, Any]] = []
+        self._seen = (Life.UNKNOWN, 0.0)  # and when, on the monotonic clock
 
     def look(self, serial: int) -> None:
         self._forget()
@@ -57,12 +61,17 @@ class DetectorLifecycle:
             if life is not needed:
                 self._tell(DetectorIs(serial, life))
                 return
+            self._seen = (Life.UNKNOWN, 0.0)
             request = ChangeState.Request(transition=TransitionMessage(id=number))
             self._call(
                 self._change, request, lambda answer: self._changed(serial, transition, answer)
             )
 
-        self._ask_state(change)
+        life, seen_s = self._seen
+        if life is needed and time.monotonic() - seen_s < _FRESH_S:
+            change(life)
+        else:
+            self._ask_state(change)
 
     def close(self) -> None:
         """Take the clients out of the node."""
@@ -79,11 +88,13 @@ class DetectorLifecycle:
         if not self._get.service_is_ready():
             then(Life.ABSENT)
             return
-        self._call(
-            self._get,
-            GetState.Request(),
-            lambda answer: then(_LIFE.get(answer.current_state.id, Life.UNKNOWN)),
-        )
+
+        def learn(answer: GetState.Response) -> None:
+            life = _LIFE.get(answer.current_state.id, Life.UNKNOWN)
+            self._seen = (life, time.monotonic())
+            then(life)
+
+        self._call(self._get, GetState.Request(), learn)
 
     def _call(self, client: Client, request: Any, then: Callable[[Any], None]) -> None:
         future = client.call_async(request)

@@ -40,10 +40,8 @@ def write_epoch(path: str | Path, epoch: int) -> None:
     target = Path(path)
     draft = target.with_name(f"{target.name}.new")
     try:
-        with open(draft, "w") as file:
-            file.write(f"{epoch}\n")
-            file.flush()
-            os.fsync(file.fileno())
+        # No fsync: it must outlive processes, not the machine, whose end ends all leases.
+        draft.write_text(f"{epoch}\n")
         os.replace(draft, target)
     except OSError as error:
         raise ConfigurationError(f"epoch file {path}: {error.strerror}") from error

@@ -1,0 +1,170 @@
+"""The arbiter's thread with a real lock and epoch file, and a detector that does as it is told."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from queue import Queue
+
+import pytest
+
+from semantic_detection_pkg.arbitration.runner import ArbiterRunner
+from semantic_detection_pkg.core.gpu.arbiter import Arbiter
+from semantic_detection_pkg.core.gpu.messages import Answer, DetectorIs, Life, Transition
+from semantic_detection_pkg.core.gpu.turns import Mode, Rules
+from semantic_detection_pkg.errors import ConfigurationError
+from vlm_bridge_pkg.transport.epoch_file import read_epoch, write_epoch
+from vlm_bridge_pkg.transport.kernel_lock import KernelLock
+
+RULES = Rules(min_dwell_s=0.0, max_share=1.0, grace_s=0.1, answer_timeout_s=0.2)
+_AFTER = {
+    Transition.CONFIGURE: Life.INACTIVE,
+    Transition.CLEANUP: Life.UNCONFIGURED,
+    Transition.ACTIVATE: Life.ACTIVE,
+    Transition.DEACTIVATE: Life.INACTIVE,
+}
+
+
+class Obedient:
+    """A detector that answers at once."""
+
+    def __init__(self) -> None:
+        self.life = Life.UNCONFIGURED
+        self.runner: ArbiterRunner | None = None
+
+    def look(self, serial: int) -> None:
+        assert self.runner is not None
+        self.runner.tell(DetectorIs(serial, self.life))
+
+    def order(self, serial: int, transition: Transition) -> None:
+        if (self.life, transition) != (Life.UNCONFIGURED, Transition.ACTIVATE):
+            self.life = _AFTER[transition]
+        self.look(serial)
+
+
+class Stand:
+    """A runner and what it has shown."""
+
+    def __init__(self, folder: Path) -> None:
+        self.lock, self.epoch = folder / "gpu.lock", folder / "gpu.epoch"
+        self.seen: list[Arbiter] = []
+        self.detector = Obedient()
+        self.runner = ArbiterRunner(
+            RULES, self.lock, self.epoch, lambda arbiter, _: self.seen.append(arbiter)
+        )
+        self.detector.runner = self.runner
+
+    def start(self) -> Stand:
+        self.runner.start(self.detector)
+        self.wait(Mode.DETECTOR)
+        return self
+
+    def wait(self, mode: Mode) -> Arbiter:
+        within(lambda: bool(self.seen) and self.seen[-1].mode is mode, mode.value)
+        return self.seen[-1]
+
+    def ask(self) -> Answer:
+        answers: Queue[Answer] = Queue()
+        self.runner.ask("me", "test", 0, 60.0, 5.0, answers.put)
+        return answers.get(timeout=10.0)
+
+    def release(self, epoch: int) -> Answer:
+        answers: Queue[Answer] = Queue()
+        self.runner.release("me", epoch, answers.put)
+        return answers.get(timeout=10.0)
+
+
+def within(condition: Callable[[], bool], what: str) -> None:
+    end_s = time.monotonic() + 10.0
+    while not condition():
+        assert time.monotonic() < end_s, f"waited for {what}"
+        time.sleep(0.002)
+
+
+@pytest.fixture
+def stand(tmp_path: Path) -> Iterator[Stand]:
+    stand = Stand(tmp_path).start()
+    yield stand
+    stand.runner.stop()
+
+
+def test_lease_and_return(stand: Stand) -> None:
+    answer = stand.ask()
+    assert answer.lease is not None
+    assert stand.detector.life is Life.INACTIVE
+    assert read_epoch(stand.epoch) == answer.lease.epoch
+    assert stand.release(answer.lease.epoch).reason == ""
+    stand.wait(Mode.DETECTOR)
+    assert read_epoch(stand.epoch) == answer.lease.epoch + 1
+
+
+def test_epochs_go_on_where_an_earlier_run_ended(tmp_path: Path) -> None:
+    write_epoch(tmp_path / "gpu.epoch", 41)
+    stand = Stand(tmp_path).start()
+    assert read_epoch(stand.epoch) == 42
+    stand.runner.stop()
+
+
+def test_who_does_not_leave_is_ended(stand: Stand) -> None:
+    """A process that holds the kernel lock beyond the lease's end and the grace."""
+    answer = stand.ask()
+    assert answer.lease is not None
+    script = (
+        "import sys, time; from vlm_bridge_pkg.transport.kernel_lock import KernelLock\n"
+        "lock = KernelLock(sys.argv[1]); lock.acquire(5.0); print('held', flush=True)\n"
+        "time.sleep(60)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(stand.lock)], stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        stand.release(answer.lease.epoch)
+        assert holder.wait(10) == -9
+    stand.wait(Mode.DETECTOR)
+
+
+def test_a_held_lock_keeps_the_lease_back_until_it_is_free(stand: Stand) -> None:
+    lock = KernelLock(stand.lock)
+    lock.acquire(0.0)
+    threading.Timer(0.1, lock.release).start()
+    began_s = time.monotonic()
+    answer = stand.ask()
+    assert answer.lease is not None
+    assert time.monotonic() - began_s >= 0.09
+
+
+def test_nothing_is_granted_that_is_not_published(stand: Stand, tmp_path: Path) -> None:
+    """The epoch cannot be written: the lease waits until it can."""
+    stand.epoch.unlink()
+    stand.epoch.mkdir()
+    answers: Queue[Answer] = Queue()
+    stand.runner.ask("me", "test", 0, 5.0, 5.0, answers.put)
+    within(lambda: stand.detector.life is Life.INACTIVE, "the detector's pause")
+    assert answers.empty()
+    stand.epoch.rmdir()
+    lease = answers.get(timeout=10.0).lease
+    assert lease is not None
+    assert read_epoch(stand.epoch) == lease.epoch
+
+
+def test_the_end_answers_who_waits(stand: Stand) -> None:
+    stand.ask()
+    answers: Queue[Answer] = Queue()
+    stand.runner.ask("you", "test", 0, 5.0, 60.0, answers.put)
+    stand.runner.stop()
+    assert answers.get(timeout=5.0).reason == "the arbiter stops"
+    stand.runner.ask("late", "test", 0, 5.0, 60.0, answers.put)
+    assert answers.get(timeout=5.0).reason == "the arbiter stops"
+
+
+def test_files_that_cannot_be_used(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="gpu.lock: No such file or directory"):
+        ArbiterRunner(RULES, tmp_path / "nowhere" / "gpu.lock", tmp_path / "gpu.epoch")
+    (tmp_path / "gpu.epoch").write_text("seven")
+    with pytest.raises(ConfigurationError, match="'seven', allowed is a number"):
+        ArbiterRunner(RULES, tmp_path / "gpu.lock", tmp_path / "gpu.epoch")

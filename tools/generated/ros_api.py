@@ -52,6 +52,10 @@ _PURPOSES = {
     "/camera/image_raw": "The newest frame, bgr8. Only while somebody subscribes.",
     "/camera/image_raw/compressed": "The same as JPEG. Only while somebody subscribes.",
     "/camera/camera_info": "Intrinsics from the calibration file; K is zero without one.",
+    "/gimbal/center": "Point the gimbal to its middle.",
+    "/gimbal/photo": "Take a photo with the gimbal's own camera.",
+    "/gimbal/record": "Start or stop a recording of the gimbal's own camera.",
+    "/joint_states": "The joints of config/gimbal.urdf, for robot_state_publisher.",
     "/detections/overlay": "The frame with boxes, masks, labels. Only while somebody subscribes.",
 }
 

@@ -16,7 +16,7 @@ import socketserver
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -206,7 +206,7 @@ class _ComputingModel(FakeModel):
         super().__init__()
         self._gpu = gpu
 
-    def generate(self, request: ChatRequest) -> Iterator[Token]:
+    def generate(self, request: ChatRequest) -> Generator[Token, None, None]:
         with self._gpu.computing("vlm"):
             for token in super().generate(request):
                 time.sleep(PIECE_S)

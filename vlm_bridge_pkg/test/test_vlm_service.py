@@ -272,6 +272,15 @@ def memory_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def test_a_slow_client_is_told(stub: VlmServer) -> None:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(stub.server_address))
+        connection.settimeout(5.0)
+        connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 99\r\n\r\n{")
+        assert b" 408 " in connection.recv(100)
+    assert ask(stub)
+
+
 def test_slow_clients_keep_nobody_out(stub: VlmServer) -> None:
     """More of them than connections are allowed; each is given the time for one request."""
     slow = [socket.socket(socket.AF_UNIX) for _ in range(limits.MAX_CONNECTIONS + 4)]

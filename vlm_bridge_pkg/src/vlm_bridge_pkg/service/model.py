@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Protocol
 
 from vlm_bridge_pkg.protocol.replies import Token
@@ -17,8 +17,9 @@ class Model(Protocol):
     def load(self) -> None:
         """Load and warm up; may take minutes."""
 
-    def generate(self, request: ChatRequest) -> Iterator[Token]:
-        """Answer. Closing the iterator stops the work after the piece that is being made."""
+    def generate(self, request: ChatRequest) -> Generator[Token, None, None]:
+        """Answer. Closing it stops the work after the piece that is being made, and returns when
+        the GPU is idle."""
 
 
 class FakeModel:
@@ -32,6 +33,6 @@ class FakeModel:
     def load(self) -> None:
         self.is_loaded = True
 
-    def generate(self, request: ChatRequest) -> Iterator[Token]:
+    def generate(self, request: ChatRequest) -> Generator[Token, None, None]:
         for word in self.words[: request.max_tokens]:
             yield Token(word)

@@ -11,7 +11,7 @@ What the image's library wants, from its source (dusty-nv/NanoLLM 3946278):
 from __future__ import annotations
 
 import io
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
 from importlib import import_module
@@ -60,7 +60,7 @@ class NanoLlmModel:
         for _ in self._stream(grey, "Is this grey? Answer yes or no.", 4):
             pass
 
-    def generate(self, request: ChatRequest) -> Iterator[Token]:
+    def generate(self, request: ChatRequest) -> Generator[Token, None, None]:
         picture = None
         if request.picture is not None:
             picture = (
@@ -92,4 +92,6 @@ class NanoLlmModel:
                     yield text
         finally:
             stream.stop()  # takes effect after the token that is being made
+            for _ in stream:  # it ends when the worker has: only then is the GPU idle
+                pass
             history.reset()

@@ -10,7 +10,7 @@ import socketserver
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from itertools import count
@@ -220,19 +220,26 @@ class ChatHandler(BaseHTTPRequestHandler):
 
     def _tokens(self, request: ChatRequest, end_s: float | None) -> Iterator[Token]:
         """The model's answer piece by piece, as long as somebody waits for it."""
-        options = self.vlm.options
-        with closing(cast(Any, self.vlm.model.generate(request))) as pieces:
+        pieces = self.vlm.model.generate(request)
+        try:
             for _ in range(request.max_tokens):
                 if is_gone(self.connection):
                     raise ConnectionResetError("the client has gone")
                 if end_s is not None and time.monotonic() >= end_s:
                     raise RequestRefused("deadline", "the time for the answer is over")
                 self.vlm.turn.check_lock()
-                with limited(options.hang_timeout_s, "a piece of an answer", options.on_hang):
+                with self._limited():
                     token = self._next(pieces)
                 if token is None:
                     return
                 yield token
+        finally:
+            with self._limited():  # the GPU is idle when this returns
+                pieces.close()
+
+    def _limited(self) -> AbstractContextManager[None]:
+        options = self.vlm.options
+        return limited(options.hang_timeout_s, "a piece of an answer", options.on_hang)
 
     def _next(self, pieces: Iterator[Token]) -> Token | None:
         try:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -73,7 +74,7 @@ class ScriptedModel:
     def load(self) -> None:
         """Nothing to load."""
 
-    def generate(self, request: ChatRequest) -> Iterator[Token]:
+    def generate(self, request: ChatRequest) -> Generator[Token, None, None]:
         script = self.script
         answer = script.answers[self._turn % len(script.answers)]
         self._turn += 1
@@ -94,12 +95,10 @@ class ScriptedModel:
                 raise RuntimeError("the stub was told to fail")
 
     def _logprobs(self, request: ChatRequest) -> dict[str, float]:
-        from math import log
-
         p_yes = self.script.p_yes
         if p_yes is None or not request.wants_logprobs:
             return {}
-        return {"yes": log(max(p_yes, 1e-9)), "no": log(max(1.0 - p_yes, 1e-9))}
+        return {"yes": math.log(max(p_yes, 1e-9)), "no": math.log(max(1.0 - p_yes, 1e-9))}
 
 
 class StubHandler(ChatHandler):

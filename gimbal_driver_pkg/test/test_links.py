@@ -126,11 +126,8 @@ def test_command_leaves_in_the_callers_thread(line: FakeLine, engine: Engine) ->
             115200,
             "cannot open /dev/no-such-gimbal: No such file or directory",
         ),
-        (
-            "udp://no-such-host.invalid:37260",
-            115200,
-            "cannot open udp://no-such-host.invalid:37260:",
-        ),
+        ("udp://gimbal.invalid:37260", 115200, "cannot open udp://gimbal.invalid:37260: "),
+        ("socket://gimbal.invalid:9090", 115200, "cannot open socket://gimbal.invalid:9090: "),
     ],
 )
 def test_line_that_is_not_there_is_one_clear_line(url: str, baud: int, words: str) -> None:
@@ -143,8 +140,9 @@ def test_line_that_is_not_there_is_one_clear_line(url: str, baud: int, words: st
 def test_refused_connection_is_one_clear_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    with pytest.raises(LinkError, match=f"cannot open socket://127.0.0.1:{port}: .*refused"):
+    with pytest.raises(LinkError) as raised:
         open_link(f"socket://127.0.0.1:{port}")
+    assert str(raised.value) == f"cannot open socket://127.0.0.1:{port}: Connection refused"
 
 
 @pytest.mark.parametrize(
@@ -167,7 +165,7 @@ def test_device_is_taken_for_ourselves_alone() -> None:
     master, slave = os.openpty()
     name = os.ttyname(slave)
     link = open_link(name)
-    with pytest.raises(LinkError, match=f"cannot open {name}"):
+    with pytest.raises(LinkError, match=f"cannot open {name}: in use by another program"):
         open_link(name)
     link.close()
     open_link(name).close()

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -78,5 +79,13 @@ def host_and_port(url: str) -> tuple[str, int]:
 
 def lost(url: str, doing: str, error: OSError) -> LinkError:
     """Return the error of a line that failed while `doing` ("open" say)."""
-    reason = os.strerror(error.errno) if error.errno else str(error)
+    # pyserial wraps the system's error and loses its number.
+    cause = error.__context__ if error.errno is None else error
+    number = getattr(cause, "errno", None)
+    if number in (errno.EAGAIN, errno.EBUSY):
+        reason = "in use by another program"
+    elif number is not None and number > 0:
+        reason = os.strerror(number)
+    else:
+        reason = getattr(cause, "strerror", None) or str(error)
     return LinkError(f"cannot {doing} {url}: {reason}")

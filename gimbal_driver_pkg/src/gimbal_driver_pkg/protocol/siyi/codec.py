@@ -61,9 +61,8 @@ class SiyiCodec(Codec):
         self._deframer = Deframer(SIYI.wire)
         self._rate_map = rate_map
         self._picture_size = picture_size
-        self._signs = signs_of("siyi")
-        self._is_upside_down = False
         self._sequence = -1
+        self._turn(is_upside_down=False)
 
     @property
     def counters(self) -> Counters:
@@ -133,12 +132,7 @@ class SiyiCodec(Codec):
         yaw, pitch, roll, yaw_rate, pitch_rate, roll_rate = _ATTITUDE_LAYOUT.words(frame[8:-2])
         if self._is_upside_down:
             pitch = (pitch + 3600) % 3600 - 1800  # level reads +-180 (ArduPilot)
-        signs = self._signs
-        to_yaw, to_pitch, to_roll = (
-            signs.report_yaw * _RAD,
-            signs.report_pitch * _RAD,
-            signs.report_roll * _RAD,
-        )
+        to_yaw, to_pitch, to_roll = self._to_rad
         return m.Attitude(
             now_s,
             to_yaw * yaw,
@@ -170,7 +164,8 @@ class SiyiCodec(Codec):
     def _turn(self, is_upside_down: bool) -> None:
         signs = signs_of("siyi")
         self._is_upside_down = is_upside_down
-        self._signs = signs.turned_over() if is_upside_down else signs
+        self._signs = signs = signs.turned_over() if is_upside_down else signs
+        self._to_rad = signs.report_yaw * _RAD, signs.report_pitch * _RAD, signs.report_roll * _RAD
 
 
 def _stream_hz(rate_hz: float) -> int:

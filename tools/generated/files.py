@@ -11,11 +11,13 @@ from generated.interfaces import snapshot
 from generated.licences import licences
 from generated.nodes import NODES
 from generated.ros_api import ros_api
+from generated.state_machines import gpu_turns
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 FILES: dict[str, Callable[[], str]] = {
     **{f"config/{node.name}.param.yaml": partial(parameter_file, node) for node in NODES},
+    "docs/gpu_arbiter.md": gpu_turns,
     "docs/licences.md": partial(licences, ROOT / "requirements"),
     "docs/ros_api.md": partial(ros_api, NODES),
     "test/snapshots/interfaces.txt": partial(snapshot, ROOT / "interfaces_pkg"),

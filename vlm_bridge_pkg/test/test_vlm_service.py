@@ -261,6 +261,36 @@ def test_bad_bytes(stub: VlmServer) -> None:
     assert ask(stub)
 
 
+def test_the_deadline_of_a_request(stub: VlmServer, script: Script) -> None:
+    script.piece_s = 0.05
+    body = json.dumps({**good(), "stream": False}).encode()
+    assert raw(stub, body, "X-Lease-Epoch: 7\r\nX-Deadline-Ms: 60\r\n") == 504
+    assert raw(stub, body, "X-Lease-Epoch: 7\r\nX-Deadline-Ms: 60000\r\n") == 200
+
+
+def test_other_methods_and_when_to_come_back(stub: VlmServer, script: Script) -> None:
+    script.fault = "busy"
+    for head, line in (
+        (b"GET /v1/chat/completions HTTP/1.1\r\n\r\n", b" 405 "),
+        (b"DELETE / HTTP/1.1\r\n\r\n", b" 405 "),
+        (b"GET /v1/models HTTP/1.1\r\n\r\n", b'"id": "stub"'),
+        (
+            b"POST /v1/chat/completions HTTP/1.1\r\nX-Lease-Epoch: 7\r\nContent-Length: %d\r\n\r\n"
+            % len(QUESTION.to_json())
+            + QUESTION.to_json(),
+            b"Retry-After: 1",
+        ),
+    ):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(stub.server_address))
+            connection.settimeout(5.0)
+            connection.sendall(head)
+            received = b""
+            while line not in received and (piece := connection.recv(1000)):
+                received += piece
+            assert line in received
+
+
 def test_a_body_of_100_megabytes(stub: VlmServer) -> None:
     before = memory_bytes()
     assert raw(stub, b"x" * 100_000_000) == 413

@@ -16,7 +16,7 @@ from vlm_bridge_pkg.core.verdicts import Verdict
 from vlm_bridge_pkg.errors import ServiceError
 from vlm_bridge_pkg.kernels.crop import fit_square
 from vlm_bridge_pkg.service.server import VlmServer
-from vlm_bridge_pkg.session import Outcome, Service, Session
+from vlm_bridge_pkg.session import Lease, Outcome, Service, Session
 from vlm_bridge_pkg.stub.faults import Script, stub_server
 from vlm_bridge_pkg.transport.kernel_lock import KernelLock, is_free
 
@@ -29,16 +29,17 @@ class Leases:
     """A GPU that counts what is given and given back."""
 
     refusal: str = ""
+    longest_s: float = 60.0
     given: list[int] = field(default_factory=list)
     returned: list[int] = field(default_factory=list)
 
-    def acquire(self, duration_s: float, wait_s: float, is_over: threading.Event) -> int:
+    def acquire(self, duration_s: float, wait_s: float, is_over: threading.Event) -> Lease:
         assert duration_s > 0
         assert wait_s > 0
         if self.refusal or is_over.is_set():
             raise ServiceError(self.refusal or "cancelled", "no lease")
         self.given.append(len(self.given) + 1)
-        return self.given[-1]
+        return Lease(self.given[-1], self.longest_s)
 
     def release(self, epoch: int) -> None:
         self.returned.append(epoch)
@@ -106,6 +107,14 @@ def test_faults_are_uncertain_and_the_lease_is_given_back(
     assert (outcome.judgement.verdict, outcome.judgement.cause) == (Verdict.UNCERTAIN, cause)
     assert outcome.judgement.confidence == 0.0
     assert gpu.given == gpu.returned == [1]
+
+
+def test_the_end_of_the_lease_is_the_end_of_the_question(stub: VlmServer, script: Script) -> None:
+    script.fault = "hang"
+    gpu = Leases(longest_s=0.2)
+    outcome, _ = run(stub, gpu, timeout_s=30.0)
+    assert outcome.judgement.cause == "timeout"
+    assert outcome.latency_s < 10.0
 
 
 def test_without_a_lease_nothing_is_asked(stub: VlmServer, script: Script) -> None:

@@ -21,12 +21,19 @@ from vlm_bridge_pkg.transport.kernel_lock import KernelLock
 _LOCK_TIMEOUT_S = 0.5
 
 
+@dataclass(frozen=True)
+class Lease:
+    """The GPU is ours for `duration_s` from now on; `epoch` goes with every request."""
+
+    epoch: int
+    duration_s: float
+
+
 class Gpu(Protocol):
     """Where a lease comes from."""
 
-    def acquire(self, duration_s: float, wait_s: float, is_over: threading.Event) -> int:
-        """The epoch of a lease; it is given back by itself when it comes after the wait, or after
-        `is_over`.
+    def acquire(self, duration_s: float, wait_s: float, is_over: threading.Event) -> Lease:
+        """A lease; it is given back by itself when it comes after the wait, or after `is_over`.
 
         Raises:
             ServiceError: no_lease, timeout, cancelled.
@@ -97,7 +104,9 @@ class Session:
         epoch, cause = 0, ""
         try:
             on_progress("lease", "")
-            epoch = self._gpu.acquire(timeout_s, timeout_s, self._is_over)
+            lease = self._gpu.acquire(timeout_s, timeout_s, self._is_over)
+            epoch = lease.epoch
+            end_s = min(end_s, time.monotonic() + lease.duration_s)
             for question in questions:
                 replies.append(self._put(question, picture, epoch, end_s, on_progress))
         except ServiceError as error:

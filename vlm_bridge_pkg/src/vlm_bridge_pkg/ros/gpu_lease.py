@@ -11,6 +11,7 @@ from rclpy.task import Future
 
 from interfaces_pkg.srv import AcquireGpu, ReleaseGpu
 from vlm_bridge_pkg.errors import ServiceError
+from vlm_bridge_pkg.session import Lease
 
 _POLL_S = 0.02  # how late a cancel may be noticed
 _RELEASE_TIMEOUT_S = 1.0
@@ -28,7 +29,7 @@ class RosGpu:
         self._acquire = node.create_client(AcquireGpu, "gpu/acquire", callback_group=group)
         self._release = node.create_client(ReleaseGpu, "gpu/release", callback_group=group)
 
-    def acquire(self, duration_s: float, wait_s: float, is_over: threading.Event) -> int:
+    def acquire(self, duration_s: float, wait_s: float, is_over: threading.Event) -> Lease:
         if not self._acquire.service_is_ready():
             raise ServiceError("no_lease", "nobody offers gpu/acquire")
         request = AcquireGpu.Request(
@@ -62,7 +63,7 @@ class RosGpu:
         if not answer.granted:
             self._node.get_logger().warning(f"no lease of the GPU: {answer.reason}")
             raise ServiceError("no_lease", answer.reason)
-        return int(answer.epoch)
+        return Lease(answer.epoch, answer.duration_s)
 
     def release(self, epoch: int) -> None:
         done = threading.Event()

@@ -13,6 +13,7 @@ import pytest
 
 from gimbal_driver_pkg.core.build import build_driver
 from gimbal_driver_pkg.core.driver import GimbalDriver
+from gimbal_driver_pkg.core.link_state import LinkState
 from gimbal_driver_pkg.core.settings import DriverSettings
 from gimbal_driver_pkg.core.state import GimbalState
 from gimbal_driver_pkg.mock.body import Body
@@ -110,6 +111,15 @@ class Rig:
         """Names of all commands sent so far."""
         dialect = DIALECTS[protocol]
         return [dialect.read(frame, Direction.TO_GIMBAL).command for _, frame in self.frames]
+
+    def is_up(self) -> bool:
+        """Whether the driver trusts the line."""
+        return self.state.link is LinkState.UP
+
+    def points_at(self, yaw_rad: float, pitch_rad: float) -> bool:
+        """Whether the gimbal really is within half a degree of these angles."""
+        yaw, pitch = self.body.yaw.angle_rad, self.body.pitch.angle_rad
+        return max(abs(yaw - yaw_rad), abs(pitch - pitch_rad)) < math.radians(0.5)
 
     def reopen(self) -> None:
         """Let the line be lost and opened again."""

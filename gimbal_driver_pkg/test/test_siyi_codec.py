@@ -241,7 +241,12 @@ def test_random_bytes_never_raise(data: bytes) -> None:
 
 
 @given(command=st.integers(0, 255), payload=st.binary(max_size=64), split=st.integers(0, 80))
-def test_any_intact_frame_is_read(command: int, payload: bytes, split: int) -> None:
+def test_any_intact_frame_is_read_and_written_back(
+    command: int, payload: bytes, split: int
+) -> None:
     frame = SIYI.write("unknown", {"cmd_id": f"{command:02X}", "data": payload.hex()})
     codec = SiyiCodec()
     assert codec.feed(frame[:split], 0.0) + codec.feed(frame[split:], 0.0)
+    for direction in Direction:
+        record = SIYI.read(frame, direction)
+        assert SIYI.write(record.command, record.fields) == frame

@@ -45,13 +45,14 @@ def _model_of(protocol: str, name: str) -> GimbalModel:
 def _codec(
     protocol: str, url: str, model: GimbalModel | None, rate_map: str, mavlink_role: str
 ) -> Codec:
+    is_tcp = url.startswith("socket://")
     if protocol == "siyi":
         if rate_map not in RATE_MAPS:
             raise InvalidValueError(f"rate_map: {rate_map!r}, allowed are {', '.join(RATE_MAPS)}")
-        return SiyiCodec(RATE_MAPS[rate_map])
+        return SiyiCodec(RATE_MAPS[rate_map], is_tcp=is_tcp)
     if protocol == "viewpro":
         signs = signs_of(protocol, model.name) if model else None
-        return ViewproCodec(signs, has_envelope=url.startswith("socket://"))
+        return ViewproCodec(signs, has_envelope=is_tcp)
     from gimbal_driver_pkg.protocol.mavlink.codec import MavlinkCodec  # 0.2 s to load
 
     return MavlinkCodec(mavlink_role, zoom_max=model.zoom_max if model else 1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from gimbal_driver_pkg.errors import UnsupportedError
@@ -38,7 +39,7 @@ TRAITS = Traits(
     questions=(m.Topic.MODEL, m.Topic.FIRMWARE, m.Topic.CONFIG, m.Topic.ZOOM_MAX, m.Topic.ZOOM),
     streams=True,
     poll_hz=50.0,
-    keep_alive_s=1.0,
+    keep_alive_s=0.0,
     rate_repeat_s=0.1,
     angle_repeat_s=1.0,
     acknowledged=frozenset(
@@ -47,17 +48,24 @@ TRAITS = Traits(
 )
 
 
+_TCP_HEARTBEAT_S = 1.0
+"""No interval is published; mzahana/siyi_sdk sends one a second."""
+
+
 class SiyiCodec(Codec):
     """One gimbal's conversation."""
-
-    traits = TRAITS
 
     def __init__(
         self,
         rate_map: RateMap = RATE_MAPS["measured"],
         picture_size: tuple[int, int] = (1280, 720),
+        is_tcp: bool = False,
     ) -> None:
-        """Take the map of the rate command, and the stream's (width, height) for touch focus."""
+        """Take the map of the rate command, and the stream's (width, height) for touch focus.
+
+        On TCP the gimbal wants a heartbeat; on other lines it knows none.
+        """
+        self.traits = replace(TRAITS, keep_alive_s=_TCP_HEARTBEAT_S) if is_tcp else TRAITS
         self._deframer = Deframer(SIYI.wire)
         self._rate_map = rate_map
         self._picture_size = picture_size

@@ -1,0 +1,162 @@
+"""How the driver gets to know its gimbal and where it points; simulated time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from gimbal_driver_pkg.core.build import build_driver
+from gimbal_driver_pkg.core.link_state import LinkState
+from gimbal_driver_pkg.mock.faults import Faults
+from gimbal_driver_pkg.models import MODELS
+from gimbal_driver_pkg.protocol.catalogue import Direction
+from gimbal_driver_pkg.protocol.siyi.dialect import SIYI
+
+DEG = math.pi / 180
+Rig = Any
+MakeRig = Callable[..., Rig]
+every_protocol = pytest.mark.parametrize("model", ["zr10", "a40", "mavlink"])
+
+
+@every_protocol
+def test_link_comes_up_with_model_and_attitude(make_rig: MakeRig, model: str) -> None:
+    rig = make_rig(model)
+    assert rig.state.link is LinkState.HANDSHAKE
+    rig.run_until(lambda: rig.is_up(), timeout_s=1.0)
+    assert rig.state.model == model
+    assert rig.state.age_s < 0.2
+    rig.run(2.0)
+    assert rig.state.firmware
+
+
+def test_the_first_frame_on_a_new_line_is_a_stop(make_rig: MakeRig) -> None:
+    rig = make_rig()
+    assert rig.frames[0][1] == SIYI.write("gimbal_rotation", {})
+
+
+@pytest.mark.parametrize("model", [m for m in MODELS if MODELS[m].protocol == "siyi"])
+def test_every_siyi_model_is_recognised_and_its_limits_taken(make_rig: MakeRig, model: str) -> None:
+    rig = make_rig(model)
+    rig.run_until(lambda: rig.state.model == model)
+    assert rig.state.limits.yaw.high_rad == pytest.approx(MODELS[model].yaw_deg[1] * DEG)
+    rig.run(1.0)
+    assert rig.state.limits.zoom_max == MODELS[model].zoom_max
+
+
+def test_booting_gimbal_is_asked_until_it_is_ready(make_rig: MakeRig) -> None:
+    rig = make_rig(boot_s=10.0)
+    rig.run(9.5)
+    assert rig.state.link is LinkState.HANDSHAKE
+    assert rig.state.firmware == ""
+    assert rig.sent().count("request_firmware_version") <= 14
+    rig.run(2.5)
+    assert rig.is_up()
+    assert rig.state.firmware.startswith("camera 0.2.8")
+
+
+def test_fixed_model_that_is_not_the_gimbals_is_told(make_rig: MakeRig) -> None:
+    rig = make_rig("zr10")
+    other = build_driver("siyi", "udp://", "a8mini")
+    other.opened(0.0)
+    other.receive(SIYI.write("hardware_id", {"id_ascii": "6B01"}), 0.0)
+    assert other.state(0.0).model == "a8mini"
+    assert other.state(0.0).problems == ("the gimbal says it is zr10, not a8mini",)
+    rig.run(1.0)
+    assert rig.state.problems == ()
+
+
+def test_gimbal_that_never_says_what_it_is_is_driven_with_narrow_limits(make_rig: MakeRig) -> None:
+    rig = make_rig("zr30", is_cut=True)
+    rig.session._handlers["request_hardware_id"] = lambda _f, _n: []
+    rig.is_cut = False
+    rig.run_until(lambda: rig.is_up(), timeout_s=4.0)
+    assert rig.state.model == ""
+    assert rig.state.limits.yaw.high_rad == pytest.approx(135 * DEG)
+
+
+@pytest.mark.parametrize(("url", "beats"), [("socket://x:1", 5), ("udp://x:1", 0), ("/dev/x", 0)])
+def test_heartbeat_is_for_tcp_only(url: str, beats: int) -> None:
+    driver = build_driver("siyi", url)
+    driver.opened(0.0)
+    for i in range(48):
+        driver.tick(i * 0.1)
+    names = [SIYI.read(f, Direction.TO_GIMBAL).command for f in driver.take_frames()]
+    assert names.count("heartbeat") == beats
+
+
+def test_stream_is_found_out_and_polling_ends(make_rig: MakeRig) -> None:
+    rig = make_rig("zr10")
+    rig.run_until(lambda: rig.state.is_streaming, timeout_s=1.0)
+    before = len(rig.sent())
+    rig.run(20.0)
+    later = rig.sent()[before:]
+    assert "request_attitude" not in later
+    assert 3 <= later.count("request_stream") <= 5  # renewed every 5 s
+    assert rig.state.age_s < 0.06
+
+
+def test_gimbal_that_does_not_push_is_polled(make_rig: MakeRig) -> None:
+    rig = make_rig("zr30")
+    rig.run(10.0)
+    assert not rig.state.is_streaming
+    assert rig.sent().count("request_attitude") == pytest.approx(200, abs=10)
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.03, 0.12, 0.3])
+def test_late_answers_are_not_taken_for_a_stream(make_rig: MakeRig, delay_s: float) -> None:
+    rig = make_rig("zr30", faults=Faults(delay_s=delay_s))
+    for _ in range(50):
+        rig.run(0.1)
+        assert not rig.state.is_streaming
+    assert rig.is_up()
+
+
+def test_stream_lost_in_a_reboot_is_replaced_by_polling_and_comes_back(make_rig: MakeRig) -> None:
+    rig = make_rig("zr10")
+    rig.run_until(lambda: rig.state.is_streaming)
+    rig.session.gimbal.reboot(rig.now_s, boot_s=1.0)
+    rig.run(0.9)
+    assert rig.state.link is LinkState.STALE
+    rig.run_until(lambda: rig.is_up(), timeout_s=1.0)
+    assert not rig.state.is_streaming
+    rig.run_until(lambda: rig.state.is_streaming, timeout_s=6.0)
+
+
+def test_unbelievable_angle_is_not_believed(make_rig: MakeRig) -> None:
+    """-120 deg of pitch: a byte in a million passes the checksum."""
+    rig = make_rig()
+    rig.run(1.0)
+    rig.driver.receive(SIYI.write("attitude", {"pitch_deg_wire": -120.0}), rig.now_s)
+    assert rig.state.attitude.pitch_rad == pytest.approx(0.0)
+    assert rig.driver.counts()["unbelievable_readings"] == 1
+
+
+@every_protocol
+def test_rates_are_known_even_where_the_gimbal_does_not_tell_them(
+    make_rig: MakeRig, model: str
+) -> None:
+    rig = make_rig(model)
+    rig.run(1.0)
+    for _ in range(20):
+        rig.do(lambda d, now: d.turn(0.4, 0.1, now))
+        rig.run(0.05)
+    assert rig.state.attitude.yaw_rate_rad_s == pytest.approx(0.4, abs=0.05)
+    assert rig.state.attitude.pitch_rate_rad_s == pytest.approx(0.1, abs=0.05)
+
+
+def test_pose_at_a_capture_time_is_interpolated(make_rig: MakeRig) -> None:
+    rig = make_rig()
+    rig.run(1.0)
+    truth = []
+    for _ in range(40):
+        rig.do(lambda d, now: d.turn(0.5, 0.0, now))
+        rig.run(0.025)
+        truth.append((rig.now_s, rig.body.yaw.angle_rad))
+    for stamp_s, yaw in truth[5:-3]:
+        pose = rig.driver.pose_at(stamp_s)
+        assert pose.is_exact
+        assert pose.yaw_rad == pytest.approx(yaw, abs=0.3 * DEG)
+    assert not rig.driver.pose_at(rig.now_s + 1.0).is_exact

@@ -90,13 +90,8 @@ def _play(gpu: Any) -> tuple[list[float], list[float]]:
 
 
 def _overlaps_with_faults() -> int:
-    from test_gpu_faults import Stage, play
+    from test_gpu_faults import play, staged
 
-    with tempfile.TemporaryDirectory(prefix="gpu") as folder:
-        stage = Stage(Path(folder))
-        try:
-            stage.start_missing()
-            play(stage, _FAULT_ROUNDS, seed=3)
-            return len(stage.overlaps())
-        finally:
-            stage.close()
+    with staged() as stage:
+        play(stage, _FAULT_ROUNDS, seed=3)
+        return len(stage.overlaps())

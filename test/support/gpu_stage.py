@@ -37,8 +37,8 @@ from vlm_bridge_pkg.transport.kernel_lock import KernelLock
 RULES = Rules(
     pause_timeout_s=0.5,
     answer_timeout_s=0.3,
-    grace_s=0.5,
-    max_lease_s=1.0,
+    grace_s=0.4,
+    max_lease_s=0.4,
     min_dwell_s=0.02,
     max_share=1.0,
     max_failures=3,
@@ -48,7 +48,9 @@ RULES = Rules(
     retry_max_s=0.3,
 )
 _PF_EXITING = 0x4  # include/linux/sched.h; set before a dying process gives its locks back
-PIECE_S = 0.005
+_WORDS = ("yes", *([" indeed"] * 11))
+_WORD_S = 0.005
+_CALL_TIMEOUT_S = 0.3  # a client gives its lease back before the service has noticed
 _ANSWER_TIMEOUT_S = 1.0
 
 
@@ -112,6 +114,11 @@ def exchange(path: Path, message: dict[str, Any], timeout_s: float) -> dict[str,
             return None
 
 
+def _lock_file(folder: Path, role: str) -> Path:
+    """The lock that all share; with GPU_STAGE_LOCK=0 each has its own, to see what it is for."""
+    return folder / ("gpu.lock" if os.environ.get("GPU_STAGE_LOCK", "1") == "1" else f"{role}.lock")
+
+
 def serve(path: Path, answer: Any) -> None:
     """Answer lines for ever, each on a thread of its own."""
 
@@ -130,7 +137,7 @@ def serve(path: Path, answer: Any) -> None:
 
 def detector(folder: Path) -> None:
     """On the GPU while it is active, as the real one is; nobody starts it but the arbiter."""
-    gpu, lock = StandInGpu(folder), KernelLock(folder / "gpu.lock")
+    gpu, lock = StandInGpu(folder), KernelLock(_lock_file(folder, "detector"))
     life, inside, guard = Life.UNCONFIGURED, contextlib.ExitStack(), threading.Lock()
 
     def change(transition: Transition | None) -> Life:
@@ -203,18 +210,18 @@ class _ComputingModel(FakeModel):
     """A model whose work is on the stand-in GPU."""
 
     def __init__(self, gpu: StandInGpu) -> None:
-        super().__init__()
+        super().__init__(_WORDS)
         self._gpu = gpu
 
     def generate(self, request: ChatRequest) -> Generator[Token, None, None]:
         with self._gpu.computing("vlm"):
             for token in super().generate(request):
-                time.sleep(PIECE_S)
+                time.sleep(_WORD_S)
                 yield token
 
 
 def vlm(folder: Path) -> None:
-    guards = Guards(folder / "gpu.lock", folder / "gpu.epoch")
+    guards = Guards(_lock_file(folder, "vlm"), folder / "gpu.epoch")
     server = VlmServer(folder / "vlm.sock", _ComputingModel(StandInGpu(folder)), Options(guards))
     server.load()
     server.serve_forever()
@@ -231,7 +238,7 @@ def client(folder: Path) -> None:
             continue
         with contextlib.suppress(ServiceError):
             call = VlmCall(str(folder / "vlm.sock"))
-            call.ask(request, epoch=lease["epoch"], timeout_s=0.8)
+            call.ask(request, epoch=lease["epoch"], timeout_s=_CALL_TIMEOUT_S)
             with (folder / "answers").open("a") as file:
                 file.write(f"{lease['epoch']}\n")
         exchange(path, {"holder": holder, "epoch": lease["epoch"]}, 1.0)

@@ -74,7 +74,7 @@ docs: build
 
 lock: $(SETUP_STAMP)
 	cd requirements && $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
-	  run.in ros.in build.in dev.in -o ../requirements.lock
+	  --overrides overrides.txt run.in ros.in build.in dev.in -o ../requirements.lock
 
 clean:
 	rm -rf build install log .venv .venv-* .mypy_cache .pytest_cache .ruff_cache output

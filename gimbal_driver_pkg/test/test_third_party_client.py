@@ -1,7 +1,6 @@
 """The mock is good enough for other people's software: an unmodified client library drives it.
 
-Needs `pip install --no-deps siyi-sdk==0.2.12 imutils` (MIT; mzahana/siyi_sdk as on PyPI); its
-requirements name another build of OpenCV than ours, so it is no dependency of the tests.
+The library is siyi-sdk (MIT; mzahana/siyi_sdk as on PyPI).
 """
 
 from __future__ import annotations
@@ -11,10 +10,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import siyi_sdk
 
 from gimbal_driver_pkg.mock.background import BackgroundMock
-
-siyi_sdk = pytest.importorskip("siyi_sdk", reason="the client library siyi-sdk is not installed")
 
 
 def wait_for(condition: Callable[[], object], timeout_s: float = 10.0) -> None:

@@ -308,7 +308,8 @@ def test_an_overlay_of_nothing_is_the_picture():
 
 def test_a_real_model_finds_what_the_reference_finds(realdata):
     """Ultralytics 8.4.190 with retina_masks, same thresholds."""
-    cv2 = pytest.importorskip("cv2")
+    import cv2
+
     with load_detector(realdata.model, threads=2) as detector:
         result = detector.pipeline.process(cv2.imread(str(realdata.photo)))
 

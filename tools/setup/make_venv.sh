@@ -20,8 +20,9 @@ fi
 # Never `uv pip sync`: the ROS wheels carry nested package records that a second sync removes.
 install="$venv/bin/uv pip install --quiet --python $venv/bin/python"
 if [ -n "${ROS_DISTRO:-}" ]; then
-    $install -r requirements/run.in -r requirements/build.in -r requirements/dev.in -c requirements.lock
+    $install --overrides requirements/overrides.txt -r requirements/run.in -r requirements/build.in -r requirements/dev.in -c requirements.lock
 else
-    $install --require-hashes -r requirements.lock
+    # The lock is complete; without --no-deps its overrides would be asked for again.
+    $install --no-deps --require-hashes -r requirements.lock
     "$venv/bin/python" "$here/make_underlay.py" "$venv"
 fi

@@ -10,6 +10,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import openai
 import pytest
 
 from vlm_bridge_pkg.protocol.pictures import read_picture
@@ -18,8 +19,6 @@ from vlm_bridge_pkg.service.server import Options, VlmServer
 from vlm_bridge_pkg.service.turn import Guards
 from vlm_bridge_pkg.stub.faults import Script, ScriptedModel, StubHandler
 from vlm_bridge_pkg.transport.epoch_file import write_epoch
-
-openai = pytest.importorskip("openai", reason="the openai package is not installed")
 
 JPEG = cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1].tobytes()
 MESSAGES: list[Any] = [

@@ -19,8 +19,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from bench.row import Row
 
@@ -111,11 +113,15 @@ def _wire_latencies_ms() -> list[float]:
         time.sleep(_COMMAND_PERIOD_S)
         angle_rad = math.radians(yaw * 0.1)
         calls[yaw] = time.monotonic()
-        engine.call(lambda d, now_s, a=angle_rad: d.point(a, 0.0, now_s))
+        engine.call(partial(_point, angle_rad))
     engine.stop()
     arrivals = ours.recv()
     assert set(calls) <= set(arrivals), "commands were lost"
     return [1000.0 * (arrivals[yaw] - called_s) for yaw, called_s in calls.items()]
+
+
+def _point(yaw_rad: float, driver: Any, now_s: float) -> None:
+    driver.point(yaw_rad, 0.0, now_s)
 
 
 def _far_end(pipe: Connection) -> None:
@@ -123,7 +129,8 @@ def _far_end(pipe: Connection) -> None:
     from gimbal_driver_pkg.protocol.framing import Deframer
     from gimbal_driver_pkg.protocol.siyi.dialect import SIYI
 
-    attitude, deframer, arrivals = SIYI.write("attitude", {}), Deframer(SIYI.wire), {}
+    attitude, deframer = SIYI.write("attitude", {}), Deframer(SIYI.wire)
+    arrivals: dict[int, float] = {}
     with socket.create_server(("127.0.0.1", 0)) as server:
         pipe.send(server.getsockname()[1])
         line, _ = server.accept()

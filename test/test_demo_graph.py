@@ -12,6 +12,7 @@ from ros_graph import GraphProbe
 from interfaces_pkg.msg import Detections, GimbalState, GroundTruth
 from interfaces_pkg.srv import SetVocabulary
 from ros_support_pkg.qos import EVENT, SENSOR_DATA
+from ros_support_pkg.stamps import from_time
 from semantic_detection_pkg.core.scoring import confirmed
 from semantic_detection_pkg.ros import conversions
 
@@ -62,8 +63,8 @@ def test_picture_follows_the_gimbal(demo: LaunchSession, probe: GraphProbe) -> N
 
     probe.wait_for(lambda: spread_rad() > 0.5, "half a radian of turning", START_TIMEOUT_S)
     for truth in truths[5:]:
-        stamp_ns = conversions.from_time(truth.header.stamp)
-        near = min(states, key=lambda s: abs(conversions.from_time(s.header.stamp) - stamp_ns))
+        stamp_ns = from_time(truth.header.stamp)
+        near = min(states, key=lambda s: abs(from_time(s.header.stamp) - stamp_ns))
         # At 12 deg/s the gimbal turns 0.2 rad in a second; the nearest state is a few ms away.
         assert abs(near.yaw_rad - truth.yaw_rad) < 0.05
 

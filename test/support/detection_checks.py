@@ -22,6 +22,7 @@ from tiny_models import colour_model, save
 from interfaces_pkg.msg import Detections
 from interfaces_pkg.srv import SetVocabulary
 from ros_support_pkg.qos import EVENT, SENSOR_DATA, VIEW
+from ros_support_pkg.stamps import from_time
 from semantic_detection_pkg.ros import conversions
 
 WIDTH, HEIGHT = 96, 64
@@ -53,15 +54,13 @@ def check_detections_flow(probe: GraphProbe) -> None:
 
     def joined() -> set[int]:
         streams = (detections, overlays, images, jpegs, infos)
-        return set.intersection(
-            *({conversions.from_time(m.header.stamp) for m in s} for s in streams)
-        )
+        return set.intersection(*({from_time(m.header.stamp) for m in s} for s in streams))
 
     stamp_ns = min(probe.wait_for(joined, "one frame on all five topics"))
-    found = next(m for m in detections if conversions.from_time(m.header.stamp) == stamp_ns)
+    found = next(m for m in detections if from_time(m.header.stamp) == stamp_ns)
     check_patches(found)
-    overlay = next(m for m in overlays if conversions.from_time(m.header.stamp) == stamp_ns)
-    frame = next(m for m in images if conversions.from_time(m.header.stamp) == stamp_ns)
+    overlay = next(m for m in overlays if from_time(m.header.stamp) == stamp_ns)
+    frame = next(m for m in images if from_time(m.header.stamp) == stamp_ns)
     assert (overlay.width, overlay.height) == (frame.width, frame.height) == (WIDTH, HEIGHT)
     assert bytes(overlay.data) != bytes(frame.data)
     assert found.header.frame_id == frame.header.frame_id == "camera_optical_frame"

@@ -13,6 +13,7 @@ from gimbal_driver_pkg.core.state import GimbalState
 from gimbal_driver_pkg.protocol.messages import Focus, Mode
 from interfaces_pkg.msg import GimbalState as GimbalStateMessage
 from interfaces_pkg.srv import SetFocus
+from ros_support_pkg.stamps import to_time
 
 #: Joints of config/gimbal.urdf, from the base to the camera.
 JOINTS = ("gimbal_yaw_joint", "gimbal_roll_joint", "gimbal_pitch_joint")
@@ -35,12 +36,6 @@ FOCUS_ACTIONS = {
     SetFocus.Request.ACTION_NEAR: Focus.NEAR,
     SetFocus.Request.ACTION_FAR: Focus.FAR,
 }
-
-
-def to_time(stamp_ns: int) -> Time:
-    """Nanoseconds since the epoch as a message."""
-    seconds, nanoseconds = divmod(stamp_ns, 1_000_000_000)
-    return Time(sec=seconds, nanosec=nanoseconds)
 
 
 def to_gimbal_state(state: GimbalState, now_ns: int, frame_id: str) -> GimbalStateMessage:

@@ -21,6 +21,7 @@ from ros_support_pkg.lifecycle import GuardedLifecycleNode
 from ros_support_pkg.parameters import declare_parameters, parameter
 from ros_support_pkg.qos import SENSOR_DATA, VIEW
 from ros_support_pkg.running import EXIT_USAGE, run_node
+from ros_support_pkg.stamps import from_time
 from semantic_detection_pkg.backends.loading import ENGINES, LoadedDetector, load_detector
 from semantic_detection_pkg.core.overlay import draw_overlay
 from semantic_detection_pkg.core.pipeline import DetectionResult
@@ -155,7 +156,7 @@ class DetectorNode(GuardedLifecycleNode):
             picture = draw_overlay(image, result.detections, result.vocabulary)
             header = message.header
             self._overlay.publish(
-                conversions.to_image(picture, conversions.from_time(header.stamp), header.frame_id)
+                conversions.to_image(picture, from_time(header.stamp), header.frame_id)
             )
 
     def _publish(self, frame: Image, result: DetectionResult) -> None:

@@ -19,13 +19,13 @@ from interfaces_pkg.msg import Detections, GroundTruth
 from ros_support_pkg.parameters import declare_parameters, parameter
 from ros_support_pkg.qos import EVENT, SENSOR_DATA, VIEW
 from ros_support_pkg.running import run_node
+from ros_support_pkg.stamps import NS_PER_S, from_time
 from semantic_detection_pkg.cameras.pictures import write_picture
 from semantic_detection_pkg.core.scoring import confirmed
 from semantic_detection_pkg.core.tally import Tally
 from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
 from semantic_detection_pkg.ros import conversions
 
-_NS_PER_S = 1_000_000_000
 _TRUTHS_KEPT = 100  # frames; more than are ever between capture and detection
 
 
@@ -75,13 +75,13 @@ class WatchNode(Node):
         self._tally.add(names, message.inference_ms, self._confirm(message, names))
 
     def _keep(self, truth: GroundTruth) -> None:
-        self._truths[conversions.from_time(truth.header.stamp)] = truth
+        self._truths[from_time(truth.header.stamp)] = truth
         if len(self._truths) > _TRUTHS_KEPT:
             self._truths.popitem(last=False)
 
     def _confirm(self, message: Detections, names: list[str]) -> int | None:
         """How many detections are truly there; None where nothing tells."""
-        truth = self._truths.get(conversions.from_time(message.header.stamp))
+        truth = self._truths.get(from_time(message.header.stamp))
         if truth is None:
             return None
         found = conversions.from_detections(message)
@@ -91,8 +91,8 @@ class WatchNode(Node):
         return int(confirmed(names, found.boxes_xyxy, true_names, there).sum())
 
     def _save(self, message: Image) -> None:
-        stamp_ns = conversions.from_time(message.header.stamp)
-        if stamp_ns - self._saved_ns < self._config.save_every_s * _NS_PER_S:
+        stamp_ns = from_time(message.header.stamp)
+        if stamp_ns - self._saved_ns < self._config.save_every_s * NS_PER_S:
             return
         self._saved_ns = stamp_ns
         path = self._folder / f"{stamp_ns}.jpg"
@@ -103,14 +103,14 @@ class WatchNode(Node):
 
     def _report(self) -> None:
         now_ns = self._now_ns()
-        line_s = (now_ns - (self._line_ns or now_ns - _NS_PER_S)) / _NS_PER_S
+        line_s = (now_ns - (self._line_ns or now_ns - NS_PER_S)) / NS_PER_S
         self._line_ns = now_ns
         self.get_logger().info(self._tally.line(line_s))
         if self._first_ns and 0 < self._config.seconds <= self._elapsed_s():
             self.context.try_shutdown()
 
     def _elapsed_s(self) -> float:
-        return (self._now_ns() - self._first_ns) / _NS_PER_S if self._first_ns else 0.0
+        return (self._now_ns() - self._first_ns) / NS_PER_S if self._first_ns else 0.0
 
     def _now_ns(self) -> int:
         return int(self.get_clock().now().nanoseconds)

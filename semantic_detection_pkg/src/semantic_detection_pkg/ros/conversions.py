@@ -6,17 +6,15 @@ import array
 from collections.abc import Sequence
 
 import numpy as np
-from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from interfaces_pkg.msg import Detections as DetectionsMessage
+from ros_support_pkg.stamps import to_time
 from semantic_detection_pkg.cameras.calibration import Calibration
 from semantic_detection_pkg.core.detections import Detections, MaskRings
 from semantic_detection_pkg.errors import FrameError
-
-_NS_PER_S = 1_000_000_000
 
 #: How the channels of an encoding (sensor_msgs/image_encodings) become B, G, R.
 _CHANNELS_TO_BGR = {
@@ -26,16 +24,6 @@ _CHANNELS_TO_BGR = {
     "rgba8": (4, [2, 1, 0]),
     "mono8": (1, [0, 0, 0]),
 }
-
-
-def to_time(stamp_ns: int) -> Time:
-    """Nanoseconds since the epoch as a message."""
-    return Time(sec=stamp_ns // _NS_PER_S, nanosec=stamp_ns % _NS_PER_S)
-
-
-def from_time(time: Time) -> int:
-    """A message as nanoseconds since the epoch."""
-    return int(time.sec) * _NS_PER_S + int(time.nanosec)
 
 
 def to_image(image: NDArray[np.uint8], stamp_ns: int, frame_id: str) -> Image:

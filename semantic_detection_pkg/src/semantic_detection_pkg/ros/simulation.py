@@ -13,10 +13,10 @@ from gimbal_driver_pkg.protocol.messages import Attitude
 from interfaces_pkg.msg import Bearing, GimbalState, GroundTruth, WorldObject
 from ros_support_pkg.qos import EVENT, SENSOR_DATA
 from ros_support_pkg.running import tolerating_shutdown
+from ros_support_pkg.stamps import from_time, to_time
 from semantic_detection_pkg.cameras import registry, sim
 from semantic_detection_pkg.core.world.geometry import Pose
 from semantic_detection_pkg.core.world.truth import Seen, Truth
-from semantic_detection_pkg.ros import conversions
 
 
 def attach_simulation(node: Node, frame_id: str) -> None:
@@ -57,7 +57,7 @@ class GimbalPoses:
 
     def _add(self, state: GimbalState) -> None:
         reading = Attitude(
-            conversions.from_time(state.header.stamp) / 1e9,
+            from_time(state.header.stamp) / 1e9,
             state.yaw_rad,
             state.pitch_rad,
             state.roll_rad,
@@ -82,7 +82,7 @@ def to_ground_truth(truth: Truth, stamp_ns: int, frame_id: str) -> GroundTruth:
         hfov_rad=truth.hfov_rad,
         objects=[_to_world_object(seen) for seen in truth.objects],
     )
-    message.header.stamp = conversions.to_time(stamp_ns)
+    message.header.stamp = to_time(stamp_ns)
     message.header.frame_id = frame_id
     return message
 

@@ -1,8 +1,16 @@
 """Fixtures for the tests of all packages that touch ROS."""
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 
 import pytest
+
+
+def pytest_sessionfinish() -> None:
+    """Nodes that a test killed leave up to 67 MB of shared memory each: Fast DDS's tool frees it."""
+    if program := shutil.which("fastdds"):
+        subprocess.run([program, "shm", "clean"], capture_output=True, check=False)
 
 
 @pytest.fixture

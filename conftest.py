@@ -8,7 +8,7 @@ import pytest
 
 
 def pytest_sessionfinish() -> None:
-    """Nodes that a test killed leave up to 67 MB of shared memory each: Fast DDS's tool frees it."""
+    """Killed nodes leave up to 67 MB of shared memory each; Fast DDS's own tool frees it."""
     if program := shutil.which("fastdds"):
         subprocess.run([program, "shm", "clean"], capture_output=True, check=False)
 

@@ -44,7 +44,10 @@ def realdata() -> RealData:
     folder = Path(os.environ.get(_VARIABLE) or _REPOSITORY.parent / "shared" / "realdata")
     for name in ("coco_seg_640.onnx", "bus.jpg", "bus.reference.json"):
         if not (folder / name).is_file():
-            pytest.skip(f"{folder / name} is missing; {_VARIABLE} names its folder")
+            pytest.skip(
+                f"{folder / name} is missing; AGPL, so neither in the repository nor installed; "
+                f"{_VARIABLE} names its folder"
+            )
     return RealData(folder)
 
 

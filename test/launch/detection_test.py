@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("launch_testing", reason="it is not on PyPI, it comes with an apt ROS")
+pytest.importorskip("launch_testing", reason="launch_testing is not on PyPI, it comes with ROS")
 
 # launch_test runs this file alone, without pytest's settings.
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -1,0 +1,1 @@
+"""Leaves of the behaviour tree: each looks at the mission and says what is wanted of the gimbal."""

@@ -1,0 +1,359 @@
+"""One step of the scan controller: what goes in and what comes out, as data.
+
+`ScanController.step(now_ns, inputs) -> Decision` is the whole interface. The same steps with the
+same inputs give the same decisions, bit for bit, so a journal of inputs is a recording of the scan.
+Angles are REP 103 from the gimbal's base: yaw + is left, pitch + is nose down. Stamps are
+nanoseconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from semantic_detection_pkg.core.detections import Detections
+from semantic_detection_pkg.core.scan.codec import canonical, from_plain, to_plain
+from semantic_detection_pkg.core.scan.evidence import Box, Finding, VlmReply
+
+#: Decimals of numbers in `Decision.to_json`: far below what a gimbal resolves, far above the last
+#: bits in which two machines' libraries differ.
+DECISION_DIGITS = 6
+
+
+class Level(Enum):
+    """What the controller is doing; the values are those of msg/ScanState."""
+
+    IDLE = 0
+    SWEEP = 1
+    CLOSE = 2
+    SAFE = 3
+
+
+# ------------------------------------------------------------------------------------- inputs
+
+
+@dataclass(frozen=True)
+class GimbalReading:
+    """Where the gimbal pointed at `stamp_ns`; a `gimbal/state` message.
+
+    Attributes:
+        is_up: the line is up and the angles are fresh; otherwise only `link` counts.
+        link: "up", "stale", "handshake" or "down".
+        zoom, zoom_max, hfov_rad: NaN while unknown.
+        yaw_min_rad .. pitch_max_rad: soft limits in force.
+    """
+
+    stamp_ns: int
+    yaw_rad: float
+    pitch_rad: float
+    roll_rad: float = 0.0
+    yaw_rate_rad_s: float = 0.0
+    pitch_rate_rad_s: float = 0.0
+    zoom: float = 1.0
+    zoom_max: float = 1.0
+    hfov_rad: float = float("nan")
+    link: str = "up"
+    yaw_min_rad: float = -3.2
+    yaw_max_rad: float = 3.2
+    pitch_min_rad: float = -1.6
+    pitch_max_rad: float = 1.6
+
+    @property
+    def is_up(self) -> bool:
+        return self.link == "up"
+
+
+@dataclass(frozen=True, eq=False)
+class FrameDetections:
+    """What the detector found in the frame captured at `stamp_ns`; a `detections` message."""
+
+    stamp_ns: int
+    detections: Detections
+    vocabulary: tuple[str, ...]
+    model: str = ""
+
+
+@dataclass(frozen=True)
+class Area:
+    """What a scan covers: a range of pan and tilt [rad], or bearings to visit, as (yaw, pitch)."""
+
+    yaw_min_rad: float
+    yaw_max_rad: float
+    pitch_min_rad: float
+    pitch_max_rad: float
+    bearings: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Goal:
+    """Search an area for what the words name.
+
+    Attributes:
+        goal_id: of the caller; the result names it.
+        zoom: of the sweep; 0: the settings' default.
+        is_repeating: begin again when the area is covered, until cancelled.
+    """
+
+    goal_id: str
+    area: Area
+    words: tuple[str, ...]
+    zoom: float = 0.0
+    is_repeating: bool = False
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """End the goal in hand; the gimbal goes to rest."""
+
+    goal_id: str
+
+
+@dataclass(frozen=True)
+class PointHere:
+    """An operator looks somewhere; the scan goes on after the settings' hold."""
+
+    yaw_rad: float
+    pitch_rad: float
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Stand still, or go on."""
+
+    is_paused: bool
+
+
+@dataclass(frozen=True)
+class VocabularyReply:
+    """The detector's answer to `VocabularyRequest` `request_id`."""
+
+    request_id: int
+    is_ok: bool
+    message: str = ""
+    vocabulary: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class InspectionResult:
+    """The classifier's answer to `InspectRequest` `request_id`.
+
+    Attributes:
+        error: why there is none; empty: there is one.
+        labels, probabilities: by falling probability; both empty where there is no classifier.
+        has_crop: there is a picture that a question can be put about.
+    """
+
+    request_id: int
+    frame_ns: int
+    error: str = ""
+    model: str = ""
+    labels: tuple[str, ...] = ()
+    probabilities: tuple[float, ...] = ()
+    has_crop: bool = True
+
+
+@dataclass(frozen=True)
+class Fix:
+    """Where the gimbal's base is, WGS 84; sigmas are 1-sigma [m]."""
+
+    stamp_ns: int
+    latitude_deg: float
+    longitude_deg: float
+    altitude_m: float
+    sigma_horizontal_m: float = 3.0
+    sigma_vertical_m: float = 5.0
+
+
+@dataclass(frozen=True)
+class Attitude:
+    """How the gimbal's base is turned: unit quaternion from the base to east-north-up (REP 103)."""
+
+    stamp_ns: int
+    quaternion_xyzw: tuple[float, float, float, float]
+    sigma_rad: float = 0.02
+
+
+@dataclass(frozen=True)
+class GpuStatus:
+    """Who may use the GPU; a `gpu/state` message.
+
+    Attributes:
+        is_lent: somebody other than the detector has it: no detections come, which is no fault.
+        is_degraded: Tier 3 is off.
+    """
+
+    is_lent: bool
+    is_degraded: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class CameraBeat:
+    """The camera gave a frame captured at `stamp_ns`; tells a lost camera from a lost detector."""
+
+    stamp_ns: int
+
+
+OtherInput = (
+    Goal
+    | Cancel
+    | PointHere
+    | Pause
+    | VocabularyReply
+    | InspectionResult
+    | VlmReply
+    | Fix
+    | Attitude
+    | GpuStatus
+    | CameraBeat
+)
+Input = GimbalReading | FrameDetections | OtherInput
+
+_KINDS: dict[str, type] = {
+    kind.__name__: kind
+    for kind in (
+        GimbalReading,
+        Goal,
+        Cancel,
+        PointHere,
+        Pause,
+        VocabularyReply,
+        InspectionResult,
+        VlmReply,
+        Fix,
+        Attitude,
+        GpuStatus,
+        CameraBeat,
+    )
+}
+
+
+def input_to_plain(item: Input) -> dict[str, object]:
+    """An input other than detections as a JSON object with its `type`.
+
+    Raises:
+        ValueError: detections are too long for a journal; it names them by their stamp.
+    """
+    name = type(item).__name__
+    if name not in _KINDS:
+        raise ValueError(f"{name} is not journalled, journalled are {', '.join(_KINDS)}")
+    return {"type": name, **to_plain(item)}
+
+
+def input_from_plain(plain: dict[str, object]) -> Input:
+    """The inverse of `input_to_plain`, bit for bit.
+
+    Raises:
+        ValueError: the type is unknown or a field does not fit.
+    """
+    fields = dict(plain)
+    name = str(fields.pop("type", ""))
+    if name not in _KINDS:
+        raise ValueError(f"input of type '{name}' is unknown, known are {', '.join(_KINDS)}")
+    item: Input = from_plain(_KINDS[name], fields)
+    return item
+
+
+# ------------------------------------------------------------------------------------- decision
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Turn like this until the next command. [rad/s]"""
+
+    yaw_rad_s: float
+    pitch_rad_s: float
+
+
+@dataclass(frozen=True)
+class Angle:
+    """Go there and stay, without further commands. [rad]"""
+
+    yaw_rad: float
+    pitch_rad: float
+
+
+@dataclass(frozen=True)
+class VocabularyRequest:
+    """Make the detector look for these words from now on."""
+
+    request_id: int
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class InspectRequest:
+    """Have the classifier look at one part of a frame, and keep the picture of it."""
+
+    request_id: int
+    frame_ns: int
+    box_xyxy: Box
+
+
+@dataclass(frozen=True)
+class AskRequest:
+    """Ask the vision-language model about the picture of inspection `inspection_id`."""
+
+    request_id: int
+    inspection_id: int
+    class_name: str
+    timeout_s: float
+
+
+@dataclass(frozen=True)
+class Status:
+    """What the controller is doing and why; see msg/ScanState."""
+
+    level: Level = Level.IDLE
+    tier: int = 0
+    leaf: str = ""
+    reason: str = ""
+    coverage: float = 0.0
+    candidates: int = 0
+    findings: int = 0
+    track_id: int = 0
+
+
+@dataclass(frozen=True)
+class GoalResult:
+    """How a goal ended.
+
+    Attributes:
+        outcome: "succeeded", "cancelled" or "aborted".
+        message: why it ended, and what was cut from it.
+    """
+
+    goal_id: str
+    outcome: str
+    message: str
+    coverage: float = 0.0
+    findings: int = 0
+    elapsed_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What one step wants done.
+
+    Attributes:
+        rate, angle, zoom: commands to the gimbal; None: none. At most one of rate and angle.
+        cancel_asks: request ids of questions whose answer is not wanted any more.
+        findings: new or changed ones.
+        notices: lines for the log.
+    """
+
+    status: Status = Status()
+    rate: Rate | None = None
+    angle: Angle | None = None
+    zoom: float | None = None
+    vocabulary: VocabularyRequest | None = None
+    inspect: tuple[InspectRequest, ...] = ()
+    ask: tuple[AskRequest, ...] = ()
+    cancel_asks: tuple[int, ...] = ()
+    findings: tuple[Finding, ...] = field(default=())
+    result: GoalResult | None = None
+    notices: tuple[str, ...] = ()
+
+    def to_json(self) -> str:
+        """Canonical JSON: sorted keys, no spaces, numbers rounded to `DECISION_DIGITS`."""
+        return canonical(to_plain(self, DECISION_DIGITS))

@@ -51,7 +51,7 @@ IMPURE = {
     "time",
 }
 #: Pure computing that core may use; crcmod and pymavlink only compute, too.
-LIBRARIES_OF_CORE = {"numpy", "scipy", "skimage", "py_trees", "crcmod", "pymavlink"}
+LIBRARIES_OF_CORE = {"numpy", "scipy", "skimage", "py_trees", "crcmod", "pymavlink", "pymap3d"}
 #: Layers from the top down; a module may import its own layer and those below.
 RANK = {"nodes": 3, "ros": 2, "cli": 2, "core": 0, "kernels": 0, "protocol": 0}
 ADAPTER = 1

@@ -8,7 +8,8 @@ import pytest
 from semantic_detection_pkg.cameras.registry import open_camera
 from semantic_detection_pkg.cameras.sim import open_source
 from semantic_detection_pkg.cameras.uri import CameraUri
-from semantic_detection_pkg.core.world.geometry import Pose, direction, projection
+from semantic_detection_pkg.core.optics import direction
+from semantic_detection_pkg.core.world.geometry import Pose, projection
 from semantic_detection_pkg.errors import ConfigurationError
 
 SMALL = "width=320&height=180&noise=0&readout_ms=0"

@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from semantic_detection_pkg.core.optics import bearing, direction
 from semantic_detection_pkg.core.world.geometry import (
     Lens,
     Pose,
-    bearing,
-    direction,
     ground_homography,
     project,
     projection,

@@ -6,7 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from semantic_detection_pkg.core.world.geometry import Lens, Pose, direction, projection
+from semantic_detection_pkg.core.optics import direction
+from semantic_detection_pkg.core.world.geometry import Lens, Pose, projection
 from semantic_detection_pkg.core.world.layout import Layout, World, build_world
 from semantic_detection_pkg.core.world.render import Effects, Renderer
 from semantic_detection_pkg.core.world.things import CLASS_NAMES

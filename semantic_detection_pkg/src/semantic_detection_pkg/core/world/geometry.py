@@ -11,9 +11,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Matrix = NDArray[np.float64]
+from semantic_detection_pkg.core.optics import Matrix, bearing, rotation
 
 
 @dataclass(frozen=True)
@@ -65,34 +64,6 @@ class Lens:
         return self.width / 2.0 / math.tan(self.hfov_wide_rad / 2.0) * zoom
 
 
-def direction(yaw_rad: float, pitch_rad: float) -> Matrix:
-    """Unit vector (3,) of a bearing, in the base frame."""
-    return np.array(
-        [
-            math.cos(pitch_rad) * math.cos(yaw_rad),
-            math.cos(pitch_rad) * math.sin(yaw_rad),
-            -math.sin(pitch_rad),
-        ]
-    )
-
-
-def bearing(vector: Matrix) -> tuple[float, float]:
-    """(yaw, pitch) [rad] of a vector in the base frame: the inverse of `direction`."""
-    x, y, z = (float(value) for value in vector)
-    return math.atan2(y, x), math.atan2(-z, math.hypot(x, y))
-
-
-def rotation(pose: Pose) -> Matrix:
-    """(3, 3) base frame to optical frame (x right, y down, z forward)."""
-    forward = direction(pose.yaw_rad, pose.pitch_rad)
-    level_right = np.array([math.sin(pose.yaw_rad), -math.cos(pose.yaw_rad), 0.0])
-    level_down = np.cross(forward, level_right)
-    cos_roll, sin_roll = math.cos(pose.roll_rad), math.sin(pose.roll_rad)
-    right = cos_roll * level_right + sin_roll * level_down
-    down = cos_roll * level_down - sin_roll * level_right
-    return np.stack([right, down, forward])
-
-
 def image_velocity(lens: Lens, pose: Pose) -> tuple[float, float]:
     """(x, y) [px/s] at which the scene crosses the middle of the picture.
 
@@ -124,7 +95,7 @@ def projection(lens: Lens, pose: Pose) -> Matrix:
             [0.0, 0.0, 1.0],
         ]
     )
-    return np.asarray(shutter @ intrinsics @ rotation(pose))
+    return np.asarray(shutter @ intrinsics @ rotation(pose.yaw_rad, pose.pitch_rad, pose.roll_rad))
 
 
 def ground_homography(to_pixels: Matrix, camera_height_m: float) -> Matrix:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from semantic_detection_pkg.core.world.geometry import Matrix
+from semantic_detection_pkg.core.optics import Matrix
 from semantic_detection_pkg.core.world.terrain import (
     GRAIN_LEVELS,
     GRAIN_SIZE,

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from semantic_detection_pkg.core.optics import Matrix, direction
 from semantic_detection_pkg.core.world.geometry import (
     Lens,
-    Matrix,
     Pose,
     angular_extent,
     board_homography,
     board_vectors,
-    direction,
     ground_homography,
     image_velocity,
     picture_to_board,

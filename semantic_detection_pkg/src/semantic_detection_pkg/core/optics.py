@@ -1,0 +1,188 @@
+"""Where one picture looked: between its pixels and bearings from the gimbal's base.
+
+Angles are REP 103 from the gimbal's base: x forward, y left, z up; yaw + is left, pitch + is nose
+down, roll + is right side down. Pixels: x right, y down, the centre of the top left pixel is at
+(0.5, 0.5). The lens is a pinhole without distortion with square pixels and the optical axis in the
+middle; the camera only turns. A bearing is (yaw, pitch) [rad], yaw within -pi..pi.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Matrix = NDArray[np.float64]
+
+_LEAST_DEPTH = 1e-6  # of a unit vector: what is nearer to the camera's plane counts as behind it
+
+
+def direction(yaw_rad: float, pitch_rad: float) -> Matrix:
+    """Unit vector (3,) of a bearing, in the base frame."""
+    return np.array(
+        [
+            math.cos(pitch_rad) * math.cos(yaw_rad),
+            math.cos(pitch_rad) * math.sin(yaw_rad),
+            -math.sin(pitch_rad),
+        ]
+    )
+
+
+def bearing(vector: Matrix) -> tuple[float, float]:
+    """(yaw, pitch) [rad] of a vector in the base frame: the inverse of `direction`."""
+    x, y, z = (float(value) for value in vector)
+    return math.atan2(y, x), math.atan2(-z, math.hypot(x, y))
+
+
+def rotation(yaw_rad: float, pitch_rad: float, roll_rad: float) -> Matrix:
+    """(3, 3) base frame to optical frame (x right, y down, z forward)."""
+    forward = direction(yaw_rad, pitch_rad)
+    level_right = np.array([math.sin(yaw_rad), -math.cos(yaw_rad), 0.0])
+    level_down = np.cross(forward, level_right)
+    cos_roll, sin_roll = math.cos(roll_rad), math.sin(roll_rad)
+    right = cos_roll * level_right + sin_roll * level_down
+    down = cos_roll * level_down - sin_roll * level_right
+    return np.stack([right, down, forward])
+
+
+def wrapped(angles_rad: Matrix) -> Matrix:
+    """The same angles within -pi..pi."""
+    return np.asarray((angles_rad + math.pi) % math.tau - math.pi)
+
+
+@dataclass(frozen=True)
+class CameraView:
+    """Where one picture looked, and how wide.
+
+    Attributes:
+        yaw_rad, pitch_rad, roll_rad: of the optical axis at the capture.
+        hfov_rad: horizontal field of view, edge to edge, above 0 and below pi.
+        width, height: of the picture [px], >= 1.
+
+    Raises:
+        ValueError: on construction, if a value is out of its range.
+    """
+
+    yaw_rad: float
+    pitch_rad: float
+    roll_rad: float
+    hfov_rad: float
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        angles = (self.yaw_rad, self.pitch_rad, self.roll_rad)
+        if not all(math.isfinite(angle) for angle in angles):
+            raise ValueError(f"view {angles}: yaw, pitch and roll must be finite")
+        if not 0.0 < self.hfov_rad < math.pi:
+            raise ValueError(f"view: hfov {self.hfov_rad} rad must be above 0 and below pi")
+        if self.width < 1 or self.height < 1:
+            raise ValueError(f"view: picture {self.width}x{self.height} must be at least 1x1")
+
+    @cached_property
+    def pixels_per_rad(self) -> float:
+        """Pixels for each radian at the middle of the picture: the focal length [px]."""
+        return self.width / 2.0 / math.tan(self.hfov_rad / 2.0)
+
+    @cached_property
+    def vfov_rad(self) -> float:
+        """Vertical field of view [rad], edge to edge."""
+        return 2.0 * math.atan(self.height / 2.0 / self.pixels_per_rad)
+
+    def bearings_of(self, points_xy: ArrayLike) -> Matrix:
+        """(n, 2) bearings [rad] of (n, 2) points [px], inside the picture or beyond it."""
+        return _bearings(self._rays(points_xy))
+
+    def project(self, bearings: ArrayLike) -> Matrix:
+        """(n, 2) points [px] of (n, 2) bearings [rad]; NaN for those behind the camera."""
+        yaw, pitch = np.asarray(bearings, np.float64).reshape(-1, 2).T
+        level = np.cos(pitch)
+        x, y, z = level * np.cos(yaw), level * np.sin(yaw), -np.sin(pitch)
+        # Written out: a matrix product goes to a BLAS, whose last bits may differ between runs.
+        right, down, depth = (row[0] * x + row[1] * y + row[2] * z for row in self._rotation)
+        depth = np.where(depth > _LEAST_DEPTH, depth, np.nan)
+        scale = self.pixels_per_rad / depth
+        return np.stack([self.width / 2.0 + right * scale, self.height / 2.0 + down * scale], 1)
+
+    def contains(self, bearings: ArrayLike, margin: float = 0.0) -> NDArray[np.bool_]:
+        """(n,) whether (n, 2) bearings [rad] lie in the picture.
+
+        Args:
+            margin: how far inside, as a share of the picture's width and height; negative
+                reaches beyond its edges.
+        """
+        share = self.project(bearings) / (self.width, self.height)
+        return np.asarray(((share >= margin) & (share <= 1.0 - margin)).all(axis=1))
+
+    def sizes_of(self, boxes_xyxy: ArrayLike) -> Matrix:
+        """(n, 2) angular width and height [rad] of (n, 4) boxes [px], through their middles."""
+        left, top, right, bottom = np.asarray(boxes_xyxy, np.float64).reshape(-1, 4).T
+        focal = self.pixels_per_rad
+        x = (left + right - self.width) / 2.0
+        y = (top + bottom - self.height) / 2.0
+        across = np.hypot(focal, y)
+        along = np.hypot(focal, x)
+        half_x, half_y = (right - left) / 2.0, (bottom - top) / 2.0
+        widths = np.arctan((x + half_x) / across) - np.arctan((x - half_x) / across)
+        heights = np.arctan((y + half_y) / along) - np.arctan((y - half_y) / along)
+        return np.stack([widths, heights], 1)
+
+    def bearing_covariance(
+        self, points_xy: ArrayLike, sigma_px: ArrayLike, pose_sigma_rad: float = 0.0
+    ) -> Matrix:
+        """(n, 2, 2) covariance [rad^2] of the bearings (yaw, pitch) of (n, 2) points [px].
+
+        Args:
+            sigma_px: standard deviation of the points along x and y: one number, or (n, 2).
+            pose_sigma_rad: of the view's own yaw and pitch, independent of each other.
+        """
+        rays = self._rays(points_xy)
+        rows = self._rotation / self.pixels_per_rad
+        # Columns of the Jacobian: how the bearing moves with a pixel to the right, and down.
+        moves = np.stack([_bearing_moves(rays, rows[0]), _bearing_moves(rays, rows[1])], 2)
+        sigma = np.broadcast_to(np.asarray(sigma_px, np.float64), (len(rays), 2))
+        spread = moves * sigma[:, None, :]
+        covariance = np.einsum("nij,nkj->nik", spread, spread)
+        return np.asarray(covariance + pose_sigma_rad**2 * np.eye(2))
+
+    def bearing_rates(
+        self, points_xy: ArrayLike, yaw_rate_rad_s: float, pitch_rate_rad_s: float
+    ) -> Matrix:
+        """(n, 2) [rad/s] at which the bearings of fixed pixels move while the view turns."""
+        rays = self._rays(points_xy)
+        axis = (
+            -math.sin(self.yaw_rad) * pitch_rate_rad_s,
+            math.cos(self.yaw_rad) * pitch_rate_rad_s,
+            yaw_rate_rad_s,
+        )
+        return _bearing_moves(rays, np.cross(axis, rays))
+
+    @cached_property
+    def _rotation(self) -> Matrix:
+        return rotation(self.yaw_rad, self.pitch_rad, self.roll_rad)
+
+    def _rays(self, points_xy: ArrayLike) -> Matrix:
+        """(n, 3) vectors of points [px], in the base frame, of depth 1."""
+        x, y = np.asarray(points_xy, np.float64).reshape(-1, 2).T
+        right = (x - self.width / 2.0) / self.pixels_per_rad
+        down = (y - self.height / 2.0) / self.pixels_per_rad
+        rows = self._rotation
+        return np.asarray(right[:, None] * rows[0] + down[:, None] * rows[1] + rows[2])
+
+
+def _bearings(rays: Matrix) -> Matrix:
+    x, y, z = rays.T
+    return np.stack([np.arctan2(y, x), np.arctan2(-z, np.hypot(x, y))], 1)
+
+
+def _bearing_moves(rays: Matrix, moves: Matrix) -> Matrix:
+    """(n, 2) derivative of the bearings of (n, 3) rays when those move by (n, 3) or (3,)."""
+    x, y, z = rays.T
+    dx, dy, dz = np.broadcast_to(moves, rays.shape).T
+    level = np.maximum(np.hypot(x, y), _LEAST_DEPTH)  # straight up or down has no yaw
+    yaw = (x * dy - y * dx) / level**2
+    pitch = (z * (x * dx + y * dy) / level - level * dz) / (level**2 + z**2)
+    return np.stack([yaw, pitch], 1)

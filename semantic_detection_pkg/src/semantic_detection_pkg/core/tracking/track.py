@@ -1,0 +1,67 @@
+"""What the tracker knows about one thing: only data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class TrackState(Enum):
+    """The values are those of msg/Track."""
+
+    TENTATIVE = 0  # seen, not yet often enough
+    CONFIRMED = 1
+    LOST = 2  # not seen now, still predicted
+
+
+@dataclass(frozen=True)
+class Sight:
+    """Where a track was at one moment of its history."""
+
+    stamp_ns: int
+    yaw_rad: float
+    pitch_rad: float
+
+
+@dataclass(frozen=True)
+class Track:
+    """One thing in bearing space after a frame.
+
+    Attributes:
+        id: 1.., never used twice by a tracker.
+        class_name: voted by score over its detections.
+        score: 0..1, of the newest detection.
+        score_mean: 0..1, over its detections.
+        yaw_rad, pitch_rad: bearing of its middle, at the frame's stamp.
+        covariance: [rad^2] of (yaw, pitch): var(yaw), cov(yaw, pitch), var(pitch).
+        yaw_rate_rad_s, pitch_rate_rad_s: its own motion, not the gimbal's.
+        width_rad, height_rad: angular size; a lower bound while `is_whole` is false.
+        is_whole: its newest box touched no edge of the picture.
+        is_seen: it was detected in this very frame.
+        hits: frames in which it was detected.
+        first_seen_ns, last_seen_ns: stamps of its first and newest frame with a detection.
+        box_xyxy: [px] its box in the frame of `last_seen_ns`.
+        detection: index of its detection in this frame; -1 unless `is_seen`.
+        history: a thinned course, oldest first.
+    """
+
+    id: int
+    state: TrackState
+    class_name: str
+    score: float
+    score_mean: float
+    yaw_rad: float
+    pitch_rad: float
+    covariance: tuple[float, float, float]
+    yaw_rate_rad_s: float
+    pitch_rate_rad_s: float
+    width_rad: float
+    height_rad: float
+    is_whole: bool
+    is_seen: bool
+    hits: int
+    first_seen_ns: int
+    last_seen_ns: int
+    box_xyxy: tuple[float, float, float, float]
+    detection: int
+    history: tuple[Sight, ...]

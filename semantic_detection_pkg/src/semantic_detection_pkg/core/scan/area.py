@@ -1,0 +1,174 @@
+"""What a scan covers, and how far and how fast the gimbal can turn to cover it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from semantic_detection_pkg.errors import ConfigurationError
+
+Bearing = tuple[float, float]
+"""(yaw, pitch) [rad] REP 103: yaw + is left, pitch + is nose down."""
+
+_LEAST_SPAN_RAD = math.radians(0.01)  # a narrower range is a slip of the pen
+
+
+@dataclass(frozen=True)
+class Area:
+    """A range of yaw and pitch, or bearings to visit.
+
+    Attributes:
+        yaw_min_rad, yaw_max_rad: [rad] the first below the second, at most a turn apart; an area
+            across straight behind goes beyond pi.
+        pitch_min_rad, pitch_max_rad: [rad] the first below the second, -pi/2..pi/2.
+        bearings: what to visit; empty: the ranges. Where there are some the ranges say nothing.
+
+    Whoever makes one from outside has it checked by `check_area` or `cut_to_limits`.
+    """
+
+    yaw_min_rad: float = 0.0
+    yaw_max_rad: float = 0.0
+    pitch_min_rad: float = 0.0
+    pitch_max_rad: float = 0.0
+    bearings: tuple[Bearing, ...] = ()
+
+
+def check_area(area: Area) -> None:
+    """Nothing, if an area makes sense.
+
+    Raises:
+        ConfigurationError: its values contradict each other; the line says which.
+    """
+    if area.bearings:
+        for yaw, pitch in area.bearings:
+            if not (math.isfinite(yaw) and abs(pitch) <= math.pi / 2):
+                raise ConfigurationError(
+                    f"area: bearing yaw {math.degrees(yaw):.4g}, pitch {math.degrees(pitch):.4g} "
+                    "deg: both must be finite, pitch in -90..90"
+                )
+        return
+    _check_range("yaw", area.yaw_min_rad, area.yaw_max_rad, math.tau)
+    _check_range("pitch", area.pitch_min_rad, area.pitch_max_rad, math.pi)
+    if max(abs(area.pitch_min_rad), abs(area.pitch_max_rad)) > math.pi / 2 + 1e-9:
+        raise ConfigurationError(
+            f"area: pitch {_degrees(area.pitch_min_rad, area.pitch_max_rad)} "
+            "must lie in -90..90 deg"
+        )
+
+
+@dataclass(frozen=True)
+class GimbalLimits:
+    """How far and how fast the gimbal may turn.
+
+    Attributes:
+        yaw_rad, pitch_rad: (least, greatest) [rad].
+        is_endless: yaw goes round; `yaw_rad` then says nothing.
+        rate_rad_s: greatest rate of an axis [rad/s], > 0.
+        acceleration_rad_s2: how fast an axis gets and loses its rate [rad/s^2], > 0; a cautious
+            figure makes it brake early, one that is too great makes it overshoot.
+    """
+
+    yaw_rad: tuple[float, float] = (-math.pi, math.pi)
+    pitch_rad: tuple[float, float] = (-math.pi / 2, math.pi / 2)
+    is_endless: bool = False
+    rate_rad_s: float = math.radians(90.0)
+    acceleration_rad_s2: float = math.radians(600.0)
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in (("yaw", self.yaw_rad), ("pitch", self.pitch_rad)):
+            if not low <= high:
+                raise ConfigurationError(
+                    f"gimbal limits: {name} {_degrees(low, high)}: the first must be the lesser"
+                )
+        if not (self.rate_rad_s > 0.0 and self.acceleration_rad_s2 > 0.0):
+            raise ConfigurationError(
+                f"gimbal limits: rate {self.rate_rad_s} rad/s and acceleration "
+                f"{self.acceleration_rad_s2} rad/s2 must be above 0"
+            )
+
+    def nearest(self, bearing: Bearing) -> Bearing:
+        """The bearing itself, or the nearest that the gimbal can point at."""
+        yaw, pitch = bearing
+        if not self.is_endless:
+            yaw = min(max(yaw, self.yaw_rad[0]), self.yaw_rad[1])
+        return yaw, min(max(pitch, self.pitch_rad[0]), self.pitch_rad[1])
+
+    def turn(self, from_yaw_rad: float, to_yaw_rad: float) -> float:
+        """Signed yaw [rad] to turn by; an endless axis takes the short way."""
+        if self.is_endless:
+            return math.remainder(to_yaw_rad - from_yaw_rad, math.tau)
+        return to_yaw_rad - from_yaw_rad
+
+
+def cut_to_limits(area: Area, limits: GimbalLimits) -> tuple[Area, str]:
+    """The part of an area that the gimbal can point at, and a sentence that says what was cut.
+
+    What cannot be pointed at cannot be looked at closely, so it is not covered either, even where
+    the edge of a picture would still show it.
+
+    Returns:
+        The area, unchanged with an empty sentence where nothing was cut.
+
+    Raises:
+        ConfigurationError: the area makes no sense (see `check_area`), or nothing of it is left.
+    """
+    check_area(area)
+    if area.bearings:
+        return _cut_bearings(area, limits)
+    yaw = (area.yaw_min_rad, area.yaw_max_rad)
+    pitch = (area.pitch_min_rad, area.pitch_max_rad)
+    cut_yaw = yaw if limits.is_endless else _common(yaw, limits.yaw_rad)
+    cut_pitch = _common(pitch, limits.pitch_rad)
+    told = []
+    for name, asked, cut, limit in (
+        ("yaw", yaw, cut_yaw, limits.yaw_rad),
+        ("pitch", pitch, cut_pitch, limits.pitch_rad),
+    ):
+        if cut[1] - cut[0] < _LEAST_SPAN_RAD:
+            raise ConfigurationError(
+                f"area: {name} {_degrees(*asked)} lies outside the gimbal's limits "
+                f"{_degrees(*limit)}"
+            )
+        if cut != asked:
+            told.append(f"{name} {_degrees(*asked)} to {_degrees(*cut)}")
+    if not told:
+        return area, ""
+    cut_area = Area(*cut_yaw, *cut_pitch)
+    return cut_area, f"area cut to the gimbal's limits: {' and '.join(told)}"
+
+
+def _cut_bearings(area: Area, limits: GimbalLimits) -> tuple[Area, str]:
+    kept = tuple(one for one in area.bearings if limits.nearest(one) == one)
+    lost = [one for one in area.bearings if limits.nearest(one) != one]
+    if not kept:
+        raise ConfigurationError(
+            f"area: none of {len(lost)} bearings lies within the gimbal's limits "
+            f"yaw {_degrees(*limits.yaw_rad)}, pitch {_degrees(*limits.pitch_rad)}"
+        )
+    if not lost:
+        return area, ""
+    return replace(area, bearings=kept), (
+        f"area cut to the gimbal's limits: {len(lost)} of {len(area.bearings)} bearings left out, "
+        f"the first at yaw {math.degrees(lost[0][0]):.4g}, pitch {math.degrees(lost[0][1]):.4g} deg"
+    )
+
+
+def _common(asked: Bearing, limit: Bearing) -> tuple[float, float]:
+    return max(asked[0], limit[0]), min(asked[1], limit[1])
+
+
+def _check_range(name: str, low: float, high: float, widest: float) -> None:
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise ConfigurationError(f"area: {name} {low}..{high} rad must be finite")
+    if high - low < _LEAST_SPAN_RAD:
+        raise ConfigurationError(
+            f"area: {name} {_degrees(low, high)}: the first must be the lesser"
+        )
+    if high - low > widest + 1e-9:
+        raise ConfigurationError(
+            f"area: {name} {_degrees(low, high)} spans more than {math.degrees(widest):g} deg"
+        )
+
+
+def _degrees(low: float, high: float) -> str:
+    return f"{math.degrees(low):.4g}..{math.degrees(high):.4g} deg"

@@ -1,0 +1,249 @@
+"""What has been seen: a grid over yaw and pitch with time, sharpness and result of each cell.
+
+A cell counts as seen only when enough sharp pictures of the wanted resolution showed it whole: a
+picture taken while the gimbal turns too fast shows nothing to a detector.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semantic_detection_pkg.core.optics import CameraView
+from semantic_detection_pkg.core.scan.area import Area, Bearing
+from semantic_detection_pkg.errors import ConfigurationError
+
+Mask = NDArray[np.bool_]
+
+_MOST_CELLS = 2_000_000  # of a map: 0.1 deg over a sphere would be 6.5 million
+
+
+class Result(IntEnum):
+    """What a cell is known to hold; the values are those of the message Coverage."""
+
+    UNSEEN = 0
+    EMPTY = 1
+    CANDIDATE = 2
+    FINDING = 3
+    REJECTED = 4
+
+
+@dataclass(frozen=True)
+class SeeingNeeds:
+    """When a part of the area counts as seen.
+
+    Attributes:
+        exposure_s: [s] open time of the shutter; with the rate it decides the smear.
+        smear_px: [px] a picture that is smeared by more shows nothing.
+        looks: sharp pictures that must show a cell, >= 1.
+        edge: 0..0.4, share of the picture at each edge that does not count: what stands there is
+            cut off.
+        pixels_per_rad: [px/rad] least resolution of a picture that counts.
+    """
+
+    exposure_s: float = 0.004
+    smear_px: float = 2.5
+    looks: int = 3
+    edge: float = 0.04
+    pixels_per_rad: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.exposure_s < 0.0 or self.smear_px <= 0.0 or self.pixels_per_rad < 0.0:
+            raise ConfigurationError(
+                f"coverage: exposure {self.exposure_s} s, smear {self.smear_px} px, resolution "
+                f"{self.pixels_per_rad} px/rad: not below 0, smear above 0"
+            )
+        if self.looks < 1 or not 0.0 <= self.edge <= 0.4:
+            raise ConfigurationError(
+                f"coverage: looks {self.looks} must be 1 or more, edge {self.edge} in 0..0.4"
+            )
+
+    def smear_of(self, view: CameraView, rates_rad_s: tuple[float, float]) -> float:
+        """[px] by which the middle of a picture is smeared at rates (yaw, pitch) of the gimbal."""
+        yaw_rate, pitch_rate = rates_rad_s
+        across = yaw_rate * math.cos(view.pitch_rad)
+        return self.exposure_s * view.pixels_per_rad * math.hypot(across, pitch_rate)
+
+    def sharp_yaw_rate(self, view: CameraView) -> float:
+        """[rad/s] greatest yaw rate at which a picture still counts."""
+        exposure = self.exposure_s * view.pixels_per_rad * math.cos(view.pitch_rad)
+        return self.smear_px / exposure if exposure > 0.0 else math.inf
+
+
+class CoverageMap:
+    """The area as cells, row-major, rows along rising pitch, columns along rising yaw.
+
+    Attributes:
+        area: what it covers.
+        needs: when a cell counts as seen.
+        cell_rad: side of a cell [rad].
+        yaw_rad: (columns,) middles of the cells; they may go beyond pi.
+        pitch_rad: (rows,) middles of the cells.
+        is_wanted: (rows, columns) which cells belong to the area.
+        last_seen_s: (rows, columns) stamp of the newest picture that counted [s]; -inf: never.
+        pixels_per_rad: (rows, columns) finest resolution of a picture that counted; 0: never.
+        results: (rows, columns) uint8, `Result`.
+    """
+
+    def __init__(self, area: Area, cell_rad: float, needs: SeeingNeeds | None = None) -> None:
+        """Nothing of it is seen yet.
+
+        Raises:
+            ConfigurationError: cell_rad is not above 0, or there would be too many cells.
+        """
+        self.area = area
+        self.needs = needs or SeeingNeeds()
+        self.cell_rad = cell_rad
+        low, high = _bounds(area, cell_rad)
+        columns, rows = (
+            max(1, math.ceil((end - start) / cell_rad - 1e-6))
+            for start, end in zip(low, high, strict=True)
+        )
+        if rows * columns > _MOST_CELLS:
+            raise ConfigurationError(
+                f"coverage: {columns} x {rows} cells of {math.degrees(cell_rad):.3g} deg are too "
+                f"many, at most {_MOST_CELLS}"
+            )
+        self.yaw_min_rad, self.pitch_min_rad = low
+        self.yaw_rad = low[0] + cell_rad * (np.arange(columns) + 0.5)
+        self.pitch_rad = low[1] + cell_rad * (np.arange(rows) + 0.5)
+        shape = (rows, columns)
+        self.is_wanted = np.ones(shape, bool)
+        if area.bearings:
+            self.is_wanted[:] = False
+            for one in area.bearings:
+                self.is_wanted[self._cells(one, (0.0, 0.0))] = True
+        self.last_seen_s = np.full(shape, -np.inf)
+        self.pixels_per_rad = np.zeros(shape, np.float32)
+        self.results = np.zeros(shape, np.uint8)
+        self._looks = np.zeros(shape, np.uint16)  # no more than wanted
+        self._level = np.cos(self.pitch_rad)
+        self._drop = np.sin(self.pitch_rad)
+
+    def see(
+        self, view: CameraView, stamp_s: float, rates_rad_s: tuple[float, float] = (0.0, 0.0)
+    ) -> bool:
+        """Count one picture.
+
+        Args:
+            view: where it looked.
+            stamp_s: [s] when.
+            rates_rad_s: (yaw, pitch) at which the gimbal turned then.
+
+        Returns:
+            Whether it counted: sharp enough, and of the wanted resolution.
+        """
+        needs = self.needs
+        if view.pixels_per_rad < needs.pixels_per_rad * (1.0 - 1e-9):
+            return False
+        if needs.smear_of(view, rates_rad_s) > needs.smear_px * 1.05:
+            return False
+        for rows, columns in self._windows(view):
+            shown = self._shown(view, rows, columns)
+            self.last_seen_s[rows, columns][shown] = stamp_s
+            finest = self.pixels_per_rad[rows, columns]
+            np.maximum(finest, view.pixels_per_rad, out=finest, where=shown)
+            looks = self._looks[rows, columns]
+            looks[shown & (looks < needs.looks)] += 1
+            results = self.results[rows, columns]
+            results[shown & (results == Result.UNSEEN)] = Result.EMPTY
+        return True
+
+    def mark(self, bearing: Bearing, size_rad: Bearing, result: Result) -> None:
+        """Note a result for the cells of a box: (width, height) [rad] around a bearing."""
+        self.results[self._cells(bearing, size_rad)] = result
+
+    def unseen(self) -> Mask:
+        """(rows, columns) wanted cells that do not count as seen."""
+        return self.is_wanted & (self._looks < self.needs.looks)
+
+    def share_seen(self, pixels_per_rad: float = 0.0) -> float:
+        """Share 0..1 of the wanted cells that count as seen, with at least this resolution."""
+        is_seen = (self._looks >= self.needs.looks) & (self.pixels_per_rad >= pixels_per_rad)
+        return float(np.count_nonzero(is_seen & self.is_wanted) / np.count_nonzero(self.is_wanted))
+
+    def ages_s(self, now_s: float) -> NDArray[np.float64]:
+        """(rows, columns) [s] since each cell was last seen; inf: never."""
+        return np.asarray(now_s - self.last_seen_s)
+
+    def forget_older(self, now_s: float, age_s: float) -> int:
+        """Have cells that were last seen longer ago than `age_s` seen again; 0: all of them.
+
+        Times, resolutions and results stay as the record of what was.
+
+        Returns:
+            How many wanted cells are unseen now.
+        """
+        self._looks[self.ages_s(now_s) >= age_s] = 0
+        return int(np.count_nonzero(self.unseen()))
+
+    def _windows(self, view: CameraView) -> list[tuple[slice, slice]]:
+        """Parts of the grid that hold all that the view can show."""
+        reach = math.atan(math.hypot(view.width, view.height) / 2.0 / view.pixels_per_rad)
+        rows = _span(self.pitch_min_rad, self.cell_rad, len(self.pitch_rad), view.pitch_rad, reach)
+        if abs(view.pitch_rad) + reach >= math.pi / 2:
+            return [(rows, slice(None))]
+        half = math.asin(math.sin(reach) / math.cos(view.pitch_rad))
+        middle = (self.yaw_rad[0] + self.yaw_rad[-1]) / 2.0
+        yaw = middle + math.remainder(view.yaw_rad - middle, math.tau)
+        spans = [
+            _span(self.yaw_min_rad, self.cell_rad, len(self.yaw_rad), yaw + turns, half)
+            for turns in (-math.tau, 0.0, math.tau)
+        ]
+        return [(rows, columns) for columns in spans if columns.start < columns.stop]
+
+    def _shown(self, view: CameraView, rows: slice, columns: slice) -> Mask:
+        """Which cells of a window the view shows inside its edge.
+
+        `CameraView.project` for the product of two axes: sines and cosines are taken of each
+        row and column, not of each cell.
+        """
+        turn = self.yaw_rad[columns] - view.yaw_rad
+        level, drop = self._level[rows, None], self._drop[rows, None]
+        cos_turn = np.cos(turn)
+        sin_pitch, cos_pitch = math.sin(view.pitch_rad), math.cos(view.pitch_rad)
+        along = level * cos_turn
+        depth = cos_pitch * along + sin_pitch * drop
+        down = cos_pitch * drop - sin_pitch * along
+        right = -level * np.sin(turn)
+        if view.roll_rad:
+            cos_roll, sin_roll = math.cos(view.roll_rad), math.sin(view.roll_rad)
+            right, down = cos_roll * right + sin_roll * down, cos_roll * down - sin_roll * right
+        inside = (0.5 - self.needs.edge) / view.pixels_per_rad
+        half_x, half_y = view.width * inside, view.height * inside
+        # Behind the camera the depth is below 0, and neither comparison holds.
+        return np.asarray((np.abs(right) <= half_x * depth) & (np.abs(down) <= half_y * depth))
+
+    def _cells(self, bearing: Bearing, size_rad: Bearing) -> tuple[slice, slice]:
+        """The cells under a box, at least one where it touches the grid."""
+        yaw, pitch = bearing
+        middle = (self.yaw_rad[0] + self.yaw_rad[-1]) / 2.0
+        yaw = middle + math.remainder(yaw - middle, math.tau)
+        width = size_rad[0] / max(math.cos(pitch), 0.02)  # yaw narrows towards the pole
+        rows = _span(
+            self.pitch_min_rad, self.cell_rad, len(self.pitch_rad), pitch, size_rad[1] / 2.0
+        )
+        columns = _span(self.yaw_min_rad, self.cell_rad, len(self.yaw_rad), yaw, width / 2.0)
+        return rows, columns
+
+
+def _bounds(area: Area, cell_rad: float) -> tuple[Bearing, Bearing]:
+    """(yaw, pitch) of the least and the greatest corner."""
+    if not 0.0 < cell_rad <= math.pi:
+        raise ConfigurationError(f"coverage: cell {cell_rad} rad must be above 0, at most pi")
+    if not area.bearings:
+        return (area.yaw_min_rad, area.pitch_min_rad), (area.yaw_max_rad, area.pitch_max_rad)
+    yaws, pitches = zip(*area.bearings, strict=True)
+    half = cell_rad / 2.0
+    return (min(yaws) - half, min(pitches) - half), (max(yaws) + half, max(pitches) + half)
+
+
+def _span(start_rad: float, cell_rad: float, count: int, middle: float, half: float) -> slice:
+    """Cells of an axis that the range middle +- half touches."""
+    first = math.floor((middle - half - start_rad) / cell_rad)
+    last = math.floor((middle + half - start_rad) / cell_rad)
+    return slice(min(max(first, 0), count), min(max(last + 1, 0), count))

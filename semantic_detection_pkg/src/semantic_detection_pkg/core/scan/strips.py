@@ -1,0 +1,217 @@
+"""Strips along yaw that cover what is unseen: where each lies, how long and how fast it is.
+
+A picture shows a narrower range of yaw at its lower edge than at its upper one when the camera
+looks down, and the other way round when it looks up. So a strip is as high as its rows stay in the
+picture for long enough, worked out row by row and not from the field of view alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semantic_detection_pkg.core.optics import CameraView
+from semantic_detection_pkg.core.scan.area import GimbalLimits
+from semantic_detection_pkg.core.scan.coverage import CoverageMap, Mask
+
+_LEAST_WIDTH = 0.4  # of the yaw seen in the middle row: what a row of a strip is seen in at least
+_EVEN_STEPS = 12  # halvings when the strips' overlap is evened out
+
+
+@dataclass(frozen=True, eq=False)
+class Leg:
+    """One pass of the camera's axis at one pitch, in either direction.
+
+    Attributes:
+        pitch_rad: of the axis.
+        low_rad, high_rad: yaw of the axis at its ends; equal: look from there until it is seen.
+        rate_rad_s: yaw rate [rad/s], > 0.
+        cells: (rows, columns) what it is to show.
+    """
+
+    pitch_rad: float
+    low_rad: float
+    high_rad: float
+    rate_rad_s: float
+    cells: Mask
+
+    @property
+    def is_stop(self) -> bool:
+        """Whether it is one place to look from."""
+        return self.low_rad == self.high_rad
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast pictures come and how fast the axis may go.
+
+    Attributes:
+        frame_rate_hz: pictures that the detector looks at in a second, > 0.
+        share: 0..1, of the greatest sensible rate.
+    """
+
+    frame_rate_hz: float
+    share: float = 1.0
+
+
+def half_widths(view: CameraView, edge: float, pitch_rad: NDArray[np.float64]) -> NDArray:
+    """(n,) half the range of yaw [rad] over which each pitch is in the picture, 0 where it is not.
+
+    The side of the picture is a great circle, sin(y) - t cos(p0) cos(y) <= t sin(p0) tan(p) with t
+    the half width of the picture over its focal length; its upper and lower edges are others,
+    cos(y) >= tan(p) / tan(p0 + a) with a half the vertical field of view.
+    """
+    side = view.width * (0.5 - edge) / view.pixels_per_rad
+    rise = view.height * (0.5 - edge) / view.pixels_per_rad
+    cos_view, sin_view = math.cos(view.pitch_rad), math.sin(view.pitch_rad)
+    slope = np.tan(np.clip(pitch_rad, -math.pi / 2 + 1e-6, math.pi / 2 - 1e-6))
+    swing = side * sin_view * slope / math.hypot(1.0, side * cos_view)
+    across = np.where(
+        swing >= 1.0,
+        math.pi,
+        math.atan(side * cos_view) + np.arcsin(np.clip(swing, -1.0, 1.0)),
+    )
+    width = np.clip(np.where(swing <= -1.0, 0.0, across), 0.0, math.pi)
+    for sign in (1.0, -1.0):  # lower edge, then the upper one: the same, seen upside down
+        near = sign * sin_view + rise * cos_view
+        limit = sign * slope * (cos_view - rise * sign * sin_view)
+        if near > 0.0:
+            in_reach = np.arccos(np.clip(limit / near, -1.0, 1.0))
+        else:
+            in_reach = np.where(limit <= near, math.pi, 0.0)
+        width = np.minimum(width, in_reach)
+    return np.asarray(width)
+
+
+def plan_legs(
+    coverage: CoverageMap, view: CameraView, limits: GimbalLimits, pace: Pace
+) -> tuple[Leg, ...]:
+    """Legs that show every cell that is wanted and unseen, often enough; in no order.
+
+    Args:
+        coverage: what is unseen, and what seeing needs.
+        view: lens of the sweep; where it looks does not matter.
+        limits: of the gimbal.
+        pace: of pictures and axis.
+    """
+    unseen = coverage.unseen()
+    rows = np.nonzero(unseen.any(axis=1))[0]
+    if rows.size == 0:
+        return ()
+    bands = _Bands(coverage, view, limits, pace)
+    legs: list[Leg] = []
+    left = unseen.copy()
+    for pitch in bands.pitches(int(rows[0]), int(rows[-1])):
+        cells = left & bands.rows_shown(pitch)[:, None]
+        left &= ~cells
+        legs += bands.legs(pitch, cells)
+    return tuple(legs)
+
+
+class _Bands:
+    """What the axis shows at each pitch."""
+
+    def __init__(
+        self, coverage: CoverageMap, view: CameraView, limits: GimbalLimits, pace: Pace
+    ) -> None:
+        self._coverage = coverage
+        self._view = view
+        self._limits = limits
+        self._pace = pace
+        self._half_cell = coverage.cell_rad / 2.0
+
+    def pitches(self, first: int, last: int) -> list[float]:
+        """Pitches of the axis whose bands cover the rows, as few and as evenly as possible."""
+        best = self._cover(first, last, 0.0)
+        low, high = 0.0, self._view.vfov_rad / 2.0
+        for _ in range(_EVEN_STEPS):
+            inset = (low + high) / 2.0
+            tried = self._cover(first, last, inset)
+            if len(tried) <= len(best):
+                best, low = tried, inset
+            else:
+                high = inset
+        return best
+
+    def rows_shown(self, pitch_rad: float) -> Mask:
+        """(rows,) which rows a pass at a pitch shows for long enough."""
+        return np.asarray(self._widths(pitch_rad) >= self._needed(pitch_rad))
+
+    def legs(self, pitch_rad: float, cells: Mask) -> Iterator[Leg]:
+        """The legs at one pitch for these cells; wide gaps between them are left out."""
+        columns = np.nonzero(cells.any(axis=0))[0]
+        if columns.size == 0:
+            return
+        widths = self._widths(pitch_rad)
+        half = float(widths[cells.any(axis=1)].min())
+        gap = 2.0 * half / self._coverage.cell_rad
+        parts = np.split(columns, np.nonzero(np.diff(columns) > gap)[0] + 1)
+        for part in parts:
+            own = np.zeros_like(cells)
+            own[:, part[0] : part[-1] + 1] = cells[:, part[0] : part[-1] + 1]
+            yield self._leg(pitch_rad, own, float(widths[own.any(axis=1)].min()))
+
+    def _leg(self, pitch_rad: float, cells: Mask, half_rad: float) -> Leg:
+        coverage, needs = self._coverage, self._coverage.needs
+        columns = np.nonzero(cells.any(axis=0))[0]
+        # One picture more than needed: the first may fall just before the axis gets there.
+        looks_s = (needs.looks + 1) / self._pace.frame_rate_hz
+        rate = self._pace.share * min(
+            needs.sharp_yaw_rate(replace(self._view, pitch_rad=pitch_rad)),
+            self._limits.rate_rad_s,
+            half_rad / looks_s,
+        )
+        inset = half_rad - rate * looks_s
+        low = float(coverage.yaw_rad[columns[0]]) - self._half_cell + inset
+        high = float(coverage.yaw_rad[columns[-1]]) + self._half_cell - inset
+        if low >= high:
+            low = high = (low + high) / 2.0
+        low, high = (self._limits.nearest((yaw, pitch_rad))[0] for yaw in (low, high))
+        return Leg(pitch_rad, low, high, rate, cells)
+
+    def _cover(self, first: int, last: int, inset_rad: float) -> list[float]:
+        """From the highest row down, each band as low as it still shows the next unseen row."""
+        pitches: list[float] = []
+        row = first
+        while row <= last:
+            pitch = self._lowest_showing(row, last, inset_rad)
+            shown = self.rows_shown(pitch)
+            if inset_rad:
+                reach = self._view.vfov_rad / 2.0 - inset_rad
+                shown = shown & (np.abs(self._coverage.pitch_rad - pitch) <= reach)
+            hidden = np.nonzero(~shown[row : last + 1])[0]
+            pitches.append(pitch)
+            # A row that no pitch shows (beyond what the gimbal reaches) must not stop the others.
+            row = last + 1 if hidden.size == 0 else row + max(1, int(hidden[0]))
+        return pitches
+
+    def _lowest_showing(self, row: int, last: int, inset_rad: float) -> float:
+        """Greatest pitch of the axis that shows a row, at most the middle of what is left."""
+        at = self._coverage.pitch_rad
+        top, bottom = float(at[row]), float(at[last])
+        reach = max(self._view.vfov_rad / 2.0 - inset_rad, self._half_cell)
+        high = min(top + reach, max(top, (top + bottom) / 2.0))
+        low = top
+        high, low = (self._limits.nearest((0.0, pitch))[1] for pitch in (high, low))
+        if self.rows_shown(high)[row]:
+            return high
+        for _ in range(_EVEN_STEPS):
+            pitch = (low + high) / 2.0
+            if self.rows_shown(pitch)[row]:
+                low = pitch
+            else:
+                high = pitch
+        return low
+
+    def _widths(self, pitch_rad: float) -> NDArray[np.float64]:
+        view = replace(self._view, pitch_rad=pitch_rad)
+        return half_widths(view, self._coverage.needs.edge, self._coverage.pitch_rad)
+
+    def _needed(self, pitch_rad: float) -> float:
+        view = replace(self._view, pitch_rad=pitch_rad)
+        middle = half_widths(view, self._coverage.needs.edge, np.array([pitch_rad]))
+        return _LEAST_WIDTH * float(middle[0])

@@ -1,0 +1,207 @@
+"""The sweep: which way the camera's axis goes next, so that nothing of the area stays unseen.
+
+Strips along yaw, to and fro, at the greatest rate at which pictures are sharp and each spot is in
+enough of them. The plan is made from what is unseen, and made again whenever it was left or is
+done: so a sweep that was cut off goes on with the rest, and what slipped through is seen after all.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from semantic_detection_pkg.core.optics import CameraView
+from semantic_detection_pkg.core.scan.area import GimbalLimits
+from semantic_detection_pkg.core.scan.coverage import CoverageMap, Mask
+from semantic_detection_pkg.core.scan.pointing import (
+    Motion,
+    PointingSettings,
+    Rates,
+    kept_within,
+    rates_towards,
+)
+from semantic_detection_pkg.core.scan.strips import Leg, Pace, plan_legs
+from semantic_detection_pkg.errors import ConfigurationError
+
+_SLOWER = 0.7  # of the pace, after a pass that left something unseen
+_END_SLACK_S = 0.05  # [s] of a leg that may be missing at its end
+_MOST_VAIN_PASSES = 4  # passes in turn that show nothing new before the sweep gives up
+
+
+@dataclass(frozen=True)
+class SweepSettings:
+    """How the sweep moves.
+
+    Attributes:
+        frame_rate_hz: [Hz] pictures that the detector looks at in a second.
+        settle_s: [s] from a capture until its detections are known: so long it waits at the end of
+            a pass before it judges what stayed unseen.
+        pointing: law by which it goes to the start of a strip and keeps its pitch.
+    """
+
+    frame_rate_hz: float = 8.0
+    settle_s: float = 0.35
+    pointing: PointingSettings = field(default_factory=PointingSettings)
+
+    def __post_init__(self) -> None:
+        if not self.frame_rate_hz > 0.0 or not self.settle_s >= 0.0:
+            raise ConfigurationError(
+                f"sweep: frame rate {self.frame_rate_hz} Hz must be above 0, settle time "
+                f"{self.settle_s} s not below 0"
+            )
+
+
+class SweepPlanner:
+    """Rates for each step of the sweep of one area at one zoom."""
+
+    def __init__(
+        self,
+        coverage: CoverageMap,
+        view: CameraView,
+        limits: GimbalLimits,
+        settings: SweepSettings | None = None,
+    ) -> None:
+        """Plan nothing yet.
+
+        Args:
+            coverage: of the area; the caller counts pictures in it.
+            view: lens and picture of the sweep; where it looks does not matter.
+            limits: of the gimbal; the area lies within them (see `cut_to_limits`).
+            settings: left out: the defaults.
+        """
+        self._coverage = coverage
+        self._view = view
+        self._limits = limits
+        self._settings = settings or SweepSettings()
+        self._legs: list[Leg] = []
+        self._leg: _Run | None = None
+        self._judge_at_s: float | None = None
+        self._pace = 1.0
+        self._vain_passes = 0
+        self._left_at_last_plan = -1
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether it gave up: passes in turn showed nothing new."""
+        return self._vain_passes >= _MOST_VAIN_PASSES
+
+    @property
+    def legs(self) -> tuple[Leg, ...]:
+        """What is planned: the leg in hand first, the others in no order."""
+        return (() if self._leg is None else (self._leg.leg,)) + tuple(self._legs)
+
+    def interrupt(self) -> None:
+        """The axis was, or will be, somewhere else: plan anew from what is unseen then."""
+        self._legs, self._leg, self._judge_at_s = [], None, None
+        self._left_at_last_plan = -1
+
+    def restart(self) -> None:
+        """Begin a new pass, as after `CoverageMap.forget_older`."""
+        self.interrupt()
+        self._pace, self._vain_passes = 1.0, 0
+
+    def rates(self, now_s: float, gimbal: Motion) -> Rates | None:
+        """(yaw, pitch) rates [rad/s] to command now; None when all is seen, or it is stuck.
+
+        Args:
+            now_s: [s] on the clock of the gimbal's stamp.
+            gimbal: newest reading.
+        """
+        unseen = self._coverage.unseen()
+        if not unseen.any():
+            self.interrupt()
+            return None
+        if self._leg is not None and self._leg.is_over(now_s, gimbal, unseen):
+            self._leg = None
+        if self._leg is None:
+            self._choose(now_s, gimbal, unseen)
+        if self._leg is not None:
+            return self._leg.rates(now_s, gimbal, self._limits, self._settings)
+        return None if self.is_stuck else (0.0, 0.0)
+
+    def _choose(self, now_s: float, gimbal: Motion, unseen: Mask) -> None:
+        """Take up the nearest leg; where there is none left, judge the pass and plan the next."""
+        self._legs = [leg for leg in self._legs if (leg.cells & unseen).any()]
+        if not self._legs and self._is_time_to_plan(now_s):
+            self._plan(unseen)
+        if not self._legs:
+            return
+        at_yaw, at_pitch = gimbal.at(now_s)
+
+        def distance(yaw_rad: float, leg: Leg) -> float:
+            turn = abs(self._limits.turn(at_yaw, yaw_rad))
+            return max(turn, abs(leg.pitch_rad - at_pitch))
+
+        starts = [
+            (distance(yaw, leg), index, is_rising)
+            for index, leg in enumerate(self._legs)
+            for yaw, is_rising in ((leg.low_rad, True), (leg.high_rad, False))
+        ]
+        _, index, is_rising = min(starts)
+        patience_s = (self._coverage.needs.looks + 2) / self._settings.frame_rate_hz
+        self._leg = _Run(self._legs.pop(index), is_rising, patience_s + self._settings.settle_s)
+        self._judge_at_s = None
+
+    def _is_time_to_plan(self, now_s: float) -> bool:
+        if self._left_at_last_plan < 0:
+            return True
+        if self._judge_at_s is None:
+            self._judge_at_s = now_s + self._settings.settle_s
+        return now_s >= self._judge_at_s
+
+    def _plan(self, unseen: Mask) -> None:
+        left = int(np.count_nonzero(unseen))
+        if self._left_at_last_plan >= 0:
+            self._pace *= _SLOWER
+            self._vain_passes = self._vain_passes + 1 if left >= self._left_at_last_plan else 0
+        self._left_at_last_plan = left
+        if not self.is_stuck:
+            pace = Pace(self._settings.frame_rate_hz, self._pace)
+            self._legs = list(plan_legs(self._coverage, self._view, self._limits, pace))
+
+
+class _Run:
+    """One leg being run: to its start, then along it."""
+
+    def __init__(self, leg: Leg, is_rising: bool, patience_s: float) -> None:
+        self.leg = leg
+        self._sign = 1.0 if is_rising else -1.0
+        self._start_rad = leg.low_rad if is_rising else leg.high_rad
+        self._patience_s = patience_s
+        self._began_s: float | None = None  # at its start
+        self._last_yaw_rad = 0.0
+        self._done_rad = 0.0  # way made along the leg; its own sum, as yaw may wrap on the way
+
+    def is_over(self, now_s: float, gimbal: Motion, unseen: Mask) -> bool:
+        """Whether its end is passed, or nothing of it is unseen any more."""
+        if not (self.leg.cells & unseen).any():
+            return True
+        if self._began_s is None:
+            return False
+        if self.leg.is_stop:
+            return now_s - self._began_s > self._patience_s
+        yaw, _ = gimbal.at(now_s)
+        self._done_rad += self._sign * math.remainder(yaw - self._last_yaw_rad, math.tau)
+        self._last_yaw_rad = yaw
+        # Its end may be the gimbal's limit, which is never quite reached.
+        length = self.leg.high_rad - self.leg.low_rad
+        return self._done_rad >= length - _END_SLACK_S * self.leg.rate_rad_s
+
+    def rates(
+        self, now_s: float, gimbal: Motion, limits: GimbalLimits, settings: SweepSettings
+    ) -> Rates:
+        """Rates towards the start, and from there on along the leg."""
+        leg = self.leg
+        yaw, pitch = gimbal.at(now_s)
+        to_start = limits.turn(yaw, self._start_rad)
+        slack = leg.rate_rad_s / settings.frame_rate_hz
+        if self._began_s is None and max(abs(to_start), 2.0 * abs(leg.pitch_rad - pitch)) < slack:
+            self._began_s = now_s
+            self._last_yaw_rad, self._done_rad = yaw, -self._sign * to_start
+        goal = Motion(now_s, yaw + to_start, leg.pitch_rad)
+        wanted = rates_towards(gimbal, goal, now_s, limits, settings.pointing)
+        if self._began_s is None or leg.is_stop:
+            return wanted
+        return kept_within(gimbal, (self._sign * leg.rate_rad_s, wanted[1]), limits)

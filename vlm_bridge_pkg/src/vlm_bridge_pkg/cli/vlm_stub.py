@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from vlm_bridge_pkg.errors import ConfigurationError, VlmError
 from vlm_bridge_pkg.service.running import EXIT_USAGE, add_options, options_from, serve
 from vlm_bridge_pkg.service.server import VlmServer
+from vlm_bridge_pkg.stub.eyes import WorldEyes
 from vlm_bridge_pkg.stub.faults import FAULTS, Script, ScriptedModel, StubHandler
 
 
@@ -22,6 +24,7 @@ def main(words: Sequence[str] | None = None) -> int:
     add_options(parser)
     add = parser.add_argument
     add("--answer", action="append", help="what it says; more than one: in turn")
+    add("--look-with", type=Path, metavar="ONNX", help="answer by what this classifier sees")
     add("--piece-s", type=float, default=0.02, metavar="S", help="each word takes; default: 0.02")
     add("--p-yes", type=float, metavar="P", help="probability that it tells of 'yes'")
     add("--fault", choices=FAULTS, default="none", help="default: none")
@@ -43,9 +46,12 @@ def _script(arguments: argparse.Namespace) -> Script:
         raise ConfigurationError(f"piece-s: {arguments.piece_s}, allowed is 0..60 s")
     if arguments.p_yes is not None and not 0 <= arguments.p_yes <= 1:
         raise ConfigurationError(f"p-yes: {arguments.p_yes}, allowed is 0..1")
+    if arguments.answer and arguments.look_with:
+        raise ConfigurationError("answer and look-with: only one of them is allowed")
     answers = tuple(text.replace("\\n", "\n") for text in arguments.answer or ())
     return Script(
         answers or Script.answers,
+        WorldEyes(arguments.look_with).answer if arguments.look_with else None,
         arguments.p_yes,
         arguments.piece_s,
         arguments.fault,

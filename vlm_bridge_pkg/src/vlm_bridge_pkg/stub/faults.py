@@ -15,6 +15,7 @@ from vlm_bridge_pkg.protocol.refusal import RequestRefused
 from vlm_bridge_pkg.protocol.replies import Token
 from vlm_bridge_pkg.protocol.requests import ChatRequest
 from vlm_bridge_pkg.service.server import ChatHandler, VlmServer
+from vlm_bridge_pkg.stub.eyes import Said
 
 EXIT_CRASHED = 66
 
@@ -39,6 +40,7 @@ class Script:
 
     Attributes:
         answers: given in turn, round and round.
+        look: answers by what the picture shows, instead of `answers`; None: it is blind.
         p_yes: probability of "yes" as the first word, told on request; None: not told.
         piece_s: [s] each word takes.
         fault: key of `FAULTS`.
@@ -46,6 +48,7 @@ class Script:
     """
 
     answers: tuple[str, ...] = ("yes\nit is there",)
+    look: Callable[[ChatRequest], Said] | None = None
     p_yes: float | None = None
     piece_s: float = 0.0
     fault: str = "none"
@@ -61,7 +64,7 @@ class Script:
 
 
 class ScriptedModel:
-    """Answers from a script."""
+    """Answers from a script, or by what it sees."""
 
     name = "stub"
 
@@ -76,14 +79,20 @@ class ScriptedModel:
 
     def generate(self, request: ChatRequest) -> Generator[Token, None, None]:
         script = self.script
-        answer = script.answers[self._turn % len(script.answers)]
-        self._turn += 1
+        said = script.look(request) if script.look else self._next_answer()
+        logprobs = _logprobs(said.p_yes) if request.wants_logprobs else {}
         piece_s = script.piece_s * (10 if self.fault == "slow" else 1)
-        for index, word in enumerate(answer.replace(" ", "\0 ").replace("\n", "\0\n").split("\0")):
+        words = said.text.replace(" ", "\0 ").replace("\n", "\0\n").split("\0")
+        for index, word in enumerate(words):
             if index == 1:
                 self._fail()
             time.sleep(piece_s)
-            yield Token(word, self._logprobs(request) if index == 0 else {})
+            yield Token(word, logprobs if index == 0 else {})
+
+    def _next_answer(self) -> Said:
+        answers = self.script.answers
+        self._turn += 1
+        return Said(answers[(self._turn - 1) % len(answers)], self.script.p_yes)
 
     def _fail(self) -> None:
         match self.fault:
@@ -94,11 +103,11 @@ class ScriptedModel:
             case "failed":
                 raise RuntimeError("the stub was told to fail")
 
-    def _logprobs(self, request: ChatRequest) -> dict[str, float]:
-        p_yes = self.script.p_yes
-        if p_yes is None or not request.wants_logprobs:
-            return {}
-        return {"yes": math.log(max(p_yes, 1e-9)), "no": math.log(max(1.0 - p_yes, 1e-9))}
+
+def _logprobs(p_yes: float | None) -> dict[str, float]:
+    if p_yes is None:
+        return {}
+    return {"yes": math.log(max(p_yes, 1e-9)), "no": math.log(max(1.0 - p_yes, 1e-9))}
 
 
 class StubHandler(ChatHandler):

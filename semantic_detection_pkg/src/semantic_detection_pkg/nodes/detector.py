@@ -28,6 +28,7 @@ from semantic_detection_pkg.core.pipeline import DetectionResult
 from semantic_detection_pkg.core.settings import RANGES, DetectorSettings
 from semantic_detection_pkg.errors import ConfigurationError, FrameError, SemanticDetectionError
 from semantic_detection_pkg.ros import conversions
+from semantic_detection_pkg.ros.inspection import FrameInspector
 from vlm_bridge_pkg.errors import LockError
 from vlm_bridge_pkg.transport.kernel_lock import KernelLock
 
@@ -48,6 +49,8 @@ class DetectorParameters:
 
     model: str = parameter("", "model file; what belongs to it lies beside it")
     engine: str = parameter("onnxruntime", "what runs the model", choices=ENGINES)
+    classifier: str = parameter("", "model of the closer look at a part of a frame; '': none")
+    frames_kept: int = parameter(16, "newest frames held for a closer look", minimum=1, maximum=256)
     names_file: str = parameter("", "class names, one on each line; '': those in the model")
     threads: int = parameter(0, "CPU threads of one inference; 0: all", minimum=0, maximum=64)
     words: tuple[str, ...] = parameter((), "what to look for first; ['']: all that is known")
@@ -83,6 +86,7 @@ class DetectorNode(GuardedLifecycleNode):
         self._subscription: Subscription | None = None
         lock_file = self._config.gpu_lock_file
         self._lock = KernelLock(lock_file) if lock_file else None
+        self._inspector = FrameInspector(self, self._config.frames_kept)
         self._frames = 0
         self._frames_before = 0
         self._failure = ""
@@ -107,6 +111,7 @@ class DetectorNode(GuardedLifecycleNode):
             words=wanted.words,
             settings=wanted.settings(),
         )
+        self._inspector.load(wanted.classifier, engine=wanted.engine, threads=wanted.threads)
         self.get_logger().info(
             f"{wanted.model} on {self._detector.backend.device}, looks for "
             + ", ".join(self._detector.pipeline.vocabulary)
@@ -115,6 +120,7 @@ class DetectorNode(GuardedLifecycleNode):
     def activate(self) -> None:
         if self._lock is not None:
             self._lock.acquire(_LOCK_TIMEOUT_S)
+        self._inspector.open()
         self._subscription = self.create_subscription(
             Image, "camera/image_raw", self._detect, SENSOR_DATA
         )
@@ -123,11 +129,13 @@ class DetectorNode(GuardedLifecycleNode):
         if self._subscription is not None:
             self.destroy_subscription(self._subscription)
             self._subscription = None
+        self._inspector.close()
         if self._lock is not None:
             self._lock.release()
 
     def cleanup(self) -> None:
         self.deactivate()
+        self._inspector.unload()
         if self._detector is not None:
             self._detector.close()
             self._detector = None
@@ -150,6 +158,7 @@ class DetectorNode(GuardedLifecycleNode):
             self.get_logger().error(self._failure, throttle_duration_sec=1.0)
             return
         self._frames += 1
+        self._inspector.keep(from_time(message.header.stamp), image, message.header.frame_id)
         self._failure = ""
         self._publish(message, result)
         if self._overlay.get_subscription_count():

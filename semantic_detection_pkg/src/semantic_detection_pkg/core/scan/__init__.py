@@ -1,1 +1,1 @@
-"""The scan: sweep an area, look closer at what might match, decide, come back. All of it is pure."""
+"""The scan: sweep an area, look closer at what might match, decide, come back. All is pure."""

@@ -1,9 +1,11 @@
-"""What speaks for or against a thing: the tiers' results, the model's answers, the finding itself."""
+"""What speaks for or against a thing: the results of the tiers, the answers, the finding."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+
+from semantic_detection_pkg.core.tracking.track import Sight
 
 Box = tuple[float, float, float, float]
 
@@ -75,15 +77,6 @@ class VlmReply:
 
 
 @dataclass(frozen=True)
-class Sighting:
-    """Where a track was at one moment. [rad], REP 103."""
-
-    stamp_ns: int
-    yaw_rad: float
-    pitch_rad: float
-
-
-@dataclass(frozen=True)
 class Position:
     """Where on the ground, WGS 84, with the 1-sigma ellipse; heading from north, + clockwise."""
 
@@ -140,7 +133,7 @@ class Finding:
     covariance: tuple[float, float, float]
     range_m: float
     track_id: int
-    history: tuple[Sighting, ...]
+    history: tuple[Sight, ...]
     best_frame_ns: int
     best_box_xyxy: Box
     position: Position | None = None

@@ -74,8 +74,8 @@ class FrameDetections:
 
 
 @dataclass(frozen=True)
-class Area:
-    """What a scan covers: a range of pan and tilt [rad], or bearings to visit, as (yaw, pitch)."""
+class GoalArea:
+    """The area as asked for, not checked yet: ranges [rad], or bearings as (yaw, pitch) [rad]."""
 
     yaw_min_rad: float
     yaw_max_rad: float
@@ -95,7 +95,7 @@ class Goal:
     """
 
     goal_id: str
-    area: Area
+    area: GoalArea
     words: tuple[str, ...]
     zoom: float = 0.0
     is_repeating: bool = False

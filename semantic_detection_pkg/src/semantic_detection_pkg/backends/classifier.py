@@ -1,0 +1,195 @@
+"""What a close crop shows: `Classifier`, one loaded model that names the part of a picture.
+
+The engine below is any `InferenceBackend`; what the crop looks like is in the model's metadata
+(`names`, `imgsz`, `crop_margin`, `mean`, `std`), as the demo's export writes it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semantic_detection_pkg.backends.loading import open_backend
+from semantic_detection_pkg.backends.protocol import InferenceBackend
+from semantic_detection_pkg.errors import FrameError, ModelError
+from semantic_detection_pkg.kernels.crops import Box, crop_square
+
+
+@dataclass(frozen=True)
+class Classification:
+    """Labels by falling probability, 0..1, which add up to 1."""
+
+    labels: tuple[str, ...]
+    probabilities: tuple[float, ...]
+
+
+class Classifier(Protocol):
+    """A loaded classifier. `name` is that of its model file, without folders."""
+
+    name: str
+
+    def classify(self, image: NDArray[np.uint8], box_xyxy: Box) -> Classification:
+        """Name what the box [px] of a BGR picture shows.
+
+        Raises:
+            FrameError: it failed on this part; another may work.
+        """
+
+    def close(self) -> None:
+        """Free the model; may be called again."""
+
+
+@dataclass(frozen=True)
+class CropRules:
+    """How a classifier wants its crops, from its metadata.
+
+    Attributes:
+        names: label of each output.
+        size: side of the square [px].
+        margin: side of the square, in longest sides of the box.
+        mean, std: of each channel, RGB, of pixels 0..1.
+    """
+
+    names: tuple[str, ...]
+    size: int
+    margin: float
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+class BackendClassifier:
+    """A `Classifier` over an inference engine."""
+
+    def __init__(self, backend: InferenceBackend) -> None:
+        """Takes the engine over.
+
+        Raises:
+            ModelError: its inputs, outputs or metadata are not a classifier's.
+        """
+        self.name = backend.name
+        self._rules = read_rules(backend)
+        self._backend = backend
+        image = backend.inputs[0]
+        self._input = image.name
+        self._output = backend.outputs[0].name
+        size = self._rules.size
+        self._tensor = backend.allocate((1, 3, size, size), image.dtype)
+        self._scale = 1.0 / (255.0 * np.asarray(self._rules.std))
+        self._offset = -np.asarray(self._rules.mean) / np.asarray(self._rules.std)
+
+    def classify(self, image: NDArray[np.uint8], box_xyxy: Box) -> Classification:
+        """See `Classifier`."""
+        square = crop_square(image, box_xyxy, self._rules.margin, self._rules.size)
+        self._tensor[0] = (square[..., ::-1] * self._scale + self._offset).transpose(2, 0, 1)
+        logits = self._backend.infer({self._input: self._tensor})[self._output]
+        values = np.asarray(logits, np.float64).reshape(-1)
+        if not np.isfinite(values).all():
+            raise FrameError(f"{self.name}: its output is not finite")
+        shares = np.exp(values - values.max())
+        shares /= shares.sum()
+        order = np.argsort(-shares, kind="stable")
+        return Classification(
+            tuple(self._rules.names[i] for i in order), tuple(float(shares[i]) for i in order)
+        )
+
+    def close(self) -> None:
+        """See `Classifier`."""
+        self._backend.close()
+
+
+class FakeClassifier:
+    """A `Classifier` that says what it was told.
+
+    Attributes:
+        answer: what `classify` returns; change it.
+        is_failing: `classify` raises FrameError.
+        is_closed: `close` was called.
+    """
+
+    def __init__(self, labels: Sequence[str] = ("person",), name: str = "fake") -> None:
+        self.name = name
+        share = 1.0 / len(labels)
+        self.answer = Classification(tuple(labels), (share,) * len(labels))
+        self.is_failing = False
+        self.is_closed = False
+
+    def classify(self, image: NDArray[np.uint8], box_xyxy: Box) -> Classification:  # noqa: ARG002
+        """See `Classifier`."""
+        if self.is_failing or self.is_closed:
+            raise FrameError(f"{self.name}: classification failed: as asked for")
+        return self.answer
+
+    def close(self) -> None:
+        """See `Classifier`."""
+        self.is_closed = True
+
+
+def load_classifier(model: str | Path, *, engine: str, threads: int = 0) -> Classifier:
+    """Load a classifier.
+
+    Args:
+        engine, threads: see `open_backend`.
+
+    Raises:
+        ConfigurationError: the engine is unknown.
+        ModelError: the file is missing, no good, or no classifier.
+    """
+    if engine == "fake":
+        return FakeClassifier(name=Path(model).name)
+    backend = open_backend(engine, model, threads=threads)
+    try:
+        return BackendClassifier(backend)
+    except BaseException:
+        backend.close()
+        raise
+
+
+def read_rules(backend: InferenceBackend) -> CropRules:
+    """How the model wants its crops.
+
+    Raises:
+        ModelError: the model is no classifier, or its metadata do not say.
+    """
+    shape = backend.inputs[0].shape if len(backend.inputs) == 1 else ()
+    if len(shape) != 4 or len(backend.outputs) != 1:
+        raise ModelError(
+            f"model {backend.name}: is no classifier; it needs one input (1, 3, size, size) and "
+            f"one output, it has {len(backend.inputs)} and {len(backend.outputs)}"
+        )
+    try:
+        names = _literal(backend.metadata, "names")
+        size = int(_literal(backend.metadata, "imgsz")[0])
+        mean, std = (_channels(_literal(backend.metadata, key)) for key in ("mean", "std"))
+        margin = float(_literal(backend.metadata, "crop_margin"))
+        labels = tuple(str(names[index]) for index in range(len(names)))
+    except (KeyError, ValueError, TypeError, IndexError, SyntaxError) as error:
+        raise ModelError(
+            f"model {backend.name}: metadata of a classifier are needed (names, imgsz, mean, std, "
+            f"crop_margin): {error}"
+        ) from error
+    outputs = backend.outputs[0].shape[-1]
+    if outputs is not None and outputs != len(labels):
+        raise ModelError(f"model {backend.name}: {len(labels)} names for {outputs} outputs")
+    if not 8 <= size <= 1024 or not 0.5 <= margin <= 4.0 or min(std) <= 0.0:
+        raise ModelError(
+            f"model {backend.name}: imgsz {size}, crop_margin {margin:g}, std {std}: allowed are "
+            "8..1024, 0.5..4, above 0"
+        )
+    return CropRules(labels, size, margin, mean, std)
+
+
+def _channels(values: Sequence[float]) -> tuple[float, float, float]:
+    red, green, blue = values
+    return float(red), float(green), float(blue)
+
+
+def _literal(metadata: Mapping[str, Any], key: str) -> Any:
+    """A value of the metadata: engines keep it as it was, ONNX as the text of a literal."""
+    value = metadata[key]
+    return ast.literal_eval(value) if isinstance(value, str) else value

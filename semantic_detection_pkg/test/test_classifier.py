@@ -1,0 +1,169 @@
+"""The classifier: its crops, what a model must say of itself, what the demo's model tells apart."""
+
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from semantic_detection_pkg.backends.classifier import (
+    BackendClassifier,
+    FakeClassifier,
+    load_classifier,
+)
+from semantic_detection_pkg.core.model_layout import TensorSpec
+from semantic_detection_pkg.core.world.geometry import Lens, Pose
+from semantic_detection_pkg.core.world.layout import Layout, build_world
+from semantic_detection_pkg.core.world.render import Renderer
+from semantic_detection_pkg.core.world.things import CLASS_NAMES, DECOY_NAMES
+from semantic_detection_pkg.errors import FrameError, ModelError
+from semantic_detection_pkg.kernels.crops import crop_jpeg, crop_square
+
+MODEL = Path(__file__).parents[2] / "models" / "demo" / "demo_classifier.onnx"
+TIME_S = 5.0
+RULES = {
+    "names": {0: "person", 1: "scarecrow"},
+    "imgsz": [32, 32],
+    "crop_margin": 1.25,
+    "mean": [0.5, 0.5, 0.5],
+    "std": [0.25, 0.25, 0.25],
+}
+
+
+class Engine:
+    """An `InferenceBackend` whose two logits are the mean red and the mean blue of its input."""
+
+    name, device = "engine", "nothing"
+    outputs = (TensorSpec("logits", (1, 2), "float32"),)
+
+    def __init__(self, metadata=RULES, inputs=(1, 3, 32, 32)):
+        self.inputs = (TensorSpec("input", inputs, "float32"),)
+        self.metadata = metadata
+        self.gain = 1.0
+        self.is_closed = False
+
+    def allocate(self, shape, dtype):
+        return np.zeros(shape, dtype)
+
+    def infer(self, inputs):
+        tensor = inputs["input"][0]
+        return {"logits": self.gain * np.array([[tensor[0].mean(), tensor[2].mean()]])}
+
+    def close(self):
+        self.is_closed = True
+
+
+def gradient(height: int, width: int) -> np.ndarray:
+    """A picture whose channels tell where each pixel is."""
+    y, x = np.mgrid[:height, :width]
+    return np.dstack([x % 256, y % 256, (x + y) // 4 % 256]).astype(np.uint8)
+
+
+@pytest.mark.parametrize("size", [16, 40, 100])
+def test_square_shows_the_box_in_its_middle(size):
+    image = np.zeros((200, 300, 3), np.uint8)
+    image[80:120, 130:170] = 255
+    square = crop_square(image, (130.0, 80.0, 170.0, 120.0), 2.0, size)
+    rows, columns = np.nonzero(square[..., 0] > 127)
+    for found in (rows, columns):
+        assert found.min() == pytest.approx(size / 4, abs=1)
+        assert found.max() + 1 == pytest.approx(size * 3 / 4, abs=1)
+
+
+def test_square_at_its_own_size_is_the_picture():
+    image = gradient(60, 80)
+    assert np.array_equal(
+        crop_square(image, (20.0, 10.0, 52.0, 42.0), 1.0, 32), image[10:42, 20:52]
+    )
+
+
+@pytest.mark.parametrize(
+    "box", [(-50, -50, -10, -10), (290, 150, 340, 260), (10.2, 10.2, 10.4, 10.3)]
+)
+def test_square_beyond_the_edge_is_grey(box):
+    square = crop_square(np.zeros((200, 300, 3), np.uint8), box, 1.25, 24)
+    assert square.shape == (24, 24, 3)
+    assert set(np.unique(square)) <= set(range(115))
+
+
+def test_jpeg_is_the_part_that_the_picture_shows_and_not_larger_than_asked():
+    data = crop_jpeg(gradient(200, 300), (250.0, 20.0, 330.0, 60.0), 1.5, 64)
+    part = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert max(part.shape[:2]) == 64
+    assert part.shape[0] > part.shape[1]  # the right of it lies beyond the edge
+
+
+def test_labels_come_by_falling_probability_and_channels_are_rgb():
+    blue = np.zeros((64, 64, 3), np.uint8)
+    blue[..., 0] = 255
+    said = BackendClassifier(Engine()).classify(blue, (0.0, 0.0, 64.0, 64.0))
+    assert said.labels == ("scarecrow", "person")
+    # 0.64 of the square is the box: the logits are means of (value - 0.5) / 0.25, and the grey of
+    # the margin is the same in both.
+    assert math.log(said.probabilities[0] / said.probabilities[1]) == pytest.approx(2.56, abs=0.1)
+    assert sum(said.probabilities) == pytest.approx(1.0)
+
+
+def test_output_that_is_no_number_is_an_error_of_this_frame():
+    engine = Engine()
+    classifier = BackendClassifier(engine)
+    engine.gain = math.nan
+    with pytest.raises(FrameError, match="engine: its output is not finite"):
+        classifier.classify(gradient(64, 64), (0.0, 0.0, 64.0, 64.0))
+
+
+@pytest.mark.parametrize(
+    ("engine", "message"),
+    [
+        (Engine(metadata={}), "metadata of a classifier are needed"),
+        (Engine(metadata={**RULES, "names": {0: "person"}}), "1 names for 2 outputs"),
+        (Engine(metadata={**RULES, "names": "{0: 'a', 2: 'b'}"}), "metadata of a classifier"),
+        (Engine(metadata={**RULES, "std": [0.0, 1.0, 1.0]}), "allowed are 8..1024"),
+        (Engine(metadata={**RULES, "imgsz": "os.system('x')"}), "metadata of a classifier"),
+        (Engine(inputs=(1, 12)), "is no classifier; it needs one input"),
+    ],
+)
+def test_model_that_is_no_classifier_is_refused_in_one_line(engine, message):
+    with pytest.raises(ModelError, match=message) as raised:
+        BackendClassifier(engine)
+    assert "\n" not in str(raised.value)
+
+
+def test_missing_file_is_named():
+    with pytest.raises(ModelError, match=r"model nowhere\.onnx: does not exist"):
+        load_classifier("nowhere.onnx", engine="onnxruntime")
+
+
+def test_fake_fails_when_told_and_when_closed():
+    fake = load_classifier("any", engine="fake")
+    assert isinstance(fake, FakeClassifier)
+    fake.classify(gradient(8, 8), (0, 0, 8, 8))
+    fake.close()
+    with pytest.raises(FrameError, match="as asked for"):
+        fake.classify(gradient(8, 8), (0, 0, 8, 8))
+
+
+@pytest.mark.parametrize("width", [1280, 640])
+def test_demo_model_tells_things_from_decoys_on_the_crops_made_here(width):
+    """The crop agrees with the one that the model was trained on, at two picture sizes."""
+    classifier = load_classifier(MODEL, engine="onnxruntime", threads=1)
+    world = build_world(Layout(9100))
+    lens = Lens(width, width * 9 // 16)
+    renderer = Renderer(world, lens)
+    right = []
+    for name in CLASS_NAMES[:4]:
+        for is_decoy in (False, True):
+            board = next(b for b in world.boards if (b.class_name, b.is_decoy) == (name, is_decoy))
+            x_m, y_m = board.foot(TIME_S)
+            drop = world.layout.camera_height_m - board.height_m / 2
+            size = max(board.width_m, 1.4 * board.height_m) / math.hypot(x_m, y_m, drop)
+            zoom = 2 * math.tan(lens.hfov_wide_rad / 2) * 0.33 / size
+            pose = Pose(math.atan2(y_m, x_m), math.atan2(drop, math.hypot(x_m, y_m)), 0.0, zoom)
+            view = renderer.render(pose, TIME_S)
+            seen = next(s for s in view.truth.objects if s.id == board.id)
+            wanted = DECOY_NAMES[name] if is_decoy else name
+            said = classifier.classify(view.image, seen.box_xyxy)
+            right.append(said.labels[0] == wanted)
+    classifier.close()
+    assert sum(right) >= 7  # of 8: the model is right in 99 % of its evaluation

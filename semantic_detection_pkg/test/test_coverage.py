@@ -37,7 +37,7 @@ def once(**changes: float) -> SeeingNeeds:
 
 
 @pytest.mark.parametrize(
-    "area, reason",
+    ("area", "reason"),
     [
         (Area(*rad(10, -10, 0, 20)), "yaw 10..-10 deg: the first must be the lesser"),
         (Area(*rad(-10, 10, 20, 20)), "pitch 20..20 deg: the first must be the lesser"),

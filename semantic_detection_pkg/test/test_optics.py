@@ -68,6 +68,15 @@ def test_sizes_add_up_to_the_field_of_view():
     assert view.vfov_rad == pytest.approx(2 * math.atan(math.tan(0.55) * 720 / 1280))
 
 
+@given(view=views, first=pixels, second=pixels)
+def test_boxes_of_is_the_inverse_of_sizes_of(view, first, second):
+    corners = np.sort([first, second], axis=0)
+    box = np.concatenate([corners[0], corners[1] + 1.0])
+    middle = (box[:2] + box[2:]) / 2
+    found = view.boxes_of(view.bearings_of([middle]), view.sizes_of([box]))[0]
+    assert found == pytest.approx(box, abs=1e-4)
+
+
 @given(view=views, point=pixels)
 def test_covariance_against_differences(view, point):
     steps = np.array(point) + [(0, 0), (0.01, 0), (0, 0.01)]

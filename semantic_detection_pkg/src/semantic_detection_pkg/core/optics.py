@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Matrix = NDArray[np.float64]
 
+_WIDEST_BOX_RAD = 1.5
 _LEAST_DEPTH = 1e-6  # of a unit vector: what is nearer to the camera's plane counts as behind it
 
 
@@ -129,6 +130,22 @@ class CameraView:
         widths = np.arctan((x + half_x) / across) - np.arctan((x - half_x) / across)
         heights = np.arctan((y + half_y) / along) - np.arctan((y - half_y) / along)
         return np.stack([widths, heights], 1)
+
+    def boxes_of(self, bearings: ArrayLike, sizes_rad: ArrayLike) -> Matrix:
+        """(n, 4) boxes [px] around (n, 2) bearings with (n, 2) angular sizes [rad].
+
+        The inverse of `bearings_of` and `sizes_of`; NaN behind the camera. Boxes may reach beyond
+        the picture.
+        """
+        points = self.project(bearings)
+        tangents = np.tan(np.clip(np.asarray(sizes_rad, np.float64), 0.0, _WIDEST_BOX_RAD))
+        offsets = points - (self.width / 2.0, self.height / 2.0)
+        # From sizes_of, with h the half size, t its tangent, a the depth along the other axis:
+        # t (a^2 + x^2 - h^2) = 2 h a.
+        depths = np.hypot(self.pixels_per_rad, offsets[:, ::-1])
+        squares = depths**2 + offsets**2
+        halves = tangents * squares / (depths + np.sqrt(depths**2 + tangents**2 * squares))
+        return np.concatenate([points - halves, points + halves], axis=1)
 
     def bearing_covariance(
         self, points_xy: ArrayLike, sigma_px: ArrayLike, pose_sigma_rad: float = 0.0

@@ -1,0 +1,293 @@
+"""Detections of each frame into tracks whose ids stay through slews, zoom changes and losses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semantic_detection_pkg.core.detections import Detections
+from semantic_detection_pkg.core.optics import CameraView, Matrix
+from semantic_detection_pkg.core.tracking.association import (
+    Noise,
+    Observations,
+    Pairs,
+    associate,
+    observe,
+)
+from semantic_detection_pkg.core.tracking.motion import Motion, MotionModel
+from semantic_detection_pkg.core.tracking.record import Record
+from semantic_detection_pkg.core.tracking.track import Track
+
+_NEAR_MARGIN = -0.6  # of the picture: tracks farther outside cannot be what was detected
+_SAME_IOU = 0.5  # two boxes of one frame that overlap by more show one thing
+_LONGEST_MISS_S = 0.25  # that one frame counts for, however long ago the last one was
+
+
+@dataclass(frozen=True)
+class TrackerSettings:
+    """When a track is born, believed, lost and given up.
+
+    Attributes:
+        birth_score: a detection below goes on with a track but does not begin one.
+        confirm_hits: detections after which a track is confirmed.
+        lost_after_s: a confirmed track that was not seen for this long is lost.
+        tentative_miss_s, confirmed_miss_s: a track that ought to be in view is given up when it
+            was not detected for this long.
+        tentative_memory_s: a tentative track out of view is given up after this.
+        expected_px: a thing whose longer side is smaller in the picture need not be detected.
+        tracks_max: the longest unseen go first.
+    """
+
+    birth_score: float = 0.25
+    confirm_hits: int = 3
+    lost_after_s: float = 0.5
+    tentative_miss_s: float = 0.45
+    confirmed_miss_s: float = 4.0
+    tentative_memory_s: float = 8.0
+    expected_px: float = 9.0
+    tracks_max: int = 200
+    motion: MotionModel = field(default_factory=MotionModel)
+    noise: Noise = field(default_factory=Noise)
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.birth_score <= 1.0:
+            raise ValueError(f"tracker: birth_score {self.birth_score} must be 0..1")
+        if self.confirm_hits < 1 or self.tracks_max < 1:
+            raise ValueError(
+                f"tracker: confirm_hits {self.confirm_hits} and tracks_max {self.tracks_max} "
+                "must be 1 or more"
+            )
+        for name in ("lost_after_s", "tentative_miss_s", "confirmed_miss_s", "tentative_memory_s"):
+            if not getattr(self, name) > 0.0:
+                raise ValueError(f"tracker: {name} {getattr(self, name)} must be above 0")
+
+
+class Tracker:
+    """Tracks of one mission. Equal frames in equal order give equal tracks, bit for bit."""
+
+    def __init__(self, settings: TrackerSettings | None = None) -> None:
+        """Start without tracks."""
+        self._settings = TrackerSettings() if settings is None else settings
+        self._motion = Motion.none()
+        self._records: list[Record] = []
+        self._next_id = 1
+        self._stamp_ns: int | None = None
+        self._view: CameraView | None = None
+
+    @property
+    def tracks(self) -> tuple[Track, ...]:
+        """As they were after the newest frame, by rising id."""
+        now_ns = self._stamp_ns or 0
+        lost_ns = round(self._settings.lost_after_s * 1e9)
+        return tuple(
+            record.track(row, self._motion, now_ns - record.last_ns > lost_ns)
+            for row, record in enumerate(self._records)
+        )
+
+    def forget(self, track_id: int) -> None:
+        """Drop a track; an id that there is not is no mistake."""
+        self._keep([record.id != track_id for record in self._records])
+
+    def update(
+        self,
+        stamp_ns: int,
+        view: CameraView,
+        detections: Detections,
+        vocabulary: Sequence[str],
+    ) -> tuple[Track, ...]:
+        """Take one frame.
+
+        Args:
+            stamp_ns: its capture; a frame that is not newer than the last changes nothing.
+            view: where it looked, of the same picture size as the detections.
+            detections: what was found.
+            vocabulary: the class names that its class_ids index.
+
+        Returns:
+            All tracks, by rising id.
+
+        Raises:
+            ValueError: the sizes differ, or a class has no name.
+        """
+        if (view.width, view.height) != (detections.width, detections.height):
+            raise ValueError(
+                f"tracker: view {view.width}x{view.height} and detections "
+                f"{detections.width}x{detections.height} must be of one picture"
+            )
+        if len(detections) and int(detections.class_ids.max()) >= len(vocabulary):
+            raise ValueError(
+                f"tracker: class {int(detections.class_ids.max())} is not in the vocabulary of "
+                f"{len(vocabulary)}"
+            )
+        if self._stamp_ns is not None and stamp_ns <= self._stamp_ns:
+            return self.tracks
+        elapsed_s = 0.0 if self._stamp_ns is None else (stamp_ns - self._stamp_ns) * 1e-9
+        settings = self._settings
+        self._motion = self._motion.predicted(elapsed_s, settings.motion)
+        names = tuple(vocabulary[class_id] for class_id in detections.class_ids.tolist())
+        seen = observe(view, detections, names, settings.noise, self._turn_rates(view, elapsed_s))
+        self._stamp_ns, self._view = stamp_ns, view
+
+        expected = self._expected_boxes(view)
+        pairs = self._match(view, seen, expected)
+        scores = detections.scores.tolist()
+        for record in self._records:
+            record.detection = -1
+        self._correct(stamp_ns, seen, pairs, scores)
+        self._count_misses(view, expected, elapsed_s)
+        self._begin(stamp_ns, view, seen, pairs, scores)
+        self._give_up(stamp_ns)
+        for record, (yaw_rad, pitch_rad) in zip(
+            self._records, self._motion.position.tolist(), strict=True
+        ):
+            if record.detection >= 0:
+                record.note(stamp_ns, yaw_rad, pitch_rad)
+        return self.tracks
+
+    def _turn_rates(self, view: CameraView, elapsed_s: float) -> tuple[float, float]:
+        """How fast [rad/s] the view's yaw and pitch changed since the last frame."""
+        if self._view is None or elapsed_s <= 0.0:
+            return 0.0, 0.0
+        yaw = math.remainder(view.yaw_rad - self._view.yaw_rad, math.tau)
+        return yaw / elapsed_s, (view.pitch_rad - self._view.pitch_rad) / elapsed_s
+
+    def _expected_boxes(self, view: CameraView) -> Matrix:
+        """(n, 4) [px] where each track's box ought to be, cut off by nothing."""
+        if not self._records:
+            return np.empty((0, 4))
+        sizes = np.array([record.size_rad for record in self._records])
+        return view.boxes_of(self._motion.position, sizes)
+
+    def _match(self, view: CameraView, seen: Observations, expected: Matrix) -> Pairs:
+        with np.errstate(invalid="ignore"):  # NaN, behind the camera, is not near
+            middles = (expected[:, :2] + expected[:, 2:]) / 2.0
+            reach = (expected[:, 2:] - expected[:, :2]) / 2.0
+            size = np.array([view.width, view.height])
+            off = np.abs(middles - size / 2.0) - reach
+            near = np.flatnonzero((off <= (0.5 - _NEAR_MARGIN) * size).all(axis=1))
+        pairs = associate(
+            view,
+            seen,
+            self._motion.take(near),
+            expected[near],
+            tuple(self._records[row].class_name for row in near),
+            np.array([self._records[row].is_size_known for row in near], bool),
+        )
+        return Pairs(near[pairs.tracks], pairs.detections, pairs.innovations, pairs.sizes_rad)
+
+    def _correct(
+        self, stamp_ns: int, seen: Observations, pairs: Pairs, scores: list[float]
+    ) -> None:
+        """Take the matches: move, resize, count."""
+        rows, columns = pairs.tracks, pairs.detections
+        # Without a free edge an innovation means that more of the thing came into sight: its
+        # middle moves, the thing does not.
+        is_growth = seen.is_part[columns]
+        growth = np.where(is_growth, pairs.innovations, 0.0)
+        innovations = np.where(is_growth, 0.0, pairs.innovations)
+        self._motion = self._motion.moved(rows, growth)
+        is_whole = seen.is_whole
+        self._motion = self._motion.corrected(
+            rows, innovations, seen.variances[columns], is_whole[columns]
+        )
+        is_cut = seen.is_cut[:, :2] | seen.is_cut[:, 2:] | seen.is_part
+        for pair, (row, column) in enumerate(zip(rows.tolist(), columns.tolist(), strict=True)):
+            record = self._records[row]
+            record.hit(
+                stamp_ns,
+                column,
+                seen.class_names[column],
+                scores[column],
+                seen.boxes_xyxy[column],
+                bool(is_whole[column]),
+            )
+            record.resize(pairs.sizes_rad[pair], is_cut[column])
+            record.is_confirmed |= record.hits >= self._settings.confirm_hits
+
+    def _count_misses(self, view: CameraView, expected: Matrix, elapsed_s: float) -> None:
+        """A miss is what ought to be well inside the picture, large enough, and is not found."""
+        if not self._records:
+            return
+        with np.errstate(invalid="ignore"):
+            middles = (expected[:, :2] + expected[:, 2:]) / 2.0
+            sizes = (expected[:, 2:] - expected[:, :2]).max(axis=1)
+            doubt = np.sqrt(self._motion.position_variance) * view.pixels_per_rad
+            inside = np.minimum(middles, (view.width, view.height) - middles) - doubt
+            is_expected = (inside > 0.0).all(axis=1) & (sizes >= self._settings.expected_px)
+        for record, is_due in zip(self._records, is_expected.tolist(), strict=True):
+            if is_due and record.detection < 0:
+                record.missed_s += min(elapsed_s, _LONGEST_MISS_S)
+
+    def _begin(
+        self,
+        stamp_ns: int,
+        view: CameraView,
+        seen: Observations,
+        pairs: Pairs,
+        scores: list[float],
+    ) -> None:
+        """Tracks for detections that nothing explains."""
+        taken = pairs.detections.tolist()
+        fresh = []
+        for column in sorted(range(len(scores)), key=lambda column: -scores[column]):
+            if column in taken or scores[column] < self._settings.birth_score:
+                continue
+            if not _overlaps(seen.boxes_xyxy[column], seen.boxes_xyxy[taken]):
+                fresh.append(column)
+                taken.append(column)
+        if not fresh:
+            return
+        boxes = seen.boxes_xyxy[fresh]
+        sizes = view.sizes_of(boxes)
+        positions = view.bearings_of((boxes[:, :2] + boxes[:, 2:]) / 2.0)
+        self._motion = self._motion.joined(positions, seen.variances[fresh], self._settings.motion)
+        for row, column in enumerate(fresh):
+            record = Record(self._next_id, stamp_ns, sizes[row])
+            record.hit(
+                stamp_ns,
+                column,
+                seen.class_names[column],
+                scores[column],
+                boxes[row],
+                bool(seen.is_whole[column]),
+            )
+            record.is_confirmed = record.hits >= self._settings.confirm_hits
+            self._next_id += 1
+            self._records.append(record)
+
+    def _give_up(self, stamp_ns: int) -> None:
+        settings = self._settings
+        keep = []
+        for record in self._records:
+            limit_s = (
+                settings.confirmed_miss_s if record.is_confirmed else settings.tentative_miss_s
+            )
+            is_old = (stamp_ns - record.last_ns) * 1e-9 > settings.tentative_memory_s
+            keep.append(record.missed_s < limit_s and (record.is_confirmed or not is_old))
+        excess = sum(keep) - settings.tracks_max
+        if excess > 0:
+            alive = [row for row, is_kept in enumerate(keep) if is_kept]
+            alive.sort(key=lambda row: (self._records[row].last_ns, self._records[row].id))
+            for row in alive[:excess]:
+                keep[row] = False
+        self._keep(keep)
+
+    def _keep(self, keep: list[bool]) -> None:
+        if not all(keep):
+            rows: NDArray[np.intp] = np.flatnonzero(keep)
+            self._motion = self._motion.take(rows)
+            self._records = [self._records[row] for row in rows]
+
+
+def _overlaps(box: Matrix, boxes: Matrix) -> bool:
+    """Whether a box (4,) is nearly the same as one of (k, 4)."""
+    if not len(boxes):
+        return False
+    edges = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
+    common = np.maximum(edges, 0.0).prod(axis=1)
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1) + (box[2:] - box[:2]).prod()
+    return bool((common > _SAME_IOU * (areas - common)).any())

@@ -31,6 +31,7 @@ def arguments(tmp_path) -> dict[str, str]:
         "source": "sim:7?width=640&height=360&rate=10",
         "mock_port": str(port),
         "save_dir": str(tmp_path),
+        "shared_dir": str(tmp_path),
     }
 
 

@@ -25,8 +25,15 @@ DEV = ("semantic_detection_pkg", "dev.launch.yaml")
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    source, model = write_inputs(tmp_path_factory.mktemp("inputs"))
-    return {"source": source, "model": str(model), "engine": "onnxruntime", "gimbal": "false"}
+    folder = tmp_path_factory.mktemp("inputs")
+    source, model = write_inputs(folder)
+    return {
+        "source": source,
+        "model": str(model),
+        "engine": "onnxruntime",
+        "gimbal": "false",
+        "shared_dir": str(folder),
+    }
 
 
 @pytest.fixture

@@ -6,7 +6,12 @@ import time
 from collections.abc import Callable
 from importlib import import_module
 
-from semantic_detection_pkg.cameras.source import ClockNs, FrameSource
+from semantic_detection_pkg.cameras.source import (
+    Allocate,
+    ClockNs,
+    FrameSource,
+    WritesWhereTold,
+)
 from semantic_detection_pkg.cameras.uri import CameraUri
 from semantic_detection_pkg.errors import ConfigurationError
 
@@ -35,19 +40,25 @@ def register(scheme: str, opener: Opener) -> None:
     _openers[scheme] = opener
 
 
-def open_camera(uri: str | CameraUri, clock_ns: ClockNs = time.time_ns) -> FrameSource:
+def open_camera(
+    uri: str | CameraUri, clock_ns: ClockNs = time.time_ns, allocate: Allocate | None = None
+) -> FrameSource:
     """Open the camera that `uri` names.
 
     Args:
         uri: see `cameras.uri`.
         clock_ns: stamps the pictures.
+        allocate: gives the memory of pictures to sources that write where they are told.
 
     Raises:
         ConfigurationError: the URI, an option or the target can never work; do not try again.
         SourceLostError: the camera is not there now; it may come.
     """
     parsed = uri if isinstance(uri, CameraUri) else CameraUri.parse(uri)
-    return _opener(parsed)(parsed, clock_ns)
+    source = _opener(parsed)(parsed, clock_ns)
+    if allocate is not None and isinstance(source, WritesWhereTold):
+        source.allocate = allocate
+    return source
 
 
 def _opener(uri: CameraUri) -> Opener:

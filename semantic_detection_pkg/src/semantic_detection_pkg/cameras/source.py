@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 ClockNs = Callable[[], int]
 """Returns the time of the graph [ns since the epoch]; a source stamps its pictures with it."""
+
+Allocate = Callable[[int, int], NDArray[np.uint8]]
+"""Gives memory for a picture of this height and width: (height, width, 3) uint8, C-contiguous."""
 
 
 class Shot(NamedTuple):
@@ -48,3 +51,14 @@ class FrameSource(Protocol):
 
     def close(self) -> None:
         """Free the device; may be called again."""
+
+
+@runtime_checkable
+class WritesWhereTold(Protocol):
+    """A `FrameSource` that writes pictures into memory of the caller's choice: no copy is needed.
+
+    Attributes:
+        allocate: asked for the memory of each picture once its size is known.
+    """
+
+    allocate: Allocate

@@ -13,9 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from semantic_detection_pkg.cameras.pacing import Pacing, parse_rate
-from semantic_detection_pkg.cameras.source import ClockNs, FrameSource, Shot
+from semantic_detection_pkg.cameras.source import Allocate, ClockNs, FrameSource, Shot
 from semantic_detection_pkg.cameras.uri import CameraUri, flag
 from semantic_detection_pkg.errors import ConfigurationError, SourceLostError
 
@@ -25,7 +27,7 @@ cv2.setLogLevel(0)  # likewise OpenCV's
 
 
 class CaptureSource:
-    """A `FrameSource` over `cv2.VideoCapture`."""
+    """A `FrameSource` over `cv2.VideoCapture`; pictures are written into what `allocate` gives."""
 
     def __init__(
         self,
@@ -55,18 +57,23 @@ class CaptureSource:
         self._clock_ns = clock_ns
         self._ends = ends
         self._loop = loop
+        self.allocate: Allocate = _ordinary_memory
+        self._size: tuple[int, int] | None = None
 
     def read(self) -> Shot | None:
         """See `FrameSource`."""
         try:
-            is_read, image = self._capture.read()
+            # OpenCV takes the memory where size and type fit, and other memory where they do not.
+            memory = self.allocate(*self._size) if self._size is not None else None
+            is_read, image = self._capture.read(memory)
             if not is_read and self._loop:
                 self._capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
-                is_read, image = self._capture.read()
+                is_read, image = self._capture.read(memory)
         except cv2.error as error:
             reason = " ".join(str(error).split())
             raise SourceLostError(f"{self.name}: reading failed: {reason}") from error
         if is_read:
+            self._size = image.shape[:2]
             return Shot(image, self._clock_ns())
         if self._ends:
             return None
@@ -75,6 +82,10 @@ class CaptureSource:
     def close(self) -> None:
         """See `FrameSource`."""
         self._capture.release()
+
+
+def _ordinary_memory(height: int, width: int) -> NDArray[np.uint8]:
+    return np.empty((height, width, 3), np.uint8)
 
 
 def open_capture(

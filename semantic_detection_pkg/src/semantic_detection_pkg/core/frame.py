@@ -17,6 +17,7 @@ class Frame:
             strictly increases per camera.
         sequence: frames captured since the camera started, 0-based; a gap is a dropped frame.
         image: (height, width, 3) uint8, BGR. May be a view of memory that others write later.
+        frame_id: optical frame (REP 103) in which it was taken; empty: not said.
 
     Raises:
         ValueError: on construction, if an attribute is out of its range.
@@ -25,6 +26,7 @@ class Frame:
     stamp_ns: int
     sequence: int
     image: NDArray[np.uint8]
+    frame_id: str = ""
 
     def __post_init__(self) -> None:
         if self.stamp_ns < 0 or self.sequence < 0:

@@ -1,18 +1,19 @@
 """Camera node: one URI for every source, the newest frame wins.
 
-Pictures are converted and published only while somebody subscribes; `camera_info`, which is small,
-always is. The capture stamp identifies a frame in everything that follows from it.
+Frames go by shared memory, always; as image messages and JPEG only while somebody subscribes;
+`camera_info`, which is small, always. The capture stamp identifies a frame in everything that
+follows from it.
 """
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import cv2
 from rclpy.node import Node
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage
 
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
 from ros_support_pkg.parameters import declare_parameters, parameter
@@ -22,8 +23,9 @@ from semantic_detection_pkg.cameras.calibration import load_calibration
 from semantic_detection_pkg.cameras.reader import LatestFrameReader
 from semantic_detection_pkg.cameras.registry import open_camera
 from semantic_detection_pkg.core.frame import Frame
-from semantic_detection_pkg.errors import SemanticDetectionError
+from semantic_detection_pkg.errors import FrameError, SemanticDetectionError
 from semantic_detection_pkg.ros import conversions
+from semantic_detection_pkg.ros.frames import FramePublisher, transport_parameter
 from semantic_detection_pkg.ros.simulation import attach_simulation
 
 
@@ -35,6 +37,7 @@ class CameraParameters:
         "device:0", "where frames come from: device:0, rtsp://.., csi:0, file:.., images:DIR, sim:"
     )
     frame_id: str = parameter("camera_optical_frame", "optical frame (REP 103) of the pictures")
+    frame_transport: str = transport_parameter()
     calibration: str = parameter("", "camera_info YAML file of camera_calibration; '': none")
     jpeg_quality: int = parameter(
         85, "of image_raw/compressed", minimum=1, maximum=100, is_runtime=True
@@ -51,14 +54,19 @@ class CameraNode(Node):
             attach_simulation(self, self._config.frame_id)
         path = self._config.calibration
         self._calibration = load_calibration(path) if path else None
-        self._image = self.create_publisher(Image, "camera/image_raw", SENSOR_DATA)
+        self._frames = FramePublisher(self, self._config.frame_transport)
         self._compressed = self.create_publisher(
             CompressedImage, "camera/image_raw/compressed", VIEW
         )
         self._info = self.create_publisher(CameraInfo, "camera/camera_info", SENSOR_DATA)
         clock = self.get_clock()
         self._reader = LatestFrameReader(
-            partial(open_camera, self._config.source, lambda: clock.now().nanoseconds)
+            partial(
+                open_camera,
+                self._config.source,
+                lambda: clock.now().nanoseconds,
+                self._frames.allocate,
+            )
         )
         self._last_error = ""
         self._frames_before = 0
@@ -71,22 +79,25 @@ class CameraNode(Node):
     def destroy_node(self) -> None:
         self._reader.stop()
         self._publisher_thread.join()
+        self._frames.close()
         super().destroy_node()
 
     def _publish_frames(self) -> None:
         while (frame := self._reader.take()) is not None:
             with tolerating_shutdown(self):
-                self._publish(frame)
+                self._publish(replace(frame, frame_id=self._config.frame_id))
 
     def _publish(self, frame: Frame) -> None:
-        stamp_ns, frame_id = frame.stamp_ns, self._config.frame_id
+        stamp_ns, frame_id = frame.stamp_ns, frame.frame_id
+        try:
+            self._frames.publish(frame)
+        except FrameError as error:
+            self.get_logger().error(str(error), throttle_duration_sec=1.0)
         self._info.publish(
             conversions.to_camera_info(
                 self._calibration, frame.width, frame.height, stamp_ns, frame_id
             )
         )
-        if self._image.get_subscription_count():
-            self._image.publish(conversions.to_image(frame.image, stamp_ns, frame_id))
         if self._compressed.get_subscription_count():
             quality = [cv2.IMWRITE_JPEG_QUALITY, self._config.jpeg_quality]
             _, jpeg = cv2.imencode(".jpg", frame.image, quality)

@@ -1,7 +1,7 @@
 """Detector node: pictures in, detections out; a lifecycle node, because active means using the GPU.
 
 Frames and transitions run on one thread in turn: when `deactivate` runs no inference does, so the
-GPU is idle when the transition succeeds. The subscription keeps one frame, the newest.
+GPU is idle when the transition succeeds. Only the newest frame waits.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from rclpy.lifecycle import TransitionCallbackReturn
-from rclpy.subscription import Subscription
 from sensor_msgs.msg import Image
 
 from interfaces_pkg.msg import Detections as DetectionsMessage
@@ -21,19 +20,20 @@ from ros_support_pkg.lifecycle import GuardedLifecycleNode
 from ros_support_pkg.parameters import declare_parameters, parameter
 from ros_support_pkg.qos import SENSOR_DATA, VIEW
 from ros_support_pkg.running import EXIT_USAGE, run_node
-from ros_support_pkg.stamps import from_time
 from semantic_detection_pkg.backends.loading import ENGINES, LoadedDetector, load_detector
+from semantic_detection_pkg.core.frame import Frame
 from semantic_detection_pkg.core.overlay import draw_overlay
-from semantic_detection_pkg.core.pipeline import DetectionResult
 from semantic_detection_pkg.core.settings import RANGES, DetectorSettings
 from semantic_detection_pkg.errors import ConfigurationError, FrameError, SemanticDetectionError
-from semantic_detection_pkg.ros import conversions
+from semantic_detection_pkg.ros import conversions, frames
 from semantic_detection_pkg.ros.inspection import FrameInspector
+from semantic_detection_pkg.transport.protocol import FRAMES_HELD_MAX
 from vlm_bridge_pkg.errors import LockError
 from vlm_bridge_pkg.transport.kernel_lock import KernelLock
 
 #: [s] a straggler on the GPU is waited for; the arbiter activates when the lock is free.
 _LOCK_TIMEOUT_S = 0.5
+_AUTOSTARTS = ("nothing", "configure", "activate")
 
 
 def _setting(name: str, document: str) -> Any:
@@ -49,8 +49,11 @@ class DetectorParameters:
 
     model: str = parameter("", "model file; what belongs to it lies beside it")
     engine: str = parameter("onnxruntime", "what runs the model", choices=ENGINES)
+    frame_transport: str = frames.transport_parameter()
     classifier: str = parameter("", "model of the closer look at a part of a frame; '': none")
-    frames_kept: int = parameter(16, "newest frames held for a closer look", minimum=1, maximum=256)
+    frames_kept: int = parameter(
+        16, "newest frames held for a closer look", minimum=1, maximum=FRAMES_HELD_MAX
+    )
     names_file: str = parameter("", "class names, one on each line; '': those in the model")
     threads: int = parameter(0, "CPU threads of one inference; 0: all", minimum=0, maximum=64)
     words: tuple[str, ...] = parameter((), "what to look for first; ['']: all that is known")
@@ -64,8 +67,10 @@ class DetectorParameters:
     gpu_lock_file: str = parameter(
         "", "kernel lock held while active, shared by all who use the GPU; '': none"
     )
-    autostart: bool = parameter(
-        False, "configure and activate at the start, where nobody else brings the node up"
+    autostart: str = parameter(
+        "nothing",
+        "what the node does by itself at the start; 'configure' where an arbiter activates it",
+        choices=_AUTOSTARTS,
     )
 
     def settings(self) -> DetectorSettings:
@@ -83,7 +88,7 @@ class DetectorNode(GuardedLifecycleNode):
         super().__init__("detector")
         self._config = declare_parameters(self, DetectorParameters, self._change)
         self._detector: LoadedDetector | None = None
-        self._subscription: Subscription | None = None
+        self._subscription: frames.FrameSubscription | None = None
         lock_file = self._config.gpu_lock_file
         self._lock = KernelLock(lock_file) if lock_file else None
         self._inspector = FrameInspector(self, self._config.frames_kept)
@@ -96,8 +101,7 @@ class DetectorNode(GuardedLifecycleNode):
         self._overlay = self.create_lifecycle_publisher(Image, "detections/overlay", VIEW)
         self.create_service(SetVocabulary, "detector/set_vocabulary", self._set_vocabulary)
         publish_diagnostics(self, self._check)
-        if self._config.autostart:
-            self._start()
+        self._start(self._config.autostart)
 
     def configure(self) -> None:
         wanted = self._config
@@ -120,14 +124,18 @@ class DetectorNode(GuardedLifecycleNode):
     def activate(self) -> None:
         if self._lock is not None:
             self._lock.acquire(_LOCK_TIMEOUT_S)
+        try:
+            self._subscription = frames.subscribe_frames(
+                self, self._config.frame_transport, self._detect, self._fail
+            )
+        except SemanticDetectionError:
+            self.deactivate()
+            raise
         self._inspector.open()
-        self._subscription = self.create_subscription(
-            Image, "camera/image_raw", self._detect, SENSOR_DATA
-        )
 
     def deactivate(self) -> None:
         if self._subscription is not None:
-            self.destroy_subscription(self._subscription)
+            self._subscription.destroy()
             self._subscription = None
         self._inspector.close()
         if self._lock is not None:
@@ -140,45 +148,34 @@ class DetectorNode(GuardedLifecycleNode):
             self._detector.close()
             self._detector = None
 
-    def _start(self) -> None:
-        for trigger in (self.trigger_configure, self.trigger_activate):
+    def _start(self, autostart: str) -> None:
+        triggers = (self.trigger_configure, self.trigger_activate)
+        for trigger in triggers[: _AUTOSTARTS.index(autostart)]:
             if trigger() != TransitionCallbackReturn.SUCCESS:
                 raise SystemExit(EXIT_USAGE)  # the transition has said why
 
-    def _detect(self, message: Image) -> None:
+    def _detect(self, frame: Frame) -> None:
         if self._detector is None:
             return
         try:
             if self._lock is not None:
                 self._lock.check()
-            image = conversions.from_image(message)
-            result = self._detector.pipeline.process(image)
+            result = self._detector.pipeline.process(frame.image)
         except (FrameError, LockError) as error:
-            self._failure = str(error)
-            self.get_logger().error(self._failure, throttle_duration_sec=1.0)
+            self._fail(error)
             return
         self._frames += 1
-        self._inspector.keep(from_time(message.header.stamp), image, message.header.frame_id)
+        self._inspector.keep(frame.stamp_ns, frame.image, frame.frame_id)
         self._failure = ""
-        self._publish(message, result)
+        model, header = Path(self._config.model).name, conversions.to_header(frame)
+        self._detections.publish(conversions.to_detections(result, model, header))
         if self._overlay.get_subscription_count():
-            picture = draw_overlay(image, result.detections, result.vocabulary)
-            header = message.header
-            self._overlay.publish(
-                conversions.to_image(picture, from_time(header.stamp), header.frame_id)
-            )
+            picture = draw_overlay(frame.image, result.detections, result.vocabulary)
+            self._overlay.publish(conversions.to_image(picture, frame.stamp_ns, frame.frame_id))
 
-    def _publish(self, frame: Image, result: DetectionResult) -> None:
-        elapsed = result.elapsed_ms
-        self._detections.publish(
-            conversions.to_detections(
-                result.detections,
-                result.vocabulary,
-                model=Path(self._config.model).name,
-                elapsed_ms=(elapsed.preprocess, elapsed.inference, elapsed.postprocess),
-                header=frame.header,
-            )
-        )
+    def _fail(self, error: Exception) -> None:
+        self._failure = str(error)
+        self.get_logger().error(self._failure, throttle_duration_sec=1.0)
 
     def _set_vocabulary(
         self, request: SetVocabulary.Request, response: SetVocabulary.Response

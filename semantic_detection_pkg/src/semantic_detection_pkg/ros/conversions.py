@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import array
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +10,12 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from interfaces_pkg.msg import Detections as DetectionsMessage
-from ros_support_pkg.stamps import to_time
+from interfaces_pkg.msg import FrameHandle
+from ros_support_pkg.stamps import from_time, to_time
 from semantic_detection_pkg.cameras.calibration import Calibration
 from semantic_detection_pkg.core.detections import Detections, MaskRings
+from semantic_detection_pkg.core.frame import Frame
+from semantic_detection_pkg.core.pipeline import DetectionResult
 from semantic_detection_pkg.errors import FrameError
 
 #: How the channels of an encoding (sensor_msgs/image_encodings) become B, G, R.
@@ -67,6 +69,39 @@ def from_image(message: Image) -> NDArray[np.uint8]:
     return pixels if message.encoding == "bgr8" else np.ascontiguousarray(pixels[..., to_bgr])
 
 
+def from_image_frame(message: Image, sequence: int) -> Frame:
+    """The message as a frame; `sequence` is its number, which an image message does not carry.
+
+    Raises:
+        FrameError: as `from_image`, or the stamp is before the epoch.
+    """
+    image = from_image(message)
+    image.flags.writeable = False
+    stamp_ns = from_time(message.header.stamp)
+    if stamp_ns < 0:
+        raise FrameError(f"image stamp {stamp_ns} ns is before the epoch")
+    return Frame(stamp_ns, sequence, image, message.header.frame_id)
+
+
+def to_frame_handle(frame: Frame, service: str, slot: int) -> FrameHandle:
+    """What tools are told of a frame whose pixels lie in `slot` of a shared-memory service."""
+    return FrameHandle(
+        header=to_header(frame),
+        sequence=frame.sequence,
+        service=service,
+        slot=slot,
+        width=frame.width,
+        height=frame.height,
+        step=frame.width * 3,
+        encoding="bgr8",
+    )
+
+
+def to_header(frame: Frame) -> Header:
+    """The header of everything that follows from a frame."""
+    return Header(stamp=to_time(frame.stamp_ns), frame_id=frame.frame_id)
+
+
 def to_compressed_image(jpeg: bytes, stamp_ns: int, frame_id: str) -> CompressedImage:
     """JPEG bytes as a message."""
     return CompressedImage(
@@ -92,37 +127,29 @@ def to_camera_info(
     return message
 
 
-def to_detections(
-    detections: Detections,
-    vocabulary: Sequence[str],
-    *,
-    model: str,
-    elapsed_ms: tuple[float, float, float],
-    header: Header,
-) -> DetectionsMessage:
-    """Detections of one frame as a message.
+def to_detections(result: DetectionResult, model: str, header: Header) -> DetectionsMessage:
+    """What the detector found in one frame as a message.
 
     Args:
-        vocabulary: class names that class_ids index.
-        elapsed_ms: time for pre-processing, inference and post-processing [ms].
+        model: name of the model that decided.
         header: that of the frame.
     """
-    preprocess_ms, inference_ms, postprocess_ms = elapsed_ms
+    detections, elapsed_ms = result.detections, result.elapsed_ms
     return DetectionsMessage(
         header=header,
         image_width=detections.width,
         image_height=detections.height,
         model=model,
-        vocabulary=list(vocabulary),
+        vocabulary=list(result.vocabulary),
         class_ids=_to_array("H", detections.class_ids),
         scores=_to_array("f", detections.scores),
         boxes_xyxy=_to_array("f", detections.boxes_xyxy),
         ring_counts=_to_array("I", detections.masks.ring_counts),
         ring_sizes=_to_array("I", detections.masks.ring_sizes),
         points_xy=_to_array("f", detections.masks.points),
-        preprocess_ms=preprocess_ms,
-        inference_ms=inference_ms,
-        postprocess_ms=postprocess_ms,
+        preprocess_ms=elapsed_ms.preprocess,
+        inference_ms=elapsed_ms.inference,
+        postprocess_ms=elapsed_ms.postprocess,
     )
 
 

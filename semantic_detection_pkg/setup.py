@@ -9,6 +9,7 @@ setup(
     version="0.1.0",
     packages=find_packages("src"),
     package_dir={"": "src"},
+    package_data={f"{package_name}.dashboard": ["static/*", "static/js/*"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{package_name}"]),
         (f"share/{package_name}", ["package.xml"]),
@@ -23,6 +24,7 @@ setup(
     entry_points={
         "console_scripts": [
             "camera = semantic_detection_pkg.nodes.camera:main",
+            "dashboard = semantic_detection_pkg.nodes.dashboard:main",
             "detect = semantic_detection_pkg.cli.detect:main",
             "detector = semantic_detection_pkg.nodes.detector:main",
             "gpu_arbiter = semantic_detection_pkg.nodes.gpu_arbiter:main",

@@ -1,0 +1,1 @@
+"""What the dashboard computes: which frame belongs to which detections, labels, figures."""

@@ -1,0 +1,263 @@
+"""`/api/...`: the board as JSON, control by requests. Looking is let in by the gate before."""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, HTTPException, Path, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from semantic_detection_pkg.dashboard.commands import (
+    Center,
+    Command,
+    Look,
+    MarkEvent,
+    PauseScan,
+    Point,
+    SetWords,
+    StartScan,
+    Stop,
+    StopScan,
+    Verdict,
+    Zoom,
+)
+from semantic_detection_pkg.dashboard.dashboard import Dashboard
+from semantic_detection_pkg.dashboard.metrics import values_of
+from semantic_detection_pkg.dashboard.operators import ControlHeldError
+
+_STATUS = {
+    Verdict.DONE: HTTPStatus.OK,
+    Verdict.REFUSED: HTTPStatus.CONFLICT,
+    Verdict.ABSENT: HTTPStatus.SERVICE_UNAVAILABLE,
+    Verdict.LATE: HTTPStatus.GATEWAY_TIMEOUT,
+}
+_WRONG_TOKEN_PAUSE_S = 0.5  # makes guessing slow
+_PICTURE_TIMEOUT_S = 2.0
+
+
+class Refusal(BaseModel):
+    """Why not."""
+
+    detail: str
+
+
+class Answer(BaseModel):
+    """What the robot said."""
+
+    message: str
+
+
+class Credentials(BaseModel):
+    """What opens a session."""
+
+    model_config = ConfigDict(extra="forbid")
+    token: Annotated[str, Field(max_length=1000)]
+
+
+class Control(BaseModel):
+    """Take control, or give it back."""
+
+    model_config = ConfigDict(extra="forbid")
+    is_taken: bool
+    is_forced: bool = Field(False, description="take it from who holds it")
+
+
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    status.value: {"model": Refusal, "description": text}
+    for status, text in (
+        (HTTPStatus.UNAUTHORIZED, "the token is missing or wrong"),
+        (HTTPStatus.FORBIDDEN, "the request comes from a page of another origin"),
+        (HTTPStatus.CONFLICT, "somebody else holds control, or the robot refuses"),
+        (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is too large"),
+        (HTTPStatus.UNPROCESSABLE_ENTITY, "a value is not allowed"),
+        (HTTPStatus.SERVICE_UNAVAILABLE, "nobody is there who could do it"),
+        (HTTPStatus.GATEWAY_TIMEOUT, "no answer in time"),
+    )
+}
+
+
+def _dashboard(request: Request) -> Dashboard:
+    dashboard: Dashboard = request.app.state.dashboard
+    return dashboard
+
+
+Shared = Annotated[Dashboard, Depends(_dashboard)]
+ViewerId = Annotated[
+    str, Header(alias="X-Viewer", max_length=100, description="`me.id` of the live connection")
+]
+
+
+def _may_control(request: Request, dashboard: Shared) -> None:
+    if not dashboard.access.may_control(request.headers, request.cookies):
+        raise HTTPException(
+            HTTPStatus.UNAUTHORIZED, "control needs the token", {"WWW-Authenticate": "Bearer"}
+        )
+
+
+def _holds_control(dashboard: Shared, viewer_id: ViewerId = "") -> None:
+    try:
+        dashboard.operators.check(viewer_id)
+    except ControlHeldError as error:
+        raise HTTPException(HTTPStatus.CONFLICT, str(error)) from error
+
+
+look = APIRouter(prefix="/api", tags=["look"], responses=_REFUSALS)
+access = APIRouter(prefix="/api", tags=["access"], responses=_REFUSALS)
+control = APIRouter(
+    prefix="/api", tags=["control"], responses=_REFUSALS, dependencies=[Depends(_may_control)]
+)
+steer = APIRouter(
+    prefix="/api",
+    tags=["control"],
+    responses=_REFUSALS,
+    dependencies=[Depends(_may_control), Depends(_holds_control)],
+)
+
+
+@look.get("/state")
+async def state(dashboard: Shared) -> dict[str, Any]:
+    """All sections of the board; what is absent is left out."""
+    return values_of(dashboard.board)
+
+
+@look.get("/state/{section}", responses={404: {"model": Refusal}})
+async def one_section(dashboard: Shared, section: str) -> Any:
+    """One section of the board."""
+    value = dashboard.board.get(section)
+    if value is None:
+        raise HTTPException(HTTPStatus.NOT_FOUND, f"section {section!r} is absent")
+    return value
+
+
+@look.get("/picture", response_class=Response, responses={200: {"content": {"image/jpeg": {}}}})
+async def picture(dashboard: Shared) -> Response:
+    """The next picture with what was found in it."""
+    made = await dashboard.hub.next_picture(_PICTURE_TIMEOUT_S)
+    if made is None:
+        raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "no picture comes from the camera")
+    return Response(made.jpeg, media_type="image/jpeg")
+
+
+@look.get(
+    "/findings/{finding_id}/thumbnail",
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {}}}, 404: {"model": Refusal}},
+)
+async def thumbnail(
+    dashboard: Shared, finding_id: Annotated[str, Path(max_length=200)]
+) -> Response:
+    """What a finding looks like; kept only of frames that somebody was shown."""
+    jpeg = dashboard.pictures.crop(finding_id)
+    if jpeg is None:
+        raise HTTPException(HTTPStatus.NOT_FOUND, f"no picture of finding {finding_id!r} is kept")
+    return Response(jpeg, media_type="image/jpeg")
+
+
+@access.post("/session", status_code=HTTPStatus.NO_CONTENT)
+async def open_session(dashboard: Shared, body: Credentials) -> Response:
+    """Exchange the token for a cookie that lets this browser look and control."""
+    session = dashboard.access.open_session(body.token)
+    if session is None:
+        await asyncio.sleep(_WRONG_TOKEN_PAUSE_S)
+        raise HTTPException(
+            HTTPStatus.UNAUTHORIZED, "this is not the token", {"WWW-Authenticate": "Bearer"}
+        )
+    response = Response(status_code=HTTPStatus.NO_CONTENT)
+    response.set_cookie(dashboard.access.cookie, session, httponly=True, samesite="strict")
+    return response
+
+
+@access.delete("/session", status_code=HTTPStatus.NO_CONTENT)
+async def close_session(dashboard: Shared, request: Request) -> Response:
+    """Forget the cookie."""
+    dashboard.access.close_session(request.cookies)
+    response = Response(status_code=HTTPStatus.NO_CONTENT)
+    response.delete_cookie(dashboard.access.cookie)
+    return response
+
+
+@control.post("/operator")
+async def take_or_give_control(
+    dashboard: Shared, body: Control, viewer_id: ViewerId = ""
+) -> Answer:
+    """Take control for the page with this live connection, or give it back."""
+    try:
+        if body.is_taken:
+            dashboard.operators.take(viewer_id, is_forced=body.is_forced)
+        else:
+            dashboard.operators.give(viewer_id)
+    except ControlHeldError as error:
+        raise HTTPException(HTTPStatus.CONFLICT, str(error)) from error
+    dashboard.announce_operator()
+    operator = dashboard.operators.operator
+    return Answer(message=f"{operator.name if operator else 'nobody'} holds control")
+
+
+async def _carry_out(dashboard: Dashboard, command: Command) -> JSONResponse:
+    outcome = await dashboard.ask(command)
+    status = _STATUS[outcome.verdict]
+    key = "message" if outcome.verdict is Verdict.DONE else "detail"
+    return JSONResponse({key: outcome.message}, status)
+
+
+@control.post("/gimbal/stop", response_model=Answer)
+async def stop(dashboard: Shared) -> JSONResponse:
+    """Stop the gimbal: whoever may control may do it, whoever holds control."""
+    return await _carry_out(dashboard, Stop())
+
+
+@steer.post("/gimbal/point", response_model=Answer)
+async def point(dashboard: Shared, body: Point) -> JSONResponse:
+    """Point the gimbal to a bearing."""
+    return await _carry_out(dashboard, body)
+
+
+@steer.post("/gimbal/center", response_model=Answer)
+async def center(dashboard: Shared) -> JSONResponse:
+    """Point the gimbal to its middle."""
+    return await _carry_out(dashboard, Center())
+
+
+@steer.post("/gimbal/zoom", response_model=Answer)
+async def zoom(dashboard: Shared, body: Zoom) -> JSONResponse:
+    """Zoom to a magnification."""
+    return await _carry_out(dashboard, body)
+
+
+@steer.post("/vocabulary", response_model=Answer)
+async def words(dashboard: Shared, body: SetWords) -> JSONResponse:
+    """Choose what the detector looks for."""
+    return await _carry_out(dashboard, body)
+
+
+@steer.post("/scan/start", response_model=Answer)
+async def start_scan(dashboard: Shared, body: StartScan) -> JSONResponse:
+    """Search an area for what the words name."""
+    return await _carry_out(dashboard, body)
+
+
+@steer.post("/scan/pause", response_model=Answer)
+async def pause_scan(dashboard: Shared, body: PauseScan) -> JSONResponse:
+    """Hold the scan, or go on."""
+    return await _carry_out(dashboard, body)
+
+
+@steer.post("/scan/stop", response_model=Answer)
+async def stop_scan(dashboard: Shared) -> JSONResponse:
+    """End the scan."""
+    return await _carry_out(dashboard, StopScan())
+
+
+@steer.post("/scan/look", response_model=Answer)
+async def look_at(dashboard: Shared, body: Look) -> JSONResponse:
+    """Have the scan look at a bearing next."""
+    return await _carry_out(dashboard, body)
+
+
+@steer.post("/recorder/events", response_model=Answer)
+async def mark_event(dashboard: Shared, body: MarkEvent) -> JSONResponse:
+    """Keep what happened around now."""
+    return await _carry_out(dashboard, body)

@@ -1,0 +1,100 @@
+"""The web application: routes, the page's files, evidence, health and metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from pathlib import Path
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from semantic_detection_pkg.dashboard import api, live
+from semantic_detection_pkg.dashboard.dashboard import Dashboard
+from semantic_detection_pkg.dashboard.gate import Gate
+
+STATIC_DIR = Path(__file__).resolve().parent / "static"
+
+#: The robot's side writes a beat once a second; older than this, it does not run any more.
+_BEAT_AGE_MAX_S = 3.0
+
+
+def make_app(dashboard: Dashboard) -> FastAPI:
+    """The application over these parts."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        task = asyncio.create_task(dashboard.run())
+        yield
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    app = FastAPI(
+        title="Semantic detection dashboard",
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,  # their pages load scripts from the network
+        redoc_url=None,
+    )
+    app.state.dashboard = dashboard
+    for router in (api.look, api.access, api.control, api.steer, live.router):
+        app.include_router(router)
+    _add_pages(app, dashboard)
+    app.add_exception_handler(RequestValidationError, _explain)
+    app.add_middleware(Gate, access=dashboard.access)
+    return app
+
+
+def _add_pages(app: FastAPI, dashboard: Dashboard) -> None:
+    @app.get("/", include_in_schema=False)
+    async def page() -> FileResponse:
+        return FileResponse(STATIC_DIR / "index.html")
+
+    @app.get("/healthz", tags=["look"], responses={503: {}})
+    async def healthz() -> JSONResponse:
+        """Whether the dashboard and its connection to the robot run."""
+        age_s = dashboard.board.ages_s().get("beat")
+        is_well = age_s is not None and age_s <= _BEAT_AGE_MAX_S
+        status = HTTPStatus.OK if is_well else HTTPStatus.SERVICE_UNAVAILABLE
+        return JSONResponse({"is_well": is_well, "beat_age_s": age_s}, status)
+
+    @app.get("/metrics", tags=["look"], response_class=Response)
+    async def metrics(request: Request) -> Response:
+        """All figures, for Prometheus."""
+        body, content_type = dashboard.metrics.text(request.headers.get("accept", ""))
+        return Response(body, headers={"Content-Type": content_type})
+
+    app.mount("/static", StaticFiles(directory=STATIC_DIR))
+    app.mount("/evidence", _Evidence(dashboard.settings.evidence_dir))
+
+
+class _Evidence(StaticFiles):
+    """The recorder's folder, which may come later; folders show their page."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(directory=folder, check_dir=False, html=True)
+
+    async def check_config(self) -> None:
+        """The folder need not be there: then nothing is found in it."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        try:
+            return await super().get_response(path, scope)
+        except (OSError, ValueError):  # a name that no file can have
+            return JSONResponse({"detail": "there is no such file"}, HTTPStatus.NOT_FOUND)
+
+
+async def _explain(_: Request, error: Exception) -> JSONResponse:
+    """One line: what is wrong with which value. Not the value: it may be NaN, or a secret."""
+    assert isinstance(error, RequestValidationError)
+    lines = [
+        f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+        for problem in error.errors()
+    ]
+    return JSONResponse({"detail": "; ".join(lines)}, HTTPStatus.UNPROCESSABLE_ENTITY)

@@ -1,0 +1,134 @@
+"""What a page may ask of the robot: the bodies of the requests, and who carries them out.
+
+The models are the one place of names, units and ranges; FastAPI makes its OpenAPI document of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+_Yaw = Annotated[float, Field(ge=-2 * math.pi, le=2 * math.pi, description="[rad] + is left")]
+_Pitch = Annotated[float, Field(ge=-math.pi, le=math.pi, description="[rad] + is nose down")]
+_Rate = Annotated[float, Field(ge=-4.0, le=4.0, description="[rad/s]")]
+_Word = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f]+$")]
+_Zoom = Annotated[float, Field(ge=1.0, le=200.0, description="[x] magnification")]
+_Seconds = Annotated[float, Field(ge=0.0, le=600.0, description="[s]")]
+
+
+class Command(BaseModel):
+    """Base of all: what is not named is refused, and so are NaN and infinity."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Turn(Command):
+    """Turn the gimbal at these rates; the driver stops it 200 ms after the last one."""
+
+    yaw_rate_rad_s: _Rate
+    pitch_rate_rad_s: _Rate
+
+
+class Stop(Command):
+    """Stop the gimbal."""
+
+
+class Center(Command):
+    """Point the gimbal to its middle."""
+
+
+class Point(Command):
+    """Point the gimbal to a bearing and stay there."""
+
+    yaw_rad: _Yaw
+    pitch_rad: _Pitch
+
+
+class Look(Point):
+    """Have the scan look at a bearing next."""
+
+
+class Zoom(Command):
+    """Zoom to a magnification."""
+
+    zoom: _Zoom
+
+
+class SetWords(Command):
+    """Choose what the detector looks for; no words: all that the model knows."""
+
+    words: Annotated[tuple[_Word, ...], Field(max_length=100)] = ()
+
+
+class StartScan(Command):
+    """Search an area for what the words name."""
+
+    yaw_min_rad: _Yaw = math.radians(-60)
+    yaw_max_rad: _Yaw = math.radians(60)
+    pitch_min_rad: _Pitch = math.radians(-5)
+    pitch_max_rad: _Pitch = math.radians(35)
+    words: Annotated[tuple[_Word, ...], Field(min_length=1, max_length=100)]
+    zoom: Annotated[float, Field(ge=0.0, le=200.0, description="[x] 0: the controller's own")] = 0.0
+    is_repeated: bool = False
+
+    @model_validator(mode="after")
+    def _check_order(self) -> StartScan:
+        if self.yaw_min_rad >= self.yaw_max_rad or self.pitch_min_rad >= self.pitch_max_rad:
+            raise ValueError("the least yaw and pitch must be below the greatest")
+        return self
+
+
+class PauseScan(Command):
+    """Hold the scan where it is, or go on."""
+
+    is_paused: bool
+
+
+class StopScan(Command):
+    """End the scan."""
+
+
+class MarkEvent(Command):
+    """Keep what happened around now beyond the recorder's ring."""
+
+    label: Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f]+$")]
+    before_s: _Seconds = 10.0
+    after_s: _Seconds = 5.0
+
+
+class Verdict(Enum):
+    """How a command ended."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    ABSENT = "absent"  # nobody there who could do it
+    LATE = "late"  # no answer in time
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended, and what the robot said."""
+
+    verdict: Verdict
+    message: str = ""
+
+
+class Robot(Protocol):
+    """Carries out commands. Every method may be called by any thread and returns at once."""
+
+    def send(self, command: Command, done: Callable[[Outcome], None]) -> None:
+        """Carry out a command; `done` is called once, by any thread."""
+
+    def turn(self, command: Turn) -> None:
+        """Turn the gimbal: the newest rate replaces one that has not been sent yet."""
+
+    def watch_pictures(self, is_watched: bool) -> None:
+        """Whether anybody looks at pictures; without, none need be made."""
+
+    def announce_operator(self, name: str) -> None:
+        """Who holds control; empty: nobody."""

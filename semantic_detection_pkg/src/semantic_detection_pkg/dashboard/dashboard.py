@@ -1,0 +1,141 @@
+"""The parts of the dashboard, put together; what happens in it by the clock."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import statistics
+import time
+
+from semantic_detection_pkg.dashboard.access import Access
+from semantic_detection_pkg.dashboard.board import Board
+from semantic_detection_pkg.dashboard.commands import Command, Outcome, Robot, Verdict
+from semantic_detection_pkg.dashboard.hub import Hub
+from semantic_detection_pkg.dashboard.metrics import History, Metrics
+from semantic_detection_pkg.dashboard.operators import Operators
+from semantic_detection_pkg.dashboard.pictures import Picture, PictureMaker
+from semantic_detection_pkg.dashboard.settings import DashboardSettings
+
+NEWS_PERIOD_S = 0.1
+_FIGURES_PERIOD_S = 1.0
+_COMMAND_TIMEOUT_S = 5.0
+
+
+class Dashboard:
+    """Everything that the pages share.
+
+    Attributes:
+        board: the robot's side writes it, from any thread.
+        pictures: takes scenes from the robot's side, from any thread.
+    """
+
+    def __init__(
+        self,
+        settings: DashboardSettings,
+        robot: Robot,
+        *,
+        picture_width: int = 1280,
+        picture_quality: int = 80,
+    ) -> None:
+        self.settings = settings
+        self.robot = robot
+        self.access = Access(settings)
+        self.operators = Operators()
+        self.board = Board()
+        self.hub = Hub(robot.watch_pictures)
+        self.metrics = Metrics(self.board)
+        self.pictures = PictureMaker(
+            self._publish, width_max=picture_width, quality=picture_quality
+        )
+        self._history = History()
+        self._ages_s: list[float] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._earlier = (0, 0.0, time.monotonic(), _cpu_s())
+        self.board.put("robot", {"name": settings.robot})
+        self.announce_operator()
+
+    async def run(self) -> None:
+        """News ten times a second, figures once; until cancelled."""
+        self._loop = asyncio.get_running_loop()
+        figures_s = 0.0
+        try:
+            while True:
+                if time.monotonic() - figures_s >= _FIGURES_PERIOD_S:
+                    figures_s = time.monotonic()
+                    self._measure()
+                self.hub.tick()
+                await asyncio.sleep(NEWS_PERIOD_S)
+        finally:
+            self._loop = None
+
+    async def ask(self, command: Command) -> Outcome:
+        """Have the robot carry out a command."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Outcome] = loop.create_future()
+
+        def resolve(outcome: Outcome) -> None:
+            if not answer.done():
+                answer.set_result(outcome)
+
+        def done(outcome: Outcome) -> None:
+            with contextlib.suppress(RuntimeError):  # the server has ended meanwhile
+                loop.call_soon_threadsafe(resolve, outcome)
+
+        self.robot.send(command, done)
+        try:
+            return await asyncio.wait_for(answer, _COMMAND_TIMEOUT_S)
+        except asyncio.TimeoutError:
+            return Outcome(Verdict.LATE, f"no answer within {_COMMAND_TIMEOUT_S:g} s")
+
+    def confirm(self, age_s: float | None) -> None:
+        """A page has shown a picture of this age."""
+        if age_s is not None:
+            self._ages_s.append(age_s)
+            self.metrics.picture_ages.observe(max(0.0, age_s))
+
+    def announce_operator(self) -> None:
+        """Tell all who holds control."""
+        operator = self.operators.operator
+        name = "" if operator is None else operator.name
+        self.board.put("operator", {"name": name})
+        self.robot.announce_operator(name)
+        self.hub.tick()
+
+    def close(self) -> None:
+        """End the thread of the pictures."""
+        self.pictures.close()
+
+    def _publish(self, picture: Picture) -> None:
+        loop = self._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # the server ends
+                loop.call_soon_threadsafe(self.hub.publish, picture)
+
+    def _measure(self) -> None:
+        encoded, encode_s, then_s, cpu_s = self._earlier
+        now_s = time.monotonic()
+        self._earlier = (self.pictures.encoded, self.pictures.encode_s, now_s, _cpu_s())
+        pictures = self.pictures.encoded - encoded
+        elapsed_s = max(now_s - then_s, 1e-3)
+        ages_s, self._ages_s = self._ages_s, []
+        self.board.put(
+            "server",
+            {
+                "viewers": self.hub.viewers,
+                "picture_rate_hz": round(pictures / elapsed_s, 1),
+                "picture_age_s": statistics.median(ages_s) if ages_s else None,
+                "encode_s": (self.pictures.encode_s - encode_s) / pictures if pictures else None,
+                "encoded": self.pictures.encoded,
+                "dropped": self.pictures.dropped,
+                "cpu_cores": round((_cpu_s() - cpu_s) / elapsed_s, 3),
+                "needs_token": self.access.needs_token,
+            },
+        )
+        self.board.put("history", self._history.sample(self.board))
+
+
+def _cpu_s() -> float:
+    """[s] of processor time of this process."""
+    times = os.times()
+    return times.user + times.system

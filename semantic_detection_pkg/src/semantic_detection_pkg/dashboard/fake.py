@@ -1,0 +1,45 @@
+"""A robot without ROS: remembers what it was asked and answers as its switches say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from semantic_detection_pkg.dashboard.commands import Command, Outcome, Turn, Verdict
+
+
+class FakeRobot:
+    """A `Robot` for tests of the server.
+
+    Attributes:
+        outcome: what every command ends with; None: no answer comes.
+        commands: those it was sent, oldest first.
+        turns: rates, oldest first.
+        is_watched: whether somebody looks at pictures.
+        operator: who holds control.
+    """
+
+    def __init__(self) -> None:
+        """It does what it is told."""
+        self.outcome: Outcome | None = Outcome(Verdict.DONE, "done")
+        self.commands: list[Command] = []
+        self.turns: list[Turn] = []
+        self.is_watched = False
+        self.operator = ""
+
+    def send(self, command: Command, done: Callable[[Outcome], None]) -> None:
+        """Remember the command and answer."""
+        self.commands.append(command)
+        if self.outcome is not None:
+            done(self.outcome)
+
+    def turn(self, command: Turn) -> None:
+        """Remember the rate."""
+        self.turns.append(command)
+
+    def watch_pictures(self, is_watched: bool) -> None:
+        """Remember it."""
+        self.is_watched = is_watched
+
+    def announce_operator(self, name: str) -> None:
+        """Remember it."""
+        self.operator = name

@@ -1,0 +1,115 @@
+"""What every request passes first: origin, size, the right to look. Headers of every answer."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from semantic_detection_pkg.dashboard.access import Access
+
+BODY_BYTES_MAX = 64 * 1024
+
+#: What may be had without the right to look: the page itself shows nothing before it has it.
+_OPEN_PATHS = ("/", "/healthz", "/openapi.json", "/api/session")
+_OPEN_FOLDERS = ("/static/",)
+
+_PAGE_POLICY = (
+    "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
+    "frame-ancestors 'none'; form-action 'self'"
+)
+#: Evidence pages hold what a model wrote: in the sandbox they cannot act in our name.
+_EVIDENCE_POLICY = (
+    "sandbox allow-scripts allow-popups; default-src 'self' 'unsafe-inline' data: blob:; "
+    "connect-src 'none'"
+)
+
+
+class Gate:
+    """ASGI middleware: refuses before anything is read or done."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app = app
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        connection = HTTPConnection(scope)
+        refusal = self._refusal(connection)
+        if refusal is not None:
+            await _refuse(scope, receive, send, *refusal)
+        elif scope["type"] == "websocket":
+            await self._app(scope, receive, send)
+        else:
+            body = _BoundedBody(receive)
+            await self._app(scope, body.receive, _with_headers(scope, send))
+
+    def _refusal(self, request: HTTPConnection) -> tuple[HTTPStatus, str] | None:
+        if not self._access.is_own_page(request.headers):
+            return HTTPStatus.FORBIDDEN, "requests from pages of other origins are refused"
+        length = request.headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > BODY_BYTES_MAX:
+            return (
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"a body of {length[:20]} bytes; at most {BODY_BYTES_MAX} are allowed",
+            )
+        path = request.scope["path"]
+        is_open = path in _OPEN_PATHS or path.startswith(_OPEN_FOLDERS)
+        if is_open or self._access.may_look(request.headers, request.cookies):
+            return None
+        return HTTPStatus.UNAUTHORIZED, "looking needs the token"
+
+
+class _BoundedBody:
+    """Counts a body that does not tell its length."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._bytes = 0
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._bytes += len(message.get("body", b""))
+        if self._bytes > BODY_BYTES_MAX:
+            raise HTTPException(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"a body of more than {BODY_BYTES_MAX} bytes",
+            )
+        return message
+
+
+def _with_headers(scope: Scope, send: Send) -> Send:
+    is_evidence = scope["path"].startswith("/evidence/")
+
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            policy = _EVIDENCE_POLICY if is_evidence else _PAGE_POLICY
+            headers["Content-Security-Policy"] = policy
+            headers["X-Content-Type-Options"] = "nosniff"
+            headers["Referrer-Policy"] = "no-referrer"
+            headers.setdefault("Cache-Control", "no-cache")
+        await send(message)
+
+    return send_with_headers
+
+
+async def _refuse(
+    scope: Scope, receive: Receive, send: Send, status: HTTPStatus, detail: str
+) -> None:
+    # Without `websocket.http.response` a refused WebSocket gets a bare 403.
+    if scope["type"] == "websocket" and "websocket.http.response" not in scope.get(
+        "extensions", {}
+    ):
+        await send({"type": "websocket.close", "code": 1008, "reason": detail})
+        return
+    headers = {"Connection": "close"}
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    await JSONResponse({"detail": detail}, status, headers)(scope, receive, send)

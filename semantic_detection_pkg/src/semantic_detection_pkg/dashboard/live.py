@@ -1,0 +1,108 @@
+"""`/api/live`: the WebSocket of one page.
+
+    server to page  text    {"n", "now_ms", "me", "ages", "sections": what changed}
+                    binary  uint32 header length, header {"n", "stamp_ns", "age_ms", ...}, JPEG
+    page to server  text    {"ack": n}                    message n was shown
+                            {"look": true}                pictures are wanted
+                            {"rate": [yaw, pitch], "seen_ms": now_ms}   [rad/s]; turn the gimbal
+
+What cannot be read closes this one socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import secrets
+from typing import Annotated
+
+from fastapi import APIRouter, WebSocket
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.websockets import WebSocketDisconnect
+
+from semantic_detection_pkg.dashboard.commands import Turn
+from semantic_detection_pkg.dashboard.dashboard import Dashboard
+from semantic_detection_pkg.dashboard.hub import Viewer, now_ms
+from semantic_detection_pkg.dashboard.operators import Party
+
+#: Close codes of RFC 6455.
+_UNREADABLE = 1008
+_GONE = 1001
+
+#: A rate that answers what was seen longer ago was held up on the line: the hand may be gone.
+_RATE_AGE_MAX_MS = 1000
+
+router = APIRouter()
+_numbers = itertools.count(1)
+
+_Rate = Annotated[float, Field(ge=-4.0, le=4.0)]
+
+
+class FromPage(BaseModel):
+    """One message of a page; one of the three."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    ack: int | None = None
+    look: bool | None = None
+    rate: tuple[_Rate, _Rate] | None = None
+    seen_ms: int = 0
+
+
+@router.websocket("/api/live")
+async def live(socket: WebSocket) -> None:
+    """Serve one page until it or its line is gone."""
+    dashboard: Dashboard = socket.app.state.dashboard
+    await socket.accept()
+    address = socket.client.host if socket.client else "?"
+    party = Party(secrets.token_urlsafe(16), f"viewer {next(_numbers)} at {address}")
+    may_control = dashboard.access.may_control(socket.headers, socket.cookies)
+    viewer = Viewer(party, may_control=may_control)
+    dashboard.operators.enter(party)
+    dashboard.hub.enter(viewer)
+    tasks = [
+        asyncio.create_task(viewer.run(socket, dashboard.board, dashboard.operators)),
+        asyncio.create_task(_listen(socket, dashboard, viewer)),
+    ]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            await _close(socket, task)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        dashboard.hub.leave(viewer)
+        was_operator = dashboard.operators.holds(party.id)
+        dashboard.operators.leave(party)
+        if was_operator:
+            dashboard.announce_operator()
+
+
+async def _listen(socket: WebSocket, dashboard: Dashboard, viewer: Viewer) -> None:
+    while True:
+        message = FromPage.model_validate_json(await socket.receive_text())
+        if message.ack is not None:
+            dashboard.confirm(viewer.confirm(message.ack))
+        if message.look is not None:
+            dashboard.hub.look(viewer, message.look)
+        if message.rate is not None and _is_obeyed(dashboard, viewer, message.seen_ms):
+            yaw, pitch = message.rate
+            dashboard.robot.turn(Turn(yaw_rate_rad_s=yaw, pitch_rate_rad_s=pitch))
+
+
+def _is_obeyed(dashboard: Dashboard, viewer: Viewer, seen_ms: int) -> bool:
+    is_fresh = now_ms() - seen_ms <= _RATE_AGE_MAX_MS
+    return viewer.may_control and is_fresh and dashboard.operators.holds(viewer.party.id)
+
+
+async def _close(socket: WebSocket, task: asyncio.Task[None]) -> None:
+    error = task.exception()
+    if isinstance(error, WebSocketDisconnect | RuntimeError):
+        return  # the line is gone, whichever half noticed first
+    if isinstance(error, ValidationError | KeyError):  # KeyError: bytes where text is due
+        await socket.close(_UNREADABLE, "a message that cannot be read")
+    elif error is None:
+        await socket.close(_GONE, "nothing was confirmed for too long")
+    else:
+        raise error

@@ -1,0 +1,88 @@
+"""The web server in a thread of its own, beside whatever runs in the main thread."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import threading
+
+import uvicorn
+
+from semantic_detection_pkg.dashboard.app import make_app
+from semantic_detection_pkg.dashboard.dashboard import Dashboard
+from semantic_detection_pkg.dashboard.gate import BODY_BYTES_MAX
+from semantic_detection_pkg.dashboard.settings import DashboardSettings
+from semantic_detection_pkg.errors import ConfigurationError
+
+_BACKLOG = 64
+_CLOSE_TIMEOUT_S = 1
+
+
+class DashboardServer:
+    """Listens from construction on, serves from `start` to `stop`."""
+
+    def __init__(self, dashboard: Dashboard) -> None:
+        """Bind.
+
+        Raises:
+            ConfigurationError: the address cannot be had.
+        """
+        self._socket = _bind(dashboard.settings)
+        self._dashboard = dashboard
+        config = uvicorn.Config(
+            make_app(dashboard),
+            log_config=None,  # its records go where all of Python's go
+            log_level="warning",
+            access_log=False,
+            ws="websockets-sansio",
+            ws_max_size=BODY_BYTES_MAX,
+            ws_per_message_deflate=False,  # JPEG does not get smaller
+            timeout_graceful_shutdown=_CLOSE_TIMEOUT_S,
+            server_header=False,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=self._server.run, args=([self._socket],), name="web", daemon=True
+        )
+
+    @property
+    def address(self) -> str:
+        """Where it listens, as a URL."""
+        host, port = self._socket.getsockname()[:2]
+        return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close all connections and end."""
+        self._server.should_exit = True
+        if self._thread.is_alive():
+            self._thread.join(2.0 * _CLOSE_TIMEOUT_S)
+        self._dashboard.close()
+        self._socket.close()
+
+
+def _bind(settings: DashboardSettings) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise ConfigurationError(
+                f"parameter 'port' is {settings.port}: another program uses it on "
+                f"{settings.host}, a free port is allowed"
+            ) from error
+        raise ConfigurationError(
+            f"parameter 'host' is {settings.host!r}, port {settings.port}: "
+            f"{error.strerror or error}; an address of this machine is allowed"
+        ) from error
+    return listener

@@ -1,0 +1,254 @@
+"""From the graph onto the board: every topic that the page shows, as JSON values.
+
+Frames are subscribed only while somebody looks; everything else is small.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rcl_interfaces.msg import Log
+from rclpy.node import Node
+
+from interfaces_pkg import action, msg
+from ros_support_pkg.qos import EVENT, SENSOR_DATA, STATE
+from ros_support_pkg.stamps import NS_PER_S, from_time
+from semantic_detection_pkg.core.dashboard.labels import TrackMark, labels_of
+from semantic_detection_pkg.core.dashboard.pairing import Pairing
+from semantic_detection_pkg.core.frame import Frame
+from semantic_detection_pkg.core.scan.poses import PoseHistory
+from semantic_detection_pkg.core.scan.steps import GimbalReading
+from semantic_detection_pkg.dashboard.board import Board
+from semantic_detection_pkg.dashboard.pictures import PictureMaker, Scene
+from semantic_detection_pkg.errors import FrameError
+from semantic_detection_pkg.ros import conversions
+from semantic_detection_pkg.ros.frames import FrameSubscription, subscribe_frames
+from semantic_detection_pkg.ros.plain import as_plain, finite
+
+_FINDINGS_MAX = 200
+_LOG_LINES = 80
+_DIAGNOSTICS_MAX = 40
+_AGE_UNSEEN = 255  # of a cell, in whole seconds below
+_LEVELS = {
+    DiagnosticStatus.OK: "ok",
+    DiagnosticStatus.WARN: "warn",
+    DiagnosticStatus.ERROR: "error",
+    DiagnosticStatus.STALE: "stale",
+}
+_LOG_LEVELS = {
+    Log.DEBUG: "debug",
+    Log.INFO: "info",
+    Log.WARN: "warn",
+    Log.ERROR: "error",
+    Log.FATAL: "fatal",
+}
+
+
+class DashboardFeed:
+    """Subscriptions of the dashboard; all of it in the executor's thread."""
+
+    def __init__(
+        self,
+        node: Node,
+        board: Board,
+        pictures: PictureMaker,
+        *,
+        transport: str,
+        hfov_wide_rad: float,
+    ) -> None:
+        self._node = node
+        self._board = board
+        self._pictures = pictures
+        self._transport = transport
+        self._frames: FrameSubscription | None = None
+        self._pairing: Pairing[Frame, msg.Detections] = Pairing()
+        self._poses = PoseHistory(hfov_wide_rad)
+        self._marks: tuple[TrackMark, ...] = ()
+        self._detected_s: deque[float] = deque(maxlen=240)
+        self._findings: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._diagnostics: dict[str, dict[str, Any]] = {}
+        self._log: deque[dict[str, str]] = deque(maxlen=_LOG_LINES)
+        self._subscribe()
+
+    def watch(self, is_watched: bool) -> None:
+        """Take frames, or stop taking them."""
+        if is_watched and self._frames is None:
+            self._frames = subscribe_frames(
+                self._node, self._transport, self._take_frame, self._complain
+            )
+        elif not is_watched and self._frames is not None:
+            self._frames.destroy()
+            self._frames = None
+            self._pairing.clear()
+
+    def end_scan(self, result: action.Scan.Result) -> None:
+        """A scan that the page started has ended."""
+        self._board.put("scan_result", as_plain(result))
+
+    def _subscribe(self) -> None:
+        def plainly(kind: Any, topic: str, section: str, qos: Any) -> None:
+            def put(message: Any) -> None:
+                self._board.put(section, as_plain(message))
+
+            self._node.create_subscription(kind, topic, put, qos)
+
+        plainly(msg.ScanState, "scan/state", "scan", STATE)
+        plainly(msg.GpuState, "gpu/state", "gpu", STATE)
+        plainly(msg.HealthState, "health/level", "health", STATE)
+        plainly(msg.RecorderStatus, "recorder/status", "recorder", STATE)
+        subscriptions: tuple[tuple[Any, str, Callable[[Any], None], Any], ...] = (
+            (msg.Detections, "detections", self._take_detections, SENSOR_DATA),
+            (msg.GimbalState, "gimbal/state", self._take_gimbal, SENSOR_DATA),
+            (msg.Tracks, "scan/tracks", self._take_tracks, SENSOR_DATA),
+            (msg.Coverage, "scan/coverage", self._take_coverage, STATE),
+            (msg.Finding, "findings", self._take_finding, EVENT),
+            (DiagnosticArray, "/diagnostics", self._take_diagnostics, EVENT),
+            (Log, "/rosout", self._take_log, EVENT),
+        )
+        for kind, topic, take, qos in subscriptions:
+            self._node.create_subscription(kind, topic, take, qos)
+
+    # Pictures -----------------------------------------------------------------------------------
+
+    def _take_frame(self, frame: Frame) -> None:
+        self._show(self._pairing.add_frame(frame.stamp_ns, frame, time.monotonic()))
+
+    def _take_detections(self, message: msg.Detections) -> None:
+        now_s = time.monotonic()
+        self._detected_s.append(now_s)
+        names = [message.vocabulary[index] for index in message.class_ids]
+        self._board.put(
+            "detector",
+            {
+                "rate_hz": sum(now_s - then_s < 1.0 for then_s in self._detected_s),
+                "latency_s": finite(self._age_s(from_time(message.header.stamp))),
+                "preprocess_ms": finite(message.preprocess_ms),
+                "inference_ms": finite(message.inference_ms),
+                "postprocess_ms": finite(message.postprocess_ms),
+                "model": message.model,
+                "vocabulary": list(message.vocabulary),
+                "count": len(names),
+                "counts": {name: names.count(name) for name in sorted(set(names))},
+            },
+        )
+        if self._frames is not None:
+            stamp_ns = from_time(message.header.stamp)
+            self._show(self._pairing.add_found(stamp_ns, message, now_s))
+
+    def _show(self, shown: tuple[Frame, msg.Detections | None] | None) -> None:
+        if shown is None:
+            return
+        frame, message = shown
+        view = self._poses.view_at(frame.stamp_ns, frame.width, frame.height)
+        found, labels = None, tuple[str, ...]()
+        if message is not None:
+            try:
+                found = conversions.from_detections(message)
+            except FrameError as error:
+                self._complain(error)
+                return
+            labels = labels_of(found, message.vocabulary, self._marks, view)
+        self._pictures.offer(
+            Scene(
+                stamp_ns=frame.stamp_ns,
+                capture_s=time.monotonic() - self._age_s(frame.stamp_ns),
+                image=frame.image,
+                detections=found,
+                labels=labels,
+                view=None if view is None else {**asdict(view), "vfov_rad": view.vfov_rad},
+            )
+        )
+
+    def _complain(self, error: Exception) -> None:
+        self._node.get_logger().error(str(error), throttle_duration_sec=1.0)
+
+    def _age_s(self, stamp_ns: int) -> float:
+        return float(self._node.get_clock().now().nanoseconds - stamp_ns) / NS_PER_S
+
+    # Everything else ----------------------------------------------------------------------------
+
+    def _take_gimbal(self, message: msg.GimbalState) -> None:
+        plain = as_plain(message)
+        self._board.put("gimbal", plain)
+        self._poses.add(
+            GimbalReading(
+                stamp_ns=from_time(message.header.stamp),
+                yaw_rad=message.yaw_rad,
+                pitch_rad=message.pitch_rad,
+                roll_rad=message.roll_rad,
+                yaw_rate_rad_s=message.yaw_rate_rad_s,
+                pitch_rate_rad_s=message.pitch_rate_rad_s,
+                zoom=message.zoom,
+                hfov_rad=message.hfov_rad,
+                link=plain["link"],
+            )
+        )
+
+    def _take_tracks(self, message: msg.Tracks) -> None:
+        without = ("first_seen", "last_seen", "yaw_rate_rad_s", "pitch_rate_rad_s")
+        self._board.put("tracks", [as_plain(track, without=without) for track in message.tracks])
+        self._marks = tuple(
+            TrackMark(track.id, track.class_name, track.bearing.yaw_rad, track.bearing.pitch_rad)
+            for track in message.tracks
+        )
+
+    def _take_coverage(self, message: msg.Coverage) -> None:
+        cells = message.columns * message.rows
+        if not len(message.results) == len(message.age_s) == cells:
+            self._complain(
+                ValueError(
+                    f"coverage of {message.columns}x{message.rows} cells has "
+                    f"{len(message.results)} results and {len(message.age_s)} ages"
+                )
+            )
+            return
+        ages = np.nan_to_num(np.asarray(message.age_s), nan=np.inf)
+        ages_s = np.where(np.isfinite(ages), np.clip(ages, 0, _AGE_UNSEEN - 1), _AGE_UNSEEN)
+        plain = as_plain(message, without=("age_s", "pixels_per_rad", "results"))
+        plain["results"] = base64.b64encode(bytes(message.results)).decode()
+        plain["ages_s"] = base64.b64encode(ages_s.astype(np.uint8).tobytes()).decode()
+        self._board.put("coverage", plain)
+
+    def _take_finding(self, message: msg.Finding) -> None:
+        known = self._findings.pop(message.id, None)
+        if known is not None and known["revision"] > message.revision:
+            self._findings[message.id] = known
+            return
+        self._findings[message.id] = as_plain(message, without=("track_bearings", "track_stamps"))
+        while len(self._findings) > _FINDINGS_MAX:
+            self._findings.popitem(last=False)
+        self._board.put("findings", list(reversed(self._findings.values())))
+        self._pictures.want_crop(
+            message.id, from_time(message.best_frame), tuple(map(float, message.best_box_xyxy))
+        )
+
+    def _take_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.name not in self._diagnostics and len(self._diagnostics) >= _DIAGNOSTICS_MAX:
+                continue
+            self._diagnostics[status.name] = {
+                "level": _LEVELS.get(status.level, "error"),
+                "message": status.message,
+                "values": {item.key: item.value for item in status.values},
+                "stamp_ns": str(from_time(message.header.stamp)),
+            }
+        self._board.put("diagnostics", dict(self._diagnostics))
+
+    def _take_log(self, message: Log) -> None:
+        level = message.level if isinstance(message.level, int) else message.level[0]
+        self._log.append(
+            {
+                "stamp_ns": str(from_time(message.stamp)),
+                "level": _LOG_LEVELS.get(level, "info"),
+                "name": message.name,
+                "text": message.msg,
+            }
+        )
+        self._board.put("log", list(self._log))

@@ -1,0 +1,215 @@
+"""Carries the page's commands into the graph: a `Robot` of the dashboard over topics and services.
+
+The web server's thread only puts commands into a short queue; the executor's thread, woken by a
+guard condition, does all that concerns ROS.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from action_msgs.srv import CancelGoal
+from rclpy.action import ActionClient
+from rclpy.client import Client
+from rclpy.node import Node
+from rclpy.task import Future
+from std_msgs.msg import String
+from std_srvs.srv import SetBool, Trigger
+
+from interfaces_pkg import action, msg, srv
+from ros_support_pkg.qos import COMMAND, STATE
+from semantic_detection_pkg.dashboard import commands
+from semantic_detection_pkg.dashboard.commands import Command, Outcome, Verdict
+
+Done = Callable[[Outcome], None]
+
+_WAITING_MAX = 64
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A command that is one service call; every such answer has `success` and `message`."""
+
+    service: Any
+    name: str
+    request: Callable[[Any], Any]
+
+
+_CALLS: dict[type[Command], _Call] = {
+    commands.SetWords: _Call(
+        srv.SetVocabulary,
+        "detector/set_vocabulary",
+        lambda command: srv.SetVocabulary.Request(words=list(command.words)),
+    ),
+    commands.Zoom: _Call(
+        srv.SetZoom, "gimbal/set_zoom", lambda command: srv.SetZoom.Request(zoom=command.zoom)
+    ),
+    commands.Center: _Call(Trigger, "gimbal/center", lambda _: Trigger.Request()),
+    commands.PauseScan: _Call(
+        SetBool, "scan/pause", lambda command: SetBool.Request(data=command.is_paused)
+    ),
+    commands.MarkEvent: _Call(
+        srv.MarkEvent,
+        "recorder/mark_event",
+        lambda command: srv.MarkEvent.Request(**command.model_dump()),
+    ),
+}
+
+
+class RosRobot:
+    """See `semantic_detection_pkg.dashboard.commands.Robot`.
+
+    Attributes:
+        on_watch: told in the executor's thread whether somebody looks at pictures.
+        on_scan_end: told there how a scan that the page started has ended.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self.on_watch: Callable[[bool], None] = lambda _: None
+        self.on_scan_end: Callable[[action.Scan.Result], None] = lambda _: None
+        self._node = node
+        self._rates = node.create_publisher(msg.GimbalRate, "gimbal/cmd_rate", COMMAND)
+        self._angles = node.create_publisher(msg.GimbalAngle, "gimbal/cmd_angle", COMMAND)
+        self._looks = node.create_publisher(msg.GimbalAngle, "scan/point_here", COMMAND)
+        self._operator = node.create_publisher(String, "operator", STATE)
+        self._clients: dict[type[Command], Client] = {
+            kind: node.create_client(call.service, call.name) for kind, call in _CALLS.items()
+        }
+        self._scan = ActionClient(node, action.Scan, "scan")
+        # Not the client of the action: whoever started the scan, it is ended.
+        self._cancel = node.create_client(CancelGoal, "scan/_action/cancel_goal")
+        self._lock = threading.Lock()
+        self._jobs: deque[Callable[[], None]] = deque()
+        self._rate: commands.Turn | None = None
+        self._wake = node.create_guard_condition(self._work)
+
+    def presence(self) -> dict[str, bool]:
+        """Which commands somebody is there to carry out, by the service or action."""
+        found = {call.name: self._clients[kind].service_is_ready() for kind, call in _CALLS.items()}
+        return {**found, "scan": self._scan.server_is_ready()}
+
+    def send(self, command: Command, done: Done) -> None:
+        """Carry out a command soon; refused when too many wait."""
+        if not self._put(lambda: self._carry_out(command, done)):
+            done(Outcome(Verdict.ABSENT, f"{_WAITING_MAX} commands wait already"))
+
+    def turn(self, command: commands.Turn) -> None:
+        """Publish a rate soon; a newer one replaces it."""
+        with self._lock:
+            self._rate = command
+        self._wake.trigger()
+
+    def watch_pictures(self, is_watched: bool) -> None:
+        """Tell `on_watch` soon."""
+        self._put(lambda: self.on_watch(is_watched))
+
+    def announce_operator(self, name: str) -> None:
+        """Publish who holds control."""
+        self._put(lambda: self._operator.publish(String(data=name)))
+
+    def _put(self, job: Callable[[], None]) -> bool:
+        with self._lock:
+            if len(self._jobs) >= _WAITING_MAX:
+                return False
+            self._jobs.append(job)
+        self._wake.trigger()
+        return True
+
+    def _work(self) -> None:
+        with self._lock:
+            jobs, self._jobs = self._jobs, deque()
+            rate, self._rate = self._rate, None
+        if rate is not None:
+            self._publish_rate(rate.yaw_rate_rad_s, rate.pitch_rate_rad_s)
+        for job in jobs:
+            job()
+
+    def _carry_out(self, command: Command, done: Done) -> None:
+        if type(command) in _CALLS:
+            self._call(command, done)
+        elif isinstance(command, commands.Stop):
+            self._stop(done)
+        elif isinstance(command, commands.Point):  # a Look, too
+            publisher = self._looks if isinstance(command, commands.Look) else self._angles
+            angle = msg.GimbalAngle(yaw_rad=command.yaw_rad, pitch_rad=command.pitch_rad)
+            angle.header.stamp = self._node.get_clock().now().to_msg()
+            publisher.publish(angle)
+            done(Outcome(Verdict.DONE))
+        elif isinstance(command, commands.StartScan):
+            self._start_scan(command, done)
+        elif isinstance(command, commands.StopScan):
+            self._stop_scan(done)
+        else:
+            done(Outcome(Verdict.ABSENT, f"nobody carries out {type(command).__name__}"))
+
+    def _publish_rate(self, yaw_rate_rad_s: float, pitch_rate_rad_s: float) -> None:
+        rate = msg.GimbalRate(yaw_rate_rad_s=yaw_rate_rad_s, pitch_rate_rad_s=pitch_rate_rad_s)
+        rate.header.stamp = self._node.get_clock().now().to_msg()
+        self._rates.publish(rate)
+
+    def _stop(self, done: Done) -> None:
+        """Stop the gimbal, and the scan, which would turn it on."""
+        pause = commands.PauseScan(is_paused=True)
+        if self._clients[commands.PauseScan].service_is_ready():
+            self._call(pause, lambda _: None)
+        self._publish_rate(0.0, 0.0)
+        done(Outcome(Verdict.DONE, "the gimbal was told to stop"))
+
+    def _call(self, command: Command, done: Done) -> None:
+        client, call = self._clients[type(command)], _CALLS[type(command)]
+        if not client.service_is_ready():
+            done(Outcome(Verdict.ABSENT, f"nobody serves {call.name}"))
+            return
+
+        def finish(future: Future) -> None:
+            answer = future.result()
+            verdict = Verdict.DONE if answer.success else Verdict.REFUSED
+            done(Outcome(verdict, answer.message))
+
+        client.call_async(call.request(command)).add_done_callback(finish)
+
+    def _start_scan(self, command: commands.StartScan, done: Done) -> None:
+        if not self._scan.server_is_ready():
+            done(Outcome(Verdict.ABSENT, "nobody serves the action scan"))
+            return
+        area = msg.ScanArea(
+            yaw_min_rad=command.yaw_min_rad,
+            yaw_max_rad=command.yaw_max_rad,
+            pitch_min_rad=command.pitch_min_rad,
+            pitch_max_rad=command.pitch_max_rad,
+        )
+        goal = action.Scan.Goal(
+            area=area, words=list(command.words), zoom=command.zoom, repeat=command.is_repeated
+        )
+
+        def finish(future: Future) -> None:
+            handle = future.result()
+            if not handle.accepted:
+                done(Outcome(Verdict.REFUSED, "the scan controller refuses this scan"))
+                return
+            handle.get_result_async().add_done_callback(
+                lambda result: self.on_scan_end(result.result().result)
+            )
+            done(Outcome(Verdict.DONE, "the scan has begun"))
+
+        self._scan.send_goal_async(goal).add_done_callback(finish)
+
+    def _stop_scan(self, done: Done) -> None:
+        if not self._cancel.service_is_ready():
+            done(Outcome(Verdict.ABSENT, "nobody serves the action scan"))
+            return
+
+        def finish(future: Future) -> None:
+            count = len(future.result().goals_canceling)
+            done(
+                Outcome(Verdict.DONE, "the scan ends")
+                if count
+                else Outcome(Verdict.REFUSED, "no scan runs")
+            )
+
+        # A request with neither goal nor time means all goals.
+        self._cancel.call_async(CancelGoal.Request()).add_done_callback(finish)

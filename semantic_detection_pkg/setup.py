@@ -9,7 +9,10 @@ setup(
     version="0.1.0",
     packages=find_packages("src"),
     package_dir={"": "src"},
-    package_data={f"{package_name}.dashboard": ["static/*", "static/js/*"]},
+    package_data={
+        f"{package_name}.configuration": ["config.schema.json"],
+        f"{package_name}.dashboard": ["static/*", "static/js/*"],
+    },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{package_name}"]),
         (f"share/{package_name}", ["package.xml"]),
@@ -23,6 +26,7 @@ setup(
     zip_safe=False,
     entry_points={
         "console_scripts": [
+            "bringup = semantic_detection_pkg.cli.bringup:main",
             "camera = semantic_detection_pkg.nodes.camera:main",
             "dashboard = semantic_detection_pkg.nodes.dashboard:main",
             "detect = semantic_detection_pkg.cli.detect:main",

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from generated.config import parameter_file
+from generated.config_schema import config_schema
 from generated.interfaces import snapshot
 from generated.licences import licences
 from generated.nodes import NODES
@@ -15,8 +16,11 @@ from generated.state_machines import gpu_turns
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
+_CONFIGURATION = "semantic_detection_pkg/src/semantic_detection_pkg/configuration"
+
 FILES: dict[str, Callable[[], str]] = {
     **{f"config/{node.name}.param.yaml": partial(parameter_file, node) for node in NODES},
+    f"{_CONFIGURATION}/config.schema.json": partial(config_schema, NODES),
     "docs/gpu_arbiter.md": gpu_turns,
     "docs/licences.md": partial(licences, ROOT / "requirements"),
     "docs/ros_api.md": partial(ros_api, NODES),

@@ -3,7 +3,9 @@
 # usage: make_venv.sh PYTHON VENV
 #
 # Without a ROS, the environment holds ROS 2 itself (wheels) and becomes an underlay that colcon can
-# chain to. With ROS_DISTRO set, it holds only what that ROS lacks and sees the system's modules.
+# chain to. With ROS_DISTRO set, it holds only what that ROS lacks and sees the system's modules; then
+#   SETUP_GROUPS   which of run, build, dev is installed (all)
+#   SETUP_WITHOUT  a requirement that the system has in another way (none)
 set -eu
 python=$1
 venv=$2
@@ -20,7 +22,11 @@ fi
 # Never `uv pip sync`: the ROS wheels carry nested package records that a second sync removes.
 install="$venv/bin/uv pip install --quiet --python $venv/bin/python"
 if [ -n "${ROS_DISTRO:-}" ]; then
-    $install --overrides requirements/overrides.txt -r requirements/run.in -r requirements/build.in -r requirements/dev.in -c requirements.lock
+    wanted=$venv/wanted.txt
+    for group in ${SETUP_GROUPS:-run build dev}; do
+        grep -v "^${SETUP_WITHOUT:-#}" "requirements/$group.in"
+    done >"$wanted"
+    $install --overrides requirements/overrides.txt -r "$wanted" -c requirements.lock
 else
     # The lock is complete; without --no-deps its overrides would be asked for again.
     $install --no-deps --require-hashes -r requirements.lock

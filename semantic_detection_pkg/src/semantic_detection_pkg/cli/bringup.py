@@ -1,0 +1,82 @@
+"""bringup: check the robot's config.yaml and start the launch file with it.
+
+    ros2 run semantic_detection_pkg bringup [--config FILE] [--check] [NAME:=VALUE ...]
+
+The environment (ENV, GIMBAL_MODE, INFERENCE_ENGINE, DASHBOARD_TOKEN) wins over the file; arguments
+of the launch file given here win over both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from semantic_detection_pkg.configuration.launching import Launch, plan_launch
+from semantic_detection_pkg.configuration.reading import load_schema, read_config
+from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
+
+DEFAULT_CONFIG = "/etc/semantic-detection/config.yaml"
+EXIT_USAGE = 2
+_PACKAGE = "semantic_detection_pkg"
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Check, then become `ros2 launch`; the exit status is 2 after a mistake of the user's."""
+    parser = argparse.ArgumentParser(prog="bringup", description="Starts the robot's graph.")
+    add = parser.add_argument
+    add("--config", type=Path, default=Path(DEFAULT_CONFIG), metavar="FILE", help=DEFAULT_CONFIG)
+    add("--check", action="store_true", help="only check, and print how it would be started")
+    add("arguments", nargs="*", metavar="NAME:=VALUE", help="of the launch file")
+    given = parser.parse_args(words)
+    try:
+        launch = _plan(given.config)
+        typed = dict(_typed(text) for text in given.arguments)
+    except SemanticDetectionError as error:
+        for line in str(error).splitlines():
+            print(f"error: {line}", file=sys.stderr)
+        return EXIT_USAGE
+    command = _command(launch, typed)
+    print(" ".join(command), flush=True)
+    if not given.check:
+        os.execvp(command[0], command)
+    print(launch.parameters, end="")
+    return 0
+
+
+def _plan(config: Path) -> Launch:
+    try:
+        text = config.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigurationError(f"config {config}: {reason}") from None
+    return plan_launch(read_config(text, load_schema(), str(config)), os.environ)
+
+
+def _typed(text: str) -> tuple[str, str]:
+    name, given, value = text.partition(":=")
+    if not given or not name:
+        raise ConfigurationError(f"argument {text!r}, allowed is NAME:=VALUE")
+    return name, value
+
+
+def _command(launch: Launch, typed: dict[str, str]) -> list[str]:
+    arguments = dict(launch.arguments)
+    if launch.parameters:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="semantic_detection_", suffix=".yaml", delete=False
+        ) as file:
+            file.write(launch.parameters)
+        arguments["overrides"] = file.name
+    arguments.update(typed)
+    return [
+        *("ros2", "launch", _PACKAGE, "robot.launch.yaml"),
+        *(f"{name}:={value}" for name, value in sorted(arguments.items())),
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""From a checked `config.yaml` and the environment to arguments of the launch file.
+
+What the launch file has an argument for becomes one; everything else becomes a parameter file. The
+environment wins over the file, and what is typed on the command line wins over both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from semantic_detection_pkg.errors import ConfigurationError
+
+#: (node, parameter) that is an argument of robot.launch.yaml, and the argument's name.
+ARGUMENTS = {
+    ("camera", "source"): "source",
+    ("detector", "model"): "model",
+    ("detector", "engine"): "engine",
+    ("detector", "words"): "words",
+    ("gimbal_driver", "gimbal_mode"): "gimbal_mode",
+    ("gimbal_driver", "mock_address"): "mock_address",
+}
+#: Variables of the environment that set a parameter.
+VARIABLES = {
+    "GIMBAL_MODE": ("gimbal_driver", "gimbal_mode"),
+    "INFERENCE_ENGINE": ("detector", "engine"),
+    "DASHBOARD_TOKEN": ("dashboard", "token"),
+}
+#: Values of the variable ENV, and the launch arguments that each sets.
+ENVIRONMENTS: Mapping[str, Mapping[str, str]] = {
+    "production": {},
+    "development": {"respawn": "false"},  # a node that ends is looked at, not started again
+}
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How to start the robot.
+
+    Attributes:
+        arguments: of robot.launch.yaml, by name.
+        parameters: text of a ROS parameter file with the rest; "" for none.
+    """
+
+    arguments: dict[str, str]
+    parameters: str
+
+
+def plan_launch(config: Mapping[str, Any], environment: Mapping[str, str]) -> Launch:
+    """What a checked config and the environment ask for.
+
+    Raises:
+        ConfigurationError: the variable ENV is neither of `ENVIRONMENTS`.
+    """
+    kind = environment.get("ENV", "production")
+    if kind not in ENVIRONMENTS:
+        raise ConfigurationError(f"variable ENV is {kind!r}, allowed is {', '.join(ENVIRONMENTS)}")
+    arguments = dict(ENVIRONMENTS[kind])
+    arguments.update({name: _argument(value) for name, value in config.get("launch", {}).items()})
+    nodes = {
+        node: dict(values)
+        for node, values in config.items()
+        if node not in ("launch", "classes") and values
+    }
+    if config.get("classes"):
+        nodes.setdefault("detector", {}).setdefault("words", config["classes"])
+    for variable, (node, name) in VARIABLES.items():
+        if environment.get(variable):
+            nodes.setdefault(node, {})[name] = environment[variable]
+    for (node, name), argument in ARGUMENTS.items():
+        if name in nodes.get(node, {}):
+            arguments[argument] = _argument(nodes[node].pop(name))
+    rest = {
+        f"/**/{node}": {"ros__parameters": values}
+        for node, values in sorted(nodes.items())
+        if values
+    }
+    return Launch(arguments, yaml.safe_dump(rest, sort_keys=True) if rest else "")
+
+
+def _argument(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "[" + ", ".join("'" + str(item).replace("'", "''") + "'" for item in value) + "]"
+    return str(value)

@@ -156,11 +156,25 @@ class Unplugged:
         self.properties[name] = value
         return True
 
-    def read(self) -> tuple[bool, None]:
+    def read(self, image: object = None) -> tuple[bool, None]:  # noqa: ARG002 - OpenCV's
         return False, None
 
     def release(self) -> None:
         pass
+
+
+def test_a_video_is_written_into_the_memory_that_is_given(video):
+    given: list[np.ndarray] = []
+
+    def allocate(height: int, width: int) -> np.ndarray:
+        given.append(np.empty((height, width, 3), np.uint8))
+        return given[-1]
+
+    source = open_camera(f"file:{video}?rate=max", allocate=allocate)
+    first, second = source.read(), source.read()
+    assert first.image.shape == (48, 64, 3)  # its size was not known before
+    assert second.image is given[0]
+    assert abs(int(second.image.mean()) - 20) <= 2
 
 
 def test_a_device_that_vanishes_is_lost(monkeypatch):

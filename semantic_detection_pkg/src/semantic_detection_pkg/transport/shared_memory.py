@@ -242,12 +242,13 @@ class SharedMemoryReader:
         end_s = time.monotonic() + timeout_s
         while not self._is_interrupted:
             # Every frame is followed by a wake-up, so none is missed by waiting first.
-            left_us = max(0, round(1e6 * (end_s - time.monotonic())))
-            events = self._listener.timed_wait(iox.Duration.from_micros(left_us))
+            left_s = end_s - time.monotonic()
+            if left_s > 0.0:
+                self._listener.timed_wait(iox.Duration.from_secs_f64(left_s))
             sample = self._newest()
             if sample is not None:
                 return self._frame(sample)
-            if not events and left_us == 0:
+            if left_s <= 0.0:
                 return None
         return None
 

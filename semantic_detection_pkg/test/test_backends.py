@@ -112,7 +112,8 @@ def test_missing_files_and_folders(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"engine": "tensorflow"}, "'tensorflow' is unknown; allowed: fake, onnxruntime"),
+        ({"engine": "tensorflow"}, "'tensorflow' is unknown; allowed: fake, onnxruntime, tensorrt"),
+        ({"buffers": "unified"}, "'unified' are unknown; allowed: auto, pinned, mapped"),
         ({"threads": -1}, "threads -1 must be >= 0"),
         ({"words": ["yeti"]}, "'yeti' is unknown; known: red, green, blue"),
         ({"names_file": "none.txt"}, "names file none.txt: no such file"),
@@ -145,7 +146,7 @@ def test_wrong_inputs_cost_one_frame(model):
     assert backend.infer({"images": picture})["output0"].shape == (1, 39, 64)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", sorted({*ENGINES} - {"tensorrt"}))  # its own test needs a plan
 def test_closing_twice_is_fine_and_inference_then_fails(model, engine):
     backend = open_backend(engine, model)
     backend.close()

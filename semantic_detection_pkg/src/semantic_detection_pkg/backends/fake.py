@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.backends.protocol import InferenceBackend
+from semantic_detection_pkg.backends.protocol import EngineOptions, InferenceBackend
 from semantic_detection_pkg.core.model_layout import TensorSpec
 from semantic_detection_pkg.errors import FrameError
 
@@ -76,6 +76,6 @@ def fake_outputs() -> dict[str, NDArray[np.float32]]:
     return {"output0": head, "output1": prototypes}
 
 
-def open_model(path: Path, threads: int) -> InferenceBackend:  # noqa: ARG001 - as every engine
+def open_model(path: Path, options: EngineOptions) -> InferenceBackend:  # noqa: ARG001 - as every engine
     """A fake model of this name; nothing is read."""
     return FakeBackend(path.name)

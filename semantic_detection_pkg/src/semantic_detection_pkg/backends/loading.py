@@ -11,7 +11,7 @@ from types import TracebackType
 
 import numpy as np
 
-from semantic_detection_pkg.backends.protocol import InferenceBackend
+from semantic_detection_pkg.backends.protocol import Buffers, EngineOptions, InferenceBackend
 from semantic_detection_pkg.core.model_layout import ModelInfo, inspect_model
 from semantic_detection_pkg.core.pipeline import DetectorPipeline
 from semantic_detection_pkg.core.settings import DetectorSettings
@@ -24,12 +24,16 @@ from semantic_detection_pkg.core.vocabulary import (
 )
 from semantic_detection_pkg.errors import ConfigurationError, ModelError
 
-# Modules that hold `open_model(path, threads) -> InferenceBackend`, imported when asked for.
+# Modules that hold `open_model(path, options) -> InferenceBackend`, imported when asked for.
 _ENGINES = {
     "onnxruntime": "semantic_detection_pkg.backends.onnx",
     "fake": "semantic_detection_pkg.backends.fake",
+    "tensorrt": "semantic_detection_pkg.backends.tensorrt",
 }
 ENGINES = tuple(sorted(_ENGINES))
+BUFFERS = tuple(kind.value for kind in Buffers)
+# What to do where the model file of an engine is missing.
+_HINTS = {"tensorrt": "; build it on this machine: tools/build_engine.py"}
 
 
 @dataclass(frozen=True)
@@ -55,16 +59,20 @@ class LoadedDetector:
         self.close()
 
 
-def open_backend(engine: str, model: str | Path, *, threads: int = 0) -> InferenceBackend:
+def open_backend(
+    engine: str, model: str | Path, *, threads: int = 0, buffers: str = "auto"
+) -> InferenceBackend:
     """Load a model file.
 
     Args:
         engine: one of `ENGINES`.
         model: path.
         threads: CPU threads of one inference, >= 0; 0: the engine decides.
+        buffers: memory between CPU and GPU, one of `BUFFERS`; see `backends.protocol.Buffers`.
 
     Raises:
-        ConfigurationError: the engine is unknown or `threads` is negative.
+        ConfigurationError: the engine or `buffers` is unknown, `threads` is negative, or this
+            machine lacks what the engine needs.
         ModelError: the file is missing or no good.
     """
     if engine not in _ENGINES:
@@ -73,11 +81,14 @@ def open_backend(engine: str, model: str | Path, *, threads: int = 0) -> Inferen
         )
     if threads < 0:
         raise ConfigurationError(f"threads {threads} must be >= 0")
+    if buffers not in BUFFERS:
+        raise ConfigurationError(f"buffers {buffers!r} are unknown; allowed: {', '.join(BUFFERS)}")
     path = Path(model)
     if not path.is_file():
         kind = "is not a file" if path.exists() else "does not exist"
-        raise ModelError(f"model {path}: {kind}")
-    backend: InferenceBackend = import_module(_ENGINES[engine]).open_model(path, threads)
+        raise ModelError(f"model {path}: {kind}{_HINTS.get(engine, '')}")
+    options = EngineOptions(threads, Buffers(buffers))
+    backend: InferenceBackend = import_module(_ENGINES[engine]).open_model(path, options)
     return backend
 
 
@@ -86,6 +97,7 @@ def load_detector(
     *,
     engine: str = "onnxruntime",
     threads: int = 0,
+    buffers: str = "auto",
     names_file: str | Path | None = None,
     words: Sequence[str] = (),
     settings: DetectorSettings | None = None,
@@ -95,7 +107,7 @@ def load_detector(
 
     Args:
         model: path; `<model>.vocabulary.npz` beside it is read if its classes are an input.
-        engine, threads: see `open_backend`.
+        engine, threads, buffers: see `open_backend`.
         names_file: class names, one on each line, instead of the model's.
         words: what to look for; none: all that the model knows.
         settings: left out: the defaults.
@@ -105,7 +117,7 @@ def load_detector(
         ConfigurationError: engine, side file or words are wrong.
         ModelError: the model is.
     """
-    backend = open_backend(engine, model, threads=threads)
+    backend = open_backend(engine, model, threads=threads, buffers=buffers)
     try:
         names = read_names(names_file) if names_file else ()
         info = inspect_model(backend.name, backend.inputs, backend.outputs, backend.metadata, names)

@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.backends.protocol import InferenceBackend
+from semantic_detection_pkg.backends.protocol import EngineOptions, InferenceBackend
 from semantic_detection_pkg.core.model_layout import TensorSpec
 from semantic_detection_pkg.errors import ConfigurationError, FrameError, ModelError
 
@@ -85,9 +85,9 @@ class OnnxBackend:
         self._session = None
 
 
-def open_model(path: Path, threads: int) -> InferenceBackend:
+def open_model(path: Path, options: EngineOptions) -> InferenceBackend:
     """Open a model on the CPU."""
-    return OnnxBackend(path, threads)
+    return OnnxBackend(path, options.threads)
 
 
 def _spec(value: Any) -> TensorSpec:

@@ -3,11 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
 from semantic_detection_pkg.core.model_layout import TensorSpec
+
+
+class Buffers(Enum):
+    """How CPU and GPU share tensors.
+
+    PINNED: each has its own memory, copies go between them. MAPPED: one memory for both, no copy;
+    right where they share it physically (Jetson), slow over PCIe. AUTO: mapped there, else pinned.
+    """
+
+    AUTO = "auto"
+    PINNED = "pinned"
+    MAPPED = "mapped"
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """How a model is run; an engine ignores what is not for it.
+
+    Attributes:
+        threads: CPU threads of one inference, >= 0; 0: the engine decides.
+        buffers: memory between CPU and GPU.
+    """
+
+    threads: int = 0
+    buffers: Buffers = Buffers.AUTO
 
 
 class InferenceBackend(Protocol):

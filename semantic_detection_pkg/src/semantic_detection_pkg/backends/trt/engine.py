@@ -1,0 +1,111 @@
+"""From a plan to an engine: TensorRT's reasons for saying no, and the engine's tensors."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from semantic_detection_pkg.backends.trt.api import Engine, Runtime, TensorRt
+from semantic_detection_pkg.backends.trt.plan import BUILD_HINT, Plan
+from semantic_detection_pkg.core.model_layout import TensorSpec
+from semantic_detection_pkg.errors import ModelError
+
+_log = logging.getLogger(__name__)
+_ERRORS_KEPT = 8
+
+
+class TensorRtMessages:
+    """What TensorRT said: errors are kept for the exception, all goes to the log."""
+
+    def __init__(self) -> None:
+        self.errors: deque[str] = deque(maxlen=_ERRORS_KEPT)
+
+    def take(self, severity: str, message: str) -> None:
+        """One message; severity as TensorRT names it."""
+        line = " ".join(message.split())
+        if severity in ("INTERNAL_ERROR", "ERROR"):
+            self.errors.append(line)
+            _log.debug("TensorRT: %s", line)
+        elif severity == "WARNING":
+            _log.info("TensorRT: %s", line)
+
+
+@cache
+def logger(tensorrt: TensorRt) -> tuple[Any, TensorRtMessages]:
+    """The logger of this process: TensorRT keeps the first one for good, so it must live on."""
+    messages = TensorRtMessages()
+
+    class Logger(tensorrt.ILogger):  # type: ignore[name-defined]
+        def __init__(self) -> None:
+            tensorrt.ILogger.__init__(self)
+
+        def log(self, severity: Any, msg: str) -> None:
+            messages.take(severity.name, msg)
+
+    return Logger(), messages
+
+
+def deserialize(tensorrt: TensorRt, plan: Plan) -> tuple[Runtime, Engine]:
+    """Make the engine; its runtime must live longer than it.
+
+    Raises:
+        ModelError: TensorRT refuses the plan.
+    """
+    log, messages = logger(tensorrt)
+    messages.errors.clear()
+    try:
+        runtime = tensorrt.Runtime(log)
+        engine = runtime.deserialize_cuda_engine(plan.plan)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"{plan.name}: TensorRT {tensorrt.__version__}: {' '.join(str(error).split())}"
+        ) from None
+    if engine is None:
+        said = messages.errors[0] if messages.errors else "no reason given"
+        raise ModelError(
+            f"{plan.name}: TensorRT {tensorrt.__version__} refuses this plan: {said[:300]}; "
+            f"{BUILD_HINT}"
+        )
+    return runtime, engine
+
+
+def describe(
+    tensorrt: TensorRt, engine: Engine, name: str
+) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+    """Inputs and outputs of an engine.
+
+    Raises:
+        ModelError: a tensor has no fixed shape, or a form in memory that NumPy has not.
+    """
+    inputs: list[TensorSpec] = []
+    outputs: list[TensorSpec] = []
+    for index in range(engine.num_io_tensors):
+        tensor = engine.get_tensor_name(index)
+        spec = TensorSpec(
+            tensor,
+            tuple(n if n > 0 else None for n in engine.get_tensor_shape(tensor)),
+            _dtype(tensorrt, name, tensor, engine.get_tensor_dtype(tensor)),
+        )
+        if None in spec.shape:
+            raise ModelError(f"{name}: {spec} has no fixed shape; export and build it with one")
+        if engine.get_tensor_format(tensor) != tensorrt.TensorFormat.LINEAR:
+            raise ModelError(
+                f"{name}: {spec} is not linear in memory; build it without other I/O formats"
+            )
+        is_input = engine.get_tensor_mode(tensor) == tensorrt.TensorIOMode.INPUT
+        (inputs if is_input else outputs).append(spec)
+    return tuple(inputs), tuple(outputs)
+
+
+def _dtype(tensorrt: TensorRt, name: str, tensor: str, dtype: Any) -> str:
+    try:
+        return np.dtype(tensorrt.nptype(dtype)).name
+    except TypeError:
+        raise ModelError(
+            f"{name}: {tensor} has elements {getattr(dtype, 'name', dtype)}, which NumPy has not; "
+            "export with float32 or float16 inputs and outputs"
+        ) from None

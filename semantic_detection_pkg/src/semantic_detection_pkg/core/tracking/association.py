@@ -21,6 +21,8 @@ from semantic_detection_pkg.core.tracking.motion import Motion
 _EDGE_SHARE = 0.004  # of the picture: a box that comes as near to an edge is cut off by it
 _EDGE_PX = 1.5
 _CUT_SIGMA = 0.12  # of a box's size, added where an edge is cut off
+_GROWTH_SHARE = 0.01  # of the field of view: a part must reach farther beyond what is known
+_WIDEST_RAD = 1.4  # off the optical axis: nothing is guessed to reach farther
 _SIZE_SIGMA = 0.35  # of the logarithm of a size
 _UNKNOWN_SIZE_SIGMA = 0.8  # where a thing was never seen whole
 _SMALL_PX = 2.0  # sizes below say nothing
@@ -79,11 +81,10 @@ class Observations:
     def is_part(self) -> NDArray[np.bool_]:
         """(m, 2) whether the box is only a part along x, along y, with no free edge to go by.
 
-        Both edges are cut off, or none but one along the other axis.
+        Both edges are cut off, or one along the other axis.
         """
         is_low, is_high = self.is_cut[:, :2], self.is_cut[:, 2:]
-        is_any = is_low | is_high
-        return np.asarray((is_low & is_high) | (~is_any & is_any[:, ::-1]))
+        return np.asarray((is_low & is_high) | (is_low | is_high)[:, ::-1])
 
 
 def observe(
@@ -104,23 +105,27 @@ def observe(
         noise.box_px + noise.box_share * sizes.max(axis=1, initial=0.0)[:, None], 2, 1
     )
     sigma += sizes * np.where(is_cut.any(axis=1), _CUT_SIGMA, 0.0)[:, None]
-    middles = (boxes[:, :2] + boxes[:, 2:]) / 2.0
-    covariances = view.bearing_covariance(middles, sigma, noise.pose_rad)
+    covariances = view.bearing_covariance(_middles(boxes), sigma, noise.pose_rad)
     variances = np.stack([covariances[:, 0, 0], covariances[:, 1, 1]], 1)
     variances += (noise.pose_s * np.array(turn_rates_rad_s)) ** 2
     return Observations(boxes, is_cut, variances, class_names)
 
 
-def completed(seen: Observations, expected: Matrix) -> Matrix:
-    """(n, m, 4) boxes [px] of m detections, were each that of the n tracks expected at (n, 4).
+def completed(view: CameraView, seen: Observations, expected: Matrix) -> Matrix:
+    """(n, m, 4) boxes of m detections, were each that of the n tracks expected at (n, 4) [px].
 
     Along an axis with one free edge the other lies where the track's size puts it; with none, see
     `Observations.is_part`, where the track's own edges are; never inside the box that was seen.
+    The result is in angles off the optical axis [rad], see `_angles`: pixels stretch a thing the
+    more the farther outside it is guessed to be.
     """
     is_part = seen.is_part[None]
-    low, high = seen.boxes_xyxy[None, :, :2], seen.boxes_xyxy[None, :, 2:]
+    boxes, tracks = _angles(view, seen.boxes_xyxy), _angles(view, expected)
+    # What noise adds to a part is no growth.
+    slack = np.where(seen.is_part, _GROWTH_SHARE * np.array([view.hfov_rad, view.vfov_rad]), 0.0)
+    low, high = (boxes[:, :2] + slack)[None], (boxes[:, 2:] - slack)[None]
     is_low_cut, is_high_cut = seen.is_cut[None, :, :2], seen.is_cut[None, :, 2:]
-    track_low, track_high = expected[:, None, :2], expected[:, None, 2:]
+    track_low, track_high = tracks[:, None, :2], tracks[:, None, 2:]
     size = track_high - track_low
     low_edge = np.where(is_part, track_low, high - size)
     high_edge = np.where(is_part, track_high, low + size)
@@ -133,12 +138,28 @@ def completed(seen: Observations, expected: Matrix) -> Matrix:
     )
 
 
-def innovations(view: CameraView, boxes: Matrix, expected: Matrix) -> Matrix:
-    """(n, m, 2) [rad] from the middles of n expected boxes to those of (n, m, 4) boxes."""
-    shape = (*boxes.shape[:2], 2)
-    there = view.bearings_of(((boxes[..., :2] + boxes[..., 2:]) / 2.0).reshape(-1, 2))
-    here = view.bearings_of((expected[:, :2] + expected[:, 2:]) / 2.0)
-    return wrapped(there.reshape(shape) - here[:, None])
+def innovations(view: CameraView, boxes_xyxy: Matrix, expected: Matrix) -> Matrix:
+    """(n, m, 2) [rad] from the middles of n expected boxes to those of (n, m, 4) boxes [px]."""
+    there = view.bearings_of(_middles(boxes_xyxy).reshape(-1, 2))
+    here = view.bearings_of(_middles(expected))
+    return wrapped(there.reshape(*boxes_xyxy.shape[:2], 2) - here[:, None])
+
+
+def _middles(boxes: Matrix) -> Matrix:
+    return np.asarray((boxes[..., :2] + boxes[..., 2:]) / 2.0)
+
+
+def _angles(view: CameraView, boxes_xyxy: Matrix) -> Matrix:
+    """Edges of boxes [px] as angles [rad] off the optical axis, to the right and down."""
+    middle = np.array([view.width, view.height] * 2) / 2.0
+    return np.asarray(np.arctan((boxes_xyxy - middle) / view.pixels_per_rad))
+
+
+def _pixels(view: CameraView, angles: Matrix) -> Matrix:
+    """The inverse of `_angles`."""
+    middle = np.array([view.width, view.height] * 2) / 2.0
+    tangents = np.tan(np.clip(angles, -_WIDEST_RAD, _WIDEST_RAD))
+    return np.asarray(middle + tangents * view.pixels_per_rad)
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,14 +191,16 @@ def associate(
     The cost of a pair is its negative log likelihood: distance and size in sigmas, and the
     determinant, so that a track that could be anywhere does not win over one that knows.
     """
-    boxes = completed(seen, expected)
+    angles, known = completed(view, seen, expected), _angles(view, expected)
+    boxes = _pixels(view, angles)
     off = innovations(view, boxes, expected)
     total = motion.position_variance[:, None] + seen.variances[None]
     distance = (off**2 / total).sum(axis=2)
-    sizes = boxes[..., 2:] - boxes[..., :2] + _SMALL_PX
-    known = expected[:, 2:] - expected[:, :2] + _SMALL_PX
+    small = _SMALL_PX / view.pixels_per_rad
+    sizes = np.maximum(angles[..., 2:] - angles[..., :2], 0.0) + small
+    known_sizes = known[:, 2:] - known[:, :2] + small
     sigma = np.where(is_size_known, _SIZE_SIGMA, _UNKNOWN_SIZE_SIGMA)[:, None]
-    misfit = (np.log(sizes / known[:, None]) ** 2).sum(axis=2) / sigma**2
+    misfit = (np.log(sizes / known_sizes[:, None]) ** 2).sum(axis=2) / sigma**2
     is_other = np.array(track_classes, object)[:, None] != np.array(seen.class_names, object)[None]
     cost = distance + misfit + np.log(total / _REFERENCE_VARIANCE).sum(axis=2)
     cost += np.where(is_other, _OTHER_CLASS_COST, 0.0)

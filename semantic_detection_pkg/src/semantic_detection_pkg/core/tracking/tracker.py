@@ -23,6 +23,7 @@ from semantic_detection_pkg.core.tracking.record import Record
 from semantic_detection_pkg.core.tracking.track import Track
 
 _NEAR_MARGIN = -0.6  # of the picture: tracks farther outside cannot be what was detected
+_HIDDEN_SHARE = 0.35  # of the known size of a thing: how far its middle is off, never seen whole
 _SAME_IOU = 0.5  # two boxes of one frame that overlap by more show one thing
 _LONGEST_MISS_S = 0.25  # that one frame counts for, however long ago the last one was
 
@@ -127,10 +128,12 @@ class Tracker:
             return self.tracks
         elapsed_s = 0.0 if self._stamp_ns is None else (stamp_ns - self._stamp_ns) * 1e-9
         settings = self._settings
-        self._motion = self._motion.predicted(elapsed_s, settings.motion)
+        is_followed = np.array([record.detection >= 0 for record in self._records], bool)
+        self._motion = self._motion.predicted(elapsed_s, settings.motion, is_followed)
         names = tuple(vocabulary[class_id] for class_id in detections.class_ids.tolist())
         seen = observe(view, detections, names, settings.noise, self._turn_rates(view, elapsed_s))
         self._stamp_ns, self._view = stamp_ns, view
+        self._motion = self._motion.widened(self._hidden_variances())
 
         expected = self._expected_boxes(view)
         pairs = self._match(view, seen, expected)
@@ -154,6 +157,13 @@ class Tracker:
             return 0.0, 0.0
         yaw = math.remainder(view.yaw_rad - self._view.yaw_rad, math.tau)
         return yaw / elapsed_s, (view.pitch_rad - self._view.pitch_rad) / elapsed_s
+
+    def _hidden_variances(self) -> Matrix:
+        """(n, 2) [rad^2] of the middles of things that were never seen whole."""
+        sigmas = [
+            _HIDDEN_SHARE * record.size_rad * (not record.is_size_known) for record in self._records
+        ]
+        return np.array(sigmas, np.float64).reshape(-1, 2) ** 2
 
     def _expected_boxes(self, view: CameraView) -> Matrix:
         """(n, 4) [px] where each track's box ought to be, cut off by nothing."""
@@ -191,8 +201,10 @@ class Tracker:
         innovations = np.where(is_growth, 0.0, pairs.innovations)
         self._motion = self._motion.moved(rows, growth)
         is_whole = seen.is_whole
+        # What a part lets guess of the middle jumps when the whole comes into sight.
+        was_whole = np.array([self._records[row].is_whole for row in rows], bool)
         self._motion = self._motion.corrected(
-            rows, innovations, seen.variances[columns], is_whole[columns]
+            rows, innovations, seen.variances[columns], is_whole[columns] & was_whole
         )
         is_cut = seen.is_cut[:, :2] | seen.is_cut[:, 2:] | seen.is_part
         for pair, (row, column) in enumerate(zip(rows.tolist(), columns.tolist(), strict=True)):
@@ -244,7 +256,9 @@ class Tracker:
         boxes = seen.boxes_xyxy[fresh]
         sizes = view.sizes_of(boxes)
         positions = view.bearings_of((boxes[:, :2] + boxes[:, 2:]) / 2.0)
-        self._motion = self._motion.joined(positions, seen.variances[fresh], self._settings.motion)
+        self._motion = self._motion.joined(
+            positions, seen.variances[fresh], seen.is_whole[fresh], self._settings.motion
+        )
         for row, column in enumerate(fresh):
             record = Record(self._next_id, stamp_ns, sizes[row])
             record.hit(

@@ -1,0 +1,51 @@
+// Elements, texts and numbers. Everything from outside becomes text, never markup.
+
+export const byId = (id) => document.getElementById(id);
+
+export function element(tag, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
+
+export function setText(target, text) {
+  if (target.textContent !== text) target.textContent = text;
+}
+
+/** Replace the pairs of a definition list. */
+export function setFigures(list, pairs) {
+  const key = JSON.stringify(pairs);
+  if (list.dataset.key === key) return;
+  list.dataset.key = key;
+  list.replaceChildren(...pairs.flatMap(([name, value]) => [
+    element("dt", { textContent: name }), element("dd", { textContent: value }),
+  ]));
+}
+
+export function toast(text, kind = "") {
+  const note = element("p", { textContent: text, className: kind });
+  byId("toasts").append(note);
+  setTimeout(() => note.remove(), kind ? 6000 : 3000);
+}
+
+export const degrees = (rad) => (rad * 180) / Math.PI;
+export const radians = (deg) => (deg * Math.PI) / 180;
+export const isNumber = (value) => typeof value === "number";
+
+export function fixed(value, digits, unit = "") {
+  return isNumber(value) ? value.toFixed(digits) + unit : "–";
+}
+
+export function bytes(count) {
+  if (!isNumber(count)) return "–";
+  for (const [unit, size] of [["TB", 1e12], ["GB", 1e9], ["MB", 1e6], ["kB", 1e3]]) {
+    if (count >= size) return `${(count / size).toPrecision(3)} ${unit}`;
+  }
+  return `${count} B`;
+}
+
+/** Time of day of nanoseconds in text. */
+export function clock(stampNs) {
+  const date = new Date(Number(BigInt(stampNs || 0) / 1000000n));
+  return date.toLocaleTimeString("en-GB");
+}

@@ -1,0 +1,79 @@
+// Findings, the newest first: what it looks like, what each tier said, where the evidence is.
+
+import { byId, clock, degrees, element, fixed, setText } from "./dom.js";
+
+const TIER_NAMES = { 1: "detector", 2: "classifier", 3: "VLM" };
+const SHOWN_MAX = 60;
+
+export class Findings {
+  constructor(link) {
+    this.link = link;
+    this.cards = new Map();
+    link.addEventListener("news", ({ detail }) => {
+      if (detail.has("findings") || detail.has("events") || !this.wasTold) this.tell();
+    });
+  }
+
+  tell() {
+    this.wasTold = true;
+    const list = byId("finding-list");
+    const findings = (this.link.sections.findings ?? []).slice(0, SHOWN_MAX);
+    const confirmed = findings.filter((finding) => finding.state === "confirmed").length;
+    setText(byId("finding-count"), findings.length ? `${confirmed} confirmed of ${findings.length}` : "none yet");
+    const events = this.link.sections.events ?? [];
+    const cards = findings.map((finding) => {
+      const event = events.find((one) => one.findings.includes(finding.id));
+      const key = `${finding.revision} ${event?.name} ${event?.page}`;
+      const known = this.cards.get(finding.id);
+      if (known?.key === key) return known.card;
+      const card = makeCard(finding, event);
+      this.cards.set(finding.id, { key, card });
+      return card;
+    });
+    list.replaceChildren(...cards);
+  }
+}
+
+function makeCard(finding, event) {
+  const card = element("li", { className: `finding ${finding.state}` });
+  card.dataset.id = finding.id;
+  card.append(shot(finding), words(finding, event));
+  return card;
+}
+
+/** The picture may come a moment later than the word: tried a few times, then said. */
+function shot(finding) {
+  const image = element("img", { className: "shot", alt: finding.class_name });
+  const address = `/api/findings/${encodeURIComponent(finding.id)}/thumbnail?r=${finding.revision}`;
+  let tries = 0;
+  image.onerror = () => {
+    if (++tries < 3) setTimeout(() => { image.src = `${address}&t=${tries}`; }, 700 * tries);
+    else image.replaceWith(element("div", { className: "shot", textContent: "no picture kept" }));
+  };
+  image.src = address;
+  return image;
+}
+
+function words(finding, event) {
+  const part = element("div");
+  part.append(element("h3", {}, finding.class_name, element("span", { textContent: `${finding.state} ${fixed(finding.score * 100, 0, " %")}` })));
+  const tiers = element("div", { className: "tiers" });
+  for (const tier of finding.tiers) {
+    tiers.append(element("span", {
+      className: `tier ${tier.verdict}`, title: [tier.model, tier.reason].filter(Boolean).join(": "),
+      textContent: `${TIER_NAMES[tier.tier] ?? `tier ${tier.tier}`}: ${tier.verdict.replace("_", " ")} ${fixed(tier.score * 100, 0, " %")}`,
+    }));
+  }
+  part.append(tiers);
+  for (const answer of finding.answers) {
+    const said = answer.cause ? `uncertain: ${answer.cause}` : answer.reason || answer.text;
+    part.append(element("p", { className: "said", title: answer.question, textContent: `“${said}” ${answer.model}` }));
+  }
+  const place = finding.has_position
+    ? `${fixed(finding.latitude_deg, 5)}, ${fixed(finding.longitude_deg, 5)} ±${fixed(finding.ellipse_major_m, 0)} m`
+    : `yaw ${fixed(degrees(finding.bearing.yaw_rad), 1)}° pitch ${fixed(degrees(finding.bearing.pitch_rad), 1)}°`;
+  const meta = element("p", { className: "meta", textContent: `${clock(finding.stamp_ns)}  ${place}  ` });
+  if (event) meta.append(element("a", { href: event.page, target: "_blank", rel: "noopener", textContent: "evidence" }));
+  part.append(meta);
+  return part;
+}

@@ -1,0 +1,32 @@
+// Puts the page together: every panel listens to the link and writes its own part.
+
+import { Api } from "./api.js";
+import { Findings } from "./findings.js";
+import { Gimbal } from "./gimbal.js";
+import { Header } from "./header.js";
+import { Health } from "./health.js";
+import { Link } from "./link.js";
+import { Mission } from "./mission.js";
+import { Nodes } from "./nodes.js";
+import { Panorama } from "./panorama.js";
+import { Picture } from "./picture.js";
+import { Recorder } from "./recorder.js";
+import { Session } from "./session.js";
+import { Steering } from "./steering.js";
+
+const link = new Link();
+const api = new Api(link);
+const steering = new Steering(link, api);
+const session = new Session(link);
+new Header(link, api, steering, session);
+new Picture(link, api, steering);
+new Gimbal(link, api, steering);
+new Panorama(link, api);
+new Mission(link, api);
+new Findings(link);
+new Health(link);
+new Recorder(link, api);
+new Nodes(link);
+
+// A hand that leaves the page steers no more.
+window.addEventListener("blur", () => steering.end());

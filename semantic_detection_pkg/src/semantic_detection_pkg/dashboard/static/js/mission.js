@@ -1,0 +1,80 @@
+// The mission's panel: level and tier, words, start, pause, end.
+
+import { byId, element, fixed, radians, setFigures, setText, toast } from "./dom.js";
+
+const LADDER = [["sweep", 0, "Sweep"], ["close", 1, "Tier 1"], ["close", 2, "Tier 2"], ["close", 3, "Tier 3"], ["safe", 0, "Safe"]];
+const LEVELS = { idle: "idle", sweep: "level 1: sweep", close: "level 2: close look", safe: "safe" };
+
+export class Mission {
+  constructor(link, api) {
+    Object.assign(this, { link, api });
+    this.isPaused = false;
+    byId("ladder").replaceChildren(...LADDER.map(([, , name]) => element("li", { textContent: name })));
+    byId("words-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (api.maySteer()) api.post("vocabulary", { words: this.words() });
+    });
+    byId("scan-form").addEventListener("submit", (event) => this.start(event));
+    byId("pause").addEventListener("click", async () => {
+      if (api.maySteer() && (await api.post("scan/pause", { is_paused: !this.isPaused }))) this.isPaused = !this.isPaused;
+      this.tell();
+    });
+    byId("end").addEventListener("click", () => api.maySteer() && api.post("scan/stop"));
+    link.addEventListener("news", ({ detail }) => this.tell(detail));
+  }
+
+  words() {
+    return byId("words").value.split(",").map((word) => word.trim()).filter(Boolean);
+  }
+
+  async start(event) {
+    event.preventDefault();
+    if (!this.api.maySteer()) return;
+    const words = this.words().length ? this.words() : this.link.sections.detector?.vocabulary ?? [];
+    if (!words.length) return void toast("write at least one word to look for", "bad");
+    const angle = (id) => radians(Number(byId(id).value));
+    const isStarted = await this.api.post("scan/start", {
+      yaw_min_rad: angle("yaw-min"), yaw_max_rad: angle("yaw-max"),
+      pitch_min_rad: angle("pitch-min"), pitch_max_rad: angle("pitch-max"),
+      words, is_repeated: byId("repeat").checked,
+    });
+    if (isStarted) this.isPaused = false;
+  }
+
+  tell(changed = new Set()) {
+    const { scan, detector, presence, scan_result: result } = this.link.sections;
+    if (changed.has("detector")) this.tellWords(detector);
+    const isThere = Boolean(presence?.scan);
+    for (const id of ["start", "end"]) byId(id).disabled = !isThere;
+    byId("pause").disabled = !presence?.["scan/pause"];
+    const level = byId("level");
+    level.className = `value ${scan?.level === "safe" ? "warn" : ""}`;
+    setText(level, scan ? (isThere ? LEVELS[scan.level] ?? scan.level : "gone") : "no scan controller");
+    const rungs = byId("ladder").children;
+    LADDER.forEach(([name, tier], i) => rungs[i].classList.toggle("on", Boolean(scan) && isThere && scan.level === name && (name !== "close" || scan.tier === tier)));
+    if (scan) {
+      if (/pause/i.test(`${scan.leaf} ${scan.reason}`)) this.isPaused = true;
+      else if (changed.has("scan") && (scan.level === "sweep" || scan.level === "close")) this.isPaused = false;
+    }
+    setText(byId("pause"), this.isPaused ? "Go on" : "Pause");
+    byId("pause").classList.toggle("held", this.isPaused);
+    const ended = result && scan?.level === "idle" ? `ended: ${result.message}` : "";
+    setText(byId("reason"), scan ? [scan.leaf, scan.reason || ended].filter(Boolean).join(": ") : "");
+    byId("progress").value = scan?.coverage ?? 0;
+    setFigures(byId("tally"), scan ? [
+      ["area seen", fixed(scan.coverage * 100, 0, " %")], ["candidates", String(scan.candidates)],
+      ["in hand", scan.track_id ? `#${scan.track_id}` : "–"], ["confirmed", String(scan.findings)],
+    ] : []);
+  }
+
+  tellWords(detector) {
+    const field = byId("words");
+    const words = detector.vocabulary.join(", ");
+    if (!field.value && document.activeElement !== field && !field.dataset.filled) {
+      field.value = words;
+      field.dataset.filled = "1";
+    }
+    const counts = detector.vocabulary.map((word) => (detector.counts[word] ? `${word} ${detector.counts[word]}` : word));
+    setText(byId("in-force"), `in force: ${counts.join(", ")}`);
+  }
+}

@@ -1,0 +1,230 @@
+// The area as a panorama: what was pictured, how it is covered, the view, tracks and findings.
+
+import { byId, element, fixed, radians, setText } from "./dom.js";
+import { outlineOf, viewOfGimbal } from "./geometry.js";
+import { placeToLook } from "./picture.js";
+
+const BASE = { left: radians(75), right: radians(-75), top: radians(-8), bottom: radians(34) };
+const MARGIN_RAD = radians(4);
+const MOSAIC_PERIOD_MS = 250;
+const UNSEEN_AGE = 255;
+const RESULTS = [
+  ["unseen", null], ["empty", "76,194,164"], ["candidate", "242,181,68"], ["finding", "255,107,94"], ["rejected", "139,154,166"],
+];
+const STATE_COLOURS = { confirmed: "#4cc2a4", uncertain: "#f2b544", rejected: "#8b9aa6", candidate: "#f2b544" };
+
+export class Panorama {
+  constructor(link, api) {
+    Object.assign(this, { link, api });
+    this.canvas = byId("map");
+    this.context = this.canvas.getContext("2d");
+    this.mosaic = document.createElement("canvas");
+    this.range = { ...BASE };
+    this.view = null;
+    this.mosaicMs = 0;
+    this.fit();
+    new ResizeObserver(() => this.fit()).observe(this.canvas);
+    link.addEventListener("picture", ({ detail }) => this.paint(detail));
+    link.addEventListener("news", ({ detail }) => this.update(detail));
+    this.canvas.addEventListener("click", (event) => this.look(event));
+    byId("legend").replaceChildren(...RESULTS.slice(1).map(([name, rgb]) => {
+      const swatch = element("i");
+      swatch.style.background = `rgb(${rgb})`;
+      return element("span", {}, swatch, name);
+    }));
+  }
+
+  /** As many pixels as the page shows, and square angles. */
+  fit() {
+    const width = Math.round(this.canvas.clientWidth * Math.min(2, devicePixelRatio)) || 1280;
+    const { left, right, top, bottom } = this.range;
+    const height = Math.round((width * (bottom - top)) / (left - right));
+    if (this.canvas.width === width && this.canvas.height === height) return;
+    [this.canvas.width, this.canvas.height] = [width, height];
+    [this.mosaic.width, this.mosaic.height] = [width, height];
+    this.draw();
+  }
+
+  x(yaw) {
+    return ((this.range.left - yaw) / (this.range.left - this.range.right)) * this.canvas.width;
+  }
+
+  y(pitch) {
+    return ((pitch - this.range.top) / (this.range.bottom - this.range.top)) * this.canvas.height;
+  }
+
+  update(changed) {
+    if (changed.has("coverage")) this.takeCoverage(this.link.sections.coverage);
+    const { scan } = this.link.sections;
+    setText(byId("coverage"), scan ? `${fixed(scan.coverage * 100, 0)} % seen` : "no scan controller");
+    this.draw();
+  }
+
+  takeCoverage(coverage) {
+    const unpack = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const [results, ages] = [unpack(coverage.results), unpack(coverage.ages_s)];
+    const image = new ImageData(coverage.columns, coverage.rows);
+    for (let row = 0; row < coverage.rows; row++) {
+      for (let column = 0; column < coverage.columns; column++) {
+        const cell = row * coverage.columns + column;
+        const pixel = 4 * (row * coverage.columns + (coverage.columns - 1 - column)); // left is to the left
+        const colour = RESULTS[results[cell]]?.[1];
+        if (!colour) continue;
+        const freshness = ages[cell] === UNSEEN_AGE ? 0 : 1 - ages[cell] / 400;
+        colour.split(",").forEach((part, i) => { image.data[pixel + i] = Number(part); });
+        image.data[pixel + 3] = (results[cell] === 1 ? 80 : 170) * freshness;
+      }
+    }
+    const cells = document.createElement("canvas");
+    [cells.width, cells.height] = [coverage.columns, coverage.rows];
+    cells.getContext("2d").putImageData(image, 0, 0);
+    this.cells = cells;
+    this.grid = {
+      right: coverage.yaw_min_rad, left: coverage.yaw_min_rad + coverage.columns * coverage.cell_rad,
+      top: coverage.pitch_min_rad, bottom: coverage.pitch_min_rad + coverage.rows * coverage.cell_rad,
+    };
+    this.widen(this.grid);
+  }
+
+  /** Show this range, too; what was pictured is painted again. */
+  widen({ left, right, top, bottom }) {
+    const wider = {
+      left: Math.max(this.range.left, left + MARGIN_RAD), right: Math.min(this.range.right, right - MARGIN_RAD),
+      top: Math.min(this.range.top, top - MARGIN_RAD), bottom: Math.max(this.range.bottom, bottom + MARGIN_RAD),
+    };
+    if (["left", "right", "top", "bottom"].every((side) => wider[side] === this.range[side])) return;
+    this.range = wider;
+    this.mosaic.getContext("2d").clearRect(0, 0, this.mosaic.width, this.mosaic.height);
+    this.fit();
+  }
+
+  /** Lay the picture where it looked. */
+  paint({ header, bitmap }) {
+    this.view = header.view;
+    const now = performance.now();
+    if (!header.view || now - this.mosaicMs < MOSAIC_PERIOD_MS) return;
+    this.mosaicMs = now;
+    const { yaw_rad: yaw, pitch_rad: pitch, hfov_rad: across, vfov_rad: along } = header.view;
+    const [x, y] = [this.x(yaw + across / 2), this.y(pitch - along / 2)];
+    const [width, height] = [this.x(yaw - across / 2) - x, this.y(pitch + along / 2) - y];
+    this.mosaic.getContext("2d").drawImage(bitmap, x, y, width, height);
+  }
+
+  draw() {
+    const { context, canvas } = this;
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    context.globalAlpha = 0.55;
+    context.drawImage(this.mosaic, 0, 0);
+    context.globalAlpha = 1;
+    if (this.cells) {
+      context.imageSmoothingEnabled = false;
+      const { left, right, top, bottom } = this.grid;
+      context.drawImage(this.cells, this.x(left), this.y(top), this.x(right) - this.x(left), this.y(bottom) - this.y(top));
+      context.imageSmoothingEnabled = true;
+    }
+    this.drawScale();
+    this.drawArea();
+    for (const track of this.link.sections.tracks ?? []) this.drawTrack(track);
+    for (const finding of [...(this.link.sections.findings ?? [])].reverse()) this.drawFinding(finding);
+    this.drawView();
+  }
+
+  drawScale() {
+    const { context, canvas } = this;
+    const unit = this.unit();
+    context.font = `${11 * unit}px monospace`;
+    context.fillStyle = context.strokeStyle = "#93a4b0";
+    context.lineWidth = unit;
+    context.globalAlpha = 0.25;
+    context.beginPath();
+    context.moveTo(0, this.y(0));
+    context.lineTo(canvas.width, this.y(0));
+    context.stroke();
+    context.globalAlpha = 0.9;
+    for (let deg = -180; deg <= 180; deg += 15) {
+      const x = this.x(radians(deg));
+      if (x < 0 || x > canvas.width) continue;
+      context.fillRect(x, canvas.height - 5 * unit, unit, 5 * unit);
+      if (deg % 30 === 0) context.fillText(`${deg}°`, x + 3 * unit, canvas.height - 4 * unit);
+    }
+    context.globalAlpha = 1;
+  }
+
+  drawArea() {
+    const { scan } = this.link.sections;
+    if (!scan || scan.level === "idle" || !(scan.area.yaw_max_rad > scan.area.yaw_min_rad)) return;
+    const { context } = this;
+    const { yaw_min_rad: right, yaw_max_rad: left, pitch_min_rad: top, pitch_max_rad: bottom } = scan.area;
+    context.setLineDash([6, 5]);
+    context.strokeStyle = "#93a4b0";
+    context.strokeRect(this.x(left), this.y(top), this.x(right) - this.x(left), this.y(bottom) - this.y(top));
+    context.setLineDash([]);
+  }
+
+  drawTrack(track) {
+    const { context } = this;
+    const unit = this.unit();
+    const [x, y] = [this.x(track.bearing.yaw_rad), this.y(track.bearing.pitch_rad)];
+    context.globalAlpha = track.state === "lost" ? 0.4 : 1;
+    context.strokeStyle = track.state === "tentative" ? "#93a4b0" : "#f2b544";
+    context.lineWidth = 1.5 * unit;
+    context.beginPath();
+    context.arc(x, y, 4 * unit, 0, 7);
+    context.stroke();
+    if (track.state !== "tentative") {
+      context.fillStyle = "#f2b544";
+      context.font = `${10 * unit}px monospace`;
+      context.fillText(track.id, x + 6 * unit, y - 4 * unit);
+    }
+    context.globalAlpha = 1;
+  }
+
+  drawFinding(finding) {
+    const { context } = this;
+    const unit = this.unit();
+    const [x, y] = [this.x(finding.bearing.yaw_rad), this.y(finding.bearing.pitch_rad)];
+    context.fillStyle = STATE_COLOURS[finding.state] ?? "#93a4b0";
+    context.strokeStyle = "#000c";
+    context.lineWidth = 2 * unit;
+    context.beginPath();
+    context.moveTo(x, y);
+    context.lineTo(x - 6 * unit, y - 15 * unit);
+    context.lineTo(x + 6 * unit, y - 15 * unit);
+    context.closePath();
+    context.stroke();
+    context.fill();
+    context.font = `600 ${11 * unit}px sans-serif`;
+    context.lineWidth = 3 * unit;
+    context.strokeText(finding.class_name, x + 8 * unit, y - 7 * unit);
+    context.fillText(finding.class_name, x + 8 * unit, y - 7 * unit);
+  }
+
+  drawView() {
+    const gimbal = viewOfGimbal(this.link.sections.gimbal, this.view ? this.view.height / this.view.width : undefined);
+    const view = gimbal ?? this.view;
+    if (!view) return;
+    const { context } = this;
+    context.strokeStyle = "#ffffff";
+    context.lineWidth = 2 * this.unit();
+    context.shadowColor = "#000";
+    context.shadowBlur = 4;
+    context.beginPath();
+    for (const { yaw_rad, pitch_rad } of outlineOf(view)) context.lineTo(this.x(yaw_rad), this.y(pitch_rad));
+    context.closePath();
+    context.stroke();
+    context.shadowBlur = 0;
+  }
+
+  unit() {
+    return this.canvas.width / (this.canvas.clientWidth || this.canvas.width);
+  }
+
+  look(event) {
+    if (!this.api.maySteer()) return;
+    const [right, down] = [event.offsetX / this.canvas.clientWidth, event.offsetY / this.canvas.clientHeight];
+    this.api.post(placeToLook(this.link), {
+      yaw_rad: this.range.left + right * (this.range.right - this.range.left),
+      pitch_rad: this.range.top + down * (this.range.bottom - this.range.top),
+    });
+  }
+}

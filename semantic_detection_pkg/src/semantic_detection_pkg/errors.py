@@ -22,3 +22,7 @@ class SourceLostError(SemanticDetectionError):
 
 class FrameError(SemanticDetectionError):
     """This one frame or picture cannot be processed: skip it and go on."""
+
+
+class StorageError(SemanticDetectionError):
+    """The disk cannot be written: make room or bring it back; it is tried again."""

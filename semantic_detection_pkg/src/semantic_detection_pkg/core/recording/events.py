@@ -1,0 +1,88 @@
+"""Events: stretches of time that are kept beyond the ring, under a budget of their own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+_NS_PER_S = 1_000_000_000
+_LABEL_LENGTH = 40
+
+
+@dataclass(frozen=True)
+class Event:
+    """What was asked to be kept.
+
+    Attributes:
+        name: of its folder; sorts by time.
+        label: in words.
+        marked_ns: [ns] since the epoch, when it happened.
+        start_ns, end_ns: [ns] the stretch of time kept, by receive time.
+        findings: ids of what was found, where it was a finding.
+        segments: bytes of each segment kept, by its number.
+        is_complete: the ring is past end_ns; nothing more is added.
+    """
+
+    name: str
+    label: str
+    marked_ns: int
+    start_ns: int
+    end_ns: int
+    findings: tuple[str, ...] = ()
+    segments: Mapping[int, int] = field(default_factory=dict)
+    is_complete: bool = False
+
+
+@dataclass(frozen=True)
+class EventRules:
+    """How much of an event is kept, and how much of all events.
+
+    Attributes:
+        budget_bytes: of all events together; segments that several share count once.
+        before_s, after_s: [s] what is kept around an event unless it is said; >= 0.
+    """
+
+    budget_bytes: int
+    before_s: float
+    after_s: float
+
+    def window(self, marked_ns: int, before_s: float, after_s: float) -> tuple[int, int]:
+        """First and last time [ns] to keep; negative arguments mean the defaults.
+
+        Raises:
+            ValueError: an argument is no finite number.
+        """
+        before_s = self.before_s if before_s < 0 else before_s
+        after_s = self.after_s if after_s < 0 else after_s
+        for name, value in (("before_s", before_s), ("after_s", after_s)):
+            if not value < float("inf"):
+                raise ValueError(f"{name} is {value}, a finite number of seconds is allowed")
+        return marked_ns - int(before_s * _NS_PER_S), marked_ns + int(after_s * _NS_PER_S)
+
+    def surplus(self, events: Sequence[Event]) -> list[Event]:
+        """Those that must go, oldest first. The newest always stays, however large it is."""
+        gone: list[Event] = []
+        kept = list(events)
+        while len(kept) > 1 and bytes_of(kept) > self.budget_bytes:
+            gone.append(kept.pop(0))
+        return gone
+
+
+def bytes_of(events: Sequence[Event]) -> int:
+    """What events hold together; a segment that several share lies on the disk once."""
+    segments: dict[int, int] = {}
+    for event in events:
+        segments.update(event.segments)
+    return sum(segments.values())
+
+
+def event_name(utc: str, label: str, taken: Sequence[str] = ()) -> str:
+    """A folder's name from the time (`20261123T201500.125Z`) and the label, not one of `taken`."""
+    words = re.sub(r"[^a-z0-9]+", "_", label.lower()).strip("_")[:_LABEL_LENGTH] or "event"
+    name = f"{utc}_{words}"
+    number = 2
+    while name in taken:
+        name = f"{utc}_{words}_{number}"
+        number += 1
+    return name

@@ -1,0 +1,1 @@
+"""The disk behind the recorder: MCAP segments, their repair, tables, events. No ROS."""

@@ -1,0 +1,130 @@
+"""Messages of every recorded type, serialised without ROS, for tests of recordings."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+
+from semantic_detection_pkg.core.recording.definitions import full_definition
+from semantic_detection_pkg.core.recording.topics import Message, OfferedQos, Topic
+
+ROOT = Path(__file__).resolve().parents[2]
+SENSOR = OfferedQos(reliability="best_effort", durability="volatile")
+STATE = OfferedQos(reliability="reliable", durability="transient_local")
+NS_PER_S = 1_000_000_000
+START_NS = 1_700_000_000 * NS_PER_S
+
+_PREFIXES = [*filter(None, os.environ.get("AMENT_PREFIX_PATH", "").split(":")), sys.prefix]
+
+
+def text_of(type_name: str) -> str:
+    """A type's .msg file: ours from the sources, others from where ROS is installed."""
+    package, _, name = type_name.split("/")
+    ours = ROOT / package / "msg" / f"{name}.msg"
+    installed = (Path(p) / "share" / package / "msg" / f"{name}.msg" for p in _PREFIXES)
+    return next(path for path in (ours, *installed) if path.exists()).read_text()
+
+
+@cache
+def definition(type_name: str) -> str:
+    return full_definition(type_name, text_of)
+
+
+@lru_cache(maxsize=1)
+def typestore() -> Any:
+    """All types of interfaces_pkg beside those of the distribution."""
+    store = get_typestore(Stores.ROS2_JAZZY)
+    for path in sorted((ROOT / "interfaces_pkg/msg").glob("*.msg")):
+        store.register(get_types_from_msg(path.read_text(), f"interfaces_pkg/msg/{path.stem}"))
+    return store
+
+
+@cache
+def topic(name: str, type_name: str, qos: OfferedQos = SENSOR) -> Topic:
+    return Topic(name, type_name, typestore().hash_rihs01(type_name), (qos,))
+
+
+def blank(type_name: str) -> Any:
+    """A message of a type with a value in each of its fields."""
+    from rosbags.interfaces import Nodetype
+
+    store = typestore()
+    values: dict[str, Any] = {}
+    for field, (kind, detail) in store.get_msgdef(type_name).fields:
+        if kind == Nodetype.BASE:
+            values[field] = _primitive(detail[0], field)
+        elif kind == Nodetype.NAME:
+            values[field] = blank(detail)
+        else:
+            (inner, inner_detail), length = detail
+            count = length if kind == Nodetype.ARRAY else 2
+            if inner == Nodetype.NAME:
+                values[field] = [blank(inner_detail) for _ in range(count)]
+            elif inner_detail[0] == "string":
+                values[field] = [field] * count
+            else:
+                values[field] = np.arange(count).astype(inner_detail[0])
+    return store.types[type_name](**values)
+
+
+def _primitive(name: str, field: str) -> Any:
+    if name == "string":
+        return f"{field} ä"
+    if name == "bool":
+        return True
+    return 1.5 if name.startswith("float") else 7
+
+
+def message(
+    name: str, type_name: str, received_ns: int, qos: OfferedQos = SENSOR, content: Any = None
+) -> Message:
+    """One message of a topic, with a value in each field unless it is given."""
+    content = blank(type_name) if content is None else content
+    data = bytes(typestore().serialize_cdr(content, type_name))
+    return Message(
+        topic(name, type_name, qos), definition(type_name), received_ns, received_ns - 5, data
+    )
+
+
+def counted(number: int, received_ns: int | None = None, padding: int = 0) -> Message:
+    """A small message that tells its number, with some bytes that do not compress."""
+    noise = np.random.default_rng(number).integers(0, 256, padding, np.uint8)
+    image = typestore().types["sensor_msgs/msg/CompressedImage"](
+        header=_header(number), format="jpeg", data=noise
+    )
+    at_ns = START_NS + number * NS_PER_S // 100 if received_ns is None else received_ns
+    return message("/counted", "sensor_msgs/msg/CompressedImage", at_ns, SENSOR, image)
+
+
+def _header(number: int) -> Any:
+    types = typestore().types
+    return types["std_msgs/msg/Header"](
+        stamp=types["builtin_interfaces/msg/Time"](sec=number, nanosec=0), frame_id="camera"
+    )
+
+
+def number_of(message: Message) -> int:
+    """What `counted` was given."""
+    stamp = typestore().deserialize_cdr(message.data, message.topic.type_name).header.stamp
+    return int(stamp.sec)
+
+
+def numbers_in(*paths: Path) -> list[int]:
+    """The numbers of all counted messages in MCAP files, read by an independent reader."""
+    from mcap.reader import make_reader
+    from mcap_ros2.decoder import DecoderFactory
+
+    numbers: list[int] = []
+    for path in paths:
+        with path.open("rb") as file:
+            reader = make_reader(file, validate_crcs=True, decoder_factories=[DecoderFactory()])
+            numbers += [
+                found.decoded_message.header.stamp.sec for found in reader.iter_decoded_messages()
+            ]
+    return numbers

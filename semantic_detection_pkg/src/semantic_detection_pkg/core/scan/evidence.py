@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from semantic_detection_pkg.core.tracking.track import Sight
@@ -48,6 +48,10 @@ class TierResult:
     model: str = ""
     frames_ns: tuple[int, ...] = ()
     elapsed_s: float = 0.0
+
+    def taking(self, elapsed_s: float) -> TierResult:
+        """The same with the time that it took [s]."""
+        return replace(self, elapsed_s=elapsed_s)
 
 
 @dataclass(frozen=True)

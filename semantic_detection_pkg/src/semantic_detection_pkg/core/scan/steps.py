@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from semantic_detection_pkg.core.detections import Detections
+from semantic_detection_pkg.core.scan.area import Area
 from semantic_detection_pkg.core.scan.codec import canonical, from_plain, to_plain
 from semantic_detection_pkg.core.scan.evidence import Box, Finding, VlmReply
 
@@ -74,28 +75,18 @@ class FrameDetections:
 
 
 @dataclass(frozen=True)
-class GoalArea:
-    """The area as asked for, not checked yet: ranges [rad], or bearings as (yaw, pitch) [rad]."""
-
-    yaw_min_rad: float
-    yaw_max_rad: float
-    pitch_min_rad: float
-    pitch_max_rad: float
-    bearings: tuple[tuple[float, float], ...] = ()
-
-
-@dataclass(frozen=True)
 class Goal:
     """Search an area for what the words name.
 
     Attributes:
         goal_id: of the caller; the result names it.
+        area: as asked for, not checked yet.
         zoom: of the sweep; 0: the settings' default.
         is_repeating: begin again when the area is covered, until cancelled.
     """
 
     goal_id: str
-    area: GoalArea
+    area: Area
     words: tuple[str, ...]
     zoom: float = 0.0
     is_repeating: bool = False

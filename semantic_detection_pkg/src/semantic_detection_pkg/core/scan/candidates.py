@@ -1,0 +1,96 @@
+"""What wants a closer look: dossiers of tracks that were not decided yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from semantic_detection_pkg.core.scan.dossier import Dossier, Frame
+from semantic_detection_pkg.core.scan.same import is_same_thing
+from semantic_detection_pkg.core.scan.settings import ScanSettings
+from semantic_detection_pkg.core.tracking.track import Track, TrackState
+
+_NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class _Decided:
+    track: Track
+    stamp_ns: int
+
+
+class CandidateList:
+    """The candidates of one mission, in the order in which they came."""
+
+    def __init__(self, settings: ScanSettings, labels: Mapping[str, str]) -> None:
+        """`labels`: what models call each class that is looked for; others are nothing."""
+        self._settings = settings
+        self._labels = labels
+        self._dossiers: list[Dossier] = []
+        self._decided: list[_Decided] = []
+
+    def __len__(self) -> int:
+        return len(self._dossiers)
+
+    @property
+    def all(self) -> tuple[Dossier, ...]:
+        """Oldest first."""
+        return tuple(self._dossiers)
+
+    def get(self, first_id: int) -> Dossier | None:
+        """None where it is no candidate any more."""
+        return next((one for one in self._dossiers if one.first_id == first_id), None)
+
+    def waits_longest_s(self, now_ns: int) -> float:
+        """[s] since the oldest that wants a view became a candidate; 0 without any."""
+        since = [one.since_ns for one in self._dossiers if one.wants_view]
+        return (now_ns - min(since)) / _NS_PER_S if since else 0.0
+
+    def update(self, now_ns: int, frame: Frame, detector: str) -> tuple[Track, ...]:
+        """Take a frame; returns the tracks that are new candidates."""
+        self._forget(now_ns)
+        for one in self._dossiers:
+            one.observe(frame, detector)
+        known = {one.track.id for one in self._dossiers} | {d.first_id for d in self._dossiers}
+        fresh = [
+            track
+            for track in frame.tracks.values()
+            if track.id not in known and self._is_worth_a_look(track)
+        ]
+        for track in fresh:
+            dossier = Dossier(now_ns, track, self._labels[track.class_name], self._settings)
+            dossier.observe(frame, detector)
+            self._dossiers.append(dossier)
+        return tuple(fresh)
+
+    def decide(self, now_ns: int, dossier: Dossier) -> None:
+        """It has its verdict: it and what is the same are none for the cooldown."""
+        self._decided.append(_Decided(dossier.track, now_ns))
+        self._dossiers = [
+            one
+            for one in self._dossiers
+            if one is not dossier
+            and not is_same_thing(self._settings.candidates, dossier.track, one.track)
+        ]
+
+    def _is_worth_a_look(self, track: Track) -> bool:
+        settings = self._settings.candidates
+        return (
+            track.state is TrackState.CONFIRMED
+            and track.class_name in self._labels
+            and track.score_mean >= settings.score_min
+            and not self._is_known(track)
+        )
+
+    def _is_known(self, track: Track) -> bool:
+        """Whether it was decided, or is a candidate under another id."""
+        settings = self._settings.candidates
+        others: Sequence[Track] = [one.track for one in self._decided]
+        return any(is_same_thing(settings, one, track) for one in others)
+
+    def _forget(self, now_ns: int) -> None:
+        settings = self._settings.candidates
+        oldest_ns = now_ns - round(settings.cooldown_s * _NS_PER_S)
+        self._decided = [one for one in self._decided if one.stamp_ns >= oldest_ns]
+        self._decided = self._decided[-settings.kept_max :]
+        self._dossiers = self._dossiers[-settings.kept_max :]

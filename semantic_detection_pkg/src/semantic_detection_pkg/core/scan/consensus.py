@@ -1,0 +1,49 @@
+"""Tier 1's judgement over frames: Wald's sequential probability ratio test.
+
+Each close frame in which the thing ought to show is one trial: seen, or not. The log of how much
+more likely the row of trials is if the thing is there than if it is not goes up or down, and the
+test ends at the first bound it reaches. No other test with these error rates needs fewer frames on
+average (A. Wald, "Sequential Tests of Statistical Hypotheses", 1945), and a clear case ends after
+two or three.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from semantic_detection_pkg.core.scan.evidence import Verdict
+
+
+@dataclass(frozen=True)
+class Consensus:
+    """Where the test stands.
+
+    Attributes:
+        hits, misses: close frames in which the thing was seen, and was not.
+        log_ratio: of the two likelihoods.
+    """
+
+    hits: int = 0
+    misses: int = 0
+    log_ratio: float = 0.0
+
+    def add(self, is_hit: bool, hit_if_there: float, hit_if_not: float) -> Consensus:
+        """After one more frame."""
+        if is_hit:
+            gain = math.log(hit_if_there / hit_if_not)
+            return replace(self, hits=self.hits + 1, log_ratio=self.log_ratio + gain)
+        loss = math.log((1.0 - hit_if_there) / (1.0 - hit_if_not))
+        return replace(self, misses=self.misses + 1, log_ratio=self.log_ratio + loss)
+
+    def verdict(self, error_rate: float) -> Verdict:
+        """YES, NO, or UNSURE while neither bound is reached."""
+        bound = math.log((1.0 - error_rate) / error_rate)
+        if self.log_ratio >= bound:
+            return Verdict.YES
+        return Verdict.NO if self.log_ratio <= -bound else Verdict.UNSURE
+
+    @property
+    def probability(self) -> float:
+        """0..1 that it is there, if before the first frame that was as likely as not."""
+        return 1.0 / (1.0 + math.exp(-self.log_ratio))

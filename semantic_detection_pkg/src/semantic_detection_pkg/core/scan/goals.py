@@ -1,0 +1,80 @@
+"""From a goal as it was asked for to one that can be carried out, or the reason why it cannot."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from semantic_detection_pkg.core.scan.area import Area, GimbalLimits, check_area, cut_to_limits
+from semantic_detection_pkg.core.scan.settings import GimbalSettings, ScanSettings
+from semantic_detection_pkg.core.scan.steps import GimbalReading, Goal
+from semantic_detection_pkg.errors import ConfigurationError
+
+_FULL_TURN_RAD = math.radians(359.0)
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word of the goal: `shelter=tent` is called shelter and known to models as tent."""
+
+    name: str
+    label: str
+
+
+def read_words(words: tuple[str, ...]) -> tuple[Word, ...]:
+    """The words of a goal.
+
+    Raises:
+        ConfigurationError: there is none, or one is empty.
+    """
+    if not words:
+        raise ConfigurationError("words: none is given, at least one is needed")
+    read = []
+    for text in words:
+        name, _, label = text.partition("=")
+        if not name.strip():
+            raise ConfigurationError(f"words: '{text}' has no name, a word is needed")
+        read.append(Word(name.strip(), label.strip() or name.strip()))
+    return tuple(read)
+
+
+def check_goal(goal: Goal) -> None:
+    """What can be said without the gimbal.
+
+    Raises:
+        ConfigurationError: words are missing, or ranges or zoom contradict themselves.
+    """
+    read_words(goal.words)
+    check_area(goal.area)
+    if goal.zoom != 0.0 and not 1.0 <= goal.zoom < math.inf:
+        raise ConfigurationError(f"zoom {goal.zoom:g}: allowed is 1 or more, or 0 for the default")
+
+
+def limits_of(reading: GimbalReading, settings: GimbalSettings) -> GimbalLimits:
+    """How far and how fast the gimbal turns."""
+    yaw = (reading.yaw_min_rad, reading.yaw_max_rad)
+    return GimbalLimits(
+        yaw_rad=yaw,
+        pitch_rad=(
+            max(reading.pitch_min_rad, -math.pi / 2),
+            min(reading.pitch_max_rad, math.pi / 2),
+        ),
+        is_endless=not yaw[1] - yaw[0] < _FULL_TURN_RAD,
+        rate_rad_s=settings.rate_rad_s,
+        acceleration_rad_s2=settings.acceleration_rad_s2,
+    )
+
+
+def fit_goal(goal: Goal, reading: GimbalReading, settings: ScanSettings) -> tuple[Area, float, str]:
+    """Area within the gimbal's limits, zoom of the sweep, and what was cut, in words.
+
+    Raises:
+        ConfigurationError: nothing of the area can be reached, or the gimbal has no such zoom.
+    """
+    area, cut = cut_to_limits(goal.area, limits_of(reading, settings.gimbal))
+    if goal.zoom > 0.0 and goal.zoom > reading.zoom_max * (1.0 + 1e-6):
+        raise ConfigurationError(
+            f"zoom {goal.zoom:g}: allowed is 1..{reading.zoom_max:g}, the range of this gimbal"
+        )
+    zoom = goal.zoom or settings.sweep_zoom
+    return area, min(zoom, max(reading.zoom_max, 1.0)), cut

@@ -1,0 +1,81 @@
+"""What the scan cannot do without, and whether it is there."""
+
+from __future__ import annotations
+
+from semantic_detection_pkg.core.scan.settings import LossSettings
+from semantic_detection_pkg.core.scan.steps import (
+    CameraBeat,
+    FrameDetections,
+    GimbalReading,
+    GpuStatus,
+)
+
+_NS_PER_S = 1_000_000_000
+
+
+class LossWatch:
+    """Says in words what is missing. Times are those of the steps in which messages came."""
+
+    def __init__(self, settings: LossSettings) -> None:
+        """Nothing has been heard yet."""
+        self._settings = settings
+        self._reading: GimbalReading | None = None
+        self._reading_ns: int | None = None
+        self._frame_ns: int | None = None
+        self._beat_ns: int | None = None
+        self._excused_until_ns = 0
+        self._gpu = GpuStatus(is_lent=False, is_degraded=False)
+
+    @property
+    def gpu(self) -> GpuStatus:
+        """The newest; a GPU of its own where nobody tells."""
+        return self._gpu
+
+    def hear(self, now_ns: int, item: object) -> None:
+        """Take notice of an input; others than those watched do not matter."""
+        if isinstance(item, GimbalReading):
+            self._reading, self._reading_ns = item, now_ns
+        elif isinstance(item, FrameDetections):
+            self._frame_ns = now_ns
+        elif isinstance(item, CameraBeat):
+            self._beat_ns = now_ns
+        elif isinstance(item, GpuStatus):
+            if self._gpu.is_lent and not item.is_lent:
+                self.excuse(now_ns)  # the detector needs a moment to come back
+            self._gpu = item
+
+    def excuse(self, now_ns: int) -> None:
+        """No detections can come now; the time in which they must starts anew."""
+        self._excused_until_ns = now_ns + round(self._settings.detections_s * _NS_PER_S)
+
+    def gimbal(self, now_ns: int) -> str:
+        """Why the gimbal cannot be moved; empty: it can."""
+        if self._reading is None or self._reading_ns is None:
+            return "gimbal: nothing heard yet"
+        silent_s = (now_ns - self._reading_ns) / _NS_PER_S
+        if silent_s > self._settings.gimbal_s:
+            return f"gimbal: nothing heard for {_rounded(silent_s)} s"
+        if not self._reading.is_up:
+            return f"gimbal: link {self._reading.link}"
+        return ""
+
+    def pictures(self, now_ns: int) -> str:
+        """Why nothing is detected; empty: it is, or the GPU is lent."""
+        if self._gpu.is_lent or now_ns < self._excused_until_ns:
+            return ""
+        limit_s = self._settings.detections_s
+        silent_s = None if self._frame_ns is None else (now_ns - self._frame_ns) / _NS_PER_S
+        if silent_s is not None and silent_s <= limit_s:
+            return ""
+        since = "yet" if silent_s is None else f"for {_rounded(silent_s)} s"
+        if self._beat_ns is None:
+            return f"detector or camera: no detections {since}"
+        camera_s = (now_ns - self._beat_ns) / _NS_PER_S
+        if camera_s > self._settings.camera_s:
+            return f"camera: no frame for {_rounded(camera_s)} s"
+        return f"detector: no detections {since}"
+
+
+def _rounded(seconds: float) -> int:
+    """Whole seconds: a reason that changes at each step would be news at each step."""
+    return int(seconds)

@@ -1,0 +1,37 @@
+"""When two bearings of one class are one thing."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+from semantic_detection_pkg.core.scan.settings import CandidateSettings
+
+
+class Located(Protocol):
+    """A thing with a class, a bearing and a size [rad]."""
+
+    @property
+    def class_name(self) -> str: ...
+    @property
+    def yaw_rad(self) -> float: ...
+    @property
+    def pitch_rad(self) -> float: ...
+    @property
+    def width_rad(self) -> float: ...
+    @property
+    def height_rad(self) -> float: ...
+
+
+def distance_rad(first: Located, second: Located) -> float:
+    """Angle between two bearings, for small ones."""
+    turn = math.remainder(first.yaw_rad - second.yaw_rad, math.tau) * math.cos(first.pitch_rad)
+    return math.hypot(turn, first.pitch_rad - second.pitch_rad)
+
+
+def is_same_thing(settings: CandidateSettings, first: Located, second: Located) -> bool:
+    """Whether two of one class are nearer to each other than things of their size stand."""
+    if first.class_name != second.class_name:
+        return False
+    size = max(first.width_rad, first.height_rad, second.width_rad, second.height_rad)
+    return distance_rad(first, second) <= max(settings.same_rad, settings.same_sizes * size)

@@ -1,0 +1,128 @@
+"""The judgement of each tier, and the verdict of all: pure functions over evidence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from semantic_detection_pkg.core.scan.consensus import Consensus
+from semantic_detection_pkg.core.scan.evidence import FindingState, TierResult, Verdict, VlmReply
+from semantic_detection_pkg.core.scan.settings import TierSettings
+from semantic_detection_pkg.core.scan.steps import InspectionResult
+
+_LEAST_PROBABILITY = 1e-6  # a classifier is never surer than that
+
+
+def judge_detector(
+    consensus: Consensus, settings: TierSettings, model: str, frames_ns: tuple[int, ...]
+) -> TierResult:
+    """Tier 1: is it still seen, close up, frame after frame?"""
+    seen, looked = consensus.hits, consensus.hits + consensus.misses
+    return TierResult(
+        tier=1,
+        verdict=consensus.verdict(settings.error_rate),
+        score=consensus.probability,
+        reason=f"seen in {seen} of {looked} close frames",
+        model=model,
+        frames_ns=frames_ns,
+    )
+
+
+def pooled(inspections: Sequence[InspectionResult]) -> dict[str, float]:
+    """Probability of each label over several crops of one thing.
+
+    The geometric mean, made to add up to 1: crops of one thing are no independent witnesses, so
+    several that agree do not make it surer than one.
+    """
+    said = [one for one in inspections if not one.error and one.labels]
+    if not said:
+        return {}
+    logs = dict.fromkeys(said[0].labels, 0.0)
+    for one in said:
+        for label, probability in zip(one.labels, one.probabilities, strict=True):
+            if label in logs:
+                logs[label] += math.log(max(probability, _LEAST_PROBABILITY)) / len(said)
+    total = sum(math.exp(value) for value in logs.values())
+    return {label: math.exp(value) / total for label, value in logs.items()}
+
+
+def judge_classifier(
+    label: str, inspections: Sequence[InspectionResult], settings: TierSettings, geometry: str = ""
+) -> TierResult:
+    """Tier 2: what does the classifier call it?
+
+    Args:
+        label: what it is called if it is what is looked for.
+        inspections: the classifier's answers, failed ones too.
+        geometry: of its mask, in words; a supporting number, it decides nothing.
+    """
+    shares = pooled(inspections)
+    said = [one for one in inspections if not one.error and one.labels]
+    model = said[-1].model if said else ""
+    frames_ns = tuple(one.frame_ns for one in said)
+    note = f"; {geometry}" if geometry else ""
+    if not said:
+        why = next((one.error for one in reversed(inspections) if one.error), "")
+        reason = why or "there is no classifier"
+        return TierResult(2, Verdict.NOT_RUN, 0.0, reason + note, model, frames_ns)
+    if label not in shares:
+        reason = f"the classifier does not know '{label}'"
+        return TierResult(2, Verdict.UNSURE, 0.0, reason + note, model, frames_ns)
+    share = shares[label]
+    best = max(shares, key=lambda name: shares[name])
+    if share >= settings.classifier_yes:
+        verdict = Verdict.YES
+    else:
+        verdict = Verdict.NO if share <= settings.classifier_no else Verdict.UNSURE
+    crops = "crop" if len(said) == 1 else "crops"
+    reason = f"{label} {share:.2f}, {best} {shares[best]:.2f} over {len(said)} {crops}"
+    return TierResult(2, verdict, share, reason + note, model, frames_ns)
+
+
+def judge_answer(reply: VlmReply) -> TierResult:
+    """Tier 3: what does the vision-language model say?"""
+    what = reply.reason or reply.text or reply.cause
+    cause = f" ({reply.cause})" if reply.cause and reply.cause != what else ""
+    return TierResult(
+        tier=3,
+        verdict=reply.verdict,
+        score=reply.confidence,
+        reason=f"{what}{cause}" or "no reason given",
+        model=reply.model,
+        frames_ns=(reply.frame_ns,) if reply.frame_ns else (),
+        elapsed_s=reply.latency_s,
+    )
+
+
+def needs_vlm(tiers: Mapping[int, TierResult], settings: TierSettings) -> bool:
+    """Whether Tier 3 is to be asked after Tiers 1 and 2."""
+    if settings.vlm == "never" or tiers[1].verdict is Verdict.NO:
+        return False
+    if settings.vlm == "always":
+        return tiers[2].verdict is not Verdict.NO
+    return tiers[2].verdict not in (Verdict.YES, Verdict.NO)
+
+
+def conclude(
+    tiers: Mapping[int, TierResult], settings: TierSettings
+) -> tuple[FindingState, float, str]:
+    """The verdict of all tiers that ran: state, score 0..1, and why.
+
+    A missing or unreadable answer is never a no.
+    """
+    first, second = tiers[1], tiers.get(2)
+    if first.verdict is Verdict.NO:
+        return FindingState.REJECTED, first.score, "not there close up"
+    third = tiers.get(3)
+    decided = {Verdict.YES: FindingState.CONFIRMED, Verdict.NO: FindingState.REJECTED}
+    for result in (third, second):
+        if result is not None and result.verdict in decided:
+            return decided[result.verdict], result.score, f"tier {result.tier}: {result.reason}"
+    asked = third if third is not None else second
+    why = asked.reason if asked is not None else first.reason
+    score = second.score if second is not None and second.verdict is Verdict.UNSURE else 0.0
+    if settings.without_vlm == "lower":
+        score = score or first.score
+        state = FindingState.CONFIRMED if score >= 0.5 else FindingState.UNCERTAIN
+        return state, score, f"by the lower tiers: {why}"
+    return FindingState.UNCERTAIN, score, why

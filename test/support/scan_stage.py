@@ -1,0 +1,257 @@
+"""A stage for the scan controller without pixels: things at bearings, a gimbal, a detector.
+
+Everything is exact and repeatable; each part has switches that make it fail. Time is simulated.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from semantic_detection_pkg.core.detections import Detections
+from semantic_detection_pkg.core.optics import CameraView
+from semantic_detection_pkg.core.scan.area import Area
+from semantic_detection_pkg.core.scan.controller import ScanController
+from semantic_detection_pkg.core.scan.evidence import Finding, Verdict, VlmReply
+from semantic_detection_pkg.core.scan.settings import ScanSettings
+from semantic_detection_pkg.core.scan.steps import (
+    CameraBeat,
+    Decision,
+    FrameDetections,
+    GimbalReading,
+    Goal,
+    Input,
+    InspectionResult,
+    InspectRequest,
+    VocabularyReply,
+)
+
+START_NS = 1_700_000_000_000_000_000
+STEP_NS = 50_000_000
+FRAME_NS = 100_000_000
+WORDS = ("person", "tent", "footpath")
+AREA = Area(-0.7, 0.7, 0.05, 0.6)
+
+
+@dataclass(frozen=True)
+class Thing:
+    """Something to find, or what looks like it.
+
+    Attributes:
+        truth: what the classifier calls it close up; empty: as the detector does.
+        sureness: 0..1, of the classifier.
+    """
+
+    yaw_rad: float
+    pitch_rad: float
+    class_name: str = "person"
+    size_rad: float = 0.02
+    truth: str = ""
+    sureness: float = 0.97
+
+
+@dataclass
+class Stage:
+    """The world around a controller; `run` lets time pass.
+
+    Switches: `is_gimbal_silent`, `link`, `is_detector_silent`, `is_camera_silent`,
+    `is_classifier_silent`, `is_classifier_absent`, `is_model_silent`, `answer` of the model.
+    """
+
+    things: list[Thing]
+    settings: ScanSettings = field(default_factory=ScanSettings)
+    width: int = 1280
+    height: int = 720
+    zoom_max: float = 6.0
+    link: str = "up"
+    is_gimbal_silent: bool = False
+    is_detector_silent: bool = False
+    is_camera_silent: bool = False
+    is_classifier_silent: bool = False
+    is_classifier_absent: bool = False
+    is_model_silent: bool = False
+    answer: Verdict = Verdict.YES
+    known_words: tuple[str, ...] = WORDS
+    yaw: float = 0.0
+    pitch: float = 0.0
+    zoom: float = 1.0
+    limits: tuple[float, float, float, float] = (-2.3, 2.3, -0.5, 1.5)
+
+    def __post_init__(self) -> None:
+        self.controller = ScanController(self.settings)
+        self.now_ns = START_NS
+        self.inbox: list[Input] = []
+        self.decisions: list[Decision] = []
+        self.journal: list[tuple[int, list[Input]]] = []
+        self.findings: dict[str, Finding] = {}
+        self.vocabulary: tuple[str, ...] = ()
+        self._rate = (0.0, 0.0)
+        self._goal: tuple[float, float] | None = None
+        self._zoom_goal = 1.0
+        self._rate_until_ns = 0
+        self._views: dict[int, CameraView] = {}
+        self._later: list[tuple[int, Input]] = []
+
+    # ------------------------------------------------------------------------------ driving
+
+    def start(self, **changes: object) -> None:
+        """Give a goal."""
+        self.inbox.append(Goal(**{"goal_id": "g", "area": AREA, "words": WORDS[:2], **changes}))
+
+    def run(self, seconds: float, until: Callable[[Decision], bool] | None = None) -> Decision:
+        """Let time pass, at most this much; returns the last decision."""
+        for _ in range(round(seconds * 1e9 / STEP_NS)):
+            decision = self.step()
+            if until is not None and until(decision):
+                return decision
+        assert until is None, f"not within {seconds:g} s; last: {self.decisions[-1].status}"
+        return self.decisions[-1]
+
+    def step(self) -> Decision:
+        """One step of the world and of the controller."""
+        self.now_ns += STEP_NS
+        self._move()
+        inputs = self._sense()
+        self.journal.append((self.now_ns, inputs))
+        decision = self.controller.step(self.now_ns, inputs)
+        self._obey(decision)
+        self.decisions.append(decision)
+        return decision
+
+    @property
+    def result(self):
+        """Of the goal, once there is one."""
+        return next((d.result for d in self.decisions if d.result is not None), None)
+
+    # ------------------------------------------------------------------------------ the world
+
+    def _move(self) -> None:
+        step_s = STEP_NS * 1e-9
+        if self.now_ns > self._rate_until_ns:
+            self._rate = (0.0, 0.0)
+        if self._goal is not None:
+            reach = math.radians(90.0) * step_s
+            self.yaw += max(-reach, min(reach, self._goal[0] - self.yaw))
+            self.pitch += max(-reach, min(reach, self._goal[1] - self.pitch))
+        else:
+            self.yaw += self._rate[0] * step_s
+            self.pitch += self._rate[1] * step_s
+        low_yaw, high_yaw, low_pitch, high_pitch = self.limits
+        self.yaw = max(low_yaw, min(high_yaw, self.yaw))
+        self.pitch = max(low_pitch, min(high_pitch, self.pitch))
+        self.zoom += max(-7 * step_s, min(7 * step_s, self._zoom_goal - self.zoom))
+
+    def view(self) -> CameraView:
+        """Where the camera looks now."""
+        hfov = 2 * math.atan(math.tan(math.radians(31.0)) / self.zoom)
+        return CameraView(self.yaw, self.pitch, 0.0, hfov, self.width, self.height)
+
+    def _sense(self) -> list[Input]:
+        inputs, self.inbox = list(self.inbox), []
+        rate = self._rate if self._goal is None else (0.0, 0.0)
+        if not self.is_gimbal_silent:
+            inputs.append(
+                GimbalReading(
+                    self.now_ns,
+                    self.yaw,
+                    self.pitch,
+                    0.0,
+                    *rate,
+                    self.zoom,
+                    self.zoom_max,
+                    self.view().hfov_rad,
+                    self.link,
+                    *self.limits,
+                )
+            )
+        if (self.now_ns - START_NS) % FRAME_NS == 0:
+            if not self.is_camera_silent:
+                inputs.append(CameraBeat(self.now_ns))
+            if not (self.is_camera_silent or self.is_detector_silent):
+                self._views[self.now_ns] = self.view()
+                inputs.append(FrameDetections(self.now_ns, self.detect(), self.vocabulary, "stage"))
+        inputs += [item for due_ns, item in self._later if due_ns <= self.now_ns]
+        self._later = [(due, item) for due, item in self._later if due > self.now_ns]
+        return inputs
+
+    def detect(self) -> Detections:
+        """What a perfect detector sees."""
+        view = self.view()
+        boxes, ids = [], []
+        for thing in self.things:
+            if thing.class_name not in self.vocabulary:
+                continue
+            x, y = view.project([(thing.yaw_rad, thing.pitch_rad)])[0]
+            half = thing.size_rad * view.pixels_per_rad / 2
+            if math.isnan(x) or half < 3.0:
+                continue
+            box = np.array([x - half, y - half, x + half, y + half])
+            cut = np.clip(box, 0, [self.width, self.height] * 2)
+            if (cut[2:] - cut[:2]).min() < half:
+                continue
+            boxes.append(cut)
+            ids.append(self.vocabulary.index(thing.class_name))
+        return Detections(
+            self.width,
+            self.height,
+            np.array(ids, np.uint16),
+            np.full(len(ids), 0.8, np.float32),
+            np.array(boxes, np.float32).reshape(-1, 4),
+        )
+
+    def _obey(self, decision: Decision) -> None:
+        if decision.rate is not None:
+            self._rate = (decision.rate.yaw_rad_s, decision.rate.pitch_rad_s)
+            self._rate_until_ns, self._goal = self.now_ns + 200_000_000, None
+        if decision.angle is not None:
+            self._goal = (decision.angle.yaw_rad, decision.angle.pitch_rad)
+        if decision.zoom is not None:
+            self._zoom_goal = max(1.0, min(self.zoom_max, decision.zoom))
+        if decision.vocabulary is not None and not self.is_detector_silent:
+            words = decision.vocabulary.words
+            unknown = [w for w in words if w.split("=")[-1] not in self.known_words]
+            message = f"'{unknown[0]}' is unknown" if unknown else ""
+            if not unknown:
+                self.vocabulary = tuple(word.split("=")[0] for word in words)
+            self._answer(
+                VocabularyReply(
+                    decision.vocabulary.request_id, not unknown, message, self.vocabulary
+                )
+            )
+        for request in decision.inspect:
+            if not self.is_classifier_silent:
+                self._answer(self._classify(request))
+        for ask in decision.ask:
+            if not self.is_model_silent:
+                reply = VlmReply(ask.request_id, self.answer, 0.9, text="as asked", model="stage")
+                self._answer(reply, 2_000_000_000)
+        for finding in decision.findings:
+            self.findings[finding.finding_id] = finding
+
+    def _classify(self, request: InspectRequest) -> InspectionResult:
+        if self.is_classifier_absent:
+            return InspectionResult(request.request_id, request.frame_ns)
+        thing = self._thing_in(request)
+        label = thing.truth or thing.class_name
+        others = [name for name in (*WORDS, "scarecrow", "boulder") if name != label]
+        shares = (thing.sureness, *[(1.0 - thing.sureness) / len(others)] * len(others))
+        ranked = sorted(zip((label, *others), shares, strict=True), key=lambda pair: -pair[1])
+        labels, probabilities = zip(*ranked, strict=True)
+        return InspectionResult(
+            request.request_id, request.frame_ns, "", "classifier", labels, probabilities
+        )
+
+    def _thing_in(self, request: InspectRequest) -> Thing:
+        """What stands in the middle of the box, in the frame that it names."""
+        x0, y0, x1, y1 = request.box_xyxy
+        bearing = self._views[request.frame_ns].bearings_of([((x0 + x1) / 2, (y0 + y1) / 2)])[0]
+        return min(
+            self.things,
+            key=lambda t: math.hypot(t.yaw_rad - bearing[0], t.pitch_rad - bearing[1]),
+        )
+
+    def _answer(self, item: Input, delay_ns: int = STEP_NS) -> None:
+        self._later.append((self.now_ns + delay_ns, item))

@@ -1,0 +1,89 @@
+"""The course of a footpath or the like as the gimbal sees it: bearings and angles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semantic_detection_pkg.core.optics import CameraView, Matrix, wrapped
+from semantic_detection_pkg.core.paths.skeleton import skeleton_of
+
+Bearing = tuple[float, float]  # yaw, pitch [rad]
+
+_EXIT_SHARE = 0.025  # of the picture: an end as near to its edge is where the picture cuts it off
+
+
+@dataclass(frozen=True)
+class PathGeometry:
+    """The course of one footpath, as far as it was seen.
+
+    Attributes:
+        ends: where it ends.
+        exits: where it leaves the picture.
+        branches: where it divides.
+        length_rad: along its longest way, through ends and exits alike.
+        width_rad: mean.
+        straightness: 0..1: distance of the ends of the longest way over its length.
+        lines: its middle lines, as bearings.
+    """
+
+    ends: tuple[Bearing, ...]
+    exits: tuple[Bearing, ...]
+    branches: tuple[Bearing, ...]
+    length_rad: float
+    width_rad: float
+    straightness: float
+    lines: tuple[tuple[Bearing, ...], ...]
+
+
+def path_of(rings: Sequence[NDArray[np.floating]], view: CameraView) -> PathGeometry | None:
+    """The path that a mask shows; None if it is too small to have a course.
+
+    Args:
+        rings: (k, 2) [px] of the mask, `Detections.masks.rings(index)`.
+        view: where the picture looked.
+    """
+    skeleton = skeleton_of(rings)
+    if skeleton is None:
+        return None
+    lines = [view.bearings_of(line) for line in skeleton.lines]
+    total_px = sum(_pixel_length(line) for line in skeleton.lines)
+    total_rad = sum(length_of(line) for line in lines)
+    longest = view.bearings_of(skeleton.longest)
+    length = length_of(longest)
+    share = skeleton.ends / (view.width, view.height)
+    is_exit = ((share < _EXIT_SHARE) | (share > 1.0 - _EXIT_SHARE)).any(axis=1)
+    ends = view.bearings_of(skeleton.ends)
+    return PathGeometry(
+        bearings(ends[~is_exit]),
+        bearings(ends[is_exit]),
+        bearings(view.bearings_of(skeleton.branches)),
+        length,
+        skeleton.width_px * total_rad / max(total_px, 1e-9),
+        min(distance(longest[0], longest[-1]) / max(length, 1e-9), 1.0),
+        tuple(bearings(line) for line in lines),
+    )
+
+
+def distance(first: Sequence[float] | Matrix, second: Sequence[float] | Matrix) -> float:
+    """Angle [rad] between two bearings near to each other."""
+    return length_of(np.array([first, second], np.float64))
+
+
+def length_of(line: Matrix) -> float:
+    """Angle [rad] along (k, 2) bearings near to each other."""
+    yaw = wrapped(np.diff(line[:, 0])) * np.cos((line[1:, 1] + line[:-1, 1]) / 2.0)
+    return float(np.hypot(yaw, np.diff(line[:, 1])).sum())
+
+
+def bearings(array: Matrix) -> tuple[Bearing, ...]:
+    """(n, 2) as pairs."""
+    return tuple((float(yaw), float(pitch)) for yaw, pitch in array.tolist())
+
+
+def _pixel_length(line: Matrix) -> float:
+    steps = np.diff(line, axis=0)
+    return float(np.hypot(steps[:, 0], steps[:, 1]).sum())

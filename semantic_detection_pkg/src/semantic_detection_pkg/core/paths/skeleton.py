@@ -1,0 +1,173 @@
+"""The middle lines of a mask: where it ends, where it branches, how long and wide it is. Pixels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+from skimage.morphology import skeletonize
+
+from semantic_detection_pkg.core.optics import Matrix
+from semantic_detection_pkg.core.paths.graph import Indices, Tree, spanning_tree
+from semantic_detection_pkg.kernels import contours
+
+_RASTER_PX = 45_000  # cells of the raster, whatever the size of the mask: a bound on the time
+_SPUR_WIDTHS = 1.2  # a side branch shorter than this many widths is the outline's roughness
+_SPUR_CELLS = 3.0
+_SMOOTH_WIDTHS = 0.5  # of the width: what a skeleton wiggles within is no course
+_FEWEST_CELLS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Skeleton:
+    """The middle lines of one mask, in pixels of the picture.
+
+    Attributes:
+        lines: (k, 2) points between ends and branches, smoothed.
+        ends: (e, 2) where the mask ends.
+        branches: (b, 2).
+        longest: (k, 2) points of the longest way from end to end.
+        width_px: mean.
+    """
+
+    lines: tuple[Matrix, ...]
+    ends: Matrix
+    branches: Matrix
+    longest: Matrix
+    width_px: float
+
+
+def skeleton_of(rings: Sequence[NDArray[np.floating]]) -> Skeleton | None:
+    """Of the even-odd fill of (k, 2) rings [px]: of its longest part. None: nothing long enough.
+
+    The raster is as coarse as its box is large; a loop is cut open at one place.
+    """
+    if not rings:
+        return None
+    points = np.concatenate([np.asarray(ring, np.float64) for ring in rings])
+    low, high = points.min(axis=0), points.max(axis=0)
+    extent = np.maximum(high - low, 1.0)
+    scale = min(1.0, math.sqrt(_RASTER_PX / float(extent.prod())))
+    width, height = (int(side) for side in np.ceil(extent * scale) + 2)
+    sizes = np.array([len(ring) for ring in rings])
+    mask = contours.fill((points - low) * scale + 1.0, sizes, width, height)
+    found = _trace(mask)
+    if found is None:
+        return None
+
+    def to_pixels(cells: Matrix) -> Matrix:
+        return (cells - 1.0) / scale + low
+
+    return Skeleton(
+        tuple(to_pixels(line) for line in found.lines),
+        to_pixels(found.ends),
+        to_pixels(found.branches),
+        to_pixels(found.longest),
+        found.width_px / scale,
+    )
+
+
+def _trace(mask: NDArray[np.bool_]) -> Skeleton | None:
+    """The skeleton of a raster, in its cells."""
+    rows, columns = np.nonzero(skeletonize(mask))
+    if len(rows) < _FEWEST_CELLS:
+        return None
+    tree = spanning_tree(np.stack([columns, rows], 1) + 0.5, _neighbours(rows, columns, mask.shape))
+    total = sum(tree.length(chain) for chain in tree.chains())
+    if total <= 0.0:
+        return None
+    area = float(mask.sum())
+    width = area / total
+    tree = _pruned(tree, width)
+    chains = tree.chains()
+    sigma = max(_SMOOTH_WIDTHS * width, 2.0)
+    ends = {index: _tip(tree, index, mask, width) for index in tree.ends()}
+    lines = [_smooth(tree.points[chain], sigma) for chain in chains]
+    lines = [_extended(line, chain, ends) for line, chain in zip(lines, chains, strict=True)]
+    way = tree.longest_way()
+    longest = _extended(_smooth(tree.points[way], sigma), way, ends)
+    total = sum(_length(line) for line in lines)
+    branches = tree.points[_apart(tree, tree.branches(), width)]
+    tips = np.array(list(ends.values())).reshape(-1, 2)
+    return Skeleton(tuple(lines), tips, branches, longest, area / max(total, 1.0))
+
+
+def _neighbours(rows: Indices, columns: Indices, shape: tuple[int, ...]) -> Indices:
+    """(k, 2) pairs of cells that touch, corners included."""
+    index = np.full((shape[0] + 2, shape[1] + 2), -1, np.intp)
+    index[rows + 1, columns + 1] = np.arange(len(rows))
+    pairs = []
+    for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        other = index[rows + 1 + down, columns + 1 + right]
+        is_pair = other >= 0
+        pairs.append(np.stack([np.flatnonzero(is_pair), other[is_pair]], 1))
+    return np.concatenate(pairs)
+
+
+def _pruned(tree: Tree, width: float) -> Tree:
+    """Without side branches that are hardly longer than the mask is wide, the shortest first."""
+    limit = _SPUR_WIDTHS * width + _SPUR_CELLS
+    while tree.branches():
+        spurs = []
+        for end in tree.ends():
+            chain = tree.chain(end, tree.neighbours[end][0])
+            length = tree.length(chain)
+            if length < limit:
+                spurs.append((length, end, chain[:-1]))
+        if not spurs:
+            break
+        tree = tree.without(set(min(spurs)[2]))
+    return tree
+
+
+def _apart(tree: Tree, knots: list[int], width: float) -> list[int]:
+    """One of each group of branches that lie within a width: a wide crossing is one."""
+    kept: list[int] = []
+    for knot in knots:
+        off = tree.points[kept] - tree.points[knot]
+        if not (np.hypot(off[:, 0], off[:, 1]) < 1.5 * width).any():
+            kept.append(knot)
+    return kept
+
+
+def _tip(tree: Tree, end: int, mask: NDArray[np.bool_], width: float) -> Matrix:
+    """Where the mask ends beyond an end of its skeleton, straight on."""
+    chain = tree.chain(end, tree.neighbours[end][0])
+    back = chain[min(len(chain) - 1, max(3, round(1.5 * width)))]
+    tip = tree.points[end]
+    step = tip - tree.points[back]
+    step = 0.5 * step / max(math.hypot(step[0], step[1]), 1e-9)
+    for _ in range(round(2.0 * width) + 2):
+        column, row = (int(value) for value in np.floor(tip + step))
+        if not (0 <= row < mask.shape[0] and 0 <= column < mask.shape[1] and mask[row, column]):
+            break
+        tip = tip + step
+    return np.asarray(tip)
+
+
+def _smooth(line: Matrix, sigma: float) -> Matrix:
+    """A chain of cells without its steps; it keeps both of its ends."""
+    if len(line) < 4:
+        return line
+    # Odd reflection about the ends leaves a straight line and the ends where they are.
+    reach = min(len(line) - 1, int(3 * sigma) + 1)
+    head = 2 * line[0] - line[reach:0:-1]
+    tail = 2 * line[-1] - line[-2 : -reach - 2 : -1]
+    padded = np.concatenate([head, line, tail])
+    return np.asarray(gaussian_filter1d(padded, sigma, axis=0)[reach : reach + len(line)])
+
+
+def _extended(line: Matrix, chain: list[int], ends: dict[int, Matrix]) -> Matrix:
+    """A line with the tips of those of its ends that have one."""
+    head = [ends[chain[0]][None]] if chain[0] in ends else []
+    tail = [ends[chain[-1]][None]] if chain[-1] in ends else []
+    return np.concatenate([*head, line, *tail])
+
+
+def _length(line: Matrix) -> float:
+    steps = np.diff(line, axis=0)
+    return float(np.hypot(steps[:, 0], steps[:, 1]).sum())

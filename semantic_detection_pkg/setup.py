@@ -33,6 +33,7 @@ setup(
             "detector = semantic_detection_pkg.nodes.detector:main",
             "gpu_arbiter = semantic_detection_pkg.nodes.gpu_arbiter:main",
             "patrol = semantic_detection_pkg.nodes.patrol:main",
+            "recorder = semantic_detection_pkg.nodes.recorder:main",
             "watch = semantic_detection_pkg.nodes.watch:main",
         ],
     },

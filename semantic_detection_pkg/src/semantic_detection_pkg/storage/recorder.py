@@ -112,6 +112,19 @@ class Recorder:
         with self._lock:
             return self._state
 
+    @property
+    def kept_findings(self) -> set[str]:
+        """Ids of the findings for which there are events."""
+        with self._lock:
+            events = [*self._session.events.events, *self._marks]
+        return {finding for event in events for finding in event.findings}
+
+    def lose(self, topic: str, reason: str, count: int) -> None:
+        """Count messages that never got here."""
+        with self._lock:
+            self._drop_reason = reason
+            self._dropped[topic, reason] += count
+
     def offer(self, message: Message, *, is_frame: bool) -> None:
         """Queue a message; where that is full, something is dropped and counted."""
         with self._lock:

@@ -1,0 +1,183 @@
+"""Recorder node: a ring of MCAP segments on the disk, and events that are kept beyond it.
+
+Messages are recorded as they come, serialised; nothing is unpacked but what the tables show. The
+disk is the business of a thread of its own: no callback waits for it.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from rclpy.node import Node
+from rclpy.serialization import deserialize_message
+
+from interfaces_pkg.msg import Finding, RecorderStatus
+from interfaces_pkg.srv import MarkEvent
+from ros_support_pkg.diagnostics import Health, publish_diagnostics
+from ros_support_pkg.parameters import declare_parameters, parameter
+from ros_support_pkg.qos import STATE
+from ros_support_pkg.running import run_node
+from ros_support_pkg.stamps import to_time
+from semantic_detection_pkg.core.recording.events import EventRules
+from semantic_detection_pkg.core.recording.ring import RingRules
+from semantic_detection_pkg.core.recording.topics import Message
+from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
+from semantic_detection_pkg.ros.raw_subscriptions import RawSubscriptions
+from semantic_detection_pkg.ros.recording import FINDINGS, Source, bag_format, sources
+from semantic_detection_pkg.ros.recording_rows import TableRows
+from semantic_detection_pkg.storage.recorder import Recorder
+from semantic_detection_pkg.storage.session import SessionSettings
+
+_MB = 1_000_000
+_PERIOD_S = 1.0
+
+
+@dataclass(frozen=True)
+class RecorderParameters:
+    """Parameters of the recorder node."""
+
+    output: str = parameter("output/recordings", "folder of the recordings")
+    budget_mb: int = parameter(8000, "[MB] of the ring", minimum=1, maximum=100_000_000)
+    floor_mb: int = parameter(
+        1000, "[MB] that stay free on the file system", minimum=0, maximum=100_000_000
+    )
+    segment_mb: int = parameter(64, "[MB] size of a segment", minimum=1, maximum=4000)
+    segment_s: float = parameter(
+        10.0, "[s] age at which a smaller one is closed", minimum=0.5, maximum=3600.0
+    )
+    events_mb: int = parameter(2000, "[MB] of all events", minimum=1, maximum=100_000_000)
+    before_s: float = parameter(10.0, "[s] kept before an event", minimum=0.0, maximum=3600.0)
+    after_s: float = parameter(10.0, "[s] kept after an event", minimum=0.0, maximum=3600.0)
+    flush_s: float = parameter(
+        0.5, "[s] until a message is on the medium", minimum=0.05, maximum=60.0
+    )
+    queue_mb: int = parameter(64, "[MB] that may wait for the disk", minimum=1, maximum=4000)
+    frames: str = parameter(
+        "compressed", "pictures: the camera's JPEG or none", choices=("compressed", "none")
+    )
+    compression: str = parameter(
+        "none", "of the chunks; pictures do not get smaller by it", choices=("none", "zstd")
+    )
+    distribution: str = parameter(
+        "auto",
+        "whose rosbag2 reads the bags; auto: that of this ROS",
+        choices=("auto", "humble", "jazzy"),
+    )
+    extra_topics: tuple[str, ...] = parameter((), "more topics, each as name:package/msg/Type")
+
+    def settings(self) -> SessionSettings:
+        """What the storage is to do; ConfigurationError where it cannot be kept."""
+        if self.budget_mb < self.segment_mb:
+            raise ConfigurationError(
+                f"parameter 'budget_mb' is {self.budget_mb}, "
+                f"at least one segment (segment_mb, {self.segment_mb}) is allowed"
+            )
+        return SessionSettings(
+            RingRules(
+                self.budget_mb * _MB, self.floor_mb * _MB, self.segment_mb * _MB, self.segment_s
+            ),
+            EventRules(self.events_mb * _MB, self.before_s, self.after_s),
+            self.compression,
+            bag_format(self.distribution),
+            self.flush_s,
+        )
+
+
+class RecorderNode(Node):
+    """Subscriptions in, a `Recorder` behind them."""
+
+    def __init__(self) -> None:
+        super().__init__("recorder")
+        self._config = declare_parameters(self, RecorderParameters)
+        self._recorder = Recorder(
+            Path(self._config.output),
+            self._config.settings(),
+            self._config.queue_mb * _MB,
+            rows_of=TableRows(),
+        )
+        wanted = sources(
+            with_frames=self._config.frames == "compressed", extra=self._config.extra_topics
+        )
+        self._findings_seen: set[str] = set()
+        self._status = self.create_publisher(RecorderStatus, "recorder/status", STATE)
+        self.create_service(MarkEvent, "recorder/mark_event", self._mark)
+        publish_diagnostics(self, self._check)
+        self._recorder.start()
+        self._inputs = RawSubscriptions(self, wanted, self._take, self._recorder.lose)
+        self.create_timer(_PERIOD_S, self._look_around)
+
+    def destroy_node(self) -> None:
+        self._recorder.stop()
+        super().destroy_node()
+
+    def _take(self, source: Source, message: Message) -> None:
+        self._recorder.offer(message, is_frame=source.is_frame)
+        if source.name == FINDINGS:
+            self._keep_if_confirmed(deserialize_message(message.data, Finding))
+
+    def _keep_if_confirmed(self, finding: Finding) -> None:
+        """The first revision that confirms a finding makes an event."""
+        if finding.state != Finding.STATE_CONFIRMED or finding.id in self._findings_seen:
+            return
+        if finding.id not in self._recorder.kept_findings:
+            try:
+                self._recorder.mark(finding.class_name, time.time_ns(), -1.0, -1.0, (finding.id,))
+            except SemanticDetectionError as error:  # its next revision is another chance
+                self.get_logger().error(f"finding {finding.id} is not kept: {error}")
+                return
+        self._findings_seen.add(finding.id)
+
+    def _mark(self, request: MarkEvent.Request, response: MarkEvent.Response) -> MarkEvent.Response:
+        # Not the node's clock, which may be simulated: bags go by the time of receiving.
+        now_ns = time.time_ns()
+        try:
+            folder = self._recorder.mark(request.label, now_ns, request.before_s, request.after_s)
+        except SemanticDetectionError as error:
+            response.message = str(error)
+            return response
+        response.success, response.message = True, "kept"
+        response.directory = str(folder.absolute())
+        return response
+
+    def _look_around(self) -> None:
+        self._inputs.adapt()
+        state = self._recorder.state
+        message = RecorderStatus(
+            is_recording=not state.fault,
+            directory=str((Path(self._config.output) / "ring").absolute()),
+            bytes_used=state.bytes_used,
+            bytes_budget=self._config.budget_mb * _MB,
+            bytes_events=state.bytes_events,
+            bytes_free=state.bytes_free,
+            oldest=to_time(state.oldest_ns),
+            segments=state.segments,
+            events=state.events,
+            messages=state.written,
+            dropped=state.dropped.total(),
+            drop_reason=state.drop_reason,
+        )
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._status.publish(message)
+
+    def _check(self) -> Health:
+        state = self._recorder.state
+        figures = {
+            "written": state.written,
+            "used_mb": state.bytes_used // _MB,
+            "free_mb": state.bytes_free // _MB,
+            "events": state.events,
+            "queue_kb": state.queue_bytes // 1000,
+        }
+        for (topic, reason), count in state.dropped.items():
+            figures[f"dropped {topic}: {reason}"] = count
+        if state.fault:
+            return Health.error(state.fault, **figures)
+        if state.dropped:
+            return Health.warn(f"messages were dropped: {state.drop_reason}", **figures)
+        return Health.ok("recording", **figures)
+
+
+def main() -> int:
+    return run_node(RecorderNode, expected_errors=(SemanticDetectionError,))

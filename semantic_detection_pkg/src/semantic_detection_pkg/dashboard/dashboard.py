@@ -11,6 +11,7 @@ import time
 from semantic_detection_pkg.dashboard.access import Access
 from semantic_detection_pkg.dashboard.board import Board
 from semantic_detection_pkg.dashboard.commands import Command, Outcome, Robot, Verdict
+from semantic_detection_pkg.dashboard.evidence import EvidenceFolder
 from semantic_detection_pkg.dashboard.hub import Hub
 from semantic_detection_pkg.dashboard.metrics import History, Metrics
 from semantic_detection_pkg.dashboard.operators import Operators
@@ -49,6 +50,7 @@ class Dashboard:
             self._publish, width_max=picture_width, quality=picture_quality
         )
         self._history = History()
+        self._evidence = EvidenceFolder(settings.evidence_dir)
         self._ages_s: list[float] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._earlier = (0, 0.0, time.monotonic(), _cpu_s())
@@ -64,6 +66,7 @@ class Dashboard:
                 if time.monotonic() - figures_s >= _FIGURES_PERIOD_S:
                     figures_s = time.monotonic()
                     self._measure()
+                    await self._list_events()
                 self.hub.tick()
                 await asyncio.sleep(NEWS_PERIOD_S)
         finally:
@@ -111,6 +114,11 @@ class Dashboard:
         if loop is not None:
             with contextlib.suppress(RuntimeError):  # the server ends
                 loop.call_soon_threadsafe(self.hub.publish, picture)
+
+    async def _list_events(self) -> None:
+        events = await asyncio.to_thread(self._evidence.events)
+        if events != self.board.get("events"):
+            self.board.put("events", events)
 
     def _measure(self) -> None:
         encoded, encode_s, then_s, cpu_s = self._earlier

@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass, replace
 
 from rclpy.node import Node
+from std_msgs.msg import String
 
 from interfaces_pkg.msg import GimbalRate, GimbalState
 from ros_support_pkg.parameters import declare_parameters, parameter
-from ros_support_pkg.qos import COMMAND, SENSOR_DATA
+from ros_support_pkg.qos import COMMAND, SENSOR_DATA, STATE
 from ros_support_pkg.running import run_node
 from semantic_detection_pkg.core.patrol import Patrol, patrol_rates, turn_at_ends
 from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
@@ -26,7 +27,10 @@ class PatrolParameters:
 
 
 class PatrolNode(Node):
-    """Answers each `gimbal/state` with a rate; the driver's dead-man stop does the rest."""
+    """Answers each `gimbal/state` with a rate; the driver's dead-man stop does the rest.
+
+    It rests while somebody holds control at the dashboard.
+    """
 
     def __init__(self) -> None:
         super().__init__("patrol")
@@ -40,11 +44,16 @@ class PatrolNode(Node):
             )
         except ValueError as error:
             raise ConfigurationError(str(error)) from error
+        self._operator = ""
+        self.create_subscription(String, "operator", self._yield, STATE)
         self._rates = self.create_publisher(GimbalRate, "gimbal/cmd_rate", COMMAND)
         self.create_subscription(GimbalState, "gimbal/state", self._steer, SENSOR_DATA)
 
+    def _yield(self, operator: String) -> None:
+        self._operator = operator.data
+
     def _steer(self, state: GimbalState) -> None:
-        if state.link != GimbalState.LINK_UP:
+        if state.link != GimbalState.LINK_UP or self._operator:
             return
         is_going_left = turn_at_ends(self._patrol, state.yaw_rad)
         self._patrol = replace(self._patrol, is_going_left=is_going_left)

@@ -1,0 +1,157 @@
+"""Health, metrics, events, the OpenAPI document; and the pure parts behind the picture."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import schemathesis
+from dashboard_client import Served, serve
+from hypothesis import HealthCheck, given, settings
+from prometheus_client.openmetrics.parser import (
+    text_string_to_metric_families as parse_open_metrics,
+)
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+from test_dashboard_control import wait_for
+
+from semantic_detection_pkg.core.dashboard.figures import FIGURES, Figure
+from semantic_detection_pkg.core.dashboard.labels import TrackMark, labels_of
+from semantic_detection_pkg.core.dashboard.pairing import Pairing
+from semantic_detection_pkg.core.detections import Detections
+from semantic_detection_pkg.core.optics import CameraView
+
+_ALL = list(HealthCheck)
+OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory) -> Iterator[Served]:
+    with serve(tmp_path_factory.mktemp("figures")) as running:
+        for figure in FIGURES:  # every figure is there
+            section, key = figure.path.split(".")
+            if section != "server":
+                value = {**(running.dashboard.board.get(section) or {}), key: 2.0}
+                running.dashboard.board.put(section, value)
+        yield running
+
+
+def test_health_is_that_of_the_robots_side(tmp_path):
+    with serve(tmp_path) as fresh:
+        assert fresh.get("/healthz").status == 503
+        fresh.dashboard.board.put("beat", {})
+        assert fresh.get("/healthz").json["is_well"]
+
+
+@pytest.mark.parametrize("accept", ["text/plain", OPEN_METRICS])
+def test_metrics_parse_and_each_has_unit_and_help(served, accept):
+    wait_for(lambda: served.dashboard.board.get("server"), "the first second's figures")
+    reply = served.get("/metrics", Accept=accept)
+    parse = parse_open_metrics if accept == OPEN_METRICS else parse_text
+    families = list(parse(reply.body.decode()))
+    names = {family.name for family in families}
+    wanted = {
+        f"semantic_detection_{figure.name}_{figure.unit}"
+        for figure in FIGURES
+        if not figure.path.startswith("server.")
+    }
+    assert wanted <= names | {name.removesuffix("_total") for name in names}
+    for family in families:
+        unit = re.match(r"\[(\w+)\] \S", family.documentation)
+        assert unit, f"{family.name}: {family.documentation}"
+        assert family.name.removesuffix("_total").removesuffix("_created").endswith(f"_{unit[1]}")
+        if accept == OPEN_METRICS:
+            assert family.unit == unit[1]
+
+
+def test_absent_figures_are_left_out():
+    figure = Figure("zoom", "ratio", "Zoom.", "gimbal.zoom")
+    assert figure.read({"gimbal": {"zoom": 2}}) == 2
+    for sections in ({}, {"gimbal": {}}, {"gimbal": {"zoom": None}}, {"gimbal": []}):
+        assert figure.read(sections) is None
+    assert len({figure.name for figure in FIGURES}) == len(FIGURES)
+
+
+def test_openapi_document_tells_what_is_refused(served):
+    document = served.get("/openapi.json").json
+    posts = [entry["post"] for path, entry in document["paths"].items() if "post" in entry]
+    assert len(posts) >= 12
+    for entry in posts:
+        assert {"401", "403", "413", "422"} <= set(entry["responses"])
+
+
+def test_fuzzing_finds_no_server_error(served):
+    """Requests made from the document, right and wrong ones: none breaks the server."""
+    schema = schemathesis.openapi.from_url(f"http://{served.host}/openapi.json")
+    statuses = Counter()
+
+    def attack(operation, viewer_id: str) -> None:
+        @settings(max_examples=5, deadline=None, database=None, suppress_health_check=_ALL)
+        @given(case=operation.as_strategy())
+        def send(case):
+            case.headers["X-Viewer"] = viewer_id
+            statuses[case.call(base_url=f"http://{served.host}").status_code] += 1
+
+        send()
+
+    with served.page() as page:
+        viewer_id = page.news()["me"]["id"]
+        served.dashboard.operators.take(viewer_id)
+        for result in schema.get_all_operations():
+            operation = result.ok()
+            if operation.path not in ("/api/picture", "/api/operator"):  # waits; gives control away
+                attack(operation, viewer_id)
+    assert statuses[500] == 0
+    assert statuses[200] > 10
+    assert {404, 422} <= set(statuses)
+
+
+def test_events_are_listed_with_their_page(tmp_path):
+    with serve(tmp_path) as served:
+        good = tmp_path / "events" / "20260101T000000.000Z_tent"
+        good.mkdir(parents=True)
+        (good / "evidence.html").write_text("<p>tent</p>")
+        fields = {"label": "tent", "marked_ns": 5, "findings": ["f1"]}
+        (good / "event.json").write_text(json.dumps(fields))
+        for name, text in (("a", "{"), ("b", "[]"), ("c", '{"label": 1}')):
+            bad = tmp_path / "events" / name
+            bad.mkdir()
+            (bad / "event.json").write_text(text)
+        wait_for(lambda: served.dashboard.board.get("events"), "the event")
+        (event,) = served.dashboard.board.get("events")
+        assert (event["label"], event["findings"], event["marked_ns"]) == ("tent", ["f1"], "5")
+        assert served.get(event["page"]).body == b"<p>tent</p>"
+
+
+def test_frame_waits_for_its_detections():
+    pairing = Pairing[str, str](silence_s=0.5)
+    assert pairing.add_frame(1, "frame 1", 0.0) == ("frame 1", None)  # no detector so far
+    assert pairing.add_found(1, "found 1", 0.1) is None  # shown already
+    assert pairing.add_frame(2, "frame 2", 0.2) is None
+    assert pairing.add_frame(3, "frame 3", 0.3) is None
+    assert pairing.add_found(3, "found 3", 0.4) == ("frame 3", "found 3")
+    assert pairing.add_found(2, "found 2", 0.45) is None  # older than what is shown
+    assert pairing.add_found(4, "found 4", 0.5) is None
+    assert pairing.add_frame(4, "frame 4", 0.55) == ("frame 4", "found 4")
+    assert pairing.add_frame(5, "frame 5", 0.6) is None
+    assert pairing.add_frame(6, "frame 6", 1.1) == ("frame 6", None)  # the detector has stopped
+
+
+def test_track_ids_stand_at_the_detections_that_hold_them():
+    view = CameraView(0.0, 0.0, 0.0, 1.0, 640, 360)
+    found = Detections(
+        640, 360, [0, 0, 1], [0.9, 0.8, 0.7],
+        [[300, 160, 340, 200], [310, 170, 330, 190], [0, 0, 60, 60]],
+    )  # fmt: skip
+    far_yaw, far_pitch = view.bearings_of([[30, 30]])[0]
+    tracks = [
+        TrackMark(4, "tent", 0.0, 0.0),
+        TrackMark(5, "tent", 0.0, 0.0),
+        TrackMark(6, "boat", 0.0, 0.0),
+        TrackMark(7, "boat", float(far_yaw), float(far_pitch)),
+        TrackMark(8, "tent", np.pi, 0.0),
+    ]
+    labels = labels_of(found, ["tent", "boat"], tracks, view)
+    assert labels == ("#4 tent 0.90", "#5 tent 0.80", "#7 boat 0.70")
+    assert labels_of(found, ["tent", "boat"], tracks, None)[0] == "tent 0.90"

@@ -98,15 +98,17 @@ class PathWalk:
     """One walk. Begin with `saw` of the first look, then look at `target` and call `saw` again."""
 
     settings: WalkSettings = field(default_factory=WalkSettings)
-    state: WalkState = WalkState.WALKING
-    looks: int = 0
-    _targets: list[_Target] = field(default_factory=list)
-    _views: list[CameraView] = field(default_factory=list)
-    _ends: list[Bearing] = field(default_factory=list)
-    _given_up: list[Bearing] = field(default_factory=list)
-    _branches: list[Bearing] = field(default_factory=list)
-    _points: list[Bearing] = field(default_factory=list)
-    _widths: list[tuple[float, float]] = field(default_factory=list)  # width, length: a weight
+    state: WalkState = field(init=False, default=WalkState.WALKING)
+    looks: int = field(init=False, default=0)
+    _targets: list[_Target] = field(init=False, default_factory=list)
+    _views: list[CameraView] = field(init=False, default_factory=list)
+    _ends: list[Bearing] = field(init=False, default_factory=list)
+    _given_up: list[Bearing] = field(init=False, default_factory=list)
+    _branches: list[Bearing] = field(init=False, default_factory=list)
+    _points: list[Bearing] = field(init=False, default_factory=list)
+    _widths: list[tuple[float, float]] = field(
+        init=False, default_factory=list
+    )  # width, length: a weight
 
     @property
     def target(self) -> Bearing | None:

@@ -1,8 +1,23 @@
 from glob import glob
+from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import Extension, find_packages, setup
 
 package_name = "semantic_detection_pkg"
+kernels = f"src/{package_name}/kernels/compiled"
+
+
+def kernel(source: str) -> Extension:
+    """One compiled module. Not `cythonize()`: it prints, and colcon evaluates what is printed."""
+    return Extension(
+        f"{package_name}.kernels.compiled.{Path(source).stem}",
+        [source],
+        depends=glob(f"{kernels}/*.h"),
+        # The last three: floating point as NumPy does it, with the same bits on every processor,
+        # yet free of errno and traps, which hinder vector code.
+        extra_compile_args=["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"],
+    )
+
 
 setup(
     name=package_name,
@@ -21,6 +36,7 @@ setup(
         (f"share/{package_name}/config", glob("../config/*.*")),
         (f"share/{package_name}/models", glob("../models/demo/*.*")),
     ],
+    ext_modules=[kernel(source) for source in sorted(glob(f"{kernels}/*.pyx"))],
     install_requires=["setuptools"],
     extras_require={"test": ["pytest"]},
     zip_safe=False,
@@ -31,9 +47,12 @@ setup(
             "dashboard = semantic_detection_pkg.nodes.dashboard:main",
             "detect = semantic_detection_pkg.cli.detect:main",
             "detector = semantic_detection_pkg.nodes.detector:main",
+            "doctor = semantic_detection_pkg.cli.doctor:main",
             "gpu_arbiter = semantic_detection_pkg.nodes.gpu_arbiter:main",
+            "health_monitor = semantic_detection_pkg.nodes.health_monitor:main",
             "patrol = semantic_detection_pkg.nodes.patrol:main",
             "recorder = semantic_detection_pkg.nodes.recorder:main",
+            "scan_controller = semantic_detection_pkg.nodes.scan_controller:main",
             "watch = semantic_detection_pkg.nodes.watch:main",
         ],
     },

@@ -73,6 +73,18 @@ NODES = (
     ),
     NodeEntry(
         "semantic_detection_pkg",
+        "health_monitor",
+        "Memory, GPU, heat, disk and rates; says what is to be shed.",
+        "semantic_detection_pkg.nodes.health_monitor.HealthMonitorParameters",
+    ),
+    NodeEntry(
+        "semantic_detection_pkg",
+        "scan_controller",
+        "Sweeps an area, looks closer at what might match, decides, comes back.",
+        "semantic_detection_pkg.ros.scan_parameters.ScanParameters",
+    ),
+    NodeEntry(
+        "semantic_detection_pkg",
         "patrol",
         "Turns the gimbal to and fro, so that the demo sees something while no scan runs.",
         "semantic_detection_pkg.nodes.patrol.PatrolParameters",

@@ -22,7 +22,10 @@ VIEW = _profile(ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE, 1)
 #: What a late joiner must know: scan state, coverage, GPU state, camera info.
 STATE = _profile(ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL, 1)
 
-#: What must not be lost: findings, events, diagnostics.
+#: What a late joiner must know all of: findings.
+RECORD = _profile(ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL, 200)
+
+#: What must not be lost: events, journals, diagnostics.
 EVENT = _profile(ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE, 10)
 
 #: Set-points that replace each other: gimbal rates and angles.

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from semantic_detection_pkg.configuration.launching import Launch, plan_launch
 from semantic_detection_pkg.configuration.reading import load_schema, read_config
@@ -33,7 +34,7 @@ def main(words: Sequence[str] | None = None) -> int:
     add("arguments", nargs="*", metavar="NAME:=VALUE", help="of the launch file")
     given = parser.parse_args(words)
     try:
-        launch = _plan(given.config)
+        launch = plan_launch(read_file(given.config), os.environ)
         typed = dict(_typed(text) for text in given.arguments)
     except SemanticDetectionError as error:
         for line in str(error).splitlines():
@@ -47,13 +48,18 @@ def main(words: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _plan(config: Path) -> Launch:
+def read_file(config: Path) -> dict[str, Any]:
+    """A config.yaml, checked.
+
+    Raises:
+        ConfigurationError: it cannot be read, or one line for each mistake in it.
+    """
     try:
         text = config.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ConfigurationError(f"config {config}: {reason}") from None
-    return plan_launch(read_config(text, load_schema(), str(config)), os.environ)
+    return read_config(text, load_schema(), str(config))
 
 
 def _typed(text: str) -> tuple[str, str]:

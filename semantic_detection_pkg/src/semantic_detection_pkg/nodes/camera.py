@@ -19,6 +19,7 @@ from ros_support_pkg.diagnostics import Health, publish_diagnostics
 from ros_support_pkg.parameters import declare_parameters, parameter
 from ros_support_pkg.qos import SENSOR_DATA, VIEW
 from ros_support_pkg.running import run_node, tolerating_shutdown
+from ros_support_pkg.shedding import RATES, Shedding
 from semantic_detection_pkg.cameras.calibration import load_calibration
 from semantic_detection_pkg.cameras.reader import LatestFrameReader
 from semantic_detection_pkg.cameras.registry import open_camera
@@ -70,6 +71,7 @@ class CameraNode(Node):
         )
         self._last_error = ""
         self._frames_before = 0
+        self._shedding = Shedding(self)
         publish_diagnostics(self, self._check)
         self._reader.start()  # refuses a source that can never work
         # Publishing is thread-safe; a thread of its own keeps encoding off the executor.
@@ -84,6 +86,8 @@ class CameraNode(Node):
 
     def _publish_frames(self) -> None:
         while (frame := self._reader.take()) is not None:
+            if RATES in self._shedding and frame.sequence % 2:
+                continue
             with tolerating_shutdown(self):
                 self._publish(replace(frame, frame_id=self._config.frame_id))
 

@@ -35,7 +35,7 @@ def main(words: Sequence[str] | None = None) -> int:
         server = VlmServer(
             arguments.socket, ScriptedModel(script), options_from(arguments), StubHandler
         )
-        return serve(server)
+        return serve(server, arguments.hold_file)
     except VlmError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_USAGE

@@ -17,6 +17,7 @@ from interfaces_pkg.msg import VlmAnswer
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
 from ros_support_pkg.parameters import declare_parameters, parameter
 from ros_support_pkg.running import run_node
+from ros_support_pkg.shedding import TIER3, Shedding
 from vlm_bridge_pkg.core.questions import make_questions
 from vlm_bridge_pkg.errors import ConfigurationError, ServiceError, VlmError
 from vlm_bridge_pkg.kernels.crop import fit_square
@@ -67,6 +68,7 @@ class VlmBridgeNode(Node):
         ]
         self._answered = 0
         self._last_cause = ""
+        self._shedding = Shedding(self)
         publish_diagnostics(self, self._check)
         self._server = ActionServer(
             self,
@@ -106,6 +108,9 @@ class VlmBridgeNode(Node):
         return CancelResponse.ACCEPT
 
     def _execute(self, goal: ServerGoalHandle) -> AskVlm.Result:
+        if TIER3 in self._shedding:
+            goal.abort()
+            return AskVlm.Result(answer=_uncertain(goal.request, "shed"))
         key = bytes(goal.goal_id.uuid)
         with self._guard:
             gpu = self._gpus.pop() if self._gpus else None

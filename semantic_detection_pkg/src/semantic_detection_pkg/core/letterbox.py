@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from semantic_detection_pkg.kernels.masks import SampleAxis
+
 
 @dataclass(frozen=True)
 class Letterbox:
@@ -78,10 +80,8 @@ class Letterbox:
         cut = np.clip(corners, 0, (self.source_width, self.source_height))
         return cut.reshape(-1, 4).astype(np.float32)
 
-    def prototype_positions(
-        self, columns: int, rows: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Where each pixel of the picture lies on the grid of mask prototypes.
+    def prototype_axes(self, columns: int, rows: int) -> tuple[SampleAxis, SampleAxis]:
+        """Where the picture lies on the grid of mask prototypes, along x and along y.
 
         As in `process_mask_native` of Ultralytics: the prototypes are enlarged 1, 2 or 4 times
         until the padding is whole samples, which are cut off, so that nothing of the padding is
@@ -89,21 +89,17 @@ class Letterbox:
 
         Args:
             columns, rows: of the prototypes, which cover the whole input.
-
-        Returns:
-            Fractional column (source_width,), 0..columns-1, and row (source_height,), 0..rows-1.
         """
-        axes = (
+        sides = (
             (self.source_width, self.content_width, self.left, columns / self.width, columns),
             (self.source_height, self.content_height, self.top, rows / self.height, rows),
         )
-        edges = [edge * step for _, size, pad, step, _ in axes for edge in (pad, pad + size)]
+        edges = [edge * step for _, size, pad, step, _ in sides for edge in (pad, pad + size)]
         enlarged = next((n for n in (1, 2) if all(n * e == int(n * e) for e in edges)), 4)
-        positions = []
-        for source, content, pad, step, count in axes:
-            centres = (np.arange(source) + 0.5) * (content / source) + pad
-            first = pad * step + 0.5 / enlarged
-            last = (pad + content) * step - 0.5 / enlarged
-            inside = np.clip(centres * step, first, max(first, last)) - 0.5
-            positions.append(np.clip(inside, 0, count - 1).astype(np.float32))
-        return positions[0], positions[1]
+        axes = []
+        for source, content, pad, step, count in sides:
+            first = pad * step + 0.5 / enlarged - 0.5
+            last = max((pad + content) * step - 0.5 / enlarged - 0.5, first)
+            low, high = (min(max(edge, 0.0), count - 1.0) for edge in (first, last))
+            axes.append(SampleAxis(content / source * step, pad * step - 0.5, low, high))
+        return axes[0], axes[1]

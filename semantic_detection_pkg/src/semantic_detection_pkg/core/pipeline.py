@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.core.decode import Candidates, decode, find_masks
+from semantic_detection_pkg.core.decode import Decoder
 from semantic_detection_pkg.core.detections import Detections
 from semantic_detection_pkg.core.frame import check_image
 from semantic_detection_pkg.core.letterbox import Letterbox
@@ -17,7 +17,8 @@ from semantic_detection_pkg.core.model_layout import ModelInfo
 from semantic_detection_pkg.core.settings import DetectorSettings
 from semantic_detection_pkg.core.vocabulary import Vocabulary, WordTable
 from semantic_detection_pkg.errors import FrameError
-from semantic_detection_pkg.kernels.letterbox import letterbox_into
+from semantic_detection_pkg.kernels.candidates import Kept
+from semantic_detection_pkg.kernels.letterbox import Letterboxer
 
 
 class Engine(Protocol):
@@ -87,6 +88,8 @@ class DetectorPipeline:
         self._words = words
         self._vocabulary = vocabulary
         self._clock = clock
+        self._letterboxer = Letterboxer()
+        self._decoder = Decoder(info)
         self._tensor = engine.allocate((1, 3, info.height, info.width), info.image_dtype)
 
     @property
@@ -127,7 +130,7 @@ class DetectorPipeline:
         settings, vocabulary = self.settings, self._vocabulary
         started_s = self._clock()
         letterbox = Letterbox(image.shape[1], image.shape[0], self.info.width, self.info.height)
-        letterbox_into(
+        self._letterboxer.write(
             image,
             self._tensor[0],
             (letterbox.content_width, letterbox.content_height),
@@ -136,7 +139,7 @@ class DetectorPipeline:
         prepared_s = self._clock()
         outputs = self._engine.infer({self.info.image_input: self._tensor, **vocabulary.inputs})
         inferred_s = self._clock()
-        candidates = decode(outputs, self.info, vocabulary, settings)
+        candidates = self._decoder.candidates(outputs, vocabulary, settings)
         detections = self._locate(candidates, outputs, letterbox, settings)
         finished_s = self._clock()
         return DetectionResult(
@@ -152,19 +155,19 @@ class DetectorPipeline:
 
     def _locate(
         self,
-        candidates: Candidates,
+        candidates: Kept,
         outputs: Mapping[str, NDArray[Any]],
         letterbox: Letterbox,
         settings: DetectorSettings,
     ) -> Detections:
         """Boxes and masks in the picture; what shows no pixel of its mask is dropped."""
         boxes = letterbox.boxes_to_source(candidates.boxes_xyxy)
-        prototypes = outputs[self.info.prototypes_output][0]
-        masks = find_masks(candidates, prototypes, boxes, letterbox, settings.polygon_tolerance_px)
+        tolerance_px = settings.polygon_tolerance_px
+        masks = self._decoder.masks(candidates, outputs, boxes, letterbox, tolerance_px)
         detections = Detections(
             letterbox.source_width,
             letterbox.source_height,
-            candidates.class_ids.astype(np.uint16),
+            candidates.labels.astype(np.uint16),
             candidates.scores,
             boxes,
             masks,

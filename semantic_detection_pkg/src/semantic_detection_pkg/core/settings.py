@@ -25,9 +25,9 @@ class DetectorSettings:
         iou: of two boxes of one class that overlap by more than this, 0..1, the better stays.
         max_detections: the best so many stay, 1..10000.
         is_class_agnostic: boxes suppress each other whatever their classes are.
-        polygon_tolerance_px: mask outlines may be simplified by this much [px], 0..10; 0: not at
-            all. Small masks are simplified less (see `kernels.contours.simplify`). The default
-            leaves a tenth of the points and an IoU >= 0.99 with the exact mask.
+        polygon_tolerance_px: mask outlines may be simplified by this much [px], 0..10; never less
+            than 1/50. Small masks are simplified less (see `kernels.masks`). The default leaves an
+            IoU >= 0.99 with the exact mask.
 
     Raises:
         ConfigurationError: on construction, if a value is out of its range.

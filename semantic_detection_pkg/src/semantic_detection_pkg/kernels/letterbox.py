@@ -2,32 +2,59 @@
 
 from __future__ import annotations
 
-import cv2
+from types import ModuleType
+
 import numpy as np
 from numpy.typing import NDArray
+
+from semantic_detection_pkg.kernels import implementation
 
 PADDING = 114  # grey value of the padding, on all channels, as in training
 
 
-def letterbox_into(
-    image: NDArray[np.uint8],
-    tensor: NDArray[np.floating],
-    content_size: tuple[int, int],
-    offset: tuple[int, int],
-) -> None:
-    """Write `image` into `tensor`, all of which is overwritten.
+class Letterboxer:
+    """Writes pictures into tensors; keeps the buffers for it. Belongs to one thread."""
 
-    Args:
-        image: (h, w, 3) uint8, BGR, any strides.
-        tensor: (3, height, width) float32 or float16, RGB, 0..1: the output.
-        content_size: (width, height) [px] of the picture within the tensor.
-        offset: (left, top) [px] of its first pixel; content and offset fit into the tensor.
-    """
-    (width, height), (left, top) = content_size, offset
-    pixels = np.ascontiguousarray(image)
-    if pixels.shape[:2] != (height, width):
-        pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR)
-    tensor[:] = PADDING / 255
-    planes = pixels[..., ::-1].transpose(2, 0, 1)
-    content = tensor[:, top : top + height, left : left + width]
-    np.divide(planes, np.float32(255), out=content, dtype=np.float32, casting="same_kind")
+    def __init__(self, version: ModuleType | None = None) -> None:
+        """Args: version: the module that computes; left out: as `kernels` says."""
+        self._kernel = (version or implementation("letterbox")).Letterboxer()
+
+    def write(
+        self,
+        image: NDArray[np.uint8],
+        tensor: NDArray[np.floating],
+        content_size: tuple[int, int],
+        offset: tuple[int, int],
+    ) -> None:
+        """Write `image` into `tensor`, all of which is overwritten.
+
+        Interpolated as by OpenCV's INTER_LINEAR, whose result is rounded to whole levels of 1/255;
+        this one need not be. Nothing is allocated while the picture's and content's widths stay.
+
+        Args:
+            image: (h, w, 3) uint8, BGR, any strides.
+            tensor: (3, height, width) float32 or float16, C-contiguous, RGB, 0..1: the output.
+            content_size: (width, height) [px] of the picture within the tensor.
+            offset: (left, top) [px] of its first pixel; content and offset fit into the tensor.
+
+        Raises:
+            ValueError: an array or a size is none of these.
+        """
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+            raise ValueError(
+                f"letterbox: image {image.dtype} {image.shape} must be uint8 (h, w, 3)"
+            )
+        is_tensor = tensor.ndim == 3 and len(tensor) == 3 and tensor.flags.c_contiguous
+        if not is_tensor or tensor.dtype not in (np.float32, np.float16):
+            raise ValueError(
+                f"letterbox: tensor {tensor.dtype} {tensor.shape} must be C-contiguous float32 or "
+                "float16 (3, height, width)"
+            )
+        (width, height), (left, top) = content_size, offset
+        fits = left + width <= tensor.shape[2] and top + height <= tensor.shape[1]
+        if min(width, height) < 1 or min(left, top) < 0 or not fits:
+            raise ValueError(
+                f"letterbox: content {width}x{height} at {left}, {top} must lie in the tensor's "
+                f"{tensor.shape[2]}x{tensor.shape[1]}"
+            )
+        self._kernel.write(image, tensor, content_size, offset, PADDING / 255)

@@ -7,88 +7,89 @@ picture's pixels, is > 0 inside its box: the definition of Ultralytics' `process
 from __future__ import annotations
 
 import math
+from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.kernels import contours
+from semantic_detection_pkg.kernels import implementation
+from semantic_detection_pkg.kernels.buffers import Float32Buffer
 
-_LARGE = 1e30
 
+class SampleAxis(NamedTuple):
+    """Which prototype column (or row) a place in the picture samples, fractional.
 
-def mask_polygons(
-    prototypes: NDArray[np.floating],
-    coefficients: NDArray[np.float32],
-    boxes_xyxy: NDArray[np.float32],
-    columns: NDArray[np.float32],
-    rows: NDArray[np.float32],
-    tolerance_px: float,
-) -> tuple[NDArray[np.float32], NDArray[np.uint32], NDArray[np.uint32]]:
-    """Polygons of n masks.
+    At x px it is `gain * x + offset`, cut to `low`..`high`; the centre of pixel i is at i + 1/2.
 
-    Args:
-        prototypes: (nm, mh, mw).
-        coefficients: (n, nm).
-        boxes_xyxy: (n, 4) pixels of the picture, inside it.
-        columns: (width,) which column of the prototypes each pixel column of the picture samples,
-            fractional, rising, 0..mw-1.
-        rows: (height,) likewise rows.
-        tolerance_px: outlines may be simplified by this much [px], >= 0.
-
-    Returns:
-        points (p, 2), ring sizes (r,), rings of each detection (n,): see
-        `core.detections.MaskRings`.
+    Attributes:
+        gain: prototypes per pixel, > 0.
+        offset: prototypes.
+        low, high: prototypes, 0 <= low <= high <= number of columns (or rows) - 1.
     """
-    rings: list[NDArray[np.float32]] = []
-    ring_counts = np.zeros(len(boxes_xyxy), np.uint32)
-    for i, box in enumerate(boxes_xyxy.tolist()):
-        field, left, top = mask_field(prototypes, coefficients[i], box, columns, rows)
-        if not field.size:
-            continue
-        offset = np.array((left, top), np.float32)
-        found = [
-            contours.simplify(ring, tolerance_px, field.size) + offset
-            for ring in contours.trace(field)
-        ]
-        ring_counts[i] = len(found)
-        rings += found
-    points = np.concatenate(rings) if rings else np.empty((0, 2), np.float32)
-    return points, np.array([len(ring) for ring in rings], np.uint32), ring_counts
+
+    gain: float
+    offset: float
+    low: float
+    high: float
+
+    def at(self, positions_px: NDArray[np.floating]) -> NDArray[np.float32]:
+        """The samples at some places."""
+        samples = self.gain * positions_px + self.offset
+        return np.clip(samples, self.low, self.high).astype(np.float32)
 
 
-def mask_field(
-    prototypes: NDArray[np.floating],
-    coefficients: NDArray[np.float32],
-    box_xyxy: list[float],
-    columns: NDArray[np.float32],
-    rows: NDArray[np.float32],
-) -> tuple[NDArray[np.float32], int, int]:
-    """The interpolated sum of one detection at the pixels of its box, with the box's left and top.
+class MaskTracer:
+    """Finds the outlines of masks; keeps the buffers for it. Belongs to one thread.
 
-    Pixels belong to the box if their index is >= its lower and < its upper bound.
+    Nothing but the result is allocated once the buffers are large enough.
     """
-    left, top, right, bottom = (math.ceil(edge) for edge in box_xyxy)
-    u, v = columns[left:right], rows[top:bottom]
-    if not len(u) or not len(v):
-        return np.empty((0, 0), np.float32), left, top
-    (u0, across), (v0, along) = _weights(u), _weights(v)
-    window = prototypes[:, v0 : v0 + along.shape[1], u0 : u0 + across.shape[1]]
-    # Weight columns beyond the last prototype are zero: positions end at it.
-    height, width = window.shape[1:]
-    with np.errstate(invalid="ignore", over="ignore"):
-        logits = np.tensordot(coefficients, window.astype(np.float32), 1)
-    # Finite, so that a weight of zero hides what it should; NaN becomes "not positive".
-    logits = np.nan_to_num(logits, nan=-_LARGE, posinf=_LARGE, neginf=-_LARGE)
-    return along[:, :height] @ logits @ across[:, :width].T, left, top
 
+    def __init__(self, version: ModuleType | None = None) -> None:
+        """Args: version: the module that computes; left out: as `kernels` says."""
+        self._kernel = (version or implementation("masks")).MaskTracer()
+        self._single = Float32Buffer()
 
-def _weights(positions: NDArray[np.float32]) -> tuple[int, NDArray[np.float32]]:
-    """First sample and the (n, samples) weights of linear interpolation at rising positions."""
-    before = np.floor(positions).astype(np.intp)
-    first = int(before[0])
-    weights = np.zeros((len(positions), int(before[-1]) - first + 2), np.float32)
-    line = np.arange(len(positions))
-    share = (positions - before).astype(np.float32)
-    weights[line, before - first] = 1 - share
-    weights[line, before - first + 1] = share
-    return first, weights
+    def polygons(
+        self,
+        prototypes: NDArray[np.floating],
+        coefficients: NDArray[np.float32],
+        boxes_xyxy: NDArray[np.float32],
+        columns: SampleAxis,
+        rows: SampleAxis,
+        tolerance_px: float,
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint32], NDArray[np.uint32]]:
+        """Polygons of n masks. A pixel is in a box if lower <= its index < upper bound.
+
+        Args:
+            prototypes: (nm, mh, mw).
+            coefficients: (n, nm).
+            boxes_xyxy: (n, 4) pixels of the picture, inside it.
+            columns, rows: which prototypes the picture's pixels sample.
+            tolerance_px: outlines may be simplified by this much [px], >= 0; small masks are
+                simplified less, by 1/200 of the square root of their box's area.
+
+        Returns:
+            points (p, 2), ring sizes (r,), rings of each detection (n,): see
+            `core.detections.MaskRings`.
+
+        Raises:
+            ValueError: an argument is none of these.
+        """
+        count, channels = coefficients.shape
+        if prototypes.ndim != 3 or len(prototypes) != channels or not prototypes.size:
+            raise ValueError(f"masks: prototypes {prototypes.shape} must be ({channels}, h, w)")
+        if boxes_xyxy.shape != (count, 4) or not np.isfinite(boxes_xyxy).all():
+            raise ValueError(f"masks: boxes {boxes_xyxy.shape} must be ({count}, 4) and finite")
+        for axis, length in ((columns, prototypes.shape[2]), (rows, prototypes.shape[1])):
+            is_within = 0 <= axis.low <= axis.high <= length - 1
+            if not (is_within and 0 < axis.gain < math.inf and math.isfinite(axis.offset)):
+                raise ValueError(f"masks: {axis} does not fit {length} prototypes")
+        return self._kernel.polygons(
+            self._single.of(prototypes),
+            np.ascontiguousarray(coefficients, np.float32),
+            np.ascontiguousarray(boxes_xyxy, np.float32),
+            columns,
+            rows,
+            tolerance_px,
+        )

@@ -1,8 +1,6 @@
-"""From the model's detection output to the candidates above a score, with only their numbers."""
+"""From the model's detection output to the candidates above a score, in the order of the output."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,22 +9,10 @@ _BOX = 4
 _BOX_SCORE_CLASS = 6
 
 
-class Kept(NamedTuple):
-    """k candidates in the order of the output.
-
-    Attributes:
-        boxes_xyxy: (k, 4) float32 [px of the input].
-        scores: (k,) float32, above the threshold, at most 1.
-        labels: (k,) intp, index into the wanted columns.
-        coefficients: (k, nm) float32 mask coefficients.
-        rejected: candidates dropped because of NaN, infinity or a class that does not exist.
-    """
-
-    boxes_xyxy: NDArray[np.float32]
-    scores: NDArray[np.float32]
-    labels: NDArray[np.intp]
-    coefficients: NDArray[np.float32]
-    rejected: int
+#: Boxes (k, 4), scores (k,), labels (k,), coefficients (k, nm), rejected: see `kernels.candidates`.
+Filtered = tuple[
+    NDArray[np.float32], NDArray[np.float32], NDArray[np.intp], NDArray[np.float32], int
+]
 
 
 def filter_raw(
@@ -34,7 +20,7 @@ def filter_raw(
     columns: NDArray[np.intp],
     mask_channels: int,
     confidence: float,
-) -> Kept:
+) -> Filtered:
     """Anchors whose best wanted class scores above `confidence`; one class for each anchor.
 
     Args:
@@ -62,7 +48,7 @@ def filter_rows(
     columns: NDArray[np.intp],
     class_count: int,
     confidence: float,
-) -> Kept:
+) -> Filtered:
     """Rows of a wanted class that score above `confidence`.
 
     Args:
@@ -93,11 +79,11 @@ def _finite(
     scores: NDArray[np.float32],
     labels: NDArray[np.intp],
     coefficients: NDArray[np.float32],
-) -> Kept:
+) -> Filtered:
     good = (
         np.isfinite(scores) & np.isfinite(boxes).all(axis=1) & np.isfinite(coefficients).all(axis=1)
     )
-    return Kept(
+    return (
         boxes[good],
         np.minimum(scores[good], np.float32(1)),
         labels[good],

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from py_trees.common import Status as TreeStatus
 
+from semantic_detection_pkg.core.optics import CameraView
 from semantic_detection_pkg.core.scan.coverage import CoverageMap
-from semantic_detection_pkg.core.scan.evidence import VlmReply
+from semantic_detection_pkg.core.scan.evidence import Finding, VlmReply
 from semantic_detection_pkg.core.scan.goals import check_goal
 from semantic_detection_pkg.core.scan.mission import Mission
 from semantic_detection_pkg.core.scan.scene import NS_PER_S, Scene
@@ -50,14 +53,32 @@ class ScanController:
         self._tree = build_tree(self._scene)
 
     @property
+    def is_busy(self) -> bool:
+        """Whether there is a goal, an operator, or a way to rest."""
+        scene = self._scene
+        has_work = scene.mission is not None or scene.operator is not None
+        return has_work or scene.resting_since_ns > 0
+
+    @property
+    def goal(self) -> Goal | None:
+        """The one in hand, with the area and zoom that it is carried out with."""
+        mission = self._scene.mission
+        if mission is None:
+            return None
+        plan = mission.plan
+        if plan is None:
+            return mission.goal
+        return replace(mission.goal, area=plan.area, zoom=plan.zoom)
+
+    @property
     def coverage(self) -> CoverageMap | None:
-        """Of the goal in hand, for showing; None without one."""
+        """Of the goal in hand; None without one."""
         mission = self._scene.mission
         return None if mission is None or mission.plan is None else mission.coverage
 
     @property
     def tracks(self) -> tuple[Track, ...]:
-        """After the newest frame, for showing."""
+        """After the newest frame."""
         mission = self._scene.mission
         return () if mission is None else mission.tracks
 
@@ -66,6 +87,26 @@ class ScanController:
         """Stamp of the frame that `tracks` stand for."""
         mission = self._scene.mission
         return 0 if mission is None else mission.frame_ns
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Of the goal in hand, the newest revision of each."""
+        mission = self._scene.mission
+        return () if mission is None else mission.findings.all
+
+    @property
+    def pose_delay_s(self) -> float:
+        """[s] by which pictures and poses are out of step; NaN while unknown."""
+        return math.nan
+
+    @property
+    def view(self) -> CameraView | None:
+        """Where the camera looks now; None before gimbal and camera were heard."""
+        scene = self._scene
+        newest = scene.poses.newest
+        if newest is None or scene.picture_size is None:
+            return None
+        return scene.poses.view_at(newest.stamp_ns, *scene.picture_size)
 
     def step(self, now_ns: int, inputs: Sequence[Input]) -> Decision:
         """Take what came since the last step and decide.

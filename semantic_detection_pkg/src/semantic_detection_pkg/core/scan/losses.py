@@ -11,6 +11,7 @@ from semantic_detection_pkg.core.scan.steps import (
 )
 
 _NS_PER_S = 1_000_000_000
+_LENT_KNOWN_NS = 5_000_000_000  # the arbiter tells each second; then it is gone
 
 
 class LossWatch:
@@ -24,6 +25,7 @@ class LossWatch:
         self._frame_ns: int | None = None
         self._beat_ns: int | None = None
         self._excused_until_ns = 0
+        self._gpu_ns = 0
         self._gpu = GpuStatus(is_lent=False, is_degraded=False)
 
     @property
@@ -42,7 +44,7 @@ class LossWatch:
         elif isinstance(item, GpuStatus):
             if self._gpu.is_lent and not item.is_lent:
                 self.excuse(now_ns)  # the detector needs a moment to come back
-            self._gpu = item
+            self._gpu, self._gpu_ns = item, now_ns
 
     def excuse(self, now_ns: int) -> None:
         """No detections can come now; the time in which they must starts anew."""
@@ -61,7 +63,8 @@ class LossWatch:
 
     def pictures(self, now_ns: int) -> str:
         """Why nothing is detected; empty: it is, or the GPU is lent."""
-        if self._gpu.is_lent or now_ns < self._excused_until_ns:
+        is_lent = self._gpu.is_lent and now_ns - self._gpu_ns <= _LENT_KNOWN_NS
+        if is_lent or now_ns < self._excused_until_ns:
             return ""
         limit_s = self._settings.detections_s
         silent_s = None if self._frame_ns is None else (now_ns - self._frame_ns) / _NS_PER_S

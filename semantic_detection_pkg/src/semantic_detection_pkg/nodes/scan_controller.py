@@ -1,0 +1,184 @@
+"""Scan controller node: gathers what came, takes one pure step, and does what it decided."""
+
+from __future__ import annotations
+
+from rclpy.node import Node
+from sensor_msgs.msg import CameraInfo, Imu, NavSatFix
+from std_srvs.srv import SetBool
+
+from interfaces_pkg.msg import Detections, GimbalAngle, GimbalRate, GimbalState, GpuState
+from ros_support_pkg.diagnostics import Health, publish_diagnostics
+from ros_support_pkg.parameters import declare_parameters
+from ros_support_pkg.qos import COMMAND, SENSOR_DATA, STATE
+from ros_support_pkg.running import run_node
+from ros_support_pkg.stamps import from_time
+from semantic_detection_pkg.core.scan.controller import ScanController
+from semantic_detection_pkg.core.scan.steps import (
+    CameraBeat,
+    Decision,
+    Goal,
+    Input,
+    Level,
+    Pause,
+    PointHere,
+)
+from semantic_detection_pkg.errors import FrameError, SemanticDetectionError
+from semantic_detection_pkg.ros import scan_inputs
+from semantic_detection_pkg.ros.scan_action import ScanAction
+from semantic_detection_pkg.ros.scan_journal import to_journal
+from semantic_detection_pkg.ros.scan_parameters import ScanParameters
+from semantic_detection_pkg.ros.scan_publishers import ScanPublishers
+from semantic_detection_pkg.ros.scan_requests import ScanRequests
+
+_BEAT_NS = 400_000_000  # the camera is heard of no more often
+_FADE = 0.99  # of the slowest step, in each step
+
+
+class ScanControllerNode(Node):
+    """Inputs gather in a list; a timer hands them to `ScanController.step`."""
+
+    def __init__(self) -> None:
+        super().__init__("scan_controller")
+        self._config = declare_parameters(self, ScanParameters)
+        self._settings = self._config.settings()
+        self._controller = ScanController(self._settings)
+        self._decision = Decision()
+        self._inbox: list[Input] = []
+        self._standing: dict[type, Input] = {}  # newest of what holds until it is replaced
+        self._changed: list[type] = []  # of those, since the last step
+        self._steps = 0
+        self._slowest_ms = 0.0
+        self._beat_ns = 0
+        self._wants_start = self._config.autostart
+        self._action = ScanAction(self, self._inbox.append)
+        self._requests = ScanRequests(self, self._inbox.append, self._config.aliases())
+        self._shown = ScanPublishers(self, self._config.base_frame, self._action.feed_back)
+        self._rate = self.create_publisher(GimbalRate, "gimbal/cmd_rate", COMMAND)
+        self._angle = self.create_publisher(GimbalAngle, "gimbal/cmd_angle", COMMAND)
+        for kind, topic, take, qos in (
+            (GimbalState, "gimbal/state", self._take_gimbal, SENSOR_DATA),
+            (Detections, "detections", self._take_detections, SENSOR_DATA),
+            (CameraInfo, "camera/camera_info", self._take_beat, SENSOR_DATA),
+            (GpuState, "gpu/state", self._take_gpu, STATE),
+            (NavSatFix, "fix", self._take_fix, SENSOR_DATA),
+            (Imu, "imu", self._take_imu, SENSOR_DATA),
+            (GimbalAngle, "scan/point_here", self._take_point, COMMAND),
+        ):
+            self.create_subscription(kind, topic, take, qos)
+        self.create_service(SetBool, "scan/pause", self._pause)
+        publish_diagnostics(self, self._check)
+        self.create_timer(1.0 / self._config.step_hz, self._step)
+
+    def destroy_node(self) -> None:
+        self._action.destroy()
+        super().destroy_node()
+
+    def _take_gimbal(self, message: GimbalState) -> None:
+        self._inbox.append(scan_inputs.from_gimbal_state(message))
+
+    def _take_detections(self, message: Detections) -> None:
+        try:
+            self._inbox.append(scan_inputs.from_detections(message))
+        except FrameError as error:
+            self.get_logger().error(f"detections: {error}", throttle_duration_sec=1.0)
+            return
+        if self._wants_start and message.vocabulary:
+            self._wants_start = False
+            config = self._config
+            words = config.words or tuple(message.vocabulary)
+            self._inbox.append(Goal("autostart", config.area(), words, config.zoom, config.repeat))
+
+    def _take_beat(self, message: CameraInfo) -> None:
+        stamp_ns = from_time(message.header.stamp)
+        if abs(stamp_ns - self._beat_ns) >= _BEAT_NS:
+            self._beat_ns = stamp_ns
+            self._inbox.append(CameraBeat(stamp_ns))
+
+    def _take_gpu(self, message: GpuState) -> None:
+        self._take_standing(scan_inputs.from_gpu_state(message))
+
+    def _take_fix(self, message: NavSatFix) -> None:
+        self._take_standing(scan_inputs.from_fix(message))
+
+    def _take_imu(self, message: Imu) -> None:
+        self._take_standing(scan_inputs.from_imu(message))
+
+    def _take_standing(self, item: Input | None) -> None:
+        if item is not None:
+            self._standing[type(item)] = item
+            if type(item) not in self._changed:
+                self._changed.append(type(item))
+
+    def _take_point(self, message: GimbalAngle) -> None:
+        item = scan_inputs.from_point_here(message)
+        if item is None:
+            self.get_logger().error("scan/point_here: yaw and pitch must be finite")
+        else:
+            self._inbox.append(item)
+
+    def _pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        self._inbox.append(Pause(request.data))
+        response.success = self._controller.goal is not None
+        response.message = "" if response.success else "no scan is in hand"
+        return response
+
+    def _step(self) -> None:
+        now_ns = self.get_clock().now().nanoseconds
+        self._action.poll()
+        inputs = self._inbox.copy()
+        self._inbox.clear()
+        was_busy, settings = self._controller.is_busy, None
+        if not was_busy and any(isinstance(item, Goal | PointHere) for item in inputs):
+            # What is journalled from here on can be replayed without what was before.
+            settings = self._settings
+            self._controller = ScanController(settings)
+            self._changed = list(self._standing)
+        inputs += [self._standing[kind] for kind in self._changed]
+        self._changed.clear()
+        decision = self._decision = self._controller.step(now_ns, inputs)
+        step_ms = 1e-6 * (self.get_clock().now().nanoseconds - now_ns)
+        self._slowest_ms = max(step_ms, _FADE * self._slowest_ms)
+        if was_busy or self._controller.is_busy or decision.result is not None:
+            journal = to_journal(self._steps, now_ns, settings, inputs, decision)
+            self._shown.write_journal(journal)
+            self._steps += 1
+        self._obey(decision)
+        self._shown.after_step(self._controller, decision)
+
+    def _obey(self, decision: Decision) -> None:
+        header, log = self._shown.header(), self.get_logger()
+        if decision.rate is not None:
+            yaw, pitch = decision.rate.yaw_rad_s, decision.rate.pitch_rad_s
+            self._rate.publish(
+                GimbalRate(header=header, yaw_rate_rad_s=yaw, pitch_rate_rad_s=pitch)
+            )
+        if decision.angle is not None:
+            yaw, pitch = decision.angle.yaw_rad, decision.angle.pitch_rad
+            self._angle.publish(GimbalAngle(header=header, yaw_rad=yaw, pitch_rad=pitch))
+        self._requests.carry_out(decision)
+        for notice in decision.notices:
+            log.warning(notice)
+        for finding in decision.findings:
+            log.info(f"{finding.state.name.lower()}: {finding.class_name} {finding.score:.2f}")
+        if decision.result is not None:
+            log.info(f"goal {decision.result.outcome}: {decision.result.message}")
+            self._action.finish(decision.result)
+            self._requests.forget()
+
+    def _check(self) -> Health:
+        status = self._decision.status
+        figures = {
+            "level": status.level.name,
+            "leaf": status.leaf,
+            "coverage": f"{status.coverage:.3f}",
+            "candidates": status.candidates,
+            "findings": status.findings,
+            "slowest_step_ms": f"{self._slowest_ms:.2f}",
+        }
+        if status.level is Level.SAFE:
+            return Health.warn(status.reason, **figures)
+        return Health.ok(status.reason, **figures)
+
+
+def main() -> int:
+    return run_node(ScanControllerNode, expected_errors=(SemanticDetectionError,))

@@ -1,0 +1,181 @@
+"""Messages as inputs of the scan controller."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+
+from sensor_msgs.msg import Imu, NavSatFix
+
+from interfaces_pkg.action import Scan
+from interfaces_pkg.msg import (
+    Detections,
+    GimbalAngle,
+    GimbalState,
+    GpuState,
+    ScanArea,
+    ScanJournal,
+    VlmAnswer,
+)
+from ros_support_pkg.stamps import from_time
+from semantic_detection_pkg.core.scan.area import Area
+from semantic_detection_pkg.core.scan.codec import from_plain
+from semantic_detection_pkg.core.scan.evidence import Verdict, VlmReply
+from semantic_detection_pkg.core.scan.settings import ScanSettings
+from semantic_detection_pkg.core.scan.steps import (
+    Attitude,
+    Fix,
+    FrameDetections,
+    GimbalReading,
+    Goal,
+    GpuStatus,
+    Input,
+    PointHere,
+    input_from_plain,
+)
+from semantic_detection_pkg.ros import conversions
+
+_LINKS = {
+    GimbalState.LINK_DOWN: "down",
+    GimbalState.LINK_HANDSHAKE: "handshake",
+    GimbalState.LINK_STALE: "stale",
+    GimbalState.LINK_UP: "up",
+}
+_VERDICTS = {VlmAnswer.VERDICT_YES: Verdict.YES, VlmAnswer.VERDICT_NO: Verdict.NO}
+#: What a journal's list of inputs holds where a new controller began.
+SETTINGS_TYPE = "ScanSettings"
+
+
+def from_gimbal_state(message: GimbalState) -> GimbalReading:
+    """Where the gimbal pointed."""
+    return GimbalReading(
+        stamp_ns=from_time(message.header.stamp),
+        yaw_rad=message.yaw_rad,
+        pitch_rad=message.pitch_rad,
+        roll_rad=message.roll_rad,
+        yaw_rate_rad_s=message.yaw_rate_rad_s,
+        pitch_rate_rad_s=message.pitch_rate_rad_s,
+        zoom=message.zoom,
+        zoom_max=message.zoom_max,
+        hfov_rad=message.hfov_rad,
+        link=_LINKS.get(message.link, "down"),
+        yaw_min_rad=message.yaw_min_rad,
+        yaw_max_rad=message.yaw_max_rad,
+        pitch_min_rad=message.pitch_min_rad,
+        pitch_max_rad=message.pitch_max_rad,
+    )
+
+
+def from_detections(message: Detections) -> FrameDetections:
+    """What the detector found in one frame.
+
+    Raises:
+        FrameError: its arrays do not fit together.
+    """
+    return FrameDetections(
+        from_time(message.header.stamp),
+        conversions.from_detections(message),
+        tuple(message.vocabulary),
+        message.model,
+    )
+
+
+def from_area(message: ScanArea) -> Area:
+    """An area as it was asked for."""
+    return Area(
+        message.yaw_min_rad,
+        message.yaw_max_rad,
+        message.pitch_min_rad,
+        message.pitch_max_rad,
+        tuple((one.yaw_rad, one.pitch_rad) for one in message.bearings),
+    )
+
+
+def from_scan_goal(goal_id: str, message: Scan.Goal) -> Goal:
+    """A goal as it was asked for."""
+    return Goal(
+        goal_id, from_area(message.area), tuple(message.words), message.zoom, message.repeat
+    )
+
+
+def from_point_here(message: GimbalAngle) -> PointHere | None:
+    """Where an operator looks; None where that is no direction."""
+    if not (math.isfinite(message.yaw_rad) and math.isfinite(message.pitch_rad)):
+        return None
+    return PointHere(message.yaw_rad, message.pitch_rad)
+
+
+def from_gpu_state(message: GpuState) -> GpuStatus:
+    """Whether the detector may use the GPU, and whether others may."""
+    is_lent = message.owner != GpuState.OWNER_DETECTOR and not message.is_degraded
+    return GpuStatus(is_lent, message.is_degraded, message.reason)
+
+
+def from_fix(message: NavSatFix) -> Fix | None:
+    """Where the base is; None without a fix."""
+    values = (message.latitude, message.longitude, message.altitude)
+    if message.status.status < 0 or not all(math.isfinite(value) for value in values):
+        return None
+    stamp_ns = from_time(message.header.stamp)
+    if message.position_covariance_type == NavSatFix.COVARIANCE_TYPE_UNKNOWN:
+        return Fix(stamp_ns, *values)
+    east, north, up = (float(message.position_covariance[i]) for i in (0, 4, 8))
+    horizontal = math.sqrt(max(east, north, 0.0))
+    return Fix(stamp_ns, *values, horizontal, math.sqrt(max(up, 0.0)))
+
+
+def from_imu(message: Imu) -> Attitude | None:
+    """How the base is turned; None where it does not tell."""
+    turn = message.orientation
+    quaternion = (turn.x, turn.y, turn.z, turn.w)
+    length = math.sqrt(sum(value * value for value in quaternion))
+    # REP 145: a covariance that begins with -1 says that there is no orientation.
+    if message.orientation_covariance[0] < 0.0 or not abs(length - 1.0) < 0.01:
+        return None
+    variance = max(float(message.orientation_covariance[i]) for i in (0, 4, 8))
+    sigma_rad = math.sqrt(variance) if variance > 0.0 else Attitude(0, quaternion).sigma_rad
+    return Attitude(from_time(message.header.stamp), quaternion, sigma_rad)
+
+
+def from_vlm_answer(request_id: int, message: VlmAnswer) -> VlmReply:
+    """The vision-language model's answer; one that cannot be read is unsure."""
+    return VlmReply(
+        request_id=request_id,
+        verdict=_VERDICTS.get(message.verdict, Verdict.UNSURE),
+        confidence=message.confidence,
+        confidence_source=message.confidence_source,
+        text=message.text,
+        reason=message.reason,
+        cause=message.cause,
+        question=message.question,
+        prompt_id=message.prompt_id,
+        model=message.model,
+        frame_ns=from_time(message.frame),
+        latency_s=message.latency_s,
+        lease_epoch=message.lease_epoch,
+    )
+
+
+def from_journal(message: ScanJournal) -> tuple[ScanSettings | None, list[Input]]:
+    """The settings, where a new controller began with this step, and the inputs in the journal.
+
+    Gimbal readings and detections are not among them: the message names them by their stamps.
+
+    Raises:
+        ValueError: it is not a journal of this version.
+    """
+    settings: ScanSettings | None = None
+    inputs: list[Input] = []
+    for plain in json.loads(message.inputs):
+        if plain.get("type") == SETTINGS_TYPE:
+            fields = {name: value for name, value in plain.items() if name != "type"}
+            settings = from_plain(ScanSettings, fields)
+        else:
+            inputs.append(input_from_plain(plain))
+    return settings, inputs
+
+
+def standing(inputs: Sequence[Input]) -> list[Input]:
+    """Those that hold until they are replaced: a new controller is told them again."""
+    return [item for item in inputs if isinstance(item, Fix | Attitude | GpuStatus)]

@@ -1,0 +1,158 @@
+"""What a scan knows, drawn for rviz2 on a sphere around the gimbal's base."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from geometry_msgs.msg import Point, Vector3
+from numpy.typing import NDArray
+from std_msgs.msg import ColorRGBA, Header
+from visualization_msgs.msg import Marker, MarkerArray
+
+from semantic_detection_pkg.core.optics import CameraView, direction
+from semantic_detection_pkg.core.scan.area import Area
+from semantic_detection_pkg.core.scan.controller import ScanController
+from semantic_detection_pkg.core.scan.coverage import CoverageMap, Result
+from semantic_detection_pkg.core.scan.evidence import FindingState
+from semantic_detection_pkg.core.tracking.track import TrackState
+
+_RADIUS_M = 10.0
+_MAP_RADIUS_M = 10.2  # behind all else
+_OLD_S = 60.0  # cells fade until then
+_CELLS_MAX = 20_000  # more are too many to draw once a second
+_Colour = tuple[float, float, float, float]
+_TRACKS: dict[TrackState, _Colour] = {
+    TrackState.TENTATIVE: (0.6, 0.6, 0.6, 0.6),
+    TrackState.CONFIRMED: (1.0, 0.8, 0.1, 0.9),
+    TrackState.LOST: (1.0, 0.8, 0.1, 0.35),
+}
+_FINDINGS: dict[FindingState, _Colour] = {
+    FindingState.CANDIDATE: (1.0, 0.8, 0.1, 1.0),
+    FindingState.CONFIRMED: (0.1, 0.9, 0.2, 1.0),
+    FindingState.REJECTED: (0.9, 0.2, 0.2, 0.7),
+    FindingState.UNCERTAIN: (0.7, 0.4, 1.0, 1.0),
+}
+_CELLS: dict[int, tuple[float, float, float]] = {
+    Result.EMPTY: (0.2, 0.45, 0.9),
+    Result.CANDIDATE: (1.0, 0.8, 0.1),
+    Result.FINDING: (0.1, 0.9, 0.2),
+    Result.REJECTED: (0.9, 0.2, 0.2),
+}
+
+
+def scan_markers(header: Header, now_s: float, controller: ScanController) -> MarkerArray:
+    """Coverage, area, field of view, tracks and findings."""
+    # Each array is the whole picture: what it does not name is gone.
+    markers = [Marker(action=Marker.DELETEALL)]
+    if controller.coverage is not None:
+        markers.append(_coverage(header, controller.coverage, now_s))
+    if controller.goal is not None:
+        points = _area_points(controller.goal.area)
+        markers.append(_lines(header, "area", points, (1.0, 1.0, 1.0, 0.8)))
+    if controller.view is not None:
+        points = _view_points(controller.view)
+        markers.append(_lines(header, "view", points, (0.2, 0.9, 0.9, 0.9)))
+    for track in controller.tracks:
+        size = max(track.width_rad, track.height_rad)
+        bearing = (track.yaw_rad, track.pitch_rad)
+        markers.append(_ball(header, "tracks", track.id, bearing, size, _TRACKS[track.state]))
+    for number, finding in enumerate(controller.findings):
+        colour, bearing = _FINDINGS[finding.state], (finding.yaw_rad, finding.pitch_rad)
+        markers.append(_ball(header, "findings", number, bearing, 0.02, colour))
+        text = f"{finding.class_name} {finding.score:.2f}"
+        markers.append(_text(header, "findings/names", number, bearing, text, colour))
+    return MarkerArray(markers=markers)
+
+
+def _coverage(header: Header, coverage: CoverageMap, now_s: float) -> Marker:
+    """The seen cells of the map: colour by result, fainter with age."""
+    rows, columns = np.nonzero(coverage.is_wanted & (coverage.results != Result.UNSEEN))
+    rows, columns = rows[:_CELLS_MAX], columns[:_CELLS_MAX]
+    half = 0.46 * coverage.cell_rad  # a gap shows the grid
+    yaw, pitch = coverage.yaw_rad[columns], coverage.pitch_rad[rows]
+    corners = [(-half, -half), (half, -half), (half, half), (-half, half)]
+    points = np.stack([_on_sphere(yaw + dy, pitch + dp) for dy, dp in corners], axis=1)
+    triangles = points[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 3)
+    ages = coverage.ages_s(now_s)[rows, columns]
+    marker = _marker(header, "coverage", 0, Marker.TRIANGLE_LIST, (1.0, 1.0, 1.0, 1.0))
+    marker.scale = Vector3(x=1.0, y=1.0, z=1.0)
+    marker.points = [Point(x=x, y=y, z=z) for x, y, z in triangles.tolist()]
+    for result, age_s in zip(coverage.results[rows, columns].tolist(), ages.tolist(), strict=True):
+        alpha = 0.15 + 0.35 * math.exp(-max(age_s, 0.0) / _OLD_S)
+        red, green, blue = _CELLS[result]
+        marker.colors += [ColorRGBA(r=red, g=green, b=blue, a=alpha)] * 6
+    return marker
+
+
+def _on_sphere(yaw: NDArray[np.float64], pitch: NDArray[np.float64]) -> NDArray[np.float64]:
+    level = np.cos(pitch)
+    vectors = [level * np.cos(yaw), level * np.sin(yaw), -np.sin(pitch)]
+    return np.asarray(_MAP_RADIUS_M * np.stack(vectors, axis=1))
+
+
+def _area_points(area: Area) -> list[Point]:
+    if area.bearings:
+        return [_point(one) for one in area.bearings]
+    yaws = np.linspace(area.yaw_min_rad, area.yaw_max_rad, 24).tolist()
+    along = [(yaw, area.pitch_min_rad) for yaw in yaws]
+    back = [(yaw, area.pitch_max_rad) for yaw in reversed(yaws)]
+    return [_point(one) for one in (*along, *back, along[0])]
+
+
+def _view_points(view: CameraView) -> list[Point]:
+    width, height = float(view.width), float(view.height)
+    corners = [(0.0, 0.0), (width, 0.0), (width, height), (0.0, height), (0.0, 0.0)]
+    return [_point((yaw, pitch)) for yaw, pitch in view.bearings_of(corners).tolist()]
+
+
+def _point(bearing: Sequence[float]) -> Point:
+    x, y, z = (_RADIUS_M * direction(bearing[0], bearing[1])).tolist()
+    return Point(x=x, y=y, z=z)
+
+
+def _marker(header: Header, name: str, number: int, kind: int, colour: _Colour) -> Marker:
+    red, green, blue, alpha = colour
+    marker = Marker(header=header, ns=name, id=number, type=kind, action=Marker.ADD)
+    marker.pose.orientation.w = 1.0
+    marker.color = ColorRGBA(r=red, g=green, b=blue, a=alpha)
+    return marker
+
+
+def _lines(header: Header, name: str, points: list[Point], colour: _Colour) -> Marker:
+    marker = _marker(header, name, 0, Marker.LINE_STRIP, colour)
+    marker.scale = Vector3(x=0.03)
+    marker.points = points
+    return marker
+
+
+def _ball(
+    header: Header,
+    name: str,
+    number: int,
+    bearing: tuple[float, float],
+    size_rad: float,
+    colour: _Colour,
+) -> Marker:
+    marker = _marker(header, name, number, Marker.SPHERE, colour)
+    side_m = max(0.1, _RADIUS_M * size_rad)
+    marker.scale = Vector3(x=side_m, y=side_m, z=side_m)
+    marker.pose.position = _point(bearing)
+    return marker
+
+
+def _text(
+    header: Header,
+    name: str,
+    number: int,
+    bearing: tuple[float, float],
+    text: str,
+    colour: _Colour,
+) -> Marker:
+    marker = _marker(header, name, number, Marker.TEXT_VIEW_FACING, colour)
+    marker.scale = Vector3(z=0.3)
+    marker.pose.position = _point(bearing)
+    marker.pose.position.z += 0.4
+    marker.text = text
+    return marker

@@ -1,0 +1,209 @@
+"""Decisions of the scan controller, and what it knows, as messages."""
+
+from __future__ import annotations
+
+import array
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from std_msgs.msg import Header
+
+from interfaces_pkg.action import Scan
+from interfaces_pkg.msg import (
+    Bearing,
+    Coverage,
+    Finding,
+    PathGeometry,
+    ScanArea,
+    ScanState,
+    TierResult,
+    Track,
+    Tracks,
+    VlmAnswer,
+)
+from ros_support_pkg.stamps import to_time
+from semantic_detection_pkg.core.scan import evidence
+from semantic_detection_pkg.core.scan.area import Area
+from semantic_detection_pkg.core.scan.coverage import CoverageMap
+from semantic_detection_pkg.core.scan.steps import Goal, GoalResult, Status
+from semantic_detection_pkg.core.tracking import track as tracking
+
+_ANSWERS = {
+    evidence.Verdict.YES: VlmAnswer.VERDICT_YES,
+    evidence.Verdict.NO: VlmAnswer.VERDICT_NO,
+}
+
+
+def to_area(area: Area) -> ScanArea:
+    """An area."""
+    return ScanArea(
+        yaw_min_rad=area.yaw_min_rad,
+        yaw_max_rad=area.yaw_max_rad,
+        pitch_min_rad=area.pitch_min_rad,
+        pitch_max_rad=area.pitch_max_rad,
+        bearings=[Bearing(yaw_rad=yaw, pitch_rad=pitch) for yaw, pitch in area.bearings],
+    )
+
+
+def to_scan_state(status: Status, goal: Goal | None, header: Header) -> ScanState:
+    """What the controller is doing and why, and the goal as it is carried out."""
+    message = ScanState(
+        header=header,
+        level=status.level.value,
+        tier=status.tier,
+        leaf=status.leaf,
+        reason=status.reason,
+        coverage=status.coverage,
+        candidates=status.candidates,
+        findings=status.findings,
+        track_id=status.track_id,
+    )
+    if goal is not None:
+        message.area = to_area(goal.area)
+        message.words = list(goal.words)
+        message.zoom = goal.zoom
+    return message
+
+
+def to_scan_result(result: GoalResult) -> Scan.Result:
+    """How a goal ended."""
+    return Scan.Result(
+        success=result.outcome == "succeeded",
+        message=result.message,
+        coverage=result.coverage,
+        findings=result.findings,
+        elapsed_s=result.elapsed_s,
+    )
+
+
+def to_coverage(coverage: CoverageMap, now_s: float, header: Header) -> Coverage:
+    """The coverage map as it is now."""
+    rows, columns = coverage.is_wanted.shape
+    return Coverage(
+        header=header,
+        yaw_min_rad=coverage.yaw_min_rad,
+        pitch_min_rad=coverage.pitch_min_rad,
+        cell_rad=coverage.cell_rad,
+        columns=columns,
+        rows=rows,
+        age_s=array.array("f", coverage.ages_s(now_s).astype(np.float32).tobytes()),
+        pixels_per_rad=array.array("f", coverage.pixels_per_rad.astype(np.float32).tobytes()),
+        results=array.array("B", coverage.results.tobytes()),
+    )
+
+
+def to_track(track: tracking.Track) -> Track:
+    """One track."""
+    return Track(
+        id=track.id,
+        state=track.state.value,
+        class_name=track.class_name,
+        score=track.score,
+        score_mean=track.score_mean,
+        bearing=_bearing(track.yaw_rad, track.pitch_rad, track.covariance),
+        yaw_rate_rad_s=track.yaw_rate_rad_s,
+        pitch_rate_rad_s=track.pitch_rate_rad_s,
+        width_rad=track.width_rad,
+        height_rad=track.height_rad,
+        hits=track.hits,
+        first_seen=to_time(track.first_seen_ns),
+        last_seen=to_time(track.last_seen_ns),
+    )
+
+
+def to_tracks(
+    tracks: Sequence[tracking.Track], frame_ns: int, pose_delay_s: float, frame_id: str
+) -> Tracks:
+    """All tracks after a frame."""
+    return Tracks(
+        header=Header(stamp=to_time(frame_ns), frame_id=frame_id),
+        pose_delay_s=pose_delay_s,
+        tracks=[to_track(track) for track in tracks],
+    )
+
+
+def to_finding(finding: evidence.Finding, frame_id: str) -> Finding:
+    """One finding with its evidence."""
+    message = Finding(
+        header=Header(stamp=to_time(finding.stamp_ns), frame_id=frame_id),
+        id=finding.finding_id,
+        revision=finding.revision,
+        state=finding.state.value,
+        class_name=finding.class_name,
+        score=finding.score,
+        tiers=[_tier(one) for one in finding.tiers],
+        answers=[_answer(one) for one in finding.answers],
+        bearing=_bearing(finding.yaw_rad, finding.pitch_rad, finding.covariance),
+        range_m=finding.range_m,
+        track_id=finding.track_id,
+        track_bearings=[_bearing(one.yaw_rad, one.pitch_rad) for one in finding.history],
+        track_stamps=[to_time(one.stamp_ns) for one in finding.history],
+        best_frame=to_time(finding.best_frame_ns),
+        best_box_xyxy=[float(value) for value in finding.best_box_xyxy],
+        has_position=finding.position is not None,
+    )
+    if finding.position is not None:
+        for name in (
+            "latitude_deg",
+            "longitude_deg",
+            "altitude_m",
+            "ellipse_major_m",
+            "ellipse_minor_m",
+            "ellipse_heading_rad",
+        ):
+            setattr(message, name, getattr(finding.position, name))
+    if finding.path is not None:
+        message.path = [_path(finding.path)]
+    return message
+
+
+def _path(path: evidence.Path) -> PathGeometry:
+    return PathGeometry(
+        ends=[_bearing(*one) for one in path.ends],
+        branches=[_bearing(*one) for one in path.branches],
+        length_rad=path.length_rad,
+        width_rad=path.width_rad,
+        straightness=path.straightness,
+        is_followed=path.is_followed,
+    )
+
+
+def _tier(result: evidence.TierResult) -> TierResult:
+    return TierResult(
+        tier=result.tier,
+        verdict=result.verdict.value,
+        score=result.score,
+        reason=result.reason,
+        model=result.model,
+        frames=[to_time(stamp_ns) for stamp_ns in result.frames_ns],
+        elapsed_s=result.elapsed_s,
+    )
+
+
+def _answer(reply: evidence.VlmReply) -> VlmAnswer:
+    return VlmAnswer(
+        verdict=_ANSWERS.get(reply.verdict, VlmAnswer.VERDICT_UNCERTAIN),
+        confidence=reply.confidence,
+        confidence_source=reply.confidence_source,
+        text=reply.text,
+        reason=reply.reason,
+        cause=reply.cause,
+        question=reply.question,
+        prompt_id=reply.prompt_id,
+        model=reply.model,
+        frame=to_time(reply.frame_ns),
+        latency_s=reply.latency_s,
+        lease_epoch=reply.lease_epoch,
+    )
+
+
+def _bearing(
+    yaw_rad: float, pitch_rad: float, covariance: tuple[float, float, float] = (0.0, 0.0, 0.0)
+) -> Bearing:
+    known = all(math.isfinite(value) for value in covariance)
+    return Bearing(
+        yaw_rad=float(yaw_rad),
+        pitch_rad=float(pitch_rad),
+        covariance=list(covariance) if known else [0.0, 0.0, 0.0],
+    )

@@ -1,0 +1,86 @@
+"""What the scan controller shows: state, tracks, coverage, findings, journal, markers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rclpy.node import Node
+from std_msgs.msg import Header
+from visualization_msgs.msg import MarkerArray
+
+from interfaces_pkg.msg import Coverage, Finding, ScanJournal, ScanState, Tracks
+from ros_support_pkg.qos import EVENT, RECORD, STATE, VIEW
+from ros_support_pkg.stamps import NS_PER_S, from_time
+from semantic_detection_pkg.core.scan.controller import ScanController
+from semantic_detection_pkg.core.scan.steps import Decision
+from semantic_detection_pkg.ros import scan_outputs
+from semantic_detection_pkg.ros.scan_markers import scan_markers
+
+_SHOWN_EVERY_S = 1.0  # what changes all the time: coverage, markers
+
+
+class ScanPublishers:
+    """Publishes what changed after each step, and the rest once a second."""
+
+    def __init__(self, node: Node, base_frame: str, on_state: Callable[[ScanState], None]) -> None:
+        """Make the publishers; `on_state` gets each state, too."""
+        self._node = node
+        self._base_frame = base_frame
+        self._on_state = on_state
+        self._controller = ScanController()
+        self._decision = Decision()
+        self._told = ""
+        self._frame_ns = 0
+        self._state = node.create_publisher(ScanState, "scan/state", STATE)
+        self._coverage = node.create_publisher(Coverage, "scan/coverage", STATE)
+        self._tracks = node.create_publisher(Tracks, "scan/tracks", EVENT)
+        self._findings = node.create_publisher(Finding, "findings", RECORD)
+        self._journal = node.create_publisher(ScanJournal, "scan/journal", EVENT)
+        self._markers = node.create_publisher(MarkerArray, "scan/markers", VIEW)
+        node.create_timer(_SHOWN_EVERY_S, self._show)
+
+    def header(self) -> Header:
+        """Of now, in the base frame."""
+        return Header(stamp=self._node.get_clock().now().to_msg(), frame_id=self._base_frame)
+
+    def after_step(self, controller: ScanController, decision: Decision) -> None:
+        """Publish what a step changed."""
+        self._controller, self._decision = controller, decision
+        for finding in decision.findings:
+            self._findings.publish(scan_outputs.to_finding(finding, self._base_frame))
+        if controller.frame_ns != self._frame_ns:
+            self._frame_ns = controller.frame_ns
+            self._publish_tracks()
+        status = decision.status
+        told = f"{status.level} {status.reason} {status.findings}"
+        if told != self._told:
+            self._told = told
+            self._publish_state()
+
+    def write_journal(self, journal: ScanJournal) -> None:
+        """Publish one step."""
+        self._journal.publish(journal)
+
+    def _publish_tracks(self) -> None:
+        controller = self._controller
+        self._tracks.publish(
+            scan_outputs.to_tracks(
+                controller.tracks, controller.frame_ns, controller.pose_delay_s, self._base_frame
+            )
+        )
+
+    def _publish_state(self) -> None:
+        state = scan_outputs.to_scan_state(
+            self._decision.status, self._controller.goal, self.header()
+        )
+        self._state.publish(state)
+        self._on_state(state)
+
+    def _show(self) -> None:
+        controller, header = self._controller, self.header()
+        now_s = from_time(header.stamp) / NS_PER_S
+        self._publish_state()
+        if controller.coverage is not None:
+            self._coverage.publish(scan_outputs.to_coverage(controller.coverage, now_s, header))
+        if self._markers.get_subscription_count():
+            self._markers.publish(scan_markers(header, now_s, controller))

@@ -1,0 +1,172 @@
+"""What the scan controller asks of other nodes, without waiting: answers come back as inputs."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from action_msgs.msg import GoalStatus
+from rclpy.action import ActionClient
+from rclpy.client import Client
+from rclpy.node import Node
+from sensor_msgs.msg import CompressedImage
+
+from interfaces_pkg.action import AskVlm
+from interfaces_pkg.srv import InspectFrame, SetVocabulary, SetZoom
+from ros_support_pkg.stamps import from_time, to_time
+from semantic_detection_pkg.core.scan.evidence import Verdict, VlmReply
+from semantic_detection_pkg.core.scan.steps import (
+    AskRequest,
+    Decision,
+    Input,
+    InspectionResult,
+    InspectRequest,
+    VocabularyReply,
+    VocabularyRequest,
+)
+from semantic_detection_pkg.ros.scan_inputs import from_vlm_answer
+
+#: Crops that wait for a question: a few for each candidate of a crowded scene, some 10 MB.
+_CROPS_MAX = 300
+_ANSWERED = (GoalStatus.STATUS_SUCCEEDED, GoalStatus.STATUS_CANCELED, GoalStatus.STATUS_ABORTED)
+
+
+class ScanRequests:
+    """Carries out the requests of decisions; pixels stay here, the controller knows numbers."""
+
+    def __init__(
+        self, node: Node, tell: Callable[[Input], None], aliases: Mapping[str, Sequence[str]]
+    ) -> None:
+        """Make the clients.
+
+        Args:
+            tell: gets each answer, in the node's executor.
+            aliases: other names of a word, for questions.
+        """
+        self._node = node
+        self._tell = tell
+        self._aliases = aliases
+        self._vocabulary = node.create_client(SetVocabulary, "detector/set_vocabulary")
+        self._inspect = node.create_client(InspectFrame, "detector/inspect")
+        self._zoom = node.create_client(SetZoom, "gimbal/set_zoom")
+        self._vlm = ActionClient(node, AskVlm, "vlm/ask")
+        self._crops: OrderedDict[int, CompressedImage] = OrderedDict()
+        self._goals: dict[int, Any] = {}
+        self._pending: dict[Client, Any] = {}
+
+    def carry_out(self, decision: Decision) -> None:
+        """Send what the decision asks for."""
+        if decision.zoom is not None:
+            self._call(self._zoom, SetZoom.Request(zoom=decision.zoom), lambda _: None)
+        if decision.vocabulary is not None:
+            self._set_vocabulary(decision.vocabulary)
+        for request in decision.inspect:
+            self._look(request)
+        for ask in decision.ask:
+            self._ask(ask)
+        for request_id in decision.cancel_asks:
+            goal = self._goals.pop(request_id, None)
+            if goal is not None:
+                goal.cancel_goal_async()
+
+    def forget(self) -> None:
+        """A mission has ended: its crops are of no use any more."""
+        self._crops.clear()
+
+    def _set_vocabulary(self, request: VocabularyRequest) -> None:
+        def answer(response: SetVocabulary.Response) -> None:
+            self._tell(
+                VocabularyReply(
+                    request.request_id,
+                    response.success,
+                    response.message,
+                    tuple(response.vocabulary),
+                )
+            )
+
+        self._call(self._vocabulary, SetVocabulary.Request(words=list(request.words)), answer)
+
+    def _look(self, request: InspectRequest) -> None:
+        def answer(response: InspectFrame.Response) -> None:
+            self._tell(self._inspected(request, response))
+
+        message = InspectFrame.Request(
+            frame=to_time(request.frame_ns),
+            box_xyxy=[float(value) for value in request.box_xyxy],
+        )
+        self._call(self._inspect, message, answer, is_only_one=False)
+
+    def _inspected(
+        self, request: InspectRequest, response: InspectFrame.Response
+    ) -> InspectionResult:
+        if not response.success:
+            return InspectionResult(
+                request.request_id, request.frame_ns, error=response.message, has_crop=False
+            )
+        inspection = response.inspection
+        self._crops[request.request_id] = inspection.crop
+        while len(self._crops) > _CROPS_MAX:
+            self._crops.popitem(last=False)
+        return InspectionResult(
+            request.request_id,
+            from_time(inspection.frame),
+            model=inspection.model,
+            labels=tuple(inspection.labels),
+            probabilities=tuple(float(value) for value in inspection.probabilities),
+            has_crop=len(inspection.crop.data) > 0,
+        )
+
+    def _ask(self, ask: AskRequest) -> None:
+        crop = self._crops.get(ask.inspection_id)
+        if crop is None:
+            self._fail(ask, "the picture is not held any more")
+            return
+        if not self._vlm.server_is_ready():
+            self._fail(ask, "nobody offers vlm/ask")
+            return
+        goal = AskVlm.Goal(
+            crop=crop,
+            class_name=ask.class_name,
+            words=list(self._aliases.get(ask.class_name, ())),
+            timeout_s=ask.timeout_s,
+        )
+        self._vlm.send_goal_async(goal).add_done_callback(partial(self._accepted, ask))
+
+    def _accepted(self, ask: AskRequest, future: Any) -> None:
+        handle = future.result()
+        if handle is None or not handle.accepted:
+            self._fail(ask, "the question was refused")
+            return
+        self._goals[ask.request_id] = handle
+        handle.get_result_async().add_done_callback(partial(self._answered, ask))
+
+    def _answered(self, ask: AskRequest, future: Any) -> None:
+        self._goals.pop(ask.request_id, None)
+        result = future.result()
+        if result is None or result.status not in _ANSWERED:
+            self._fail(ask, "the bridge ended")
+            return
+        self._tell(from_vlm_answer(ask.request_id, result.result.answer))
+
+    def _fail(self, ask: AskRequest, cause: str) -> None:
+        self._tell(VlmReply(ask.request_id, Verdict.UNSURE, cause=cause))
+
+    def _call(
+        self,
+        client: Client,
+        request: Any,
+        then: Callable[[Any], None],
+        is_only_one: bool = True,
+    ) -> None:
+        """Call a service if it is there; the controller asks again where no answer comes."""
+        if not client.service_is_ready():
+            return
+        if is_only_one and client in self._pending:
+            # What was not answered is out of date, and would be kept for ever.
+            client.remove_pending_request(self._pending.pop(client))
+        future = client.call_async(request)
+        if is_only_one:
+            self._pending[client] = future
+        future.add_done_callback(lambda done: then(done.result()) if done.result() else None)

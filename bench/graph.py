@@ -1,0 +1,138 @@
+"""What the running demo graph costs: processor and memory, per process and together.
+
+The graph is that of `make demo`: simulated world, mock gimbal and all. Inference is taken off the
+detector: the number of frames it answered times the processor time of one inference, which is
+measured in this process with the same model, engine and threads. Memory is counted as the system
+counts it for each process (RSS: pages that processes share are counted in each) and as shares of
+what is shared (PSS).
+"""
+
+from __future__ import annotations
+
+import socket
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import psutil
+
+from bench.row import Row
+
+ROWS = ("graph_cpu_cores", "graph_rss_mb", "graph_pss_mb", "graph_frames_per_s")
+
+_ROOT = Path(__file__).resolve().parent.parent
+_SETTLE_S = 5.0  # from the first detection; start-up work has ended
+_WINDOW_S = 20.0
+_START_TIMEOUT_S = 60.0
+_INFERENCES = 15
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What one process took.
+
+    Attributes:
+        cores: processor time per time.
+        rss_mb, pss_mb: memory [MB] at the end of the window.
+    """
+
+    cores: float
+    rss_mb: float
+    pss_mb: float
+
+
+def rows() -> Iterator[Row]:
+    sys.path.insert(0, str(_ROOT / "tools"))
+    with tempfile.TemporaryDirectory(prefix="graph") as folder:
+        usage, frames_per_s = _watch(Path(folder))
+    inference_cores = frames_per_s * _inference_s()
+    cores = sum(one.cores for one in usage.values()) - inference_cores
+    yield Row("graph_cpu_cores", cores, "cores", goal=1.0)
+    yield Row("graph_cpu_cores_inference", inference_cores, "cores")
+    for name, one in sorted(usage.items()):
+        taken_off = inference_cores if name == "detector" else 0.0
+        yield Row(f"graph_cpu_cores_{name}", one.cores - taken_off, "cores")
+    yield Row("graph_rss_mb", sum(one.rss_mb for one in usage.values()), "MB", goal=1200.0)
+    for name, one in sorted(usage.items()):
+        yield Row(f"graph_rss_mb_{name}", one.rss_mb, "MB")
+    yield Row("graph_pss_mb", sum(one.pss_mb for one in usage.values()), "MB")
+    yield Row("graph_frames_per_s", frames_per_s, "1/s", better="higher")
+
+
+def _watch(folder: Path) -> tuple[dict[str, Usage], float]:
+    """What each process takes while the demo runs, and frames that the detector answered [1/s]."""
+    from launch_runner import LaunchSession
+    from ros_graph import GraphProbe, isolated_domain
+
+    from interfaces_pkg.msg import Detections
+    from ros_support_pkg.qos import SENSOR_DATA
+
+    arguments = {
+        "mock_port": str(_free_port()),
+        "save_dir": str(folder / "pictures"),
+        "shared_dir": str(folder),
+    }
+    with isolated_domain() as environment:
+        target = ("semantic_detection_pkg", "dev.launch.yaml")
+        with LaunchSession(target, arguments, env=environment) as launch:
+            probe = GraphProbe(int(environment["ROS_DOMAIN_ID"]))
+            try:
+                detections = probe.listen(Detections, "detections", SENSOR_DATA)
+                probe.wait_for(lambda: detections, "detections", _START_TIMEOUT_S)
+                time.sleep(_SETTLE_S)
+                processes = {
+                    state.label.rpartition("-")[0]: psutil.Process(state.pid)
+                    for state in launch.processes.values()
+                }
+                answered = len(detections)
+                before_s = _processor_s(processes)
+                start_s = time.monotonic()
+                time.sleep(_WINDOW_S)
+                elapsed_s = time.monotonic() - start_s
+                after_s = _processor_s(processes)
+                answered = len(detections) - answered
+                return {
+                    name: Usage((after_s[name] - before_s[name]) / elapsed_s, *_memory_mb(process))
+                    for name, process in processes.items()
+                }, answered / elapsed_s
+            finally:
+                probe.close()
+
+
+def _processor_s(processes: Mapping[str, psutil.Process]) -> dict[str, float]:
+    return {name: sum(process.cpu_times()[:2]) for name, process in processes.items()}
+
+
+def _memory_mb(process: psutil.Process) -> tuple[float, float]:
+    memory: Any = process.memory_full_info()
+    return memory.rss / 1e6, memory.pss / 1e6
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def _inference_s() -> float:
+    """Processor time of one inference with the demo's model and threads (config/dev.yaml)."""
+    import numpy as np
+
+    from semantic_detection_pkg.backends.onnx import open_model
+    from semantic_detection_pkg.backends.protocol import EngineOptions
+
+    backend = open_model(_ROOT / "models/demo/demo_detector.onnx", EngineOptions(threads=1))
+    # The demo's model has fixed shapes.
+    inputs = {spec.name: np.zeros(cast("Any", spec.shape), spec.dtype) for spec in backend.inputs}
+    times_s = []
+    for _ in range(_INFERENCES):
+        start_s = time.process_time()
+        backend.infer(inputs)
+        times_s.append(time.process_time() - start_s)
+    backend.close()
+    return statistics.median(times_s)

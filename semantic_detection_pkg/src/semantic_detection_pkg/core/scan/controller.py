@@ -97,7 +97,8 @@ class ScanController:
     @property
     def pose_delay_s(self) -> float:
         """[s] by which pictures and poses are out of step; NaN while unknown."""
-        return math.nan
+        mission = self._scene.mission
+        return math.nan if mission is None else mission.delay.estimate.delay_s
 
     @property
     def view(self) -> CameraView | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from semantic_detection_pkg.core.position import Position
 from semantic_detection_pkg.core.tracking.track import Sight
 
 Box = tuple[float, float, float, float]
@@ -78,18 +79,6 @@ class VlmReply:
     frame_ns: int = 0
     latency_s: float = 0.0
     lease_epoch: int = 0
-
-
-@dataclass(frozen=True)
-class Position:
-    """Where on the ground, WGS 84, with the 1-sigma ellipse; heading from north, + clockwise."""
-
-    latitude_deg: float
-    longitude_deg: float
-    altitude_m: float
-    ellipse_major_m: float
-    ellipse_minor_m: float
-    ellipse_heading_rad: float
 
 
 @dataclass(frozen=True)

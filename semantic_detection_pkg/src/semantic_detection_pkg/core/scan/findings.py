@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from semantic_detection_pkg.core.position import NoPosition, Place, Position, locate
 from semantic_detection_pkg.core.scan.evidence import (
     Box,
     Finding,
     FindingState,
     Path,
-    Position,
     TierResult,
     VlmReply,
 )
 from semantic_detection_pkg.core.scan.same import is_same_thing
 from semantic_detection_pkg.core.scan.settings import CandidateSettings
+from semantic_detection_pkg.core.scan.steps import Attitude, Fix
 from semantic_detection_pkg.core.tracking.track import Track
 
 _HISTORY_MAX = 100  # sights of a track that go out with a finding
@@ -86,7 +87,7 @@ class FindingBook:
             yaw_rad=track.yaw_rad,
             pitch_rad=track.pitch_rad,
             covariance=track.covariance,
-            range_m=math.nan,
+            range_m=what.position.range_m if what.position is not None else math.nan,
             track_id=track.id,
             history=track.history[-_HISTORY_MAX:],
             best_frame_ns=what.frame_ns,
@@ -106,3 +107,32 @@ class FindingBook:
             if one.track_id == track.id or is_same_thing(self._settings, before, track):
                 return index
         return None
+
+
+def position_of(
+    track: Track,
+    fix: Fix | None,
+    attitude: Attitude | None,
+    ground_m: float,
+    is_flat: bool,
+) -> Position | None:
+    """Where a thing stands; None where base, attitude or ground are not known, or above it.
+
+    Args:
+        ground_m: height of the ground above the ellipsoid; NaN: unknown.
+        is_flat: it lies on the ground, so its middle does; others touch it with their lower edge.
+    """
+    if fix is None or attitude is None or math.isnan(ground_m):
+        return None
+    place = Place(
+        fix.latitude_deg,
+        fix.longitude_deg,
+        fix.altitude_m,
+        attitude.quaternion_xyzw,
+        fix.sigma_horizontal_m,
+        fix.sigma_vertical_m,
+        attitude.sigma_rad,
+    )
+    foot_rad = track.pitch_rad + (0.0 if is_flat else track.height_rad / 2.0)
+    found = locate(place, track.yaw_rad, foot_rad, ground_m, track.covariance)
+    return None if isinstance(found, NoPosition) else found

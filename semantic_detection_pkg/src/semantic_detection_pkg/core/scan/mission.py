@@ -5,17 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from semantic_detection_pkg.core.optics import CameraView
+from semantic_detection_pkg.core.paths.walk import WalkSettings
 from semantic_detection_pkg.core.scan.area import Area, GimbalLimits
 from semantic_detection_pkg.core.scan.candidates import CandidateList
 from semantic_detection_pkg.core.scan.coverage import CoverageMap, Result
 from semantic_detection_pkg.core.scan.dossier import Dossier, Frame
-from semantic_detection_pkg.core.scan.findings import FindingBook
+from semantic_detection_pkg.core.scan.findings import Conclusion, FindingBook
 from semantic_detection_pkg.core.scan.goals import Word, read_words
 from semantic_detection_pkg.core.scan.poses import PoseHistory
 from semantic_detection_pkg.core.scan.settings import ScanSettings
 from semantic_detection_pkg.core.scan.steps import FrameDetections, Goal
 from semantic_detection_pkg.core.scan.sweep import SweepPlanner
 from semantic_detection_pkg.core.scan.tour import CloseView, TourCosts
+from semantic_detection_pkg.core.scan.walking import Walk
+from semantic_detection_pkg.core.tracking.delay import DelayEstimator
 from semantic_detection_pkg.core.tracking.track import Track
 from semantic_detection_pkg.core.tracking.tracker import Tracker
 
@@ -76,6 +79,8 @@ class Mission:
         question: the question in hand; None: none.
         is_touring: candidates are looked at, one view after the other.
         is_swept: nothing of the area is unseen, or the planner gave up.
+        walks: paths that are to be followed, in order.
+        delay: by which pictures and poses are out of step.
         vocabulary: what the detector answered to the words; empty: nothing yet.
         frame_ns: stamp of the newest frame; `tracks` stand for it.
     """
@@ -97,7 +102,9 @@ class Mission:
         self.candidates = CandidateList(settings, labels)
         self.findings = FindingBook(now_ns, settings.candidates)
         self.tracker = Tracker(settings.tracker)
+        self.delay = DelayEstimator()
         self.tracks: tuple[Track, ...] = ()
+        self.walks: list[Walk] = []
         self.frame_ns = 0
         self.detector = ""
         self._settings = settings
@@ -160,15 +167,18 @@ class Mission:
     def observe(self, frame: FrameDetections, poses: PoseHistory) -> None:
         """Take the detections of one frame, at the pose of its capture."""
         picture = frame.detections
-        view = poses.view_at(frame.stamp_ns, picture.width, picture.height)
-        pose = poses.at(frame.stamp_ns)
+        delay_s = self.delay.applied_s
+        pose_ns = frame.stamp_ns + round(delay_s * _NS_PER_S)
+        view = poses.view_at(pose_ns, picture.width, picture.height)
+        pose = poses.at(pose_ns)
         if view is None or pose is None or frame.stamp_ns <= self.frame_ns:
             return
         self.frame_ns, self.detector = frame.stamp_ns, frame.model
         self.tracks = self.tracker.update(frame.stamp_ns, view, picture, frame.vocabulary)
+        rates = (pose.yaw_rate_rad_s, pose.pitch_rate_rad_s)
+        self.delay.update(frame.stamp_ns, view, *rates, self.tracks, delay_s)
         if self.plan is None:
             return
-        rates = (pose.yaw_rate_rad_s, pose.pitch_rate_rad_s)
         self.coverage.see(view, frame.stamp_ns / _NS_PER_S, rates)
         nearest = _ZOOM_REACHED * self.plan.costs.zoom_max
         seen = Frame(
@@ -178,8 +188,18 @@ class Mission:
             {track.id: track for track in self.tracks},
             is_nearest=pose.zoom >= nearest,
         )
+        if self.walks and seen.smear_px <= self._settings.close.sharp_px:
+            self.walks[0].observe(view, picture, frame.vocabulary)
         for track in self.candidates.update(frame.stamp_ns, seen, frame.model):
             self.mark(track, Result.CANDIDATE)
+
+    def follow(self, conclusion: Conclusion) -> None:
+        """Walk along the path of a finding, when there is time."""
+        plan = self.plan
+        assert plan is not None, "the plan comes first"
+        self.walks.append(
+            Walk(conclusion, plan.wide, plan.costs.zoom_max, plan.limits, WalkSettings())
+        )
 
     def mark(self, track: Track, result: Result) -> None:
         """Note on the map what is known of a track."""

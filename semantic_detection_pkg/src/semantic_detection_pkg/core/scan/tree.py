@@ -19,6 +19,7 @@ from semantic_detection_pkg.core.scan.leaves.closer import (
 )
 from semantic_detection_pkg.core.scan.leaves.search import Finish, Prepare, Sweep
 from semantic_detection_pkg.core.scan.leaves.standing import Operator, Paused, Rest, Safe
+from semantic_detection_pkg.core.scan.leaves.walking import FollowPath
 from semantic_detection_pkg.core.scan.scene import Scene
 
 
@@ -46,6 +47,7 @@ def build_tree(scene: Scene) -> Behaviour:
             Weigh("weigh", scene),
             closer,
             Sweep("sweep", scene),
+            FollowPath("follow path", scene),
             Ask("tier 3 model", scene),
             Finish("finish", scene),
         ],

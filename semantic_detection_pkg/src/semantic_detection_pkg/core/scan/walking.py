@@ -1,0 +1,104 @@
+"""Following one footpath: which frames show a piece of it, and how its course goes out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from semantic_detection_pkg.core.detections import Detections
+from semantic_detection_pkg.core.optics import CameraView
+from semantic_detection_pkg.core.paths.geometry import Bearing, PathGeometry, path_of
+from semantic_detection_pkg.core.paths.walk import PathWalk, WalkSettings, WalkState
+from semantic_detection_pkg.core.scan.area import GimbalLimits
+from semantic_detection_pkg.core.scan.evidence import Path
+from semantic_detection_pkg.core.scan.findings import Conclusion
+
+_INSIDE = 0.2  # share of the picture: so far inside the target must be for a look
+_ZOOM_ROOM = 1.05  # more than what counts as close
+_NEAR_SHARE = 0.35  # of the picture's width: a piece farther from the target is another path
+
+
+class Walk:
+    """A walk along the path of one finding.
+
+    Attributes:
+        conclusion: of the finding.
+        zoom: of its looks.
+        until_ns: then it ends, wherever it is.
+    """
+
+    def __init__(
+        self,
+        conclusion: Conclusion,
+        wide: CameraView,
+        zoom_max: float,
+        limits: GimbalLimits,
+        settings: WalkSettings,
+    ) -> None:
+        """Nothing of it is seen yet; the first look is at the finding's bearing."""
+        self.conclusion = conclusion
+        self.zoom = min(
+            max(1.0, _ZOOM_ROOM * settings.pixels_per_rad / wide.pixels_per_rad), zoom_max
+        )
+        reachable = self.zoom * wide.pixels_per_rad / _ZOOM_ROOM
+        self._settings = replace(settings, pixels_per_rad=min(settings.pixels_per_rad, reachable))
+        self._limits = limits
+        self._walk = PathWalk(self._settings)
+        self.until_ns = 0
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to look at."""
+        return self._walk.state is WalkState.DONE
+
+    @property
+    def target(self) -> Bearing:
+        """Where to look."""
+        track = self.conclusion.track
+        return self._limits.nearest(self._walk.target or (track.yaw_rad, track.pitch_rad))
+
+    def observe(self, view: CameraView, picture: Detections, names: Sequence[str]) -> None:
+        """Take a sharp frame; it is a look if it shows the target well."""
+        if self.is_done or view.pixels_per_rad < self._settings.pixels_per_rad:
+            return
+        wanted = self._walk.target
+        if wanted is not None and self._limits.nearest(wanted) != wanted:
+            self._walk.unreachable(view)
+            return
+        if bool(view.contains([self.target], _INSIDE)[0]):
+            self._walk.saw(view, self._piece(view, picture, names))
+
+    def path(self) -> Path | None:
+        """Its course as far as it is known; None where nothing of it was seen."""
+        walked = self._walk.result()
+        geometry = walked.geometry
+        if not geometry.lines:
+            return None
+        return Path(
+            ends=geometry.ends,
+            branches=geometry.branches,
+            length_rad=geometry.length_rad,
+            width_rad=geometry.width_rad,
+            straightness=geometry.straightness,
+            is_followed=walked.is_followed,
+        )
+
+    def _piece(
+        self, view: CameraView, picture: Detections, names: Sequence[str]
+    ) -> PathGeometry | None:
+        """The course of the path nearest to the target; None where there is none."""
+        wanted = self.conclusion.track.class_name
+        target = view.project([self.target])[0]
+        best, best_px = None, _NEAR_SHARE * view.width
+        for index, class_id in enumerate(picture.class_ids.tolist()):
+            rings = picture.masks.rings(index)
+            if names[class_id] != wanted or not rings:
+                continue
+            apart = np.concatenate(rings) - target
+            apart_px = math.sqrt(float((apart**2).sum(axis=1).min()))
+            if apart_px < best_px:
+                best, best_px = rings, apart_px
+        return None if best is None else path_of(best, view)

@@ -12,6 +12,7 @@ from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedE
 from rclpy.node import Node
 
 from ros_support_pkg.parameters import ParameterError
+from ros_support_pkg.starting import interrupt_from_now_on
 
 #: Destroying a Fast DDS participant may spin for ever with the GIL held (eProsima/Fast-DDS#6513);
 #: the C watchdog of faulthandler then ends the process, before launch sends SIGTERM after 5 s.
@@ -34,10 +35,12 @@ def run_node(
         expected_errors: exceptions of the constructor that are the user's to mend: they become one
             line on standard error and status 2, without a traceback. ParameterError always does.
     """
-    rclpy.init(args=list(args) if args is not None else None)
     node: Node | None = None
-    executor = make_executor()
+    executor: Executor | None = None
     try:
+        interrupt_from_now_on()
+        rclpy.init(args=list(args) if args is not None else None)
+        executor = make_executor()
         node = make_node()
         logging.basicConfig(level=logging.INFO, handlers=[_RosLogHandler(node)])
         executor.add_node(node)
@@ -53,7 +56,8 @@ def run_node(
         return EXIT_USAGE
     finally:
         faulthandler.dump_traceback_later(EXIT_TIMEOUT_S, exit=True)
-        executor.shutdown(timeout_sec=1.0)
+        if executor is not None:
+            executor.shutdown(timeout_sec=1.0)
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()

@@ -12,6 +12,7 @@ from generated.interfaces import snapshot
 from generated.licences import licences
 from generated.nodes import NODES
 from generated.ros_api import ros_api
+from generated.scan_tree import scan_tree
 from generated.state_machines import gpu_turns
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -24,5 +25,6 @@ FILES: dict[str, Callable[[], str]] = {
     "docs/gpu_arbiter.md": gpu_turns,
     "docs/licences.md": partial(licences, ROOT / "requirements"),
     "docs/ros_api.md": partial(ros_api, NODES),
+    "docs/scan_tree.md": scan_tree,
     "test/snapshots/interfaces.txt": partial(snapshot, ROOT / "interfaces_pkg"),
 }

@@ -1,0 +1,54 @@
+"""docs/scan_tree.md: the scan controller's behaviour tree, drawn from the tree itself."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+
+from py_trees.behaviour import Behaviour
+from py_trees.composites import Selector, Sequence
+
+from semantic_detection_pkg.core.scan.scene import Scene
+from semantic_detection_pkg.core.scan.settings import ScanSettings
+from semantic_detection_pkg.core.scan.tree import build_tree
+
+_HEAD = """\
+# The scan controller's tree
+
+Made by `make docs` from `semantic_detection_pkg.core.scan.tree`. Each step begins at the root and
+goes from left to right. `?` takes the first child that has something to do, `→` does one after the
+other. Why steps are pure: decision 0008.
+
+"""
+
+
+def scan_tree() -> str:
+    """The page with the diagram and a table of the leaves."""
+    root = build_tree(Scene(ScanSettings()))
+    ids = {node: f"n{number}" for number, node in enumerate(_walk(root))}
+    lines = ["```mermaid", "flowchart TD"]
+    lines += [f"    {ids[node]}{_shape(node)}" for node in ids]
+    lines += [f"    {ids[node]} --> {ids[child]}" for node in ids for child in node.children]
+    lines += ["```", "", "| leaf | level | what it does |", "| --- | --- | --- |"]
+    lines += [_row(node) for node in ids if not node.children]
+    return _HEAD + "\n".join(lines) + "\n"
+
+
+def _walk(node: Behaviour) -> Iterator[Behaviour]:
+    yield node
+    for child in node.children:
+        yield from _walk(child)
+
+
+def _shape(node: Behaviour) -> str:
+    if isinstance(node, Selector):
+        return f'{{{{"? {node.name}"}}}}'
+    if isinstance(node, Sequence):
+        return f'[/"→ {node.name}"/]'
+    return f'("{node.name}")'
+
+
+def _row(leaf: Behaviour) -> str:
+    text = " ".join((inspect.getdoc(type(leaf)) or "").split("\n\n")[0].split())
+    level = leaf.level.name.lower()  # type: ignore[attr-defined] - every leaf is a `Leaf`
+    return f"| {leaf.name} | {level} | {text} |"

@@ -75,7 +75,7 @@ def sources(*, with_frames: bool, extra: Sequence[str] = ()) -> list[Source]:
                 f"parameter 'extra_topics' has {entry!r}, name:package/msg/Type is allowed"
             )
         message_class(type_name)
-        chosen.append(Source(name, type_name, SENSOR_DATA, is_frame="Image" in type_name))
+        chosen.append(Source(name, type_name, EVENT, is_frame="Image" in type_name))
     return chosen
 
 

@@ -1,0 +1,263 @@
+"""The recorder node in a real process: what is published is what other people's readers find."""
+
+from __future__ import annotations
+
+import array
+import json
+import re
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from ament_index_python.packages import get_package_prefix
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from mcap.exceptions import EndOfFile
+from mcap.reader import make_reader
+from mcap.records import Channel, Message
+from mcap.stream_reader import StreamReader
+from mcap_ros2.decoder import DecoderFactory
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.serialization import deserialize_message
+from ros_graph import GraphProbe
+from rosbags.highlevel import AnyReader
+from rosbags.interfaces import QosDurability, QosReliability
+from sensor_msgs.msg import CompressedImage
+from std_msgs.msg import String
+
+from interfaces_pkg.msg import Detections, Finding, GimbalState, GpuState, RecorderStatus
+from interfaces_pkg.srv import MarkEvent
+from ros_support_pkg.qos import EVENT, SENSOR_DATA, STATE
+from ros_support_pkg.stamps import to_time
+
+pytestmark = pytest.mark.graph
+MESSAGES = 8
+
+#: As the camera offers it, but so deep that a burst loses nothing.
+DEEP_VIEW = QoSProfile(depth=MESSAGES, reliability=ReliabilityPolicy.RELIABLE)
+
+
+@contextmanager
+def recorder(**parameters: object) -> Iterator[subprocess.Popen[str]]:
+    """Run the node with these parameters."""
+    package = "semantic_detection_pkg"
+    command = [
+        str(Path(get_package_prefix(package)) / "lib" / package / "recorder"),
+        "--ros-args",
+        *(word for name, value in parameters.items() for word in ("-p", f"{name}:={value}")),
+    ]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+class Stage:
+    """Publishers of what is recorded."""
+
+    def __init__(self, probe: GraphProbe, ring: Path) -> None:
+        node = probe.node
+        self.ring = ring
+        self.status = probe.listen(RecorderStatus, "recorder/status", STATE)
+        self.probe = probe
+        self.sent: list[tuple[str, str]] = []
+        self.publishers = {
+            "/camera/image_raw/compressed": node.create_publisher(
+                CompressedImage, "camera/image_raw/compressed", DEEP_VIEW
+            ),
+            "/gimbal/state": node.create_publisher(GimbalState, "gimbal/state", SENSOR_DATA),
+            "/detections": node.create_publisher(Detections, "detections", SENSOR_DATA),
+            # Weaker than the recorder expects: it has to adapt.
+            "/findings": node.create_publisher(Finding, "findings", SENSOR_DATA),
+            "/gpu/state": node.create_publisher(GpuState, "gpu/state", STATE),
+            "/extra": node.create_publisher(String, "extra", EVENT),
+        }
+
+    def send(self, topic: str, message: object) -> None:
+        self.publishers[topic].publish(message)
+        self.sent.append((topic, str(message)))
+
+    def warm_up(self) -> None:
+        """Until the recorder has heard each topic: its side of the discovery may come later."""
+
+        def has_heard() -> bool:
+            heard = {topic for topic, _ in self.recorded()}
+            # What was sent before the recorder was there has to come by itself.
+            for topic in self.publishers.keys() - heard - {"/gpu/state"}:
+                self.publishers[topic].publish(self.publishers[topic].msg_type())
+            return self.publishers.keys() <= heard
+
+        self.probe.wait_for(has_heard, "each topic in the ring")
+
+    def play(self) -> None:
+        """A second of flight; a frame, its detections and the pose have one stamp."""
+        jpeg = array.array("B", bytes(range(256)) * 40)
+        stamps = [to_time(self.stamp_ns(number)) for number in range(MESSAGES)]
+        for number, stamp in enumerate(stamps):
+            image = CompressedImage(format="jpeg", data=jpeg)
+            state = GimbalState(yaw_rad=0.1 * number, hfov_rad=1.0)
+            image.header.stamp = state.header.stamp = stamp
+            self.send("/gimbal/state", state)
+            self.send("/camera/image_raw/compressed", image)
+            self.send("/extra", String(data=str(number)))
+        self.wait_for_written()  # a detector takes its time, too
+        for stamp in stamps:
+            found = Detections(vocabulary=["tent"], class_ids=[0], scores=[0.5])
+            found.boxes_xyxy = [1.0, 2.0, 3.0, 4.0]
+            found.header.stamp = stamp
+            self.send("/detections", found)
+        self.wait_for_written()
+
+    def recorded(self) -> Counter[tuple[str, str]]:
+        """Messages with their topic in finished segments and in the one being written."""
+        types = {topic: publisher.msg_type for topic, publisher in self.publishers.items()}
+        types["/diagnostics"] = DiagnosticArray
+        found: Counter[tuple[str, str]] = Counter()
+        for path in self.ring.glob("ring_*"):
+            topics: dict[int, str] = {}
+            with suppress(EndOfFile, OSError), path.open("rb") as file:
+                for record in StreamReader(file).records:
+                    if isinstance(record, Channel):
+                        topics[record.id] = record.topic
+                    elif isinstance(record, Message):
+                        topic = topics[record.channel_id]
+                        found[topic, str(deserialize_message(record.data, types[topic]))] += 1
+        return found
+
+    def wait_for_written(self) -> None:
+        self.probe.wait_for(lambda: set(self.sent) <= self.recorded().keys(), "all that was sent")
+
+    @staticmethod
+    def stamp_ns(number: int) -> int:
+        return 1_700_000_000_000_000_000 + number * 50_000_000
+
+
+def confirm(stage: Stage, finding_id: str, revision: int) -> None:
+    state = Finding.STATE_CONFIRMED if revision > 1 else Finding.STATE_CANDIDATE
+    stage.send(
+        "/findings", Finding(id=finding_id, revision=revision, state=state, class_name="Tent")
+    )
+
+
+def test_what_is_published_is_recorded(probe: GraphProbe, tmp_path: Path) -> None:
+    stage = Stage(probe, tmp_path / "out/ring")
+    health = probe.listen(DiagnosticArray, "/diagnostics", EVENT)
+    stage.send("/gpu/state", GpuState(epoch=7))  # before the recorder is there
+    with recorder(
+        output=tmp_path / "out",
+        floor_mb=0,
+        before_s=5.0,
+        after_s=0.1,
+        flush_s=0.05,
+        extra_topics="['extra:std_msgs/msg/String']",
+    ) as process:
+        stage.warm_up()
+        stage.play()
+        for revision in (1, 2, 3):
+            confirm(stage, "f1", revision)
+        stage.wait_for_written()
+        request = MarkEvent.Request(label="by hand", before_s=-1.0, after_s=0.0)
+        answer = probe.call(MarkEvent, "recorder/mark_event", request)
+        assert (answer.success, answer.message) == (True, "kept")
+        bad = MarkEvent.Request(label="x", before_s=float("nan"))
+        answer_bad = probe.call(MarkEvent, "recorder/mark_event", bad)
+        assert not answer_bad.success
+        assert "before_s is nan" in answer_bad.message
+        probe.wait_for(lambda: stage.status and stage.status[-1].events == 2, "both events")
+        status = stage.status[-1]
+        assert (status.is_recording, status.dropped, status.drop_reason) == (True, 0, "")
+        assert status.directory == str(tmp_path / "out/ring")
+        probe.wait_for(
+            lambda: any(
+                entry.name == "recorder" and entry.level == DiagnosticStatus.OK
+                for message in health
+                for entry in message.status
+            ),
+            "diagnostics",
+        )
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20.0) == 0
+    check_bag(tmp_path / "out/ring", stage)
+    check_tables(tmp_path / "out/tables")
+    check_events(tmp_path / "out/events", Path(answer.directory))
+
+
+def check_bag(ring: Path, stage: Stage) -> None:
+    with AnyReader([ring]) as reader:
+        counts = {c.topic: c.msgcount for c in reader.connections}
+        qos = {c.topic: c.ext.offered_qos_profiles[0] for c in reader.connections}
+        hashes = {c.topic: c.digest for c in reader.connections}
+        assert sum(1 for _ in reader.messages()) == reader.message_count
+    messages = stage.recorded()
+    assert [messages[sent] for sent in stage.sent] == [1] * len(stage.sent), "each once, as it was"
+    assert counts == Counter(topic for topic, _ in messages.elements())
+    expected = {
+        "/camera/image_raw/compressed": (QosReliability.RELIABLE, QosDurability.VOLATILE),
+        "/findings": (QosReliability.BEST_EFFORT, QosDurability.VOLATILE),
+        "/gpu/state": (QosReliability.RELIABLE, QosDurability.TRANSIENT_LOCAL),
+    }
+    for topic, policies in expected.items():
+        assert (qos[topic].reliability, qos[topic].durability) == policies, topic
+    for topic in stage.publishers:
+        (info, *_) = stage.probe.node.get_publishers_info_by_topic(topic)
+        known = getattr(info, "topic_type_hash", None)  # Humble has none
+        assert known is None or hashes[topic] == str(known), topic
+    yaws: list[float] = []
+    for path in sorted(ring.glob("*.mcap")):
+        with path.open("rb") as file:
+            reader = make_reader(file, validate_crcs=True, decoder_factories=[DecoderFactory()])
+            for _, channel, raw, decoded in reader.iter_decoded_messages():
+                assert 0 <= raw.log_time - raw.publish_time < 20_000_000_000
+                if channel.topic == "/gimbal/state" and decoded.header.stamp.sec:
+                    yaws.append(decoded.yaw_rad)
+    assert yaws == [0.1 * number for number in range(MESSAGES)]
+
+
+def check_tables(folder: Path) -> None:
+    def rows(table: str) -> list[dict[str, object]]:
+        paths = sorted(folder.glob(f"{table}_*.jsonl"))
+        lines = [line for path in paths for line in path.read_text().splitlines()]
+        return [row for line in lines if (row := json.loads(line))["stamp_ns"]]
+
+    detections, gimbal = rows("detections"), rows("gimbal")
+    stamps = [Stage.stamp_ns(number) for number in range(MESSAGES)]
+    assert [row["stamp_ns"] for row in detections] == stamps
+    assert [row["stamp_ns"] for row in gimbal] == stamps
+    yaws = {row["stamp_ns"]: row["yaw_rad"] for row in gimbal}
+    for row in detections:
+        assert row["pose"]["yaw_rad"] == yaws[row["stamp_ns"]]
+        assert row["detections"] == [
+            {"class": "tent", "score": 0.5, "box_xyxy": [1.0, 2.0, 3.0, 4.0]}
+        ]
+
+
+def check_events(folder: Path, by_hand: Path) -> None:
+    events = {path.name: json.loads((path / "event.json").read_text()) for path in folder.iterdir()}
+    assert sorted(event["label"] for event in events.values()) == ["Tent", "by hand"]
+    assert sorted(event["findings"] for event in events.values()) == [[], ["f1"]]
+    assert events[by_hand.name]["label"] == "by hand"
+    for name in events:
+        with AnyReader([folder / name / "bag"]) as reader:
+            assert reader.message_count >= 4 * MESSAGES
+
+
+def test_mistakes_are_one_line(ros_domain: dict[str, str], tmp_path: Path) -> None:
+    cases = {
+        "'budget_mb' is 10, at least one segment": {"budget_mb": 10},
+        "type 'no_pkg/msg/No' is not installed": {"extra_topics": "['x:no_pkg/msg/No']"},
+    }
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(recorder(**{"output": tmp_path / "out", "floor_mb": 0, **case}))
+            for case in cases.values()
+        ]
+        for process, text in zip(processes, cases, strict=True):
+            _, errors = process.communicate(timeout=30.0)
+            assert process.returncode == 2
+            assert "Traceback" not in errors
+            (line,) = [entry for entry in errors.splitlines() if entry.startswith("error: ")]
+            assert re.search(text, line), line

@@ -110,6 +110,8 @@ class Dashboard:
         self.pictures.close()
 
     def _publish(self, picture: Picture) -> None:
+        counts = {"encoded": self.pictures.encoded, "dropped": self.pictures.dropped}
+        self.board.put("pictures", counts)
         loop = self._loop
         if loop is not None:
             with contextlib.suppress(RuntimeError):  # the server ends
@@ -134,8 +136,6 @@ class Dashboard:
                 "picture_rate_hz": round(pictures / elapsed_s, 1),
                 "picture_age_s": statistics.median(ages_s) if ages_s else None,
                 "encode_s": (self.pictures.encode_s - encode_s) / pictures if pictures else None,
-                "encoded": self.pictures.encoded,
-                "dropped": self.pictures.dropped,
                 "cpu_cores": round((_cpu_s() - cpu_s) / elapsed_s, 3),
                 "needs_token": self.access.needs_token,
             },

@@ -1,6 +1,6 @@
 """Arbiter, detector, VLM service and a client as processes that can be stopped and killed.
 
-`python -m gpu_stage ROLE FOLDER` is one of them. The arbiter's core and thread, the kernel lock,
+`play_role` is one of them. The arbiter's core and thread, the kernel lock,
 the epoch file, the VLM server and its client are the real ones; the detector's lifecycle and the
 lease's services come over Unix sockets instead of ROS, because a node takes seconds to start. The
 GPU is a `StandInGpu`: it notices when two are inside.
@@ -37,8 +37,8 @@ from vlm_bridge_pkg.transport.kernel_lock import KernelLock
 RULES = Rules(
     pause_timeout_s=0.5,
     answer_timeout_s=0.3,
-    grace_s=0.4,
-    max_lease_s=0.4,
+    grace_s=0.3,
+    max_lease_s=0.3,
     min_dwell_s=0.02,
     max_share=1.0,
     max_failures=3,
@@ -50,7 +50,7 @@ RULES = Rules(
 _PF_EXITING = 0x4  # include/linux/sched.h; set before a dying process gives its locks back
 _WORDS = ("yes", *([" indeed"] * 11))
 _WORD_S = 0.005
-_CALL_TIMEOUT_S = 0.3  # a client gives its lease back before the service has noticed
+_CALL_TIMEOUT_S = 0.2  # a client gives its lease back before the service has noticed
 _ANSWER_TIMEOUT_S = 1.0
 
 
@@ -114,11 +114,6 @@ def exchange(path: Path, message: dict[str, Any], timeout_s: float) -> dict[str,
             return None
 
 
-def _lock_file(folder: Path, role: str) -> Path:
-    """The lock that all share; with GPU_STAGE_LOCK=0 each has its own, to see what it is for."""
-    return folder / ("gpu.lock" if os.environ.get("GPU_STAGE_LOCK", "1") == "1" else f"{role}.lock")
-
-
 def serve(path: Path, answer: Any) -> None:
     """Answer lines for ever, each on a thread of its own."""
 
@@ -135,9 +130,9 @@ def serve(path: Path, answer: Any) -> None:
     Server(str(path), Handler).serve_forever()
 
 
-def detector(folder: Path) -> None:
+def detector(folder: Path, lock_file: Path) -> None:
     """On the GPU while it is active, as the real one is; nobody starts it but the arbiter."""
-    gpu, lock = StandInGpu(folder), KernelLock(_lock_file(folder, "detector"))
+    gpu, lock = StandInGpu(folder), KernelLock(lock_file)
     life, inside, guard = Life.UNCONFIGURED, contextlib.ExitStack(), threading.Lock()
 
     def change(transition: Transition | None) -> Life:
@@ -189,8 +184,8 @@ class _DetectorPort:
             self._runner.tell(DetectorIs(serial, life))
 
 
-def arbiter(folder: Path) -> None:
-    runner = ArbiterRunner(RULES, folder / "gpu.lock", folder / "gpu.epoch")
+def arbiter(folder: Path, lock_file: Path) -> None:
+    runner = ArbiterRunner(RULES, lock_file, folder / "gpu.epoch")
     runner.start(_DetectorPort(folder / "detector.sock", runner))
 
     def answer(message: dict[str, Any]) -> dict[str, Any]:
@@ -220,14 +215,14 @@ class _ComputingModel(FakeModel):
                 yield token
 
 
-def vlm(folder: Path) -> None:
-    guards = Guards(_lock_file(folder, "vlm"), folder / "gpu.epoch")
+def vlm(folder: Path, lock_file: Path) -> None:
+    guards = Guards(lock_file, folder / "gpu.epoch")
     server = VlmServer(folder / "vlm.sock", _ComputingModel(StandInGpu(folder)), Options(guards))
     server.load()
     server.serve_forever()
 
 
-def client(folder: Path) -> None:
+def client(folder: Path, _: Path) -> None:
     """Asks without end; writes down each answer."""
     holder, path = f"client-{os.getpid()}", folder / "arbiter.sock"
     request = ChatRequest("Is it there?", is_streaming=True)
@@ -246,5 +241,14 @@ def client(folder: Path) -> None:
 
 ROLES = {"arbiter": arbiter, "detector": detector, "vlm": vlm, "client": client}
 
-if __name__ == "__main__":
-    ROLES[sys.argv[1]](Path(sys.argv[2]))
+
+def play_role(role: str, folder: Path, has_lock: bool) -> None:
+    """Be one party, for ever; what it says goes to a file.
+
+    Args:
+        has_lock: all share one lock file; else each has its own, to see what the lock is for.
+    """
+    with (folder / f"{role}.log").open("ab", buffering=0) as log:
+        os.dup2(log.fileno(), sys.stdout.fileno())
+        os.dup2(log.fileno(), sys.stderr.fileno())
+    ROLES[role](folder, folder / ("gpu.lock" if has_lock else f"{role}.lock"))

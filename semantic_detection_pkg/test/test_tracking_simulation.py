@@ -196,8 +196,78 @@ def slews(count: int = 4) -> list[Look]:
     return looks_along(*legs)
 
 
+def visits(world: World, count: int, stay_s: float = 1.5) -> list[Look]:
+    """From the wide view into one thing after the other at zoom 8, and back out each time."""
+    legs = [(0.0, SWEEP_PITCH, 1.0, 0.0), (0.0, SWEEP_PITCH, 1.0, 1.0)]
+    height_m = world.layout.camera_height_m
+    near = [board for board in world.boards if board.id and abs(board.y_m / board.x_m) < 0.4]
+    for board in near[:count]:
+        yaw = math.atan2(board.y_m, board.x_m)
+        pitch = math.atan2(height_m - board.height_m / 2, math.hypot(board.x_m, board.y_m))
+        legs += [(yaw, pitch, 8.0, 1.2), (yaw, pitch, 8.0, stay_s)]
+        legs += [(0.0, SWEEP_PITCH, 1.0, 1.2), (0.0, SWEEP_PITCH, 1.0, 0.8)]
+    return looks_along(*legs)
+
+
+def without(looks: list[Look], begin_s: float, end_s: float) -> list[Look]:
+    """As if the detector had been away for a while."""
+    return [look for look in looks if not begin_s < look.time_s <= end_s]
+
+
 @pytest.mark.parametrize("seed", [11, 12, 13])
 def test_ids_stay_through_slews_of_60_deg_per_s(seed):
     score = run(build_world(Layout(seed)), slews(), Flaws(), seed)
     assert len(score.owner) >= 25
     assert score.switches <= 1
+
+
+@pytest.mark.parametrize("seed", [21, 22])
+def test_ids_stay_through_zoom_1_to_8_and_back(seed):
+    world = build_world(Layout(seed))
+    score = run(world, visits(world, 5), Flaws(), seed)
+    assert len(score.owner) >= 10
+    assert score.switches <= 1
+
+
+@pytest.mark.parametrize("seed", [31, 32])
+def test_ids_stay_through_losses_of_one_and_a_half_seconds(seed):
+    looks = looks_along((-0.3, SWEEP_PITCH, 1.0, 0.0), (0.3, SWEEP_PITCH, 1.0, 9.0))
+    looks = without(without(looks, 2.0, 3.5), 5.0, 6.5)
+    score = run(build_world(Layout(seed)), looks, Flaws(), seed)
+    assert len(score.owner) >= 10
+    assert score.switches == 0
+
+
+def test_strollers_keep_their_ids_for_a_minute():
+    world = build_world(Layout(41))
+    strollers = tuple(board for board in world.boards if board.stroll_m > 0.0)
+    assert len(strollers) >= 4
+    legs = [(0.0, SWEEP_PITCH, 1.0, 0.0)]
+    legs += [((-0.6, 0.6)[n % 2], SWEEP_PITCH, 1.0, 3.0) for n in range(20)]
+    score = run(replace(world, boards=strollers, footpaths=()), looks_along(*legs), Flaws(), 41)
+    assert len(score.owner) >= 4
+    assert score.switches == 0
+
+
+def test_false_detections_are_not_confirmed_in_crowds():
+    score = run(build_world(Layout(51)), slews(6), Flaws(false_per_frame=1.0), 51)
+    confirmed = [track for track in score.tracks if track.state is not TrackState.TENTATIVE]
+    things = set(score.owner.values())
+    assert sum(track.id not in things for track in confirmed) <= 4
+
+
+def test_a_track_lies_where_the_thing_is():
+    world = replace(build_world(Layout(61)), footpaths=())
+    looks = looks_along((0.0, SWEEP_PITCH, 1.0, 0.0), (0.05, SWEEP_PITCH, 1.0, 4.0))
+    score = run(world, looks, Flaws(), 61)
+    tracks = {track.id: track for track in score.tracks}
+    errors = []
+    for board in world.boards:
+        if board.id in score.owner and (track := tracks.get(score.owner[board.id])):
+            x, y = board.foot(looks[-1].time_s)
+            height = world.layout.camera_height_m - 0.45 * board.height_m
+            sigma = math.sqrt(track.covariance[0]), math.sqrt(track.covariance[2])
+            errors.append((track.yaw_rad - math.atan2(y, x)) / sigma[0])
+            errors.append((track.pitch_rad - math.atan2(height, math.hypot(x, y))) / sigma[1])
+    assert len(errors) >= 20
+    assert np.sqrt(np.mean(np.square(errors))) < 2.0  # its own doubt is honest

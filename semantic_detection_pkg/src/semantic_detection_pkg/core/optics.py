@@ -99,7 +99,7 @@ class CameraView:
 
     def project(self, bearings: ArrayLike) -> Matrix:
         """(n, 2) points [px] of (n, 2) bearings [rad]; NaN for those behind the camera."""
-        yaw, pitch = np.asarray(bearings, np.float64).reshape(-1, 2).T
+        yaw, pitch = _columns(bearings, 2)
         level = np.cos(pitch)
         x, y, z = level * np.cos(yaw), level * np.sin(yaw), -np.sin(pitch)
         # Written out: a matrix product goes to a BLAS, whose last bits may differ between runs.
@@ -120,7 +120,7 @@ class CameraView:
 
     def sizes_of(self, boxes_xyxy: ArrayLike) -> Matrix:
         """(n, 2) angular width and height [rad] of (n, 4) boxes [px], through their middles."""
-        left, top, right, bottom = np.asarray(boxes_xyxy, np.float64).reshape(-1, 4).T
+        left, top, right, bottom = _columns(boxes_xyxy, 4)
         focal = self.pixels_per_rad
         x = (left + right - self.width) / 2.0
         y = (top + bottom - self.height) / 2.0
@@ -183,22 +183,33 @@ class CameraView:
 
     def _rays(self, points_xy: ArrayLike) -> Matrix:
         """(n, 3) vectors of points [px], in the base frame, of depth 1."""
-        x, y = np.asarray(points_xy, np.float64).reshape(-1, 2).T
+        x, y = _columns(points_xy, 2)
         right = (x - self.width / 2.0) / self.pixels_per_rad
         down = (y - self.height / 2.0) / self.pixels_per_rad
         rows = self._rotation
         return np.asarray(right[:, None] * rows[0] + down[:, None] * rows[1] + rows[2])
 
 
+def _columns(array: ArrayLike, count: int) -> Matrix:
+    """(count, n) a copy of the columns of (n, count), each contiguous.
+
+    For functions such as arctan2 NumPy takes vector code, whose last bits differ from the plain
+    one's, unless input and output seem to overlap; a strided input seems to reach beyond its end,
+    so where the allocator puts the output would decide.
+    """
+    columns = np.asarray(array, np.float64).reshape(-1, count).T
+    return np.array(columns, order="C")  # not ascontiguousarray: it keeps the strides of one column
+
+
 def _bearings(rays: Matrix) -> Matrix:
-    x, y, z = rays.T
+    x, y, z = _columns(rays, 3)
     return np.stack([np.arctan2(y, x), np.arctan2(-z, np.hypot(x, y))], 1)
 
 
 def _bearing_moves(rays: Matrix, moves: Matrix) -> Matrix:
     """(n, 2) derivative of the bearings of (n, 3) rays when those move by (n, 3) or (3,)."""
-    x, y, z = rays.T
-    dx, dy, dz = np.broadcast_to(moves, rays.shape).T
+    x, y, z = _columns(rays, 3)
+    dx, dy, dz = _columns(np.broadcast_to(moves, rays.shape), 3)
     level = np.maximum(np.hypot(x, y), _LEAST_DEPTH)  # straight up or down has no yaw
     yaw = (x * dy - y * dx) / level**2
     pitch = (z * (x * dx + y * dy) / level - level * dz) / (level**2 + z**2)

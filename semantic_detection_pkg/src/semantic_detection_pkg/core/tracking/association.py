@@ -21,9 +21,11 @@ from semantic_detection_pkg.core.tracking.motion import Motion
 _EDGE_SHARE = 0.004  # of the picture: a box that comes as near to an edge is cut off by it
 _EDGE_PX = 1.5
 _CUT_SIGMA = 0.12  # of a box's size, added where an edge is cut off
+_SMALL_SHARE = 0.6  # of a thing's size: what is cut off and smaller is only some part of it
 _GROWTH_SHARE = 0.01  # of the field of view: a part must reach farther beyond what is known
 _WIDEST_RAD = 1.4  # off the optical axis: nothing is guessed to reach farther
 _SIZE_SIGMA = 0.35  # of the logarithm of a size
+_GROWTH_SIGMA = 0.25
 _UNKNOWN_SIZE_SIGMA = 0.8  # where a thing was never seen whole
 _SMALL_PX = 2.0  # sizes below say nothing
 _REFERENCE_VARIANCE = 0.005**2  # [rad^2] at which the determinant's part of the cost is zero
@@ -111,31 +113,40 @@ def observe(
     return Observations(boxes, is_cut, variances, class_names)
 
 
-def completed(view: CameraView, seen: Observations, expected: Matrix) -> Matrix:
-    """(n, m, 4) boxes of m detections, were each that of the n tracks expected at (n, 4) [px].
+def completed(
+    view: CameraView, seen: Observations, expected: Matrix, is_size_known: NDArray[np.bool_]
+) -> tuple[Matrix, NDArray[np.bool_]]:
+    """The boxes of m detections, were each that of the n tracks expected at (n, 4) [px].
 
     Along an axis with one free edge the other lies where the track's size puts it; with none, see
     `Observations.is_part`, where the track's own edges are; never inside the box that was seen.
-    The result is in angles off the optical axis [rad], see `_angles`: pixels stretch a thing the
-    more the farther outside it is guessed to be.
+
+    Returns:
+        (n, m, 4) in angles off the optical axis [rad], see `_angles`: pixels stretch a thing the
+        more the farther outside it is guessed to be; and (n, m, 2) whether each is only a part
+        along x, along y. A part that is small for the thing has no free edge either: where it
+        winds it may come into the picture anywhere.
     """
-    is_part = seen.is_part[None]
     boxes, tracks = _angles(view, seen.boxes_xyxy), _angles(view, expected)
-    # What noise adds to a part is no growth.
-    slack = np.where(seen.is_part, _GROWTH_SHARE * np.array([view.hfov_rad, view.vfov_rad]), 0.0)
-    low, high = (boxes[:, :2] + slack)[None], (boxes[:, 2:] - slack)[None]
     is_low_cut, is_high_cut = seen.is_cut[None, :, :2], seen.is_cut[None, :, 2:]
     track_low, track_high = tracks[:, None, :2], tracks[:, None, 2:]
     size = track_high - track_low
+    is_small = (boxes[:, 2:] - boxes[:, :2])[None] < _SMALL_SHARE * size
+    is_small &= is_size_known[:, None, None]
+    is_part = seen.is_part[None] | (is_small & (is_low_cut | is_high_cut))
+    # What noise adds to a part is no growth.
+    slack = np.where(is_part, _GROWTH_SHARE * np.array([view.hfov_rad, view.vfov_rad]), 0.0)
+    low, high = boxes[None, :, :2] + slack, boxes[None, :, 2:] - slack
     low_edge = np.where(is_part, track_low, high - size)
     high_edge = np.where(is_part, track_high, low + size)
-    return np.concatenate(
+    angles = np.concatenate(
         [
             np.where(is_low_cut | is_part, np.minimum(low, low_edge), low),
             np.where(is_high_cut | is_part, np.maximum(high, high_edge), high),
         ],
         axis=2,
     )
+    return angles, is_part
 
 
 def innovations(view: CameraView, boxes_xyxy: Matrix, expected: Matrix) -> Matrix:
@@ -170,12 +181,14 @@ class Pairs:
         tracks, detections: (k,) indices.
         innovations: (k, 2) [rad] by which each track was off.
         sizes_rad: (k, 2) of the completed boxes.
+        is_part: (k, 2) whether the detection is only a part along x, along y.
     """
 
     tracks: NDArray[np.intp]
     detections: NDArray[np.intp]
     innovations: Matrix
     sizes_rad: Matrix
+    is_part: NDArray[np.bool_]
 
 
 def associate(
@@ -191,7 +204,8 @@ def associate(
     The cost of a pair is its negative log likelihood: distance and size in sigmas, and the
     determinant, so that a track that could be anywhere does not win over one that knows.
     """
-    angles, known = completed(view, seen, expected), _angles(view, expected)
+    angles, is_part = completed(view, seen, expected, is_size_known)
+    known = _angles(view, expected)
     boxes = _pixels(view, angles)
     off = innovations(view, boxes, expected)
     total = motion.position_variance[:, None] + seen.variances[None]
@@ -199,8 +213,10 @@ def associate(
     small = _SMALL_PX / view.pixels_per_rad
     sizes = np.maximum(angles[..., 2:] - angles[..., :2], 0.0) + small
     known_sizes = known[:, 2:] - known[:, :2] + small
-    sigma = np.where(is_size_known, _SIZE_SIGMA, _UNKNOWN_SIZE_SIGMA)[:, None]
-    misfit = (np.log(sizes / known_sizes[:, None]) ** 2).sum(axis=2) / sigma**2
+    # What was seen whole does not grow where only a part is seen.
+    sigma = np.where(is_part, _GROWTH_SIGMA, _SIZE_SIGMA)
+    sigma = np.where(is_size_known[:, None, None], sigma, _UNKNOWN_SIZE_SIGMA)
+    misfit = ((np.log(sizes / known_sizes[:, None]) / sigma) ** 2).sum(axis=2)
     is_other = np.array(track_classes, object)[:, None] != np.array(seen.class_names, object)[None]
     cost = distance + misfit + np.log(total / _REFERENCE_VARIANCE).sum(axis=2)
     cost += np.where(is_other, _OTHER_CLASS_COST, 0.0)
@@ -213,4 +229,4 @@ def associate(
     is_match = is_possible[rows, columns]
     rows, columns = rows[is_match], columns[is_match]
     chosen = boxes[rows, columns]
-    return Pairs(rows, columns, off[rows, columns], view.sizes_of(chosen))
+    return Pairs(rows, columns, off[rows, columns], view.sizes_of(chosen), is_part[rows, columns])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -187,7 +187,7 @@ class Tracker:
             tuple(self._records[row].class_name for row in near),
             np.array([self._records[row].is_size_known for row in near], bool),
         )
-        return Pairs(near[pairs.tracks], pairs.detections, pairs.innovations, pairs.sizes_rad)
+        return replace(pairs, tracks=near[pairs.tracks])
 
     def _correct(
         self, stamp_ns: int, seen: Observations, pairs: Pairs, scores: list[float]
@@ -196,7 +196,7 @@ class Tracker:
         rows, columns = pairs.tracks, pairs.detections
         # Without a free edge an innovation means that more of the thing came into sight: its
         # middle moves, the thing does not.
-        is_growth = seen.is_part[columns]
+        is_growth = pairs.is_part
         growth = np.where(is_growth, pairs.innovations, 0.0)
         innovations = np.where(is_growth, 0.0, pairs.innovations)
         self._motion = self._motion.moved(rows, growth)
@@ -206,7 +206,7 @@ class Tracker:
         self._motion = self._motion.corrected(
             rows, innovations, seen.variances[columns], is_whole[columns] & was_whole
         )
-        is_cut = seen.is_cut[:, :2] | seen.is_cut[:, 2:] | seen.is_part
+        is_cut = seen.is_cut[:, :2] | seen.is_cut[:, 2:]
         for pair, (row, column) in enumerate(zip(rows.tolist(), columns.tolist(), strict=True)):
             record = self._records[row]
             record.hit(
@@ -217,7 +217,7 @@ class Tracker:
                 seen.boxes_xyxy[column],
                 bool(is_whole[column]),
             )
-            record.resize(pairs.sizes_rad[pair], is_cut[column])
+            record.resize(pairs.sizes_rad[pair], is_cut[column] | pairs.is_part[pair])
             record.is_confirmed |= record.hits >= self._settings.confirm_hits
 
     def _count_misses(self, view: CameraView, expected: Matrix, elapsed_s: float) -> None:

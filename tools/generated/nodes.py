@@ -85,6 +85,20 @@ NODES = (
     ),
     NodeEntry(
         "semantic_detection_pkg",
+        "recorder",
+        "A ring of bags of all that is seen and decided; events stay beyond it.",
+        "semantic_detection_pkg.nodes.recorder.RecorderParameters",
+        {"output": f"{_SHARED}/recordings", "floor_mb": "0"},
+    ),
+    NodeEntry(
+        "semantic_detection_pkg",
+        "dashboard",
+        "The page on port 8080: see, steer, measure.",
+        "semantic_detection_pkg.nodes.dashboard.DashboardParameters",
+        {"port": "0"},
+    ),
+    NodeEntry(
+        "semantic_detection_pkg",
         "patrol",
         "Turns the gimbal to and fro, so that the demo sees something while no scan runs.",
         "semantic_detection_pkg.nodes.patrol.PatrolParameters",

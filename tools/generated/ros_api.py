@@ -56,6 +56,10 @@ _PURPOSES = {
     "/gimbal/photo": "Take a photo with the gimbal's own camera.",
     "/gimbal/record": "Start or stop a recording of the gimbal's own camera.",
     "/joint_states": "The joints of config/gimbal.urdf, for robot_state_publisher.",
+    "/scan/markers": "Tracks, findings, coverage, area and field of view, for rviz2.",
+    "/scan/pause": "Pause the scan (true) or go on (false).",
+    "/fix": "Where the robot is; with it findings get a latitude and a longitude.",
+    "/imu": "How the robot lies; with a fix only.",
     "/detections/overlay": "The frame with boxes, masks, labels. Only while somebody subscribes.",
 }
 

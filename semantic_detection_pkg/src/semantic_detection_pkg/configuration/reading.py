@@ -49,8 +49,8 @@ def read_config(text: str, schema: Mapping[str, Any], name: str) -> dict[str, An
         return {}
     lines = dict(_lines(root, ()))
     mistakes = {(line, f"key {key!r} is given twice") for line, key in _twice(root)}
-    for error in Draft202012Validator(schema).iter_errors(document):
-        mistakes |= {(lines.get(path, 1), words) for path, words in _explained(error)}
+    for broken in Draft202012Validator(schema).iter_errors(document):
+        mistakes |= {(lines.get(path, 1), words) for path, words in _explained(broken)}
     if mistakes:
         raise ConfigurationError(
             "\n".join(f"{name}:{line}: {words}" for line, words in sorted(mistakes))

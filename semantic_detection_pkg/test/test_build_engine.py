@@ -1,0 +1,223 @@
+"""tools/build_engine.py against a fake builder: what it asks for, writes, and refuses."""
+
+import json
+
+import build_engine
+import numpy as np
+import pytest
+import tiny_models
+from fake_builder import building_machine
+
+from semantic_detection_pkg.backends import tensorrt
+from semantic_detection_pkg.backends.loading import load_detector
+from semantic_detection_pkg.backends.trt import fake_tensorrt
+from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.machine.checkup import Machine
+
+GOOD_L4T = "# R36 (release), REVISION: 5.0, GCID: 1, BOARD: generic, EABI: aarch64\n"
+GOOD_MEMORY = "MemTotal: 7800000 kB\nMemAvailable: 6000000 kB\nSwapFree: 1000000 kB\n"
+WORDS = {"red": (1, 0, 0), "green": (0, 1, 0)}
+
+
+@pytest.fixture
+def onnx(tmp_path):
+    folder = tmp_path / "exported"
+    folder.mkdir()
+    np.savez(folder / "colours.vocabulary.npz", **tiny_models.prompt_side_file(WORDS))
+    return tiny_models.save(tiny_models.prompt_model(), folder / "colours.onnx")
+
+
+@pytest.fixture
+def jetson(tmp_path):
+    """A machine's files; change them with `write`."""
+    root = tmp_path / "root"
+    write(root, "etc/nv_tegra_release", GOOD_L4T)
+    write(root, "proc/meminfo", GOOD_MEMORY)
+    return Machine(root=root)
+
+
+def write(root, name: str, text: str) -> None:
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    machine = building_machine()
+    use(monkeypatch, machine)
+    return machine
+
+
+def use(monkeypatch, machine) -> None:
+    monkeypatch.setattr(build_engine, "find_platform", lambda: machine.platform)
+    monkeypatch.setattr(tensorrt, "find_platform", lambda: machine.platform)
+
+
+def test_what_is_built_runs_in_the_detector(tmp_path, onnx, jetson, gpu, capsys, colour_picture):
+    out = tmp_path / "models"
+    assert build_engine.main([str(onnx), "--out", str(out)], jetson) == 0
+
+    names = {path.name for path in out.iterdir()}
+    assert names == {
+        "colours.engine",
+        "colours.manifest.json",
+        "colours.vocabulary.npz",
+        "timing.cache",
+    }
+    (told,) = gpu.tensorrt.builds
+    assert (told.flags, told.workspace, told.cache) == (["FP16"], 1024 << 20, b"")
+    said = capsys.readouterr().out
+    assert "colours.engine: upload " in said
+    assert "ms (median of 50, with CUDA graph, Orin, TensorRT 10.3.0, mapped buffers)" in said
+    assert gpu.cuda.live == set()
+
+    found = {}
+    for engine, model in (("onnxruntime", onnx), ("tensorrt", out / "colours.engine")):
+        with load_detector(model, engine=engine, words=["green"]) as detector:
+            detections = detector.pipeline.process(colour_picture).detections
+            found[engine] = detections.boxes_xyxy.tolist()
+    assert found["tensorrt"] == found["onnxruntime"]
+    assert found["tensorrt"]
+
+
+def test_the_manifest_says_where_the_plan_is_from(tmp_path, onnx, jetson, gpu):
+    build_engine.main([str(onnx), "--precision", "fp32", "--runs", "0"], jetson)
+    manifest = json.loads(onnx.with_name("colours.manifest.json").read_text())
+    assert manifest["tensorrt"] == "10.3.0"
+    assert (manifest["device_name"], manifest["compute_capability"]) == ("Orin", "8.7")
+    assert (manifest["l4t"], manifest["precision"]) == ("36.5.0", "fp32")
+    assert manifest["onnx"]["size"] == onnx.stat().st_size
+    assert manifest["inputs"][0] == {"name": "images", "shape": [1, 3, 64, 64], "dtype": "float32"}
+    assert manifest["metadata"]["task"] == "segment"
+    assert gpu.tensorrt.builds[0].flags == []
+
+
+def test_measurements_of_earlier_builds_are_used_if_they_are_of_this_version(onnx, jetson, gpu):
+    arguments = [str(onnx), "--runs", "0"]
+    cache = onnx.with_name("timing.cache")
+    for content, used in ((None, b""), (None, gpu.tensorrt.measured), (b"other version", b"")):
+        if content is not None:
+            cache.write_bytes(content)
+        assert build_engine.main(arguments, jetson) == 0
+        assert gpu.tensorrt.builds[-1].cache == used
+        assert cache.read_bytes() == gpu.tensorrt.measured
+
+
+def test_a_desktop_has_no_l4t_and_needs_none(tmp_path, onnx, gpu):
+    assert build_engine.main([str(onnx), "--runs", "0"], Machine(root=tmp_path / "nothing")) == 0
+    manifest = json.loads(onnx.with_name("colours.manifest.json").read_text())
+    assert manifest["l4t"] == ""
+
+
+@pytest.mark.parametrize("precision", ["fp16", "fp32"])
+def test_version_11_takes_the_precision_from_the_model(onnx, jetson, monkeypatch, precision):
+    pytest.importorskip("onnx")
+    machine = building_machine("11.4.0")
+    use(monkeypatch, machine)
+    assert build_engine.main([str(onnx), "--precision", precision, "--runs", "2"], jetson) == 0
+
+    (told,) = machine.tensorrt.builds
+    assert told.flags == []
+    types = [value.type for value in machine.tensorrt.session.get_inputs()]
+    assert types == ["tensor(float)"] * 3  # inputs stay as they are
+    halves = b"Cast" in machine.tensorrt.session._model_bytes
+    assert halves == (precision == "fp16")
+
+
+def no_room(machine, _):
+    write(machine.root, "proc/meminfo", "MemTotal: 7800000 kB\nMemAvailable: 1500000 kB\n")
+
+
+def old_l4t(machine, _):
+    write(machine.root, "etc/nv_tegra_release", GOOD_L4T.replace("5.0", "4.7"))
+
+
+def jetpack_5(machine, _):
+    write(machine.root, "etc/nv_tegra_release", GOOD_L4T.replace("R36", "R35"))
+
+
+def old_tensorrt(_, gpu):
+    gpu.tensorrt.__version__ = "8.6.2"
+
+
+def refuse(method):
+    def change(_, gpu):
+        gpu.tensorrt.failures.add((method, 1))
+
+    return change
+
+
+REFUSALS = {
+    "memory": (no_room, "1465 MB of memory and swap are free, a build needs about 3024: stop the"),
+    "L4T with the fault": (old_l4t, "L4T 36.4.7 fails large allocations of GPU memory; install"),
+    "JetPack 5": (jetpack_5, "L4T 35.5.0 has no TensorRT 10.3; install JetPack 6.2.2"),
+    "TensorRT 8": (old_tensorrt, "TensorRT 8.6.2 is too old, 10.3 or newer is needed; install"),
+    "parser": (refuse("parse"), "colours.onnx: TensorRT cannot read it: error 0: no importer for"),
+    "builder": (
+        refuse("build_serialized_network"),
+        "colours.onnx: TensorRT 10.3.0 cannot build it: Error Code 10: Could not find any impl",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_what_cannot_be_built_is_refused_in_one_line(onnx, jetson, gpu, capsys, case):
+    change, message = REFUSALS[case]
+    change(jetson, gpu)
+    assert build_engine.main([str(onnx)], jetson) == 2
+    said = capsys.readouterr().err.strip()
+    assert said.startswith(f"build_engine: {message}")
+    assert "\n" not in said
+    assert not list(onnx.parent.glob("*.engine"))
+
+
+@pytest.mark.parametrize("case", ["memory", "L4T with the fault"])
+def test_who_knows_better_may_go_on(onnx, jetson, gpu, case):
+    REFUSALS[case][0](jetson, gpu)
+    assert build_engine.main([str(onnx), "--force", "--runs", "0"], jetson) == 0
+
+
+def test_files_that_are_no_model_and_folders_that_cannot_be_written(
+    tmp_path, onnx, jetson, gpu, capsys
+):
+    rubbish = tmp_path / "rubbish.onnx"
+    rubbish.write_bytes(b"rubbish")
+    cases = [
+        ([str(tmp_path / "none.onnx")], "none.onnx: no such file or directory"),
+        ([str(tmp_path)], "is a directory"),
+        ([str(rubbish)], "rubbish.onnx: is not an ONNX file that can be used"),
+        ([str(onnx), "--out", str(rubbish)], "rubbish.onnx: file exists; choose another one"),
+    ]
+    for arguments, message in cases:
+        assert build_engine.main(arguments, jetson) == 2
+        said = capsys.readouterr().err.strip()
+        assert message in said
+        assert "\n" not in said
+
+
+def test_a_machine_without_a_gpu_says_so(onnx, jetson, monkeypatch, capsys):
+    def find_platform():
+        raise ConfigurationError("no usable NVIDIA GPU")
+
+    monkeypatch.setattr(build_engine, "find_platform", find_platform)
+    assert build_engine.main([str(onnx)], jetson) == 2
+    assert capsys.readouterr().err == "build_engine: no usable NVIDIA GPU\n"
+
+
+def test_a_build_that_fails_leaves_the_older_plan(onnx, jetson, gpu):
+    assert build_engine.main([str(onnx), "--runs", "0"], jetson) == 0
+    before = onnx.with_name("colours.engine").read_bytes()
+    gpu.tensorrt.failures.add(("build_serialized_network", 2))
+    assert build_engine.main([str(onnx)], jetson) == 2
+    assert onnx.with_name("colours.engine").read_bytes() == before
+    assert before.startswith(fake_tensorrt.PLAN_TAG)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--workspace", "1"], ["--runs", "-1"], ["--precision", "x"]]
+)
+def test_options_out_of_range(onnx, arguments):
+    with pytest.raises(SystemExit) as left:
+        build_engine.main([str(onnx), *arguments])
+    assert left.value.code == 2

@@ -1,0 +1,232 @@
+#!/usr/bin/env python3
+"""Exports a YOLOE-seg checkpoint as ONNX, with classes as inputs or baked in, and checks it.
+
+    python3 -m venv .export && .export/bin/pip install -r requirements/export.in
+    PYTHONPATH=semantic_detection_pkg/src:tools .export/bin/python tools/export_yoloe.py \\
+        yoloe-26s-seg.pt --words person tent backpack --out models
+
+Needs Ultralytics (AGPL-3.0), on a workstation: never on the robot. See docs/models.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+from model_export.onnx_file import annotate, export_onnx
+from model_export.parity import Difference, compare, worst
+from model_export.words import (
+    CHECKPOINT,
+    Prompts,
+    check_checkpoint,
+    checkpoint_name,
+    make_prompts,
+    read_prompts,
+    read_vocabulary,
+    write_vocabulary,
+)
+from model_export.yoloe import RuntimeVocabulary, embed_words, head_of, load_yoloe, prepare
+from numpy.typing import NDArray
+from ultralytics import YOLOE, __version__
+
+from semantic_detection_pkg.core.model_layout import Layout, PromptInputs
+from semantic_detection_pkg.core.vocabulary import SIDE_FILE_SUFFIX, WordEmbeddings
+from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
+
+Picture = NDArray[np.float32]
+_EXIT_USAGE = 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _parse(arguments)
+    try:
+        path = export(options)
+        print(f"{path}: exported, now compared with the checkpoint ...", flush=True)
+        difference = _check(options, path)
+    except SemanticDetectionError as error:
+        print(f"export_yoloe: {error}", file=sys.stderr)
+        return _EXIT_USAGE
+    print(f"{path}: {difference}")
+    if not difference.is_within_limits:
+        print(f"export_yoloe: {path}: is not what the checkpoint computes", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "checkpoint", help="yoloe-11s-seg.pt, yoloe-26s-seg.pt, ...; a .yaml: random"
+    )
+    words = parser.add_mutually_exclusive_group(required=True)
+    words.add_argument("--words", nargs="+", metavar="WORD", help="by the checkpoint's own encoder")
+    words.add_argument("--embeddings", type=Path, metavar="NPZ", help="a prompt file with vectors")
+    parser.add_argument("--classes", choices=("runtime", "baked"), default="runtime")
+    parser.add_argument(
+        "--head", choices=("raw", "end2end"), default="raw", help="end2end: 26 only"
+    )
+    parser.add_argument("--max-words", type=int, default=32, help="at run time (N_max)")
+    parser.add_argument("--size", type=int, default=640, help="side of the picture [px], 32 * n")
+    parser.add_argument("--out", type=Path, default=Path("models"), help="folder")
+    parser.add_argument("--seed", type=int, default=0, help="of random weights and test pictures")
+    options = parser.parse_args(arguments)
+    if options.size < 32 or options.size % 32:
+        parser.error(f"--size {options.size}: a multiple of 32 is needed")
+    if not 1 <= options.max_words <= 1000:
+        parser.error(f"--max-words {options.max_words}: 1 to 1000 are allowed")
+    return options
+
+
+def export(options: argparse.Namespace) -> Path:
+    """Write the model, and for run-time classes its vocabulary. Returns the model's path.
+
+    Raises:
+        ConfigurationError: checkpoint, words or options do not fit.
+    """
+    yoloe = load_yoloe(options.checkpoint, options.seed)
+    prompts = _prompts(options, yoloe)
+    path = options.out / f"{Path(options.checkpoint).stem}.onnx"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if options.classes == "baked":
+        return _export_baked(options, yoloe, prompts, path)
+    return _export_runtime(options, yoloe, prompts, path)
+
+
+def _prompts(options: argparse.Namespace, yoloe: YOLOE) -> Prompts:
+    name = checkpoint_name(options.checkpoint)
+    if options.words:
+        return make_prompts(options.words, embed_words(yoloe, options.words), name)
+    prompts = read_prompts(options.embeddings)
+    check_checkpoint(name, prompts.checkpoint)
+    size = head_of(yoloe.model).embed
+    if prompts.embeddings.shape[1] != size:
+        raise ConfigurationError(
+            f"{options.embeddings}: vectors have {prompts.embeddings.shape[1]} numbers, "
+            f"{name} needs {size}"
+        )
+    return prompts
+
+
+def _export_runtime(
+    options: argparse.Namespace, yoloe: YOLOE, prompts: Prompts, path: Path
+) -> Path:
+    if len(prompts.names) > options.max_words:
+        raise ConfigurationError(f"{len(prompts.names)} words; --max-words is {options.max_words}")
+    size = (options.size, options.size)
+    is_end_to_end = options.head == "end2end"
+    network = RuntimeVocabulary(yoloe.model, options.max_words, size, is_end_to_end).eval()
+    inputs = (
+        torch.zeros(1, 3, *size),
+        torch.zeros(network.prompt_shape),
+        torch.zeros(network.prompt_shape[:2]),
+    )
+    metadata = {
+        "description": f"{Path(options.checkpoint).stem} with its classes as inputs",
+        "author": "exported from an Ultralytics checkpoint",
+        "version": __version__,
+        "license": "AGPL-3.0 (Ultralytics)",
+        "task": "segment",
+        "stride": int(max(yoloe.model.stride)),
+        "batch": 1,
+        "channels": 3,
+        "imgsz": list(size),
+        "names": dict(enumerate(prompts.names)),
+        "args": {"nms": False if is_end_to_end else None, "dynamic": False, "half": False},
+        "end2end": is_end_to_end,
+        "prompt_model": repr(prompts.checkpoint),
+    }
+    names = (("images", "cls_w", "cls_b"), ("output0", "output1"))
+    export_onnx(network, inputs, names, path, metadata)
+    write_vocabulary(
+        vocabulary_path(path),
+        {
+            "names": np.array(prompts.names),
+            "embeddings": prompts.embeddings,
+            **network.fold,
+            CHECKPOINT: np.array(prompts.checkpoint),
+        },
+    )
+    return path
+
+
+def _export_baked(options: argparse.Namespace, yoloe: YOLOE, prompts: Prompts, path: Path) -> Path:
+    yoloe.model.set_classes(list(prompts.names), torch.from_numpy(prompts.embeddings)[None])
+    nms = False if options.head == "end2end" else None
+    written = yoloe.export(
+        format="onnx", imgsz=options.size, nms=nms, agnostic_nms=True, simplify=False, device="cpu"
+    )
+    shutil.move(written, path)
+    annotate(path, {"prompt_model": repr(prompts.checkpoint)})
+    return path
+
+
+def vocabulary_path(model: Path) -> Path:
+    """Where the vocabulary of a model is."""
+    return model.with_name(model.stem + SIDE_FILE_SUFFIX)
+
+
+def _check(options: argparse.Namespace, path: Path) -> Difference:
+    """The export in ONNX Runtime against the checkpoint in PyTorch, on pictures of noise."""
+    yoloe = load_yoloe(options.checkpoint, options.seed)
+    prompts = _prompts(options, yoloe)
+    inputs = {}
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    if options.classes == "runtime":
+        inputs = vocabulary_inputs(session, vocabulary_path(path), prompts.names)
+    reference = reference_model(yoloe, prompts, options.size, options.head == "end2end")
+    layout = Layout.END_TO_END if options.head == "end2end" else Layout.RAW
+    differences = []
+    for picture in pictures(options.size, options.seed):
+        ours = session.run(["output0", "output1"], {"images": picture, **inputs})
+        theirs = reference(picture)
+        differences.append(compare(layout, tuple(ours), theirs, len(prompts.names)))
+    return worst(differences)
+
+
+def vocabulary_inputs(
+    session: onnxruntime.InferenceSession, vocabulary: Path, words: tuple[str, ...]
+) -> dict[str, Picture]:
+    """cls_w and cls_b for these words, computed as the detector does it."""
+    levels, capacity, channels = next(
+        value.shape for value in session.get_inputs() if value.name == "cls_w"
+    )
+    slots = PromptInputs(levels, capacity, channels, "float32")
+    table = WordEmbeddings(read_vocabulary(vocabulary), slots)
+    return dict(table.choose(words).inputs)
+
+
+def reference_model(
+    yoloe: YOLOE, prompts: Prompts, size: int, is_end_to_end: bool
+) -> Callable[[Picture], tuple[Picture, Picture]]:
+    """A function from a picture to (output0, output1) by the checkpoint as it is, not exported."""
+    model = copy.deepcopy(yoloe.model)
+    model.set_classes(list(prompts.names), torch.from_numpy(prompts.embeddings)[None])
+    prepare(model, (size, size), is_end_to_end)
+
+    def run(picture: Picture) -> tuple[Picture, Picture]:
+        with torch.no_grad():
+            (detections, prototypes), _ = model(torch.from_numpy(picture))
+        return detections.numpy(), prototypes.numpy()
+
+    return run
+
+
+def pictures(size: int, seed: int) -> list[Picture]:
+    """Noise at several scales, (1, 3, size, size), 0..1."""
+    random = np.random.default_rng(seed)
+    found = []
+    for side in (size // 32, size // 8, size):
+        coarse = random.random((1, 3, side, side), np.float32)
+        found.append(np.kron(coarse, np.ones((1, 1, size // side, size // side), np.float32)))
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

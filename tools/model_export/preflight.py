@@ -1,0 +1,71 @@
+"""Can a plan be built here and now? Asked before a build that takes minutes."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from pathlib import Path
+
+from semantic_detection_pkg.core.health.reading import read_meminfo
+from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.machine.checkup import Machine, Verdict, check_l4t
+
+# What the builder takes beside its workspace: its library of kernels alone was seen to take
+# 930 MB of CPU and 980 MB of GPU memory on an Orin, which are the same memory there.
+_BUILDER_MB = 2000.0
+_OLDEST_TENSORRT = (10, 3)
+
+
+def l4t_release(machine: Machine) -> str:
+    """ "36.5.0" on a Jetson, "" elsewhere."""
+    found = check_l4t(machine)
+    return "" if found.verdict is Verdict.NOT_HERE else found.what.split()[1]
+
+
+def check_system(machine: Machine) -> None:
+    """Raises ConfigurationError if this Jetson Linux is one that is known not to work."""
+    found = check_l4t(machine)
+    if found.verdict is Verdict.BAD:
+        raise ConfigurationError(f"{found.what}; {found.remedy} (or --force)")
+
+
+def check_free_memory(machine: Machine, workspace_mb: int) -> None:
+    """Raises ConfigurationError if memory and swap together are too little for a build."""
+    memory = read_meminfo(machine.text("proc/meminfo"))
+    free_mb = memory["memory_available_mb"] + _swap_mb(machine)
+    needed_mb = _BUILDER_MB + workspace_mb
+    if math.isnan(free_mb) or free_mb >= needed_mb:
+        return
+    raise ConfigurationError(
+        f"{free_mb:.0f} MB of memory and swap are free, a build needs about {needed_mb:.0f}: stop "
+        "the containers and the desktop, make a swap file, or lower --workspace (or --force)"
+    )
+
+
+def check_folder(folder: Path) -> None:
+    """Raises ConfigurationError if nothing can be written there; makes the folder."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigurationError(
+            f"folder {folder}: {(error.strerror or str(error)).lower()}; choose another one (--out)"
+        ) from error
+
+
+def check_tensorrt(version: str) -> None:
+    """Raises ConfigurationError if TensorRT is older than what the detector runs."""
+    found = tuple(int(part) for part in version.split(".")[:2])
+    if found < _OLDEST_TENSORRT:
+        raise ConfigurationError(
+            f"TensorRT {version} is too old, 10.3 or newer is needed; install JetPack 6.2.2"
+        )
+
+
+def _swap_mb(machine: Machine) -> float:
+    for line in machine.text("proc/meminfo").splitlines():
+        name, _, value = line.partition(":")
+        if name == "SwapFree":
+            return float(value.split()[0]) / 1024
+    return 0.0

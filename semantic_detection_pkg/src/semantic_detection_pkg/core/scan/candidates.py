@@ -51,6 +51,7 @@ class CandidateList:
         self._forget(now_ns)
         for one in self._dossiers:
             one.observe(frame, detector)
+        self._merge()
         known = {one.track.id for one in self._dossiers} | {d.first_id for d in self._dossiers}
         fresh = [
             track
@@ -72,6 +73,13 @@ class CandidateList:
             if one is not dossier
             and not is_same_thing(self._settings.candidates, dossier.track, one.track)
         ]
+
+    def _merge(self) -> None:
+        """Two that came to follow one track are one thing: the older stays."""
+        oldest: dict[int, Dossier] = {}
+        for one in self._dossiers:
+            oldest.setdefault(one.track.id, one)
+        self._dossiers = list(oldest.values())
 
     def _is_worth_a_look(self, track: Track) -> bool:
         settings = self._settings.candidates

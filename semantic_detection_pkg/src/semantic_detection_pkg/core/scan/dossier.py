@@ -76,6 +76,7 @@ class Dossier:
         tiers: results by tier.
         answers: of the vision-language model.
         views: close views that were for it.
+        waits_until_ns: until then what its last view shows may still be told.
         picture: request id of the newest inspection that gave a picture; 0: none did.
     """
 
@@ -96,6 +97,7 @@ class Dossier:
         self.tiers: dict[int, TierResult] = {}
         self.answers: tuple[VlmReply, ...] = ()
         self.views = 0
+        self.waits_until_ns = 0
         self.picture = 0
         self._inspect_sent_ns = 0
         self._inspected_frame_ns = 0
@@ -290,7 +292,8 @@ class Dossier:
         is_nearest = frame.is_nearest
         if hit is not None:
             x0, y0, x1, y1 = hit.box_xyxy
-            is_large = is_nearest or max(x1 - x0, y1 - y0) >= self.needs_px
+            fills = max((x1 - x0) / view.width, (y1 - y0) / view.height) >= _WIDE_SHARE
+            is_large = is_nearest or fills or max(x1 - x0, y1 - y0) >= self.needs_px
             return is_large and (hit.is_whole or x1 - x0 >= _WIDE_SHARE * view.width)
         expected_px = max(self.size_rad) * view.pixels_per_rad
         is_large = is_nearest or expected_px >= _SIZE_SLACK * self.needs_px

@@ -30,8 +30,18 @@ def distance_rad(first: Located, second: Located) -> float:
 
 
 def is_same_thing(settings: CandidateSettings, first: Located, second: Located) -> bool:
-    """Whether two of one class are nearer to each other than things of their size stand."""
+    """Whether two of one class are nearer to each other than things of their size stand.
+
+    Each axis counts by itself: footpaths are long and flat, and lie one above the other.
+    """
     if first.class_name != second.class_name:
         return False
-    size = max(first.width_rad, first.height_rad, second.width_rad, second.height_rad)
-    return distance_rad(first, second) <= max(settings.same_rad, settings.same_sizes * size)
+    turn = math.remainder(first.yaw_rad - second.yaw_rad, math.tau) * math.cos(first.pitch_rad)
+    tilt = first.pitch_rad - second.pitch_rad
+    return all(
+        abs(apart) <= max(settings.same_rad, settings.same_sizes * (one + other) / 2.0)
+        for apart, one, other in (
+            (turn, first.width_rad, second.width_rad),
+            (tilt, first.height_rad, second.height_rad),
+        )
+    )

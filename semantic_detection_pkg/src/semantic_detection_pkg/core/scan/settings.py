@@ -26,7 +26,7 @@ class GimbalSettings:
     """
 
     rate_rad_s: float = math.radians(90.0)
-    acceleration_rad_s2: float = math.radians(400.0)
+    acceleration_rad_s2: float = math.radians(800.0)
     hfov_wide_rad: float = math.radians(62.0)
     rest_yaw_rad: float = 0.0
     rest_pitch_rad: float = 0.0
@@ -52,8 +52,8 @@ class CandidateSettings:
         score_min: mean score of a track that is worth a look.
         wait_max_s: a candidate that waits longer interrupts the sweep.
         cooldown_s: what was decided is not looked at again for this long.
-        same_sizes, same_rad: two bearings of one class are one thing within so many of the larger
-            size, or this angle.
+        same_sizes, same_rad: two bearings of one class are one thing where, along both axes, they
+            are within so many of their mean size, or this angle.
         kept_max: of candidates and of decisions; the oldest go first.
     """
 
@@ -70,26 +70,30 @@ class CloseSettings:
     """How close a closer look is, and how long it takes at most.
 
     Attributes:
-        needs_px: [px] longer side of a box from which it can be judged.
+        needs_px: [px] longer side of a box from which it can be judged; the default is what the
+            demo classifier was trained from.
         needs_px_of: the same for single classes, by the label that models know.
         closer: by how much closer a second look is, where the first left it unsure.
         sharp_px: [px] a frame that is smeared by more is not judged.
         arrival_share: of the picture, within which the view's middle is reached.
         approach_s: longest way to a view.
-        view_s: longest stay in a view, once there.
+        view_s: longest stay in a view, once there: enough frames are captured then.
+        answer_s: from there until all that they show is told; until then it is no candidate for
+            another view.
         views_max: of one candidate, then it stays uncertain.
         refind_zoom: share of the zoom for one look around, where the candidate is not where it
             was; 0: none.
         refind_rad: how far it may have gone.
     """
 
-    needs_px: float = 90.0
+    needs_px: float = 110.0
     needs_px_of: tuple[tuple[str, float], ...] = (("footpath", 140.0),)
     closer: float = 2.5
-    sharp_px: float = 3.0
+    sharp_px: float = 4.0
     arrival_share: float = 0.1
     approach_s: float = 6.0
-    view_s: float = 0.9
+    view_s: float = 0.25
+    answer_s: float = 0.4
     views_max: int = 3
     refind_zoom: float = 0.5
     refind_rad: float = math.radians(4.0)
@@ -124,7 +128,7 @@ class TierSettings:
     classifier_yes: float = 0.75
     classifier_no: float = 0.25
     inspections_min: int = 2
-    inspections_max: int = 4
+    inspections_max: int = 2
     inspections_at_once: int = 6
     inspection_timeout_s: float = 1.0
     vlm: str = "unsure"

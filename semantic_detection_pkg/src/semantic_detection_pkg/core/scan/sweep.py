@@ -41,7 +41,7 @@ class SweepSettings:
         pointing: law by which it goes to the start of a strip and keeps its pitch.
     """
 
-    frame_rate_hz: float = 8.0
+    frame_rate_hz: float = 10.0
     settle_s: float = 0.35
     pointing: PointingSettings = field(default_factory=PointingSettings)
 

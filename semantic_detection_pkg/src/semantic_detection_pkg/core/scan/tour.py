@@ -1,4 +1,4 @@
-"""Which close view next: the one that shows most candidates large enough for the time it takes.
+"""A tour of close views that shows every candidate large enough, in little time.
 
 Candidates that stand near each other and need about the same zoom share a view; a close look at
 each of them alone would take the gimbal several times as long.
@@ -47,65 +47,71 @@ class CloseView:
 
 @dataclass(frozen=True)
 class TourCosts:
-    """What a close view takes, and how it is composed.
+    """What zooming takes, and how a close view is composed.
 
     Attributes:
-        look_s: [s] in a view, once there.
         zoom_per_s: [1/s] by how much the magnification changes in a second.
         zoom_max: greatest magnification.
         edge: 0..0.4, share of the picture at each edge that stays free of candidates.
+        spare: >= 1, candidates are shown so many times as large as they need: what falls short of
+            it by a pixel would cost another view.
         room: >= 1, a candidate counts as so many times as large as it is: it moves, and its
             bearing is not exact.
     """
 
-    look_s: float = 0.3
     zoom_per_s: float = 7.0
     zoom_max: float = 12.0
     edge: float = 0.08
+    spare: float = 1.06
     room: float = 1.3
 
     def __post_init__(self) -> None:
-        if not (self.look_s > 0.0 and self.zoom_per_s > 0.0 and self.zoom_max >= 1.0):
+        if not (self.zoom_per_s > 0.0 and self.zoom_max >= 1.0):
             raise ConfigurationError(
-                f"tour: look {self.look_s} s and zoom rate {self.zoom_per_s} 1/s must be above 0, "
+                f"tour: zoom rate {self.zoom_per_s} 1/s must be above 0, "
                 f"zoom_max {self.zoom_max} 1 or more"
             )
-        if not (0.0 <= self.edge <= 0.4 and self.room >= 1.0):
+        if not (0.0 <= self.edge <= 0.4 and min(self.room, self.spare) >= 1.0):
             raise ConfigurationError(
-                f"tour: edge {self.edge} must be in 0..0.4, room {self.room} 1 or more"
+                f"tour: edge {self.edge} must be in 0..0.4, room {self.room} and spare "
+                f"{self.spare} 1 or more"
             )
 
 
-def next_view(
+def plan_tour(
     sought: Sequence[Sought],
     gimbal: Motion,
     zoom: float,
     wide: CameraView,
     limits: GimbalLimits,
     costs: TourCosts | None = None,
-) -> CloseView | None:
-    """The view that shows most candidates for its time, from where the camera looks now.
+) -> tuple[CloseView, ...]:
+    """Few views that show every candidate, in an order that takes little time.
+
+    Which views: greedily those that show most of what is left. Their order: the nearest next, then
+    parts of the way are turned round as long as that makes it shorter.
 
     Args:
         sought: all that are undecided.
-        gimbal: newest reading.
+        gimbal: newest reading; the tour begins there.
         zoom: magnification now.
         wide: lens at zoom 1; where it looks does not matter.
         limits: of the gimbal.
         costs: left out: the defaults.
 
     Returns:
-        None where nothing is sought.
+        Views in their order; none where nothing is sought. Equal inputs give the same tour.
     """
     costs = costs or TourCosts()
-    needs = [_Need(one, wide, costs) for one in sought]
-    # A tie goes to the first: equal inputs give the same tour.
-    views = (_view_around(need, needs, wide, limits, costs) for need in needs)
-    return max(
-        views,
-        key=lambda view: len(view.track_ids) / _time_s(view, gimbal, zoom, limits, costs),
-        default=None,
-    )
+    left = [_Need(one, wide, costs) for one in sought]
+    views: list[CloseView] = []
+    while left:
+        tried = (_view_around(need, left, wide, limits, costs) for need in left)
+        views.append(max(tried, key=lambda view: len(view.track_ids)))
+        shown = views[-1].track_ids
+        left = [need for need in left if need.one.track_id not in shown]
+    start = CloseView(gimbal.yaw_rad, gimbal.pitch_rad, zoom, ())
+    return tuple(_shortened(_nearest_next(start, views, limits, costs), limits, costs)[1:])
 
 
 class _Need:
@@ -118,7 +124,7 @@ class _Need:
         self.half_yaw = costs.room * one.width_rad / 2.0 / self.level
         self.half_pitch = costs.room * one.height_rad / 2.0
         side = max(one.width_rad, one.height_rad, 1e-4)
-        wanted = one.needs_px / (side * wide.pixels_per_rad)
+        wanted = costs.spare * one.needs_px / (side * wide.pixels_per_rad)
         self.zoom = min(max(wanted, 1.0), self._fitting(wide, costs), costs.zoom_max)
 
     def _fitting(self, wide: CameraView, costs: TourCosts) -> float:
@@ -176,13 +182,41 @@ def _reach(wide: CameraView, zoom: float, costs: TourCosts) -> tuple[float, floa
     return math.atan(wide.width * share), math.atan(wide.height * share)
 
 
-def _time_s(
-    view: CloseView, gimbal: Motion, zoom: float, limits: GimbalLimits, costs: TourCosts
-) -> float:
-    """[s] to get there, both axes and the zoom at once, and to look."""
-    turn = abs(limits.turn(gimbal.yaw_rad, view.yaw_rad))
-    farthest = max(turn, abs(view.pitch_rad - gimbal.pitch_rad))
-    # Speeding up and braking cost the time of the greatest rate once more.
-    ramps_s = math.sqrt(4.0 * farthest / limits.acceleration_rad_s2)
-    slew_s = max(farthest / limits.rate_rad_s, ramps_s)
-    return max(slew_s, abs(view.zoom - zoom) / costs.zoom_per_s) + costs.look_s
+def _hop_s(one: CloseView, other: CloseView, limits: GimbalLimits, costs: TourCosts) -> float:
+    """[s] from one view to another, both axes and the zoom at once."""
+    turn = abs(limits.turn(one.yaw_rad, other.yaw_rad))
+    farthest = max(turn, abs(other.pitch_rad - one.pitch_rad))
+    # Speeding up and braking cost as much as the greatest rate does on its way.
+    ramps_s = 2.0 * math.sqrt(farthest / limits.acceleration_rad_s2)
+    slew_s = farthest / limits.rate_rad_s + limits.rate_rad_s / limits.acceleration_rad_s2
+    is_short = farthest < limits.rate_rad_s**2 / limits.acceleration_rad_s2
+    return max(ramps_s if is_short else slew_s, abs(other.zoom - one.zoom) / costs.zoom_per_s)
+
+
+def _nearest_next(
+    start: CloseView, views: Sequence[CloseView], limits: GimbalLimits, costs: TourCosts
+) -> list[CloseView]:
+    way, left = [start], list(views)
+    while left:
+        hops = [_hop_s(way[-1], view, limits, costs) for view in left]
+        way.append(left.pop(hops.index(min(hops))))
+    return way
+
+
+def _shortened(way: list[CloseView], limits: GimbalLimits, costs: TourCosts) -> list[CloseView]:
+    """2-opt on an open way whose first place is fixed (Croes 1958)."""
+
+    def hop_s(first: int, second: int) -> float:
+        return _hop_s(way[first], way[second], limits, costs) if second < len(way) else 0.0
+
+    is_shorter = True
+    while is_shorter:
+        is_shorter = False
+        for first in range(1, len(way) - 1):
+            for last in range(first + 1, len(way)):
+                now_s = hop_s(first - 1, first) + hop_s(last, last + 1)
+                turned_s = hop_s(first - 1, last) + hop_s(first, last + 1)
+                if turned_s < now_s - 1e-9:
+                    way[first : last + 1] = way[first : last + 1][::-1]
+                    is_shorter = True
+    return way

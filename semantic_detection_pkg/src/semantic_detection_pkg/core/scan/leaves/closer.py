@@ -9,14 +9,14 @@ from py_trees.common import Status
 from semantic_detection_pkg.core.scan.coverage import Result
 from semantic_detection_pkg.core.scan.dossier import Dossier
 from semantic_detection_pkg.core.scan.evidence import FindingState
-from semantic_detection_pkg.core.scan.findings import Conclusion
+from semantic_detection_pkg.core.scan.findings import Conclusion, position_of
 from semantic_detection_pkg.core.scan.leaves.leaf import Leaf
 from semantic_detection_pkg.core.scan.mission import Question, Visit
 from semantic_detection_pkg.core.scan.pointing import Motion
 from semantic_detection_pkg.core.scan.scene import NS_PER_S
 from semantic_detection_pkg.core.scan.steps import AskRequest, InspectRequest, Level
 from semantic_detection_pkg.core.scan.tiers import conclude
-from semantic_detection_pkg.core.scan.tour import next_view
+from semantic_detection_pkg.core.scan.tour import plan_tour
 
 _ZOOM_REACHED = 0.06  # of the zoom
 
@@ -62,19 +62,22 @@ class Weigh(Leaf):
         if best is None and state is FindingState.REJECTED:
             return  # a ghost of the sweep: there is nothing to show
         track = dossier.track
-        finding = mission.findings.record(
-            scene.now_ns,
-            Conclusion(
-                state=state,
-                score=score,
-                tiers=tuple(dossier.tiers[tier] for tier in sorted(dossier.tiers)),
-                answers=dossier.answers,
-                track=track,
-                frame_ns=best.frame_ns if best is not None else track.last_seen_ns,
-                box_xyxy=best.box_xyxy if best is not None else track.box_xyxy,
+        is_path = dossier.label in scene.settings.tiers.path_words
+        conclusion = Conclusion(
+            state=state,
+            score=score,
+            tiers=tuple(dossier.tiers[tier] for tier in sorted(dossier.tiers)),
+            answers=dossier.answers,
+            track=track,
+            frame_ns=best.frame_ns if best is not None else track.last_seen_ns,
+            box_xyxy=best.box_xyxy if best is not None else track.box_xyxy,
+            position=position_of(
+                track, scene.fix, scene.attitude, scene.settings.ground_height_m, is_path
             ),
         )
-        scene.wish.findings.append(finding)
+        scene.wish.findings.append(mission.findings.record(scene.now_ns, conclusion))
+        if is_path and state is FindingState.CONFIRMED:
+            mission.follow(conclusion)
 
 
 class CloserLeaf(Leaf):
@@ -103,41 +106,53 @@ class ChooseView(CloserLeaf):
         self._end_visit()
         if mission.visit is not None:
             return Status.SUCCESS
-        sought = [one.sought for one in mission.candidates.all if one.wants_view]
+        wanting = [one for one in mission.candidates.all if one.wants_view]
         waits_s = mission.candidates.waits_longest_s(scene.now_ns)
         is_time = mission.is_swept or waits_s >= scene.settings.candidates.wait_max_s
-        if not sought or not (is_time or mission.is_touring):
+        if not wanting or not (is_time or mission.is_touring):
             mission.is_touring = False
             return Status.FAILURE
+        sought = [one.sought for one in wanting if self._is_open(one)]
+        if not sought:
+            return self.running("waits for what the last views show")
         if not mission.is_touring:
             mission.is_touring = True
             mission.planner.interrupt()
         plan = mission.plan
         assert plan is not None, "prepare comes first"
         zoom = scene.reading.zoom if scene.reading.zoom >= 1.0 else 1.0
-        view = next_view(sought, scene.axis, zoom, plan.wide, plan.limits, plan.costs)
-        assert view is not None, "there are candidates"
-        mission.visit = Visit(view, scene.now_ns)
+        tour = plan_tour(sought, scene.axis, zoom, plan.wide, plan.limits, plan.costs)
+        mission.visit = Visit(tour[0], scene.now_ns)
         return Status.SUCCESS
 
+    def _is_open(self, dossier: Dossier) -> bool:
+        """Whether it wants another view now; after too many it is given up."""
+        now_ns = self.scene.now_ns
+        if now_ns < dossier.waits_until_ns:
+            return False
+        if dossier.views < self.scene.settings.close.views_max:
+            return True
+        dossier.give_up(now_ns, f"not decided in {dossier.views} views")
+        return False
+
     def _end_visit(self) -> None:
-        """Nobody wants the view any more, or it took long enough."""
+        """Nobody wants the view any more, or enough frames were captured in it.
+
+        What they show is told while the camera is on its way to the next view.
+        """
         scene, mission, settings = self.scene, self.mission, self.scene.settings.close
         visit, left = mission.visit, mission.in_view()
         if visit is None:
             return
         if visit.arrived_ns:
             is_late = scene.now_ns - visit.arrived_ns >= settings.view_s * NS_PER_S
-            # An answer that is under way is worth the wait: it has its own time limit.
-            is_late = is_late and not any(one.inspect_id for one in left)
         else:
             is_late = scene.now_ns - visit.since_ns >= settings.approach_s * NS_PER_S
         if left and not is_late:
             return
         for dossier in left:
             dossier.views += 1
-            if dossier.views >= settings.views_max:
-                dossier.give_up(scene.now_ns, f"not decided in {dossier.views} views")
+            dossier.waits_until_ns = scene.now_ns + round(settings.answer_s * NS_PER_S)
         mission.visit = None
 
 
@@ -215,9 +230,11 @@ class Ask(CloserLeaf):
         scene, mission = self.scene, self.mission
         question = mission.question
         if question is None:
+            if not any(one.wants_model for one in mission.candidates.all):
+                return Status.FAILURE
             question = self._next()
             if question is None:
-                return Status.FAILURE
+                return Status.SUCCESS  # none could be put: they are weighed without
         dossier = question.dossier
         if scene.now_ns >= question.until_ns:
             scene.wish.cancel_asks.append(question.request_id)

@@ -158,6 +158,7 @@ class PathWalk:
         return WalkedPath(self._geometry(), is_followed, self.looks, reason)
 
     def _hit(self, view: CameraView, geometry: PathGeometry, is_close: bool) -> None:
+        earlier = list(self._views)  # this look shows an exit only at its very edge
         if is_close:
             self._drop_seen_targets(view)
             self._views.append(view)
@@ -168,7 +169,7 @@ class PathWalk:
             self._add(self._ends, geometry.ends)
         places = geometry.exits if is_close else (*geometry.ends, *geometry.exits)
         for place in places:
-            self._want(place)
+            self._want(place, earlier)
 
     def _miss(self, view: CameraView) -> None:
         """The path is not there: another try, then the place is given up."""
@@ -177,13 +178,10 @@ class PathWalk:
             if self._targets[0].tries >= self.settings.tries_max:
                 self._given_up.append(self._targets.pop(0).bearing)
 
-    def _want(self, place: Bearing) -> None:
+    def _want(self, place: Bearing, views: list[CameraView]) -> None:
         """Look there, unless that is known."""
         known = [*(target.bearing for target in self._targets), *self._ends, *self._given_up]
-        # The look that found it shows it at its very edge: only others count.
-        is_seen = any(
-            bool(view.contains([place], self.settings.seen_margin)[0]) for view in self._views
-        )
+        is_seen = any(bool(view.contains([place], self.settings.seen_margin)[0]) for view in views)
         if not is_seen and not self._is_known(place, known):
             self._targets.append(_Target(place))
 

@@ -5,6 +5,7 @@
 
 import dataclasses
 import json
+import math
 import pickle
 
 import pytest
@@ -206,6 +207,36 @@ def test_bearings_are_visited():
     made.start(area=Area(bearings=((0.3, 0.3), (-0.4, 0.2))))
     run_to_end(made)
     assert made.result.findings == 2
+
+
+COURSE = tuple((-0.5 + 0.1 * i, 0.3 + 0.05 * math.sin(i)) for i in range(11))
+PATH = Thing(0.0, 0.3, "footpath", 0.012, course=COURSE)
+
+
+def test_a_path_that_is_found_is_followed_to_its_ends():
+    made = stage(PATH, PERSON)
+    made.start(words=("footpath", "person"))
+    run_to_end(made)
+    path = next(f for f in made.findings.values() if f.class_name == "footpath")
+    told = [f for d in made.decisions for f in d.findings]
+    first = next(f for f in told if f.finding_id == path.finding_id)
+    assert (first.revision, first.path, path.revision) == (1, None, 2)
+    assert path.path.is_followed
+    ends = sorted(path.path.ends)
+    assert ends[0] == pytest.approx(COURSE[0], abs=0.02)
+    assert ends[-1] == pytest.approx(COURSE[-1], abs=0.02)
+    assert path.path.width_rad == pytest.approx(0.012, rel=0.2)
+    # The other candidates come first.
+    assert [f.class_name for f in told].index("person") < len(told) - 1
+    assert told[-1] is path
+
+
+def test_following_a_path_has_a_budget():
+    made = stage(PATH, settings=ScanSettings(tiers=TierSettings(path_budget_s=0.4)))
+    made.start(words=("footpath",))
+    run_to_end(made)
+    (finding,) = made.findings.values()
+    assert finding.path is None or not finding.path.is_followed
 
 
 # --------------------------------------------------------------------------------- bad goals

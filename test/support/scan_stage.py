@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
+import cv2
 import numpy as np
 
-from semantic_detection_pkg.core.detections import Detections
+from semantic_detection_pkg.core.detections import Detections, MaskRings
 from semantic_detection_pkg.core.optics import CameraView
 from semantic_detection_pkg.core.scan.area import Area
 from semantic_detection_pkg.core.scan.controller import ScanController
@@ -43,6 +45,7 @@ class Thing:
     Attributes:
         truth: what the classifier calls it close up; empty: as the detector does.
         sureness: 0..1, of the classifier.
+        course: bearings along the middle of a path; empty: it is no path.
     """
 
     yaw_rad: float
@@ -51,6 +54,7 @@ class Thing:
     size_rad: float = 0.02
     truth: str = ""
     sureness: float = 0.97
+    course: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass
@@ -179,28 +183,50 @@ class Stage:
 
     def detect(self) -> Detections:
         """What a perfect detector sees."""
-        view = self.view()
-        boxes, ids = [], []
-        for thing in self.things:
-            if thing.class_name not in self.vocabulary:
-                continue
-            x, y = view.project([(thing.yaw_rad, thing.pitch_rad)])[0]
-            half = thing.size_rad * view.pixels_per_rad / 2
-            if math.isnan(x) or half < 3.0:
-                continue
-            box = np.array([x - half, y - half, x + half, y + half])
-            cut = np.clip(box, 0, [self.width, self.height] * 2)
-            if (cut[2:] - cut[:2]).min() < half:
-                continue
-            boxes.append(cut)
-            ids.append(self.vocabulary.index(thing.class_name))
+        found = [
+            (self.vocabulary.index(thing.class_name), *shown)
+            for thing in self.things
+            if thing.class_name in self.vocabulary and (shown := self._shown(thing)) is not None
+        ]
+        ids, boxes, rings = zip(*found, strict=True) if found else ((), (), ())
         return Detections(
             self.width,
             self.height,
             np.array(ids, np.uint16),
             np.full(len(ids), 0.8, np.float32),
             np.array(boxes, np.float32).reshape(-1, 4),
+            MaskRings.from_rings(rings),
         )
+
+    def _shown(self, thing: Thing) -> tuple[Any, list[Any]] | None:
+        """Box and rings of a thing in the picture; None where it is not seen."""
+        view = self.view()
+        if thing.course:
+            return self._shown_path(thing, view)
+        x, y = view.project([(thing.yaw_rad, thing.pitch_rad)])[0]
+        half = thing.size_rad * view.pixels_per_rad / 2
+        if math.isnan(x) or half < 3.0:
+            return None
+        box = np.array([x - half, y - half, x + half, y + half])
+        cut = np.clip(box, 0, [self.width, self.height] * 2)
+        x0, y0, x1, y1 = cut
+        if min(x1 - x0, y1 - y0) < half:
+            return None
+        return cut, [np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])]
+
+    def _shown_path(self, thing: Thing, view: CameraView) -> tuple[Any, list[Any]] | None:
+        points = view.project(thing.course)
+        canvas = np.zeros((self.height, self.width), np.uint8)
+        width_px = max(1, round(thing.size_rad * view.pixels_per_rad))
+        for start, end in zip(points[:-1], points[1:], strict=True):
+            if np.isfinite([*start, *end]).all() and np.abs([*start, *end]).max() < 30_000:
+                cv2.line(canvas, np.int32(start).tolist(), np.int32(end).tolist(), 255, width_px)
+        outlines, _ = cv2.findContours(canvas, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        rings = [outline[:, 0].astype(np.float32) for outline in outlines if len(outline) > 3]
+        if not rings:
+            return None
+        ends = np.concatenate(rings)
+        return np.concatenate([ends.min(axis=0), ends.max(axis=0)]), rings
 
     def _obey(self, decision: Decision) -> None:
         if decision.rate is not None:

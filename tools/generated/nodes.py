@@ -21,7 +21,7 @@ class NodeEntry:
     executable: str
     purpose: str
     parameters: str
-    arguments: dict[str, str] = field(default_factory=dict)
+    arguments: dict[str, str | int] = field(default_factory=dict)
     is_lifecycle: bool = False
 
     @property
@@ -88,14 +88,14 @@ NODES = (
         "recorder",
         "A ring of bags of all that is seen and decided; events stay beyond it.",
         "semantic_detection_pkg.nodes.recorder.RecorderParameters",
-        {"output": f"{_SHARED}/recordings", "floor_mb": "0"},
+        {"output": f"{_SHARED}/recordings", "floor_mb": 0},
     ),
     NodeEntry(
         "semantic_detection_pkg",
         "dashboard",
         "The page on port 8080: see, steer, measure.",
         "semantic_detection_pkg.nodes.dashboard.DashboardParameters",
-        {"port": "0"},
+        {"port": 0},
     ),
     NodeEntry(
         "semantic_detection_pkg",

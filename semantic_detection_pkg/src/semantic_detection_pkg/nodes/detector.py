@@ -205,6 +205,7 @@ class DetectorNode(GuardedLifecycleNode):
             return Health.error(self._failure, **figures)
         if self._subscription is None:
             return Health.ok("not active", **figures)
+        figures["dropped"] = self._subscription.dropped
         return Health.ok("active", **figures) if rate else Health.warn("no frames", **figures)
 
 

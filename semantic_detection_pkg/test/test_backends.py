@@ -220,6 +220,31 @@ def test_side_files_that_do_not_fit_are_refused(tmp_path, write, message):
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("model", "side_file", "is_refused"),
+    [
+        ("'yoloe-11s'", "yoloe-26s", True),
+        ("'yoloe-11s'", "yoloe-11s", False),
+        ("'yoloe-11s'", None, False),
+        (None, "yoloe-26s", False),
+    ],
+)
+def test_embeddings_of_another_checkpoint_are_refused(tmp_path, model, side_file, is_refused):
+    onnx_model = tiny_models.prompt_model()
+    helper.set_model_props(onnx_model, {"prompt_model": model} if model else {})
+    path = tiny_models.save(onnx_model, tmp_path / "p.onnx")
+    mark = {"model": np.array(side_file)} if side_file else {}
+    np.savez(tmp_path / "p.vocabulary.npz", **tiny_models.prompt_side_file(WORDS), **mark)
+    if not is_refused:
+        load_detector(path).close()
+        return
+    with pytest.raises(
+        ConfigurationError,
+        match=r"p\.vocabulary\.npz: .*embeddings are of 'yoloe-26s', p\.onnx is of 'yoloe-11s'",
+    ):
+        load_detector(path)
+
+
 def test_the_fake_is_an_engine_like_the_others(model):
     with load_detector(model, engine="fake") as detector:
         assert isinstance(detector.backend, FakeBackend)

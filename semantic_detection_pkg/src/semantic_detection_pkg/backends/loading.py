@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from semantic_detection_pkg.core.vocabulary import (
     Vocabulary,
     WordEmbeddings,
     WordTable,
+    check_checkpoint,
 )
 from semantic_detection_pkg.errors import ConfigurationError, ModelError
 
@@ -121,7 +123,7 @@ def load_detector(
     try:
         names = read_names(names_file) if names_file else ()
         info = inspect_model(backend.name, backend.inputs, backend.outputs, backend.metadata, names)
-        table = _word_table(info, Path(model))
+        table = _word_table(info, Path(model), backend.metadata)
         vocabulary = _first_vocabulary(table, info, words)
         pipeline = DetectorPipeline(backend, info, table, vocabulary, clock, settings)
     except BaseException:
@@ -146,7 +148,7 @@ def read_names(path: str | Path) -> tuple[str, ...]:
     return names
 
 
-def _word_table(info: ModelInfo, model: Path) -> WordTable:
+def _word_table(info: ModelInfo, model: Path, metadata: Mapping[str, Any]) -> WordTable:
     if info.prompts is None:
         return ClassNames(info.class_names)
     path = model.with_name(model.stem + SIDE_FILE_SUFFIX)
@@ -159,6 +161,7 @@ def _word_table(info: ModelInfo, model: Path) -> WordTable:
             "and needs it"
         ) from error
     try:
+        check_checkpoint(info.name, arrays, metadata)
         return WordEmbeddings(arrays, info.prompts)
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}: {error}") from error

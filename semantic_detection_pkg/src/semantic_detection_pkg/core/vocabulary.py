@@ -23,7 +23,12 @@ The score of embedding t at features f of level l is sigmoid(gain_l * t . (fold_
     cls_b[l, n] = gain_l * t_n . fold_b_l + bias_l     (L, N_max)
 
 and rows that hold no word have cls_w = 0 and cls_b = -30, which no threshold lets through.
-Unknown arrays in the file are ignored.
+Unknown arrays in the file are ignored, but for one that may be missing:
+
+    model       unicode  ()         the checkpoint that the embeddings are of, "yoloe-11s" say
+
+It must be what the model's metadata call `prompt_model`, where both say something: embeddings of
+one checkpoint mean nothing to another, though they have the same shape.
 """
 
 from __future__ import annotations
@@ -88,6 +93,28 @@ class ClassNames:
         """See `WordTable.choose`."""
         names, columns = _look_up(words, self.known)
         return Vocabulary(names, columns)
+
+
+def check_checkpoint(
+    name: str, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]
+) -> None:
+    """Are the embeddings of a side file for this model?
+
+    Args:
+        name: of the model, for the message.
+        arrays: of the side file.
+        metadata: of the model.
+
+    Raises:
+        ConfigurationError: they are of another checkpoint.
+    """
+    model = str(metadata.get("prompt_model", "")).strip("'\"")
+    embeddings = str(arrays.get("model", ""))
+    if model and embeddings and model != embeddings:
+        raise ConfigurationError(
+            f"vocabulary file: embeddings are of {embeddings!r}, {name} is of {model!r}: they mean "
+            "nothing to it; take the file that was exported with the model"
+        )
 
 
 class WordEmbeddings:

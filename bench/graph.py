@@ -74,6 +74,8 @@ def _watch(folder: Path) -> tuple[dict[str, Usage], float]:
 
     arguments = {
         "mock_port": str(_free_port()),
+        "dashboard_port": str(_free_port()),
+        "output_dir": str(folder / "recordings"),
         "save_dir": str(folder / "pictures"),
         "shared_dir": str(folder),
     }

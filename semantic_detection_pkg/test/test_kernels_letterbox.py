@@ -121,3 +121,16 @@ TENSOR = np.zeros((3, 8, 8), np.float32)
 def test_other_arguments_are_refused(version, image, tensor, size, offset, what):
     with pytest.raises(ValueError, match=f"letterbox: {what} .*must"):
         Letterboxer(version).write(image, tensor, size, offset)
+
+
+@pytest.mark.parametrize("version", versions("letterbox"))
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_padding_that_is_there_is_left_alone(version, dtype):
+    tensor = np.full((3, 8, 10), 7, dtype)
+    image = np.full((2, 3, 3), 255, np.uint8)
+
+    Letterboxer(version).write(image, tensor, (6, 4), (1, 2), is_padded=True)
+
+    expected = np.full((3, 8, 10), 7, dtype)
+    expected[:, 2:6, 1:7] = 1
+    np.testing.assert_array_equal(tensor, expected)

@@ -91,6 +91,7 @@ class DetectorPipeline:
         self._letterboxer = Letterboxer()
         self._decoder = Decoder(info)
         self._tensor = engine.allocate((1, 3, info.height, info.width), info.image_dtype)
+        self._padded_for: Letterbox | None = None  # no one else writes into the tensor
 
     @property
     def vocabulary(self) -> tuple[str, ...]:
@@ -135,7 +136,9 @@ class DetectorPipeline:
             self._tensor[0],
             (letterbox.content_width, letterbox.content_height),
             (letterbox.left, letterbox.top),
+            is_padded=letterbox == self._padded_for,
         )
+        self._padded_for = letterbox
         prepared_s = self._clock()
         outputs = self._engine.infer({self.info.image_input: self._tensor, **vocabulary.inputs})
         inferred_s = self._clock()

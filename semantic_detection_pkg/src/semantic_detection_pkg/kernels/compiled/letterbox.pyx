@@ -56,7 +56,7 @@ cdef class Letterboxer:
     cdef float[:, ::1] _line  # red, green, blue of one output line, on its way to float16
     cdef uint8_t[:, ::1] _packed  # two source lines without gaps, of pictures that have some
 
-    def write(self, const uint8_t[:, :, :] image, tensor, content_size, offset, float padding):
+    def write(self, const uint8_t[:, :, :] image, tensor, content_size, offset, padding):
         cdef Box box = Box(
             tensor.shape[2], tensor.shape[1], content_size[0], content_size[1], offset[0], offset[1]
         )
@@ -66,11 +66,15 @@ cdef class Letterboxer:
         self._prepare(image.shape[1], box.width)
         if tensor.dtype == np.float32:
             single = tensor
-            self._write(image, &single[0, 0, 0], padding, box)
+            if padding is not None:
+                self._pad(&single[0, 0, 0], <float>padding, box)
+            self._write(image, &single[0, 0, 0], box)
         else:
             half = tensor.view(np.uint16)
-            half_padding = np.float16(padding).view(np.uint16)
-            self._write(image, &half[0, 0, 0], half_padding, box)
+            if padding is not None:
+                half_padding = np.float16(padding).view(np.uint16)
+                self._pad(&half[0, 0, 0], half_padding, box)
+            self._write(image, &half[0, 0, 0], box)
 
     cdef _prepare(self, Py_ssize_t source_width, Py_ssize_t width):
         """Sample positions and buffers for these widths."""
@@ -90,20 +94,22 @@ cdef class Letterboxer:
             self._at[i] = <int32_t>(3 * before)
         self._source_width, self._width = source_width, width
 
-    cdef void _write(
-        self, const uint8_t[:, :, :] image, element* tensor, element padding, Box box
-    ) noexcept:
-        cdef Py_ssize_t y, channel, plane = box.lines * box.columns
-        cdef Py_ssize_t right = box.left + box.width, bottom = box.top + box.height
-        cdef element* line
+    cdef void _pad(self, element* tensor, element padding, Box box) noexcept:
+        cdef Py_ssize_t y, channel, right = box.left + box.width, bottom = box.top + box.height
+        cdef element* plane
         with nogil:
             for channel in range(3):
-                line = tensor + channel * plane
-                fill(line, box.top * box.columns, padding)
-                fill(line + bottom * box.columns, (box.lines - bottom) * box.columns, padding)
+                plane = tensor + channel * box.lines * box.columns
+                fill(plane, box.top * box.columns, padding)
+                fill(plane + bottom * box.columns, (box.lines - bottom) * box.columns, padding)
                 for y in range(box.top, bottom):
-                    fill(line + y * box.columns, box.left, padding)
-                    fill(line + y * box.columns + right, box.columns - right, padding)
+                    fill(plane + y * box.columns, box.left, padding)
+                    fill(plane + y * box.columns + right, box.columns - right, padding)
+
+    cdef void _write(self, const uint8_t[:, :, :] image, element* tensor, Box box) noexcept:
+        cdef Py_ssize_t y, channel, plane = box.lines * box.columns
+        cdef element* line
+        with nogil:
             for y in range(box.height):
                 line = tensor + (box.top + y) * box.columns + box.left
                 if element is float:

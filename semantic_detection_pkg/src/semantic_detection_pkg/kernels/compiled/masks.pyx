@@ -17,7 +17,7 @@ from libc.string cimport memset
 import numpy as np
 
 cdef extern from "mask_loops.h" nogil:
-    void add_weighted(float*, const float*, float, long, long, long, long)
+    void add_weighted(float*, const float*, const float*, float, long, long, long, long)
 
 cdef extern from "outline.h" nogil:
     struct point:
@@ -258,12 +258,12 @@ cdef class MaskTracer:
         # The sample after the last line's has no weight where that line lies on the last of all.
         cdef Py_ssize_t columns = min(right, prototypes.shape[2]) - left
         cdef Py_ssize_t rows = min(bottom, prototypes.shape[1]) - top
-        cdef Py_ssize_t k, i
+        cdef Py_ssize_t k, i, last = prototypes.shape[0] - 1
         memset(&self._sums[0], 0, rows * columns * sizeof(float))
         for k in range(prototypes.shape[0]):
             add_weighted(
-                &self._sums[0], &prototypes[k, top, left], coefficients[index, k],
-                rows, columns, columns, prototypes.shape[2],
+                &self._sums[0], &prototypes[k, top, left], &prototypes[min(k + 1, last), top, left],
+                coefficients[index, k], rows, columns, columns, prototypes.shape[2],
             )
         for i in range(rows * columns):
             self._sums[i] = limited(self._sums[i])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from semantic_detection_pkg.core.scan.dossier import Dossier, Frame
 from semantic_detection_pkg.core.scan.same import is_same_thing
@@ -52,6 +52,10 @@ class CandidateList:
         for one in self._dossiers:
             one.observe(frame, detector)
         self._merge()
+        self._decided = [
+            replace(one, track=frame.tracks[one.track.id]) if one.track.id in frame.tracks else one
+            for one in self._decided
+        ]
         known = {one.track.id for one in self._dossiers} | {d.first_id for d in self._dossiers}
         fresh = [
             track
@@ -92,9 +96,11 @@ class CandidateList:
 
     def _is_known(self, track: Track) -> bool:
         """Whether it was decided, or is a candidate under another id."""
-        settings = self._settings.candidates
-        others: Sequence[Track] = [one.track for one in self._decided]
-        return any(is_same_thing(settings, one, track) for one in others)
+        others = [*(one.track for one in self._decided), *(one.track for one in self._dossiers)]
+        return any(
+            one.id == track.id or is_same_thing(self._settings.candidates, one, track)
+            for one in others
+        )
 
     def _forget(self, now_ns: int) -> None:
         settings = self._settings.candidates

@@ -101,6 +101,7 @@ class Dossier:
         self.picture = 0
         self._inspect_sent_ns = 0
         self._inspected_frame_ns = 0
+        self._was_whole = track.is_whole
         self._is_closer = False
         self._has_looked_around = False
         self._is_looking_around = False
@@ -279,7 +280,11 @@ class Dossier:
     def _follow(self, hit: Track) -> None:
         self.track = hit
         width, height = hit.width_rad, hit.height_rad
-        if not hit.is_whole:
+        if hit.is_whole:
+            self._was_whole = True
+        elif self._was_whole:
+            width, height = max(width, self.size_rad[0]), max(height, self.size_rad[1])
+        else:
             width = max(min(width * _GROWTH, math.pi), self.size_rad[0])
             height = max(min(height * _GROWTH, math.pi), self.size_rad[1])
         self.size_rad = (width, height)

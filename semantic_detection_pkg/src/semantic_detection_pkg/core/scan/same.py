@@ -30,18 +30,27 @@ def distance_rad(first: Located, second: Located) -> float:
 
 
 def is_same_thing(settings: CandidateSettings, first: Located, second: Located) -> bool:
-    """Whether two of one class are nearer to each other than things of their size stand.
+    """Whether two of one class are one thing: their middles are near, or one is part of the other.
 
     Each axis counts by itself: footpaths are long and flat, and lie one above the other.
     """
     if first.class_name != second.class_name:
         return False
     turn = math.remainder(first.yaw_rad - second.yaw_rad, math.tau) * math.cos(first.pitch_rad)
-    tilt = first.pitch_rad - second.pitch_rad
-    return all(
-        abs(apart) <= max(settings.same_rad, settings.same_sizes * (one + other) / 2.0)
-        for apart, one, other in (
-            (turn, first.width_rad, second.width_rad),
-            (tilt, first.height_rad, second.height_rad),
-        )
+    axes = (
+        (abs(turn), first.width_rad, second.width_rad),
+        (abs(first.pitch_rad - second.pitch_rad), first.height_rad, second.height_rad),
     )
+    near = (
+        apart <= max(settings.same_rad, settings.same_sizes * (one + other) / 2.0)
+        for apart, one, other in axes
+    )
+    shares = (_share_of_smaller(*axis) for axis in axes)
+    return all(near) or math.prod(shares) >= settings.same_part
+
+
+def _share_of_smaller(apart_rad: float, one_rad: float, other_rad: float) -> float:
+    """0..1, how much of the shorter of two ranges lies within the other."""
+    smaller = min(one_rad, other_rad)
+    common = min(smaller, (one_rad + other_rad) / 2.0 - apart_rad)
+    return max(0.0, common) / smaller if smaller > 0.0 else 0.0

@@ -54,6 +54,8 @@ class CandidateSettings:
         cooldown_s: what was decided is not looked at again for this long.
         same_sizes, same_rad: two bearings of one class are one thing where, along both axes, they
             are within so many of their mean size, or this angle.
+        same_part: they are also one where so much of the smaller box, 0..1, lies in the other: a
+            close view shows parts of what is larger than it.
         kept_max: of candidates and of decisions; the oldest go first.
     """
 
@@ -61,6 +63,7 @@ class CandidateSettings:
     wait_max_s: float = 30.0
     cooldown_s: float = 300.0
     same_sizes: float = 0.6
+    same_part: float = 0.6
     same_rad: float = math.radians(0.4)
     kept_max: int = 500
 

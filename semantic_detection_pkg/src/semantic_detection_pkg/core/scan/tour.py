@@ -62,7 +62,7 @@ class TourCosts:
     zoom_per_s: float = 7.0
     zoom_max: float = 12.0
     edge: float = 0.08
-    spare: float = 1.06
+    spare: float = 1.15
     room: float = 1.3
 
     def __post_init__(self) -> None:

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from ros_graph import TIMEOUT_S, GraphProbe, isolated_domain
 
 from interfaces_pkg.msg import Bearing, Detections, Finding, GimbalState, TierResult, VlmAnswer
-from ros_support_pkg.qos import EVENT, SENSOR_DATA
+from ros_support_pkg.qos import RECORD, SENSOR_DATA
 
 pytestmark = pytest.mark.graph
 CHROMIUM = shutil.which("chromium")
@@ -42,6 +42,7 @@ launch:
       {{name: model, value: "$(find-pkg-share semantic_detection_pkg)/models/demo_detector.onnx"}},
       {{name: autostart, value: activate}}, {{name: threads, value: 1}}]}}
   - node: {{pkg: semantic_detection_pkg, exec: patrol}}
+  - node: {{pkg: semantic_detection_pkg, exec: scan_controller}}
   - node: {{pkg: semantic_detection_pkg, exec: dashboard, param: [
       {{name: port, value: {page}}}, {{name: output_dir, value: "{folder}", type: str}}]}}
 """
@@ -193,7 +194,7 @@ def test_finding_appears_with_its_evidence(page: Page, probe: GraphProbe, folder
         answers=[VlmAnswer(verdict=VlmAnswer.VERDICT_YES, reason="a green tent", model="stub")],
     )
     finding.best_frame.sec, finding.best_frame.nanosec = seconds, nanoseconds
-    publisher = probe.node.create_publisher(Finding, "findings", EVENT)
+    publisher = probe.node.create_publisher(Finding, "findings", RECORD)
     probe.wait_for(publisher.get_subscription_count, "the dashboard to listen")
     publisher.publish(finding)
 
@@ -207,6 +208,26 @@ def test_finding_appears_with_its_evidence(page: Page, probe: GraphProbe, folder
         card.get_by_text("evidence").click()
     expect(opened.value.locator("h1")).to_have_text("What was seen")
     opened.value.close()
+
+
+def test_scan_is_started_paused_by_hand_and_ended(page: Page) -> None:
+    level, pause = page.locator("#level"), page.locator("#pause")
+    page.fill("#words", "tent")
+    page.click("#start")
+    expect(level).to_have_text("level 1: sweep")
+    expect(page.locator('[data-part="scan"]')).to_have_class("good")
+    # Who steers during a scan pauses it.
+    x, y = middle_of(page, "#pad")
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 40, y, steps=2)
+    expect(page.locator("#reason")).to_contain_text("paused")
+    page.mouse.up()
+    expect(pause).to_have_text("Go on")
+    pause.click()
+    expect(page.locator("#reason")).not_to_contain_text("paused")
+    page.click("#end")
+    expect(level).to_have_text("idle")
 
 
 def test_stopped_detector_shows(page: Page, probe: GraphProbe) -> None:

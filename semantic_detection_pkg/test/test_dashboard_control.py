@@ -22,6 +22,7 @@ def served(running) -> Served:
     """The dashboard of this module, with a robot that was not asked for anything yet."""
     wait_for(lambda: not running.dashboard.operators.operator, "the last test's page to go")
     running.robot.__init__()
+    running.dashboard.is_halted = False
     return running
 
 
@@ -153,6 +154,21 @@ def test_rates_are_obeyed_while_they_are_fresh_and_from_the_operator(served):
         wait_for(lambda: served.robot.turns, "a rate")
         other.news()
     assert served.robot.turns == [Turn(yaw_rate_rad_s=0.4, pitch_rate_rad_s=-0.1)]
+
+
+def test_after_a_stop_the_hand_must_let_go_first(served):
+    def pull(page: Page, rate: float) -> None:
+        page.send({"rate": [rate, 0.0], "seen_ms": page.news()["now_ms"]})
+
+    with served.page() as page:
+        take(served, page)
+        pull(page, 0.1)
+        wait_for(lambda: served.robot.turns, "the first pull")
+        assert served.post("/api/gimbal/stop").status == 200  # by somebody else
+        for rate in (0.2, 0.3, 0.0, 0.4):
+            pull(page, rate)
+        wait_for(lambda: len(served.robot.turns) >= 3, "the pull after letting go")
+    assert [turn.yaw_rate_rad_s for turn in served.robot.turns] == [0.1, 0.0, 0.4]
 
 
 def test_area_must_have_an_extent():

@@ -206,6 +206,7 @@ async def _carry_out(dashboard: Dashboard, command: Command) -> JSONResponse:
 @control.post("/gimbal/stop", response_model=Answer)
 async def stop(dashboard: Shared) -> JSONResponse:
     """Stop the gimbal: whoever may control may do it, whoever holds control."""
+    dashboard.is_halted = True
     return await _carry_out(dashboard, Stop())
 
 

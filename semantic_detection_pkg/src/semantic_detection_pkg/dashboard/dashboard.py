@@ -29,6 +29,7 @@ class Dashboard:
     Attributes:
         board: the robot's side writes it, from any thread.
         pictures: takes scenes from the robot's side, from any thread.
+        is_halted: the gimbal was stopped; rates are obeyed again after one of zero, a let-go hand.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Dashboard:
         self.pictures = PictureMaker(
             self._publish, width_max=picture_width, quality=picture_quality
         )
+        self.is_halted = False
         self._history = History()
         self._evidence = EvidenceFolder(settings.evidence_dir)
         self._ages_s: list[float] = []

@@ -4,7 +4,8 @@
                     binary  uint32 header length, header {"n", "stamp_ns", "age_ms", ...}, JPEG
     page to server  text    {"ack": n}                    message n was shown
                             {"look": true}                pictures are wanted
-                            {"rate": [yaw, pitch], "seen_ms": now_ms}   [rad/s]; turn the gimbal
+                            {"rate": [yaw, pitch], "seen_ms": now_ms}   [rad/s]; turn the gimbal;
+                            the first of a pull and the last are zero
 
 What cannot be read closes this one socket.
 """
@@ -28,6 +29,9 @@ from semantic_detection_pkg.dashboard.operators import Party
 #: Close codes of RFC 6455.
 _UNREADABLE = 1008
 _GONE = 1001
+_FULL = 1013
+
+_VIEWERS_MAX = 64
 
 #: A rate that answers what was seen longer ago was held up on the line: the hand may be gone.
 _RATE_AGE_MAX_MS = 1000
@@ -54,6 +58,9 @@ async def live(socket: WebSocket) -> None:
     """Serve one page until it or its line is gone."""
     dashboard: Dashboard = socket.app.state.dashboard
     await socket.accept()
+    if dashboard.hub.viewers >= _VIEWERS_MAX:
+        await socket.close(_FULL, f"{_VIEWERS_MAX} pages are open already")
+        return
     address = socket.client.host if socket.client else "?"
     party = Party(secrets.token_urlsafe(16), f"viewer {next(_numbers)} at {address}")
     may_control = dashboard.access.may_control(socket.headers, socket.cookies)
@@ -87,13 +94,21 @@ async def _listen(socket: WebSocket, dashboard: Dashboard, viewer: Viewer) -> No
         if message.look is not None:
             dashboard.hub.look(viewer, message.look)
         if message.rate is not None and _is_obeyed(dashboard, viewer, message.seen_ms):
-            yaw, pitch = message.rate
-            dashboard.robot.turn(Turn(yaw_rate_rad_s=yaw, pitch_rate_rad_s=pitch))
+            _turn(dashboard, *message.rate)
 
 
 def _is_obeyed(dashboard: Dashboard, viewer: Viewer, seen_ms: int) -> bool:
     is_fresh = now_ms() - seen_ms <= _RATE_AGE_MAX_MS
     return viewer.may_control and is_fresh and dashboard.operators.holds(viewer.party.id)
+
+
+def _turn(dashboard: Dashboard, yaw_rate_rad_s: float, pitch_rate_rad_s: float) -> None:
+    """After a stop, a hand that still pulls does not start the gimbal again."""
+    if yaw_rate_rad_s == pitch_rate_rad_s == 0.0:
+        dashboard.is_halted = False
+    if not dashboard.is_halted:
+        rates = {"yaw_rate_rad_s": yaw_rate_rad_s, "pitch_rate_rad_s": pitch_rate_rad_s}
+        dashboard.robot.turn(Turn(**rates))
 
 
 async def _close(socket: WebSocket, task: asyncio.Task[None]) -> None:

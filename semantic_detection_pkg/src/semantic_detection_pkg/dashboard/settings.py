@@ -31,7 +31,7 @@ class DashboardSettings:
     port: int = 8080
     token: str = ""
     is_viewing_open: bool = False
-    evidence_dir: Path = Path("output/events")
+    evidence_dir: Path = Path("output/recordings/events")
     robot: str = ""
 
     def __post_init__(self) -> None:

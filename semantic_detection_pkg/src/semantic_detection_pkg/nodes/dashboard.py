@@ -31,7 +31,7 @@ class DashboardParameters:
     token: str = parameter("", "what control needs, at least 8 characters; '': see token_file")
     token_file: str = parameter("", "file with the token in its first line; '': none")
     allow_viewing: bool = parameter(False, "with a token: looking needs none")
-    output_dir: str = parameter("output/recorder", "the recorder's folder, for evidence")
+    output_dir: str = parameter("output/recordings", "folder of the recordings, for evidence")
     frame_transport: str = transport_parameter()
     picture_width: int = parameter(
         1280, "[px] wider frames are made smaller for the page", minimum=160, maximum=3840

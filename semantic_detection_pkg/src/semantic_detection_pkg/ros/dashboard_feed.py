@@ -18,7 +18,7 @@ from rcl_interfaces.msg import Log
 from rclpy.node import Node
 
 from interfaces_pkg import action, msg
-from ros_support_pkg.qos import EVENT, SENSOR_DATA, STATE
+from ros_support_pkg.qos import EVENT, RECORD, SENSOR_DATA, STATE
 from ros_support_pkg.stamps import NS_PER_S, from_time
 from semantic_detection_pkg.core.dashboard.labels import TrackMark, labels_of
 from semantic_detection_pkg.core.dashboard.pairing import Pairing
@@ -64,6 +64,7 @@ class DashboardFeed:
         hfov_wide_rad: float,
     ) -> None:
         self._node = node
+        self._namespace = f"{node.get_namespace().strip('/')}/".lstrip("/")
         self._board = board
         self._pictures = pictures
         self._transport = transport
@@ -108,7 +109,7 @@ class DashboardFeed:
             (msg.GimbalState, "gimbal/state", self._take_gimbal, SENSOR_DATA),
             (msg.Tracks, "scan/tracks", self._take_tracks, SENSOR_DATA),
             (msg.Coverage, "scan/coverage", self._take_coverage, STATE),
-            (msg.Finding, "findings", self._take_finding, EVENT),
+            (msg.Finding, "findings", self._take_finding, RECORD),
             (DiagnosticArray, "/diagnostics", self._take_diagnostics, EVENT),
             (Log, "/rosout", self._take_log, EVENT),
         )
@@ -231,6 +232,8 @@ class DashboardFeed:
 
     def _take_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
+            if not status.name.startswith(self._namespace):
+                continue  # another robot's
             if status.name not in self._diagnostics and len(self._diagnostics) >= _DIAGNOSTICS_MAX:
                 continue
             self._diagnostics[status.name] = {
@@ -242,6 +245,8 @@ class DashboardFeed:
         self._board.put("diagnostics", dict(self._diagnostics))
 
     def _take_log(self, message: Log) -> None:
+        if not message.name.startswith(self._namespace.replace("/", ".")):
+            return
         level = message.level if isinstance(message.level, int) else message.level[0]
         self._log.append(
             {

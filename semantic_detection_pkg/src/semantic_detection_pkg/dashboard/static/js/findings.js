@@ -1,9 +1,10 @@
-// Findings, the newest first: what it looks like, what each tier said, where the evidence is.
+// Findings, what was confirmed first: what it looks like, what each tier said, where the evidence is.
 
 import { byId, clock, degrees, element, fixed, setText } from "./dom.js";
 
 const TIER_NAMES = { 1: "detector", 2: "classifier", 3: "VLM" };
 const SHOWN_MAX = 60;
+const ORDER = ["confirmed", "uncertain", "candidate", "rejected"];
 
 export class Findings {
   constructor(link) {
@@ -17,7 +18,8 @@ export class Findings {
   tell() {
     this.wasTold = true;
     const list = byId("finding-list");
-    const findings = (this.link.sections.findings ?? []).slice(0, SHOWN_MAX);
+    const findings = [...(this.link.sections.findings ?? [])] // the newest first, and stays so
+      .sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state)).slice(0, SHOWN_MAX);
     const confirmed = findings.filter((finding) => finding.state === "confirmed").length;
     setText(byId("finding-count"), findings.length ? `${confirmed} confirmed of ${findings.length}` : "none yet");
     const events = this.link.sections.events ?? [];
@@ -65,6 +67,8 @@ function words(finding, event) {
     }));
   }
   part.append(tiers);
+  const reason = finding.tiers.at(-1)?.reason;
+  if (reason) part.append(element("p", { className: "said", textContent: reason }));
   for (const answer of finding.answers) {
     const said = answer.cause ? `uncertain: ${answer.cause}` : answer.reason || answer.text;
     part.append(element("p", { className: "said", title: answer.question, textContent: `“${said}” ${answer.model}` }));

@@ -1,8 +1,9 @@
 // The mission's panel: level and tier, words, start, pause, end.
 
-import { byId, element, fixed, radians, setFigures, setText, toast } from "./dom.js";
+import { byId, degrees, element, fixed, radians, setFigures, setText, toast } from "./dom.js";
 
-const LADDER = [["sweep", 0, "Sweep"], ["close", 1, "Tier 1"], ["close", 2, "Tier 2"], ["close", 3, "Tier 3"], ["safe", 0, "Safe"]];
+const LADDER = [["sweep", 0, "Sweep"], ["close", 0, "Approach"], ["close", 1, "Tier 1"], ["close", 2, "Tier 2"], ["close", 3, "Tier 3"]];
+const AREA = { "yaw-max": "yaw_max_rad", "yaw-min": "yaw_min_rad", "pitch-min": "pitch_min_rad", "pitch-max": "pitch_max_rad" };
 const LEVELS = { idle: "idle", sweep: "level 1: sweep", close: "level 2: close look", safe: "safe" };
 
 export class Mission {
@@ -32,11 +33,9 @@ export class Mission {
     if (!this.api.maySteer()) return;
     const words = this.words().length ? this.words() : this.link.sections.detector?.vocabulary ?? [];
     if (!words.length) return void toast("write at least one word to look for", "bad");
-    const angle = (id) => radians(Number(byId(id).value));
+    const area = Object.entries(AREA).map(([id, name]) => [name, radians(Number(byId(id).value))]);
     const isStarted = await this.api.post("scan/start", {
-      yaw_min_rad: angle("yaw-min"), yaw_max_rad: angle("yaw-max"),
-      pitch_min_rad: angle("pitch-min"), pitch_max_rad: angle("pitch-max"),
-      words, is_repeated: byId("repeat").checked,
+      ...Object.fromEntries(area), words, is_repeated: byId("repeat").checked,
     });
     if (isStarted) this.isPaused = false;
   }
@@ -51,8 +50,9 @@ export class Mission {
     level.className = `value ${scan?.level === "safe" ? "warn" : ""}`;
     setText(level, scan ? (isThere ? LEVELS[scan.level] ?? scan.level : "gone") : "no scan controller");
     const rungs = byId("ladder").children;
-    LADDER.forEach(([name, tier], i) => rungs[i].classList.toggle("on", Boolean(scan) && isThere && scan.level === name && (name !== "close" || scan.tier === tier)));
+    LADDER.forEach(([name, tier], i) => rungs[i].classList.toggle("on", Boolean(scan) && isThere && scan.level === name && (scan.tier === tier)));
     if (scan) {
+      if (!this.isAreaKnown && scan.area.yaw_max_rad > scan.area.yaw_min_rad) this.tellArea(scan.area);
       if (/pause/i.test(`${scan.leaf} ${scan.reason}`)) this.isPaused = true;
       else if (changed.has("scan") && (scan.level === "sweep" || scan.level === "close")) this.isPaused = false;
     }
@@ -65,6 +65,12 @@ export class Mission {
       ["area seen", fixed(scan.coverage * 100, 0, " %")], ["candidates", String(scan.candidates)],
       ["in hand", scan.track_id ? `#${scan.track_id}` : "–"], ["confirmed", String(scan.findings)],
     ] : []);
+  }
+
+  /** The form begins with the area of the scan that runs. */
+  tellArea(area) {
+    this.isAreaKnown = true;
+    for (const [id, name] of Object.entries(AREA)) byId(id).value = Math.round(degrees(area[name]));
   }
 
   tellWords(detector) {

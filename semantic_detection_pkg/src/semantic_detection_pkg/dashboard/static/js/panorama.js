@@ -72,7 +72,7 @@ export class Panorama {
         if (!colour) continue;
         const freshness = ages[cell] === UNSEEN_AGE ? 0 : 1 - ages[cell] / 400;
         colour.split(",").forEach((part, i) => { image.data[pixel + i] = Number(part); });
-        image.data[pixel + 3] = (results[cell] === 1 ? 80 : 170) * freshness;
+        image.data[pixel + 3] = (results[cell] === 1 ? 40 : 130) * freshness;
       }
     }
     const cells = document.createElement("canvas");
@@ -113,7 +113,7 @@ export class Panorama {
   draw() {
     const { context, canvas } = this;
     context.clearRect(0, 0, canvas.width, canvas.height);
-    context.globalAlpha = 0.55;
+    context.globalAlpha = 0.8;
     context.drawImage(this.mosaic, 0, 0);
     context.globalAlpha = 1;
     if (this.cells) {
@@ -165,7 +165,7 @@ export class Panorama {
     const { context } = this;
     const unit = this.unit();
     const [x, y] = [this.x(track.bearing.yaw_rad), this.y(track.bearing.pitch_rad)];
-    context.globalAlpha = track.state === "lost" ? 0.4 : 1;
+    context.globalAlpha = track.state === "confirmed" ? 1 : 0.45;
     context.strokeStyle = track.state === "tentative" ? "#93a4b0" : "#f2b544";
     context.lineWidth = 1.5 * unit;
     context.beginPath();

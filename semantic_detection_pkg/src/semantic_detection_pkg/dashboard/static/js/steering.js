@@ -24,6 +24,7 @@ export class Steering {
       const full = Math.min(RATE_MAX, FULL_VIEWS_PER_S * hfov);
       this.link.rate(-full * shaped(right), full * shaped(down));
     };
+    this.link.rate(0, 0); // says that the hand was off: after a stop, no rate is obeyed before
     send();
     this.timer = setInterval(send, PERIOD_MS);
     return true;

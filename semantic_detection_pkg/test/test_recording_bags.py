@@ -325,6 +325,7 @@ def test_the_oldest_event_goes_when_the_budget_is_exceeded(
         fill(recording, range(20 * number, 20 * number + 20))
         recording.keep(event(f"e{number}", 0.2 * number, 0.2 * number + 0.15))
     fill(recording, range(80, 100))
+    recording.close()
     names = [e.name for e in recording.events.events]
     assert names == ["e3"] or names == ["e2", "e3"]
     assert recording.events.bytes <= 350_000

@@ -187,6 +187,20 @@ def test_events_are_kept_and_named(stand: Stand) -> None:
     assert stand.recorder.state.bytes_events > 0
 
 
+def test_a_second_recorder_is_kept_out(stand: Stand, caplog: pytest.LogCaptureFixture) -> None:
+    stand.start()
+    stand.offer(10)
+    stand.wait(lambda s: s.written == 10, "the first messages")
+    first, second = stand.recorder, stand.start()
+    stand.offer(10)
+    stand.wait(lambda s: s.fault.endswith("another recorder uses it"), "the second is refused")
+    first.stop()
+    stand.wait(lambda s: s.written == 10, "the second takes over")
+    second.stop()
+    assert stand.numbers() == list(range(20))
+    assert len(lines(caplog)) == 1
+
+
 def test_a_path_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import shutil
 from collections.abc import Callable
@@ -11,6 +12,9 @@ from pathlib import Path
 
 #: What hard links fail with where the file system has none, or the folder lies on another one.
 _NO_LINKS = {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
+
+LOCK_FILE = ".lock"
+IN_USE = "another recorder uses it"
 
 #: No room, on the medium or in a quota.
 FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -84,6 +88,30 @@ class AppendFile:
         return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
 
 
+class FolderLock:
+    """Keeps a second recorder out of a folder; the kernel frees it when this process ends."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take the lock.
+
+        Raises:
+            OSError: another has it (EWOULDBLOCK), or the file cannot be made.
+        """
+        path = folder / LOCK_FILE
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self.release()
+            raise OSError(error.errno, IN_USE, str(folder)) from error
+
+    def release(self) -> None:
+        """Give it back; may be called again."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
 class Disk:
     """What changes files. Every method may raise OSError.
 
@@ -97,6 +125,10 @@ class Disk:
     def create(self, path: Path) -> AppendFile:
         """A new file to append to."""
         return AppendFile(path, lambda: self.make_room())
+
+    def lock(self, folder: Path) -> FolderLock:
+        """Keep other recorders out of a folder."""
+        return FolderLock(folder)
 
     def make_folder(self, path: Path) -> None:
         """Make one folder where there is none; its parent must exist."""

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from semantic_detection_pkg.storage.disk import AppendFile, Disk
+from semantic_detection_pkg.storage.disk import AppendFile, Disk, FolderLock
 
 
 class FakeDisk(Disk):
@@ -49,6 +49,10 @@ class FakeDisk(Disk):
     def create(self, path: Path) -> AppendFile:
         self.check(path)
         return _FakeFile(path, self)
+
+    def lock(self, folder: Path) -> FolderLock:
+        self.check(folder)
+        return super().lock(folder)
 
     def make_folder(self, path: Path) -> None:
         self.check(path)

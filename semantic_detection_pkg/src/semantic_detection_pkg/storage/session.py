@@ -17,7 +17,7 @@ from semantic_detection_pkg.core.recording.events import Event, EventRules
 from semantic_detection_pkg.core.recording.ring import RingRules
 from semantic_detection_pkg.core.recording.topics import Message
 from semantic_detection_pkg.storage.bag_metadata import BagFormat
-from semantic_detection_pkg.storage.disk import Disk
+from semantic_detection_pkg.storage.disk import Disk, FolderLock
 from semantic_detection_pkg.storage.event_store import EventStore
 from semantic_detection_pkg.storage.ring_store import OpenSegment, RingStore
 from semantic_detection_pkg.storage.tables import Row
@@ -58,6 +58,8 @@ class Session:
             rows_of: rows of the tables that a message makes.
         """
         self._settings = settings
+        self._disk = disk
+        self._lock: FolderLock | None = None
         self._rows_of = rows_of
         self.folder = folder
         self.ring = RingStore(
@@ -89,6 +91,9 @@ class Session:
 
     def open(self) -> None:
         """Find and repair what is there."""
+        # Anew each time: what vanished and came back may be another disk.
+        self._release()
+        self._lock = self._disk.lock(self.folder)
         self.events.open()
         self.ring.open(self.events.last_number + 1)
         self.events.take_from(self.ring)
@@ -130,12 +135,14 @@ class Session:
         self.events.add(event, self.ring)
 
     def close(self) -> None:
-        """Finish the open segment."""
+        """Finish the open segment and leave the folder to others."""
         if self._open is not None:
             self._finish(self._open)
+        self._release()
 
     def abandon(self) -> list[Message]:
         """Let the files go as they are; return the messages that did not get into them."""
+        self._release()
         opened, self._open = self._open, None
         if opened is None:
             return []
@@ -154,6 +161,11 @@ class Session:
         self._open = None
         self.events.take_from(self.ring)
         self.ring.make_room(0)
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     def _require_room(self) -> None:
         if not self.ring.has_room(self._settings.ring.segment_bytes):

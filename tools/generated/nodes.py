@@ -52,7 +52,7 @@ NODES = (
         "semantic_detection_pkg",
         "detector",
         "Pictures in, detections with masks out.",
-        "semantic_detection_pkg.nodes.detector.DetectorParameters",
+        "semantic_detection_pkg.ros.detector_parameters.DetectorParameters",
         {"engine": "fake", "model": __file__},  # any file: the fake engine does not read it
         is_lifecycle=True,
     ),

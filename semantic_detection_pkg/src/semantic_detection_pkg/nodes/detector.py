@@ -6,9 +6,7 @@ GPU is idle when the transition succeeds. Only the newest frame waits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rclpy.lifecycle import TransitionCallbackReturn
 from sensor_msgs.msg import Image
@@ -17,66 +15,22 @@ from interfaces_pkg.msg import Detections as DetectionsMessage
 from interfaces_pkg.srv import SetVocabulary
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
 from ros_support_pkg.lifecycle import GuardedLifecycleNode
-from ros_support_pkg.parameters import declare_parameters, parameter
+from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import SENSOR_DATA, VIEW
 from ros_support_pkg.running import EXIT_USAGE, run_node
-from semantic_detection_pkg.backends.loading import ENGINES, LoadedDetector, load_detector
+from semantic_detection_pkg.backends.loading import LoadedDetector, load_detector
 from semantic_detection_pkg.core.frame import Frame
 from semantic_detection_pkg.core.overlay import draw_overlay
-from semantic_detection_pkg.core.settings import RANGES, DetectorSettings
 from semantic_detection_pkg.errors import ConfigurationError, FrameError, SemanticDetectionError
 from semantic_detection_pkg.ros import conversions, frames
+from semantic_detection_pkg.ros.detector_parameters import AUTOSTARTS, DetectorParameters
 from semantic_detection_pkg.ros.inspection import FrameInspector
-from semantic_detection_pkg.transport.protocol import FRAMES_HELD_MAX
+from semantic_detection_pkg.ros.vision import VisionDetections
 from vlm_bridge_pkg.errors import LockError
 from vlm_bridge_pkg.transport.kernel_lock import KernelLock
 
 #: [s] a straggler on the GPU is waited for; the arbiter activates when the lock is free.
 _LOCK_TIMEOUT_S = 0.5
-_AUTOSTARTS = ("nothing", "configure", "activate")
-
-
-def _setting(name: str, document: str) -> Any:
-    """A parameter that is a number of `DetectorSettings`, with its default and range."""
-    minimum, maximum = RANGES[name]
-    default = getattr(DetectorSettings(), name)
-    return parameter(default, document, minimum=minimum, maximum=maximum, is_runtime=True)
-
-
-@dataclass(frozen=True)
-class DetectorParameters:
-    """Parameters of the detector node."""
-
-    model: str = parameter("", "model file; what belongs to it lies beside it")
-    engine: str = parameter("onnxruntime", "what runs the model", choices=ENGINES)
-    frame_transport: str = frames.transport_parameter()
-    classifier: str = parameter("", "model of the closer look at a part of a frame; '': none")
-    frames_kept: int = parameter(
-        16, "newest frames held for a closer look", minimum=1, maximum=FRAMES_HELD_MAX
-    )
-    names_file: str = parameter("", "class names, one on each line; '': those in the model")
-    threads: int = parameter(0, "CPU threads of one inference; 0: all", minimum=0, maximum=64)
-    words: tuple[str, ...] = parameter((), "what to look for first; ['']: all that is known")
-    confidence: float = _setting("confidence", "a detection's score is greater than this")
-    iou: float = _setting("iou", "boxes of a class that overlap more are one thing")
-    max_detections: int = _setting("max_detections", "the best so many are kept")
-    polygon_tolerance_px: float = _setting("polygon_tolerance_px", "[px] outlines may be off by")
-    agnostic_nms: bool = parameter(
-        False, "boxes suppress each other whatever their classes are", is_runtime=True
-    )
-    gpu_lock_file: str = parameter(
-        "", "kernel lock held while active, shared by all who use the GPU; '': none"
-    )
-    autostart: str = parameter(
-        "nothing",
-        "what the node does by itself at the start; 'configure' where an arbiter activates it",
-        choices=_AUTOSTARTS,
-    )
-
-    def settings(self) -> DetectorSettings:
-        """The part that the core knows."""
-        numbers = {name: getattr(self, name) for name in RANGES}
-        return DetectorSettings(**numbers, is_class_agnostic=self.agnostic_nms)
 
 
 class DetectorNode(GuardedLifecycleNode):
@@ -98,6 +52,7 @@ class DetectorNode(GuardedLifecycleNode):
         self._detections = self.create_lifecycle_publisher(
             DetectionsMessage, "detections", SENSOR_DATA
         )
+        self._vision = VisionDetections(self)
         self._overlay = self.create_lifecycle_publisher(Image, "detections/overlay", VIEW)
         self.create_service(SetVocabulary, "detector/set_vocabulary", self._set_vocabulary)
         publish_diagnostics(self, self._check)
@@ -111,6 +66,7 @@ class DetectorNode(GuardedLifecycleNode):
             wanted.model,
             engine=wanted.engine,
             threads=wanted.threads,
+            buffers=wanted.buffers,
             names_file=wanted.names_file or None,
             words=wanted.words,
             settings=wanted.settings(),
@@ -150,7 +106,7 @@ class DetectorNode(GuardedLifecycleNode):
 
     def _start(self, autostart: str) -> None:
         triggers = (self.trigger_configure, self.trigger_activate)
-        for trigger in triggers[: _AUTOSTARTS.index(autostart)]:
+        for trigger in triggers[: AUTOSTARTS.index(autostart)]:
             if trigger() != TransitionCallbackReturn.SUCCESS:
                 raise SystemExit(EXIT_USAGE)  # the transition has said why
 
@@ -159,7 +115,7 @@ class DetectorNode(GuardedLifecycleNode):
             return
         try:
             if self._lock is not None:
-                self._lock.check()
+                self._lock.renew()
             result = self._detector.pipeline.process(frame.image)
         except (FrameError, LockError) as error:
             self._fail(error)
@@ -168,7 +124,9 @@ class DetectorNode(GuardedLifecycleNode):
         self._inspector.keep(frame.stamp_ns, frame.image, frame.frame_id)
         self._failure = ""
         model, header = Path(self._config.model).name, conversions.to_header(frame)
-        self._detections.publish(conversions.to_detections(result, model, header))
+        message = conversions.to_detections(result, model, header)
+        self._detections.publish(message)
+        self._vision.publish(message)
         if self._overlay.get_subscription_count():
             picture = draw_overlay(frame.image, result.detections, result.vocabulary)
             self._overlay.publish(conversions.to_image(picture, frame.stamp_ns, frame.frame_id))
@@ -201,6 +159,11 @@ class DetectorNode(GuardedLifecycleNode):
         rate = self._frames - self._frames_before
         self._frames_before = self._frames
         figures = {"frames": self._frames, "frames_per_s": rate, "model": self._config.model}
+        if self._subscription is not None and self._lock is not None:
+            try:
+                self._lock.renew()  # noticed without frames, too
+            except LockError as error:
+                self._fail(error)
         if self._failure:
             return Health.error(self._failure, **figures)
         if self._subscription is None:

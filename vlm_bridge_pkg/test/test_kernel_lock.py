@@ -14,6 +14,7 @@ import pytest
 from vlm_bridge_pkg.errors import ConfigurationError, LockError
 from vlm_bridge_pkg.transport.epoch_file import read_epoch, write_epoch
 from vlm_bridge_pkg.transport.kernel_lock import KernelLock, holder_pid, is_free
+from vlm_bridge_pkg.transport.lock_witness import LockWitness
 
 _HOLD = """
 import sys, time
@@ -122,6 +123,50 @@ def test_a_replaced_file_is_noticed(tmp_path: Path, is_made_anew: bool) -> None:
     assert lock.try_acquire(), "the new file is a lock again"
     lock.check()
     lock.release()
+
+
+@pytest.mark.parametrize("is_taken", [False, True])
+def test_who_holds_it_all_the_time_takes_the_new_file(
+    tmp_path: Path, is_taken: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    lock, other = KernelLock(tmp_path / "gpu.lock"), KernelLock(tmp_path / "gpu.lock")
+    lock.acquire(0.0)
+    lock.renew()
+    assert caplog.text == ""
+    lock.path.unlink()
+    if is_taken:
+        other.acquire(0.0)
+        for _ in range(2):
+            with pytest.raises(LockError, match="held by another process"):
+                lock.renew()
+        other.release()
+    lock.renew()
+    assert "the lock is held again now" in caplog.text
+    assert not other.try_acquire()
+    lock.release()
+
+
+def test_a_witness_sees_who_holds_a_file_that_was_replaced(
+    tmp_path: Path, holder: subprocess.Popen[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "gpu.lock"
+    open_files = os.listdir("/proc/self/fd")
+    witness = LockWitness(path)
+    assert (witness.is_free(), witness.holder_pid()) == (False, holder.pid)
+    for _ in range(2):
+        path.unlink()
+        assert is_free(path), "who looks at the path only is deceived"
+        assert (witness.is_free(), witness.holder_pid()) == (False, holder.pid)
+    assert caplog.text.count("was removed or replaced") == 2
+    holder.kill()
+    holder.wait()
+    assert (witness.is_free(), witness.holder_pid()) == (True, None)
+    lock = KernelLock(path)
+    lock.acquire(0.0)
+    assert (witness.is_free(), witness.holder_pid()) == (False, os.getpid())
+    lock.release()
+    witness.close()
+    assert os.listdir("/proc/self/fd") == open_files
 
 
 def test_mode_and_bad_places(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ from semantic_detection_pkg.core.gpu.turns import Mode, Rules
 from semantic_detection_pkg.errors import ConfigurationError
 from vlm_bridge_pkg.errors import VlmError
 from vlm_bridge_pkg.transport.epoch_file import read_epoch, write_epoch
-from vlm_bridge_pkg.transport.kernel_lock import holder_pid, is_free
+from vlm_bridge_pkg.transport.lock_witness import LockWitness
 
 _log = logging.getLogger(__name__)
 
@@ -79,7 +79,6 @@ class ArbiterRunner:
         Raises:
             ConfigurationError: a file cannot be read or made.
         """
-        self._lock_file = Path(lock_file)
         self._epoch_file = Path(epoch_file)
         self._rules = rules
         self._on_change = on_change
@@ -90,7 +89,7 @@ class ArbiterRunner:
         self._is_stopping = threading.Event()
         try:
             self._epoch = read_epoch(self._epoch_file)
-            is_free(self._lock_file)
+            self._lock = LockWitness(lock_file)
         except VlmError as error:
             raise ConfigurationError(str(error)) from error
 
@@ -106,6 +105,7 @@ class ArbiterRunner:
         self._events.put(None)
         if self._thread is not None:
             self._thread.join()
+        self._lock.close()
         for number in list(self._answers):
             self._answer(Answer(number, _STOPPED))
 
@@ -190,16 +190,16 @@ class ArbiterRunner:
 
     def _is_lock_free(self) -> bool:
         try:
-            return is_free(self._lock_file)
+            return self._lock.is_free()
         except VlmError as error:
             _log.error("%s; it counts as held", error)
             return False
 
     def _end_holder(self) -> None:
-        pid = holder_pid(self._lock_file)
+        pid = self._lock.holder_pid()
         if pid is None or pid == os.getpid():
             # Another PID namespace: only the process's own watchdog can end it.
-            _log.error("%s is held by a process that cannot be seen from here", self._lock_file)
+            _log.error("%s is held by a process that cannot be seen from here", self._lock.path)
             return
         _log.error("process %d does not leave the GPU and is ended", pid)
         try:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import logging
 import os
 import time
 import weakref
@@ -19,6 +20,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from vlm_bridge_pkg.errors import LockError
+
+_log = logging.getLogger(__name__)
 
 #: A blocking flock has no time-out, so it is tried again at this distance.
 _RETRY_S = 0.002
@@ -58,7 +61,7 @@ class KernelLock:
         """
         if self._file is not None:
             raise LockError(f"lock {self.path} is held by this process already")
-        file = self._open()
+        file = open_lock_file(self.path)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -97,6 +100,19 @@ class KernelLock:
                 f"lock file {self.path} was removed or replaced while held: it protects no more"
             )
 
+    def renew(self) -> None:
+        """Make sure that the lock at the path is held, or hold it again; for who may never lose it.
+
+        Raises:
+            LockError: it was lost, as its file was replaced, and somebody else holds the new one.
+        """
+        try:
+            self.check()
+        except LockError as error:
+            self.release()
+            self.acquire(0.0)
+            _log.warning("%s; the lock is held again now", error)
+
     def release(self) -> None:
         """Give the lock back; nothing happens when it is not held."""
         file, self._file = self._file, None
@@ -112,21 +128,27 @@ class KernelLock:
         finally:
             self.release()
 
-    def _open(self) -> int:
-        try:
-            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _MODE)
-        except OSError as error:
-            raise LockError(f"lock file {self.path}: {error.strerror}") from error
-        with contextlib.suppress(OSError):  # another user's file keeps the mode it has
-            os.fchmod(file, _MODE)
-        return file
-
     def _is_at_path(self, file: int) -> bool:
         try:
             there = os.stat(self.path, follow_symlinks=False)
         except OSError:
             return False
         return os.path.samestat(os.fstat(file), there)
+
+
+def open_lock_file(path: Path) -> int:
+    """The lock file, made where it is missing.
+
+    Raises:
+        LockError: it cannot be opened or made.
+    """
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _MODE)
+    except OSError as error:
+        raise LockError(f"lock file {path}: {error.strerror}") from error
+    with contextlib.suppress(OSError):  # another user's file keeps the mode it has
+        os.fchmod(file, _MODE)
+    return file
 
 
 def is_free(path: str | Path) -> bool:

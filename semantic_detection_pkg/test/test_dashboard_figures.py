@@ -21,6 +21,7 @@ from semantic_detection_pkg.core.dashboard.labels import TrackMark, labels_of
 from semantic_detection_pkg.core.dashboard.pairing import Pairing
 from semantic_detection_pkg.core.detections import Detections
 from semantic_detection_pkg.core.optics import CameraView
+from semantic_detection_pkg.dashboard.operators import Party
 
 _ALL = list(HealthCheck)
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
@@ -85,25 +86,26 @@ def test_fuzzing_finds_no_server_error(served):
     """Requests made from the document, right and wrong ones: none breaks the server."""
     schema = schemathesis.openapi.from_url(f"http://{served.host}/openapi.json")
     statuses = Counter()
+    operator = Party("fuzz", "fuzz")
 
-    def attack(operation, viewer_id: str) -> None:
-        @settings(max_examples=5, deadline=None, database=None, suppress_health_check=_ALL)
+    def attack(operation) -> None:
+        @settings(max_examples=4, derandomize=True, deadline=None, suppress_health_check=_ALL)
         @given(case=operation.as_strategy())
         def send(case):
-            case.headers["X-Viewer"] = viewer_id
+            case.headers["X-Viewer"] = operator.id
             statuses[case.call(base_url=f"http://{served.host}").status_code] += 1
 
         send()
 
-    with served.page() as page:
-        viewer_id = page.news()["me"]["id"]
-        served.dashboard.operators.take(viewer_id)
-        for result in schema.get_all_operations():
-            operation = result.ok()
-            if operation.path not in ("/api/picture", "/api/operator"):  # waits; gives control away
-                attack(operation, viewer_id)
+    served.dashboard.operators.enter(operator)
+    served.dashboard.operators.take(operator.id)
+    for result in schema.get_all_operations():
+        operation = result.ok()
+        if operation.path not in ("/api/picture", "/api/operator"):  # waits; gives control away
+            attack(operation)
+    served.dashboard.operators.leave(operator)
     assert statuses[500] == 0
-    assert statuses[200] > 10
+    assert statuses[200] > 3, statuses
     assert {404, 422} <= set(statuses)
 
 

@@ -32,6 +32,8 @@ def arguments(tmp_path) -> dict[str, str]:
         "mock_port": str(port),
         "save_dir": str(tmp_path),
         "shared_dir": str(tmp_path),
+        "record": "false",
+        "dashboard": "false",
     }
 
 

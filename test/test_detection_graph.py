@@ -33,7 +33,14 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "engine": "onnxruntime",
         "gimbal": "false",
         "shared_dir": str(folder),
+        "record": "false",
+        "dashboard": "false",
     }
+
+
+def _for_the_demo(inputs: dict[str, str]) -> dict[str, str]:
+    """Of the robot's arguments those that the demo has, too."""
+    return {name: value for name, value in inputs.items() if name not in ("engine", "gimbal")}
 
 
 @pytest.fixture
@@ -79,14 +86,8 @@ def test_killed_camera_comes_back(graph: LaunchSession, probe: GraphProbe) -> No
 def test_demo_ends_by_itself_with_pictures_and_a_summary(
     inputs: dict[str, str], ros_domain: dict[str, str], tmp_path: Path
 ) -> None:
-    arguments = {
-        "source": inputs["source"],
-        "model": inputs["model"],
-        "mock": "false",
-        "seconds": "2",
-        "save_dir": str(tmp_path / "pictures"),
-    }
-    with LaunchSession(DEV, arguments) as session:
+    given = {"mock": "false", "seconds": "2", "save_dir": str(tmp_path / "pictures")}
+    with LaunchSession(DEV, {**_for_the_demo(inputs), **given}) as session:
         assert session.wait(timeout_s=60.0) == 0
         summary = json.loads(session.lines_of("watch")[-1])
     assert summary["frames"] > 5
@@ -111,8 +112,7 @@ def test_mistake_is_one_line_and_ends_the_demo(
     arguments: dict[str, str],
     line: str,
 ) -> None:
-    given = {"source": inputs["source"], "model": inputs["model"], "save_dir": str(tmp_path)}
-    given["mock"] = "false"
+    given = {**_for_the_demo(inputs), "mock": "false", "save_dir": str(tmp_path)}
     with LaunchSession(DEV, {**given, **arguments}) as session:
         assert session.wait(timeout_s=60.0) == 2
         assert sum(line in text for text in session.lines) == 1

@@ -30,10 +30,10 @@ MODEL ?=
 DEMO_SECONDS ?=
 ARGS ?=
 
-.PHONY: help setup build demo test bench lint types clean lock docs
+.PHONY: help setup build demo test replay bench lint types clean lock docs
 help:
 	@sed -n '1,2s/^# //p' Makefile
-	@echo 'targets: setup build demo test bench lint types docs lock clean'
+	@echo 'targets: setup build demo test replay bench lint types docs lock clean'
 
 setup: $(SETUP_STAMP)
 $(SETUP_STAMP): requirements.lock requirements/bootstrap.txt tools/setup/make_venv.sh tools/setup/make_underlay.py
@@ -53,8 +53,14 @@ demo: build
 	  $(if $(DEMO_SECONDS),seconds:="$(DEMO_SECONDS)") $(ARGS)
 
 test: build lint types
+	tools/setup/browser.sh
 	$(WORKSPACE)
 	python -m pytest $(ARGS)
+
+# The decisions of a recording, made again.
+replay: build
+	$(WORKSPACE)
+	ros2 run semantic_detection_pkg replay $(if $(BAG),"$(BAG)") $(ARGS)
 
 bench: build
 	$(WORKSPACE)

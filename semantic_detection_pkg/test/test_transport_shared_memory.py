@@ -42,9 +42,12 @@ def domain() -> Iterator[int]:
 
 
 def leftovers(domain: int) -> list[Path]:
-    """Files of a domain, but for the sixteen bytes that iceoryx2 keeps for all its life."""
+    """Files of a domain, but for the sixteen bytes that iceoryx2 leaves; those are removed here."""
     folders = (Path("/dev/shm"), Path(shared_memory.ROOT))
     found = [path for folder in folders for path in folder.rglob(f"frames{domain}_*")]
+    for path in found:
+        if path.suffix == ".global_mgmt":
+            path.unlink()
     return [path for path in found if path.suffix != ".global_mgmt"]
 
 

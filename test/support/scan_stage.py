@@ -260,6 +260,8 @@ class Stage:
     def _classify(self, request: InspectRequest) -> InspectionResult:
         if self.is_classifier_absent:
             return InspectionResult(request.request_id, request.frame_ns)
+        if request.frame_ns not in self._views:
+            return InspectionResult(request.request_id, request.frame_ns, "it is not held")
         thing = self._thing_in(request)
         label = thing.truth or thing.class_name
         others = [name for name in (*WORDS, "scarecrow", "boulder") if name != label]

@@ -10,6 +10,9 @@ from semantic_detection_pkg.core.optics import CameraView
 from semantic_detection_pkg.core.scan.steps import GimbalReading
 
 _READINGS_MAX = 400  # 8 s at 50 Hz: longer than any detection takes
+_ZOOM_MAX = 1000.0  # no camera has more
+_ANGLE_MAX_RAD = 4.0 * math.pi
+_RATE_MAX_RAD_S = 100.0
 _GUESS_NS = 150_000_000  # beyond the newest reading the rates are trusted for so long
 
 
@@ -23,10 +26,14 @@ class PoseHistory:
 
     def add(self, reading: GimbalReading) -> None:
         """Take a reading; one that is not newer than the last, or of no use, changes nothing."""
-        if not reading.is_up or not _is_finite(reading):
+        if not reading.is_up or not _is_sane(reading):
             return
         if self._readings and reading.stamp_ns <= self._readings[-1].stamp_ns:
             return
+        if not 0.0 < reading.hfov_rad < math.pi:
+            reading = replace(reading, hfov_rad=math.nan)
+        if not 1.0 <= reading.zoom < _ZOOM_MAX:
+            reading = replace(reading, zoom=math.nan)
         self._readings.append(reading)
 
     @property
@@ -68,16 +75,12 @@ class PoseHistory:
         return CameraView(pose.yaw_rad, pose.pitch_rad, pose.roll_rad, hfov, width, height)
 
 
-def _is_finite(reading: GimbalReading) -> bool:
-    return all(
-        math.isfinite(value)
-        for value in (
-            reading.yaw_rad,
-            reading.pitch_rad,
-            reading.roll_rad,
-            reading.yaw_rate_rad_s,
-            reading.pitch_rate_rad_s,
-        )
+def _is_sane(reading: GimbalReading) -> bool:
+    """Angles and rates that a gimbal can have; neither NaN nor infinity."""
+    angles = (reading.yaw_rad, reading.pitch_rad, reading.roll_rad)
+    rates = (reading.yaw_rate_rad_s, reading.pitch_rate_rad_s)
+    return all(abs(angle) <= _ANGLE_MAX_RAD for angle in angles) and all(
+        abs(rate) <= _RATE_MAX_RAD_S for rate in rates
     )
 
 

@@ -148,7 +148,15 @@ def refuse(method):
     return change
 
 
+def no_builder(_, gpu):
+    def builder(logger):
+        raise TypeError("pybind11::init(): factory function returned nullptr")
+
+    gpu.tensorrt.Builder = builder
+
+
 REFUSALS = {
+    "no builder": (no_builder, "colours.onnx: TensorRT 10.3.0 has no builder here: pybind11::ini"),
     "memory": (no_room, "1465 MB of memory and swap are free, a build needs about 3024: stop the"),
     "L4T with the fault": (old_l4t, "L4T 36.4.7 fails large allocations of GPU memory; install"),
     "JetPack 5": (jetpack_5, "L4T 35.5.0 has no TensorRT 10.3; install JetPack 6.2.2"),

@@ -41,9 +41,15 @@ def build_plan(tensorrt: TensorRtBuilding, onnx: bytes, name: str, recipe: Recip
     """
     log, messages = logger(tensorrt)
     messages.errors.clear()
-    builder = tensorrt.Builder(log)
-    network = builder.create_network(0)
-    parser = tensorrt.OnnxParser(network, log)
+    try:
+        builder = tensorrt.Builder(log)
+        network = builder.create_network(0)
+        parser = tensorrt.OnnxParser(network, log)
+    except (RuntimeError, TypeError) as error:  # the bindings' words for: no object was made
+        raise ModelError(
+            f"{name}: TensorRT {tensorrt.__version__} has no builder here: "
+            f"{_first([*messages.errors, error])}"
+        ) from error
     if not parser.parse(_in_precision(tensorrt, onnx, name, recipe.precision)):
         reasons = [parser.get_error(index).desc() for index in range(parser.num_errors)]
         raise ModelError(f"{name}: TensorRT cannot read it: {_first(reasons)}")

@@ -195,6 +195,8 @@ def _randomise(model: nn.Module, seed: int) -> None:
 
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # sums in another order would be another model
     with torch.no_grad():
         for norm in norms:
             norm.momentum = 1.0  # the statistics of this one batch
@@ -212,3 +214,4 @@ def _randomise(model: nn.Module, seed: int) -> None:
             for contrast in getattr(head, name, None) or ():
                 contrast.logit_scale.copy_(uniform(contrast.logit_scale, 0.3, 0.9))
                 contrast.bias.copy_(uniform(contrast.bias, -3.0, -1.0))
+    torch.set_num_threads(threads)

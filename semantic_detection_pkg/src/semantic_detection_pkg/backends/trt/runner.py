@@ -77,6 +77,7 @@ class TensorRtBackend:
         self._context: ExecutionContext | None = None
         self._events: list[Any] = []
         self._input_buffers: dict[str, TensorBuffer] = {}
+        self._given_out: set[str] = set()
         self._output_buffers: dict[str, TensorBuffer] = {}
         try:
             self._runtime, self._engine = deserialize(platform.tensorrt, plan)
@@ -94,9 +95,11 @@ class TensorRtBackend:
             raise
 
     def allocate(self, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
-        """See `InferenceBackend`: the first input of this form, itself."""
-        for buffer in self._input_buffers.values():
-            if buffer.host.shape == shape and buffer.host.dtype == np.dtype(dtype):
+        """See `InferenceBackend`: the memory of an input of this form, given out once."""
+        for name, buffer in self._input_buffers.items():
+            is_fit = buffer.host.shape == shape and buffer.host.dtype == np.dtype(dtype)
+            if is_fit and name not in self._given_out:
+                self._given_out.add(name)
                 return buffer.host
         return np.zeros(shape, dtype)
 

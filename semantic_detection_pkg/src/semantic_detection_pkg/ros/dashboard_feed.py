@@ -24,11 +24,10 @@ from semantic_detection_pkg.core.dashboard.labels import TrackMark, labels_of
 from semantic_detection_pkg.core.dashboard.pairing import Pairing
 from semantic_detection_pkg.core.frame import Frame
 from semantic_detection_pkg.core.scan.poses import PoseHistory
-from semantic_detection_pkg.core.scan.steps import GimbalReading
 from semantic_detection_pkg.dashboard.board import Board
 from semantic_detection_pkg.dashboard.pictures import PictureMaker, Scene
 from semantic_detection_pkg.errors import FrameError
-from semantic_detection_pkg.ros import conversions
+from semantic_detection_pkg.ros import conversions, scan_inputs
 from semantic_detection_pkg.ros.frames import FrameSubscription, subscribe_frames
 from semantic_detection_pkg.ros.plain import as_plain, finite
 
@@ -176,21 +175,8 @@ class DashboardFeed:
     # Everything else ----------------------------------------------------------------------------
 
     def _take_gimbal(self, message: msg.GimbalState) -> None:
-        plain = as_plain(message)
-        self._board.put("gimbal", plain)
-        self._poses.add(
-            GimbalReading(
-                stamp_ns=from_time(message.header.stamp),
-                yaw_rad=message.yaw_rad,
-                pitch_rad=message.pitch_rad,
-                roll_rad=message.roll_rad,
-                yaw_rate_rad_s=message.yaw_rate_rad_s,
-                pitch_rate_rad_s=message.pitch_rate_rad_s,
-                zoom=message.zoom,
-                hfov_rad=message.hfov_rad,
-                link=plain["link"],
-            )
-        )
+        self._board.put("gimbal", as_plain(message))
+        self._poses.add(scan_inputs.from_gimbal_state(message))
 
     def _take_tracks(self, message: msg.Tracks) -> None:
         without = ("first_seen", "last_seen", "yaw_rate_rad_s", "pitch_rate_rad_s")

@@ -1,12 +1,13 @@
 // The area as a panorama: what was pictured, how it is covered, the view, tracks and findings.
 
 import { byId, element, fixed, radians, setText } from "./dom.js";
-import { outlineOf, viewOfGimbal } from "./geometry.js";
+import { bearingOf, outlineOf, viewOfGimbal } from "./geometry.js";
 import { placeToLook } from "./picture.js";
 
 const BASE = { left: radians(75), right: radians(-75), top: radians(-8), bottom: radians(34) };
 const MARGIN_RAD = radians(4);
 const MOSAIC_PERIOD_MS = 250;
+const TILES = 8;
 const UNSEEN_AGE = 255;
 const RESULTS = [
   ["unseen", null], ["empty", "76,194,164"], ["candidate", "242,181,68"], ["finding", "255,107,94"], ["rejected", "139,154,166"],
@@ -98,16 +99,22 @@ export class Panorama {
     this.fit();
   }
 
-  /** Lay the picture where it looked. */
+  /** Lay the picture where it looked, in tiles: a wide view is no rectangle of angles. */
   paint({ header, bitmap }) {
     this.view = header.view;
     const now = performance.now();
     if (!header.view || now - this.mosaicMs < MOSAIC_PERIOD_MS) return;
     this.mosaicMs = now;
-    const { yaw_rad: yaw, pitch_rad: pitch, hfov_rad: across, vfov_rad: along } = header.view;
-    const [x, y] = [this.x(yaw + across / 2), this.y(pitch - along / 2)];
-    const [width, height] = [this.x(yaw - across / 2) - x, this.y(pitch + along / 2) - y];
-    this.mosaic.getContext("2d").drawImage(bitmap, x, y, width, height);
+    const context = this.mosaic.getContext("2d");
+    const [width, height] = [bitmap.width / TILES, bitmap.height / TILES];
+    for (let column = 0; column < TILES; column++) {
+      for (let row = 0; row < TILES; row++) {
+        const at = (right, down) => bearingOf(header.view, (column + right) / TILES - 0.5, (row + down) / TILES - 0.5);
+        const [left, top] = [this.x(at(0, 0.5).yaw_rad), this.y(at(0.5, 0).pitch_rad)];
+        const [right, bottom] = [this.x(at(1, 0.5).yaw_rad), this.y(at(0.5, 1).pitch_rad)];
+        context.drawImage(bitmap, column * width, row * height, width, height, left, top, right - left + 1, bottom - top + 1);
+      }
+    }
   }
 
   draw() {

@@ -158,6 +158,7 @@ class ReaderSubscription:
         self._on_frame = on_frame
         self._on_error = on_error
         self._newest: Frame | FrameError | None = None
+        self._swapping = threading.Lock()
         self._replaced = 0
         self._is_stopping = False
         self._arrived = node.create_guard_condition(self._deliver)
@@ -187,16 +188,20 @@ class ReaderSubscription:
                 newest = error
             if newest is None:
                 continue
-            previous, self._newest = self._newest, newest
-            self._replaced += isinstance(previous, Frame)
+            self._replaced += isinstance(self._swap(newest), Frame)
             self._arrived.trigger()
 
     def _deliver(self) -> None:
-        newest, self._newest = self._newest, None
+        newest = self._swap(None)
         if isinstance(newest, FrameError):
             self._on_error(newest)
         elif newest is not None:
             self._on_frame(newest)
+
+    def _swap(self, newest: Frame | FrameError | None) -> Frame | FrameError | None:
+        with self._swapping:
+            previous, self._newest = self._newest, newest
+        return previous
 
 
 def _shared_memory(node: Node, transport: str) -> ModuleType | None:

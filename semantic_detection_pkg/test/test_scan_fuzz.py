@@ -31,7 +31,9 @@ from semantic_detection_pkg.core.scan.steps import (
 STEPS = 250
 #: Short holds and time-outs, so that all states are passed.
 SETTINGS = ScanSettings(
-    operator_hold_s=0.3, losses=LossSettings(gimbal_s=0.3, detections_s=0.5, vocabulary_s=0.5)
+    operator_hold_s=0.3,
+    ground_height_m=400.0,
+    losses=LossSettings(gimbal_s=0.3, detections_s=0.5, vocabulary_s=0.5),
 )
 
 
@@ -77,7 +79,7 @@ def odd_input(dice: random.Random, now_ns: int) -> Input:
             ),
             lambda: InspectionResult(small, now_ns, "failed"),
             lambda: VlmReply(small, dice.choice(list(Verdict)), number, frame_ns=-1),
-            lambda: Fix(now_ns, 47.0, 8.0, number),
+            lambda: Fix(now_ns, dice.choice([47.0, number]), 8.0, 500.0, abs(number)),
             lambda: Attitude(now_ns, (0.0, 0.0, 0.0, 1.0)),
             lambda: GpuStatus(small > 6, small > 9),
             lambda: CameraBeat(now_ns),

@@ -1,5 +1,6 @@
 """The parts of the scan controller: evidence, verdicts, poses, losses, goals, journal texts."""
 
+import dataclasses
 import json
 import math
 
@@ -428,6 +429,8 @@ def test_a_position_needs_fix_attitude_and_ground():
     assert found.ellipse_major_m >= found.ellipse_minor_m > 0.0
     upright = position_of(down, fix, attitude, 474.0, is_flat=False)
     assert upright.range_m < found.range_m
+    beyond = dataclasses.replace(fix, latitude_deg=95.0)
+    assert position_of(down, beyond, attitude, 474.0, is_flat=True) is None
     assert position_of(down, None, attitude, 474.0, is_flat=True) is None
     assert position_of(down, fix, None, 474.0, is_flat=True) is None
     assert position_of(down, fix, attitude, math.nan, is_flat=True) is None

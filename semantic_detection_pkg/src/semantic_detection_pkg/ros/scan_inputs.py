@@ -118,11 +118,12 @@ def from_fix(message: NavSatFix) -> Fix | None:
     if message.status.status < 0 or not all(math.isfinite(value) for value in values):
         return None
     stamp_ns = from_time(message.header.stamp)
-    if message.position_covariance_type == NavSatFix.COVARIANCE_TYPE_UNKNOWN:
+    variances = [float(message.position_covariance[i]) for i in (0, 4, 8)]
+    is_known = message.position_covariance_type != NavSatFix.COVARIANCE_TYPE_UNKNOWN
+    if not (is_known and all(0.0 <= value < math.inf for value in variances)):
         return Fix(stamp_ns, *values)
-    east, north, up = (float(message.position_covariance[i]) for i in (0, 4, 8))
-    horizontal = math.sqrt(max(east, north, 0.0))
-    return Fix(stamp_ns, *values, horizontal, math.sqrt(max(up, 0.0)))
+    east, north, up = variances
+    return Fix(stamp_ns, *values, math.sqrt(max(east, north)), math.sqrt(up))
 
 
 def from_imu(message: Imu) -> Attitude | None:
@@ -133,9 +134,11 @@ def from_imu(message: Imu) -> Attitude | None:
     # REP 145: a covariance that begins with -1 says that there is no orientation.
     if message.orientation_covariance[0] < 0.0 or not abs(length - 1.0) < 0.01:
         return None
-    variance = max(float(message.orientation_covariance[i]) for i in (0, 4, 8))
-    sigma_rad = math.sqrt(variance) if variance > 0.0 else Attitude(0, quaternion).sigma_rad
-    return Attitude(from_time(message.header.stamp), quaternion, sigma_rad)
+    stamp_ns = from_time(message.header.stamp)
+    variances = [float(message.orientation_covariance[i]) for i in (0, 4, 8)]
+    if not (all(0.0 <= value < math.inf for value in variances) and max(variances) > 0.0):
+        return Attitude(stamp_ns, quaternion)  # REP 145: zeros are unknown
+    return Attitude(stamp_ns, quaternion, math.sqrt(max(variances)))
 
 
 def from_vlm_answer(request_id: int, message: VlmAnswer) -> VlmReply:

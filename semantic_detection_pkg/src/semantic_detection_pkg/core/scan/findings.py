@@ -20,6 +20,7 @@ from semantic_detection_pkg.core.scan.steps import Attitude, Fix
 from semantic_detection_pkg.core.tracking.track import Track
 
 _HISTORY_MAX = 100  # sights of a track that go out with a finding
+_LENGTH_MAX_M = 1e5  # a receiver that says more has no fix
 _FINDINGS_MAX = 1000  # of a mission; the oldest are forgotten, they were published
 
 
@@ -124,15 +125,21 @@ def position_of(
     """
     if fix is None or attitude is None or math.isnan(ground_m):
         return None
-    place = Place(
-        fix.latitude_deg,
-        fix.longitude_deg,
-        fix.altitude_m,
-        attitude.quaternion_xyzw,
-        fix.sigma_horizontal_m,
-        fix.sigma_vertical_m,
-        attitude.sigma_rad,
-    )
+    lengths = (fix.altitude_m, fix.sigma_horizontal_m, fix.sigma_vertical_m)
+    if not all(abs(length) < _LENGTH_MAX_M for length in lengths):
+        return None
+    try:
+        place = Place(
+            fix.latitude_deg,
+            fix.longitude_deg,
+            fix.altitude_m,
+            attitude.quaternion_xyzw,
+            fix.sigma_horizontal_m,
+            fix.sigma_vertical_m,
+            attitude.sigma_rad,
+        )
+    except ValueError:
+        return None  # what a receiver says need not make sense
     foot_rad = track.pitch_rad + (0.0 if is_flat else track.height_rad / 2.0)
     found = locate(place, track.yaw_rad, foot_rad, ground_m, track.covariance)
     return None if isinstance(found, NoPosition) else found

@@ -1,0 +1,249 @@
+"""Messages of the scan controller: what comes in, what goes out, the journal, the markers."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from geometry_msgs.msg import Quaternion
+from scan_stage import AREA, Stage, Thing
+from sensor_msgs.msg import Imu, NavSatFix
+from std_msgs.msg import Header
+from visualization_msgs.msg import Marker
+
+from interfaces_pkg.msg import GimbalAngle, GimbalState, GpuState, VlmAnswer
+from ros_support_pkg.stamps import from_time, to_time
+from semantic_detection_pkg.core.position import Position
+from semantic_detection_pkg.core.scan.evidence import (
+    Finding,
+    FindingState,
+    Path,
+    TierResult,
+    Verdict,
+    VlmReply,
+)
+from semantic_detection_pkg.core.scan.settings import ScanSettings
+from semantic_detection_pkg.core.scan.steps import FrameDetections, GimbalReading, Level, Status
+from semantic_detection_pkg.core.tracking.track import Sight
+from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.ros import scan_inputs, scan_outputs
+from semantic_detection_pkg.ros.scan_journal import ScanReplay, to_journal
+from semantic_detection_pkg.ros.scan_markers import scan_markers
+from semantic_detection_pkg.ros.scan_parameters import ScanParameters
+
+NAN9 = [math.nan] * 9
+
+
+@pytest.fixture(scope="module")
+def scanned() -> Stage:
+    """A scan in its middle, with tracks, findings and a map."""
+    made = Stage([Thing(0.3, 0.3), Thing(-0.3, 0.2, truth="scarecrow"), Thing(0.5, 0.5, "tent")])
+    made.start()
+    made.run(30.0, until=lambda decision: bool(decision.findings))
+    return made
+
+
+# ------------------------------------------------------------------------------------ inputs
+
+
+def test_a_gimbal_state_is_a_reading():
+    message = GimbalState(yaw_rad=0.5, zoom=2.0, link=GimbalState.LINK_STALE, yaw_max_rad=1.0)
+    message.header.stamp = to_time(7)
+    reading = scan_inputs.from_gimbal_state(message)
+    assert (reading.stamp_ns, reading.yaw_rad, reading.zoom) == (7, 0.5, 2.0)
+    assert (reading.link, reading.is_up, reading.yaw_max_rad) == ("stale", False, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("owner", "is_degraded", "is_lent"),
+    [
+        (GpuState.OWNER_DETECTOR, False, False),
+        (GpuState.OWNER_LEASE, False, True),
+        (GpuState.OWNER_NOBODY, False, True),
+        (GpuState.OWNER_UNKNOWN, True, False),  # fail-safe: the detector is active
+    ],
+)
+def test_who_has_the_gpu(owner, is_degraded, is_lent):
+    told = scan_inputs.from_gpu_state(GpuState(owner=owner, is_degraded=is_degraded))
+    assert (told.is_lent, told.is_degraded) == (is_lent, is_degraded)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "meant"),
+    [
+        (VlmAnswer.VERDICT_YES, Verdict.YES),
+        (VlmAnswer.VERDICT_NO, Verdict.NO),
+        (VlmAnswer.VERDICT_UNCERTAIN, Verdict.UNSURE),
+        (99, Verdict.UNSURE),
+    ],
+)
+def test_an_answer_that_cannot_be_read_is_unsure(verdict, meant):
+    assert scan_inputs.from_vlm_answer(1, VlmAnswer(verdict=verdict)).verdict is meant
+
+
+def fix(status=0, latitude=47.0, covariance=(9.0, 0, 0, 0, 4.0, 0, 0, 0, 25.0), kind=2):
+    message = NavSatFix(latitude=latitude, longitude=8.0, altitude=500.0)
+    message.status.status = status
+    message.position_covariance = [float(value) for value in covariance]
+    message.position_covariance_type = kind
+    return scan_inputs.from_fix(message)
+
+
+def test_a_fix_is_taken_with_its_uncertainty_or_not_at_all():
+    assert (fix().sigma_horizontal_m, fix().sigma_vertical_m) == (3.0, 5.0)
+    assert fix(kind=NavSatFix.COVARIANCE_TYPE_UNKNOWN).sigma_horizontal_m == 3.0
+    assert fix(status=-1) is None
+    assert fix(latitude=math.nan) is None
+    assert fix(covariance=NAN9) == fix(kind=NavSatFix.COVARIANCE_TYPE_UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("quaternion", "first", "is_taken"),
+    [
+        ((0.0, 0.0, 0.0, 1.0), 0.0, True),
+        ((0.0, 0.0, 0.0, 0.0), 0.0, False),
+        ((math.nan, 0.0, 0.0, 1.0), 0.0, False),
+        ((0.0, 0.0, 0.0, 1.0), -1.0, False),
+    ],
+)
+def test_an_attitude_is_taken_where_there_is_one(quaternion, first, is_taken):
+    x, y, z, w = quaternion
+    message = Imu(orientation=Quaternion(x=x, y=y, z=z, w=w))
+    message.orientation_covariance[0] = first
+    assert (scan_inputs.from_imu(message) is not None) is is_taken
+
+
+def test_nobody_points_nowhere():
+    assert scan_inputs.from_point_here(GimbalAngle(yaw_rad=math.nan)) is None
+    assert scan_inputs.from_point_here(GimbalAngle(yaw_rad=0.5)).yaw_rad == 0.5
+
+
+# -------------------------------------------------------------------------------- parameters
+
+
+def test_parameters_build_the_settings_they_have_their_defaults_from():
+    assert ScanParameters().settings().tiers == ScanSettings().tiers
+    assert ScanParameters().settings().close == ScanSettings().close
+    built, default = ScanParameters().settings(), ScanSettings()
+    for name in ("sweep", "seeing", "candidates", "tour", "losses", "pointing", "tracker"):
+        assert getattr(built, name) == getattr(default, name), name
+    assert built.gimbal.rate_rad_s == pytest.approx(default.gimbal.rate_rad_s, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"needs_px_of": ("footpath",)}, "parameter 'needs_px_of' has 'footpath', word=value is"),
+        ({"needs_px_of": ("footpath=wide",)}, "parameter 'needs_px_of': could not convert"),
+        ({"classifier_no": 0.9, "classifier_yes": 0.5}, "classifier_no, classifier_yes 0.9, 0.5"),
+    ],
+)
+def test_parameters_that_make_no_sense_are_one_line(values, message):
+    with pytest.raises(ConfigurationError, match=message):
+        ScanParameters(**values).settings()
+
+
+def test_other_names_of_words():
+    names = ScanParameters(also_called=("person=hiker", "person=man")).aliases()
+    assert names == {"person": ["hiker", "man"]}
+    with pytest.raises(ConfigurationError, match="parameter 'also_called' has 'person'"):
+        ScanParameters(also_called=("person",)).aliases()
+
+
+# ----------------------------------------------------------------------------------- outputs
+
+
+def test_a_finding_is_complete():
+    finding = Finding(
+        finding_id="1-1",
+        revision=2,
+        stamp_ns=5,
+        state=FindingState.CONFIRMED,
+        class_name="footpath",
+        score=0.9,
+        tiers=(TierResult(1, Verdict.YES, 0.99, "seen", "net", (3, 4), 0.5),),
+        answers=(VlmReply(1, Verdict.UNSURE, cause="timeout", frame_ns=4),),
+        yaw_rad=0.1,
+        pitch_rad=0.2,
+        covariance=(1e-6, 0.0, 2e-6),
+        range_m=30.0,
+        track_id=7,
+        history=(Sight(1, 0.1, 0.2), Sight(2, 0.11, 0.2)),
+        best_frame_ns=4,
+        best_box_xyxy=(1.0, 2.0, 3.0, 4.0),
+        position=Position(47.0, 8.0, 400.0, 30.0, 2.0, 1.0, 0.3),
+        path=Path(((0.0, 0.1), (0.2, 0.1)), (), 0.2, 0.01, 1.0, True),
+    )
+    message = scan_outputs.to_finding(finding, "base")
+    assert (message.id, message.revision, message.state) == ("1-1", 2, message.STATE_CONFIRMED)
+    assert (message.header.frame_id, from_time(message.header.stamp)) == ("base", 5)
+    assert [from_time(stamp) for stamp in message.tiers[0].frames] == [3, 4]
+    assert message.tiers[0].verdict == message.tiers[0].VERDICT_YES
+    assert (message.answers[0].verdict, message.answers[0].cause) == (0, "timeout")
+    assert list(message.bearing.covariance) == [1e-6, 0.0, 2e-6]
+    assert [one.yaw_rad for one in message.track_bearings] == [0.1, 0.11]
+    assert list(message.best_box_xyxy) == [1.0, 2.0, 3.0, 4.0]
+    assert (message.has_position, message.latitude_deg, message.ellipse_major_m) == (True, 47, 2)
+    assert (len(message.path), message.path[0].is_followed) == (1, True)
+
+
+def test_the_state_says_what_is_carried_out(scanned):
+    status = Status(Level.CLOSE, 2, "leaf", "why", 0.5, 3, 1, 9)
+    message = scan_outputs.to_scan_state(status, scanned.controller.goal, Header())
+    assert (message.level, message.tier, message.leaf) == (message.LEVEL_CLOSE, 2, "leaf")
+    assert message.area.yaw_min_rad == AREA.yaw_min_rad
+    assert (list(message.words), message.zoom) == (["person", "tent"], 1.0)
+    assert list(scan_outputs.to_scan_state(status, None, Header()).words) == []
+
+
+def test_the_map_goes_out_row_by_row(scanned):
+    coverage = scanned.controller.coverage
+    message = scan_outputs.to_coverage(coverage, scanned.now_ns / 1e9, Header())
+    rows, columns = coverage.results.shape
+    assert (message.rows, message.columns) == (rows, columns)
+    assert np.array_equal(np.asarray(message.results).reshape(rows, columns), coverage.results)
+    assert np.asarray(message.age_s).min() >= 0.0
+    assert {message.RESULT_EMPTY} < set(message.results)
+
+
+def test_markers_are_the_whole_picture(scanned):
+    markers = scan_markers(Header(frame_id="base"), scanned.now_ns / 1e9, scanned.controller)
+    assert markers.markers[0].action == Marker.DELETEALL
+    by_name = {marker.ns: marker for marker in markers.markers[1:]}
+    assert set(by_name) == {"coverage", "area", "view", "tracks", "findings", "findings/names"}
+    cells = by_name["coverage"]
+    assert (
+        len(cells.points)
+        == len(cells.colors)
+        == 6 * int((scanned.controller.coverage.results > 0).sum())
+    )
+    spot = by_name["findings"].pose.position
+    assert math.hypot(spot.x, spot.y, spot.z) == pytest.approx(10.0)
+    assert all(marker.header.frame_id == "base" for marker in markers.markers[1:])
+
+
+# ----------------------------------------------------------------------------------- journal
+
+
+def test_a_journal_is_replayed_from_the_step_with_settings(scanned):
+    settings = scanned.settings
+    replay = ScanReplay()
+    steps = zip(scanned.journal, scanned.decisions, strict=True)
+    for number, ((now_ns, items), decision) in enumerate(steps):
+        # What the recorder has are the messages; the replay makes its inputs of those.
+        for item in items:
+            if isinstance(item, (GimbalReading, FrameDetections)):
+                replay._held[type(item), item.stamp_ns] = item
+        journal = to_journal(number, now_ns, None if number else settings, items, decision)
+        assert replay.step(journal) == decision.to_json() == journal.decision
+    types = [plain["type"] for plain in json.loads(journal.inputs)]
+    assert "FrameDetections" not in types
+
+
+def test_a_message_that_is_missing_ends_a_replay_with_its_name(scanned):
+    now_ns, items = scanned.journal[3]
+    journal = to_journal(3, now_ns, scanned.settings, items, scanned.decisions[3])
+    with pytest.raises(LookupError, match=r"step 3: no GimbalReading of \d+ ns"):
+        ScanReplay().step(journal)
+    before = to_journal(3, now_ns, None, items, scanned.decisions[3])
+    assert ScanReplay().step(before) is None

@@ -60,6 +60,8 @@ class FramePublisher:
             self._writer = shared_memory.SharedMemoryWriter(_domain(node), self._topic)
             self._handles = node.create_publisher(FrameHandle, _HANDLES, SENSOR_DATA)
         self._images = node.create_publisher(Image, _IMAGES, SENSOR_DATA)
+        way = "as image messages" if self._writer is None else "by shared memory"
+        node.get_logger().info(f"frames go {way}")
 
     def allocate(self, height: int, width: int) -> NDArray[np.uint8]:
         """Memory for a picture to come; see `FrameWriter.allocate`."""
@@ -211,7 +213,7 @@ def _shared_memory(node: Node, transport: str) -> ModuleType | None:
     try:
         from semantic_detection_pkg.transport import shared_memory
     except ImportError as error:
-        node.get_logger().warning(f"frames go as image messages: shared memory: {error}", once=True)
+        node.get_logger().warning(f"frames cannot go by shared memory: {error}", once=True)
         return None
     return shared_memory
 

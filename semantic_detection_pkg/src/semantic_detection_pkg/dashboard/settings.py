@@ -67,7 +67,9 @@ def read_token(path: str) -> str:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "is not text"
-        raise ConfigurationError(f"parameter 'token_file' is {path!r}: {reason}") from error
+        raise ConfigurationError(
+            f"parameter 'token_file' is {path!r}, a file that can be read is allowed: {reason}"
+        ) from error
     token = text.partition("\n")[0].strip()
     if not token:
         raise ConfigurationError(f"parameter 'token_file' is {path!r}: its first line is empty")

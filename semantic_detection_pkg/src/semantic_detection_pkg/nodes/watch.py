@@ -13,19 +13,21 @@ from pathlib import Path
 
 import numpy as np
 from rclpy.node import Node
-from sensor_msgs.msg import Image
 
 from interfaces_pkg.msg import Detections, GroundTruth
 from ros_support_pkg.parameters import declare_parameters, parameter
-from ros_support_pkg.qos import EVENT, SENSOR_DATA, VIEW
+from ros_support_pkg.qos import EVENT, SENSOR_DATA
 from ros_support_pkg.running import run_node
 from ros_support_pkg.stamps import NS_PER_S, from_time
 from semantic_detection_pkg.cameras.pictures import write_picture
+from semantic_detection_pkg.core.frame import Frame
+from semantic_detection_pkg.core.overlay import draw_overlay
 from semantic_detection_pkg.core.scoring import confirmed
 from semantic_detection_pkg.core.tally import Tally
 from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
-from semantic_detection_pkg.ros import conversions
+from semantic_detection_pkg.ros import conversions, frames
 
+_FRAMES_KEPT = 8  # that wait for their detections
 _TRUTHS_KEPT = 100  # frames; more than are ever between capture and detection
 
 
@@ -40,10 +42,14 @@ class WatchParameters:
     save_every_s: float = parameter(
         1.0, "[s] between two overlay pictures", minimum=0.0, maximum=3600.0
     )
+    frame_transport: str = frames.transport_parameter()
 
 
 class WatchNode(Node):
-    """Tallies `detections` and keeps some of `detections/overlay`."""
+    """Tallies `detections`; draws some of them on their frames and keeps the pictures.
+
+    It draws them itself: `detections/overlay` would have the detector draw and send every frame.
+    """
 
     def __init__(self) -> None:
         super().__init__("watch")
@@ -52,12 +58,15 @@ class WatchNode(Node):
         self._first_ns = 0
         self._line_ns = 0
         self._saved_ns = 0
+        self._frames: OrderedDict[int, Frame] = OrderedDict()
         self._truths: OrderedDict[int, GroundTruth] = OrderedDict()
         self.create_subscription(Detections, "detections", self._count, SENSOR_DATA)
         self.create_subscription(GroundTruth, "world/ground_truth", self._keep, EVENT)
         if self._config.save_dir:
             self._folder = _make_folder(self._config.save_dir)
-            self.create_subscription(Image, "detections/overlay", self._save, VIEW)
+            self._subscription = frames.subscribe_frames(
+                self, self._config.frame_transport, self._keep_frame, self._complain
+            )
         self.create_timer(1.0, self._report)
 
     @property
@@ -66,6 +75,8 @@ class WatchNode(Node):
         return 0 if self._tally.has_succeeded else 1
 
     def destroy_node(self) -> None:
+        if self._config.save_dir:
+            self._subscription.destroy()
         print(json.dumps(self._tally.summary(self._elapsed_s())), flush=True)  # noqa: T201 - its product
         super().destroy_node()
 
@@ -73,6 +84,7 @@ class WatchNode(Node):
         self._first_ns = self._first_ns or self._now_ns()
         names = [message.vocabulary[i] for i in message.class_ids]
         self._tally.add(names, message.inference_ms, self._confirm(message, names))
+        self._save(message)
 
     def _keep(self, truth: GroundTruth) -> None:
         self._truths[from_time(truth.header.stamp)] = truth
@@ -90,16 +102,26 @@ class WatchNode(Node):
         true_names = [thing.class_name for thing in things]
         return int(confirmed(names, found.boxes_xyxy, true_names, there).sum())
 
-    def _save(self, message: Image) -> None:
+    def _keep_frame(self, frame: Frame) -> None:
+        self._frames[frame.stamp_ns] = frame
+        if len(self._frames) > _FRAMES_KEPT:
+            self._frames.popitem(last=False)
+
+    def _save(self, message: Detections) -> None:
         stamp_ns = from_time(message.header.stamp)
-        if stamp_ns - self._saved_ns < self._config.save_every_s * NS_PER_S:
+        frame = self._frames.get(stamp_ns)
+        if frame is None or stamp_ns - self._saved_ns < self._config.save_every_s * NS_PER_S:
             return
         self._saved_ns = stamp_ns
-        path = self._folder / f"{stamp_ns}.jpg"
         try:
-            write_picture(path, conversions.from_image(message))
+            found = conversions.from_detections(message)
+            picture = draw_overlay(frame.image, found, message.vocabulary)
+            write_picture(self._folder / f"{stamp_ns}.jpg", picture)
         except SemanticDetectionError as error:
-            self.get_logger().error(str(error))
+            self._complain(error)
+
+    def _complain(self, error: Exception) -> None:
+        self.get_logger().error(str(error), throttle_duration_sec=1.0)
 
     def _report(self) -> None:
         now_ns = self._now_ns()

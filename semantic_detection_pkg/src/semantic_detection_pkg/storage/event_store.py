@@ -85,6 +85,7 @@ class EventStore:
         for folder in (path, path / BAG, path / TABLE_FOLDER):
             self._disk.make_folder(folder)
         self._write(event)
+        self._disk.sync_folder(self.folder)
         self.events = [*(e for e in self.events if e.name != event.name), event]
         self.take_from(ring)
 

@@ -136,6 +136,11 @@ class RingStore:
         number, self._next_number = self._next_number, self._next_number + 1
         path = self.ring / (segment_name(number) + _PART)
         writer = SegmentWriter(self._disk, path, self._compression, self._format)
+        try:
+            self._disk.sync_folder(self.ring)  # its content is of no use without its name
+        except OSError:
+            writer.abandon()
+            raise
         return OpenSegment(number, writer, TableWriter(self._disk, self.tables, number))
 
     def finish(self, opened: OpenSegment) -> Segment | None:

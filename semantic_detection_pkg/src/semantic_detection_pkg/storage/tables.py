@@ -52,6 +52,7 @@ class TableWriter:
             if table not in self._files:
                 path = table_path(self._folder, table, self._number)
                 self._files[table] = self._disk.create(path)
+                self._disk.sync_folder(self._folder)
             self._files[table].write("".join(lines).encode())
 
     def sync(self) -> None:

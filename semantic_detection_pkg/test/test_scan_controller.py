@@ -220,7 +220,8 @@ def test_a_path_that_is_found_is_followed_to_its_ends():
     path = next(f for f in made.findings.values() if f.class_name == "footpath")
     told = [f for d in made.decisions for f in d.findings]
     first = next(f for f in told if f.finding_id == path.finding_id)
-    assert (first.revision, first.path, path.revision) == (1, None, 2)
+    assert (first.revision, first.path.is_followed, path.revision) == (1, False, 2)
+    assert "deg long, 2 ends" in first.tiers[1].reason
     assert path.path.is_followed
     ends = sorted(path.path.ends)
     assert ends[0] == pytest.approx(COURSE[0], abs=0.02)
@@ -236,7 +237,7 @@ def test_following_a_path_has_a_budget():
     made.start(words=("footpath",))
     run_to_end(made)
     (finding,) = made.findings.values()
-    assert finding.path is None or not finding.path.is_followed
+    assert not finding.path.is_followed
 
 
 # --------------------------------------------------------------------------------- bad goals

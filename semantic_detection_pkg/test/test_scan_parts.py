@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semantic_detection_pkg.core.detections import Detections
+from semantic_detection_pkg.core.detections import Detections, MaskRings
+from semantic_detection_pkg.core.optics import CameraView
 from semantic_detection_pkg.core.scan.area import Area
 from semantic_detection_pkg.core.scan.codec import canonical, from_plain, to_plain
 from semantic_detection_pkg.core.scan.consensus import Consensus
@@ -26,6 +27,7 @@ from semantic_detection_pkg.core.scan.settings import (
     ScanSettings,
     TierSettings,
 )
+from semantic_detection_pkg.core.scan.shape import shape_of
 from semantic_detection_pkg.core.scan.steps import (
     Attitude,
     CameraBeat,
@@ -205,6 +207,24 @@ def test_crops_that_agree_do_not_make_it_surer_than_one():
     one, three = pooled([said(a=0.8, b=0.2)]), pooled([said(i, a=0.8, b=0.2) for i in range(3)])
     assert three == pytest.approx(one)
     assert sum(pooled([said(a=1.0, b=0.0), said(a=0.0, b=1.0)]).values()) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("rings", "fill"),
+    [
+        ([[[0, 0], [10, 0], [10, 20], [0, 20]]], 1.0),
+        ([[[0, 0], [10, 0], [0, 20]]], 0.5),
+        ([[[0, 0], [10, 0], [10, 20], [0, 20]], [[2, 2], [2, 12], [7, 12], [7, 2]]], 0.75),
+    ],
+)
+def test_the_shape_of_a_mask_supports_the_verdict(rings, fill):
+    picture = Detections(40, 40, [0], [0.9], [[0, 0, 10, 20]], MaskRings.from_rings([rings]))
+    view = CameraView(0.0, 0.0, 0.0, 1.0, 40, 40)
+    shape = shape_of(picture, 0, view, is_path=False)
+    assert (shape.fill, shape.aspect) == (pytest.approx(fill), 2.0)
+    assert shape.words == f"mask fills {fill:.2f} of a box 2.0 times as tall as wide"
+    assert shape.seen_path() is None
+    assert shape_of(Detections(8, 8, [0], [1], [[0, 0, 1, 1]]), 0, view, is_path=True) is None
 
 
 # ------------------------------------------------------------------------------------ verdict

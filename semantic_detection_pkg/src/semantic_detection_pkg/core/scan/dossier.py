@@ -6,11 +6,13 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from semantic_detection_pkg.core.detections import Detections
 from semantic_detection_pkg.core.optics import CameraView
 from semantic_detection_pkg.core.scan.consensus import Consensus
 from semantic_detection_pkg.core.scan.evidence import Box, TierResult, Verdict, VlmReply
 from semantic_detection_pkg.core.scan.same import distance_rad, is_same_thing
 from semantic_detection_pkg.core.scan.settings import ScanSettings
+from semantic_detection_pkg.core.scan.shape import Shape, shape_of
 from semantic_detection_pkg.core.scan.steps import InspectionResult
 from semantic_detection_pkg.core.scan.tiers import (
     judge_answer,
@@ -53,6 +55,7 @@ class Frame:
         smear_px: [px] by which it is smeared.
         tracks: after it, by id.
         is_nearest: the zoom is at its greatest: nothing can be shown larger.
+        picture: its detections, which the tracks name by their index.
     """
 
     stamp_ns: int
@@ -60,6 +63,7 @@ class Frame:
     smear_px: float
     tracks: Mapping[int, Track]
     is_nearest: bool
+    picture: Detections
 
 
 class Dossier:
@@ -72,6 +76,7 @@ class Dossier:
         since_ns: when it became one.
         shown: newest frame that shows it large enough; None before the first.
         best: the one that shows it largest and whole.
+        shape: of its mask there.
         inspections: the classifier's answers at the present size, in order.
         tiers: results by tier.
         answers: of the vision-language model.
@@ -92,6 +97,7 @@ class Dossier:
         self.detector = ""
         self.shown: Shown | None = None
         self.best: Shown | None = None
+        self.shape: Shape | None = None
         self.inspections: list[InspectionResult] = []
         self.inspect_id = 0
         self.tiers: dict[int, TierResult] = {}
@@ -145,6 +151,8 @@ class Dossier:
             self.shown = Shown(frame.stamp_ns, hit.box_xyxy, hit.is_whole)
             if self.best is None or self.shown.rank > self.best.rank:
                 self.best = self.shown
+                is_path = self.label in tiers.path_words
+                self.shape = shape_of(frame.picture, hit.detection, frame.view, is_path)
 
     def judge(self, now_ns: int) -> None:
         """Note the results that the evidence allows."""
@@ -227,7 +235,8 @@ class Dossier:
 
     def _judge_crops(self, now_ns: int) -> None:
         settings = self._settings.tiers
-        result = judge_classifier(self.label, self.inspections, settings)
+        shape = self.shape.words if self.shape is not None else ""
+        result = judge_classifier(self.label, self.inspections, settings, shape)
         answers = sum(not one.error for one in self.inspections)
         has_none = answers > 0 and not any(one.labels for one in self.inspections)
         is_sure = result.verdict in (Verdict.YES, Verdict.NO)

@@ -74,7 +74,7 @@ class FindingBook:
         else:
             before = self._findings[index][0]
             finding_id, revision = before.finding_id, before.revision + 1
-            if what.path is None and before.path is not None:
+            if before.path is not None and (what.path is None or before.path.is_followed):
                 what = replace(what, path=before.path)
         finding = Finding(
             finding_id=finding_id,

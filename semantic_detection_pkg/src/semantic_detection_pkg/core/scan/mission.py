@@ -187,6 +187,7 @@ class Mission:
             self.coverage.needs.smear_of(view, rates),
             {track.id: track for track in self.tracks},
             is_nearest=pose.zoom >= nearest,
+            picture=picture,
         )
         if self.walks and seen.smear_px <= self._settings.close.sharp_px:
             self.walks[0].observe(view, picture, frame.vocabulary)

@@ -74,6 +74,7 @@ class Weigh(Leaf):
             position=position_of(
                 track, scene.fix, scene.attitude, scene.settings.ground_height_m, is_path
             ),
+            path=dossier.shape.seen_path() if dossier.shape is not None else None,
         )
         scene.wish.findings.append(mission.findings.record(scene.now_ns, conclusion))
         if is_path and state is FindingState.CONFIRMED:

@@ -1,0 +1,82 @@
+"""What the mask of a thing tells beside its class: how it fills its box, or the course of a path.
+
+Supporting numbers for people and models; they decide nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from semantic_detection_pkg.core.detections import Detections
+from semantic_detection_pkg.core.optics import CameraView
+from semantic_detection_pkg.core.paths.geometry import PathGeometry, path_of
+from semantic_detection_pkg.core.scan.evidence import Path
+
+_LEAST_PX = 1e-6
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The shape of one mask.
+
+    Attributes:
+        fill: 0..1, share of its box that it covers.
+        aspect: height of the box over its width.
+        path: its course, where paths were asked for and it has one.
+    """
+
+    fill: float
+    aspect: float
+    path: PathGeometry | None = None
+
+    @property
+    def words(self) -> str:
+        """For a tier's reason."""
+        told = f"mask fills {self.fill:.2f} of a box {self.aspect:.1f} times as tall as wide"
+        if self.path is None:
+            return told
+        path = self.path
+        return (
+            f"{told}, {math.degrees(path.length_rad):.1f} deg long, "
+            f"{len(path.ends) + len(path.exits)} ends, straightness {path.straightness:.2f}"
+        )
+
+    def seen_path(self) -> Path | None:
+        """The course as far as one picture shows it."""
+        if self.path is None:
+            return None
+        path = self.path
+        return Path(
+            ends=path.ends,
+            branches=path.branches,
+            length_rad=path.length_rad,
+            width_rad=path.width_rad,
+            straightness=path.straightness,
+            is_followed=False,
+        )
+
+
+def shape_of(picture: Detections, index: int, view: CameraView, is_path: bool) -> Shape | None:
+    """The shape of the mask of one detection; None where it has no mask.
+
+    Args:
+        is_path: find its course, too.
+    """
+    rings = picture.masks.rings(index)
+    if not rings:
+        return None
+    x0, y0, x1, y1 = (float(value) for value in picture.boxes_xyxy[index])
+    width, height = max(x1 - x0, _LEAST_PX), max(y1 - y0, _LEAST_PX)
+    # Even-odd: a hole turns the other way round and counts negative.
+    area = abs(sum(_signed_area(ring[:, 0].tolist(), ring[:, 1].tolist()) for ring in rings))
+    path = path_of(rings, view) if is_path else None
+    return Shape(min(area / (width * height), 1.0), height / width, path)
+
+
+def _signed_area(xs: list[float], ys: list[float]) -> float:
+    """Of a closed ring (shoelace formula)."""
+    following = zip([*xs[1:], xs[0]], [*ys[1:], ys[0]], strict=True)
+    return 0.5 * sum(
+        x * next_y - next_x * y for x, y, (next_x, next_y) in zip(xs, ys, following, strict=True)
+    )

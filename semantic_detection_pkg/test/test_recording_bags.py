@@ -210,6 +210,21 @@ def test_ten_turnovers_keep_the_budget_and_the_newest(tmp_path: Path) -> None:
     assert recording.oldest_ns == START_NS + kept[0] * NS_PER_S // 100
 
 
+def test_a_message_that_makes_no_row_is_recorded(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def rows_of(message: Message) -> Iterable[Row]:
+        yield "gimbal", {"bad": message.data[1 << 30]}
+
+    recording = session(tmp_path / "r", rows_of=rows_of)
+    fill(recording, range(3))
+    recording.close()
+    assert numbers_in(*segments(tmp_path / "r/ring")) == [0, 1, 2]
+    assert [r.message for r in caplog.records] == [
+        "a message of /counted makes no row: IndexError('index out of range')"
+    ]
+
+
 def test_a_segment_is_closed_by_age(tmp_path: Path) -> None:
     rules = replace(SMALL, segment_s=5.0)
     recording = session(tmp_path / "r", replace(SETTINGS, ring=rules))

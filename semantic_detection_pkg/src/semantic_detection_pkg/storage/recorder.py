@@ -163,6 +163,16 @@ class Recorder:
             return events.folder / name
 
     def _run(self) -> None:
+        try:
+            self._record()
+        except Exception as error:
+            # A defect of ours: status and diagnostics tell it, the thread's traceback the rest.
+            with self._lock:
+                self._fault = f"the recorder has failed: {error!r}"
+            self._publish_state()
+            raise
+
+    def _record(self) -> None:
         retry_s = state_s = 0.0
         self._make_output_folder()
         while True:

@@ -7,6 +7,7 @@ begin anew with `open` when the disk is back. `open` is also the repair after a 
 from __future__ import annotations
 
 import errno
+import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -21,6 +22,8 @@ from semantic_detection_pkg.storage.disk import Disk, FolderLock
 from semantic_detection_pkg.storage.event_store import EventStore
 from semantic_detection_pkg.storage.ring_store import OpenSegment, RingStore
 from semantic_detection_pkg.storage.tables import Row
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class Session:
         self._begun_s = 0.0
         self._flushed_s = 0.0
         self._finished = 0
+        self._without_rows: set[str] = set()
 
     @property
     def written(self) -> int:
@@ -109,7 +113,7 @@ class Session:
         while messages:
             opened = self._open or self._begin(now_s)
             message = messages.popleft()
-            opened.add(message, self._rows_of(message))
+            opened.add(message, self._rows(message))
             if self._settings.ring.is_full(opened.bytes, now_s - self._begun_s):
                 self._finish(opened)
 
@@ -149,6 +153,16 @@ class Session:
         opened.abandon()
         self._finished += opened.writer.written
         return opened.writer.pending
+
+    def _rows(self, message: Message) -> list[Row]:
+        try:
+            return list(self._rows_of(message))
+        except Exception as error:
+            # It comes from outside: recorded as it is, whatever it is, but without a row.
+            if message.topic.name not in self._without_rows:
+                _log.warning("a message of %s makes no row: %r", message.topic.name, error)
+                self._without_rows.add(message.topic.name)
+            return []
 
     def _begin(self, now_s: float) -> OpenSegment:
         self._open = self.ring.begin()

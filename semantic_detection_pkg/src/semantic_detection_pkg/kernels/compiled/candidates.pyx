@@ -50,6 +50,7 @@ cdef class CandidateSelector:
         self._best = np.empty(BLOCK, np.float32)
         self._best_label = np.empty(BLOCK, np.int32)
         self._is_nan = np.empty(BLOCK, np.int32)
+        self._reserve(1, 1)
 
     def from_raw(self, const float[:, ::1] head, columns, mask_channels, confidence, rule):
         cdef const Py_ssize_t[::1] wanted = columns
@@ -91,13 +92,13 @@ cdef class CandidateSelector:
     cdef _reserve(self, Py_ssize_t candidates, Py_ssize_t most):
         """Buffers for so many, kept while they are large enough; nothing in them yet."""
         most = min(most, candidates)
-        if self._numbers is None or candidates > self._numbers.shape[1]:
-            self._numbers = np.empty((6, max(candidates, 1)), np.float32)
-            self._labels, self._source, self._groups = np.empty((3, max(candidates, 1)), np.int32)
-            self._order = np.empty((2, max(candidates, 1)), np.int32)
-        if self._kept is None or most > self._kept.shape[0]:
-            self._kept_numbers = np.empty((5, max(most, 1)), np.float32)
-            self._kept, self._kept_groups = np.empty((2, max(most, 1)), np.int32)
+        if candidates > self._labels.shape[0]:
+            self._numbers = np.empty((6, candidates), np.float32)
+            self._labels, self._source, self._groups = np.empty((3, candidates), np.int32)
+            self._order = np.empty((2, candidates), np.int32)
+        if most > self._kept.shape[0]:
+            self._kept_numbers = np.empty((5, most), np.float32)
+            self._kept, self._kept_groups = np.empty((2, most), np.int32)
         self._count = self._rejected = 0
 
     cdef void _find_best(

@@ -222,7 +222,7 @@ cdef class MaskTracer:
     cdef _reserve_grid(self, Py_ssize_t rows, Py_ssize_t columns):
         """Buffers for boxes over all prototypes; more lines: four for the edges, two kinks."""
         cdef Py_ssize_t width = columns + 6, height = rows + 6
-        if self._x is not None and self._x.shape[0] == width and self._y.shape[0] == height:
+        if self._x.shape[0] == width and self._y.shape[0] == height:
             return
         self._x, self._x_samples = np.empty((2, width), np.float32)
         self._y, self._y_samples = np.empty((2, height), np.float32)

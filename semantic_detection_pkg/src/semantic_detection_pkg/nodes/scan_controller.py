@@ -23,7 +23,7 @@ from semantic_detection_pkg.core.scan.steps import (
     PointHere,
 )
 from semantic_detection_pkg.errors import FrameError, SemanticDetectionError
-from semantic_detection_pkg.ros import scan_inputs
+from semantic_detection_pkg.ros import scan_inputs, scan_outputs
 from semantic_detection_pkg.ros.scan_action import ScanAction
 from semantic_detection_pkg.ros.scan_journal import to_journal
 from semantic_detection_pkg.ros.scan_parameters import ScanParameters
@@ -159,7 +159,7 @@ class ScanControllerNode(Node):
         for notice in decision.notices:
             log.warning(notice)
         for finding in decision.findings:
-            log.info(f"{finding.state.name.lower()}: {finding.class_name} {finding.score:.2f}")
+            log.info(scan_outputs.in_words(finding))
         if decision.result is not None:
             log.info(f"goal {decision.result.outcome}: {decision.result.message}")
             self._action.finish(decision.result)

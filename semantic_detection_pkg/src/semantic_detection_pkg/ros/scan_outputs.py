@@ -158,6 +158,16 @@ def to_finding(finding: evidence.Finding, frame_id: str) -> Finding:
     return message
 
 
+def in_words(finding: evidence.Finding) -> str:
+    """One line for the log."""
+    yaw_deg, pitch_deg = math.degrees(finding.yaw_rad), math.degrees(finding.pitch_rad)
+    return (
+        f"{finding.state.name.lower()}: {finding.class_name} {finding.score:.2f} at yaw "
+        f"{yaw_deg:.1f}, pitch {pitch_deg:.1f} deg; tier {finding.tiers[-1].tier}: "
+        f"{finding.tiers[-1].reason}"
+    )
+
+
 def _path(path: evidence.Path) -> PathGeometry:
     return PathGeometry(
         ends=[_bearing(*one) for one in path.ends],

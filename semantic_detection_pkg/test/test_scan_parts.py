@@ -186,8 +186,8 @@ def said(number=1, error="", **shares) -> InspectionResult:
 @pytest.mark.parametrize(
     ("inspections", "verdict", "reason"),
     [
-        ([said(person=0.9, scarecrow=0.1)], Verdict.YES, "person 0.90, person 0.90 over 1 crop"),
-        ([said(person=0.1, scarecrow=0.9)], Verdict.NO, "person 0.10, scarecrow 0.90"),
+        ([said(person=0.9, scarecrow=0.1)], Verdict.YES, "person 0.90 over 1 crop"),
+        ([said(person=0.1, scarecrow=0.9)], Verdict.NO, "person 0.10, scarecrow 0.90 over 1 crop"),
         ([said(person=0.5, scarecrow=0.5)], Verdict.UNSURE, "person 0.50"),
         ([said(person=0.9, scarecrow=0.1), said(person=0.1, scarecrow=0.9)], Verdict.UNSURE, "0.5"),
         ([said(tent=0.9, boulder=0.1)], Verdict.UNSURE, "the classifier does not know 'person'"),

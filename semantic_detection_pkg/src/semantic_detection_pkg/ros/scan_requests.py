@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -30,6 +30,8 @@ from semantic_detection_pkg.ros.scan_inputs import from_vlm_answer
 
 #: Crops that wait for a question: a few for each candidate of a crowded scene, some 10 MB.
 _CROPS_MAX = 300
+#: Calls without an answer; more than are ever under way at once.
+_CALLS_MAX = 64
 _ANSWERED = (GoalStatus.STATUS_SUCCEEDED, GoalStatus.STATUS_CANCELED, GoalStatus.STATUS_ABORTED)
 
 
@@ -53,8 +55,8 @@ class ScanRequests:
         self._zoom = node.create_client(SetZoom, "gimbal/set_zoom")
         self._vlm = ActionClient(node, AskVlm, "vlm/ask")
         self._crops: OrderedDict[int, CompressedImage] = OrderedDict()
-        self._goals: dict[int, Any] = {}
-        self._pending: dict[Client, Any] = {}
+        self._goals: dict[int, Any] = {}  # of questions; None until accepted
+        self._calls: deque[tuple[Client, Any]] = deque()
 
     def carry_out(self, decision: Decision) -> None:
         """Send what the decision asks for."""
@@ -69,7 +71,7 @@ class ScanRequests:
         for request_id in decision.cancel_asks:
             goal = self._goals.pop(request_id, None)
             if goal is not None:
-                goal.cancel_goal_async()
+                goal.cancel_goal_async()  # one that is not accepted yet is cancelled then
 
     def forget(self) -> None:
         """A mission has ended: its crops are of no use any more."""
@@ -96,7 +98,7 @@ class ScanRequests:
             frame=to_time(request.frame_ns),
             box_xyxy=[float(value) for value in request.box_xyxy],
         )
-        self._call(self._inspect, message, answer, is_only_one=False)
+        self._call(self._inspect, message, answer)
 
     def _inspected(
         self, request: InspectRequest, response: InspectFrame.Response
@@ -132,12 +134,17 @@ class ScanRequests:
             words=list(self._aliases.get(ask.class_name, ())),
             timeout_s=ask.timeout_s,
         )
+        self._goals[ask.request_id] = None
         self._vlm.send_goal_async(goal).add_done_callback(partial(self._accepted, ask))
 
     def _accepted(self, ask: AskRequest, future: Any) -> None:
         handle = future.result()
         if handle is None or not handle.accepted:
+            self._goals.pop(ask.request_id, None)
             self._fail(ask, "the question was refused")
+            return
+        if ask.request_id not in self._goals:
+            handle.cancel_goal_async()
             return
         self._goals[ask.request_id] = handle
         handle.get_result_async().add_done_callback(partial(self._answered, ask))
@@ -153,20 +160,15 @@ class ScanRequests:
     def _fail(self, ask: AskRequest, cause: str) -> None:
         self._tell(VlmReply(ask.request_id, Verdict.UNSURE, cause=cause))
 
-    def _call(
-        self,
-        client: Client,
-        request: Any,
-        then: Callable[[Any], None],
-        is_only_one: bool = True,
-    ) -> None:
+    def _call(self, client: Client, request: Any, then: Callable[[Any], None]) -> None:
         """Call a service if it is there; the controller asks again where no answer comes."""
         if not client.service_is_ready():
             return
-        if is_only_one and client in self._pending:
-            # What was not answered is out of date, and would be kept for ever.
-            client.remove_pending_request(self._pending.pop(client))
         future = client.call_async(request)
-        if is_only_one:
-            self._pending[client] = future
         future.add_done_callback(lambda done: then(done.result()) if done.result() else None)
+        self._calls.append((client, future))
+        while len(self._calls) > _CALLS_MAX or (self._calls and self._calls[0][1].done()):
+            oldest, its_future = self._calls.popleft()
+            if not its_future.done():
+                # Who died does not answer: the client would keep the call for ever.
+                oldest.remove_pending_request(its_future)

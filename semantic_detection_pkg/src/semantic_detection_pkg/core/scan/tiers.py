@@ -75,7 +75,8 @@ def judge_classifier(
     else:
         verdict = Verdict.NO if share <= settings.classifier_no else Verdict.UNSURE
     crops = "crop" if len(said) == 1 else "crops"
-    reason = f"{label} {share:.2f}, {best} {shares[best]:.2f} over {len(said)} {crops}"
+    rival = f", {best} {shares[best]:.2f}" if best != label else ""
+    reason = f"{label} {share:.2f}{rival} over {len(said)} {crops}"
     return TierResult(2, verdict, share, reason + note, model, frames_ns)
 
 

@@ -350,6 +350,36 @@ def test_the_oldest_event_goes_when_the_budget_is_exceeded(
     assert session(tmp_path / "r").events.last_number > 0
 
 
+def test_an_event_is_not_complete_by_segments_of_a_clock_that_was_ahead(tmp_path: Path) -> None:
+    """Without a battery the clock jumps, backwards, too."""
+    recording = session(tmp_path / "r")
+    recording.write(deque([counted(0, START_NS + 3600 * NS_PER_S)]), 0.0)
+    recording.close()
+    recording.open()
+    recording.keep(event("e1", 0.0, 0.05))
+    assert not recording.events.events[0].is_complete
+    fill(recording, range(1, 10))
+    recording.close()
+    assert recording.events.events[0].is_complete
+    assert numbers_in(*segments(tmp_path / "r/events/e1/bag")) == list(range(1, 10))
+
+
+def test_an_event_of_which_nothing_is_left_is_none(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    recording = session(tmp_path / "r")
+    fill(recording, range(20))
+    recording.close()
+    recording.open()
+    recording.keep(event("e1", -9.0, -5.0))
+    assert [e.name for e in recording.events.events] == ["e1"]
+    fill(recording, range(20, 21))
+    recording.close()
+    assert recording.events.events == []
+    assert list((tmp_path / "r/events").iterdir()) == []
+    assert "nothing of e1 is in the ring any more" in caplog.text
+
+
 def test_a_folder_that_is_no_event_is_left_alone(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -115,15 +115,19 @@ class RecorderNode(Node):
     def _take(self, source: Source, message: Message) -> None:
         self._recorder.offer(message, is_frame=source.is_frame)
         if source.name == FINDINGS:
-            self._keep_if_confirmed(deserialize_message(message.data, Finding))
+            finding = deserialize_message(message.data, Finding)
+            self._keep_if_confirmed(finding, message.published_ns)
 
-    def _keep_if_confirmed(self, finding: Finding) -> None:
-        """The first revision that confirms a finding makes an event."""
+    def _keep_if_confirmed(self, finding: Finding, published_ns: int) -> None:
+        """The first revision that confirms a finding makes an event, around the time it was sent.
+
+        Who starts late is told of older findings, too: the ring may still hold their time.
+        """
         if finding.state != Finding.STATE_CONFIRMED or finding.id in self._findings_seen:
             return
         if finding.id not in self._recorder.kept_findings:
             try:
-                self._recorder.mark(finding.class_name, time.time_ns(), -1.0, -1.0, (finding.id,))
+                self._recorder.mark(finding.class_name, published_ns, -1.0, -1.0, (finding.id,))
             except SemanticDetectionError as error:  # its next revision is another chance
                 self.get_logger().error(f"finding {finding.id} is not kept: {error}")
                 return

@@ -63,7 +63,7 @@ class RawSubscriptions:
         name = self._node.resolve_topic_name(source.name)
         qos = QoSProfile(
             history=HistoryPolicy.KEEP_LAST,
-            depth=_DEPTH_FRAMES if source.is_frame else _DEPTH_SMALL,
+            depth=_DEPTH_FRAMES if source.is_frame else max(_DEPTH_SMALL, source.qos.depth),
             reliability=source.qos.reliability,
             durability=source.qos.durability,
         )

@@ -14,7 +14,7 @@ from typing import Any
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from rclpy.qos import QoSProfile
 
-from ros_support_pkg.qos import EVENT, SENSOR_DATA, STATE, VIEW
+from ros_support_pkg.qos import EVENT, RECORD, SENSOR_DATA, STATE, VIEW
 from semantic_detection_pkg.core.recording.definitions import full_definition
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.storage.bag_metadata import BagFormat
@@ -48,9 +48,9 @@ _SMALL = (
     Source("joint_states", "sensor_msgs/msg/JointState", SENSOR_DATA),
     Source("scan/state", "interfaces_pkg/msg/ScanState", STATE),
     Source("scan/coverage", "interfaces_pkg/msg/Coverage", STATE),
-    Source("scan/tracks", "interfaces_pkg/msg/Tracks", SENSOR_DATA),
+    Source("scan/tracks", "interfaces_pkg/msg/Tracks", EVENT),
     Source("scan/journal", "interfaces_pkg/msg/ScanJournal", EVENT),
-    Source(FINDINGS, "interfaces_pkg/msg/Finding", EVENT),
+    Source(FINDINGS, "interfaces_pkg/msg/Finding", RECORD),
     Source("vlm/answers", "interfaces_pkg/msg/VlmAnswer", EVENT),
     Source("gpu/state", "interfaces_pkg/msg/GpuState", STATE),
     Source("health/level", "interfaces_pkg/msg/HealthState", STATE),

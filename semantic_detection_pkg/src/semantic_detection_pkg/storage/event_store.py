@@ -84,6 +84,8 @@ class EventStore:
         path = self.folder / event.name
         for folder in (path, path / BAG, path / TABLE_FOLDER):
             self._disk.make_folder(folder)
+        newest = ring.segments[-1].number if ring.segments else 0
+        event = replace(event, after_number=newest)
         self._write(event)
         self._disk.sync_folder(self.folder)
         self.events = [*(e for e in self.events if e.name != event.name), event]
@@ -91,7 +93,7 @@ class EventStore:
 
     def take_from(self, ring: RingStore) -> None:
         """Complete the open events with the ring's segments, then keep the budget."""
-        for event in self.events:
+        for event in list(self.events):
             if not event.is_complete:
                 self._extend(event, ring)
         for event in self._rules.surplus(self.events):
@@ -104,15 +106,19 @@ class EventStore:
         new = [segment for segment in wanted if segment.number not in event.segments]
         for segment in new:
             self._link(event, segment, ring)
-        is_complete = any(segment.end_ns > event.end_ns for segment in ring.segments)
+        is_complete = any(event.is_past(s.number, s.end_ns) for s in ring.segments)
         if not new and not is_complete:
+            return
+        if not new and not event.segments:
+            _log.warning("nothing of %s is in the ring any more: it is removed", event.name)
+            self._disk.remove_folder(self.folder / event.name)
+            self.events.remove(event)
             return
         sizes = {**event.segments, **{segment.number: segment.bytes for segment in new}}
         extended = replace(event, segments=sizes, is_complete=is_complete)
-        if sizes:
-            kept = [self._kept(event, number) for number in sorted(sizes)]
-            target = self.folder / event.name / BAG / FILE_NAME
-            self._disk.write_atomically(target, bag_metadata(kept, self._format))
+        kept = [self._kept(event, number) for number in sorted(sizes)]
+        target = self.folder / event.name / BAG / FILE_NAME
+        self._disk.write_atomically(target, bag_metadata(kept, self._format))
         self._write(extended)
         self.events[self.events.index(event)] = extended
 
@@ -155,6 +161,7 @@ def read_event(path: Path) -> Event:
             end_ns=int(fields["end_ns"]),
             findings=tuple(map(str, fields["findings"])),
             segments={int(number): int(size) for number, size in fields["segments"].items()},
+            after_number=int(fields.get("after_number", 0)),
             is_complete=bool(fields["is_complete"]),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -169,6 +176,7 @@ def _to_json(event: Event) -> str:
         "start_ns": event.start_ns,
         "end_ns": event.end_ns,
         "findings": list(event.findings),
+        "after_number": event.after_number,
         "is_complete": event.is_complete,
         "segments": {str(number): size for number, size in sorted(event.segments.items())},
     }

@@ -21,6 +21,8 @@ class Event:
         start_ns, end_ns: [ns] the stretch of time kept, by receive time.
         findings: ids of what was found, where it was a finding.
         segments: bytes of each segment kept, by its number.
+        after_number: the newest finished segment when it was marked; clocks may step back, numbers
+            do not.
         is_complete: the ring is past end_ns; nothing more is added.
     """
 
@@ -31,7 +33,12 @@ class Event:
     end_ns: int
     findings: tuple[str, ...] = ()
     segments: Mapping[int, int] = field(default_factory=dict)
+    after_number: int = 0
     is_complete: bool = False
+
+    def is_past(self, number: int, end_ns: int) -> bool:
+        """Whether a segment that was finished after the mark ends beyond what is kept."""
+        return number > self.after_number and end_ns > self.end_ns
 
 
 @dataclass(frozen=True)

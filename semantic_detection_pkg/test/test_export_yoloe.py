@@ -98,7 +98,7 @@ def test_words_at_run_time_are_as_good_as_baked_ones(tmp_path, checkpoint, head)
         scores = [one[0][0, :, 4] if head == "end2end" else one[0][0, 4] for one in theirs]
         spreads.append(float(np.ptp(np.concatenate(scores))))
     # The comparison means something: scores differ from each other.
-    assert min(spreads) > 0.2
+    assert min(spreads) > 0.1
 
 
 def test_the_detector_runs_the_export_and_changes_its_words(tmp_path):

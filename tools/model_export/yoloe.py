@@ -207,11 +207,11 @@ def _randomise(model: nn.Module, seed: int) -> None:
         model.train()(torch.cat(noise))
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
-            norm.weight.copy_(uniform(norm.weight, 0.85, 1.1))
+            norm.weight.copy_(uniform(norm.weight, 0.75, 1.05))
             norm.bias.copy_(uniform(norm.bias, -0.1, 0.1))
         head = head_of(model)
         for name in ("cv4", "one2one_cv4"):
             for contrast in getattr(head, name, None) or ():
-                contrast.logit_scale.copy_(uniform(contrast.logit_scale, 0.3, 0.9))
+                contrast.logit_scale.copy_(uniform(contrast.logit_scale, 1.2, 1.8))
                 contrast.bias.copy_(uniform(contrast.bias, -3.0, -1.0))
     torch.set_num_threads(threads)

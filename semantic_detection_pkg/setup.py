@@ -52,6 +52,7 @@ setup(
             "health_monitor = semantic_detection_pkg.nodes.health_monitor:main",
             "patrol = semantic_detection_pkg.nodes.patrol:main",
             "recorder = semantic_detection_pkg.nodes.recorder:main",
+            "replay = semantic_detection_pkg.cli.replay:main",
             "scan_controller = semantic_detection_pkg.nodes.scan_controller:main",
             "watch = semantic_detection_pkg.nodes.watch:main",
         ],

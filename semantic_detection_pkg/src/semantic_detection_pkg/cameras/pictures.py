@@ -24,12 +24,24 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
         data = np.frombuffer(path.read_bytes(), np.uint8)
     except OSError as error:
         raise FrameError(f"picture {path}: {(error.strerror or str(error)).lower()}") from error
+    return decode_picture(data, str(path))
+
+
+def decode_picture(data: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
+    """The bytes of a picture file as (height, width, 3) uint8 BGR, turned as its EXIF data say.
+
+    Args:
+        name: of the picture, for what is said of it.
+
+    Raises:
+        FrameError: they cannot be decoded.
+    """
     try:
         image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     except cv2.error:  # of a file that claims absurd sizes
         image = None
     if image is None:
-        raise FrameError(f"picture {path}: cannot be decoded")
+        raise FrameError(f"picture {name}: cannot be decoded")
     return image
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 
@@ -15,14 +14,11 @@ from interfaces_pkg.msg import (
     GimbalState,
     GpuState,
     ScanArea,
-    ScanJournal,
     VlmAnswer,
 )
 from ros_support_pkg.stamps import from_time
 from semantic_detection_pkg.core.scan.area import Area
-from semantic_detection_pkg.core.scan.codec import from_plain
 from semantic_detection_pkg.core.scan.evidence import Verdict, VlmReply
-from semantic_detection_pkg.core.scan.settings import ScanSettings
 from semantic_detection_pkg.core.scan.steps import (
     Attitude,
     Fix,
@@ -32,7 +28,6 @@ from semantic_detection_pkg.core.scan.steps import (
     GpuStatus,
     Input,
     PointHere,
-    input_from_plain,
 )
 from semantic_detection_pkg.ros import conversions
 
@@ -43,8 +38,6 @@ _LINKS = {
     GimbalState.LINK_UP: "up",
 }
 _VERDICTS = {VlmAnswer.VERDICT_YES: Verdict.YES, VlmAnswer.VERDICT_NO: Verdict.NO}
-#: What a journal's list of inputs holds where a new controller began.
-SETTINGS_TYPE = "ScanSettings"
 
 
 def from_gimbal_state(message: GimbalState) -> GimbalReading:
@@ -158,25 +151,6 @@ def from_vlm_answer(request_id: int, message: VlmAnswer) -> VlmReply:
         latency_s=message.latency_s,
         lease_epoch=message.lease_epoch,
     )
-
-
-def from_journal(message: ScanJournal) -> tuple[ScanSettings | None, list[Input]]:
-    """The settings, where a new controller began with this step, and the inputs in the journal.
-
-    Gimbal readings and detections are not among them: the message names them by their stamps.
-
-    Raises:
-        ValueError: it is not a journal of this version.
-    """
-    settings: ScanSettings | None = None
-    inputs: list[Input] = []
-    for plain in json.loads(message.inputs):
-        if plain.get("type") == SETTINGS_TYPE:
-            fields = {name: value for name, value in plain.items() if name != "type"}
-            settings = from_plain(ScanSettings, fields)
-        else:
-            inputs.append(input_from_plain(plain))
-    return settings, inputs
 
 
 def standing(inputs: Sequence[Input]) -> list[Input]:

@@ -1,0 +1,130 @@
+"""`replay --from frames`: the recorded pictures are detected and decided about again."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import Counter
+from collections.abc import Iterable
+
+import numpy as np
+
+from semantic_detection_pkg.backends.loading import LoadedDetector, load_detector
+from semantic_detection_pkg.cameras.pictures import decode_picture
+from semantic_detection_pkg.cli.replay_report import print_speed, print_summary
+from semantic_detection_pkg.core.replay.comparison import Digest
+from semantic_detection_pkg.core.replay.player import Change, Recorded, replay
+from semantic_detection_pkg.core.replay.redetect import Comparison, Picture, detected_again
+from semantic_detection_pkg.core.replay.rehearsal import rehearse
+from semantic_detection_pkg.core.replay.summary import Summary
+from semantic_detection_pkg.core.scan.area import Area
+from semantic_detection_pkg.core.scan.steps import FrameDetections, Goal
+from semantic_detection_pkg.core.settings import DetectorSettings
+from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.storage.bag_messages import (
+    DETECTIONS,
+    GIMBAL,
+    JOURNAL,
+    PICTURES,
+    recording,
+)
+from semantic_detection_pkg.storage.bag_reader import BagReader
+
+#: Of a recording without a goal: all that a gimbal can reach.
+_EVERYWHERE = Area(-3.0, 3.0, -1.5, 1.5)
+
+
+def replay_frames(reader: BagReader, options: argparse.Namespace, change: Change) -> None:
+    """Detect and decide again; print how both differ.
+
+    Raises:
+        SemanticDetectionError: the bag, the model or an option is no good.
+    """
+    if not options.model:
+        raise ConfigurationError("--from frames needs --model FILE")
+    words = tuple(filter(None, options.words.split(",")))
+    settings = None if options.conf is None else DetectorSettings(confidence=options.conf)
+    robot = reader.namespace_of([PICTURES], options.namespace)
+    has_journal = any(c.topic == robot + JOURNAL for c in reader.connections)
+    known = {
+        item.stamp_ns: item
+        for item in recording(reader, robot, [DETECTIONS])
+        if isinstance(item, FrameDetections)
+    }
+    pictures = frozenset(
+        item.stamp_ns for item in recording(reader, robot, [PICTURES]) if isinstance(item, Picture)
+    )
+    comparison = Comparison()
+    with load_detector(
+        options.model,
+        engine=options.engine,
+        threads=options.threads,
+        words=words,
+        settings=settings,
+    ) as detector:
+        source = recording(reader, robot, (GIMBAL, DETECTIONS, JOURNAL, PICTURES))
+        detect = _Detect(detector, words)
+        again = detected_again(source, known, pictures, detect, comparison)
+        if has_journal:
+            started_s = time.perf_counter()
+            summary = Summary.of(replay(again, change))
+            elapsed_s = time.perf_counter() - started_s
+            _print_comparison(comparison)
+            print_summary(summary, reader.path, elapsed_s)
+        else:
+            _rehearse(again, Goal("replay", _EVERYWHERE, words), change, comparison)
+
+
+def _rehearse(
+    again: Iterable[Recorded], goal: Goal, change: Change, comparison: Comparison
+) -> None:
+    digest, stamps = Digest(), []
+    findings: dict[str, str] = {}
+    started_s = time.perf_counter()
+    for now_ns, decision in rehearse(again, goal, change):
+        stamps.append(now_ns)
+        digest.add(decision.to_json())
+        for finding in decision.findings:
+            findings[finding.finding_id] = finding.class_name
+    elapsed_s = time.perf_counter() - started_s
+    _print_comparison(comparison)
+    print(f"no journal was recorded: {len(stamps)} steps decided as for a goal of all directions")
+    print(f"replayed sha256 {digest.text}")
+    if stamps:
+        print_speed(1e-9 * (stamps[-1] - stamps[0]), elapsed_s)
+    print(f"looked closer at: {', '.join(sorted(findings.values())) or 'nothing'}")
+
+
+class _Detect:
+    """The pipeline with the vocabulary that each picture had."""
+
+    def __init__(self, detector: LoadedDetector, words: tuple[str, ...]) -> None:
+        self._pipeline = detector.pipeline
+        self._model = detector.pipeline.info.name
+        self._words = words
+
+    def __call__(self, picture: Picture, recorded_words: tuple[str, ...]) -> FrameDetections:
+        words = self._words or recorded_words
+        if words and words != self._pipeline.vocabulary:
+            self._pipeline.set_vocabulary(words)
+        data = np.frombuffer(picture.jpeg, np.uint8)
+        result = self._pipeline.process(decode_picture(data, f"of {picture.stamp_ns} ns"))
+        return FrameDetections(picture.stamp_ns, result.detections, result.vocabulary, self._model)
+
+
+def _print_comparison(comparison: Comparison) -> None:
+    print(f"{comparison.frames} pictures detected again")
+    if comparison.without_picture:
+        print(f"{comparison.without_picture} frames have no picture: taken as recorded")
+    if comparison.compared:
+        lost, new = comparison.lost, comparison.new
+        print(
+            f"{comparison.same} of {comparison.compared} frames have the same detections; "
+            f"{comparison.found_again} detections found again (scores differ by up to "
+            f"{comparison.score_off:.3f}), {lost.total()} not{_by_class(lost)}, "
+            f"{new.total()} new{_by_class(new)}"
+        )
+
+
+def _by_class(counts: Counter[str]) -> str:
+    return f" ({', '.join(f'{n} {name}' for name, n in counts.most_common())})" if counts else ""

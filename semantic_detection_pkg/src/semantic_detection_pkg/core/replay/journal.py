@@ -1,0 +1,102 @@
+"""What is recorded of one step of the scan controller, and how its inputs are written down."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from semantic_detection_pkg.core.scan.codec import canonical, from_plain, to_plain
+from semantic_detection_pkg.core.scan.settings import ScanSettings
+from semantic_detection_pkg.core.scan.steps import Input, input_from_plain, input_to_plain
+
+#: What the list of inputs holds where a new controller began.
+_SETTINGS_TYPE = "ScanSettings"
+
+
+@dataclass(frozen=True)
+class RecordedStep:
+    """One step as msg/ScanJournal tells it.
+
+    Attributes:
+        number: 0.., counted up by the node; a gap says that steps were lost.
+        now_ns: [ns] the time that the step was given.
+        gimbal_ns, detections_ns: stamps of the messages that it took, in that order.
+        inputs: JSON list of all other inputs; see `inputs_to_json`.
+        decision: canonical JSON.
+    """
+
+    number: int
+    now_ns: int
+    gimbal_ns: tuple[int, ...]
+    detections_ns: tuple[int, ...]
+    inputs: str
+    decision: str
+
+
+def inputs_to_json(settings: ScanSettings | None, inputs: Sequence[Input]) -> str:
+    """The inputs of one step that are no messages of their own.
+
+    Args:
+        settings: where a new controller began with this step.
+    """
+    plain: list[object] = [input_to_plain(item) for item in inputs]
+    if settings is not None:
+        plain.insert(0, {"type": _SETTINGS_TYPE, **to_plain(settings)})
+    return canonical(plain)
+
+
+@dataclass(frozen=True)
+class StepInputs:
+    """The inputs of one step that are no messages of their own.
+
+    Attributes:
+        settings: where a new controller began with this step; else None.
+        version_notes: settings that this version has and the recording has not, or the reverse.
+    """
+
+    others: tuple[Input, ...]
+    settings: ScanSettings | None = None
+    version_notes: tuple[str, ...] = ()
+
+
+def inputs_from_json(text: str) -> StepInputs:
+    """The inverse of `inputs_to_json`, bit for bit.
+
+    Settings of another version are taken as far as they are known; new ones have their defaults.
+
+    Raises:
+        ValueError: it is no journal, or its inputs are of another version.
+    """
+    settings: ScanSettings | None = None
+    others: list[Input] = []
+    notes: list[str] = []
+    try:
+        for plain in json.loads(text):
+            fields = dict(plain)
+            if fields.get("type") == _SETTINGS_TYPE:
+                del fields["type"]
+                known = _merged(to_plain(ScanSettings()), fields, "", notes)
+                settings = from_plain(ScanSettings, known)
+            else:
+                others.append(input_from_plain(fields))
+    except TypeError as error:  # JSON, but no list of objects
+        raise ValueError(str(error)) from error
+    return StepInputs(tuple(others), settings, tuple(notes))
+
+
+def _merged(
+    ours: dict[str, Any], theirs: dict[str, Any], before: str, notes: list[str]
+) -> dict[str, Any]:
+    notes += [f"{before}{name} is not known any more" for name in sorted(theirs.keys() - ours)]
+    merged = {}
+    for name, value in ours.items():
+        if name not in theirs:
+            notes.append(f"{before}{name} is new, {value} is taken")
+        elif isinstance(value, dict) and isinstance(theirs[name], dict):
+            value = _merged(value, theirs[name], f"{before}{name}.", notes)
+        else:
+            value = theirs[name]
+        merged[name] = value
+    return merged

@@ -1,0 +1,127 @@
+"""Takes recorded steps again, in lock-step: the next one when the last was decided.
+
+Nothing here has a clock. What was recorded best effort may have been written a little after the
+step that took it, so a step waits for its messages until enough later steps have come.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from semantic_detection_pkg.core.replay.journal import RecordedStep, inputs_from_json
+from semantic_detection_pkg.core.scan.controller import ScanController
+from semantic_detection_pkg.core.scan.settings import ScanSettings
+from semantic_detection_pkg.core.scan.steps import FrameDetections, GimbalReading
+
+#: What a recording of a scan consists of, in the order of recording.
+Recorded = GimbalReading | FrameDetections | RecordedStep
+Change = Callable[[ScanSettings], ScanSettings]
+
+_PATIENCE = 100  # later steps, 5 s of them, until a message counts as lost
+_HELD_MAX = 5000  # messages that no step has named: more than a minute of both topics
+
+BEFORE_START = "the work that it belongs to began before the recording"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one recorded step.
+
+    Attributes:
+        step: as recorded.
+        decision: what it comes to now, canonical JSON; None where it cannot be replayed.
+        problem: why not; empty otherwise.
+        version_notes: of the settings, where a controller began with it; see `StepInputs`.
+    """
+
+    step: RecordedStep
+    decision: str | None
+    problem: str = ""
+    version_notes: tuple[str, ...] = ()
+
+    @property
+    def is_same(self) -> bool:
+        return self.decision == self.step.decision
+
+
+def replay(recorded: Iterable[Recorded], change: Change = lambda same: same) -> Iterator[Outcome]:
+    """Decide all recorded steps again, each with exactly the inputs that it had.
+
+    A controller begins with the first step that holds settings. Where a step or one of its messages
+    is missing, the steps up to the next such one cannot be replayed.
+
+    Args:
+        change: what to make of the recorded settings.
+    """
+    player = _Player(change)
+    for item in recorded:
+        if isinstance(item, RecordedStep):
+            player.waiting.append(item)
+        else:
+            player.hold(item)
+        yield from player.take_ready(_PATIENCE)
+    yield from player.take_ready(0)
+
+
+class _Player:
+    def __init__(self, change: Change) -> None:
+        self.waiting: deque[RecordedStep] = deque()
+        self._change = change
+        self._controller: ScanController | None = None
+        self._problem = BEFORE_START
+        self._next_number = -1
+        self._held: OrderedDict[tuple[type, int], GimbalReading | FrameDetections] = OrderedDict()
+
+    def hold(self, item: GimbalReading | FrameDetections) -> None:
+        """Keep a message until a step names it."""
+        self._held[type(item), item.stamp_ns] = item
+        while len(self._held) > _HELD_MAX:
+            self._held.popitem(last=False)
+
+    def take_ready(self, patience: int) -> Iterator[Outcome]:
+        """Take the steps whose messages are there, or for which `patience` later steps wait."""
+        while self.waiting:
+            missing = self._missing(self.waiting[0])
+            if missing and len(self.waiting) <= patience:
+                return
+            yield self._take(self.waiting.popleft(), missing)
+
+    def _missing(self, step: RecordedStep) -> str:
+        for kind, stamp_ns in _named(step):
+            if (kind, stamp_ns) not in self._held:
+                return f"{kind.__name__} of {stamp_ns} ns is not in the recording"
+        return ""
+
+    def _take(self, step: RecordedStep, missing: str) -> Outcome:
+        is_gap = step.number != self._next_number
+        self._next_number = step.number + 1
+        try:
+            inputs = inputs_from_json(step.inputs)
+        except ValueError as error:
+            self._controller, self._problem = None, f"its inputs cannot be read: {error}"
+            return Outcome(step, None, self._problem)
+        if inputs.settings is not None:
+            self._controller = ScanController(self._change(inputs.settings))
+        elif is_gap:
+            self._stop("steps before it are not in the recording")
+        if missing:
+            self._stop(missing)
+        if self._controller is None:
+            return Outcome(step, None, self._problem, inputs.version_notes)
+        messages = [self._held.pop(name) for name in _named(step)]
+        decision = self._controller.step(step.now_ns, [*messages, *inputs.others])
+        return Outcome(step, decision.to_json(), "", inputs.version_notes)
+
+    def _stop(self, problem: str) -> None:
+        """Nothing can be replayed up to the next beginning; the first reason counts."""
+        if self._controller is not None:
+            self._controller, self._problem = None, problem
+
+
+def _named(step: RecordedStep) -> list[tuple[type, int]]:
+    return [
+        *((GimbalReading, stamp_ns) for stamp_ns in step.gimbal_ns),
+        *((FrameDetections, stamp_ns) for stamp_ns in step.detections_ns),
+    ]

@@ -1,0 +1,74 @@
+"""A scan of a recording that holds none: what the controller would decide about these inputs.
+
+The gimbal does as it was recorded, whatever is decided. Nobody answers for the classifier and the
+vision-language model, so candidates stay uncertain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from semantic_detection_pkg.core.replay.journal import RecordedStep
+from semantic_detection_pkg.core.replay.player import Change, Recorded
+from semantic_detection_pkg.core.scan.controller import ScanController
+from semantic_detection_pkg.core.scan.evidence import Verdict, VlmReply
+from semantic_detection_pkg.core.scan.settings import ScanSettings
+from semantic_detection_pkg.core.scan.steps import (
+    CameraBeat,
+    Decision,
+    FrameDetections,
+    Goal,
+    Input,
+    InspectionResult,
+    VocabularyReply,
+)
+
+_STEP_NS = 50_000_000  # as the node steps
+
+
+def rehearse(
+    recorded: Iterable[Recorded], goal: Goal, change: Change = lambda same: same
+) -> Iterator[tuple[int, Decision]]:
+    """Step through gimbal states and detections by their stamps, in the order of recording.
+
+    Args:
+        goal: given with the first detections; without words: all that these know.
+        change: of the default settings.
+
+    Yields:
+        The time [ns] of each step and its decision.
+    """
+    controller = ScanController(change(ScanSettings()))
+    inputs: list[Input] = []
+    now_ns, has_goal = 0, False
+    vocabulary: tuple[str, ...] = ()
+    for item in recorded:
+        if isinstance(item, RecordedStep):
+            continue
+        inputs.append(item)
+        if isinstance(item, FrameDetections):
+            inputs.append(CameraBeat(item.stamp_ns))
+            vocabulary = item.vocabulary
+            if not has_goal and (goal.words or vocabulary):
+                has_goal = True
+                words = goal.words or vocabulary
+                inputs.append(Goal(goal.goal_id, goal.area, words, goal.zoom))
+        if item.stamp_ns - now_ns >= _STEP_NS:
+            now_ns = item.stamp_ns
+            decision = controller.step(now_ns, inputs)
+            inputs = _answers(decision, vocabulary)
+            yield now_ns, decision
+
+
+def _answers(decision: Decision, vocabulary: tuple[str, ...]) -> list[Input]:
+    answers: list[Input] = [
+        InspectionResult(request.request_id, request.frame_ns, has_crop=False)
+        for request in decision.inspect
+    ]
+    answers += [
+        VlmReply(request.request_id, Verdict.UNSURE, cause="unavailable")
+        for request in decision.ask
+    ]
+    if decision.vocabulary is not None:
+        answers.append(VocabularyReply(decision.vocabulary.request_id, True, vocabulary=vocabulary))
+    return answers

@@ -1,0 +1,196 @@
+"""Bags of rosbag2, MCAP or SQLite, read without ROS; what is wrong with one is said in one line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rosbags.highlevel import AnyReader
+from rosbags.interfaces import Connection
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+
+from semantic_detection_pkg.errors import ConfigurationError
+
+_METADATA = "metadata.yaml"
+#: Where a folder that is no bag itself may have one: an event, or the recorder's output.
+_INNER = ("bag", "ring")
+_OURS = "interfaces_pkg"
+
+
+@dataclass(frozen=True)
+class BagMessage:
+    """One message.
+
+    Attributes:
+        topic: without its namespace, as it was asked for.
+        connection: of the bag: full name, type and offered QoS.
+        received_ns: [ns] since the epoch.
+        data: CDR.
+    """
+
+    topic: str
+    connection: Connection
+    received_ns: int
+    data: bytes
+
+
+class BagReader:
+    """A bag that is open for reading; a context manager."""
+
+    def __init__(self, path: Path) -> None:
+        """Open a bag.
+
+        Args:
+            path: a bag's folder, that of an event, or the recorder's output folder.
+
+        Raises:
+            ConfigurationError: it cannot be read.
+        """
+        self.path = _bag_folder(path)
+        with _Explained(self.path):
+            self._reader = AnyReader([self.path], default_typestore=_typestore())
+            self._reader.open()
+        if not self._reader.message_count:
+            self.close()
+            raise ConfigurationError(f"bag {self.path} is empty: it holds no message")
+
+    def close(self) -> None:
+        """Close its files."""
+        self._reader.close()
+
+    def __enter__(self) -> BagReader:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def start_ns(self) -> int:
+        """[ns] since the epoch, of the first message received."""
+        return int(self._reader.start_time)
+
+    @property
+    def end_ns(self) -> int:
+        """[ns] since the epoch, of the last message received."""
+        return int(self._reader.end_time)
+
+    @property
+    def connections(self) -> list[Connection]:
+        """All topics with what was offered."""
+        return list(self._reader.connections)
+
+    def namespace_of(self, topics: Collection[str], namespace: str | None = None) -> str:
+        """The robot whose topics these are, as `/` or `/robot/`.
+
+        Args:
+            topics: relative names.
+            namespace: the one that is wanted; None: there must be only one.
+
+        Raises:
+            ConfigurationError: there is none of the topics, or there is more than one robot.
+        """
+        found = sorted(
+            {
+                connection.topic[: -len(topic)]
+                for connection in self._reader.connections
+                for topic in topics
+                if connection.topic.endswith(f"/{topic}")
+            }
+        )
+        if namespace is not None:
+            wanted = f"/{namespace.strip('/')}/".replace("//", "/")
+            found = [one for one in found if one == wanted]
+        if not found:
+            has = ", ".join(sorted({c.topic for c in self._reader.connections})[:8])
+            raise ConfigurationError(
+                f"bag {self.path} has no topic {' or '.join(topics)}"
+                + (f" in namespace {namespace}" if namespace is not None else "")
+                + f"; it has {has}"
+            )
+        if len(found) > 1:
+            raise ConfigurationError(
+                f"bag {self.path} holds several robots: {', '.join(found)}; name one of them"
+            )
+        return found[0]
+
+    def messages(self, namespace: str, types: Mapping[str, str]) -> Iterator[BagMessage]:
+        """Messages of some topics in the order in which they were received.
+
+        Args:
+            namespace: of `namespace_of`.
+            types: type by relative topic; topics that are not in the bag are left out.
+
+        Raises:
+            ConfigurationError: a topic has another type, or the bag is damaged.
+        """
+        names = {namespace + topic: topic for topic in types}
+        chosen = [c for c in self._reader.connections if c.topic in names]
+        for connection in chosen:
+            wanted = types[names[connection.topic]]
+            if connection.msgtype != wanted:
+                raise ConfigurationError(
+                    f"bag {self.path}: topic {connection.topic} is {connection.msgtype}, "
+                    f"{wanted} is needed"
+                )
+        if not chosen:
+            return
+        with _Explained(self.path):
+            for connection, received_ns, data in self._reader.messages(chosen):
+                yield BagMessage(names[connection.topic], connection, received_ns, data)
+
+    def read(self, message: BagMessage) -> Any:
+        """The message as an object with the fields of its type, as the bag defines it.
+
+        Raises:
+            ConfigurationError: its bytes are no such message.
+        """
+        with _Explained(self.path):
+            return self._reader.deserialize(message.data, message.connection.msgtype)
+
+
+class _Explained:
+    """Whatever the library stumbles over in a foreign or damaged bag becomes one line."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
+        if isinstance(error, Exception) and not isinstance(error, ConfigurationError):
+            said = " ".join(str(error).split()) or type(error).__name__
+            raise ConfigurationError(
+                f"bag {self._path} cannot be read, is it cut off or damaged? {said}"
+            ) from error
+
+
+def _bag_folder(path: Path) -> Path:
+    if not path.exists():
+        raise ConfigurationError(f"bag {path} does not exist")
+    if not path.is_dir():
+        raise ConfigurationError(f"bag {path} is a file; a folder with {_METADATA} is needed")
+    for folder in (path, *(path / name for name in _INNER)):
+        if (folder / _METADATA).is_file():
+            return folder
+    raise ConfigurationError(f"folder {path} is no bag: it holds no {_METADATA}")
+
+
+def _typestore() -> Any:
+    """Types for bags that do not define theirs (SQLite before Iron): ROS's, and ours if sourced."""
+    store = get_typestore(Stores.ROS2_HUMBLE)
+    for prefix in filter(None, os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)):
+        for path in sorted((Path(prefix) / "share" / _OURS / "msg").glob("*.msg")):
+            store.register(get_types_from_msg(path.read_text(), f"{_OURS}/msg/{path.stem}"))
+    return store

@@ -1,0 +1,301 @@
+"""Replay: a recorded scan decides the same, and says where it does not."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from recording_samples import ROOT, counted, message, typestore
+from rosbags.rosbag2 import StoragePlugin, Writer
+from scan_recording import messages_of, staged, write_bag
+
+from semantic_detection_pkg.cli.replay import main
+from semantic_detection_pkg.core.recording.topics import Message
+from semantic_detection_pkg.core.replay.changes import with_values
+from semantic_detection_pkg.core.replay.comparison import Digest, differences
+from semantic_detection_pkg.core.replay.journal import inputs_from_json, inputs_to_json
+from semantic_detection_pkg.core.replay.player import BEFORE_START, replay
+from semantic_detection_pkg.core.replay.summary import Summary
+from semantic_detection_pkg.core.scan.settings import ScanSettings
+from semantic_detection_pkg.core.scan.steps import Goal, Pause
+from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.storage.bag_messages import recorded_step, scan_recording
+from semantic_detection_pkg.storage.bag_reader import BagReader
+
+JOURNAL = "interfaces_pkg/msg/ScanJournal"
+
+
+@pytest.fixture(scope="module")
+def messages() -> list[Message]:
+    return list(messages_of(staged(), with_frames=True))
+
+
+@pytest.fixture(scope="module")
+def bag(tmp_path_factory: pytest.TempPathFactory, messages: list[Message]) -> Path:
+    return write_bag(tmp_path_factory.mktemp("recorded"), messages)
+
+
+def summary_of(path: Path, change=lambda same: same) -> Summary:
+    with BagReader(path) as reader:
+        return Summary.of(replay(scan_recording(reader, "/"), change))
+
+
+def is_journal(one: Message) -> bool:
+    return one.topic.type_name == JOURNAL
+
+
+def test_decides_the_same_twice_and_as_it_did_live(bag: Path) -> None:
+    live = Digest()
+    stage = staged()
+    for decision in stage.decisions:
+        live.add(decision.to_json())
+    assert stage.findings, "a scan that finds nothing shows nothing"
+    for summary in (summary_of(bag), summary_of(bag)):
+        assert summary.exact == summary.steps == len(stage.decisions)
+        assert summary.replayed.text == summary.recorded.text == live.text
+        assert summary.first_different is None
+
+
+def test_the_tool_says_so(bag: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(bag.parent)]) == 0  # the recorder's folder does as well
+    out = capsys.readouterr().out
+    digests = re.findall(r"sha256 (\w{64})", out)
+    assert digests[0] == digests[1]
+    assert "steps 0 to 239" in out
+    assert "all 240 decisions are the same" in out
+
+
+def test_another_threshold_is_named_at_its_first_decision(
+    bag: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(bag), "--set", "classifier_yes=0.99"]) == 1
+    out = capsys.readouterr().out
+    digests = re.findall(r"sha256 (\w{64})", out)
+    assert digests[0] != digests[1]
+    number = int(re.findall(r"^step (\d+), ", out, re.M)[0])
+    assert re.search(r"^  \S+: .*, now ", out, re.M)
+    # It is the first: the steps before it decide the same.
+    summary = summary_of(bag, lambda old: with_values(old, {"tiers.classifier_yes": "0.99"}))
+    assert summary.first_different is not None
+    assert summary.first_different.step.number == number
+    assert 0 < summary.different < summary.exact
+
+
+def test_a_recording_that_begins_in_the_middle(
+    tmp_path: Path, messages: list[Message], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_bag(tmp_path, messages[len(messages) // 2 :])
+    assert main([str(path)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert BEFORE_START in error
+
+
+@pytest.mark.parametrize(
+    ("lost", "problem"),
+    [
+        ("scan/journal", "steps before it are not in the recording"),
+        ("gimbal/state", "GimbalReading of"),
+        ("detections", "FrameDetections of"),
+    ],
+)
+def test_what_was_lost_ends_the_replay_until_work_begins_again(
+    tmp_path: Path, messages: list[Message], lost: str, problem: str
+) -> None:
+    """Two scans in one bag, with a hole in the first."""
+    mine = [one for one in messages if one.topic.name == f"/{lost}"]
+    hole = mine[len(mine) // 2]
+    first = [one for one in messages if one is not hole]
+    path = write_bag(tmp_path, [*first, *messages_of(staged(later_s=60))])
+    before, *gone, after = summary_of(path).stretches
+    assert before.first.step.number == 0
+    assert not before.problem
+    assert all(problem in stretch.problem for stretch in gone)
+    assert (after.first.step.number, after.steps, after.problem) == (0, 240, "")
+
+
+def test_a_step_waits_for_messages_that_were_written_after_it(bag: Path) -> None:
+    """The samples write every step before its messages; all of them are replayed."""
+    with BagReader(bag) as reader:
+        kinds = [type(item).__name__ for item in scan_recording(reader, "/")]
+    assert kinds[:2] == ["RecordedStep", "GimbalReading"]
+
+
+def test_settings_of_another_version_are_taken_as_far_as_they_are_known() -> None:
+    text = inputs_to_json(replace(ScanSettings(), sweep_zoom=2.0), [Pause(True)])
+    other = text.replace('"sweep_zoom":2.0', '"sweep_zoom":2.0,"gone":1').replace(
+        '"cell_rad":0.017453292519943295,', ""
+    )
+    inputs = inputs_from_json(other)
+    assert inputs.settings == replace(ScanSettings(), sweep_zoom=2.0)
+    assert inputs.others == (Pause(True),)
+    assert inputs.version_notes == (
+        "gone is not known any more",
+        "cell_rad is new, 0.017453292519943295 is taken",
+    )
+
+
+@pytest.mark.parametrize("text", ["", "1", "[1]", '[{"type": "Unheard"}]', '[{"type": "Pause"}]'])
+def test_inputs_that_are_none(text: str) -> None:
+    with pytest.raises(ValueError):
+        inputs_from_json(text)
+
+
+def test_inputs_come_back_bit_for_bit() -> None:
+    stage = staged(1.0)
+    goal = next(item for _, inputs in stage.journal for item in inputs if isinstance(item, Goal))
+    assert inputs_from_json(inputs_to_json(None, [goal])).others == (goal,)
+    assert inputs_from_json(inputs_to_json(stage.settings, [])).settings == stage.settings
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "lines"),
+    [
+        ('{"a":1}', '{"a":1}', []),
+        ('{"a":{"b":[1,2]}}', '{"a":{"b":[1,3]}}', ["a.b[1]: 2, now 3"]),
+        ('{"a":[]}', '{"a":[{"id":7}]}', ['a[0]: nothing, now {"id": 7}']),
+        ('{"a":null}', '{"a":"x"}', ["a: null, now x"]),
+        ('{"a":"' + "y" * 99 + '"}', '{"a":""}', ["a: " + "y" * 77 + "..., now "]),
+    ],
+)
+def test_differences(then: str, now: str, lines: list[str]) -> None:
+    assert differences(then, now) == lines
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"clasifier_yes": "1"}, "unknown; known: tiers.classifier_yes"),
+        ({"vlm": "sometimes"}, "'sometimes' is unknown, allowed: unsure"),
+        ({"classifier_yes": "high"}, "setting classifier_yes=high: "),
+        ({"classifier_yes": "2"}, "must rise within 0..1"),
+        ({"views_max": "1.5"}, "1.5 is given, int is needed"),
+    ],
+)
+def test_settings_that_cannot_be(values: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(message)):
+        with_values(ScanSettings(), values)
+
+
+def test_a_bag_of_sqlite_without_definitions(
+    tmp_path: Path, messages: list[Message], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Humble writes them; the types are those that are installed."""
+    path = tmp_path / "sqlite"
+    store = typestore()
+    with Writer(path, version=8, storage_plugin=StoragePlugin.SQLITE3) as writer:
+        connections = {
+            name: writer.add_connection(name, type_name, typestore=store)
+            for name, type_name in {(m.topic.name, m.topic.type_name) for m in messages}
+        }
+        for one in messages:
+            writer.write(connections[one.topic.name], one.received_ns, one.data)
+    with closing(sqlite3.connect(next(path.glob("*.db3")))) as database:
+        database.execute("DROP TABLE message_definitions")
+        database.execute("UPDATE schema SET schema_version = 3")
+        database.commit()
+    (tmp_path / "share").mkdir()
+    (tmp_path / "share/interfaces_pkg").symlink_to(ROOT / "interfaces_pkg")
+    monkeypatch.setenv("AMENT_PREFIX_PATH", str(tmp_path))
+    summary = summary_of(path)
+    assert summary.exact == 240
+    assert summary.first_different is None
+    monkeypatch.setenv("AMENT_PREFIX_PATH", "")
+    assert main([str(path)]) == 2
+
+
+def cut_off(path: Path) -> Path:
+    file = next(path.glob("*.mcap"))
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    return path
+
+
+def emptied(path: Path) -> Path:
+    next(path.glob("*.mcap")).write_bytes(b"")
+    return path
+
+
+def without_file(path: Path) -> Path:
+    next(path.glob("*.mcap")).unlink()
+    return path
+
+
+def odd_metadata(path: Path) -> Path:
+    (path / "metadata.yaml").write_text("rosbag2_bagfile_information: 3\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda path: path / "nowhere", "does not exist"),
+        (lambda path: path / "metadata.yaml", "is a file; a folder with metadata.yaml is needed"),
+        (lambda path: path.parent.parent, "is no bag: it holds no metadata.yaml"),
+        (cut_off, "is it cut off or damaged?"),
+        (emptied, "is it cut off or damaged?"),
+        (without_file, "is it cut off or damaged?"),
+        (odd_metadata, "is it cut off or damaged?"),
+    ],
+)
+def test_bags_that_are_none(
+    tmp_path: Path, bag: Path, spoil, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "inner" / "copy"
+    shutil.copytree(bag, copy)
+    assert main([str(spoil(copy))]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert error.startswith("replay: ")
+    assert said in error
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ([counted(1)], "has no topic scan/journal; it has /counted"),
+        (
+            [message("/scan/journal", "sensor_msgs/msg/JointState", 5)],
+            "topic /scan/journal is sensor_msgs/msg/JointState, interfaces_pkg/msg/ScanJournal",
+        ),
+        (
+            [message(f"/{name}/scan/journal", JOURNAL, 5) for name in ("a", "b")],
+            "holds several robots: /a/, /b/",
+        ),
+        ([message("/scan/journal", JOURNAL, 5)], "no step can be replayed: its inputs cannot be"),
+    ],
+)
+def test_bags_of_something_else(
+    tmp_path: Path, content: list[Message], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(write_bag(tmp_path, content))]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert said in error
+
+
+def test_one_of_several_robots(tmp_path: Path, messages: list[Message]) -> None:
+    other = [one._replace(topic=replace(one.topic, name="/b" + one.topic.name)) for one in messages]
+    path = write_bag(tmp_path, [*messages, *other])
+    assert main([str(path)]) == 2
+    assert main([str(path), "--namespace", "b"]) == 0
+    assert main([str(path), "--namespace", "c"]) == 2
+
+
+@pytest.mark.parametrize("text", ["classifier_yes", "=1", "classifier_yes=", "unheard=1"])
+def test_options_that_are_none(bag: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(bag), "--set", text]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_message_as_the_bag_has_it() -> None:
+    store = typestore()
+    step = staged(0.1)
+    journal = next(one for one in messages_of(step) if is_journal(one))
+    read = recorded_step(store.deserialize_cdr(journal.data, JOURNAL))
+    assert (read.number, read.now_ns) == (0, step.journal[0][0])
+    assert read.decision == step.decisions[0].to_json()

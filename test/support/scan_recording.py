@@ -1,0 +1,163 @@
+"""A scan on the stage, written as a bag through the storage, without ROS."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from recording_samples import NS_PER_S, message, typestore
+from scan_stage import Stage, Thing
+
+from semantic_detection_pkg.core.recording.events import EventRules
+from semantic_detection_pkg.core.recording.ring import RingRules
+from semantic_detection_pkg.core.recording.topics import Message
+from semantic_detection_pkg.core.replay.journal import inputs_to_json
+from semantic_detection_pkg.core.scan.controller import in_order
+from semantic_detection_pkg.core.scan.steps import FrameDetections, GimbalReading, Input
+from semantic_detection_pkg.storage.disk import Disk
+from semantic_detection_pkg.storage.session import Session, SessionSettings
+
+SETTINGS = SessionSettings(
+    RingRules(1 << 30, 0, 1 << 20, 3600.0), EventRules(1 << 30, before_s=1.0, after_s=1.0)
+)
+_FLOAT32 = ("zoom", "zoom_max", "hfov_rad")
+THINGS = [Thing(0.3, 0.2), Thing(-0.3, 0.3, "tent", truth="boulder")]
+
+
+class WireStage(Stage):
+    """A stage whose gimbal speaks through messages, where some numbers are float32."""
+
+    def _sense(self) -> list[Input]:
+        return [
+            replace(item, **{name: float(np.float32(getattr(item, name))) for name in _FLOAT32})
+            if isinstance(item, GimbalReading)
+            else item
+            for item in super()._sense()
+        ]
+
+
+def staged(seconds: float = 12.0, later_s: int = 0) -> Stage:
+    """A stage on which a scan has run, so much later than another one."""
+    stage = WireStage(list(THINGS))
+    stage.now_ns += later_s * NS_PER_S
+    stage.start()
+    stage.run(seconds)
+    return stage
+
+
+def write_bag(folder: Path, messages: list[Message]) -> Path:
+    """A bag of these messages; returns its folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    session = Session(folder, SETTINGS, Disk())
+    session.open()
+    session.write(deque(messages), 0.0)
+    session.close()
+    return folder / "ring"
+
+
+def messages_of(stage: Stage, namespace: str = "/", with_frames: bool = False) -> Iterator[Message]:
+    """What a recorder would have written of it; every step comes before the messages it took."""
+    for number, ((now_ns, inputs), decision) in enumerate(
+        zip(stage.journal, stage.decisions, strict=True)
+    ):
+        messages = [i for i in in_order(inputs) if isinstance(i, GimbalReading | FrameDetections)]
+        others = [item for item in inputs if item not in messages]
+        gimbal = [item for item in messages if isinstance(item, GimbalReading)]
+        frames = [item for item in messages if isinstance(item, FrameDetections)]
+        yield message(
+            f"{namespace}scan/journal",
+            "interfaces_pkg/msg/ScanJournal",
+            now_ns,
+            content=_new(
+                "interfaces_pkg/msg/ScanJournal",
+                header=_header(now_ns),
+                step=number,
+                gimbal_stamps=[_time(item.stamp_ns) for item in gimbal],
+                detections_stamps=[_time(item.stamp_ns) for item in frames],
+                inputs=inputs_to_json(stage.settings if number == 0 else None, others),
+                decision=decision.to_json(),
+            ),
+        )
+        for item in gimbal:
+            yield _gimbal(namespace, now_ns, item)
+        for item in frames:
+            yield _detections(namespace, now_ns, item)
+            if with_frames:
+                yield _picture(namespace, now_ns, item.stamp_ns)
+
+
+def _gimbal(namespace: str, now_ns: int, item: GimbalReading) -> Message:
+    same = {name: value for name, value in vars(item).items() if name not in ("stamp_ns", "link")}
+    content = _new(
+        "interfaces_pkg/msg/GimbalState",
+        header=_header(item.stamp_ns),
+        roll_rate_rad_s=0.0,
+        mode=0,
+        link=("down", "handshake", "stale", "up").index(item.link),
+        age_s=0.0,
+        yaw_saturated=False,
+        pitch_saturated=False,
+        is_recording=False,
+        model="",
+        firmware="",
+        **same,
+    )
+    return message(
+        f"{namespace}gimbal/state", "interfaces_pkg/msg/GimbalState", now_ns, content=content
+    )
+
+
+def _detections(namespace: str, now_ns: int, item: FrameDetections) -> Message:
+    found = item.detections
+    content = _new(
+        "interfaces_pkg/msg/Detections",
+        header=_header(item.stamp_ns),
+        image_width=found.width,
+        image_height=found.height,
+        model=item.model,
+        vocabulary=list(item.vocabulary),
+        class_ids=found.class_ids,
+        scores=found.scores,
+        boxes_xyxy=found.boxes_xyxy.ravel(),
+        ring_counts=found.masks.ring_counts,
+        ring_sizes=found.masks.ring_sizes,
+        points_xy=found.masks.points.ravel(),
+        preprocess_ms=0.0,
+        inference_ms=0.0,
+        postprocess_ms=0.0,
+    )
+    return message(
+        f"{namespace}detections", "interfaces_pkg/msg/Detections", now_ns, content=content
+    )
+
+
+def _picture(namespace: str, now_ns: int, stamp_ns: int) -> Message:
+    pixels = np.full((72, 128, 3), stamp_ns // 100_000_000 % 256, np.uint8)
+    jpeg = cv2.imencode(".jpg", pixels)[1]
+    content = _new(
+        "sensor_msgs/msg/CompressedImage", header=_header(stamp_ns), format="jpeg", data=jpeg
+    )
+    return message(
+        f"{namespace}camera/image_raw/compressed",
+        "sensor_msgs/msg/CompressedImage",
+        now_ns,
+        content=content,
+    )
+
+
+def _new(type_name: str, **fields: Any) -> Any:
+    return typestore().types[type_name](**fields)
+
+
+def _time(stamp_ns: int) -> Any:
+    seconds, nanoseconds = divmod(stamp_ns, NS_PER_S)
+    return _new("builtin_interfaces/msg/Time", sec=seconds, nanosec=nanoseconds)
+
+
+def _header(stamp_ns: int) -> Any:
+    return _new("std_msgs/msg/Header", stamp=_time(stamp_ns), frame_id="camera")

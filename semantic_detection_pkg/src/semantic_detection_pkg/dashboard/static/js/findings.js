@@ -60,14 +60,15 @@ function words(finding, event) {
   const part = element("div");
   part.append(element("h3", {}, finding.class_name, element("span", { textContent: `${finding.state} ${fixed(finding.score * 100, 0, " %")}` })));
   const tiers = element("div", { className: "tiers" });
-  for (const tier of finding.tiers) {
+  const ran = finding.tiers.filter((tier) => tier.verdict !== "not_run");
+  for (const tier of ran) {
     tiers.append(element("span", {
       className: `tier ${tier.verdict}`, title: [tier.model, tier.reason].filter(Boolean).join(": "),
-      textContent: `${TIER_NAMES[tier.tier] ?? `tier ${tier.tier}`}: ${tier.verdict.replace("_", " ")} ${fixed(tier.score * 100, 0, " %")}`,
+      textContent: `${TIER_NAMES[tier.tier] ?? `tier ${tier.tier}`}: ${tier.verdict} ${fixed(tier.score * 100, 0, " %")}`,
     }));
   }
   part.append(tiers);
-  const reason = finding.tiers.at(-1)?.reason;
+  const reason = ran.at(-1)?.reason;
   if (reason) part.append(element("p", { className: "said", textContent: reason }));
   for (const answer of finding.answers) {
     const said = answer.cause ? `uncertain: ${answer.cause}` : answer.reason || answer.text;

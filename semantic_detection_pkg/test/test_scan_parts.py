@@ -434,6 +434,15 @@ def test_one_thing_is_one_finding_however_often_it_is_concluded():
     assert book.confirmed == 1
 
 
+def test_a_thing_that_walked_on_is_the_same_finding_where_it_went():
+    book = FindingBook(77, CandidateSettings())
+    book.record(100, conclusion(track()))
+    book.follow({1: track(yaw_rad=0.2)})
+    book.follow({1: dataclasses.replace(track(yaw_rad=0.9), is_seen=False)})  # only guessed
+    again = book.record(200, conclusion(track(yaw_rad=0.205, track_id=9)))
+    assert (again.finding_id, again.revision) == ("77-1", 2)
+
+
 BASE = (Fix(1, 47.0, 8.0, 500.0), Attitude(1, (0.0, 0.0, 0.0, 1.0)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from semantic_detection_pkg.core.position import NoPosition, Place, Position, locate
@@ -63,6 +64,14 @@ class FindingBook:
     def all(self) -> tuple[Finding, ...]:
         """Newest revision of each, oldest first."""
         return tuple(one for one, _ in self._findings)
+
+    def follow(self, tracks: Mapping[int, Track]) -> None:
+        """Things that walk on are still the same where they go; their findings stay as they are."""
+        self._findings = [
+            (one, now if now is not None and now.is_seen else track)
+            for one, track in self._findings
+            for now in (tracks.get(track.id),)
+        ]
 
     def record(self, now_ns: int, what: Conclusion) -> Finding:
         """Note a conclusion: a new finding, or a revision of the one of the same thing."""

@@ -191,6 +191,7 @@ class Mission:
         )
         if self.walks and seen.smear_px <= self._settings.close.sharp_px:
             self.walks[0].observe(view, picture, frame.vocabulary)
+        self.findings.follow(seen.tracks)
         for track in self.candidates.update(frame.stamp_ns, seen, frame.model):
             self.mark(track, Result.CANDIDATE)
 

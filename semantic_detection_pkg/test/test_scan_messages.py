@@ -1,6 +1,5 @@
 """Messages of the scan controller: what comes in, what goes out, the journal, the markers."""
 
-import json
 import math
 
 import numpy as np
@@ -14,6 +13,7 @@ from visualization_msgs.msg import Marker
 from interfaces_pkg.msg import GimbalAngle, GimbalState, GpuState, VlmAnswer
 from ros_support_pkg.stamps import from_time, to_time
 from semantic_detection_pkg.core.position import Position
+from semantic_detection_pkg.core.replay.player import replay
 from semantic_detection_pkg.core.scan.evidence import (
     Finding,
     FindingState,
@@ -27,7 +27,7 @@ from semantic_detection_pkg.core.scan.steps import FrameDetections, GimbalReadin
 from semantic_detection_pkg.core.tracking.track import Sight
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.ros import scan_inputs, scan_outputs
-from semantic_detection_pkg.ros.scan_journal import ScanReplay, to_journal
+from semantic_detection_pkg.ros.scan_journal import from_journal, to_journal
 from semantic_detection_pkg.ros.scan_markers import scan_markers
 from semantic_detection_pkg.ros.scan_parameters import ScanParameters
 
@@ -174,6 +174,8 @@ def test_a_finding_is_complete():
         position=Position(47.0, 8.0, 400.0, 30.0, 2.0, 1.0, 0.3),
         path=Path(((0.0, 0.1), (0.2, 0.1)), (), 0.2, 0.01, 1.0, True),
     )
+    line = "confirmed: footpath 0.90 at yaw 5.7, pitch 11.5 deg; tier 1: seen"
+    assert scan_outputs.in_words(finding) == line
     message = scan_outputs.to_finding(finding, "base")
     assert (message.id, message.revision, message.state) == ("1-1", 2, message.STATE_CONFIRMED)
     assert (message.header.frame_id, from_time(message.header.stamp)) == ("base", 5)
@@ -225,25 +227,16 @@ def test_markers_are_the_whole_picture(scanned):
 # ----------------------------------------------------------------------------------- journal
 
 
-def test_a_journal_is_replayed_from_the_step_with_settings(scanned):
-    settings = scanned.settings
-    replay = ScanReplay()
-    steps = zip(scanned.journal, scanned.decisions, strict=True)
-    for number, ((now_ns, items), decision) in enumerate(steps):
-        # What the recorder has are the messages; the replay makes its inputs of those.
-        for item in items:
-            if isinstance(item, (GimbalReading, FrameDetections)):
-                replay._held[type(item), item.stamp_ns] = item
-        journal = to_journal(number, now_ns, None if number else settings, items, decision)
-        assert replay.step(journal) == decision.to_json() == journal.decision
-    types = [plain["type"] for plain in json.loads(journal.inputs)]
-    assert "FrameDetections" not in types
-
-
-def test_a_message_that_is_missing_ends_a_replay_with_its_name(scanned):
-    now_ns, items = scanned.journal[3]
-    journal = to_journal(3, now_ns, scanned.settings, items, scanned.decisions[3])
-    with pytest.raises(LookupError, match=r"step 3: no GimbalReading of \d+ ns"):
-        ScanReplay().step(journal)
-    before = to_journal(3, now_ns, None, items, scanned.decisions[3])
-    assert ScanReplay().step(before) is None
+def test_a_journal_is_replayed_from_its_messages_and_names_detections_by_stamp(scanned):
+    recorded = []
+    for number, ((now_ns, items), decision) in enumerate(
+        zip(scanned.journal, scanned.decisions, strict=True)
+    ):
+        recorded += [item for item in items if isinstance(item, (GimbalReading, FrameDetections))]
+        settings = None if number else scanned.settings
+        message = to_journal(number, now_ns, settings, items, decision)
+        assert "FrameDetections" not in message.inputs
+        recorded.append(from_journal(message))
+    outcomes = list(replay(recorded))
+    assert len(outcomes) == len(scanned.decisions)
+    assert all(outcome.is_same for outcome in outcomes)

@@ -26,7 +26,7 @@ from semantic_detection_pkg.storage.session import Session, SessionSettings
 
 #: 200 in the long run.
 KILLS = int(os.environ.get("RECORDER_KILLS", "20"))
-LONGEST_S = 0.3 if KILLS <= 20 else 1.6
+LONGEST_S, SEGMENT_BYTES = (0.3, 100_000) if KILLS <= 20 else (1.6, 1_000_000)
 
 PER_SEGMENT = 40
 SETTINGS = SessionSettings(RingRules(1 << 30, 0, 1 << 20, 3600.0), EventRules(1 << 30, 1.0, 1.0))
@@ -215,7 +215,7 @@ def victims() -> Iterator[Callable[[Path, float], int]]:
         def start(folder: Path, flush_s: float) -> int:
             assert server.stdin is not None
             assert server.stdout is not None
-            server.stdin.write(f"{folder} {flush_s}\n")
+            server.stdin.write(f"{folder} {flush_s} {SEGMENT_BYTES}\n")
             server.stdin.flush()
             return int(server.stdout.readline())
 
@@ -244,7 +244,7 @@ def test_kill_9_loses_nothing_that_was_written(
         told = told_path.read_bytes() if told_path.exists() else b""
         written, first_ns = victim.TOLD.unpack(told) if len(told) == 16 else (0, 0)
         finished = {path.name: path.read_bytes() for path in segments(tmp_path)}
-        recording = Session(tmp_path, victim.settings(flush_s), Disk())
+        recording = Session(tmp_path, victim.settings(flush_s, SEGMENT_BYTES), Disk())
         recording.open()
         assert not list((tmp_path / "ring").glob("*.part"))
         for name, data in finished.items():

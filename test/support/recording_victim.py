@@ -1,8 +1,8 @@
 """A process that records until it is killed, for tests of what survives.
 
-Reads lines `FOLDER FLUSH_S` on standard input; for each it ends the child before and forks one that
-records counted messages into FOLDER and prints the child's pid. The child tells in FOLDER/told.bin
-how many messages the recorder says the kernel has, and when the first one came.
+Reads lines `FOLDER FLUSH_S SEGMENT_BYTES` on standard input; for each it waits for the end of the
+child before, forks one that records counted messages into FOLDER, and prints its pid. The child
+tells in FOLDER/told.bin how many messages the recorder says the kernel has, and when the first came.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from semantic_detection_pkg.storage.recorder import Recorder
 from semantic_detection_pkg.storage.session import SessionSettings
 
 TOLD = struct.Struct("<QQ")
-RULES = RingRules(1 << 30, 0, 100_000, 60.0)
 TOPIC = Topic("/counted", "std_msgs/msg/UInt64", "", (OfferedQos("reliable", "volatile"),))
 _PAYLOAD = os.urandom(2_000)
 _PERIOD_S = 0.002
 
 
-def settings(flush_s: float) -> SessionSettings:
-    return SessionSettings(RULES, EventRules(1 << 30, 1.0, 1.0), flush_s=flush_s)
+def settings(flush_s: float, segment_bytes: int) -> SessionSettings:
+    rules = RingRules(1 << 30, 0, segment_bytes, 60.0)
+    return SessionSettings(rules, EventRules(1 << 30, 1.0, 1.0), flush_s=flush_s)
 
 
 def number_in(data: bytes) -> int:
@@ -36,7 +36,7 @@ def number_in(data: bytes) -> int:
     return int(struct.unpack_from("<Q", data, 4)[0])
 
 
-def record(folder: Path, flush_s: float) -> None:
+def record(folder: Path, flush_s: float, segment_bytes: int) -> None:
     """Record until the end of this process."""
     told = (folder / "told.bin").open("w+b")
     told.write(bytes(TOLD.size))
@@ -44,7 +44,7 @@ def record(folder: Path, flush_s: float) -> None:
     shared = mmap.mmap(told.fileno(), TOLD.size)
     recorder = Recorder(
         folder,
-        settings(flush_s),
+        settings(flush_s, segment_bytes),
         1 << 26,
         rows_of=lambda message: [("gimbal", {"n": number_in(message.data)})],
     )
@@ -65,10 +65,10 @@ def main() -> None:
     for line in sys.stdin:
         if child:
             os.waitpid(child, 0)
-        folder, flush_s = line.split()
+        folder, flush_s, segment_bytes = line.split()
         child = os.fork()
         if child == 0:
-            record(Path(folder), float(flush_s))
+            record(Path(folder), float(flush_s), int(segment_bytes))
         print(child, flush=True)  # noqa: T201 - its product
 
 

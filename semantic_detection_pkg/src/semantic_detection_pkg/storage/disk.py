@@ -143,9 +143,8 @@ class Disk:
             os.close(descriptor)
 
     def rename(self, source: Path, target: Path) -> None:
-        """Give another name, replacing what has it; atomic and on the medium."""
+        """Give another name, replacing what has it; atomic. On the medium after `sync_folder`."""
         os.replace(source, target)
-        self.sync_folder(target.parent)
 
     def write_atomically(self, path: Path, data: bytes) -> None:
         """Replace a file's content: a reader, also after a power cut, sees the old or the new."""
@@ -158,6 +157,7 @@ class Disk:
         finally:
             file.close()
         self.rename(temporary, path)
+        self.sync_folder(path.parent)
 
     def link(self, source: Path, target: Path) -> None:
         """A second name for a file; a copy where the file system has no hard links."""

@@ -155,7 +155,7 @@ class RingStore:
         opened.tables.sync()
         opened.tables.close()
         opened.writer.finish()
-        self._disk.rename(part, path)
+        self._disk.rename(part, path)  # the folder is synced with the new metadata
         segment = self._read(opened.number, path)
         self.segments.append(segment)
         self._write_metadata()
@@ -228,6 +228,7 @@ class RingStore:
         kept = salvage(self._disk, path, repaired, self._compression, self._format)
         if kept:
             self._disk.rename(repaired, target)
+            self._disk.sync_folder(self.ring)  # before the original goes
             self.segments.append(self._read(number, target))
             _log.warning("%s was not closed: %d messages kept", path.name, kept)
         else:

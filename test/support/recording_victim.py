@@ -2,7 +2,7 @@
 
 Reads lines `FOLDER FLUSH_S SEGMENT_BYTES` on standard input; for each it waits for the end of the
 child before, forks one that records counted messages into FOLDER, and prints its pid. The child
-tells in FOLDER/told.bin how many messages the recorder says the kernel has, and when the first came.
+tells in FOLDER/told.bin how many messages the recorder says the kernel has, and since when.
 """
 
 from __future__ import annotations

@@ -50,7 +50,6 @@ setup(
             "doctor = semantic_detection_pkg.cli.doctor:main",
             "gpu_arbiter = semantic_detection_pkg.nodes.gpu_arbiter:main",
             "health_monitor = semantic_detection_pkg.nodes.health_monitor:main",
-            "patrol = semantic_detection_pkg.nodes.patrol:main",
             "recorder = semantic_detection_pkg.nodes.recorder:main",
             "replay = semantic_detection_pkg.cli.replay:main",
             "scan_controller = semantic_detection_pkg.nodes.scan_controller:main",

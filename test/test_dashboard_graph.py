@@ -41,7 +41,6 @@ launch:
   - node: {{pkg: semantic_detection_pkg, exec: detector, param: [
       {{name: model, value: "$(find-pkg-share semantic_detection_pkg)/models/demo_detector.onnx"}},
       {{name: autostart, value: activate}}, {{name: threads, value: 1}}]}}
-  - node: {{pkg: semantic_detection_pkg, exec: patrol}}
   - node: {{pkg: semantic_detection_pkg, exec: scan_controller}}
   - node: {{pkg: semantic_detection_pkg, exec: dashboard, param: [
       {{name: port, value: {page}}}, {{name: output_dir, value: "{folder}", type: str}}]}}
@@ -147,7 +146,7 @@ def test_drag_turns_the_gimbal_and_space_stops_it(page: Page, probe: GraphProbe)
     def rests() -> bool:
         return len(states) > 10 and all(abs(state.yaw_rate_rad_s) < 0.01 for state in states[-10:])
 
-    probe.wait_for(rests, "the patrol to rest, because somebody holds control")
+    probe.wait_for(rests, "the gimbal to rest")
     start_rad = states[-1].yaw_rad
     x, y = middle_of(page, "#live")
     page.mouse.move(x, y)

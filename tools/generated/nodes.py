@@ -99,12 +99,6 @@ NODES = (
     ),
     NodeEntry(
         "semantic_detection_pkg",
-        "patrol",
-        "Turns the gimbal to and fro, so that the demo sees something while no scan runs.",
-        "semantic_detection_pkg.nodes.patrol.PatrolParameters",
-    ),
-    NodeEntry(
-        "semantic_detection_pkg",
         "watch",
         "Prints what the detector sees, keeps overlay pictures, ends with a summary.",
         "semantic_detection_pkg.nodes.watch.WatchParameters",

@@ -337,6 +337,22 @@ def test_every_loss_in_every_state_is_safe_says_why_and_is_survived(state, loss)
     assert made.result.findings == 2
 
 
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_on_the_way_along_a_path_is_survived(loss):
+    switch, value, reason = LOSSES[loss]
+    made = stage(PATH)
+    made.start(words=("footpath",))
+    made.run(60.0, until=lambda d: d.status.leaf == "follow path")
+    before = getattr(made, switch)
+    setattr(made, switch, value)
+    made.run(4.0, until=lambda d: d.status.level is Level.SAFE)
+    assert made.decisions[-1].status.reason.startswith(reason)
+    setattr(made, switch, before)
+    run_to_end(made)
+    (finding,) = made.findings.values()
+    assert finding.path.is_followed
+
+
 @pytest.mark.parametrize("switch", ["is_classifier_silent", "is_model_silent"])
 def test_a_silent_classifier_or_model_costs_a_verdict_and_not_the_scan(switch):
     made = stage(PERSON, VAGUE, settings=without_model(), **{switch: True})

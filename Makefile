@@ -42,6 +42,8 @@ $(SETUP_STAMP): requirements.lock requirements/bootstrap.txt tools/setup/make_ve
 
 build: $(BUILD_STAMP)
 $(BUILD_STAMP): $(SETUP_STAMP) $(BUILD_INPUTS)
+	# Links to files that are gone since the last build would end this one.
+	[ ! -d build ] || find build install -xtype l -delete
 	$(UNDERLAY)
 	colcon --log-base log build --symlink-install --packages-select $(PACKAGES) \
 	  --event-handlers parallel_status- --cmake-args -DCMAKE_BUILD_TYPE=Release

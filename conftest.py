@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 
-def pytest_sessionfinish() -> None:
+def pytest_sessionfinish(session: pytest.Session) -> None:
     """Killed nodes leave up to 67 MB of shared memory each; Fast DDS's own tool frees it."""
-    if program := shutil.which("fastdds"):
+    is_worker = hasattr(session.config, "workerinput")
+    if not is_worker and (program := shutil.which("fastdds")):
         subprocess.run([program, "shm", "clean"], capture_output=True, check=False)
 
 

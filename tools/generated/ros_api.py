@@ -58,6 +58,7 @@ _PURPOSES = {
     "/joint_states": "The joints of config/gimbal.urdf, for robot_state_publisher.",
     "/scan/markers": "Tracks, findings, coverage, area and field of view, for rviz2.",
     "/scan/pause": "Pause the scan (true) or go on (false).",
+    "/operator": "Who holds control at the page; empty: nobody.",
     "/fix": "Where the robot is; with it findings get a latitude and a longitude.",
     "/imu": "How the robot lies; with a fix only.",
     "/detections/overlay": "The frame with boxes, masks, labels. Only while somebody subscribes.",

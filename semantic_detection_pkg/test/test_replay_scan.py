@@ -18,7 +18,11 @@ from semantic_detection_pkg.cli.replay import main
 from semantic_detection_pkg.core.recording.topics import Message
 from semantic_detection_pkg.core.replay.changes import with_values
 from semantic_detection_pkg.core.replay.comparison import Digest, differences
-from semantic_detection_pkg.core.replay.journal import inputs_from_json, inputs_to_json
+from semantic_detection_pkg.core.replay.journal import (
+    RecordedStep,
+    inputs_from_json,
+    inputs_to_json,
+)
 from semantic_detection_pkg.core.replay.player import BEFORE_START, replay
 from semantic_detection_pkg.core.replay.summary import Summary
 from semantic_detection_pkg.core.scan.settings import ScanSettings
@@ -124,6 +128,15 @@ def test_a_step_waits_for_messages_that_were_written_after_it(bag: Path) -> None
     with BagReader(bag) as reader:
         kinds = [type(item).__name__ for item in scan_recording(reader, "/")]
     assert kinds[:2] == ["RecordedStep", "GimbalReading"]
+
+
+def test_steps_that_a_recorder_was_told_twice(bag: Path) -> None:
+    with BagReader(bag) as reader:
+        items = list(scan_recording(reader, "/"))
+    steps = [item for item in items if isinstance(item, RecordedStep)]
+    again = items.index(steps[150])
+    summary = Summary.of(replay([*items[:again], *steps[100:150], *items[again:]]))
+    assert [(one.steps, one.problem) for one in summary.stretches] == [(240, "")]
 
 
 def test_settings_of_another_version_are_taken_as_far_as_they_are_known() -> None:

@@ -49,7 +49,7 @@ _SMALL = (
     Source("scan/state", "interfaces_pkg/msg/ScanState", STATE),
     Source("scan/coverage", "interfaces_pkg/msg/Coverage", STATE),
     Source("scan/tracks", "interfaces_pkg/msg/Tracks", EVENT),
-    Source("scan/journal", "interfaces_pkg/msg/ScanJournal", EVENT),
+    Source("scan/journal", "interfaces_pkg/msg/ScanJournal", RECORD),
     Source(FINDINGS, "interfaces_pkg/msg/Finding", RECORD),
     Source("vlm/answers", "interfaces_pkg/msg/VlmAnswer", EVENT),
     Source("gpu/state", "interfaces_pkg/msg/GpuState", STATE),

@@ -35,7 +35,8 @@ class ScanPublishers:
         self._coverage = node.create_publisher(Coverage, "scan/coverage", STATE)
         self._tracks = node.create_publisher(Tracks, "scan/tracks", EVENT)
         self._findings = node.create_publisher(Finding, "findings", RECORD)
-        self._journal = node.create_publisher(ScanJournal, "scan/journal", EVENT)
+        # A recorder that is found late must have the first step: a replay begins there.
+        self._journal = node.create_publisher(ScanJournal, "scan/journal", RECORD)
         self._markers = node.create_publisher(MarkerArray, "scan/markers", VIEW)
         node.create_timer(_SHOWN_EVERY_S, self._show)
 

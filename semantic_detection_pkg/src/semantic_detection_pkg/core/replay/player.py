@@ -20,6 +20,7 @@ Recorded = GimbalReading | FrameDetections | RecordedStep
 Change = Callable[[ScanSettings], ScanSettings]
 
 _PATIENCE = 100  # later steps, 5 s of them, until a message counts as lost
+_SEEN_MAX = 1000  # a recorder that starts again is told the newest steps again
 _HELD_MAX = 5000  # messages that no step has named: more than a minute of both topics
 
 BEFORE_START = "the work that it belongs to began before the recording"
@@ -58,7 +59,7 @@ def replay(recorded: Iterable[Recorded], change: Change = lambda same: same) -> 
     player = _Player(change)
     for item in recorded:
         if isinstance(item, RecordedStep):
-            player.waiting.append(item)
+            player.wait(item)
         else:
             player.hold(item)
         yield from player.take_ready(_PATIENCE)
@@ -67,11 +68,12 @@ def replay(recorded: Iterable[Recorded], change: Change = lambda same: same) -> 
 
 class _Player:
     def __init__(self, change: Change) -> None:
-        self.waiting: deque[RecordedStep] = deque()
+        self._waiting: deque[RecordedStep] = deque()
         self._change = change
         self._controller: ScanController | None = None
         self._problem = BEFORE_START
         self._next_number = -1
+        self._seen: deque[tuple[int, int]] = deque(maxlen=_SEEN_MAX)
         self._held: OrderedDict[tuple[type, int], GimbalReading | FrameDetections] = OrderedDict()
 
     def hold(self, item: GimbalReading | FrameDetections) -> None:
@@ -80,13 +82,20 @@ class _Player:
         while len(self._held) > _HELD_MAX:
             self._held.popitem(last=False)
 
+    def wait(self, step: RecordedStep) -> None:
+        """Take a step in its turn, once."""
+        name = (step.number, step.now_ns)
+        if name not in self._seen:
+            self._seen.append(name)
+            self._waiting.append(step)
+
     def take_ready(self, patience: int) -> Iterator[Outcome]:
         """Take the steps whose messages are there, or for which `patience` later steps wait."""
-        while self.waiting:
-            missing = self._missing(self.waiting[0])
-            if missing and len(self.waiting) <= patience:
+        while self._waiting:
+            missing = self._missing(self._waiting[0])
+            if missing and len(self._waiting) <= patience:
                 return
-            yield self._take(self.waiting.popleft(), missing)
+            yield self._take(self._waiting.popleft(), missing)
 
     def _missing(self, step: RecordedStep) -> str:
         for kind, stamp_ns in _named(step):

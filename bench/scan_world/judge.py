@@ -15,8 +15,13 @@ from bench.scan_world.rig import (
     share_true,
 )
 from bench.scan_world.truth import Claim
+from semantic_detection_pkg.core.scan.same import is_same_thing
+from semantic_detection_pkg.core.scan.settings import CandidateSettings
 from semantic_detection_pkg.core.tracking.track import Track
 from semantic_detection_pkg.core.tracking.tracker import Tracker
+
+_SAME = CandidateSettings()
+_WIDE_SHARE = 0.5  # of the picture: a box as large as that cannot be had whole, its part has to do
 
 
 @dataclass(frozen=True)
@@ -75,9 +80,14 @@ class Judge:
     def ask_about_the_rest(self, now_s: float) -> float:
         """Put a question about each that stayed unsure; returns the time when all are answered."""
         now_s += PICTURE_DELAY_S + INSPECT_S
+        known = [dossier.track for dossier in self._dossiers.values() if dossier.decided]
         for dossier in self._dossiers.values():
             if dossier.decided or not self.is_judged(dossier.track.id):
                 continue
+            # Parts of what was decided, or asked about, are not asked about again.
+            if any(is_same_thing(_SAME, dossier.track, other) for other in known):
+                continue
+            known.append(dossier.track)
             assert dossier.best is not None
             now_s += ASK_S
             self.questions += 1
@@ -92,8 +102,7 @@ class Judge:
         side = max(right - left, bottom - top)
         if dossier.decided or side < self.rules.needs_px:
             return
-        # A footpath is larger than a close view: its parts have to do.
-        if not track.is_whole and track.class_name != "footpath":
+        if not (track.is_whole or _is_large(track, picture)):
             return
         labels = classify(picture, track.box_xyxy)
         dossier.shares.append(share_true(labels, track.class_name))
@@ -108,3 +117,9 @@ class Judge:
 
     def _claim(self, track: Track, seen_s: float, told_s: float) -> None:
         self.claims.append(Claim(track.class_name, track.yaw_rad, track.pitch_rad, seen_s, told_s))
+
+
+def _is_large(track: Track, picture: Picture) -> bool:
+    left, top, right, bottom = track.box_xyxy
+    width, height = picture.view.width, picture.view.height
+    return max((right - left) / width, (bottom - top) / height) >= _WIDE_SHARE

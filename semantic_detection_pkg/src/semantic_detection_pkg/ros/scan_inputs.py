@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from sensor_msgs.msg import Imu, NavSatFix
 
@@ -26,7 +25,6 @@ from semantic_detection_pkg.core.scan.steps import (
     GimbalReading,
     Goal,
     GpuStatus,
-    Input,
     PointHere,
 )
 from semantic_detection_pkg.ros import conversions
@@ -151,8 +149,3 @@ def from_vlm_answer(request_id: int, message: VlmAnswer) -> VlmReply:
         latency_s=message.latency_s,
         lease_epoch=message.lease_epoch,
     )
-
-
-def standing(inputs: Sequence[Input]) -> list[Input]:
-    """Those that hold until they are replaced: a new controller is told them again."""
-    return [item for item in inputs if isinstance(item, Fix | Attitude | GpuStatus)]

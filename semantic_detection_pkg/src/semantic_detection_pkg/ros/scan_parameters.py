@@ -183,11 +183,6 @@ class ScanParameters:
         Raises:
             ConfigurationError: values contradict each other.
         """
-        needs = _pairs(self.needs_px_of, "needs_px_of")
-        try:
-            needs_px_of = tuple((word, float(value)) for word, value in needs)
-        except ValueError as error:
-            raise ConfigurationError(f"parameter 'needs_px_of': {error}") from None
         return ScanSettings(
             sweep_zoom=self.sweep_zoom,
             cell_rad=math.radians(self.cell_deg),
@@ -211,33 +206,44 @@ class ScanParameters:
                 wait_max_s=self.candidate_wait_s,
                 cooldown_s=self.cooldown_s,
             ),
-            close=CloseSettings(
-                needs_px=self.needs_px,
-                needs_px_of=needs_px_of,
-                closer=self.closer,
-                sharp_px=self.sharp_px,
-                approach_s=self.approach_s,
-                view_s=self.view_s,
-                views_max=self.views_max,
-            ),
+            close=self._close(),
             tour=TourCosts(zoom_per_s=self.zoom_per_s, zoom_max=self.zoom_max),
-            tiers=TierSettings(
-                classifier_yes=self.classifier_yes,
-                classifier_no=self.classifier_no,
-                inspections_min=self.inspections_min,
-                inspections_max=self.inspections_max,
-                inspection_timeout_s=self.inspection_timeout_s,
-                vlm=self.vlm,
-                vlm_timeout_s=self.vlm_timeout_s,
-                without_vlm=self.without_vlm,
-                path_words=self.path_words,
-                path_budget_s=self.path_budget_s,
-            ),
+            tiers=self._tiers(),
             seeing=SeeingNeeds(
                 exposure_s=self.exposure_s, smear_px=self.smear_px, looks=self.looks
             ),
             pointing=PointingSettings(latency_s=self.latency_s),
             sweep=SweepSettings(frame_rate_hz=self.frame_rate_hz, settle_s=self.settle_s),
+        )
+
+    def _close(self) -> CloseSettings:
+        needs = _pairs(self.needs_px_of, "needs_px_of")
+        try:
+            needs_px_of = tuple((word, float(value)) for word, value in needs)
+        except ValueError as error:
+            raise ConfigurationError(f"parameter 'needs_px_of': {error}") from None
+        return CloseSettings(
+            needs_px=self.needs_px,
+            needs_px_of=needs_px_of,
+            closer=self.closer,
+            sharp_px=self.sharp_px,
+            approach_s=self.approach_s,
+            view_s=self.view_s,
+            views_max=self.views_max,
+        )
+
+    def _tiers(self) -> TierSettings:
+        return TierSettings(
+            classifier_yes=self.classifier_yes,
+            classifier_no=self.classifier_no,
+            inspections_min=self.inspections_min,
+            inspections_max=self.inspections_max,
+            inspection_timeout_s=self.inspection_timeout_s,
+            vlm=self.vlm,
+            vlm_timeout_s=self.vlm_timeout_s,
+            without_vlm=self.without_vlm,
+            path_words=self.path_words,
+            path_budget_s=self.path_budget_s,
         )
 
     def area(self) -> Area:

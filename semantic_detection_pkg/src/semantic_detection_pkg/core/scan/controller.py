@@ -36,7 +36,7 @@ from semantic_detection_pkg.core.tracking.track import Track
 from semantic_detection_pkg.errors import ConfigurationError
 
 #: Ticks in one step: a leaf that is done lets the next one begin at once.
-_TICKS_MAX = 4
+_TICKS_MAX = 8
 
 
 class ScanController:
@@ -118,7 +118,6 @@ class ScanController:
         """
         scene = self._scene
         now_ns = max(now_ns, scene.now_ns)
-        scene.steps_ns = now_ns - scene.now_ns if scene.now_ns else 0
         scene.now_ns = now_ns
         scene.wish = Wish()
         for item in in_order(inputs):

@@ -38,7 +38,6 @@ class Scene:
         picture_size: (width, height) [px] of the newest frame; None before the first.
         fix, attitude: newest of the gimbal's base.
         wish: of this step.
-        steps_ns: [ns] from the step before to this one.
     """
 
     def __init__(self, settings: ScanSettings) -> None:
@@ -54,7 +53,6 @@ class Scene:
         self.attitude: Attitude | None = None
         self.picture_size: tuple[int, int] | None = None
         self.wish = Wish()
-        self.steps_ns = 0
         self._requests = 0
         self._zoom_wanted = math.nan
         self._zoom_sent_ns = 0

@@ -22,7 +22,7 @@ BUILD_STAMP := install/.build.stamp
 # list (not the text) of launch and config files.
 BUILD_INPUTS := colcon.meta $(wildcard $(addsuffix /package.xml,$(PACKAGES)) $(addsuffix /setup.*,$(PACKAGES)) \
   interfaces_pkg/CMakeLists.txt interfaces_pkg/*/*.msg interfaces_pkg/*/*.srv interfaces_pkg/*/*.action) \
-  $(shell find semantic_detection_pkg/src -name '*.pyx' -o -name '*.pxd') launch config models/demo
+  $(shell find semantic_detection_pkg/src -name '*.pyx' -o -name '*.pxd' -o -name '*.h') launch config models/demo
 
 # What the demo looks at and with what; see launch/dev.launch.yaml.
 SOURCE ?=
@@ -30,10 +30,10 @@ MODEL ?=
 DEMO_SECONDS ?=
 ARGS ?=
 
-.PHONY: help setup build demo test replay bench lint types clean lock docs
+.PHONY: help setup build demo test replay bench lint types asan clean lock docs
 help:
 	@sed -n '1,2s/^# //p' Makefile
-	@echo 'targets: setup build demo test replay bench lint types docs lock clean'
+	@echo 'targets: setup build demo test replay bench lint types asan docs lock clean'
 
 setup: $(SETUP_STAMP)
 $(SETUP_STAMP): requirements.lock requirements/bootstrap.txt tools/setup/make_venv.sh tools/setup/make_underlay.py
@@ -79,6 +79,10 @@ types: $(SETUP_STAMP)
 docs: build
 	$(WORKSPACE)
 	python tools/generated --write
+
+# The compiled kernels' tests once more, under the address and undefined-behaviour sanitizers.
+asan: setup
+	tools/asan_kernels.sh $(ARGS)
 
 lock: $(SETUP_STAMP)
 	cd requirements && $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \

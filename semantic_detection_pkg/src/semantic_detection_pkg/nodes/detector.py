@@ -22,6 +22,7 @@ from semantic_detection_pkg.backends.loading import LoadedDetector, load_detecto
 from semantic_detection_pkg.core.frame import Frame
 from semantic_detection_pkg.core.overlay import draw_overlay
 from semantic_detection_pkg.errors import ConfigurationError, FrameError, SemanticDetectionError
+from semantic_detection_pkg.kernels import is_compiled
 from semantic_detection_pkg.ros import conversions, frames
 from semantic_detection_pkg.ros.detector_parameters import AUTOSTARTS, DetectorParameters
 from semantic_detection_pkg.ros.inspection import FrameInspector
@@ -73,7 +74,8 @@ class DetectorNode(GuardedLifecycleNode):
         )
         self._inspector.load(wanted.classifier, engine=wanted.engine, threads=wanted.threads)
         self.get_logger().info(
-            f"{wanted.model} on {self._detector.backend.device}, looks for "
+            f"{wanted.model} on {self._detector.backend.device}, "
+            f"{'compiled' if is_compiled() else 'slow, not compiled'} kernels, looks for "
             + ", ".join(self._detector.pipeline.vocabulary)
         )
 

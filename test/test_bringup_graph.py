@@ -1,0 +1,65 @@
+"""The robot's own config.yaml on a laptop: only the ends differ, by the environment."""
+
+import os
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+from ros_graph import GraphProbe
+
+from interfaces_pkg.msg import Detections, GimbalState
+from ros_support_pkg.qos import SENSOR_DATA
+
+pytestmark = pytest.mark.graph
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_the_robots_config_runs_here(
+    probe: GraphProbe, ros_domain: dict[str, str], tmp_path: Path
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    gimbal = subprocess.Popen(
+        ["ros2", "run", "gimbal_driver_pkg", "mock_gimbal", "--tcp", str(port)],
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    command = [
+        *("ros2", "run", "semantic_detection_pkg", "bringup"),
+        *("--config", str(ROOT / "config" / "config.yaml")),
+        "source:=fake:64x48?rate=10",
+        f"model:={ROOT / 'models' / 'demo' / 'demo_detector.onnx'}",
+        f"mock_address:=127.0.0.1:{port}",
+        f"shared_dir:={tmp_path}",
+        f"output_dir:={tmp_path / 'recordings'}",
+        "dashboard:=false",
+    ]
+    environment = {"INFERENCE_ENGINE": "onnxruntime", "GIMBAL_MODE": "mock_tcp"}
+    robot = subprocess.Popen(
+        command,
+        env={**os.environ, **ros_domain, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    detections = probe.listen(Detections, "detections", SENSOR_DATA)
+    states = probe.listen(GimbalState, "gimbal/state", SENSOR_DATA)
+    try:
+        probe.wait_for(lambda: detections, "detections", 60.0)
+        probe.wait_for(
+            lambda: any(state.link == GimbalState.LINK_UP for state in states), "the gimbal"
+        )
+    finally:
+        for process in (robot, gimbal):
+            os.killpg(process.pid, signal.SIGINT)
+        text, _ = robot.communicate(timeout=30.0)
+        gimbal.wait(10.0)
+    assert list(detections[0].vocabulary) == [
+        *("person", "tent", "vehicle", "boat", "smoke", "footpath")
+    ]
+    assert "Traceback" not in text, text
+    assert robot.returncode == 0, text

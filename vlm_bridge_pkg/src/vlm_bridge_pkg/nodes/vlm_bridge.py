@@ -16,7 +16,8 @@ from interfaces_pkg.action import AskVlm
 from interfaces_pkg.msg import VlmAnswer
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
 from ros_support_pkg.parameters import declare_parameters, parameter
-from ros_support_pkg.running import run_node
+from ros_support_pkg.qos import EVENT
+from ros_support_pkg.running import run_node, tolerating_shutdown
 from ros_support_pkg.shedding import TIER3, Shedding
 from vlm_bridge_pkg.core.questions import make_questions
 from vlm_bridge_pkg.errors import ConfigurationError, ServiceError, VlmError
@@ -69,6 +70,7 @@ class VlmBridgeNode(Node):
         self._answered = 0
         self._last_cause = ""
         self._shedding = Shedding(self)
+        self._answers = self.create_publisher(VlmAnswer, "vlm/answers", EVENT)
         publish_diagnostics(self, self._check)
         self._server = ActionServer(
             self,
@@ -133,6 +135,8 @@ class VlmBridgeNode(Node):
                 self._gpus.append(gpu)
         self._answered += 1
         self._last_cause = answer.cause
+        with tolerating_shutdown(self):
+            self._answers.publish(answer)
         if goal.is_cancel_requested:
             goal.canceled()
         else:

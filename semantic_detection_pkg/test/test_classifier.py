@@ -87,10 +87,11 @@ def test_square_beyond_the_edge_is_grey(box):
     assert set(np.unique(square)) <= set(range(115))
 
 
-def test_jpeg_is_the_part_that_the_picture_shows_and_not_larger_than_asked():
-    data = crop_jpeg(gradient(200, 300), (250.0, 20.0, 330.0, 60.0), 1.5, 64)
+@pytest.mark.parametrize(("sides_px", "longer"), [((8, 40), 40), ((8, 400), 60), ((200, 400), 200)])
+def test_jpeg_is_the_part_that_the_picture_shows_as_large_as_asked(sides_px, longer):
+    data = crop_jpeg(gradient(200, 300), (260.0, 20.0, 300.0, 60.0), 1.5, sides_px)
     part = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    assert max(part.shape[:2]) == 64
+    assert max(part.shape[:2]) == longer
     assert part.shape[0] > part.shape[1]  # the right of it lies beyond the edge
 
 

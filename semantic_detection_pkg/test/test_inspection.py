@@ -50,7 +50,7 @@ def test_without_a_classifier_there_is_still_a_picture(inspector, service):
     assert (from_time(inspection.frame), inspection.model) == (2, "")
     assert (list(inspection.labels), list(inspection.box_xyxy)) == ([], list(BOX))
     picture = cv2.imdecode(np.frombuffer(bytes(inspection.crop.data), np.uint8), cv2.IMREAD_COLOR)
-    assert picture.shape == (64, 64, 3)
+    assert picture.shape == (384, 384, 3)
     assert from_time(inspection.crop.header.stamp) == 2
 
 

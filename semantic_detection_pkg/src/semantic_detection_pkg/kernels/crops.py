@@ -60,13 +60,15 @@ def crop_square(
     return np.asarray(square, np.uint8)
 
 
-def crop_jpeg(image: NDArray[np.uint8], box_xyxy: Box, margin: float, side_max_px: int) -> bytes:
+def crop_jpeg(
+    image: NDArray[np.uint8], box_xyxy: Box, margin: float, sides_px: tuple[int, int]
+) -> bytes:
     """JPEG of the square around a box as far as the picture shows it.
 
     Args:
         image: (h, w, 3) uint8, BGR.
         margin: side of the square, in longest sides of the box.
-        side_max_px: larger parts are shrunk to this.
+        sides_px: (least, greatest) longer side of the result; a part beyond is enlarged or shrunk.
     """
     height, width = image.shape[:2]
     x0, y0, x1, y1 = box_xyxy
@@ -76,10 +78,12 @@ def crop_jpeg(image: NDArray[np.uint8], box_xyxy: Box, margin: float, side_max_p
     left, right = max(int(middle_x - half), 0), min(int(np.ceil(middle_x + half)), width)
     top, bottom = max(int(middle_y - half), 0), min(int(np.ceil(middle_y + half)), height)
     part = image[top:bottom, left:right]
-    scale = side_max_px / max(part.shape[:2])
-    if scale < 1.0:
+    longest = max(part.shape[:2])
+    scale = min(max(longest, sides_px[0]), sides_px[1]) / longest
+    if scale != 1.0:
         size = (max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
-        part = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+        way = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_CUBIC
+        part = cv2.resize(part, size, interpolation=way)
     _, data = cv2.imencode(
         ".jpg", np.ascontiguousarray(part), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
     )

@@ -17,8 +17,9 @@ from semantic_detection_pkg.errors import FrameError
 from semantic_detection_pkg.kernels.crops import Box, crop_jpeg
 from semantic_detection_pkg.ros import conversions
 
-_CROP_MARGIN = 1.6  # side of the picture for people and models, in longest sides of the box
-_CROP_SIDE_MAX_PX = 640  # more than a vision-language model takes in
+_CROP_MARGIN = 1.25  # side of the picture in longest sides of the box, as for the classifier
+#: A vision-language model takes in 384 px (SigLIP) and enlarges nothing by itself.
+_CROP_SIDES_PX = (384, 640)
 
 
 class FrameInspector:
@@ -92,7 +93,7 @@ class FrameInspector:
             frame=request.frame,
             box_xyxy=list(box),
             crop=conversions.to_compressed_image(
-                crop_jpeg(image, box, _CROP_MARGIN, _CROP_SIDE_MAX_PX), stamp_ns, frame_id
+                crop_jpeg(image, box, _CROP_MARGIN, _CROP_SIDES_PX), stamp_ns, frame_id
             ),
         )
         if self._classifier is not None:

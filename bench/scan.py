@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from bench.row import Row
 
@@ -76,7 +77,7 @@ def rows() -> Iterator[Row]:
             yield Row(f"{name}{suffix}_s", figures[way], "s")
 
 
-def _score(job: tuple[str, int]) -> object:
+def _score(job: tuple[str, int]) -> Any:
     sys.path[:0] = [
         str(_ROOT / package / "src") for package in ("semantic_detection_pkg", "gimbal_driver_pkg")
     ]

@@ -29,7 +29,7 @@ from semantic_detection_pkg.core.world.truth import Truth
 
 MODEL_FOLDER = Path(__file__).resolve().parents[2] / "models" / "demo"
 GIMBAL = MODELS["zr10"]
-AREA = Area(*(math.radians(value) for value in (-78.0, 78.0, 11.0, 44.0)))
+AREA = Area(math.radians(-78.0), math.radians(78.0), math.radians(11.0), math.radians(44.0))
 """Where the layout puts things: 150 deg of yaw, 24 to 92 m away under a mast of 26 m."""
 
 FRAME_RATE_HZ = 10.0

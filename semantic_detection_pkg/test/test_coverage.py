@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semantic_detection_pkg.core.optics import CameraView
-from semantic_detection_pkg.core.scan.area import Area, GimbalLimits, check_area, cut_to_limits
+from semantic_detection_pkg.core.scan.area import (
+    Area,
+    GimbalLimits,
+    check_area,
+    cut_to_limits,
+    is_within,
+)
 from semantic_detection_pkg.core.scan.coverage import CoverageMap, Result, SeeingNeeds
 from semantic_detection_pkg.errors import ConfigurationError
 
@@ -94,6 +100,22 @@ def test_a_cut_area_lies_within_both_or_is_refused(values):
     )
     assert asked.yaw_min_rad <= area.yaw_min_rad < area.yaw_max_rad <= asked.yaw_max_rad
     assert bool(told) == (area != asked)
+
+
+@pytest.mark.parametrize(
+    ("area", "bearing", "is_in"),
+    [
+        (Area(*rad(-10, 20, 0, 30)), rad(19, 29), True),
+        (Area(*rad(-10, 20, 0, 30)), rad(20.5, 30.5), True),
+        (Area(*rad(-10, 20, 0, 30)), rad(22, 10), False),
+        (Area(*rad(-10, 20, 0, 30)), rad(0, -2), False),
+        (Area(*rad(150, 210, 0, 30)), rad(-170, 10), True),
+        (Area(*rad(150, 210, 0, 30)), rad(-140, 10), False),
+        (Area(bearings=(rad(0, 0),)), rad(90, 0), True),
+    ],
+)
+def test_what_lies_in_an_area(area, bearing, is_in):
+    assert is_within(area, bearing, math.radians(1.0)) is is_in
 
 
 @pytest.mark.parametrize("limits", [{"yaw_rad": (1.0, -1.0)}, {"rate_rad_s": 0.0}])

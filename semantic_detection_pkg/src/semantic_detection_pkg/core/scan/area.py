@@ -33,6 +33,18 @@ class Area:
     bearings: tuple[Bearing, ...] = ()
 
 
+def is_within(area: Area, bearing: Bearing, margin_rad: float) -> bool:
+    """Whether a bearing lies in the ranges of an area or so near to them; for bearings: always."""
+    if area.bearings:
+        return True
+    middle = (area.yaw_min_rad + area.yaw_max_rad) / 2.0
+    turn = abs(math.remainder(bearing[0] - middle, math.tau))
+    return (
+        turn <= area.yaw_max_rad - middle + margin_rad
+        and area.pitch_min_rad - margin_rad <= bearing[1] <= area.pitch_max_rad + margin_rad
+    )
+
+
 def check_area(area: Area) -> None:
     """Nothing, if an area makes sense.
 

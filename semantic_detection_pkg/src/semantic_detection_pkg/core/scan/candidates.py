@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from semantic_detection_pkg.core.scan.area import Area, is_within
 from semantic_detection_pkg.core.scan.dossier import Dossier, Frame
-from semantic_detection_pkg.core.scan.same import is_same_thing
+from semantic_detection_pkg.core.scan.same import is_same_thing, may_be_it
 from semantic_detection_pkg.core.scan.settings import ScanSettings
 from semantic_detection_pkg.core.tracking.track import Track, TrackState
 
@@ -28,6 +29,8 @@ class CandidateList:
         self._labels = labels
         self._dossiers: list[Dossier] = []
         self._decided: list[_Decided] = []
+        self.area: Area | None = None
+        """What is searched; what stands beside it is no candidate. None: everything is."""
 
     def __len__(self) -> int:
         return len(self._dossiers)
@@ -91,15 +94,21 @@ class CandidateList:
             track.state is TrackState.CONFIRMED
             and track.class_name in self._labels
             and track.score_mean >= settings.score_min
+            and self._is_in_area(track)
             and not self._is_known(track)
+        )
+
+    def _is_in_area(self, track: Track) -> bool:
+        where = (track.yaw_rad, track.pitch_rad)
+        return self.area is None or is_within(
+            self.area, where, self._settings.candidates.beside_rad
         )
 
     def _is_known(self, track: Track) -> bool:
         """Whether it was decided, or is a candidate under another id."""
         others = [*(one.track for one in self._decided), *(one.track for one in self._dossiers)]
         return any(
-            one.id == track.id or is_same_thing(self._settings.candidates, one, track)
-            for one in others
+            one.id == track.id or may_be_it(self._settings.candidates, one, track) for one in others
         )
 
     def _forget(self, now_ns: int) -> None:

@@ -10,7 +10,7 @@ from semantic_detection_pkg.core.detections import Detections
 from semantic_detection_pkg.core.optics import CameraView
 from semantic_detection_pkg.core.scan.consensus import Consensus
 from semantic_detection_pkg.core.scan.evidence import Box, TierResult, Verdict, VlmReply
-from semantic_detection_pkg.core.scan.same import distance_rad, is_same_thing
+from semantic_detection_pkg.core.scan.same import distance_rad, may_be_it
 from semantic_detection_pkg.core.scan.settings import ScanSettings
 from semantic_detection_pkg.core.scan.shape import Shape, shape_of
 from semantic_detection_pkg.core.scan.steps import InspectionResult
@@ -278,7 +278,7 @@ class Dossier:
             if one.is_seen
             and one.class_name == mine.class_name
             and (
-                is_same_thing(settings.candidates, mine, one)
+                may_be_it(settings.candidates, mine, one)
                 or (
                     self._is_looking_around and distance_rad(mine, one) <= settings.close.refind_rad
                 )

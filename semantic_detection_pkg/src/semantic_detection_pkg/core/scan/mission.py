@@ -157,6 +157,7 @@ class Mission:
     def carry_out(self, plan: Plan) -> None:
         """Begin, as planned."""
         self.plan = plan
+        self.candidates.area = plan.area
         wide = plan.wide
         hfov_rad = PoseHistory(wide.hfov_rad).hfov_rad(plan.zoom)
         view = replace(wide, hfov_rad=hfov_rad)

@@ -56,9 +56,9 @@ class PointingSettings:
         longest_guess_s: [s] a target that was not seen for longer is taken to stand still there.
     """
 
-    gain_per_s: float = 8.0
+    gain_per_s: float = 12.0
     latency_s: float = 0.03
-    braking_share: float = 0.5
+    braking_share: float = 0.7
     longest_guess_s: float = 1.0
 
 

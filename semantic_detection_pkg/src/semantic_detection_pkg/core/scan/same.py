@@ -6,6 +6,7 @@ import math
 from typing import Protocol
 
 from semantic_detection_pkg.core.scan.settings import CandidateSettings
+from semantic_detection_pkg.core.tracking.track import Track
 
 
 class Located(Protocol):
@@ -47,6 +48,15 @@ def is_same_thing(settings: CandidateSettings, first: Located, second: Located) 
     )
     shares = (_share_of_smaller(*axis) for axis in axes)
     return all(near) or math.prod(shares) >= settings.same_part
+
+
+def may_be_it(settings: CandidateSettings, known: Track, seen: Track) -> bool:
+    """Whether what is seen now may be what was last seen a while ago: things stroll."""
+    if is_same_thing(settings, known, seen):
+        return True
+    unseen_s = (seen.last_seen_ns - known.last_seen_ns) * 1e-9
+    reach_rad = min(settings.stroll_rad, settings.stroll_rad_s * unseen_s)
+    return known.class_name == seen.class_name and distance_rad(known, seen) <= reach_rad
 
 
 def _share_of_smaller(apart_rad: float, one_rad: float, other_rad: float) -> float:

@@ -56,6 +56,9 @@ class CandidateSettings:
             are within so many of their mean size, or this angle.
         same_part: they are also one where so much of the smaller box, 0..1, lies in the other: a
             close view shows parts of what is larger than it.
+        beside_rad: so far beside the area something may stand.
+        stroll_rad, stroll_rad_s: what is seen so near to where another was last seen may be that
+            one: at most, and for each second since then.
         kept_max: of candidates and of decisions; the oldest go first.
     """
 
@@ -64,6 +67,9 @@ class CandidateSettings:
     cooldown_s: float = 300.0
     same_sizes: float = 0.6
     same_part: float = 0.6
+    beside_rad: float = math.radians(1.0)
+    stroll_rad: float = math.radians(1.8)
+    stroll_rad_s: float = math.radians(0.3)
     same_rad: float = math.radians(0.4)
     kept_max: int = 500
 

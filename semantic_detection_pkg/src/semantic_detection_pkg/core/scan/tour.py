@@ -61,9 +61,9 @@ class TourCosts:
 
     zoom_per_s: float = 7.0
     zoom_max: float = 12.0
-    edge: float = 0.08
+    edge: float = 0.06
     spare: float = 1.15
-    room: float = 1.3
+    room: float = 1.2
 
     def __post_init__(self) -> None:
         if not (self.zoom_per_s > 0.0 and self.zoom_max >= 1.0):

@@ -78,6 +78,13 @@ class FakeGraph:
 
     work: list[Callable[[], None]]
 
+    @property
+    def needs(self) -> set[tuple[str, int]]:
+        """What must live as long as it does: the contexts of the executions in it."""
+        owners = (getattr(step, "__self__", None) for step in self.work)
+        contexts = (getattr(owner, "context", None) for owner in owners)
+        return {context for context in contexts if context is not None}
+
 
 def _counted(function: Callable[..., Answer]) -> Callable[..., Answer]:
     """Counts calls and lets the wanted one fail before anything happens."""

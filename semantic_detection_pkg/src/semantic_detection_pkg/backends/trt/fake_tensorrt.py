@@ -121,6 +121,11 @@ class FakeTensorRt:
 
         def end() -> None:
             cuda.live.discard(mark)
+            if any(
+                kind_of == "executable graph" and mark in graph.needs
+                for kind_of, graph in cuda.live
+            ):
+                cuda.mistakes.append(f"{kind} is gone before the graph that uses it")
             cuda.mistakes.extend(
                 f"{need[0]} is gone before {kind}" for need in needs if need not in cuda.live
             )

@@ -9,9 +9,9 @@ import pytest
 from launch_runner import LaunchSession
 from ros_graph import GraphProbe
 
-from interfaces_pkg.msg import Detections, GimbalState, GroundTruth
+from interfaces_pkg.msg import Detections, GimbalAngle, GimbalState, GroundTruth
 from interfaces_pkg.srv import SetVocabulary
-from ros_support_pkg.qos import EVENT, SENSOR_DATA
+from ros_support_pkg.qos import COMMAND, EVENT, SENSOR_DATA
 from ros_support_pkg.stamps import from_time
 from semantic_detection_pkg.core.scoring import confirmed
 from semantic_detection_pkg.ros import conversions
@@ -68,11 +68,26 @@ def test_picture_follows_the_gimbal(demo: LaunchSession, probe: GraphProbe) -> N
     for truth in truths[5:]:
         stamp_ns = from_time(truth.header.stamp)
         near = min(states, key=lambda s: abs(from_time(s.header.stamp) - stamp_ns))
-        # At 12 deg/s the gimbal turns 0.2 rad in a second; the nearest state is a few ms away.
+        # At 120 deg/s the gimbal turns 0.04 rad in 20 ms, the time between two states.
         assert abs(near.yaw_rad - truth.yaw_rad) < 0.05
 
 
-def test_words_change_what_is_found(demo: LaunchSession, probe: GraphProbe) -> None:
+def test_words_change_what_is_found(arguments: dict[str, str], probe: GraphProbe) -> None:
+    # A scan would hold on to its own words.
+    with LaunchSession(DEV, {**arguments, "scan": "false"}) as session:
+        session.wait_for_start("watch")
+        states = probe.listen(GimbalState, "gimbal/state", SENSOR_DATA)
+        angle = probe.node.create_publisher(GimbalAngle, "gimbal/cmd_angle", COMMAND)
+
+        def looks_down() -> bool:
+            angle.publish(GimbalAngle(yaw_rad=0.4, pitch_rad=0.45))
+            return bool(states) and abs(states[-1].pitch_rad - 0.45) < 0.02
+
+        probe.wait_for(looks_down, "the gimbal to look down", START_TIMEOUT_S)
+        check_words(probe)
+
+
+def check_words(probe: GraphProbe) -> None:
     detections = probe.listen(Detections, "detections", SENSOR_DATA)
     truths = probe.listen(GroundTruth, "world/ground_truth", EVENT)
     probe.wait_for(lambda: len(detections) > 2, "detections", START_TIMEOUT_S)

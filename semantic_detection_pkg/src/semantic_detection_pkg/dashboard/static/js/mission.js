@@ -12,6 +12,8 @@ export class Mission {
     this.isPaused = false;
     byId("ladder").replaceChildren(...LADDER.map(([, , name]) => element("li", { textContent: name })));
     byId("words-form").addEventListener("submit", (event) => {
+      // A scan holds on to its own words: new ones begin it again.
+      if (["sweep", "close", "safe"].includes(link.sections.scan?.level)) return void this.start(event);
       event.preventDefault();
       if (api.maySteer()) api.post("vocabulary", { words: this.words() });
     });

@@ -27,6 +27,7 @@ setup(
     package_data={
         f"{package_name}.configuration": ["config.schema.json"],
         f"{package_name}.dashboard": ["static/*", "static/js/*"],
+        f"{package_name}.evidence": ["templates/*"],
     },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{package_name}"]),
@@ -52,6 +53,7 @@ setup(
             "health_monitor = semantic_detection_pkg.nodes.health_monitor:main",
             "recorder = semantic_detection_pkg.nodes.recorder:main",
             "replay = semantic_detection_pkg.cli.replay:main",
+            "report = semantic_detection_pkg.cli.report:main",
             "scan_controller = semantic_detection_pkg.nodes.scan_controller:main",
             "watch = semantic_detection_pkg.nodes.watch:main",
         ],

@@ -24,6 +24,7 @@ from semantic_detection_pkg.core.recording.events import EventRules
 from semantic_detection_pkg.core.recording.ring import RingRules
 from semantic_detection_pkg.core.recording.topics import Message
 from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
+from semantic_detection_pkg.evidence.scribe import Scribe
 from semantic_detection_pkg.ros.raw_subscriptions import RawSubscriptions
 from semantic_detection_pkg.ros.recording import FINDINGS, Source, bag_format, sources
 from semantic_detection_pkg.ros.recording_rows import TableRows
@@ -97,6 +98,7 @@ class RecorderNode(Node):
             self._config.queue_mb * _MB,
             rows_of=TableRows(),
         )
+        self._scribe = Scribe(Path(self._config.output))
         wanted = sources(
             with_frames=self._config.frames == "compressed", extra=self._config.extra_topics
         )
@@ -105,10 +107,12 @@ class RecorderNode(Node):
         self.create_service(MarkEvent, "recorder/mark_event", self._mark)
         publish_diagnostics(self, self._check)
         self._recorder.start()
+        self._scribe.start()
         self._inputs = RawSubscriptions(self, wanted, self._take, self._recorder.lose)
         self.create_timer(_PERIOD_S, self._look_around)
 
     def destroy_node(self) -> None:
+        self._scribe.stop()
         self._recorder.stop()
         super().destroy_node()
 

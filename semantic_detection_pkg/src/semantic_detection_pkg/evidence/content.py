@@ -1,0 +1,119 @@
+"""What an evidence page needs of an event's bag: the findings and the frames they rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from semantic_detection_pkg.core.recording.events import Event
+from semantic_detection_pkg.core.recording.poses import Pose, PoseHistory
+from semantic_detection_pkg.core.replay.redetect import Picture
+from semantic_detection_pkg.core.scan.steps import FrameDetections, GimbalReading
+from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.storage.bag_messages import (
+    DETECTIONS,
+    GIMBAL,
+    PICTURES,
+    recording,
+    stamp_ns,
+)
+from semantic_detection_pkg.storage.bag_reader import BagReader
+from semantic_detection_pkg.storage.event_store import read_event
+
+FINDINGS = "findings"
+_FRAMES_OF_TIER = 2  # shown of each
+
+
+@dataclass(frozen=True)
+class Look:
+    """One frame: its picture, what was detected in it, where the camera looked."""
+
+    picture: Picture
+    detections: FrameDetections | None
+    pose: Pose | None
+
+
+@dataclass(frozen=True)
+class EventContent:
+    """An event with what was recorded of it.
+
+    Attributes:
+        findings: newest revision of each finding of the event, messages of type Finding.
+        looks: by capture stamp [ns]; what was not recorded is missing.
+    """
+
+    event: Event
+    findings: tuple[Any, ...]
+    looks: dict[int, Look] = field(default_factory=dict)
+
+
+def read_content(folder: Path) -> EventContent:
+    """Read an event's folder.
+
+    Raises:
+        ConfigurationError: it is none, or its bag cannot be read.
+    """
+    try:
+        event = read_event(folder)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error
+    with BagReader(folder) as reader:
+        robot = reader.namespace_of([PICTURES, DETECTIONS, GIMBAL, FINDINGS])
+        findings = tuple(
+            finding for finding in latest_findings(reader, robot) if finding.id in event.findings
+        )
+        wanted = {stamp for finding in findings for stamp in frames_of(finding)}
+        if not findings:
+            wanted = _frame_near(reader, robot, event.marked_ns)
+        return EventContent(event, findings, read_looks(reader, robot, wanted))
+
+
+def latest_findings(reader: BagReader, robot: str) -> list[Any]:
+    """The newest revision of each finding in a bag, in the order in which they were first said."""
+    latest: dict[str, Any] = {}
+    for message in reader.messages(robot, {FINDINGS: "interfaces_pkg/msg/Finding"}):
+        finding = reader.read(message)
+        latest[finding.id] = finding
+    return list(latest.values())
+
+
+def frames_of(finding: Any) -> list[int]:
+    """Capture stamps of the frames that are shown of a finding; the best first."""
+    stamps = [stamp_ns(finding.best_frame)]
+    for tier in finding.tiers:
+        stamps += [stamp_ns(frame) for frame in tier.frames[:_FRAMES_OF_TIER]]
+    stamps += [stamp_ns(answer.frame) for answer in finding.answers]
+    return list(dict.fromkeys(stamp for stamp in stamps if stamp))
+
+
+def read_looks(reader: BagReader, robot: str, wanted: Iterable[int]) -> dict[int, Look]:
+    """Frames by their stamps, in one pass over the bag."""
+    stamps = frozenset(wanted)
+    pictures: dict[int, Picture] = {}
+    detections: dict[int, FrameDetections] = {}
+    poses = PoseHistory(most=1_000_000)
+    for item in recording(reader, robot, (PICTURES, DETECTIONS, GIMBAL)):
+        if isinstance(item, GimbalReading):
+            poses.add(_pose(item))
+        elif isinstance(item, Picture) and item.stamp_ns in stamps:
+            pictures[item.stamp_ns] = item
+        elif isinstance(item, FrameDetections) and item.stamp_ns in stamps:
+            detections[item.stamp_ns] = item
+    return {
+        stamp: Look(picture, detections.get(stamp), poses.at(stamp))
+        for stamp, picture in sorted(pictures.items())
+    }
+
+
+def _pose(item: GimbalReading) -> Pose:
+    return Pose(item.stamp_ns, item.yaw_rad, item.pitch_rad, item.roll_rad, item.hfov_rad)
+
+
+def _frame_near(reader: BagReader, robot: str, marked_ns: int) -> set[int]:
+    """The frame captured next to a time, of an event that somebody marked."""
+    stamps = [
+        item.stamp_ns for item in recording(reader, robot, [PICTURES]) if isinstance(item, Picture)
+    ]
+    return {min(stamps, key=lambda stamp: abs(stamp - marked_ns))} if stamps else set()

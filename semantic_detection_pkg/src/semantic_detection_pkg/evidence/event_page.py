@@ -1,0 +1,180 @@
+"""One event as a page and, where its findings have positions, as GeoJSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from semantic_detection_pkg.core.geojson import feature_collection, features
+from semantic_detection_pkg.core.position import Position
+from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.evidence.content import EventContent, read_content
+from semantic_detection_pkg.evidence.drawings import GroundMap, Plot, ground_map, track_plot
+from semantic_detection_pkg.evidence.pictures import Shown, show
+from semantic_detection_pkg.evidence.rendering import plain, render, utc, write_text
+from semantic_detection_pkg.storage.bag_messages import stamp_ns
+
+PAGE = "evidence.html"
+GEOJSON = "findings.geojson"
+
+# STATE_* of msg/Finding, VERDICT_* of msg/TierResult and of msg/VlmAnswer, in words.
+_STATES = ("candidate", "confirmed", "rejected", "uncertain")
+_TIER_VERDICTS = ("not run", "yes", "no", "unsure")
+_ANSWERS = ("unsure", "yes", "no")
+_TIER_NAMES = {1: "detector close up", 2: "classifier and shape", 3: "vision-language model"}
+_FRAMES_OF_TIER = 2
+
+
+@dataclass(frozen=True)
+class ShownTier:
+    """A tier's result with the frames it rests on."""
+
+    result: Any
+    name: str
+    verdict: str
+    frames: tuple[Shown, ...]
+
+
+@dataclass(frozen=True)
+class ShownAnswer:
+    """A question and its answer, with the frame asked about."""
+
+    message: Any
+    verdict: str
+    shown: Shown | None
+
+
+@dataclass(frozen=True)
+class ShownFinding:
+    """All that the page says of one finding; see the template."""
+
+    finding: Any
+    state: str
+    best: Shown | None
+    sigmas: tuple[float, float] | None
+    has_range: bool
+    position: Position | None
+    tiers: tuple[ShownTier, ...]
+    answers: tuple[ShownAnswer, ...]
+    track: Plot
+    map: GroundMap | None
+
+
+def write(folder: Path) -> Path:
+    """Write the evidence of an event into its folder; what was there is replaced.
+
+    Returns:
+        The page.
+
+    Raises:
+        ConfigurationError: it is no event, its bag cannot be read or is of another version.
+        FrameError: a picture cannot be decoded.
+        StorageError: the folder cannot be written.
+    """
+    content = read_content(folder)
+    try:
+        page = page_of(content)
+        document = geojson_of(content)
+    except AttributeError as error:
+        raise ConfigurationError(f"event {folder} is of another version: {error}") from error
+    write_text(folder / PAGE, page)
+    if document["features"]:
+        write_text(folder / GEOJSON, json.dumps(document, indent=1) + "\n")
+    return folder / PAGE
+
+
+def page_of(content: EventContent) -> str:
+    """The page as HTML."""
+    findings = [_shown(content, finding) for finding in content.findings]
+    frames = [] if findings else [show(look, None) for look in content.looks.values()]
+    return render("event.html", event=content.event, findings=findings, frames=frames)
+
+
+def geojson_of(content: EventContent) -> dict[str, Any]:
+    """Points and ellipses of the findings that have a position."""
+    return feature_collection(
+        feature
+        for finding in content.findings
+        if (position := position_of(finding)) is not None
+        for feature in features(
+            position,
+            {
+                "id": plain(finding.id),
+                "class": plain(finding.class_name),
+                "state": state_of(finding),
+                "score": round(float(finding.score), 3),
+                "time": utc(stamp_ns(finding.header.stamp)) + "Z",
+            },
+        )
+    )
+
+
+def position_of(finding: Any) -> Position | None:
+    """Where a finding stands; None where that is not known."""
+    if not finding.has_position:
+        return None
+    position = Position(
+        float(finding.latitude_deg),
+        float(finding.longitude_deg),
+        float(finding.altitude_m),
+        float(finding.range_m),
+        float(finding.ellipse_major_m),
+        float(finding.ellipse_minor_m),
+        float(finding.ellipse_heading_rad),
+    )
+    values = (position.latitude_deg, position.longitude_deg, position.altitude_m)
+    axes = (position.ellipse_major_m, position.ellipse_minor_m, position.ellipse_heading_rad)
+    return position if all(map(math.isfinite, (*values, *axes))) else None
+
+
+def state_of(finding: Any) -> str:
+    """A finding's state in a word."""
+    return _word(_STATES, finding.state)
+
+
+def _shown(content: EventContent, finding: Any) -> ShownFinding:
+    best_ns = stamp_ns(finding.best_frame)
+
+    def frame_of(stamp: Any) -> Shown | None:
+        look = content.looks.get(stamp_ns(stamp))
+        return None if look is None else show(look, finding, best_ns)
+
+    position = position_of(finding)
+    return ShownFinding(
+        finding=finding,
+        state=state_of(finding),
+        best=frame_of(finding.best_frame),
+        sigmas=_sigmas(finding.bearing.covariance),
+        has_range=math.isfinite(finding.range_m),
+        position=position,
+        tiers=tuple(
+            ShownTier(
+                tier,
+                _TIER_NAMES.get(tier.tier, "unknown"),
+                _word(_TIER_VERDICTS, tier.verdict),
+                tuple(filter(None, map(frame_of, tier.frames[:_FRAMES_OF_TIER]))),
+            )
+            for tier in finding.tiers
+        ),
+        answers=tuple(
+            ShownAnswer(answer, _word(_ANSWERS, answer.verdict), frame_of(answer.frame))
+            for answer in finding.answers
+        ),
+        track=track_plot(finding),
+        map=None if position is None else ground_map(position),
+    )
+
+
+def _sigmas(covariance: Any) -> tuple[float, float] | None:
+    """1 sigma of yaw and pitch [rad]; None where unknown."""
+    variances = (float(covariance[0]), float(covariance[2]))
+    if not all(math.isfinite(v) and v > 0.0 for v in variances):
+        return None
+    return math.sqrt(variances[0]), math.sqrt(variances[1])
+
+
+def _word(words: tuple[str, ...], value: int) -> str:
+    return words[value] if value < len(words) else "unknown"

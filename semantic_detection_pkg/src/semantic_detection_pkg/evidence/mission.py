@@ -1,0 +1,224 @@
+"""A whole mission on one page: findings, coverage, timeline, events, what was recorded."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from semantic_detection_pkg.core.position import Position
+from semantic_detection_pkg.core.recording.events import Event
+from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.evidence.content import latest_findings, read_looks
+from semantic_detection_pkg.evidence.drawings import Span, coverage_map, spans
+from semantic_detection_pkg.evidence.event_page import PAGE, position_of, state_of
+from semantic_detection_pkg.evidence.pictures import show
+from semantic_detection_pkg.evidence.rendering import render, write_text
+from semantic_detection_pkg.storage.bag_messages import stamp_ns
+from semantic_detection_pkg.storage.bag_reader import BagReader
+from semantic_detection_pkg.storage.event_store import EVENT_FILE, read_event
+
+REPORT = "report.html"
+_STATE, _COVERAGE, _GPU, _HEALTH = "scan/state", "scan/coverage", "gpu/state", "health/level"
+_TYPES = {
+    _STATE: "interfaces_pkg/msg/ScanState",
+    _COVERAGE: "interfaces_pkg/msg/Coverage",
+    _GPU: "interfaces_pkg/msg/GpuState",
+    _HEALTH: "interfaces_pkg/msg/HealthState",
+}
+# LEVEL_* of msg/ScanState and of msg/HealthState, OWNER_DETECTOR of msg/GpuState.
+_LEVELS = ("idle", "sweep", "close", "safe")
+_HEALTHS = ("ok", "warn", "shed", "critical")
+_OWNER_DETECTOR = 1
+_PICTURES_MAX = 200  # of findings; more would make the page too heavy to open
+
+
+@dataclass
+class _Course:
+    """What happened when: (time [ns], kind, title) of each message."""
+
+    levels: list[tuple[int, str, str]] = field(default_factory=list)
+    healths: list[tuple[int, str, str]] = field(default_factory=list)
+    owners: list[tuple[int, str, str]] = field(default_factory=list)
+    words: tuple[str, ...] = ()
+    coverage: Any = None
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One finding in the table."""
+
+    finding: Any
+    state: str
+    stamp_ns: int
+    position: Position | None
+    tier: Any
+    crop: str
+    page: str
+
+
+@dataclass(frozen=True)
+class _KeptEvent:
+    """One event in the table."""
+
+    label: str
+    marked_ns: int
+    size: str
+    page: str
+
+
+def write(folder: Path, namespace: str | None = None) -> Path:
+    """Write the report of the recorder's output folder, or of a bag, into it.
+
+    Returns:
+        The page.
+
+    Raises:
+        ConfigurationError: it cannot be read or is of another version.
+        FrameError: a picture cannot be decoded.
+        StorageError: the folder cannot be written.
+    """
+    with BagReader(folder) as reader:
+        robot = reader.namespace_of([*_TYPES, "findings"], namespace)
+        try:
+            page = _page(folder, reader, robot)
+        except AttributeError as error:
+            raise ConfigurationError(f"bag {reader.path} is of another version: {error}") from error
+    write_text(folder / REPORT, page)
+    return folder / REPORT
+
+
+def _page(folder: Path, reader: BagReader, robot: str) -> str:
+    course = _course(reader, robot)
+    events = events_of(folder)
+    findings = latest_findings(reader, robot)
+    rows = _rows(reader, robot, findings, {f: e for e in events for f in e.findings}, folder)
+    drawn = None if course.coverage is None else coverage_map(course.coverage)
+    marks = (
+        []
+        if drawn is None
+        else [
+            (*place, row.finding.class_name)
+            for row in rows
+            if row.state == "confirmed"
+            and (place := drawn.place(row.finding.bearing.yaw_rad, row.finding.bearing.pitch_rad))
+        ]
+    )
+    return render(
+        "mission.html",
+        mission={
+            "start_ns": reader.start_ns,
+            "end_ns": reader.end_ns,
+            "span": _in_words(1e-9 * (reader.end_ns - reader.start_ns)),
+            "words": course.words,
+            "counts": dict(Counter(row.state for row in rows)),
+            "bag": reader.path,
+        },
+        findings=rows,
+        map=drawn,
+        marks=marks,
+        timeline=_timeline(course, rows, reader.start_ns, reader.end_ns),
+        events=[
+            _KeptEvent(e.label, e.marked_ns, _megabytes(e), _page_of(folder, e)) for e in events
+        ],
+        topics=sorted((c.topic, c.msgtype, c.msgcount) for c in reader.connections),
+    )
+
+
+def events_of(folder: Path) -> list[Event]:
+    """Events beside a ring, by their time; none where there is no such folder."""
+    found = []
+    for path in sorted((folder / "events").glob(f"*/{EVENT_FILE}")):
+        try:
+            found.append(read_event(path.parent))
+        except ValueError:
+            continue  # the recorder has said so
+    return found
+
+
+def _course(reader: BagReader, robot: str) -> _Course:
+    course = _Course()
+    for message in reader.messages(robot, _TYPES):
+        content, time_ns = reader.read(message), message.received_ns
+        if message.topic == _COVERAGE:
+            course.coverage = content
+        elif message.topic == _STATE:
+            course.levels.append((time_ns, _word(_LEVELS, content.level), content.reason))
+            course.words = tuple(content.words) or course.words
+        elif message.topic == _HEALTH:
+            title = "; ".join(content.reasons) or "well"
+            course.healths.append((time_ns, _word(_HEALTHS, content.level), title))
+        elif message.topic == _GPU:
+            kind = "detector" if content.owner == _OWNER_DETECTOR else "vlm"
+            course.owners.append((time_ns, kind, content.reason))
+    return course
+
+
+def _rows(
+    reader: BagReader,
+    robot: str,
+    findings: Iterable[Any],
+    events: dict[str, Event],
+    folder: Path,
+) -> list[_Row]:
+    order = {"confirmed": 0, "uncertain": 1, "candidate": 2, "rejected": 3}
+    ranked = sorted(findings, key=lambda one: (order.get(state_of(one), 4), -one.score))
+    pictured = {stamp_ns(one.best_frame) for one in ranked[:_PICTURES_MAX]}
+    looks = read_looks(reader, robot, pictured)
+    rows = []
+    for finding in ranked:
+        best_ns = stamp_ns(finding.best_frame)
+        look = looks.get(best_ns)
+        event = events.get(finding.id)
+        ran = [tier for tier in finding.tiers if tier.verdict != 0]
+        rows.append(
+            _Row(
+                finding,
+                state_of(finding),
+                stamp_ns(finding.header.stamp),
+                position_of(finding),
+                ran[-1] if ran else None,
+                "" if look is None else show(look, finding, best_ns).thumbnail,
+                "" if event is None else _page_of(folder, event),
+            )
+        )
+    return rows
+
+
+def _timeline(
+    course: _Course, rows: Iterable[_Row], start_ns: int, end_ns: int
+) -> list[tuple[str, tuple[Span, ...]]]:
+    length = max(1, end_ns - start_ns)
+    found = tuple(
+        Span(
+            round(100 * (row.stamp_ns - start_ns) / length, 3), 0.0, "found", row.finding.class_name
+        )
+        for row in rows
+        if row.state == "confirmed"
+    )
+    bars = (("Scan", course.levels), ("GPU", course.owners), ("Health", course.healths))
+    return [*((name, spans(changes, start_ns, end_ns)) for name, changes in bars), ("Found", found)]
+
+
+def _page_of(folder: Path, event: Event) -> str:
+    """Link from the report to an event's page; empty where it has none yet."""
+    path = folder / "events" / event.name / PAGE
+    return f"events/{quote(event.name)}/{PAGE}" if path.exists() else ""
+
+
+def _megabytes(event: Event) -> str:
+    return f"{sum(event.segments.values()) / 1e6:.1f} MB"
+
+
+def _in_words(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = ((hours, "h"), (minutes, "min"), (rest, "s"))
+    return " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 s"
+
+
+def _word(words: tuple[str, ...], value: int) -> str:
+    return words[value] if value < len(words) else "unknown"

@@ -1,0 +1,162 @@
+"""Pictures of a page: the frame with what was detected, and the thing itself, close."""
+
+from __future__ import annotations
+
+import base64
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from semantic_detection_pkg.cameras.pictures import decode_picture
+from semantic_detection_pkg.core.detections import Detections
+from semantic_detection_pkg.core.optics import CameraView
+from semantic_detection_pkg.core.overlay import draw_overlay
+from semantic_detection_pkg.evidence.content import Look
+
+_FRAME_WIDTH = 960
+_CROP_SIDE = 420
+_CROP_MARGIN = 0.6  # of the box's longer side, around it
+_QUALITY = 82
+_NEAR_SHARE = 0.12  # of the picture's width: a box farther from the bearing is of something else
+
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One frame on a page; pictures are data URIs.
+
+    Attributes:
+        plain, masked: the thing without and with its mask; empty where it is not found in it.
+        zoom_note: field of view, in words; empty where unknown.
+    """
+
+    stamp_ns: int
+    frame: str
+    plain: str = ""
+    masked: str = ""
+    zoom_note: str = ""
+
+    @property
+    def thumbnail(self) -> str:
+        """What shows the thing in the least room."""
+        return self.masked or self.frame
+
+
+def show(look: Look, finding: Any | None, best_ns: int = 0) -> Shown:
+    """A frame with all detections, and the finding's thing cut out of it.
+
+    Args:
+        finding: a message of type Finding; None: nothing is cut out.
+        best_ns: stamp of the frame that the finding's box is of.
+
+    Raises:
+        FrameError: the picture cannot be decoded.
+    """
+    stamp = look.picture.stamp_ns
+    image = decode_picture(np.frombuffer(look.picture.jpeg, np.uint8), f"of {stamp} ns")
+    height, width = image.shape[:2]
+    found, vocabulary = _detections(look, width, height)
+    whole = draw_overlay(image, found, vocabulary)
+    hfov = look.pose.hfov_rad if look.pose else math.nan
+    note = f"{math.degrees(hfov):.1f}° wide" if math.isfinite(hfov) else ""
+    if finding is None:
+        return Shown(stamp, _jpeg_uri(_narrowed(whole, _FRAME_WIDTH)), zoom_note=note)
+    box = finding.best_box_xyxy if stamp == best_ns else None
+    index = _index_of(found, vocabulary, finding, look, box)
+    if index is not None:
+        box = found.boxes_xyxy[index]
+    if box is None or not _is_box(box):
+        return Shown(stamp, _jpeg_uri(_narrowed(whole, _FRAME_WIDTH)), zoom_note=note)
+    only = Detections.none(width, height) if index is None else found.take([index])
+    cut = _around(box, width, height)
+    crops = [_enlarged(picture[cut]) for picture in (image, draw_overlay(image, only, vocabulary))]
+    return Shown(
+        stamp,
+        _jpeg_uri(_narrowed(whole, _FRAME_WIDTH)),
+        _jpeg_uri(crops[0]),
+        _jpeg_uri(crops[1]),
+        note,
+    )
+
+
+def _detections(look: Look, width: int, height: int) -> tuple[Detections, tuple[str, ...]]:
+    """What was detected in a frame; nothing where that does not fit the picture."""
+    frame = look.detections
+    if frame is not None:
+        found, words = frame.detections, frame.vocabulary
+        is_of_size = (found.width, found.height) == (width, height)
+        if is_of_size and (found.class_ids < len(words)).all():
+            return found, words
+    return Detections.none(width, height), ()
+
+
+def _index_of(
+    found: Detections, vocabulary: tuple[str, ...], finding: Any, look: Look, box: Any | None
+) -> int | None:
+    """The detection that is the finding's thing: by its box, else by its bearing."""
+    same = [i for i, c in enumerate(found.class_ids) if vocabulary[c] == finding.class_name]
+    if not same:
+        return None
+    middles = (found.boxes_xyxy[same, :2] + found.boxes_xyxy[same, 2:]) / 2
+    if box is not None:
+        wanted = (np.asarray(box[:2]) + np.asarray(box[2:])) / 2
+    elif look.pose is not None and math.isfinite(look.pose.hfov_rad):
+        pose = look.pose
+        view = CameraView(
+            pose.yaw_rad, pose.pitch_rad, pose.roll_rad, pose.hfov_rad, found.width, found.height
+        )
+        wanted = view.project([(finding.bearing.yaw_rad, finding.bearing.pitch_rad)])[0]
+    else:
+        return None
+    off = np.linalg.norm(middles - wanted, axis=1)
+    if not np.isfinite(off).all() or off.min() > _NEAR_SHARE * found.width:
+        return None
+    return same[int(off.argmin())]
+
+
+def _is_box(box: Any) -> bool:
+    x0, y0, x1, y1 = (float(edge) for edge in box)
+    return all(map(math.isfinite, (x0, y0, x1, y1))) and x1 > x0 and y1 > y0
+
+
+def _around(box: Any, width: int, height: int) -> tuple[slice, slice]:
+    """Rows and columns of a square around a box, as far as the picture goes."""
+    x0, y0, x1, y1 = (float(edge) for edge in box)
+    half = (0.5 + _CROP_MARGIN) * max(x1 - x0, y1 - y0, 24.0)
+    middle_x = min(max((x0 + x1) / 2, 0.0), width - 1.0)
+    middle_y = min(max((y0 + y1) / 2, 0.0), height - 1.0)
+    rows = slice(max(0, int(middle_y - half)), min(height, math.ceil(middle_y + half)))
+    return rows, slice(max(0, int(middle_x - half)), min(width, math.ceil(middle_x + half)))
+
+
+def _enlarged(image: Image) -> Image:
+    """To the side that crops have on a page, whatever they were."""
+    scale = _CROP_SIDE / max(image.shape[:2])
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=way), np.uint8)
+
+
+def _narrowed(image: Image, width: int) -> Image:
+    if image.shape[1] <= width:
+        return image
+    scale = width / image.shape[1]
+    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8)
+
+
+def _jpeg_uri(image: Image) -> str:
+    return _uri("jpeg", cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1])
+
+
+def png_uri(image: Image) -> str:
+    """A small drawing without losses."""
+    return _uri("png", cv2.imencode(".png", image)[1])
+
+
+def _uri(kind: str, data: Any) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data.tobytes()).decode()}"

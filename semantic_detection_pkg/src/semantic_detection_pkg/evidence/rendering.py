@@ -1,0 +1,71 @@
+"""Templates to self-contained pages. Every text that comes from outside is escaped and cleaned."""
+
+from __future__ import annotations
+
+import math
+import os
+import unicodedata
+from datetime import datetime, timezone
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from semantic_detection_pkg.errors import StorageError
+
+_TEXT_MAX = 4000
+#: Control and format characters: they hide text or turn its direction.
+_HIDDEN = {"Cc", "Cf", "Cs", "Co"}
+
+
+def render(template: str, **values: Any) -> str:
+    """A page of `templates/`; values are escaped."""
+    return _environment().get_template(template).render(**values)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file in one step: whoever reads finds the old one or the new one.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise StorageError(f"page {path}: cannot be written: {reason}") from error
+
+
+def plain(text: Any) -> str:
+    """Text of strangers as one can safely look at it: nothing hidden, not endless."""
+    shown = "".join(c for c in str(text) if c in "\n\t" or unicodedata.category(c) not in _HIDDEN)
+    return shown if len(shown) <= _TEXT_MAX else shown[:_TEXT_MAX] + " ..."
+
+
+def utc(time_ns: int) -> str:
+    """`2026-11-23 20:15:00.125`."""
+    return f"{_moment(time_ns):%Y-%m-%d %H:%M:%S.%f}"[:-3]
+
+
+def clock(time_ns: int) -> str:
+    """`20:15:00`."""
+    return f"{_moment(time_ns):%H:%M:%S}"
+
+
+def _moment(time_ns: int) -> datetime:
+    return datetime.fromtimestamp(time_ns / 1e9, timezone.utc)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader(__package__, "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    environment.filters.update(plain=plain, utc=utc, clock=clock, degrees=math.degrees)
+    return environment

@@ -85,7 +85,7 @@ def _score(job: tuple[str, int]) -> Any:
     from bench.scan_world.pilot import scan_by_controller
 
     way, seed = job
-    scan = dict(zip(_WAYS, (scan_by_controller, scan_by_grid, scan_step_and_wait), strict=True))[
-        way
-    ]
-    return scan(seed)
+    scans: dict[str, Callable[[int], Any]] = dict(
+        zip(_WAYS, (scan_by_controller, scan_by_grid, scan_step_and_wait), strict=True)
+    )
+    return scans[way](seed)

@@ -28,6 +28,8 @@ BUILD_INPUTS := colcon.meta $(wildcard $(addsuffix /package.xml,$(PACKAGES)) $(a
 SOURCE ?=
 MODEL ?=
 DEMO_SECONDS ?=
+# Test processes; graph tests wait more than they compute.
+WORKERS ?= 2
 ARGS ?=
 
 .PHONY: help setup build demo test replay bench lint types asan clean lock docs
@@ -57,7 +59,7 @@ demo: build
 test: build lint types
 	tools/setup/browser.sh
 	$(WORKSPACE)
-	python -m pytest $(ARGS)
+	python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 # The decisions of a recording, made again.
 replay: build

@@ -50,5 +50,5 @@ def _shape(node: Behaviour) -> str:
 
 def _row(leaf: Behaviour) -> str:
     text = " ".join((inspect.getdoc(type(leaf)) or "").split("\n\n")[0].split())
-    level = leaf.level.name.lower()  # type: ignore[attr-defined] - every leaf is a `Leaf`
+    level = leaf.level.name.lower()  # type: ignore[attr-defined]
     return f"| {leaf.name} | {level} | {text} |"

@@ -6,7 +6,8 @@
 
 A frame that fails its check may have swallowed good frames (its length was hit): only its first
 byte is dropped. Nothing but the order of the bytes decides, so any chunking gives the same frames.
-The buffer never holds more than one frame that is still incomplete: at most `max_size` bytes.
+The buffer holds at most one frame that is still incomplete and, where an intact one may hide the
+beginning of another, that one, too: fewer than 2 x `max_size` bytes.
 """
 
 from __future__ import annotations

@@ -214,3 +214,11 @@ def test_looking_at_the_sky_shows_nothing():
 def test_bad_settings_are_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("pitch_rad", [0.0, 1e-12, -0.2, math.pi / 2])
+def test_the_horizon_in_the_middle_is_no_trouble(renderer: Renderer, pitch_rad: float) -> None:
+    image = renderer.render(Pose(0.3, pitch_rad)).image
+    sky, ground = image[20].reshape(-1, 3), image[-20].reshape(-1, 3)
+    assert (sky.std() < ground.std()) == (pitch_rad < 0.1), "grass below, plain sky above"

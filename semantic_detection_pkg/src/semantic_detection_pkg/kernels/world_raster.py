@@ -52,6 +52,8 @@ def warp_tiled(
         first_row: of the whole picture.
     """
     middle = texture_from_pixels @ (width / 2, first_row + height / 2, 1.0)
+    if abs(middle[2]) < 1e-9:  # on the horizon, endlessly far: the last row is not
+        middle = texture_from_pixels @ (width / 2, first_row + height, 1.0)
     periods = np.round((middle[:2] / middle[2] - texture.shape[0] / 2) / period)
     centre = np.eye(3)
     centre[:2, 2] = -periods * period

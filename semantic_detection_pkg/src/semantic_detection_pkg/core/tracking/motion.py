@@ -32,7 +32,7 @@ class MotionModel:
         position_sigma_max_rad: what a long absence may do to what is known.
     """
 
-    rate_sigma_rad_s: float = 0.06
+    rate_sigma_rad_s: float = 0.09
     rate_memory_s: float = 30.0
     unseen_rate_sigma_rad_s: float = 0.01
     unseen_rate_memory_s: float = 3.0

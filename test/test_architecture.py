@@ -20,6 +20,7 @@ ROS = {
     "geometry_msgs",
     "lifecycle_msgs",
     "nav_msgs",
+    "rosgraph_msgs",
     "sensor_msgs",
     "std_msgs",
     "std_srvs",

@@ -10,7 +10,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from recording_samples import NS_PER_S, message, typestore
+from recording_samples import NS_PER_S, STATE, message, typestore
 from scan_stage import Stage, Thing
 
 from semantic_detection_pkg.core.recording.events import EventRules
@@ -41,11 +41,15 @@ class WireStage(Stage):
         ]
 
 
-def staged(seconds: float = 12.0, later_s: int = 0) -> Stage:
-    """A stage on which a scan has run, so much later than another one."""
+def staged(seconds: float = 12.0, later_s: int = 0, **goal: Any) -> Stage:
+    """A stage on which a scan has run, so much later than another one.
+
+    Args:
+        goal: what of the goal is not as usual.
+    """
     stage = WireStage(list(THINGS))
     stage.now_ns += later_s * NS_PER_S
-    stage.start()
+    stage.start(**goal)
     stage.run(seconds)
     return stage
 
@@ -73,6 +77,7 @@ def messages_of(stage: Stage, namespace: str = "/", with_frames: bool = False) -
             f"{namespace}scan/journal",
             "interfaces_pkg/msg/ScanJournal",
             now_ns,
+            STATE,
             content=_new(
                 "interfaces_pkg/msg/ScanJournal",
                 header=_header(now_ns),

@@ -38,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         change = _change(options.set)
         with BagReader(options.bag) as reader:
+            if options.publish:
+                return _publish(reader, options)
             if options.source == "frames":
                 replay_frames(reader, options, change)
                 return _DONE
@@ -60,6 +62,15 @@ def _replay_journal(reader: BagReader, namespace: str | None, change: Change) ->
     elapsed_s = time.perf_counter() - started_s
     print_summary(summary, reader.path, elapsed_s)
     return _DONE if summary.first_different is None else _DIFFERENT
+
+
+def _publish(reader: BagReader, options: argparse.Namespace) -> int:
+    # Here, because the rest needs no ROS.
+    from semantic_detection_pkg.ros.bag_publisher import publish
+
+    without = tuple(filter(None, options.without.split(",")))
+    print(f"{publish(reader, rate=options.rate, without=without)} messages published")
+    return _DONE
 
 
 def _change(texts: Sequence[str]) -> Change:
@@ -113,6 +124,16 @@ def _parser() -> argparse.ArgumentParser:
         default="",
         metavar="WORDS",
         help="look for these, separated by commas (default: as recorded, or all of the model)",
+    )
+    live = parser.add_argument_group("to be looked at")
+    live.add_argument(
+        "--publish",
+        action="store_true",
+        help="decide nothing: publish the bag's messages again, with /clock",
+    )
+    live.add_argument("--rate", type=float, default=1.0, metavar="X", help="times as fast")
+    live.add_argument(
+        "--without", default="", metavar="TOPICS", help="topics left out, separated by commas"
     )
     return parser
 

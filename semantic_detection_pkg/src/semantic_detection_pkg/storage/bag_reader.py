@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -26,7 +26,7 @@ class BagMessage:
     """One message.
 
     Attributes:
-        topic: without its namespace, as it was asked for.
+        topic: as it was asked for, with or without its namespace.
         connection: of the bag: full name, type and offered QoS.
         received_ns: [ns] since the epoch.
         data: CDR.
@@ -133,19 +133,28 @@ class BagReader:
             ConfigurationError: a topic has another type, or the bag is damaged.
         """
         names = {namespace + topic: topic for topic in types}
-        chosen = [c for c in self._reader.connections if c.topic in names]
-        for connection in chosen:
-            wanted = types[names[connection.topic]]
+        for connection in self._reader.connections:
+            wanted = types.get(names.get(connection.topic, ""), connection.msgtype)
             if connection.msgtype != wanted:
                 raise ConfigurationError(
                     f"bag {self.path}: topic {connection.topic} is {connection.msgtype}, "
                     f"{wanted} is needed"
                 )
-        if not chosen:
+        for message in self.messages_of(names):
+            yield replace(message, topic=names[message.topic])
+
+    def messages_of(self, topics: Collection[str]) -> Iterator[BagMessage]:
+        """Messages of topics by their full names, of whatever type, in the order of receiving.
+
+        Raises:
+            ConfigurationError: the bag is damaged.
+        """
+        chosen = [c for c in self._reader.connections if c.topic in topics]
+        if not chosen:  # to the library, none is all
             return
         with _Explained(self.path):
             for connection, received_ns, data in self._reader.messages(chosen):
-                yield BagMessage(names[connection.topic], connection, received_ns, data)
+                yield BagMessage(connection.topic, connection, received_ns, data)
 
     def read(self, message: BagMessage) -> Any:
         """The message as an object with the fields of its type, as the bag defines it.

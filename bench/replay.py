@@ -1,0 +1,48 @@
+"""A recorded scan decided again: the same twice and as it was live, and how fast.
+
+A scan on the tests' stage (exact gimbal, detector and classifier, no pixels) is written as a bag
+and replayed from there, reading included: what a model costs that costs nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.row import Row
+
+ROWS = ("replay_same_digest", "replay_realtime_factor")
+
+_ROOT = Path(__file__).resolve().parent.parent
+_SECONDS = 60.0
+_RUNS = 3
+
+
+def rows() -> Iterator[Row]:
+    sys.path.insert(0, str(_ROOT / "test/support"))
+    from scan_recording import messages_of, staged, write_bag
+
+    from semantic_detection_pkg.core.replay.comparison import Digest
+    from semantic_detection_pkg.core.replay.player import replay
+    from semantic_detection_pkg.core.replay.summary import Summary
+    from semantic_detection_pkg.storage.bag_messages import scan_recording
+    from semantic_detection_pkg.storage.bag_reader import BagReader
+
+    stage = staged(_SECONDS, is_repeating=True)
+    live = Digest()
+    for decision in stage.decisions:
+        live.add(decision.to_json())
+    factors, digests = [], {live.text}
+    with tempfile.TemporaryDirectory() as folder:
+        bag = write_bag(Path(folder), list(messages_of(stage)))
+        for _ in range(_RUNS):
+            started_s = time.perf_counter()
+            with BagReader(bag) as reader:
+                summary = Summary.of(replay(scan_recording(reader, "/")))
+            factors.append(summary.exact_s / (time.perf_counter() - started_s))
+            digests.add(summary.replayed.text if summary.exact == len(stage.decisions) else "")
+    yield Row("replay_same_digest", float(len(digests) == 1), "", goal=1.0, better="higher")
+    yield Row("replay_realtime_factor", sorted(factors)[_RUNS // 2], "x", goal=5.0, better="higher")

@@ -1,0 +1,125 @@
+"""A bag's messages published again, as they were and at their pace, with /clock.
+
+Bytes go out as they came in, so types need only be installed, not understood; each topic has the
+QoS that its publisher offered.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator
+
+import rclpy
+from rclpy.duration import Duration
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
+from rosgraph_msgs.msg import Clock
+
+from ros_support_pkg.stamps import to_time
+from ros_support_pkg.starting import interrupt_from_now_on
+from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.ros.recording import message_class
+from semantic_detection_pkg.storage.bag_reader import BagMessage, BagReader
+
+_DEPTH = 100
+_SETTLE_S = 0.5  # for the others that start with the first subscriber
+_LAST_S = 1.0  # for a reliable subscriber to get the last message
+_CLOCK_PERIOD_S = 0.01  # of the wall's time: 100 Hz, as `ros2 bag play --clock` can
+_NS_PER_S = 1e9
+
+
+def publish(
+    reader: BagReader, *, rate: float = 1.0, without: Collection[str] = (), wait_s: float = 5.0
+) -> int:
+    """Publish all messages of a bag, in the order in which they were received.
+
+    Args:
+        rate: times as fast as it was, above 0.
+        without: names of topics, without namespace, that are left out.
+        wait_s: [s] at most, for the first subscriber to find its topic.
+
+    Returns:
+        Messages published; fewer than the bag has after Ctrl-C.
+
+    Raises:
+        ConfigurationError: `rate` is not above 0, or the bag is damaged.
+    """
+    if not 0.0 < rate < float("inf"):
+        raise ConfigurationError(f"--rate {rate:g}: a number above 0 is needed")
+    published = 0
+    interrupt_from_now_on()
+    rclpy.init()
+    node = Node("replay")
+    try:
+        publishers = _publishers(node, reader, without)
+        clock = node.create_publisher(Clock, "/clock", 10)
+        _wait_for_somebody(publishers.values(), wait_s)
+        for message in _paced(reader, publishers, clock, rate):
+            publishers[message.connection.topic].publish(message.data)
+            published += 1
+        for publisher in publishers.values():
+            publisher.wait_for_all_acked(Duration(seconds=_LAST_S))
+    except KeyboardInterrupt:
+        pass
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
+    return published
+
+
+def _wait_for_somebody(publishers: Collection[Publisher], wait_s: float) -> None:
+    end_s = time.monotonic() + wait_s
+    while time.monotonic() < end_s:
+        if any(publisher.get_subscription_count() for publisher in publishers):
+            time.sleep(_SETTLE_S)
+            return
+        time.sleep(_CLOCK_PERIOD_S)
+
+
+def _publishers(node: Node, reader: BagReader, without: Collection[str]) -> dict[str, Publisher]:
+    publishers: dict[str, Publisher] = {}
+    for connection in reader.connections:
+        topic = connection.topic
+        if topic in publishers or any(topic.endswith(f"/{name.strip('/')}") for name in without):
+            continue
+        try:
+            kind = message_class(connection.msgtype)
+        except ConfigurationError as error:
+            node.get_logger().warning(f"{topic} is left out: {error}")
+            continue
+        offers = getattr(connection.ext, "offered_qos_profiles", [])
+        # The first offer counts: the others could not all be met by one publisher anyway.
+        is_reliable = not offers or offers[0].reliability.name != "BEST_EFFORT"
+        is_lasting = bool(offers) and offers[0].durability.name == "TRANSIENT_LOCAL"
+        qos = QoSProfile(
+            depth=_DEPTH,
+            reliability=QoSReliabilityPolicy.RELIABLE
+            if is_reliable
+            else QoSReliabilityPolicy.BEST_EFFORT,
+            durability=QoSDurabilityPolicy.TRANSIENT_LOCAL
+            if is_lasting
+            else QoSDurabilityPolicy.VOLATILE,
+        )
+        publishers[topic] = node.create_publisher(kind, topic, qos)
+    return publishers
+
+
+def _paced(
+    reader: BagReader, topics: Collection[str], clock: Publisher, rate: float
+) -> Iterator[BagMessage]:
+    """Messages when their time has come; /clock runs up to it, at most 100 times a second."""
+    started_s = time.monotonic()
+    told_s = -_CLOCK_PERIOD_S
+    for message in reader.messages_of(topics):
+        due_s = (message.received_ns - reader.start_ns) / _NS_PER_S / rate
+        while True:
+            now_s = time.monotonic() - started_s
+            if now_s - told_s >= _CLOCK_PERIOD_S:
+                told_s = now_s
+                now_ns = reader.start_ns + round(min(now_s, due_s) * rate * _NS_PER_S)
+                clock.publish(Clock(clock=to_time(now_ns)))
+            if now_s >= due_s:
+                break
+            time.sleep(min(_CLOCK_PERIOD_S, due_s - now_s))
+        yield message

@@ -63,8 +63,13 @@ class Scribe:
             return []
 
     def _write(self, path: Path) -> None:
+        # In a session of its own: Ctrl-C is for the recorder, which ends this one.
         process = subprocess.Popen(
-            [*_COMMAND, str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            [*_COMMAND, str(path)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
         said = self._wait_for(process)
         if said:

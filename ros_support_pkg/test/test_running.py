@@ -21,6 +21,12 @@ class Example(Node):
         super().__init__("example")
         if "{fails}" == "mistake":
             raise Mistake("camera 'x' is unknown, known is 'y'")
+        if "{fails}" == "interrupted":
+            # As after Ctrl-C: the context ends, Python's exception comes while that is handled.
+            import os, signal
+            from rclpy._rclpy_pybind11 import RCLError
+            rclpy.ok = lambda: os.kill(os.getpid(), signal.SIGINT)
+            raise RCLError("context is invalid")
         if "{fails}" == "parameter":
             raise ParameterError("parameter 'x' is 1, allowed is 2")
         if "{fails}" == "bug":
@@ -67,6 +73,12 @@ def test_mistake_is_one_line(ros_domain: dict[str, str], fails: str, line: str) 
     process = start(fails)
     _, errors = process.communicate(timeout=30)
     assert (process.returncode, errors) == (2, line)
+
+
+def test_an_interrupt_while_it_is_made_is_quiet(ros_domain: dict[str, str]) -> None:
+    process = start("interrupted")
+    _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (0, "")
 
 
 def test_bug_shows_its_traceback(ros_domain: dict[str, str]) -> None:

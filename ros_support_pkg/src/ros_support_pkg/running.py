@@ -35,6 +35,21 @@ def run_node(
         expected_errors: exceptions of the constructor that are the user's to mend: they become one
             line on standard error and status 2, without a traceback. ParameterError always does.
     """
+    try:
+        return _run(make_node, expected_errors, make_executor, args)
+    except KeyboardInterrupt:
+        # rclpy ends the context in the signal's handler; Python raises a moment later, maybe only
+        # while what came of that is being dealt with.
+        faulthandler.cancel_dump_traceback_later()
+        return 0
+
+
+def _run(
+    make_node: Callable[[], Node],
+    expected_errors: Sequence[type[Exception]],
+    make_executor: Callable[[], Executor],
+    args: Sequence[str] | None,
+) -> int:
     node: Node | None = None
     executor: Executor | None = None
     try:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from recording_samples import ROOT, counted, message, typestore
+from recording_samples import ROOT, SENSOR, counted, message, typestore
 from rosbags.rosbag2 import StoragePlugin, Writer
 from scan_recording import messages_of, staged, write_bag
 
@@ -63,6 +63,19 @@ def test_decides_the_same_twice_and_as_it_did_live(bag: Path) -> None:
         assert summary.exact == summary.steps == len(stage.decisions)
         assert summary.replayed.text == summary.recorded.text == live.text
         assert summary.first_different is None
+
+
+def test_a_ring_that_outlives_a_change_of_what_publishers_offer(
+    tmp_path: Path, messages: list[Message], bag: Path
+) -> None:
+    half = len(messages) // 2
+    changed = [
+        one._replace(topic=replace(one.topic, qos=(SENSOR,))) if is_journal(one) else one
+        for one in messages[half:]
+    ]
+    write_bag(tmp_path, messages[:half])
+    both = summary_of(write_bag(tmp_path, changed))
+    assert both.replayed.text == both.recorded.text == summary_of(bag).recorded.text
 
 
 def test_the_tool_says_so(bag: Path, capsys: pytest.CaptureFixture[str]) -> None:

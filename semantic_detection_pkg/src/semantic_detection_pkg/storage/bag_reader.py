@@ -54,6 +54,7 @@ class BagReader:
         with _Explained(self.path):
             self._reader = AnyReader([self.path], default_typestore=_typestore())
             self._reader.open()
+            _forgive_changed_offers(self._reader)
         if not self._reader.message_count:
             self.close()
             raise ConfigurationError(f"bag {self.path} is empty: it holds no message")
@@ -183,6 +184,20 @@ class _Explained:
             raise ConfigurationError(
                 f"bag {self._path} cannot be read, is it cut off or damaged? {said}"
             ) from error
+
+
+def _forgive_changed_offers(reader: AnyReader) -> None:
+    """Make files and metadata agree on what QoS was offered.
+
+    The library takes a file's messages only where that is equal to the bag's, and says nothing; in
+    a ring that outlives a change of a publisher's QoS it is not.
+    """
+    for bag in reader.readers:
+        offers = {(c.topic, c.msgtype): c.ext for c in bag.connections}
+        for storage in getattr(bag.storage, "storages", ()):
+            storage.connections[:] = [
+                c._replace(ext=offers.get((c.topic, c.msgtype), c.ext)) for c in storage.connections
+            ]
 
 
 def _bag_folder(path: Path) -> Path:

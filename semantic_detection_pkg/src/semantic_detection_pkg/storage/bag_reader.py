@@ -194,7 +194,7 @@ def _forgive_changed_offers(reader: AnyReader) -> None:
     """
     for bag in reader.readers:
         offers = {(c.topic, c.msgtype): c.ext for c in bag.connections}
-        for storage in getattr(bag.storage, "storages", ()):
+        for storage in getattr(getattr(bag, "storage", None), "storages", ()):
             storage.connections[:] = [
                 c._replace(ext=offers.get((c.topic, c.msgtype), c.ext)) for c in storage.connections
             ]

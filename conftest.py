@@ -1,10 +1,36 @@
-"""Fixtures for the tests of all packages that touch ROS."""
+"""Fixtures for the tests of all packages that touch ROS, and the patience of all tests."""
 
 import shutil
 import subprocess
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
+from patience import patience
+
+# How long an example takes is the machine's affair.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Stretch the time-out of a test, unless one was given by hand (0 in a debugger)."""
+    if config.option.timeout is None:  # the workers of xdist are given that of the main process
+        config.option.timeout = patience(float(config.getini("timeout")))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Stretch the time-outs of tests that have their own."""
+    for item in items:
+        if mark := item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(patience(mark.args[0])), append=False)
+
+
+def pytest_report_header() -> str:
+    return f"limits of time: {patience(1.0):.1f} times those of the reference machine"
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

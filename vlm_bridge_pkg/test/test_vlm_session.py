@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from patience import patience
 
 from vlm_bridge_pkg.core.questions import make_questions
 from vlm_bridge_pkg.core.verdicts import Verdict
@@ -63,14 +64,18 @@ def stub(tmp_path: Path, script: Script) -> Iterator[VlmServer]:
 
 
 def run(
-    server: VlmServer, gpu: Leases, variants: int = 1, lock_file: str = "", timeout_s: float = 5.0
+    server: VlmServer,
+    gpu: Leases,
+    variants: int = 1,
+    lock_file: str = "",
+    timeout_s: float | None = None,
 ) -> tuple[Outcome, list[tuple[str, str]]]:
     progress: list[tuple[str, str]] = []
     session = Session(Service(str(server.server_address), lock_file=lock_file), gpu)
     outcome = session.run(
         make_questions("tent", variants=variants),
         PICTURE,
-        timeout_s,
+        timeout_s or patience(5.0),
         lambda stage, text: progress.append((stage, text)),
     )
     return outcome, progress
@@ -103,7 +108,7 @@ def test_faults_are_uncertain_and_the_lease_is_given_back(
 ) -> None:
     script.fault = fault
     gpu = Leases()
-    outcome, _ = run(stub, gpu, timeout_s=0.4)
+    outcome, _ = run(stub, gpu, timeout_s=0.4 if fault == "hang" else None)
     assert (outcome.judgement.verdict, outcome.judgement.cause) == (Verdict.UNCERTAIN, cause)
     assert outcome.judgement.confidence == 0.0
     assert gpu.given == gpu.returned == [1]
@@ -112,9 +117,9 @@ def test_faults_are_uncertain_and_the_lease_is_given_back(
 def test_the_end_of_the_lease_is_the_end_of_the_question(stub: VlmServer, script: Script) -> None:
     script.fault = "hang"
     gpu = Leases(longest_s=0.2)
-    outcome, _ = run(stub, gpu, timeout_s=30.0)
+    outcome, _ = run(stub, gpu, timeout_s=1e6)
     assert outcome.judgement.cause == "timeout"
-    assert outcome.latency_s < 10.0
+    assert outcome.latency_s >= 0.2
 
 
 def test_without_a_lease_nothing_is_asked(stub: VlmServer, script: Script) -> None:
@@ -134,7 +139,7 @@ def test_a_cancel_at_any_stage(stub: VlmServer, script: Script) -> None:
             if stage == when:
                 session.cancel()
 
-        outcome = session.run(make_questions("tent"), PICTURE, 5.0, tell)
+        outcome = session.run(make_questions("tent"), PICTURE, patience(5.0), tell)
         assert outcome.judgement.cause == "cancelled", when
         assert gpu.given == gpu.returned
 
@@ -162,7 +167,9 @@ def test_holds_the_lock_for_servers_that_do_not(
     path = tmp_path / "gpu.lock"
     seen: list[bool] = []
     session = Session(Service(str(stub.server_address), lock_file=str(path)), Leases())
-    session.run(make_questions("tent"), PICTURE, 5.0, lambda *_: seen.append(is_free(path)))
+    session.run(
+        make_questions("tent"), PICTURE, patience(5.0), lambda *_: seen.append(is_free(path))
+    )
     assert seen[-1] is False
     assert is_free(path)
     with KernelLock(path).held(0.0):

@@ -163,7 +163,9 @@ class ChatHandler(BaseHTTPRequestHandler):
                 raise RequestRefused("loading", "the model is being loaded")
             end_s = None if deadline_ms is None else time.monotonic() + deadline_ms / 1000
             with self.vlm.turn.taken(epoch):
-                self.answer(request, end_s)
+                last_words = self.answer(request, end_s)
+            # Who has read a whole answer may ask again, and finds the model free.
+            last_words()
         except RequestRefused as refusal:
             self._refuse(refusal)
 
@@ -199,8 +201,15 @@ class ChatHandler(BaseHTTPRequestHandler):
             raise RequestRefused("bad_request", f"header {name} is {text[:40]!r}, not a number")
         return int(text)
 
-    def answer(self, request: ChatRequest, end_s: float | None) -> None:
-        """Answer a request that has its turn; `end_s` is on the monotonic clock."""
+    def answer(self, request: ChatRequest, end_s: float | None) -> Callable[[], object]:
+        """Answer a request that has its turn, but for the end of the answer.
+
+        Args:
+            end_s: on the monotonic clock; None: the answer may take any time.
+
+        Returns:
+            What sends the end of the answer; to be called when the turn is over.
+        """
         number = next(self.vlm.numbers)
         name = self.vlm.model.name
         tokens: list[Token] = []
@@ -212,11 +221,10 @@ class ChatHandler(BaseHTTPRequestHandler):
                 self.wfile.write(chunk(token, name, False, number))
         is_cut = len(tokens) >= request.max_tokens
         if not request.is_streaming:
-            self.send(200, completion(tokens, name, is_cut, number))
-            return
+            return lambda: self.send(200, completion(tokens, name, is_cut, number))
         if not tokens:
             self.start_stream()
-        self.wfile.write(chunk(None, name, is_cut, number) + END_OF_STREAM)
+        return lambda: self.wfile.write(chunk(None, name, is_cut, number) + END_OF_STREAM)
 
     def _tokens(self, request: ChatRequest, end_s: float | None) -> Iterator[Token]:
         """The model's answer piece by piece, as long as somebody waits for it."""

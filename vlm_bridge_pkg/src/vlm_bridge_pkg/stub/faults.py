@@ -113,7 +113,7 @@ def _logprobs(p_yes: float | None) -> dict[str, float]:
 class StubHandler(ChatHandler):
     """The service's handler, but for what the fault does to the bytes."""
 
-    def answer(self, request: ChatRequest, end_s: float | None) -> None:
+    def answer(self, request: ChatRequest, end_s: float | None) -> Callable[[], object]:
         model = cast(ScriptedModel, self.vlm.model)
         model.fault = fault = model.script.next_fault()
         match fault:
@@ -122,13 +122,13 @@ class StubHandler(ChatHandler):
             case "stale":
                 raise RequestRefused("stale_epoch", "the stub was told to find the epoch stale")
             case "rubbish":
-                self.send(200, b"<html>\xff\x00 data: {]")
+                return lambda: self.send(200, b"<html>\xff\x00 data: {]")
             case "half":
-                self._break_off(request)
+                return lambda: self._break_off(request)
             case "huge":
-                self._never_end()
+                return self._never_end
             case _:
-                super().answer(request, end_s)
+                return super().answer(request, end_s)
 
     def _break_off(self, request: ChatRequest) -> None:
         text = b'{"choices": [{"message": {"content": "ye'

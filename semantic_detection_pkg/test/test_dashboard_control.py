@@ -3,12 +3,14 @@
 import math
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from dashboard_client import TIMEOUT_S, Page, Served, serve
 
-from semantic_detection_pkg.dashboard import commands
+from semantic_detection_pkg.dashboard import commands, dashboard
 from semantic_detection_pkg.dashboard.commands import Outcome, Turn, Verdict
+from semantic_detection_pkg.dashboard.hub import now_ms
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +23,7 @@ def running(tmp_path_factory) -> Iterator[Served]:
 def served(running) -> Served:
     """The dashboard of this module, with a robot that was not asked for anything yet."""
     wait_for(lambda: not running.dashboard.operators.operator, "the last test's page to go")
+    wait_for(lambda: shown_operator(running) == "", "the pages to know it")
     running.robot.__init__()
     running.dashboard.is_halted = False
     return running
@@ -32,6 +35,11 @@ def take(served: Served, page: Page, *, is_forced: bool = False) -> dict[str, st
     body = {"is_taken": True, "is_forced": is_forced}
     assert served.post("/api/operator", body, **me).status == 200
     return me
+
+
+def shown_operator(served: Served) -> str:
+    """Who holds control, as every page is shown it."""
+    return served.dashboard.board.get("operator")["name"]
 
 
 def wait_for(condition, what: str) -> None:
@@ -132,9 +140,62 @@ def test_control_ends_with_its_socket(served):
     with served.page() as watching:
         with served.page() as page:
             take(served, page)
-            assert served.robot.operator
+            name = served.robot.operator
+            assert name
+            # Before this, the newest that the watching page has read is from before the taking.
+            watching.until(lambda news, _: news["sections"].get("operator") == {"name": name})
         watching.until(lambda news, _: news["sections"].get("operator") == {"name": ""})
     assert served.robot.operator == ""
+
+
+def test_no_page_says_that_nobody_holds_control_before_the_robot_knows(served):
+    robot = served.robot
+    with served.page() as watching:
+        with served.page() as page:
+            take(served, page)
+            name = robot.operator
+            watching.until(lambda news, _: news["sections"].get("operator") == {"name": name})
+            robot.is_deaf = True
+        wait_for(lambda: robot.unheard, "the robot to be told")
+        asked_ms = now_ms()
+        said: list[dict] = []
+        watching.until(lambda news, _: said.append(news) or news["now_ms"] > asked_ms)
+        assert [news for news in said if "operator" in news["sections"]] == []
+        assert served.get("/api/state/operator").json == {"name": name}
+        robot.listen()
+        watching.until(lambda news, _: news["sections"].get("operator") == {"name": ""})
+        assert robot.operator == ""
+
+
+def test_control_that_passes_on_is_answered_when_the_robot_knows_it(served):
+    robot = served.robot
+    with served.page() as page, ThreadPoolExecutor() as others:
+        me = take(served, page)
+        robot.is_deaf = True
+        replies = [
+            others.submit(served.post, "/api/operator", {"is_taken": is_taken}, **me)
+            for is_taken in (False, True, False)
+        ]
+        wait_for(lambda: robot.unheard, "the robot to be told")
+        assert not any(reply.done() for reply in replies)
+        assert len(robot.unheard) == 1  # what changes meanwhile is not heaped up
+        robot.listen()
+        assert {reply.result().status for reply in replies} == {200}
+        holder = served.dashboard.operators.operator
+        assert robot.operator == shown_operator(served) == (holder.name if holder else "")
+
+
+def test_a_robot_that_never_hears_is_told_to_who_takes_control(served, monkeypatch):
+    monkeypatch.setattr(dashboard, "_COMMAND_TIMEOUT_S", 0.05)
+    with served.page() as page:
+        served.robot.is_deaf = True
+        me = {"X-Viewer": page.news()["me"]["id"]}
+        reply = served.post("/api/operator", {"is_taken": True}, **me)
+        assert reply.status == 504
+        assert reply.json["detail"].endswith("but the robot was not told within 0.05 s")
+        assert shown_operator(served) == ""
+        served.robot.listen()
+        wait_for(lambda: shown_operator(served) == served.robot.operator != "", "its name")
 
 
 def test_control_is_for_open_pages(served):

@@ -15,6 +15,7 @@ from semantic_detection_pkg.dashboard.commands import (
     Command,
     Look,
     MarkEvent,
+    Outcome,
     PauseScan,
     Point,
     SetWords,
@@ -179,10 +180,10 @@ async def close_session(dashboard: Shared, request: Request) -> Response:
     return response
 
 
-@control.post("/operator")
+@control.post("/operator", response_model=Answer)
 async def take_or_give_control(
     dashboard: Shared, body: Control, viewer_id: ViewerId = ""
-) -> Answer:
+) -> JSONResponse:
     """Take control for the page with this live connection, or give it back."""
     try:
         if body.is_taken:
@@ -191,13 +192,14 @@ async def take_or_give_control(
             dashboard.operators.give(viewer_id)
     except ControlHeldError as error:
         raise HTTPException(HTTPStatus.CONFLICT, str(error)) from error
-    dashboard.announce_operator()
-    operator = dashboard.operators.operator
-    return Answer(message=f"{operator.name if operator else 'nobody'} holds control")
+    return _answer(await dashboard.pass_control())
 
 
 async def _carry_out(dashboard: Dashboard, command: Command) -> JSONResponse:
-    outcome = await dashboard.ask(command)
+    return _answer(await dashboard.ask(command))
+
+
+def _answer(outcome: Outcome) -> JSONResponse:
     status = _STATUS[outcome.verdict]
     key = "message" if outcome.verdict is Verdict.DONE else "detail"
     return JSONResponse({key: outcome.message}, status)

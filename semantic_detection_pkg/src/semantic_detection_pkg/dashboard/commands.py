@@ -130,5 +130,8 @@ class Robot(Protocol):
     def watch_pictures(self, is_watched: bool) -> None:
         """Whether anybody looks at pictures; without, none need be made."""
 
-    def announce_operator(self, name: str) -> None:
-        """Who holds control; empty: nobody."""
+    def announce_operator(self, name: str, done: Callable[[], None]) -> None:
+        """Who holds control; empty: nobody. `done` is called once, by any thread: it is known.
+
+        The next announcement comes only after that.
+        """

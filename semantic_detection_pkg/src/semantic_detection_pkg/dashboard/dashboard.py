@@ -7,8 +7,12 @@ import contextlib
 import os
 import statistics
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
 
 from semantic_detection_pkg.dashboard.access import Access
+from semantic_detection_pkg.dashboard.announcing import Announcer
 from semantic_detection_pkg.dashboard.board import Board
 from semantic_detection_pkg.dashboard.commands import Command, Outcome, Robot, Verdict
 from semantic_detection_pkg.dashboard.evidence import EvidenceFolder
@@ -56,6 +60,7 @@ class Dashboard:
         self._ages_s: list[float] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._earlier = (0, 0.0, time.monotonic(), _cpu_s())
+        self._announcer = Announcer(robot, self.board, lambda: self._soon(self.hub.tick))
         self.board.put("robot", {"name": settings.robot})
         self.announce_operator()
 
@@ -99,13 +104,23 @@ class Dashboard:
             self._ages_s.append(age_s)
             self.metrics.picture_ages.observe(max(0.0, age_s))
 
-    def announce_operator(self) -> None:
-        """Tell all who holds control."""
+    def announce_operator(self) -> Future[None]:
+        """Tell the robot who holds control, and then all pages; done when they are told."""
         operator = self.operators.operator
-        name = "" if operator is None else operator.name
-        self.board.put("operator", {"name": name})
-        self.robot.announce_operator(name)
-        self.hub.tick()
+        return self._announcer.announce("" if operator is None else operator.name)
+
+    async def pass_control(self) -> Outcome:
+        """Announce who holds control now, and wait until the robot knows it."""
+        told = asyncio.wrap_future(self.announce_operator())
+        operator = self.operators.operator
+        holder = f"{operator.name if operator else 'nobody'} holds control"
+        try:
+            # Shielded: others wait for the same.
+            await asyncio.wait_for(asyncio.shield(told), _COMMAND_TIMEOUT_S)
+        except asyncio.TimeoutError:
+            late = f"the robot was not told within {_COMMAND_TIMEOUT_S:g} s"
+            return Outcome(Verdict.LATE, f"{holder}, but {late}")
+        return Outcome(Verdict.DONE, holder)
 
     def close(self) -> None:
         """End the thread of the pictures."""
@@ -114,10 +129,14 @@ class Dashboard:
     def _publish(self, picture: Picture) -> None:
         counts = {"encoded": self.pictures.encoded, "dropped": self.pictures.dropped}
         self.board.put("pictures", counts)
+        self._soon(self.hub.publish, picture)
+
+    def _soon(self, callback: Callable[..., None], *args: Any) -> None:
+        """Call something on the event loop, from any thread; without effect where none runs."""
         loop = self._loop
         if loop is not None:
             with contextlib.suppress(RuntimeError):  # the server ends
-                loop.call_soon_threadsafe(self.hub.publish, picture)
+                loop.call_soon_threadsafe(callback, *args)
 
     async def _list_events(self) -> None:
         events = await asyncio.to_thread(self._evidence.events)

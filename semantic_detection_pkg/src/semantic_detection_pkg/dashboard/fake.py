@@ -15,7 +15,9 @@ class FakeRobot:
         commands: those it was sent, oldest first.
         turns: rates, oldest first.
         is_watched: whether somebody looks at pictures.
-        operator: who holds control.
+        operator: who holds control, as it was told.
+        is_deaf: announcements of who holds control wait, untold, until `listen`.
+        unheard: those announcements, oldest first.
     """
 
     def __init__(self) -> None:
@@ -25,6 +27,8 @@ class FakeRobot:
         self.turns: list[Turn] = []
         self.is_watched = False
         self.operator = ""
+        self.is_deaf = False
+        self.unheard: list[tuple[str, Callable[[], None]]] = []
 
     def send(self, command: Command, done: Callable[[Outcome], None]) -> None:
         """Remember the command and answer."""
@@ -40,6 +44,15 @@ class FakeRobot:
         """Remember it."""
         self.is_watched = is_watched
 
-    def announce_operator(self, name: str) -> None:
-        """Remember it."""
-        self.operator = name
+    def announce_operator(self, name: str, done: Callable[[], None]) -> None:
+        """Remember it, or leave it waiting."""
+        self.unheard.append((name, done))
+        if not self.is_deaf:
+            self.listen()
+
+    def listen(self) -> None:
+        """Hear what waits, in the caller's thread, and be deaf no more."""
+        self.is_deaf = False
+        while self.unheard:
+            self.operator, done = self.unheard.pop(0)
+            done()

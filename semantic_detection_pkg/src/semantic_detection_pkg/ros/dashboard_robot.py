@@ -85,6 +85,7 @@ class RosRobot:
         self._lock = threading.Lock()
         self._jobs: deque[Callable[[], None]] = deque()
         self._rate: commands.Turn | None = None
+        self._announcement: tuple[str, Callable[[], None]] | None = None
         self._wake = node.create_guard_condition(self._work)
 
     def presence(self) -> dict[str, bool]:
@@ -107,9 +108,11 @@ class RosRobot:
         """Tell `on_watch` soon."""
         self._put(lambda: self.on_watch(is_watched))
 
-    def announce_operator(self, name: str) -> None:
-        """Publish who holds control."""
-        self._put(lambda: self._operator.publish(String(data=name)))
+    def announce_operator(self, name: str, done: Callable[[], None]) -> None:
+        """Publish who holds control, however many commands wait, and after them."""
+        with self._lock:
+            self._announcement = (name, done)
+        self._wake.trigger()
 
     def _put(self, job: Callable[[], None]) -> bool:
         with self._lock:
@@ -123,10 +126,15 @@ class RosRobot:
         with self._lock:
             jobs, self._jobs = self._jobs, deque()
             rate, self._rate = self._rate, None
+            announcement, self._announcement = self._announcement, None
         if rate is not None:
             self._publish_rate(rate.yaw_rate_rad_s, rate.pitch_rate_rad_s)
         for job in jobs:
             job()
+        if announcement is not None:
+            name, done = announcement
+            self._operator.publish(String(data=name))
+            done()
 
     def _carry_out(self, command: Command, done: Done) -> None:
         if type(command) in _CALLS:

@@ -48,8 +48,10 @@ export class Header {
   tell() {
     const { me, sections } = this.link;
     const holder = sections.operator?.name ?? "";
-    if (this.wasOperator && !me.is_operator && holder) toast(`${holder} has taken control`, "bad");
-    this.wasOperator = me.is_operator;
+    // Control that has just been lost is still announced as ours: who has it comes next.
+    const isSettled = me.is_operator || holder !== me.name;
+    if (isSettled && this.wasOperator && !me.is_operator && holder) toast(`${holder} has taken control`, "bad");
+    if (isSettled) this.wasOperator = me.is_operator;
     document.body.classList.toggle("is-operator", me.is_operator);
     setText(byId("holder"), me.is_operator ? "you hold control" : holder ? `${holder} holds control` : "nobody holds control");
     setText(byId("take"), !me.may_control ? "Sign in" : me.is_operator ? "Give back" : "Take control");

@@ -26,7 +26,7 @@ REFERENCE_S = 0.014
 SPARE = 2.0
 
 #: A limit must end at some time, however busy the machine was in the moment of the measurement.
-LARGEST = 40.0
+LARGEST = 20.0
 
 _MEASUREMENTS = 5
 

@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 import pytest
+from patience import patience
 
 from gimbal_driver_pkg.cli import decode, encode
 from gimbal_driver_pkg.cli.hextext import HexReader
@@ -137,4 +138,4 @@ def test_reader_that_goes_away_ends_it_quietly() -> None:
         process.stdin.write((ATTITUDE + "\n") * 3)
         process.stdin.close()
         assert process.stderr.read() == ""
-        assert process.wait(20) == 0
+        assert process.wait(patience(20.0)) == 0

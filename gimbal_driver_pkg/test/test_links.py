@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from patience import patience, wait_until
 
 from gimbal_driver_pkg.core.build import build_driver
 from gimbal_driver_pkg.core.driver import GimbalDriver
@@ -22,17 +22,9 @@ from gimbal_driver_pkg.links.last_will import LastWill
 from gimbal_driver_pkg.links.link import open_link
 from gimbal_driver_pkg.protocol.siyi.dialect import SIYI
 
-TIMEOUT_S = 10.0
 STOP = SIYI.write("gimbal_rotation", {})
 HARDWARE_ID = SIYI.write("hardware_id", {"id_ascii": "6B01"})
 ATTITUDE = SIYI.write("attitude", {"yaw_deg_wire": 10.0})
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    end_s = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < end_s, "it did not happen"
-        time.sleep(0.002)
 
 
 @pytest.fixture
@@ -40,13 +32,22 @@ def line() -> FakeLine:
     return FakeLine()
 
 
-@pytest.fixture
-def engine(line: FakeLine) -> Iterator[Engine]:
-    settings = DriverSettings(silence_s=0.3, boot_silence_s=0.3, stale_s=0.2, command_hz=200.0)
+@contextlib.contextmanager
+def running(line: FakeLine, silence_s: float) -> Iterator[Engine]:
+    settings = DriverSettings(silence_s=silence_s, boot_silence_s=silence_s, command_hz=200.0)
     engine = Engine(build_driver("siyi", "fake", settings=settings), line.open, has_last_will=False)
     engine.start()
-    yield engine
-    engine.stop()
+    try:
+        yield engine
+    finally:
+        engine.stop()
+
+
+@pytest.fixture
+def engine(line: FakeLine) -> Iterator[Engine]:
+    """An engine that takes a line for dead only long after a test is over."""
+    with running(line, silence_s=60.0) as engine:
+        yield engine
 
 
 def link_state(engine: Engine) -> LinkState:
@@ -62,14 +63,14 @@ def bring_up(line: FakeLine, engine: Engine, opened: int) -> None:
                 line.say(HARDWARE_ID + ATTITUDE)
         return line.opened >= opened and state is LinkState.UP
 
-    wait_for(is_up)
+    wait_until(is_up)
 
 
 def test_line_that_cannot_be_opened_is_tried_again(line: FakeLine, engine: Engine) -> None:
     bring_up(line, engine, opened=1)
     line.can_open = False
     line.hang_up()
-    wait_for(lambda: engine.error == "cannot open fake: switched off")
+    wait_until(lambda: engine.error == "cannot open fake: switched off")
     assert link_state(engine) is LinkState.DOWN
     line.can_open = True
     bring_up(line, engine, opened=2)
@@ -81,14 +82,14 @@ def test_hung_up_line_is_opened_again(line: FakeLine, engine: Engine) -> None:
     for opened in (1, 2, 3):
         bring_up(line, engine, opened)
         line.hang_up()
-    wait_for(lambda: line.opened == 4)
+    wait_until(lambda: line.opened >= 4, "the line, for the fourth time")
 
 
 def test_line_that_cannot_be_read_is_opened_again(line: FakeLine, engine: Engine) -> None:
     bring_up(line, engine, opened=1)
     line.can_read = False
     line.say(ATTITUDE)
-    wait_for(lambda: link_state(engine) is LinkState.DOWN)
+    wait_until(lambda: link_state(engine) is LinkState.DOWN)
     line.can_read = True
     bring_up(line, engine, opened=2)
 
@@ -97,14 +98,16 @@ def test_line_that_cannot_be_written_is_opened_again(line: FakeLine, engine: Eng
     bring_up(line, engine, opened=1)
     line.can_write = False
     engine.call(lambda d, now: d.point(0.1, 0.1, now))
-    wait_for(lambda: line.opened >= 2)
+    wait_until(lambda: line.opened >= 2)
     line.can_write = True
     bring_up(line, engine, opened=line.opened)
 
 
-def test_silent_line_is_opened_again(line: FakeLine, engine: Engine) -> None:
-    bring_up(line, engine, opened=1)
-    wait_for(lambda: line.opened >= 2)
+def test_silent_line_is_opened_again(line: FakeLine) -> None:
+    with running(line, silence_s=0.3) as engine:
+        bring_up(line, engine, opened=1)
+        opened = line.opened
+        wait_until(lambda: line.opened > opened, "the line to be opened again")
 
 
 def test_every_frame_is_one_write_and_the_last_is_a_stop(line: FakeLine, engine: Engine) -> None:
@@ -119,7 +122,7 @@ def test_every_frame_is_one_write_and_the_last_is_a_stop(line: FakeLine, engine:
 
 def test_command_leaves_in_the_callers_thread(line: FakeLine, engine: Engine) -> None:
     bring_up(line, engine, opened=1)
-    wait_for(lambda: engine.call(lambda d, now: now > d._motion._sent_at_s + 0.005))
+    wait_until(lambda: engine.call(lambda d, now: now > d._motion._sent_at_s + 0.005))
     before = len(line.frames)
     engine.call(lambda d, now: d.point(1.0, 0.1, now))
     assert 0x0E in [frame[7] for frame in line.frames[before:]]
@@ -200,7 +203,7 @@ class Cable:
 
     def __init__(self, silence_s: float) -> None:
         self.ours, self.gimbals = socket.socketpair()
-        self.gimbals.settimeout(TIMEOUT_S)
+        self.gimbals.settimeout(patience(10.0))
         self.will = LastWill(silence_s)
         self.will.hold(self.ours.fileno(), STOP)
 
@@ -236,7 +239,7 @@ def make_cable() -> Iterator[Callable[[float], Cable]]:
 def test_last_will_stops_a_moving_gimbal_when_the_driver_is_gone(
     make_cable: Callable[[float], Cable],
 ) -> None:
-    cable = make_cable(5.0)
+    cable = make_cable(patience(5.0))
     cable.will.beat(is_moving=True)
     cable.will._pipe.close()
     assert cable.next_frame() == STOP
@@ -254,7 +257,7 @@ def test_last_will_stops_a_moving_gimbal_when_the_driver_hangs(
 def test_last_will_leaves_a_still_gimbal_alone(
     make_cable: Callable[[float], Cable], last_words: str
 ) -> None:
-    cable = make_cable(5.0)
+    cable = make_cable(patience(5.0))
     cable.will.beat(is_moving=True)
     if last_words == "still":
         cable.will.beat(is_moving=False)
@@ -267,10 +270,11 @@ def test_last_will_leaves_a_still_gimbal_alone(
 def test_driver_state_is_shared_safely_between_threads(line: FakeLine, engine: Engine) -> None:
     bring_up(line, engine, opened=1)
 
-    def both(driver: GimbalDriver, now_s: float) -> tuple[bool, int]:
-        return driver.is_moving, len(driver.take_frames())
+    def turn(driver: GimbalDriver, now_s: float) -> tuple[int, bool]:
+        left_behind = len(driver.take_frames())
+        driver.turn(0.1, 0.0, now_s)
+        return left_behind, driver.is_moving
 
     for _ in range(200):
         line.say(ATTITUDE)
-        engine.call(lambda d, now: d.turn(0.1, 0.0, now))
-        assert engine.call(both) == (True, 0)
+        assert engine.call(turn) == (0, True)

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import serial
+from patience import patience, wait_until
 
 from gimbal_driver_pkg.cli import mock_gimbal
 from gimbal_driver_pkg.errors import InvalidValueError
@@ -25,7 +26,7 @@ from gimbal_driver_pkg.protocol.framing import Deframer
 from gimbal_driver_pkg.protocol.siyi.dialect import SIYI
 
 ATTITUDE = SIYI.write("request_attitude", {})
-TIMEOUT_S = 10.0
+TIMEOUT_S = patience(10.0)
 
 
 @contextmanager
@@ -73,9 +74,12 @@ def test_several_clients_on_all_lines_see_the_same_gimbal(tmp_path: Path) -> Non
     ):
         datagrams.connect(("127.0.0.1", mock["udp"]))
         first.sendall(SIYI.write("set_angles", {"yaw_deg_wire": 20.0}))
-        end_s = time.monotonic() + TIMEOUT_S
-        while not control(mock["control"], {})["is_still"] and time.monotonic() < end_s:
-            pass
+
+        def is_there() -> bool:
+            truth = control(mock["control"], {})
+            return truth["is_still"] and truth["yaw_rad"] != 0.0
+
+        wait_until(is_there, "the gimbal to turn")
         answers = []
         for send, read in (
             (second.sendall, lambda: second.recv(4096)),

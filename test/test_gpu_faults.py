@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from gpu_stage import ROLES, StandInGpu, play_role
+from patience import patience
 
 ROOT = Path(__file__).resolve().parent.parent
 _PATHS = [
@@ -27,6 +28,7 @@ _PATHS = [
 #: Parties start from a process that has imported them: in 10 ms, where a fresh one takes 0.5 s.
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["gpu_stage"])
+#: On the reference machine; the longest time that was met is printed with `-s`.
 BACK_WITHIN_S = 3.0
 #: How long a fault lasts [s]: shorter and longer than each patience in `gpu_stage.RULES`.
 _FAULTS_S = (0.02, 0.1, 0.4, 0.8)
@@ -71,15 +73,21 @@ class Stage:
         finally:
             send(signal.SIGCONT)
 
-    def wait_for(self, condition: Callable[[], bool], timeout_s: float) -> float:
-        """Seconds until it held; infinite where it did not in time."""
+    def wait_for(self, condition: Callable[[], bool], what: str, timeout_s: float = 30.0) -> float:
+        """Wait until it holds, starting whoever has ended; return how long that took [s]."""
         start_s = time.monotonic()
         while not condition():
             self.start_missing()
-            if time.monotonic() - start_s > timeout_s:
-                return float("inf")
+            assert time.monotonic() - start_s < patience(timeout_s), f"no {what}"
             time.sleep(0.002)
         return time.monotonic() - start_s
+
+    def go_on(self, seconds: float) -> None:
+        """Let everybody work, starting whoever has ended."""
+        end_s = time.monotonic() + seconds
+        while time.monotonic() < end_s:
+            self.start_missing()
+            time.sleep(0.002)
 
     def is_inside(self, role: str) -> bool:
         """Whether this one is on the GPU."""
@@ -115,10 +123,10 @@ def staged(has_lock: bool = True) -> Iterator[Stage]:
 def play(stage: Stage, rounds: int, seed: int) -> float:
     """So many faults; the longest time in seconds from one to the detector's next turn."""
     dice = random.Random(seed)
-    assert stage.wait_for(lambda: stage.answers() > 0, 30.0) < 30.0, "no answer without faults"
+    stage.wait_for(lambda: stage.answers() > 0, "answer without faults")
     longest_s = 0.0
     for number in range(rounds):
-        stage.wait_for(lambda: False, dice.uniform(0.0, 0.15))  # the moment of the fault
+        stage.go_on(dice.uniform(0.0, 0.15))  # until the moment of the fault
         victims = dice.sample(sorted(ROLES), dice.choice((1, 1, 2)))
         with contextlib.ExitStack() as frozen:
             for role in victims:
@@ -126,13 +134,13 @@ def play(stage: Stage, rounds: int, seed: int) -> float:
                     stage.kill(role)
                 else:
                     frozen.enter_context(stage.stopped(role))
-            stage.wait_for(lambda: False, dice.choice(_FAULTS_S))
-        back_s = stage.wait_for(lambda: stage.is_inside("detector"), 10.0)
-        assert back_s < BACK_WITHIN_S, f"round {number}, {victims}: the detector is not back"
+            stage.go_on(dice.choice(_FAULTS_S))
+        what = f"detector after round {number}, {victims}"
+        back_s = stage.wait_for(lambda: stage.is_inside("detector"), what, BACK_WITHIN_S)
         longest_s = max(longest_s, back_s)
         assert stage.overlaps() == []
     before = stage.answers()
-    assert stage.wait_for(lambda: stage.answers() > before, 10.0) < 10.0, "no answer after faults"
+    stage.wait_for(lambda: stage.answers() > before, "answer after faults")
     return longest_s
 
 
@@ -146,14 +154,14 @@ def test_faults_at_random_moments() -> None:
 def test_without_the_kernel_lock_the_service_is_met_by_the_detector() -> None:
     """The one fault that lease and epoch cannot catch: a service that stops in its work."""
     with staged(has_lock=False) as stage:
-        assert stage.wait_for(lambda: stage.answers() > 0, 30.0) < 30.0
+        stage.wait_for(lambda: stage.answers() > 0, "answer")
 
         # Whoever is stopped inside stays inside; the lease runs out, and the detector comes.
         for _ in range(100):
-            assert stage.wait_for(lambda: stage.is_inside("vlm"), 30.0) < 30.0
+            stage.wait_for(lambda: stage.is_inside("vlm"), "service at work")
             with stage.stopped("vlm"):
                 if stage.is_inside("vlm"):  # else it left between the look and the stop
-                    assert stage.wait_for(lambda: bool(stage.overlaps()), 30.0) < 30.0
+                    stage.wait_for(lambda: bool(stage.overlaps()), "overlap")
                     return
         pytest.fail("the service could not be stopped in its work")
 
@@ -164,7 +172,7 @@ def test_the_stand_in_notices_an_overlap(tmp_path: Path) -> None:
     script = (
         "import sys, time; from pathlib import Path; from gpu_stage import StandInGpu\n"
         "with StandInGpu(Path(sys.argv[1])).computing('other'):\n"
-        "    print('inside', flush=True); time.sleep(60)"
+        "    print('inside', flush=True); time.sleep(3600)"
     )
     gpu = StandInGpu(tmp_path)
     with subprocess.Popen(
@@ -172,13 +180,15 @@ def test_the_stand_in_notices_an_overlap(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": paths},
         stdout=subprocess.PIPE,
     ) as other:
-        assert other.stdout is not None
-        assert other.stdout.readline() == b"inside\n"
-        other.send_signal(signal.SIGSTOP)
-        with gpu.computing("me"):
-            pass
-        assert len(gpu.overlaps.read_text().splitlines()) == 1
-        other.kill()
+        try:
+            assert other.stdout is not None
+            assert other.stdout.readline() == b"inside\n"
+            other.send_signal(signal.SIGSTOP)
+            with gpu.computing("me"):
+                pass
+            assert len(gpu.overlaps.read_text().splitlines()) == 1
+        finally:
+            other.kill()
         other.wait()
         with gpu.computing("me"):
             pass

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from launch_runner.session import LaunchSession
 from launch_workspace import LaunchWorkspace, has_ended
+from patience import patience
 
 TOOLS = Path(__file__).resolve().parent.parent / "tools"
 RUNNER = (sys.executable, str(TOOLS / "launch_runner"))
@@ -19,7 +20,7 @@ ROS2 = (sys.executable, str(TOOLS / "ros2"))
 def workspace(tmp_path):
     made = LaunchWorkspace(tmp_path)
     made.program("hello", 'echo "hello $*"')
-    made.program("waits", 'echo "ready"; exec sleep 60')
+    made.program("waits", 'echo "ready"; exec sleep 3600')
     made.file("""
         launch:
         - arg: {name: who, default: world, description: Who is greeted.}
@@ -33,7 +34,9 @@ def workspace(tmp_path):
 def run(workspace, tmp_path):
     def call(*command: str) -> subprocess.CompletedProcess:
         env = {**os.environ, **workspace.env, "ROS_LOG_DIR": str(tmp_path)}
-        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+        return subprocess.run(
+            command, env=env, capture_output=True, text=True, timeout=patience(60.0)
+        )
 
     return call
 
@@ -123,7 +126,7 @@ def test_a_reader_that_goes_away_does_not_stop_the_launch(workspace, tmp_path):
                 break
         runner.stdout.close()
         runner.send_signal(signal.SIGINT)
-        assert runner.wait(60) == 0
+        assert runner.wait(patience(60.0)) == 0
         assert runner.stderr.read() == ""
     [log_file] = (tmp_path / "logs").glob("*/launch.log")
     assert "process has died" in log_file.read_text()
@@ -198,7 +201,11 @@ class TestSession:
         python_path = os.pathsep.join([str(TOOLS), os.environ.get("PYTHONPATH", "")])
         env = {**os.environ, **workspace.env, "PYTHONPATH": python_path}
         result = subprocess.run(
-            [sys.executable, "-c", script], env=env, capture_output=True, text=True, timeout=60
+            [sys.executable, "-c", script],
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=patience(60.0),
         )
         pids = [int(word) for word in result.stdout.split()]
         assert len(pids) == 2

@@ -1,6 +1,7 @@
 """A test's own corner of ROS 2: a free domain, discovery on this machine only, and a probe node.
 
 Nothing here waits for time: `GraphProbe.wait_for` waits for a condition, woken by every message.
+Limits are those of the reference machine; `patience` stretches them to this one.
 """
 
 from __future__ import annotations
@@ -8,21 +9,24 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 import domain_coordinator
 import rclpy
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
+from patience import patience
 from rclpy.action import ActionClient
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
-#: Discovery takes 0.2 s mostly and 3 s at worst, a loaded machine more.
+#: Discovery takes 0.2 s mostly and 3 s at worst.
 TIMEOUT_S = 30.0
 
 #: Inference may keep a node from answering for a while.
@@ -60,7 +64,7 @@ class GraphProbe:
 
     def close(self) -> None:
         self._executor.shutdown()
-        self._thread.join(TIMEOUT_S)
+        self._thread.join(patience(TIMEOUT_S))
         self.node.destroy_node()
         self._context.try_shutdown()
 
@@ -88,32 +92,33 @@ class GraphProbe:
         Raises:
             AssertionError: it never was; the message says what was waited for.
         """
+        limit_s = patience(timeout_s)
         with self._happened:
             result = condition()
-            clock = self.node.get_clock()
-            end = clock.now().nanoseconds + int(timeout_s * 1e9)
-            while not result and clock.now().nanoseconds < end:
+            end_s = time.monotonic() + limit_s
+            while not result and time.monotonic() < end_s:
                 self._happened.wait(poll_s)  # graph changes wake nobody: look now and then
                 result = condition()
-        assert result, f"waited {timeout_s:g} s for {what}"
+        assert result, f"waited {limit_s:.0f} s for {what}"
         return result
 
     def call(self, service_type: Any, name: str, request: Any, timeout_s: float = TIMEOUT_S) -> Any:
         """Call a service, waiting for it to appear, and return its answer.
 
         The request may run twice: a server drops its answer when it has not discovered the client's
-        reader within 100 ms (rmw_fastrtps), so it is sent again after a while.
+        reader within 100 ms (rmw_fastrtps), so it is sent again after a while. Whichever answer
+        comes first counts.
         """
+        limit_s = patience(timeout_s)
+        answers: SimpleQueue[Any] = SimpleQueue()
         client = self.node.create_client(service_type, name)
         try:
-            assert client.wait_for_service(timeout_s), f"no service {name} within {timeout_s:g} s"
+            assert client.wait_for_service(limit_s), f"no service {name} within {limit_s:.0f} s"
             for _ in range(int(timeout_s / RESEND_S)):
-                answered = threading.Event()
-                future = client.call_async(request)
-                future.add_done_callback(lambda _, answered=answered: answered.set())
-                if answered.wait(RESEND_S):
-                    return future.result()
-            raise AssertionError(f"no answer of {name} within {timeout_s:g} s")
+                client.call_async(request).add_done_callback(answers.put)
+                with contextlib.suppress(Empty):
+                    return answers.get(timeout=patience(RESEND_S)).result()
+            raise AssertionError(f"no answer of {name} within {limit_s:.0f} s")
         finally:
             self.node.destroy_client(client)
 
@@ -128,12 +133,14 @@ class GraphProbe:
     def action(self, action_type: Any, name: str) -> ActionClient:
         """A client of an action that is there."""
         client = ActionClient(self.node, action_type, name)
-        assert client.wait_for_server(TIMEOUT_S), f"no action {name} within {TIMEOUT_S:g} s"
+        limit_s = patience(TIMEOUT_S)
+        assert client.wait_for_server(limit_s), f"no action {name} within {limit_s:.0f} s"
         return client
 
     def result_of(self, future: Any, what: str, timeout_s: float = TIMEOUT_S) -> Any:
         """Wait for a future of the probe's node."""
         done = threading.Event()
         future.add_done_callback(lambda _: done.set())
-        assert done.wait(timeout_s), f"waited {timeout_s:g} s for {what}"
+        limit_s = patience(timeout_s)
+        assert done.wait(limit_s), f"waited {limit_s:.0f} s for {what}"
         return future.result()

@@ -7,6 +7,8 @@ import select
 import textwrap
 from pathlib import Path
 
+from patience import patience
+
 PACKAGE = "demo_pkg"
 
 
@@ -41,13 +43,13 @@ class LaunchWorkspace:
         return path
 
 
-def has_ended(pid: int, timeout_s: float = 10.0) -> bool:
+def has_ended(pid: int) -> bool:
     """Wait until a process, not necessarily a child, has ended."""
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
         return True
     try:
-        return bool(select.select([descriptor], [], [], timeout_s)[0])
+        return bool(select.select([descriptor], [], [], patience(10.0))[0])
     finally:
         os.close(descriptor)

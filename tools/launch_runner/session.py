@@ -20,6 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
+from patience import patience
+
 T = TypeVar("T")
 
 _RUNNER = (sys.executable, str(Path(__file__).resolve().parent), "--with-parent")
@@ -49,8 +51,8 @@ class LaunchSession:
     thread that lives as long as the session (the kernel stops the runner when that thread ends).
 
     Processes are named by label (`camera-1`), or by name (`camera`) where only one has it.
-    Every wait raises TimeoutError after `timeout_s` seconds, or at once when the launch has ended;
-    the message holds the last lines of output.
+    Every wait raises TimeoutError after `timeout_s` seconds (of the reference machine, see
+    `patience`), or at once when the launch has ended; the message holds the last lines of output.
     """
 
     def __init__(
@@ -170,7 +172,7 @@ class LaunchSession:
             return bool(result) or self._has_ended
 
         with self._changed:
-            self._changed.wait_for(is_decided, self._timeout_s if timeout_s is None else timeout_s)
+            self._changed.wait_for(is_decided, self._limit_s(timeout_s))
             if result:
                 return result
             reason = "the launch ended without it" if self._has_ended else "timed out"
@@ -188,7 +190,7 @@ class LaunchSession:
     def wait(self, timeout_s: float | None = None) -> int:
         """Wait until the launch has ended; return its exit status."""
         try:
-            status = self._popen.wait(self._timeout_s if timeout_s is None else timeout_s)
+            status = self._popen.wait(self._limit_s(timeout_s))
         except subprocess.TimeoutExpired:
             tail = "\n".join(self.lines[-_LINES_IN_MESSAGE:])
             raise TimeoutError(f"waiting for the end of the launch; last lines:\n{tail}") from None
@@ -200,6 +202,9 @@ class LaunchSession:
         if self._popen.poll() is None:
             self.interrupt()
         return self.wait(timeout_s)
+
+    def _limit_s(self, timeout_s: float | None) -> float:
+        return patience(self._timeout_s if timeout_s is None else timeout_s)
 
     def _read(self) -> None:
         assert self._popen.stdout is not None
@@ -248,6 +253,6 @@ class LaunchSession:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(group, signal.SIGKILL)
             self._popen.wait()
-        self._reader.join(_STOP_TIMEOUT_S)
+        self._reader.join(self._limit_s(_STOP_TIMEOUT_S))
         assert self._popen.stdout is not None
         self._popen.stdout.close()

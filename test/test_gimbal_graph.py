@@ -1,4 +1,8 @@
-"""The gimbal driver node in a real process, its gimbal the mock on a TCP socket."""
+"""The gimbal driver node in a real process, its gimbal the mock on a TCP socket.
+
+How soon a gimbal stops is tested in simulated time (gimbal_driver_pkg/test/test_driver_motion.py).
+Here one that needs 20 seconds to its limit must stand before that.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ import pytest
 from action_msgs.msg import GoalStatus
 from ament_index_python.packages import get_package_prefix, get_package_share_directory
 from diagnostic_msgs.msg import DiagnosticArray
+from patience import patience
 from ros_graph import GraphProbe, isolated_domain
 from sensor_msgs.msg import JointState
 from std_srvs.srv import SetBool, Trigger
@@ -30,6 +35,7 @@ from ros_support_pkg.qos import COMMAND, EVENT, SENSOR_DATA
 
 pytestmark = pytest.mark.graph
 DEG = math.pi / 180
+SLOW = 0.05  # times life's speed: 0.1 rad/s
 CONFIG = Path(get_package_share_directory("semantic_detection_pkg")) / "config"
 
 
@@ -74,6 +80,10 @@ class Loop:
     def wait_until_up(self) -> None:
         self.wait_for(lambda: self.states and self.state.link == GimbalState.LINK_UP, "link up")
 
+    def wait_for_the_slew(self) -> None:
+        """Until it is under way to the left; it goes on for long, as it is slow."""
+        self.wait_for(lambda: self.mock.state()["yaw_rad"] > 0.02, "the slew")
+
     def stands_still(self) -> bool:
         return bool(self.mock.state()["is_still"])
 
@@ -91,9 +101,9 @@ class Loop:
 
 
 @contextmanager
-def running_loop(probe: GraphProbe) -> Iterator[Loop]:
+def running_loop(probe: GraphProbe, speed: float = 1.0) -> Iterator[Loop]:
     with (
-        BackgroundMock("zr10") as mock,
+        BackgroundMock("zr10", speed) as mock,
         node(gimbal_mode="mock_tcp", mock_address=f"127.0.0.1:{mock.tcp_port}") as process,
     ):
         loop = Loop(mock, probe, process)
@@ -115,8 +125,8 @@ def shared_loop() -> Iterator[Loop]:
 
 @pytest.fixture
 def loop(shared_loop: Loop) -> Loop:
-    """The shared loop, in order again: centred, zoomed out, with a card, without faults."""
-    shared_loop.mock.order(faults={"freeze": False}, camera={"has_card": True})
+    """The shared loop, in order again: centred, zoomed out, with a card, fast, without faults."""
+    shared_loop.mock.order(faults={"freeze": False}, camera={"has_card": True}, speed=1.0)
     shared_loop.wait_until_up()
     assert shared_loop.probe.call(Trigger, "gimbal/center", Trigger.Request()).success
     zoom = SetZoom.Request(zoom=1.0)
@@ -133,6 +143,7 @@ def loop(shared_loop: Loop) -> Loop:
 
 
 def test_state_joints_and_diagnostics_tell_the_truth(loop: Loop) -> None:
+    begun_s = time.time()
     joints = loop.probe.listen(JointState, "joint_states", SENSOR_DATA)
     diagnostics = loop.probe.listen(DiagnosticArray, "/diagnostics", EVENT)
     loop.wait_for(
@@ -145,9 +156,8 @@ def test_state_joints_and_diagnostics_tell_the_truth(loop: Loop) -> None:
     loop.wait_for(lambda: joints and abs(joints[-1].position[0] - 0.5) < 0.01, "the joints")
     state = loop.state
     assert state.header.frame_id == "gimbal_base"
-    assert state.age_s < 0.5
-    age_s = time.time() - (state.header.stamp.sec + state.header.stamp.nanosec / 1e9)
-    assert -0.01 < age_s < 1.0
+    assert 0.0 <= state.age_s < patience(0.5)
+    assert begun_s < state.header.stamp.sec + state.header.stamp.nanosec / 1e9 <= time.time()
     assert (state.model, state.mode) == ("zr10", GimbalState.MODE_FOLLOW)
     assert state.zoom_max == 30.0
     assert state.hfov_rad == pytest.approx(61.5 * DEG, abs=1e-3)
@@ -167,13 +177,12 @@ def test_state_joints_and_diagnostics_tell_the_truth(loop: Loop) -> None:
 
 def test_rate_turns_until_nobody_renews_it(loop: Loop) -> None:
     def renew() -> bool:
-        loop.rates.publish(GimbalRate(yaw_rate_rad_s=0.6, pitch_rate_rad_s=0.0))
-        return loop.mock.state()["yaw_rad"] > 0.3
+        loop.rates.publish(GimbalRate(yaw_rate_rad_s=0.1, pitch_rate_rad_s=0.0))
+        return loop.mock.state()["yaw_rad"] > 0.05
 
     loop.wait_for(renew, "the gimbal to turn left")
-    started_s = time.monotonic()
     loop.wait_for(loop.stands_still, "the dead-man stop")
-    assert time.monotonic() - started_s < 0.4  # 200 ms after arrival, then it brakes
+    assert loop.mock.state()["yaw_rad"] < 2.0
 
 
 def test_nonsense_is_refused_and_the_node_goes_on(loop: Loop) -> None:
@@ -187,9 +196,7 @@ def test_nonsense_is_refused_and_the_node_goes_on(loop: Loop) -> None:
         ),
         "a saturated angle",
     )
-    loop.wait_for(
-        lambda: abs(loop.mock.state()["yaw_rad"] - 133 * DEG) < 0.01, "the soft limit", 10.0
-    )
+    loop.wait_for(lambda: abs(loop.mock.state()["yaw_rad"] - 133 * DEG) < 0.01, "the soft limit")
     assert loop.state.pitch_saturated
     assert loop.process.poll() is None
 
@@ -247,30 +254,33 @@ def test_point_beyond_a_limit_succeeds_there_and_says_so(loop: Loop) -> None:
 
 
 def test_point_that_is_cancelled_stops_the_gimbal(loop: Loop) -> None:
-    handle, _ = loop.point(yaw_rad=2.2)
-    loop.wait_for(lambda: loop.mock.state()["yaw_rate_rad_s"] > 1.0, "the slew")
+    loop.mock.order(speed=SLOW)
+    handle, _ = loop.point(yaw_rad=2.2, timeout_s=600.0)
+    loop.wait_for_the_slew()
     loop.probe.result_of(handle.cancel_goal_async(), "the answer to the cancellation")
     assert loop.result(handle).status == GoalStatus.STATUS_CANCELED
     assert loop.wait_for(loop.stands_still, "standing still")
-    assert loop.mock.state()["yaw_rad"] < 2.1
+    assert loop.mock.state()["yaw_rad"] < 2.0
 
 
 @pytest.mark.parametrize(
-    ("disturb", "message"),
+    ("timeout_s", "disturb", "message"),
     [
-        (lambda loop: loop.point(yaw_rad=-1.0), "a newer goal took over"),
+        (600.0, lambda loop: loop.point(yaw_rad=-1.0), "a newer goal took over"),
         (
+            600.0,
             lambda loop: loop.angles.publish(GimbalAngle(yaw_rad=-1.0)),
             "replaced by another command",
         ),
-        (lambda loop: loop.mock.order(faults={"freeze": True}), "not there in time"),
+        (2.0, lambda loop: loop.mock.order(faults={"freeze": True}), "not there in time"),
     ],
 )
 def test_point_that_cannot_be_reached_says_why(
-    loop: Loop, disturb: Callable[[Loop], Any], message: str
+    loop: Loop, timeout_s: float, disturb: Callable[[Loop], Any], message: str
 ) -> None:
-    handle, _ = loop.point(yaw_rad=2.2, timeout_s=2.0)
-    loop.wait_for(lambda: loop.mock.state()["yaw_rate_rad_s"] > 1.0, "the slew")
+    loop.mock.order(speed=SLOW)
+    handle, _ = loop.point(yaw_rad=2.2, timeout_s=timeout_s)
+    loop.wait_for_the_slew()
     disturb(loop)
     answer = loop.result(handle)
     assert answer.status == GoalStatus.STATUS_ABORTED
@@ -290,14 +300,12 @@ def test_point_with_nonsense_is_one_clear_line(loop: Loop) -> None:
 def test_node_that_dies_in_a_slew_leaves_the_gimbal_still(
     probe: GraphProbe, number: signal.Signals
 ) -> None:
-    with running_loop(probe) as loop:
-        loop.point(yaw_rad=2.3)
-        loop.wait_for(lambda: loop.mock.state()["yaw_rate_rad_s"] > 1.0, "the slew")
+    with running_loop(probe, SLOW) as loop:
+        loop.point(yaw_rad=2.2, timeout_s=600.0)
+        loop.wait_for_the_slew()
         loop.process.send_signal(number)
-        started_s = time.monotonic()
         loop.wait_for(loop.stands_still, "standing still")
-        assert time.monotonic() - started_s < 0.3
-        assert loop.mock.state()["yaw_rad"] < 2.2
+        assert loop.mock.state()["yaw_rad"] < 2.0
 
 
 def test_gimbal_that_comes_late_and_goes_away_is_followed(probe: GraphProbe) -> None:
@@ -337,7 +345,7 @@ def test_mistake_is_one_line_and_the_node_does_not_start(
     ros_domain: dict[str, str], parameters: dict[str, object], line: str
 ) -> None:
     with node(**parameters) as process:
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=patience(20.0))
     assert process.returncode == 2
     assert errors.startswith(line)
     assert errors.count("\n") == 1

@@ -53,6 +53,14 @@ def test_rate_persists_until_told_otherwise_and_then_stops_in_time() -> None:
     assert body.is_still
 
 
+def test_speed_may_change_on_the_way() -> None:
+    body = body_of(dynamics=Dynamics().times(0.1))
+    body.yaw.go_to(2.0)
+    assert run(body, 0.0, 2.0)[-1][1] == pytest.approx(SLEW / 10)
+    body.dynamics = Dynamics().times(10.0)
+    assert run(body, 2.0, 2.3)[-1] == (2.0, 0.0)
+
+
 def test_full_speed_stops_within_150_ms() -> None:
     body = body_of()
     body.yaw.turn(SLEW)

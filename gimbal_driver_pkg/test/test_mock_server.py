@@ -101,6 +101,8 @@ def test_control_channel_tells_the_truth_and_refuses_nonsense() -> None:
         assert "error" in control(port, {"faults": {"smoke": 1}})
         assert "allowed is 0..1" in control(port, {"faults": {"noise": 2}})["error"]
         assert "allowed are faults, camera, cut, reboot" in control(port, {"dance": 1})["error"]
+        assert "speed: 0.0, allowed is 0.01..100" in control(port, {"speed": 0})["error"]
+        assert "error" in control(port, {"speed": "slow"})
         assert "allowed is a bool" in control(port, {"faults": {"freeze": 1}})["error"]
 
 

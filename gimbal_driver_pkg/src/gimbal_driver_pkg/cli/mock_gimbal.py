@@ -82,8 +82,6 @@ def _lines(options: argparse.Namespace, model: GimbalModel) -> _Lines:
 
 
 def _gimbal(options: argparse.Namespace, model: GimbalModel) -> MockGimbal:
-    if not 0.01 <= options.speed <= 100:
-        raise InvalidValueError(f"speed: {options.speed}, allowed is 0.01..100")
     if not 0 <= options.boot_s <= 600:
         raise InvalidValueError(f"boot-s: {options.boot_s}, allowed is 0..600 s")
     dynamics = Dynamics().times(options.speed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from gimbal_driver_pkg.errors import InvalidValueError
 from gimbal_driver_pkg.models import GimbalModel
 
 _ARRIVED_RAD = 1e-5
@@ -26,7 +27,13 @@ class Dynamics:
     """[s] Longest step of integration."""
 
     def times(self, factor: float) -> Dynamics:
-        """Return the dynamics of a gimbal for which time runs `factor` times as fast."""
+        """Return the dynamics of a gimbal for which time runs `factor` times as fast.
+
+        Raises:
+            InvalidValueError: it is not from 0.01 to 100.
+        """
+        if not 0.01 <= factor <= 100:
+            raise InvalidValueError(f"speed: {factor}, allowed is 0.01..100")
         return replace(
             self,
             slew_rad_s=self.slew_rad_s * factor,
@@ -45,8 +52,8 @@ class Axis:
         """Start at 0, still. An endless axis goes on through +-pi."""
         self.angle_rad = 0.0
         self.rate_rad_s = 0.0
+        self.dynamics = dynamics
         self._low, self._high = limits_rad
-        self._dynamics = dynamics
         self._is_endless = is_endless
         self._goal: float | None = 0.0  # None: turning at a rate
         self._wanted_rate = 0.0
@@ -61,7 +68,7 @@ class Axis:
 
     def turn(self, rate_rad_s: float) -> None:
         """Turn at a rate until told otherwise or until a limit is reached."""
-        slew = self._dynamics.slew_rad_s
+        slew = self.dynamics.slew_rad_s
         self._goal = None
         self._wanted_rate = max(-slew, min(slew, rate_rad_s))
 
@@ -74,7 +81,7 @@ class Axis:
 
     def step(self, dt_s: float) -> None:
         """Move on by `dt_s`, at most the dynamics' step."""
-        gain = self._dynamics.acceleration_rad_s2 * dt_s
+        gain = self.dynamics.acceleration_rad_s2 * dt_s
         wanted = self._rate_now(dt_s)
         self.rate_rad_s += max(-gain, min(gain, wanted - self.rate_rad_s))
         self.angle_rad += self.rate_rad_s * dt_s
@@ -84,7 +91,7 @@ class Axis:
         if self._goal is None:
             return self._free_rate(self._wanted_rate, dt_s)
         error = self._goal - self.angle_rad
-        return math.copysign(min(self._dynamics.slew_rad_s, self._braking(abs(error), dt_s)), error)
+        return math.copysign(min(self.dynamics.slew_rad_s, self._braking(abs(error), dt_s)), error)
 
     def _free_rate(self, rate: float, dt_s: float) -> float:
         """Return the rate that a limit ahead still allows."""
@@ -98,7 +105,7 @@ class Axis:
         if room_rad <= _ARRIVED_RAD:
             return 0.0
         # v dt + v^2 / 2a = room: this step is still made at v, then it brakes.
-        acceleration = self._dynamics.acceleration_rad_s2
+        acceleration = self.dynamics.acceleration_rad_s2
         lag = acceleration * dt_s
         return math.sqrt(lag * lag + 2 * acceleration * room_rad) - lag
 
@@ -107,7 +114,7 @@ class Axis:
         if (
             self._goal is not None
             and is_slow
-            and abs(self._goal - self.angle_rad) <= gain * self._dynamics.step_s
+            and abs(self._goal - self.angle_rad) <= gain * self.dynamics.step_s
         ):
             self.angle_rad, self.rate_rad_s = self._goal, 0.0
         if self._is_endless:
@@ -134,9 +141,16 @@ class Body:
         self.zoom = 1.0
         self.zoom_max = model.zoom_max
         self._zoom_goal = 1.0
-        self._zoom_speed = (model.zoom_max - 1) / dynamics.zoom_range_s
-        self._step_s = dynamics.step_s
         self._now_s = now_s
+
+    @property
+    def dynamics(self) -> Dynamics:
+        """How fast it moves; may be changed on the way."""
+        return self.yaw.dynamics
+
+    @dynamics.setter
+    def dynamics(self, dynamics: Dynamics) -> None:
+        self.yaw.dynamics = self.pitch.dynamics = dynamics
 
     @property
     def is_still(self) -> bool:
@@ -162,10 +176,10 @@ class Body:
         if left <= 0:
             return
         self._now_s = now_s
-        reach = self._zoom_speed * left
+        reach = (self.zoom_max - 1) / self.dynamics.zoom_range_s * left
         self.zoom += max(-reach, min(reach, self._zoom_goal - self.zoom))
         while left > 0 and not self.is_still:
-            step = min(left, self._step_s)
+            step = min(left, self.dynamics.step_s)
             self.yaw.step(step)
             self.pitch.step(step)
             left -= step

@@ -6,6 +6,7 @@ One JSON object a line, each answered by the state, or by {"error": ...}:
     {"camera": {"has_card": false}} change the camera's state
     {"cut": true}                   close all connections, unplug the serial line and plug it in
     {"reboot": 2.0}                 switch off and on; it boots for so many seconds
+    {"speed": 0.1}                  move so many times as fast as life from now on
     {}                              just the state
 """
 
@@ -17,6 +18,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from gimbal_driver_pkg.errors import InvalidValueError
+from gimbal_driver_pkg.mock.body import Dynamics
 
 if TYPE_CHECKING:
     from gimbal_driver_pkg.mock.server import MockServer
@@ -50,8 +52,10 @@ def obey(server: MockServer, orders: Mapping[str, Any]) -> None:
                 server.cut()
             case "reboot":
                 server.gimbal.reboot(now_s, float(value))
+            case "speed":
+                server.gimbal.body.dynamics = Dynamics().times(float(value))
             case _:
-                allowed = "faults, camera, cut, reboot"
+                allowed = "faults, camera, cut, reboot, speed"
                 raise InvalidValueError(f"order {name!r}, allowed are {allowed}")
     server.wake()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from ament_index_python.packages import get_package_prefix, get_package_share_directory
 from generated.nodes import NODES, NodeEntry
+from patience import patience
 from ros_graph import GraphProbe
 
 pytestmark = pytest.mark.graph
@@ -29,7 +30,7 @@ def test_starts_and_ends(node: NodeEntry, probe: GraphProbe) -> None:
     try:
         probe.wait_for(lambda: node.name in probe.node.get_node_names(), node.name)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=patience(10.0))
     finally:
         process.kill()
     assert process.returncode == STATUS_WITHOUT_INPUT.get(node.name, 0), errors

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from patience import patience
 
 PROGRAM = """
 import sys, rclpy
@@ -57,7 +58,7 @@ def test_signal_ends_it_cleanly(ros_domain: dict[str, str], number: signal.Signa
     assert process.stdout is not None
     assert process.stdout.readline() == "up\n"
     process.send_signal(number)
-    output, errors = process.communicate(timeout=10)
+    output, errors = process.communicate(timeout=patience(10.0))
     assert output.endswith("released\n")
     assert (process.returncode, errors) == (0, "")
 
@@ -71,18 +72,18 @@ def test_signal_ends_it_cleanly(ros_domain: dict[str, str], number: signal.Signa
 )
 def test_mistake_is_one_line(ros_domain: dict[str, str], fails: str, line: str) -> None:
     process = start(fails)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=patience(30.0))
     assert (process.returncode, errors) == (2, line)
 
 
 def test_an_interrupt_while_it_is_made_is_quiet(ros_domain: dict[str, str]) -> None:
     process = start("interrupted")
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=patience(30.0))
     assert (process.returncode, errors) == (0, "")
 
 
 def test_bug_shows_its_traceback(ros_domain: dict[str, str]) -> None:
     process = start("bug")
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=patience(30.0))
     assert process.returncode == 1
     assert "ZeroDivisionError" in errors

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from patience import patience
 
 IMPORTS = """
 import signal, sys
@@ -65,14 +66,14 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 def test_interrupted_while_importing_it_ends_quietly(start) -> None:
     process = start("example_pkg", IMPORTS.replace("{then}", "forever"))
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=patience(10.0))
     assert (process.returncode, errors) == (0, "")
 
 
 def test_another_program_that_imports_a_node_is_left_alone(start) -> None:
     process = start("other_pkg", IMPORTS.replace("{then}", "forever"))
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=patience(10.0))
     assert "KeyboardInterrupt" in errors
 
 
@@ -80,6 +81,6 @@ def test_once_it_runs_it_releases_what_it_has(start, ros_domain: dict[str, str])
     process = start("example_pkg", IMPORTS.replace("{then}", "run") + RUNS)
     assert process.stdout.readline() == "up\n"
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=10)
+    output, errors = process.communicate(timeout=patience(10.0))
     assert output.endswith("released\n")
     assert (process.returncode, errors) == (0, "")

@@ -2,10 +2,10 @@
 
 import itertools
 import threading
-import time
 from collections.abc import Callable
 
 import pytest
+from patience import patience, wait_until
 
 from semantic_detection_pkg.cameras.fake import FakeCamera
 from semantic_detection_pkg.cameras.pacing import Pacing
@@ -13,15 +13,8 @@ from semantic_detection_pkg.cameras.reader import Backoff, LatestFrameReader
 from semantic_detection_pkg.cameras.source import Shot
 from semantic_detection_pkg.errors import ConfigurationError, SourceLostError
 
-LONG_S = 20.0
+LONG_S = patience(20.0)
 FREE = Pacing()  # as fast as it reads, dropping what nobody takes
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline_s = time.monotonic() + LONG_S
-    while not condition():
-        assert time.monotonic() < deadline_s, "the condition did not come true"
-        time.sleep(0.001)
 
 
 def camera(frames: int | None = None, pacing: Pacing | None = None, clock=None) -> FakeCamera:
@@ -53,7 +46,7 @@ def test_as_fast_as_consumed_drops_nothing():
 
 def test_the_newest_frame_wins_and_drops_are_counted():
     with LatestFrameReader(camera(frames=50, pacing=FREE).open) as reader:
-        wait_for(lambda: reader.status.has_ended)
+        wait_until(lambda: reader.status.has_ended)
         frame = reader.take(LONG_S)
 
         assert frame is not None
@@ -119,7 +112,7 @@ def test_a_reader_that_fell_behind_does_not_race():
 
     source = camera(frames=5, pacing=Pacing(period_s=0.25), clock=stamp)
     with LatestFrameReader(source.open, clock=lambda: now_s, pause=pause) as reader:
-        wait_for(lambda: reader.status.has_ended)
+        wait_until(lambda: reader.status.has_ended)
 
     assert pauses == [0.25, 0.25, 0.0, 0.25, 0.25]
 
@@ -220,7 +213,7 @@ def test_a_bad_picture_is_counted_and_skipped():
     source = camera()
     source.is_bad = True
     with LatestFrameReader(source.open) as reader:
-        wait_for(lambda: reader.status.bad >= 2)
+        wait_until(lambda: reader.status.bad >= 2)
         source.is_bad = False
         frame = reader.take(LONG_S)
 

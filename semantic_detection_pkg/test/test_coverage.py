@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from patience import patience
 
 from semantic_detection_pkg.core.optics import CameraView
 from semantic_detection_pkg.core.scan.area import (
@@ -236,10 +237,11 @@ def test_senseless_needs_are_refused(needs):
 
 
 def test_counting_a_picture_takes_less_than_a_millisecond():
+    """Of the processor's time, on the reference machine."""
     coverage = CoverageMap(wide_area(), CELL)
     took_s = []
     for yaw in range(-70, 70, 2):
-        began = time.perf_counter()
+        began = time.thread_time()
         coverage.see(view_at(yaw, 20, 1.0), 0.0)
-        took_s.append(time.perf_counter() - began)
-    assert np.median(took_s) < 1e-3
+        took_s.append(time.thread_time() - began)
+    assert np.median(took_s) < patience(1e-3)

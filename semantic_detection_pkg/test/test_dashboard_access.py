@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
-from dashboard_client import TOKEN, Served, serve
+from dashboard_client import TIMEOUT_S, TOKEN, Served, serve
 from websockets.exceptions import InvalidStatus
 
 from semantic_detection_pkg.dashboard.gate import BODY_BYTES_MAX
@@ -171,7 +171,8 @@ def test_large_bodies_are_refused(local):
             yield b" " * (BODY_BYTES_MAX // 2)
 
     line = {"Transfer-Encoding": "chunked", "Content-Type": "application/json"}
-    with contextlib.closing(http.client.HTTPConnection(local.host, timeout=10)) as connection:
+    http_line = http.client.HTTPConnection(local.host, timeout=TIMEOUT_S)
+    with contextlib.closing(http_line) as connection:
         connection.request("POST", "/api/session", pieces(), line, encode_chunked=True)
         assert connection.getresponse().status == 413
 
@@ -227,7 +228,7 @@ def test_what_cannot_be_read_closes_that_socket_only(local, data):
 )
 def test_broken_frames_close_that_socket_only(local, frame):
     with local.page() as good:
-        with socket.create_connection(local.host.split(":"), timeout=10) as raw:
+        with socket.create_connection(local.host.split(":"), timeout=TIMEOUT_S) as raw:
             raw.sendall(
                 f"GET /api/live HTTP/1.1\r\nHost: {local.host}\r\nUpgrade: websocket\r\n"
                 "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"

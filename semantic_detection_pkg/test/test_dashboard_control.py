@@ -8,9 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from dashboard_client import TIMEOUT_S, Page, Served, serve
 
-from semantic_detection_pkg.dashboard import commands, dashboard
+from semantic_detection_pkg.dashboard import commands, dashboard, live
 from semantic_detection_pkg.dashboard.commands import Outcome, Turn, Verdict
 from semantic_detection_pkg.dashboard.hub import now_ms
+
+FRESH_MS = round(1000 * TIMEOUT_S)
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +22,9 @@ def running(tmp_path_factory) -> Iterator[Served]:
 
 
 @pytest.fixture
-def served(running) -> Served:
+def served(running, monkeypatch) -> Served:
     """The dashboard of this module, with a robot that was not asked for anything yet."""
+    monkeypatch.setattr(live, "_RATE_AGE_MAX_MS", FRESH_MS)
     wait_for(lambda: not running.dashboard.operators.operator, "the last test's page to go")
     wait_for(lambda: shown_operator(running) == "", "the pages to know it")
     running.robot.__init__()
@@ -209,7 +212,8 @@ def test_rates_are_obeyed_while_they_are_fresh_and_from_the_operator(served):
         page.send({"rate": [0.1, 0.0], "seen_ms": seen_ms})  # holds no control
         take(served, page)
         seen_ms = page.news()["now_ms"]
-        page.send({"rate": [0.2, 0.0], "seen_ms": seen_ms - 5000})  # was held up on the line
+        held_up_ms = seen_ms - FRESH_MS - 5000
+        page.send({"rate": [0.2, 0.0], "seen_ms": held_up_ms})
         other.send({"rate": [0.3, 0.0], "seen_ms": seen_ms})
         page.send({"rate": [0.4, -0.1], "seen_ms": seen_ms})
         wait_for(lambda: served.robot.turns, "a rate")

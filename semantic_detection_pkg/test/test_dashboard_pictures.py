@@ -6,10 +6,12 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 import pytest
-from dashboard_client import Served, serve
+from dashboard_client import TIMEOUT_S, Served, serve
+from patience import patience
 from test_dashboard_control import wait_for
 
 from semantic_detection_pkg.core.detections import Detections, MaskRings
+from semantic_detection_pkg.dashboard import api
 from semantic_detection_pkg.dashboard.pictures import PictureMaker, Scene, cut, make_picture
 
 
@@ -101,12 +103,13 @@ def test_news_are_what_changed(served):
         news, _ = page.until(lambda news, _: "scan" in news["sections"])
         assert news["sections"]["scan"] == {"level": "sweep"}
         assert "operator" not in news["sections"]
-        assert 0.0 <= news["ages"]["scan"] < 5.0
+        assert 0.0 <= news["ages"]["scan"] < patience(5.0)
     assert served.get("/api/state/scan").json == {"level": "sweep"}
     assert served.get("/api/state/nothing").status == 404
 
 
-def test_picture_for_one_request(served):
+def test_picture_for_one_request(served, monkeypatch):
+    monkeypatch.setattr(api, "_PICTURE_TIMEOUT_S", TIMEOUT_S)
     stop = threading.Event()
 
     def robot() -> None:
@@ -145,7 +148,7 @@ def test_newest_scene_wins():
 
     def publish(picture) -> None:
         made.append(picture.stamp_ns)
-        gate.wait(10.0)
+        gate.wait(TIMEOUT_S)
 
     maker = PictureMaker(publish)
     try:

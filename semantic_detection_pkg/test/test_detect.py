@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import tiny_models
+from patience import patience
 
 from semantic_detection_pkg.cli import detect
 
@@ -155,7 +156,7 @@ def test_a_reader_that_has_enough_is_no_error(model, picture):
     assert process.stdout is not None
     json.loads(process.stdout.readline())
     process.stdout.close()
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=patience(60.0))
 
     assert (process.returncode, err) == (0, "")
 

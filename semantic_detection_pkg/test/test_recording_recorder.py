@@ -7,12 +7,12 @@ import logging
 import shutil
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from patience import patience, wait_until
 from recording_samples import START_NS, counted, numbers_in
 
 from semantic_detection_pkg.core.recording.events import EventRules
@@ -48,11 +48,13 @@ class Stand:
             self.offered += 1
 
     def wait(self, condition: Callable[[RecorderState], object], what: str) -> RecorderState:
-        end_s = time.monotonic() + 20.0
-        while not condition(self.recorder.state):
-            assert time.monotonic() < end_s, f"waited 20 s for {what}: {self.recorder.state}"
-            time.sleep(0.01)
-        return self.recorder.state
+        def state() -> RecorderState | None:
+            now = self.recorder.state
+            return now if condition(now) else None
+
+        found = wait_until(state, what, 20.0)
+        assert found is not None
+        return found
 
     def numbers(self) -> list[int]:
         return numbers_in(*sorted((self.folder / "ring").glob("*.mcap")))
@@ -152,21 +154,20 @@ def test_a_disk_that_is_full_for_good(stand: Stand, caplog: pytest.LogCaptureFix
 
 def test_a_slow_disk_drops_frames_first_and_never_blocks(stand: Stand) -> None:
     waiting = threading.Event()
-    stand.disk.slow = lambda: waiting.wait(10.0) and None
+    syncs: list[bool] = []
+    stand.disk.slow = lambda: syncs.append(waiting.wait(patience(60.0)))
     stand.start(queue_bytes=100_000)
     stand.wait(lambda s: not s.fault, "the start")
     stand.offer(1)
-    start_s = time.perf_counter()
     stand.offer(100, padding=20_000, is_frame=True)
     stand.offer(100, padding=100)
-    elapsed_s = time.perf_counter() - start_s
+    assert syncs == [], "whoever offers does not wait for the disk"
     waiting.set()
     stand.recorder.stop()
     dropped = stand.recorder.state.dropped
     assert set(dropped) == {("/counted", recorder_module._QUEUE_FULL)}
     assert set(range(101, 201)) <= set(stand.numbers()), "no small message is lost"
     assert dropped.total() + len(stand.numbers()) == 201
-    assert elapsed_s < 5.0
 
 
 def test_events_are_kept_and_named(stand: Stand) -> None:

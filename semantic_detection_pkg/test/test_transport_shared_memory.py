@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from patience import patience
 
 from semantic_detection_pkg.core.frame import Frame
 from semantic_detection_pkg.errors import ConfigurationError, FrameError
@@ -27,7 +28,7 @@ from semantic_detection_pkg.transport.shared_memory import (
     SharedMemoryWriter,
 )
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = patience(10.0)
 TOPIC = "/camera/frames"
 #: Parallel test processes have domains of their own.
 DOMAINS = itertools.count(1000 * os.getpid())
@@ -250,9 +251,9 @@ for number in itertools.count():
     "reader": """
 end = transport.SharedMemoryReader(domain, topic)
 print("ready", flush=True)
-kept = [end.take(60.0) for _ in range(3)]
+kept = [end.take(3600.0) for _ in range(3)]
 print("full", flush=True)
-end.take(60.0)
+end.take(3600.0)
 while True:
     pass
 """,

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
+from patience import patience
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -25,7 +26,7 @@ from semantic_detection_pkg.dashboard.server import DashboardServer
 from semantic_detection_pkg.dashboard.settings import DashboardSettings
 
 TOKEN = "a token for tests"
-TIMEOUT_S = 10.0
+TIMEOUT_S = patience(10.0)
 
 
 @dataclass

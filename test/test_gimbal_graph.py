@@ -88,16 +88,13 @@ class Loop:
         return bool(self.mock.state()["is_still"])
 
     def point(self, **goal: Any) -> Any:
-        """Send a goal and return its handle and the feedback, which grows."""
+        """Send a goal and return it and the feedback, which grows."""
         client = self.probe.action(PointGimbal, "gimbal/point")
         feedback: list[Any] = []
-        future = client.send_goal_async(
-            PointGimbal.Goal(**goal), feedback_callback=lambda f: feedback.append(f.feedback)
+        sent = client.send_goal(
+            PointGimbal.Goal(**goal), feedback=lambda f: feedback.append(f.feedback)
         )
-        return self.probe.result_of(future, "the goal's acceptance"), feedback
-
-    def result(self, handle: Any) -> Any:
-        return self.probe.result_of(handle.get_result_async(), "the goal's result")
+        return sent, feedback
 
 
 @contextmanager
@@ -233,8 +230,8 @@ def test_services(loop: Loop) -> None:
 
 
 def test_point_with_zoom_feedback_and_tolerance(loop: Loop) -> None:
-    handle, feedback = loop.point(yaw_rad=1.0, pitch_rad=0.4, zoom=3.0, tolerance_rad=0.01)
-    answer = loop.result(handle)
+    sent, feedback = loop.point(yaw_rad=1.0, pitch_rad=0.4, zoom=3.0, tolerance_rad=0.01)
+    answer = sent.result()
     assert answer.status == GoalStatus.STATUS_SUCCEEDED
     result = answer.result
     assert (result.success, result.saturated, result.message) == (True, False, "")
@@ -246,8 +243,8 @@ def test_point_with_zoom_feedback_and_tolerance(loop: Loop) -> None:
 
 
 def test_point_beyond_a_limit_succeeds_there_and_says_so(loop: Loop) -> None:
-    handle, _ = loop.point(yaw_rad=0.0, pitch_rad=9.0)
-    result = loop.result(handle).result
+    sent, _ = loop.point(yaw_rad=0.0, pitch_rad=9.0)
+    result = sent.result().result
     assert (result.success, result.saturated) == (True, True)
     assert result.message == "pitch cut to the soft limits"
     assert result.pitch_rad == pytest.approx(88 * DEG, abs=0.02)
@@ -255,10 +252,10 @@ def test_point_beyond_a_limit_succeeds_there_and_says_so(loop: Loop) -> None:
 
 def test_point_that_is_cancelled_stops_the_gimbal(loop: Loop) -> None:
     loop.mock.order(speed=SLOW)
-    handle, _ = loop.point(yaw_rad=2.2, timeout_s=600.0)
+    sent, _ = loop.point(yaw_rad=2.2, timeout_s=600.0)
     loop.wait_for_the_slew()
-    loop.probe.result_of(handle.cancel_goal_async(), "the answer to the cancellation")
-    assert loop.result(handle).status == GoalStatus.STATUS_CANCELED
+    sent.cancel()
+    assert sent.result().status == GoalStatus.STATUS_CANCELED
     assert loop.wait_for(loop.stands_still, "standing still")
     assert loop.mock.state()["yaw_rad"] < 2.0
 
@@ -279,17 +276,17 @@ def test_point_that_cannot_be_reached_says_why(
     loop: Loop, timeout_s: float, disturb: Callable[[Loop], Any], message: str
 ) -> None:
     loop.mock.order(speed=SLOW)
-    handle, _ = loop.point(yaw_rad=2.2, timeout_s=timeout_s)
+    sent, _ = loop.point(yaw_rad=2.2, timeout_s=timeout_s)
     loop.wait_for_the_slew()
     disturb(loop)
-    answer = loop.result(handle)
+    answer = sent.result()
     assert answer.status == GoalStatus.STATUS_ABORTED
     assert answer.result.message.startswith(message)
 
 
 def test_point_with_nonsense_is_one_clear_line(loop: Loop) -> None:
-    handle, _ = loop.point(yaw_rad=math.nan)
-    result = loop.result(handle).result
+    sent, _ = loop.point(yaw_rad=math.nan)
+    result = sent.result().result
     assert (result.success, result.message) == (
         False,
         "yaw_rad: nan, allowed is a finite number",

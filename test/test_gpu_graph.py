@@ -59,10 +59,10 @@ def test_a_question_and_its_lease(gpu: Gpu, tmp_path: Path) -> None:
 
 def test_a_cancel_ends_the_work_and_the_lease(gpu: Gpu) -> None:
     gpu.stub.start("--piece-s", "0.2", "--answer", "yes " * 200)
-    handle = gpu.send()
+    sent = gpu.send()
     gpu.wait_for_owner(GpuState.OWNER_LEASE)
-    gpu.probe.result_of(handle.cancel_goal_async(), "the cancel")
-    status, answer = gpu.answer(handle)
+    sent.cancel()
+    status, answer = gpu.answer(sent)
     assert (status, answer.cause) == (GoalStatus.STATUS_CANCELED, "cancelled")
     gpu.wait_for_owner(GpuState.OWNER_DETECTOR)
 

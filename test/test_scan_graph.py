@@ -14,6 +14,7 @@ import pytest
 from action_msgs.msg import GoalStatus
 from launch_runner import LaunchSession
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from ros_actions import ActionProbe
 from ros_graph import GraphProbe
 from std_srvs.srv import SetBool
 
@@ -110,10 +111,10 @@ def test_a_scan_finds_is_steered_cancelled_and_replayed(
     probe.wait_for(lambda: len(detections) > 2, "detections", START_TIMEOUT_S)
     probe.wait_for(lambda: gimbal and gimbal[-1].link == GimbalState.LINK_UP, "the gimbal")
 
-    check_refusals(probe, client)
+    check_refusals(client)
     goal = Scan.Goal(area=AREA, words=WORDS, repeat=True)
-    handle = probe.result_of(client.send_goal_async(goal), "the goal's answer")
-    assert handle.accepted
+    sent = client.send_goal(goal)
+    assert sent.accepted
     check_evidence(
         probe.wait_for(
             lambda: next((f for f in list(findings) if f.tiers and f.best_frame.sec), None),
@@ -126,8 +127,8 @@ def test_a_scan_finds_is_steered_cancelled_and_replayed(
     assert any(message.tracks for message in tracks)
 
     check_pause_and_operator(probe, points, states, gimbal)
-    handle.cancel_goal_async()
-    outcome = probe.result_of(handle.get_result_async(), "the result")
+    sent.cancel()
+    outcome = sent.result()
     assert outcome.status == GoalStatus.STATUS_CANCELED
     assert outcome.result.message.startswith("cancelled")
     assert not outcome.result.success
@@ -141,7 +142,7 @@ def test_a_scan_finds_is_steered_cancelled_and_replayed(
     assert not [line for line in graph.lines if "Traceback" in line]
 
 
-def check_refusals(probe: GraphProbe, client) -> None:
+def check_refusals(client: ActionProbe) -> None:
     """Goals that cannot be carried out end at once, with the reason."""
     contradictory = ScanArea(yaw_min_rad=0.5, yaw_max_rad=-0.5, pitch_max_rad=0.4)
     for goal, reason in (
@@ -151,8 +152,7 @@ def check_refusals(probe: GraphProbe, client) -> None:
         (Scan.Goal(area=AREA, words=WORDS, zoom=99.0), "zoom 99: allowed is 1.."),
         (Scan.Goal(area=AREA, words=["unicorn"]), "'unicorn' is unknown; known: "),
     ):
-        handle = probe.result_of(client.send_goal_async(goal), "the goal's answer")
-        outcome = probe.result_of(handle.get_result_async(), f"the end of the goal: {reason}")
+        outcome = client.send_goal(goal).result(f"the end of the goal: {reason}")
         assert outcome.status == GoalStatus.STATUS_ABORTED
         assert reason in outcome.result.message
 

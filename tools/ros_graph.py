@@ -20,14 +20,11 @@ import rclpy
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from patience import patience
-from rclpy.action import ActionClient
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
-
-#: Discovery takes 0.2 s mostly and 3 s at worst.
-TIMEOUT_S = 30.0
+from ros_actions import TIMEOUT_S, ActionProbe
 
 #: Inference may keep a node from answering for a while.
 RESEND_S = 5.0
@@ -130,15 +127,12 @@ class GraphProbe:
         state = self.call(GetState, f"{node}/get_state", GetState.Request()).current_state
         assert state.id == goal, f"{node} is {state.label} after transition {transition}"
 
-    def action(self, action_type: Any, name: str) -> ActionClient:
+    def action(self, action_type: Any, name: str) -> ActionProbe:
         """A client of an action that is there."""
-        client = ActionClient(self.node, action_type, name)
-        limit_s = patience(TIMEOUT_S)
-        assert client.wait_for_server(limit_s), f"no action {name} within {limit_s:.0f} s"
-        return client
+        return ActionProbe(self.node, self._executor, action_type, name)
 
     def result_of(self, future: Any, what: str, timeout_s: float = TIMEOUT_S) -> Any:
-        """Wait for a future of the probe's node."""
+        """Wait for the future of a service call."""
         done = threading.Event()
         future.add_done_callback(lambda _: done.set())
         limit_s = patience(timeout_s)

@@ -13,6 +13,7 @@ import yaml
 from launch_runner import LaunchSession
 from lifecycle_msgs.msg import State
 from lifecycle_msgs.srv import GetState
+from ros_actions import GoalProbe
 from ros_graph import GraphProbe
 from sensor_msgs.msg import CompressedImage
 
@@ -86,19 +87,19 @@ class Gpu:
         self.states = probe.listen(GpuState, "gpu/state", STATE)
         self.asks = probe.action(AskVlm, "vlm/ask")
 
-    def send(self, class_name: str = "tent", timeout_s: float = 10.0) -> Any:
-        """Put a question; the goal's handle."""
+    def send(self, class_name: str = "tent", timeout_s: float = 10.0) -> GoalProbe:
+        """Put a question."""
         goal = AskVlm.Goal(
             crop=CompressedImage(format="jpeg", data=JPEG),
             class_name=class_name,
             timeout_s=timeout_s,
         )
         goal.crop.header.stamp.sec = 7
-        return self.probe.result_of(self.asks.send_goal_async(goal), "the goal's acceptance")
+        return self.asks.send_goal(goal)
 
-    def answer(self, handle: Any) -> tuple[int, VlmAnswer]:
+    def answer(self, sent: GoalProbe) -> tuple[int, VlmAnswer]:
         """Status and answer of a goal."""
-        result = self.probe.result_of(handle.get_result_async(), "the answer")
+        result = sent.result("the answer")
         return result.status, result.result.answer
 
     def wait_for_owner(self, owner: int) -> GpuState:

@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv$(if $(ROS_DISTRO),-$(ROS_DISTRO))
 BIN := $(VENV)/bin
-PACKAGES := interfaces_pkg ros_support_pkg semantic_detection_pkg gimbal_driver_pkg vlm_bridge_pkg
+PACKAGES := interfaces_pkg ros_support_pkg semantic_detection_pkg gimbal_driver_pkg vlm_bridge_pkg simulation_pkg
 
 # With wheels the environment is an underlay; with a sourced ROS only the virtual environment is added.
 UNDERLAY := $(if $(ROS_DISTRO),export PATH="$(BIN):$$PATH" VIRTUAL_ENV="$(VENV)",source "$(VENV)/local_setup.bash")

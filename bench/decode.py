@@ -19,11 +19,11 @@ from bench import peers
 from bench.row import Row
 from bench.scenes import CLASSES, MASKS, Scene, scene
 from bench.stopwatch import medians_ms
-from semantic_detection_pkg.core.detections import MaskRings
-from semantic_detection_pkg.core.settings import DetectorSettings
-from semantic_detection_pkg.kernels.candidates import CandidateSelector, Kept, Suppression
-from semantic_detection_pkg.kernels.contours import fill
-from semantic_detection_pkg.kernels.masks import MaskTracer
+from semantic_detection_pkg.common.core.detections import MaskRings
+from semantic_detection_pkg.common.kernels.contours import fill
+from semantic_detection_pkg.detector.core.settings import DetectorSettings
+from semantic_detection_pkg.detector.kernels.candidates import CandidateSelector, Kept, Suppression
+from semantic_detection_pkg.detector.kernels.masks import MaskTracer
 
 ROWS = (
     "decode50_ms",

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from bench.row import Row
 from bench.scenes import CLASSES, INPUT_PX, MASKS, scene
 from bench.stopwatch import times_ms
-from semantic_detection_pkg.core.model_layout import Layout, ModelInfo
-from semantic_detection_pkg.core.pipeline import DetectorPipeline
-from semantic_detection_pkg.core.vocabulary import ClassNames
+from semantic_detection_pkg.detector.core.model_layout import Layout, ModelInfo
+from semantic_detection_pkg.detector.core.pipeline import DetectorPipeline
+from semantic_detection_pkg.detector.core.vocabulary import ClassNames
 
 #: Objects, width and height of the other rows.
 _OTHERS = {
@@ -58,7 +58,7 @@ def _frame(count: int, width: int, height: int) -> Callable[[], object]:
     """What is done for one frame with so many objects."""
     from std_msgs.msg import Header
 
-    from semantic_detection_pkg.ros.conversions import to_detections
+    from semantic_detection_pkg.detector.ros.conversions import to_detections
 
     seen = scene(count, width, height)
     names = tuple(f"thing {i}" for i in range(CLASSES))

@@ -136,8 +136,8 @@ def _inference_s() -> float:
     """Processor time of one inference with the demo's model and threads (config/dev.yaml)."""
     import numpy as np
 
-    from semantic_detection_pkg.backends.onnx import open_model
-    from semantic_detection_pkg.backends.protocol import EngineOptions
+    from semantic_detection_pkg.detector.backends.onnx import open_model
+    from semantic_detection_pkg.detector.backends.protocol import EngineOptions
 
     backend = open_model(_ROOT / "models/demo/demo_detector.onnx", EngineOptions(threads=1))
     # The demo's model has fixed shapes.
@@ -149,7 +149,7 @@ def _inference_s() -> float:
 
 def _rendering_s() -> float:
     """Processor time of one picture of the demo's world."""
-    from semantic_detection_pkg.cameras.registry import open_camera
+    from semantic_detection_pkg.camera.sources.registry import open_camera
 
     return _processor_s_of(open_camera("sim:7").read)
 

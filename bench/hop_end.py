@@ -19,9 +19,9 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 
-from semantic_detection_pkg.core.frame import Frame
-from semantic_detection_pkg.ros import conversions
-from semantic_detection_pkg.ros.frames import FramePublisher, subscribe_frames
+from semantic_detection_pkg.camera.ros.frames import FramePublisher, subscribe_frames
+from semantic_detection_pkg.common.core.frame import Frame
+from semantic_detection_pkg.common.ros import conversions
 
 #: lent: shared memory, written there by the source. copied: into shared memory, when sent.
 #: image: as our nodes do it without shared memory. plain: typed, queue of ten, reliable: rclpy's

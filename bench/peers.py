@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.core.letterbox import Letterbox
+from semantic_detection_pkg.detector.core.letterbox import Letterbox
 
 cv2.setNumThreads(1)
 _PADDING = (114, 114, 114)

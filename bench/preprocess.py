@@ -16,8 +16,8 @@ from bench import peers
 from bench.row import Row
 from bench.scenes import INPUT_PX
 from bench.stopwatch import medians_ms
-from semantic_detection_pkg.core.letterbox import Letterbox
-from semantic_detection_pkg.kernels.letterbox import Letterboxer
+from semantic_detection_pkg.detector.core.letterbox import Letterbox
+from semantic_detection_pkg.detector.kernels.letterbox import Letterboxer
 
 _GOAL = 4.0
 #: Other pictures than 1080p: half size, four times its size, and one whose sides have no ratio.

@@ -134,7 +134,7 @@ def _publish(pipe: Connection) -> None:
     import rclpy
     from rclpy.node import Node
 
-    from semantic_detection_pkg.ros.recording import message_class, sources
+    from semantic_detection_pkg.recorder.ros.topics import message_class, sources
 
     rclpy.init()
     node = Node("stand_in")
@@ -203,10 +203,10 @@ def _turnover(output: Path) -> tuple[float, float]:
     """Most by which the ring exceeded its budget, in segments, and how fast it was written."""
     from recording_samples import START_NS, counted
 
-    from semantic_detection_pkg.core.recording.events import EventRules
-    from semantic_detection_pkg.core.recording.ring import RingRules
-    from semantic_detection_pkg.storage.disk import Disk
-    from semantic_detection_pkg.storage.session import Session, SessionSettings
+    from semantic_detection_pkg.recorder.core.events import EventRules
+    from semantic_detection_pkg.recorder.core.ring import RingRules
+    from semantic_detection_pkg.recorder.storage.disk import Disk
+    from semantic_detection_pkg.recorder.storage.session import Session, SessionSettings
 
     output.mkdir()
     rules = RingRules(_BUDGET_BYTES, 0, _SEGMENT_BYTES, 3600.0)
@@ -231,11 +231,11 @@ def _repair_s(output: Path) -> float:
     """1,000 segments of which one was left open, metadata lost."""
     from recording_samples import NS_PER_S, START_NS, counted, message
 
-    from semantic_detection_pkg.core.recording.events import EventRules
-    from semantic_detection_pkg.core.recording.ring import RingRules
-    from semantic_detection_pkg.ros.recording import sources
-    from semantic_detection_pkg.storage.disk import Disk
-    from semantic_detection_pkg.storage.session import Session, SessionSettings
+    from semantic_detection_pkg.recorder.core.events import EventRules
+    from semantic_detection_pkg.recorder.core.ring import RingRules
+    from semantic_detection_pkg.recorder.ros.topics import sources
+    from semantic_detection_pkg.recorder.storage.disk import Disk
+    from semantic_detection_pkg.recorder.storage.session import Session, SessionSettings
 
     output.mkdir()
     rules = RingRules(1 << 50, 0, 1 << 30, 3600.0)

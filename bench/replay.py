@@ -25,11 +25,11 @@ def rows() -> Iterator[Row]:
     sys.path.insert(0, str(_ROOT / "test/support"))
     from scan_recording import messages_of, staged, write_bag
 
-    from semantic_detection_pkg.core.replay.comparison import Digest
-    from semantic_detection_pkg.core.replay.player import replay
-    from semantic_detection_pkg.core.replay.summary import Summary
-    from semantic_detection_pkg.storage.bag_messages import scan_recording
-    from semantic_detection_pkg.storage.bag_reader import BagReader
+    from semantic_detection_pkg.recorder.core.replay.comparison import Digest
+    from semantic_detection_pkg.recorder.core.replay.player import replay
+    from semantic_detection_pkg.recorder.core.replay.summary import Summary
+    from semantic_detection_pkg.recorder.storage.bag_messages import scan_recording
+    from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
 
     stage = staged(_SECONDS, is_repeating=True)
     live = Digest()

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.core.letterbox import Letterbox
+from semantic_detection_pkg.detector.core.letterbox import Letterbox
 
 CLASSES = 80
 MASKS = 32

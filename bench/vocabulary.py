@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from bench.row import Row
-from semantic_detection_pkg.backends.loading import load_detector
-from semantic_detection_pkg.core.vocabulary import SIDE_FILE_SUFFIX
+from semantic_detection_pkg.detector.backends.loading import load_detector
+from semantic_detection_pkg.detector.core.vocabulary import SIDE_FILE_SUFFIX
 
 ROWS = ("vocabulary_change_ms", "vocabulary_change_yoloe_ms")
 

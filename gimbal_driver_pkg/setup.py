@@ -18,7 +18,7 @@ setup(
         "console_scripts": [
             "decode = gimbal_driver_pkg.cli.decode:main",
             "encode = gimbal_driver_pkg.cli.encode:main",
-            "gimbal_driver = gimbal_driver_pkg.nodes.gimbal_driver:main",
+            "gimbal_driver = gimbal_driver_pkg.programs:gimbal_driver",
             "mock_gimbal = gimbal_driver_pkg.cli.mock_gimbal:main",
         ],
     },

@@ -4,13 +4,13 @@ from pathlib import Path
 from setuptools import Extension, find_packages, setup
 
 package_name = "semantic_detection_pkg"
-kernels = f"src/{package_name}/kernels/compiled"
+kernels = f"src/{package_name}/detector/kernels/compiled"
 
 
 def kernel(source: str) -> Extension:
     """One compiled module. Not `cythonize()`: it prints, and colcon evaluates what is printed."""
     return Extension(
-        f"{package_name}.kernels.compiled.{Path(source).stem}",
+        f"{package_name}.detector.kernels.compiled.{Path(source).stem}",
         [source],
         depends=glob(f"{kernels}/*.h"),
         # The last three: floating point as NumPy does it, with the same bits on every processor,
@@ -25,9 +25,9 @@ setup(
     packages=find_packages("src"),
     package_dir={"": "src"},
     package_data={
-        f"{package_name}.configuration": ["config.schema.json"],
+        f"{package_name}.common.configuration": ["config.schema.json"],
         f"{package_name}.dashboard": ["static/*", "static/js/*"],
-        f"{package_name}.evidence": ["templates/*"],
+        f"{package_name}.recorder.evidence": ["templates/*"],
     },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{package_name}"]),
@@ -44,18 +44,17 @@ setup(
     entry_points={
         "console_scripts": [
             "bringup = semantic_detection_pkg.cli.bringup:main",
-            "camera = semantic_detection_pkg.nodes.camera:main",
-            "dashboard = semantic_detection_pkg.nodes.dashboard:main",
+            "camera = semantic_detection_pkg.programs:camera",
+            "dashboard = semantic_detection_pkg.programs:dashboard",
             "detect = semantic_detection_pkg.cli.detect:main",
-            "detector = semantic_detection_pkg.nodes.detector:main",
+            "detector = semantic_detection_pkg.programs:detector",
             "doctor = semantic_detection_pkg.cli.doctor:main",
-            "gpu_arbiter = semantic_detection_pkg.nodes.gpu_arbiter:main",
-            "health_monitor = semantic_detection_pkg.nodes.health_monitor:main",
-            "recorder = semantic_detection_pkg.nodes.recorder:main",
+            "gpu_arbiter = semantic_detection_pkg.programs:gpu_arbiter",
+            "health_monitor = semantic_detection_pkg.programs:health_monitor",
+            "recorder = semantic_detection_pkg.programs:recorder",
             "replay = semantic_detection_pkg.cli.replay:main",
             "report = semantic_detection_pkg.cli.report:main",
-            "scan_controller = semantic_detection_pkg.nodes.scan_controller:main",
-            "watch = semantic_detection_pkg.nodes.watch:main",
+            "scan_controller = semantic_detection_pkg.programs:scan_controller",
         ],
     },
     maintainer="semantic detection maintainers",

@@ -146,7 +146,7 @@ def test_variables_are_in_the_example(compose: Any) -> None:
 
 
 def test_environment_of_the_graph_is_known(compose: Any) -> None:
-    from semantic_detection_pkg.configuration.launching import ENVIRONMENTS, VARIABLES
+    from semantic_detection_pkg.common.configuration.launching import ENVIRONMENTS, VARIABLES
 
     environment = compose["services"]["semantic-detection"]["environment"]
     assert environment["ENV"] in ENVIRONMENTS

@@ -13,8 +13,8 @@ from interfaces_pkg.msg import Detections, GimbalAngle, GimbalState, GroundTruth
 from interfaces_pkg.srv import SetVocabulary
 from ros_support_pkg.qos import COMMAND, EVENT, SENSOR_DATA
 from ros_support_pkg.stamps import from_time
-from semantic_detection_pkg.core.scoring import confirmed
-from semantic_detection_pkg.ros import conversions
+from semantic_detection_pkg.common.ros import conversions
+from simulation_pkg.core.scoring import confirmed
 
 pytestmark = [pytest.mark.graph, pytest.mark.timeout(180)]
 DEV = ("semantic_detection_pkg", "dev.launch.yaml")

@@ -14,8 +14,8 @@ from sensor_msgs.msg import CameraInfo
 from interfaces_pkg.msg import FrameHandle
 from ros_support_pkg.qos import SENSOR_DATA
 from ros_support_pkg.stamps import from_time
-from semantic_detection_pkg.core.frame import Frame
-from semantic_detection_pkg.ros.frames import subscribe_frames
+from semantic_detection_pkg.camera.ros.frames import subscribe_frames
+from semantic_detection_pkg.common.core.frame import Frame
 
 pytestmark = pytest.mark.graph
 

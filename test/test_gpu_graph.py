@@ -14,8 +14,8 @@ from ros_graph import GraphProbe
 
 from interfaces_pkg.msg import GpuState, VlmAnswer
 from interfaces_pkg.srv import AcquireGpu, ReleaseGpu
-from vlm_bridge_pkg.transport.epoch_file import read_epoch
-from vlm_bridge_pkg.transport.kernel_lock import holder_pid
+from semantic_detection_pkg.gpu.epoch_file import read_epoch
+from semantic_detection_pkg.gpu.lock import holder_pid
 
 pytestmark = pytest.mark.graph
 

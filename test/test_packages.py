@@ -13,6 +13,7 @@ BUILD_TYPES = {
     "semantic_detection_pkg": "ros.ament_python",
     "gimbal_driver_pkg": "ros.ament_python",
     "vlm_bridge_pkg": "ros.ament_python",
+    "simulation_pkg": "ros.ament_python",
 }
 
 

@@ -32,9 +32,9 @@ from interfaces_pkg.msg import (
     Tracks,
 )
 from ros_support_pkg.qos import COMMAND, EVENT, RECORD, STATE
-from semantic_detection_pkg.core.replay.player import replay
-from semantic_detection_pkg.ros.scan_inputs import from_detections, from_gimbal_state
-from semantic_detection_pkg.ros.scan_journal import from_journal
+from semantic_detection_pkg.recorder.core.replay.player import replay
+from semantic_detection_pkg.scan.ros.inputs import from_detections, from_gimbal_state
+from semantic_detection_pkg.scan.ros.journal import from_journal
 
 pytestmark = [pytest.mark.graph, pytest.mark.timeout(240)]
 START_TIMEOUT_S = 90.0

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from interfaces_pkg.msg import Detections
-from semantic_detection_pkg.ros.vision import to_detection_array
+from semantic_detection_pkg.detector.ros.vision import to_detection_array
 
 
 def fields_of_version_4() -> Any:

@@ -23,7 +23,7 @@ export PYTHONPATH="$copy/src"
 import sys
 from pathlib import Path
 
-from semantic_detection_pkg.kernels import implementation
+from semantic_detection_pkg.detector.kernels import implementation
 
 module = Path(implementation("masks").__file__)
 if b"__asan_" not in module.read_bytes():

@@ -29,20 +29,20 @@ from model_export.preflight import (
     l4t_release,
 )
 
-from semantic_detection_pkg.backends.trt.api import TensorRtBuilding
-from semantic_detection_pkg.backends.trt.engine import describe, deserialize
-from semantic_detection_pkg.backends.trt.manifest import (
+from semantic_detection_pkg.detector.backends.trt.api import TensorRtBuilding
+from semantic_detection_pkg.detector.backends.trt.engine import describe, deserialize
+from semantic_detection_pkg.detector.backends.trt.manifest import (
     FileMark,
     Manifest,
     manifest_path,
     write_manifest,
 )
-from semantic_detection_pkg.backends.trt.plan import read_plan
-from semantic_detection_pkg.backends.trt.platform import Platform, find_platform
-from semantic_detection_pkg.backends.trt.runner import TensorRtBackend
-from semantic_detection_pkg.core.vocabulary import SIDE_FILE_SUFFIX
+from semantic_detection_pkg.detector.backends.trt.plan import read_plan
+from semantic_detection_pkg.detector.backends.trt.platform import Platform, find_platform
+from semantic_detection_pkg.detector.backends.trt.runner import TensorRtBackend
+from semantic_detection_pkg.detector.core.vocabulary import SIDE_FILE_SUFFIX
 from semantic_detection_pkg.errors import ModelError, SemanticDetectionError
-from semantic_detection_pkg.machine.checkup import Machine
+from semantic_detection_pkg.health.checkup import Machine
 
 _EXIT_USAGE = 2
 

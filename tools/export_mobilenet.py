@@ -23,7 +23,7 @@ import torch
 from model_export.onnx_file import export_onnx
 from torch import nn
 
-from semantic_detection_pkg.backends.loading import read_names
+from semantic_detection_pkg.detector.backends.loading import read_names
 from semantic_detection_pkg.errors import ConfigurationError, ModelError, SemanticDetectionError
 
 # What torchvision's weights were trained with: of each channel, R, G, B, of pixels 0..1.

@@ -36,8 +36,8 @@ from model_export.yoloe import RuntimeVocabulary, embed_words, head_of, load_yol
 from numpy.typing import NDArray
 from ultralytics import YOLOE, __version__
 
-from semantic_detection_pkg.core.model_layout import Layout, PromptInputs
-from semantic_detection_pkg.core.vocabulary import SIDE_FILE_SUFFIX, WordEmbeddings
+from semantic_detection_pkg.detector.core.model_layout import Layout, PromptInputs
+from semantic_detection_pkg.detector.core.vocabulary import SIDE_FILE_SUFFIX, WordEmbeddings
 from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
 
 Picture = NDArray[np.float32]

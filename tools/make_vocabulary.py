@@ -29,7 +29,7 @@ from model_export.words import (
     write_vocabulary,
 )
 
-from semantic_detection_pkg.core.vocabulary import SIDE_FILE_SUFFIX
+from semantic_detection_pkg.detector.core.vocabulary import SIDE_FILE_SUFFIX
 from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
 
 _EXIT_USAGE = 2

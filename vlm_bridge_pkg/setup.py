@@ -16,7 +16,7 @@ setup(
     zip_safe=False,
     entry_points={
         "console_scripts": [
-            "vlm_bridge = vlm_bridge_pkg.nodes.vlm_bridge:main",
+            "vlm_bridge = vlm_bridge_pkg.programs:vlm_bridge",
             "vlm_service = vlm_bridge_pkg.service.__main__:main",
             "vlm_stub = vlm_bridge_pkg.cli.vlm_stub:main",
         ],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bench.scan_world.judge import Judge, Rules
 from bench.scan_world.rig import AREA, PICTURE_DELAY_S, Rig
 from bench.scan_world.truth import Score, Things
-from semantic_detection_pkg.core.tracking.track import Track
+from semantic_detection_pkg.scan.core.tracking.track import Track
 
 
 @dataclass(frozen=True)

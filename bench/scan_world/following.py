@@ -13,13 +13,13 @@ import numpy as np
 
 from bench.scan_world.rig import COMMAND_DELAY_S, GIMBAL, PICTURE_DELAY_S
 from gimbal_driver_pkg.mock.body import Body, Dynamics
-from semantic_detection_pkg.core.detections import Detections
-from semantic_detection_pkg.core.optics import CameraView
-from semantic_detection_pkg.core.scan.area import GimbalLimits
-from semantic_detection_pkg.core.scan.pointing import Motion, rates_towards
-from semantic_detection_pkg.core.tracking.track import Track
-from semantic_detection_pkg.core.tracking.tracker import Tracker
-from semantic_detection_pkg.core.world.geometry import Lens
+from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.scan.core.area import GimbalLimits
+from semantic_detection_pkg.scan.core.pointing import Motion, rates_towards
+from semantic_detection_pkg.scan.core.tracking.track import Track
+from semantic_detection_pkg.scan.core.tracking.tracker import Tracker
+from simulation_pkg.core.world.geometry import Lens
 
 ZOOM = 4.0  # of the simulated camera: 17 deg across
 _LENS = Lens()

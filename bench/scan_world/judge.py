@@ -15,10 +15,10 @@ from bench.scan_world.rig import (
     share_true,
 )
 from bench.scan_world.truth import Claim
-from semantic_detection_pkg.core.scan.same import is_same_thing
-from semantic_detection_pkg.core.scan.settings import CandidateSettings
-from semantic_detection_pkg.core.tracking.track import Track
-from semantic_detection_pkg.core.tracking.tracker import Tracker
+from semantic_detection_pkg.scan.core.association import is_same_thing
+from semantic_detection_pkg.scan.core.settings import CandidateSettings
+from semantic_detection_pkg.scan.core.tracking.track import Track
+from semantic_detection_pkg.scan.core.tracking.tracker import Tracker
 
 _SAME = CandidateSettings()
 _WIDE_SHARE = 0.5  # of the picture: a box as large as that cannot be had whole, its part has to do

@@ -21,10 +21,9 @@ from bench.scan_world.rig import (
     detect,
 )
 from bench.scan_world.truth import Claim, Score, Things
-from semantic_detection_pkg.core.scan.controller import ScanController
-from semantic_detection_pkg.core.scan.evidence import Box, Finding, FindingState, Verdict, VlmReply
-from semantic_detection_pkg.core.scan.settings import ScanSettings
-from semantic_detection_pkg.core.scan.steps import (
+from semantic_detection_pkg.scan.core.controller import ScanController
+from semantic_detection_pkg.scan.core.evidence import Box, Finding, FindingState, Verdict, VlmReply
+from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     AskRequest,
     Decision,
     FrameDetections,
@@ -37,7 +36,8 @@ from semantic_detection_pkg.core.scan.steps import (
     InspectRequest,
     VocabularyReply,
 )
-from semantic_detection_pkg.core.world.things import CLASS_NAMES
+from semantic_detection_pkg.scan.core.settings import ScanSettings
+from simulation_pkg.core.world.things import CLASS_NAMES
 
 STEP_S = 0.05
 _START_NS = 1_700_000_000_000_000_000

@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 
 from gimbal_driver_pkg.mock.body import Body, Dynamics
 from gimbal_driver_pkg.models import MODELS
-from semantic_detection_pkg.backends.classifier import Classification, Classifier, load_classifier
-from semantic_detection_pkg.backends.loading import load_detector
-from semantic_detection_pkg.core.detections import Detections
-from semantic_detection_pkg.core.optics import CameraView
-from semantic_detection_pkg.core.pipeline import DetectorPipeline
-from semantic_detection_pkg.core.scan.area import Area, GimbalLimits
-from semantic_detection_pkg.core.scan.pointing import Motion
-from semantic_detection_pkg.core.world.geometry import Lens, Pose
-from semantic_detection_pkg.core.world.layout import Layout, World, build_world
-from semantic_detection_pkg.core.world.render import Renderer
-from semantic_detection_pkg.core.world.things import DECOY_NAMES
-from semantic_detection_pkg.core.world.truth import Truth
+from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.detector.backends.loading import load_detector
+from semantic_detection_pkg.detector.classifier import Classification, Classifier, load_classifier
+from semantic_detection_pkg.detector.core.pipeline import DetectorPipeline
+from semantic_detection_pkg.scan.core.area import Area, GimbalLimits
+from semantic_detection_pkg.scan.core.pointing import Motion
+from simulation_pkg.core.world.geometry import Lens, Pose
+from simulation_pkg.core.world.layout import Layout, World, build_world
+from simulation_pkg.core.world.render import Renderer
+from simulation_pkg.core.world.things import DECOY_NAMES
+from simulation_pkg.core.world.truth import Truth
 
 MODEL_FOLDER = Path(__file__).resolve().parents[2] / "models" / "demo"
 GIMBAL = MODELS["zr10"]

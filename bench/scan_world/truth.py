@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.core.world.layout import World
+from simulation_pkg.core.world.layout import World
 
 _NEAR_RAD = math.radians(1.5)  # from a thing's middle to its finding
 _EDGE_RAD = math.radians(0.5)  # beyond the bounds of a footpath

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from semantic_detection_pkg.core.scoring import box_iou, confirmed
-from semantic_detection_pkg.core.tally import Tally
+from simulation_pkg.core.scoring import box_iou, confirmed
+from simulation_pkg.core.tally import Tally
 
 SQUARE = np.array([[0, 0, 10, 10]], np.float32)
 

@@ -6,18 +6,18 @@ from pathlib import Path
 import cv2
 import pytest
 
-from semantic_detection_pkg.core.world.geometry import Lens, Pose
-from semantic_detection_pkg.core.world.layout import Layout, build_world
-from semantic_detection_pkg.core.world.render import Renderer
+from simulation_pkg.core.world.geometry import Lens, Pose
+from simulation_pkg.core.world.layout import Layout, build_world
+from simulation_pkg.core.world.render import Renderer
+from simulation_pkg.vlm_eyes import WorldEyes
 from vlm_bridge_pkg.cli.vlm_stub import main
 from vlm_bridge_pkg.core.questions import make_questions
 from vlm_bridge_pkg.core.verdicts import Verdict, read_answer
 from vlm_bridge_pkg.kernels.crop import fit_square
 from vlm_bridge_pkg.protocol.pictures import Picture
 from vlm_bridge_pkg.protocol.requests import ChatRequest
-from vlm_bridge_pkg.stub.eyes import WorldEyes
 
-CLASSIFIER = Path(__file__).parents[1] / "models" / "demo" / "demo_classifier.onnx"
+CLASSIFIER = Path(__file__).parents[2] / "models" / "demo" / "demo_classifier.onnx"
 SEED = 9101  # not trained on
 
 

@@ -5,12 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from semantic_detection_pkg.cameras.registry import open_camera
-from semantic_detection_pkg.cameras.sim import open_source
-from semantic_detection_pkg.cameras.uri import CameraUri
-from semantic_detection_pkg.core.optics import direction
-from semantic_detection_pkg.core.world.geometry import Pose, projection
+from semantic_detection_pkg.camera.core.uri import CameraUri
+from semantic_detection_pkg.camera.sources.registry import open_camera
+from semantic_detection_pkg.common.core.optics import direction
 from semantic_detection_pkg.errors import ConfigurationError
+from simulation_pkg.camera import open_source
+from simulation_pkg.core.world.geometry import Pose, projection
 
 SMALL = "width=320&height=180&noise=0&readout_ms=0"
 SECOND = 1_000_000_000

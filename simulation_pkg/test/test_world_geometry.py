@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semantic_detection_pkg.core.optics import bearing, direction
-from semantic_detection_pkg.core.world.geometry import (
+from semantic_detection_pkg.common.core.optics import bearing, direction
+from simulation_pkg.core.world.geometry import (
     Lens,
     Pose,
     ground_homography,

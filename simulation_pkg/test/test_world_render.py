@@ -6,11 +6,11 @@ import math
 import numpy as np
 import pytest
 
-from semantic_detection_pkg.core.optics import direction
-from semantic_detection_pkg.core.world.geometry import Lens, Pose, projection
-from semantic_detection_pkg.core.world.layout import Layout, World, build_world
-from semantic_detection_pkg.core.world.render import Effects, Renderer
-from semantic_detection_pkg.core.world.things import CLASS_NAMES
+from semantic_detection_pkg.common.core.optics import direction
+from simulation_pkg.core.world.geometry import Lens, Pose, projection
+from simulation_pkg.core.world.layout import Layout, World, build_world
+from simulation_pkg.core.world.render import Effects, Renderer
+from simulation_pkg.core.world.things import CLASS_NAMES
 
 LENS = Lens(640, 360)
 LIMITS = (640, 360, 640, 360)

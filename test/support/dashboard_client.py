@@ -14,16 +14,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
+from fake_robot import FakeRobot
 from patience import patience
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from semantic_detection_pkg.core.detections import Detections
-from semantic_detection_pkg.dashboard.dashboard import Dashboard
-from semantic_detection_pkg.dashboard.fake import FakeRobot
-from semantic_detection_pkg.dashboard.pictures import Scene
-from semantic_detection_pkg.dashboard.server import DashboardServer
-from semantic_detection_pkg.dashboard.settings import DashboardSettings
+from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.dashboard.api.dashboard import Dashboard
+from semantic_detection_pkg.dashboard.api.pictures import Scene
+from semantic_detection_pkg.dashboard.api.server import DashboardServer
+from semantic_detection_pkg.dashboard.api.settings import DashboardSettings
 
 TOKEN = "a token for tests"
 TIMEOUT_S = patience(10.0)

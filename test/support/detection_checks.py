@@ -23,7 +23,7 @@ from interfaces_pkg.msg import Detections
 from interfaces_pkg.srv import SetVocabulary
 from ros_support_pkg.qos import EVENT, SENSOR_DATA, VIEW
 from ros_support_pkg.stamps import from_time
-from semantic_detection_pkg.ros import conversions
+from semantic_detection_pkg.common.ros import conversions
 
 WIDTH, HEIGHT = 96, 64
 #: The patches of the picture: class name and box in pixels of the picture.

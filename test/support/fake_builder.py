@@ -6,11 +6,11 @@ from enum import Enum
 from types import SimpleNamespace
 
 import onnxruntime
+from fake_cuda import FakeCuda
 from fake_gpu import FakeMachine
+from fake_tensorrt import FakeTensorRt, Severity, fake_plan
 
-from semantic_detection_pkg.backends.trt.fake_cuda import FakeCuda
-from semantic_detection_pkg.backends.trt.fake_tensorrt import FakeTensorRt, Severity, fake_plan
-from semantic_detection_pkg.core.model_layout import TensorSpec
+from semantic_detection_pkg.detector.core.model_layout import TensorSpec
 
 _DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16"}
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.backends.trt.api import Answer
+from semantic_detection_pkg.detector.backends.trt.api import Answer
 
 
 class Status(IntEnum):

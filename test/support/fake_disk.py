@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from semantic_detection_pkg.storage.disk import AppendFile, Disk, FolderLock
+from semantic_detection_pkg.recorder.storage.disk import AppendFile, Disk, FolderLock
 
 
 class FakeDisk(Disk):

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from fake_cuda import FakeCuda
+from fake_tensorrt import FakeTensorRt, as_module, fake_plan
 
-from semantic_detection_pkg.backends.onnx import OnnxBackend
-from semantic_detection_pkg.backends.trt.cuda import Cuda
-from semantic_detection_pkg.backends.trt.fake_cuda import FakeCuda
-from semantic_detection_pkg.backends.trt.fake_tensorrt import FakeTensorRt, as_module, fake_plan
-from semantic_detection_pkg.backends.trt.platform import Platform, find_device
-from semantic_detection_pkg.core.model_layout import TensorSpec
+from semantic_detection_pkg.detector.backends.onnx import OnnxBackend
+from semantic_detection_pkg.detector.backends.trt.cuda import Cuda
+from semantic_detection_pkg.detector.backends.trt.platform import Platform, find_device
+from semantic_detection_pkg.detector.core.model_layout import TensorSpec
 
 PICTURE = TensorSpec("images", (1, 3, 4, 4), "float32")
 WEIGHTS = TensorSpec("cls_w", (2, 5), "float32")

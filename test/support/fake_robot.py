@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from semantic_detection_pkg.dashboard.commands import Command, Outcome, Turn, Verdict
+from semantic_detection_pkg.dashboard.api.commands import Command, Outcome, Turn, Verdict
 
 
 class FakeRobot:

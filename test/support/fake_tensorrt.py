@@ -15,12 +15,12 @@ from enum import Enum
 from typing import Any
 
 import numpy as np
+from fake_cuda import FakeCuda
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.backends.trt.api import TensorRt
-from semantic_detection_pkg.backends.trt.fake_cuda import FakeCuda
-from semantic_detection_pkg.backends.trt.plan import PLAN_TAG, VERSION_AT
-from semantic_detection_pkg.core.model_layout import TensorSpec
+from semantic_detection_pkg.detector.backends.trt.api import TensorRt
+from semantic_detection_pkg.detector.backends.trt.plan import PLAN_TAG, VERSION_AT
+from semantic_detection_pkg.detector.core.model_layout import TensorSpec
 
 Compute = Callable[[Mapping[str, NDArray[Any]]], Mapping[str, NDArray[Any]]]
 

@@ -21,17 +21,18 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from semantic_detection_pkg.arbitration.runner import ArbiterRunner
-from semantic_detection_pkg.core.gpu.messages import Answer, DetectorIs, Life, Transition
-from semantic_detection_pkg.core.gpu.turns import Rules
-from vlm_bridge_pkg.errors import LockError, ServiceError
+from semantic_detection_pkg.gpu.core.messages import Answer, DetectorIs, Life, Transition
+from semantic_detection_pkg.gpu.core.turns import Rules
+from semantic_detection_pkg.gpu.errors import LockError
+from semantic_detection_pkg.gpu.lock import KernelLock
+from semantic_detection_pkg.gpu.runner import ArbiterRunner
+from vlm_bridge_pkg.errors import ServiceError
 from vlm_bridge_pkg.protocol.replies import Token
 from vlm_bridge_pkg.protocol.requests import ChatRequest
 from vlm_bridge_pkg.service.model import FakeModel
 from vlm_bridge_pkg.service.server import Options, VlmServer
 from vlm_bridge_pkg.service.turn import Guards
 from vlm_bridge_pkg.transport.client import VlmCall
-from vlm_bridge_pkg.transport.kernel_lock import KernelLock
 
 #: Short patience: the rounds are many.
 RULES = Rules(

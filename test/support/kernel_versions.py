@@ -4,7 +4,7 @@ from importlib import import_module
 
 import pytest
 
-from semantic_detection_pkg.kernels import is_compiled
+from semantic_detection_pkg.detector.kernels import is_compiled
 
 needs_compiled = pytest.mark.skipif(
     not is_compiled(), reason="the compiled kernels are not built: make build"
@@ -13,12 +13,12 @@ needs_compiled = pytest.mark.skipif(
 
 def twin(name: str):
     """The module `name` of the NumPy twins."""
-    return import_module(f"semantic_detection_pkg.kernels.twins.{name}")
+    return import_module(f"semantic_detection_pkg.detector.kernels.twins.{name}")
 
 
 def compiled(name: str):
     """The module `name` of the compiled kernels; None where they are not built."""
-    module = f"semantic_detection_pkg.kernels.compiled.{name}"
+    module = f"semantic_detection_pkg.detector.kernels.compiled.{name}"
     return import_module(module) if is_compiled() else None
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-from semantic_detection_pkg.core.recording.definitions import full_definition
-from semantic_detection_pkg.core.recording.topics import Message, OfferedQos, Topic
+from semantic_detection_pkg.recorder.core.definitions import full_definition
+from semantic_detection_pkg.recorder.core.topics import Message, OfferedQos, Topic
 
 ROOT = Path(__file__).resolve().parents[2]
 SENSOR = OfferedQos(reliability="best_effort", durability="volatile")

@@ -14,11 +14,11 @@ import sys
 import time
 from pathlib import Path
 
-from semantic_detection_pkg.core.recording.events import EventRules
-from semantic_detection_pkg.core.recording.ring import RingRules
-from semantic_detection_pkg.core.recording.topics import Message, OfferedQos, Topic
-from semantic_detection_pkg.storage.recorder import Recorder
-from semantic_detection_pkg.storage.session import SessionSettings
+from semantic_detection_pkg.recorder.core.events import EventRules
+from semantic_detection_pkg.recorder.core.ring import RingRules
+from semantic_detection_pkg.recorder.core.topics import Message, OfferedQos, Topic
+from semantic_detection_pkg.recorder.storage.recorder import Recorder
+from semantic_detection_pkg.recorder.storage.session import SessionSettings
 
 TOLD = struct.Struct("<QQ")
 TOPIC = Topic("/counted", "std_msgs/msg/UInt64", "", (OfferedQos("reliable", "volatile"),))

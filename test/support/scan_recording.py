@@ -13,14 +13,18 @@ import numpy as np
 from recording_samples import NS_PER_S, STATE, message, typestore
 from scan_stage import Stage, Thing
 
-from semantic_detection_pkg.core.recording.events import EventRules
-from semantic_detection_pkg.core.recording.ring import RingRules
-from semantic_detection_pkg.core.recording.topics import Message
-from semantic_detection_pkg.core.replay.journal import inputs_to_json
-from semantic_detection_pkg.core.scan.controller import in_order
-from semantic_detection_pkg.core.scan.steps import FrameDetections, GimbalReading, Input
-from semantic_detection_pkg.storage.disk import Disk
-from semantic_detection_pkg.storage.session import Session, SessionSettings
+from semantic_detection_pkg.recorder.core.events import EventRules
+from semantic_detection_pkg.recorder.core.ring import RingRules
+from semantic_detection_pkg.recorder.core.topics import Message
+from semantic_detection_pkg.recorder.storage.disk import Disk
+from semantic_detection_pkg.recorder.storage.session import Session, SessionSettings
+from semantic_detection_pkg.scan.core.controller import in_order
+from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+    FrameDetections,
+    GimbalReading,
+    Input,
+)
+from semantic_detection_pkg.scan.core.journal import inputs_to_json
 
 SETTINGS = SessionSettings(
     RingRules(1 << 30, 0, 1 << 20, 3600.0), EventRules(1 << 30, before_s=1.0, after_s=1.0)

@@ -13,13 +13,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from semantic_detection_pkg.core.detections import Detections, MaskRings
-from semantic_detection_pkg.core.optics import CameraView
-from semantic_detection_pkg.core.scan.area import Area
-from semantic_detection_pkg.core.scan.controller import ScanController
-from semantic_detection_pkg.core.scan.evidence import Finding, Verdict, VlmReply
-from semantic_detection_pkg.core.scan.settings import ScanSettings
-from semantic_detection_pkg.core.scan.steps import (
+from semantic_detection_pkg.common.core.detections import Detections, MaskRings
+from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.scan.core.area import Area
+from semantic_detection_pkg.scan.core.controller import ScanController
+from semantic_detection_pkg.scan.core.evidence import Finding, Verdict, VlmReply
+from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     CameraBeat,
     Decision,
     FrameDetections,
@@ -30,6 +29,7 @@ from semantic_detection_pkg.core.scan.steps import (
     InspectRequest,
     VocabularyReply,
 )
+from semantic_detection_pkg.scan.core.settings import ScanSettings
 
 START_NS = 1_700_000_000_000_000_000
 STEP_NS = 50_000_000

@@ -94,7 +94,7 @@ def _describe(value: object) -> str:
 
 def _log(module: ModuleType) -> list[str]:
     """What the product's logger does with an error that the bindings hand over."""
-    from semantic_detection_pkg.backends.trt.engine import logger
+    from semantic_detection_pkg.detector.backends.trt.engine import logger
 
     log, messages = logger(module)
     module.ILogger.log(log, module.ILogger.Severity.ERROR, "straight")

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from demo_training.samples import Samples
 from demo_training.train_detector import recolour
-from semantic_detection_pkg.core.world.things import CLASS_NAMES, DECOY_NAMES
+from simulation_pkg.core.world.things import CLASS_NAMES, DECOY_NAMES
 
 LABELS = tuple(name for word in CLASS_NAMES for name in (word, DECOY_NAMES[word]))
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, RGB, as torchvision expects

@@ -33,13 +33,13 @@ from demo_training.samples import (
     make_renderer,
 )
 from demo_training.views import APPROACH, CLOSE_UP, SWEEP, shots
-from semantic_detection_pkg.backends.loading import load_detector
-from semantic_detection_pkg.core.detections import Detections
-from semantic_detection_pkg.core.settings import DetectorSettings
-from semantic_detection_pkg.core.world.geometry import Lens
-from semantic_detection_pkg.core.world.layout import Layout, build_world
-from semantic_detection_pkg.core.world.things import CLASS_NAMES
-from semantic_detection_pkg.core.world.truth import View
+from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.detector.backends.loading import load_detector
+from semantic_detection_pkg.detector.core.settings import DetectorSettings
+from simulation_pkg.core.world.geometry import Lens
+from simulation_pkg.core.world.layout import Layout, build_world
+from simulation_pkg.core.world.things import CLASS_NAMES
+from simulation_pkg.core.world.truth import View
 
 LEVELS = (SWEEP, APPROACH, CLOSE_UP)
 RULES = ("things", "by_look", "strict")

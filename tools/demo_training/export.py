@@ -14,8 +14,8 @@ from demo_training.classifier import LABELS, MEAN, STD, Classifier
 from demo_training.network import CLASS_CHANNELS, STRIDES, Detector, ExportedDetector
 from demo_training.samples import CROP_MARGIN, CROP_SIZE, INPUT_HEIGHT, INPUT_WIDTH
 from demo_training.train_detector import word_embeddings
-from semantic_detection_pkg.core.vocabulary import SIDE_FILE_SUFFIX
-from semantic_detection_pkg.core.world.things import CLASS_NAMES, DECOY_NAMES
+from semantic_detection_pkg.detector.core.vocabulary import SIDE_FILE_SUFFIX
+from simulation_pkg.core.world.things import CLASS_NAMES, DECOY_NAMES
 
 DETECTOR_FILE, CLASSIFIER_FILE = "demo_detector.onnx", "demo_classifier.onnx"
 MAX_WORDS = 16
@@ -57,7 +57,7 @@ def export_detector(network: Detector, folder: Path) -> Path:
 
 
 def fold_arrays(network: Detector) -> dict[str, np.ndarray]:
-    """The side file's arrays (see `semantic_detection_pkg.core.vocabulary`)."""
+    """The side file's arrays (see `semantic_detection_pkg.detector.core.vocabulary`)."""
     weights, biases, gains, offsets = [], [], [], []
     for head in network.heads:
         scale = head.norm.weight / torch.sqrt(head.norm.running_var + head.norm.eps)

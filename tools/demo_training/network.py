@@ -1,7 +1,7 @@
 """The demo detector: a small anchor-free segmentation network with a contrastive class head.
 
 Outputs follow the raw layout of a YOLOE-seg export; class words are an input (see
-`semantic_detection_pkg.core.vocabulary` for the side file and the formula).
+`semantic_detection_pkg.detector.core.vocabulary` for the side file and the formula).
 """
 
 from __future__ import annotations

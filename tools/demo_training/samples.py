@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo_training.views import CLOSE_UP, Shot, shots
-from semantic_detection_pkg.core.world.geometry import Lens
-from semantic_detection_pkg.core.world.layout import Layout, build_world
-from semantic_detection_pkg.core.world.render import Effects, Renderer
-from semantic_detection_pkg.core.world.things import CLASS_NAMES
-from semantic_detection_pkg.core.world.truth import View
+from simulation_pkg.core.world.geometry import Lens
+from simulation_pkg.core.world.layout import Layout, build_world
+from simulation_pkg.core.world.render import Effects, Renderer
+from simulation_pkg.core.world.things import CLASS_NAMES
+from simulation_pkg.core.world.truth import View
 
 INPUT_HEIGHT, INPUT_WIDTH = 384, 640  # [px] of the detector's input
 CROP_SIZE = 160  # [px] a side of the classifier's input

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from demo_training.losses import Targets, detection_loss
 from demo_training.network import EMBEDDING_SIZE, STRIDES, Detector, anchor_points
 from demo_training.samples import INPUT_HEIGHT, INPUT_WIDTH, MIN_VISIBLE, Samples
-from semantic_detection_pkg.core.world.things import CLASS_NAMES
+from simulation_pkg.core.world.things import CLASS_NAMES
 
 WINDOW_WIDTH = 384  # [px] of the pictures that the network sees in training
 _WARM_UP_STEPS = 100

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from semantic_detection_pkg.core.world.geometry import Lens, Pose
-from semantic_detection_pkg.core.world.layout import World
+from simulation_pkg.core.world.geometry import Lens, Pose
+from simulation_pkg.core.world.layout import World
 
 TRAIN_SEEDS = range(1000, 1120)
 HELD_OUT_SEEDS = range(9000, 9012)

@@ -56,7 +56,7 @@ def config_schema(nodes: Sequence[NodeEntry]) -> str:
                 },
             )
             for node in nodes
-            if node.name != "watch"  # of the demo only
+            if node.name != "demo_judge"  # of the demo only
         },
     }
     schema = {

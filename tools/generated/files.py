@@ -17,7 +17,7 @@ from generated.state_machines import gpu_turns
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-_CONFIGURATION = "semantic_detection_pkg/src/semantic_detection_pkg/configuration"
+_CONFIGURATION = "semantic_detection_pkg/src/semantic_detection_pkg/common/configuration"
 
 FILES: dict[str, Callable[[], str]] = {
     **{f"config/{node.name}.param.yaml": partial(parameter_file, node) for node in NODES},

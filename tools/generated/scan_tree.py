@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from py_trees.behaviour import Behaviour
 from py_trees.composites import Selector, Sequence
 
-from semantic_detection_pkg.core.scan.scene import Scene
-from semantic_detection_pkg.core.scan.settings import ScanSettings
-from semantic_detection_pkg.core.scan.tree import build_tree
+from semantic_detection_pkg.scan.core.blackboard import Scene
+from semantic_detection_pkg.scan.core.settings import ScanSettings
+from semantic_detection_pkg.scan.core.tree import build_tree
 
 _HEAD = """\
 # The scan controller's tree
 
-Made by `make docs` from `semantic_detection_pkg.core.scan.tree`. Each step begins at the root and
+Made by `make docs` from `semantic_detection_pkg.scan.core.tree`. Each step begins at the root and
 goes from left to right. `?` takes the first child that has something to do, `→` does one after the
 other. Why steps are pure: decision 0008.
 

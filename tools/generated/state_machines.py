@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from semantic_detection_pkg.core.gpu.turns import TRANSITIONS
+from semantic_detection_pkg.gpu.core.turns import TRANSITIONS
 
 _HEAD = """\
 # Turns on the GPU
 
-Made by `make docs` from `semantic_detection_pkg.core.gpu.turns`. Why it is so: decision 0005.
+Made by `make docs` from `semantic_detection_pkg.gpu.core.turns`. Why it is so: decision 0005.
 
 ```mermaid
 stateDiagram-v2

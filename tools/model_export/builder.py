@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from semantic_detection_pkg.backends.trt.api import BuilderConfig, TensorRtBuilding
-from semantic_detection_pkg.backends.trt.engine import logger
+from semantic_detection_pkg.detector.backends.trt.api import BuilderConfig, TensorRtBuilding
+from semantic_detection_pkg.detector.backends.trt.engine import logger
 from semantic_detection_pkg.errors import ConfigurationError, ModelError
 
 _MB = 1 << 20

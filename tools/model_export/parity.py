@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.core.model_layout import Layout
+from semantic_detection_pkg.detector.core.model_layout import Layout
 
 _BOX = 4
 BOX_LIMIT_PX = 1e-3

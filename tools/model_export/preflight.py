@@ -6,9 +6,9 @@ import math
 import tempfile
 from pathlib import Path
 
-from semantic_detection_pkg.core.health.reading import read_meminfo
 from semantic_detection_pkg.errors import ConfigurationError
-from semantic_detection_pkg.machine.checkup import Machine, Verdict, check_l4t
+from semantic_detection_pkg.health.checkup import Machine, Verdict, check_l4t
+from semantic_detection_pkg.health.core.reading import read_meminfo
 
 # What the builder takes beside its workspace: its library of kernels alone was seen to take
 # 930 MB of CPU and 980 MB of GPU memory on an Orin, which are the same memory there.

@@ -8,8 +8,8 @@ A prompt file (`YOLOE.save_prompt_embeddings`) holds exactly
 
 The vectors are those behind the text encoder and behind the layer that each checkpoint trained on
 top of it (`reprta`), so they mean nothing to another checkpoint, not even to one of the same text
-encoder. The vocabulary of a model (see `semantic_detection_pkg.core.vocabulary`) therefore has an
-array `model`, too, and what is not for the same checkpoint is refused.
+encoder. The vocabulary of a model (`detector.core.vocabulary`) therefore has an array `model`, too,
+and what is not for the same checkpoint is refused.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.core.vocabulary import SIDE_FILE_ARRAYS
+from semantic_detection_pkg.detector.core.vocabulary import SIDE_FILE_ARRAYS
 from semantic_detection_pkg.errors import ConfigurationError
 
 CHECKPOINT = "model"

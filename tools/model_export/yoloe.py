@@ -9,7 +9,7 @@ Everything but z is known outside of the graph, so the graph that is exported is
     logit = cls_w[n] . z + cls_b[n]
 
 and what is needed to compute cls_w, cls_b of any word is written beside it: conv with BN folded
-in, exp(scale), bias, for each level. See `semantic_detection_pkg.core.vocabulary`.
+in, exp(scale), bias, for each level. See `semantic_detection_pkg.detector.core.vocabulary`.
 """
 
 from __future__ import annotations

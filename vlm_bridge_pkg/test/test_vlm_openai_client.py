@@ -13,12 +13,12 @@ import numpy as np
 import openai
 import pytest
 
+from semantic_detection_pkg.gpu.epoch_file import write_epoch
 from vlm_bridge_pkg.protocol.pictures import read_picture
 from vlm_bridge_pkg.service.model import FakeModel, Model
 from vlm_bridge_pkg.service.server import Options, VlmServer
 from vlm_bridge_pkg.service.turn import Guards
 from vlm_bridge_pkg.stub.faults import Script, ScriptedModel, StubHandler
-from vlm_bridge_pkg.transport.epoch_file import write_epoch
 
 JPEG = cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1].tobytes()
 MESSAGES: list[Any] = [

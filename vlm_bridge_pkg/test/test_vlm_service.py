@@ -22,6 +22,8 @@ import numpy as np
 import pytest
 from patience import patience, wait_until
 
+from semantic_detection_pkg.gpu.epoch_file import write_epoch
+from semantic_detection_pkg.gpu.lock import KernelLock, is_free
 from vlm_bridge_pkg.errors import ConfigurationError, ServiceError
 from vlm_bridge_pkg.protocol import limits
 from vlm_bridge_pkg.protocol.pictures import read_picture
@@ -32,8 +34,6 @@ from vlm_bridge_pkg.service.server import Options, VlmServer
 from vlm_bridge_pkg.service.turn import Guards
 from vlm_bridge_pkg.stub.faults import FAULTS, Script, ScriptedModel, StubHandler
 from vlm_bridge_pkg.transport.client import VlmCall, read_health
-from vlm_bridge_pkg.transport.epoch_file import write_epoch
-from vlm_bridge_pkg.transport.kernel_lock import KernelLock, is_free
 
 JPEG = cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1].tobytes()
 QUESTION = ChatRequest("Is it there?", read_picture(JPEG), is_streaming=True)

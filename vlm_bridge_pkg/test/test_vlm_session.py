@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from patience import patience
 
+from semantic_detection_pkg.gpu.lock import KernelLock, is_free
 from vlm_bridge_pkg.core.questions import make_questions
 from vlm_bridge_pkg.core.verdicts import Verdict
 from vlm_bridge_pkg.errors import ServiceError
@@ -19,7 +20,6 @@ from vlm_bridge_pkg.kernels.crop import fit_square
 from vlm_bridge_pkg.service.server import VlmServer
 from vlm_bridge_pkg.session import Lease, Outcome, Service, Session
 from vlm_bridge_pkg.stub.faults import Script, stub_server
-from vlm_bridge_pkg.transport.kernel_lock import KernelLock, is_free
 
 JPEG = cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1].tobytes()
 PICTURE = fit_square(JPEG, 64)

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from semantic_detection_pkg.cameras.calibration import load_calibration
+from semantic_detection_pkg.camera.calibration import load_calibration
 from semantic_detection_pkg.errors import ConfigurationError
 
 # As `cameracalibrator` of the camera_calibration package saves it.

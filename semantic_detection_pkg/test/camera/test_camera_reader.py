@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 from patience import patience, wait_until
 
-from semantic_detection_pkg.cameras.fake import FakeCamera
-from semantic_detection_pkg.cameras.pacing import Pacing
-from semantic_detection_pkg.cameras.reader import Backoff, LatestFrameReader
-from semantic_detection_pkg.cameras.source import Shot
+from semantic_detection_pkg.camera.reader import Backoff, LatestFrameReader
+from semantic_detection_pkg.camera.sources.fake import FakeCamera
+from semantic_detection_pkg.camera.sources.pacing import Pacing
+from semantic_detection_pkg.camera.sources.source import Shot
 from semantic_detection_pkg.errors import ConfigurationError, SourceLostError
 
 LONG_S = patience(20.0)

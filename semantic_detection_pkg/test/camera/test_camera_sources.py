@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 import pytest
 
-from semantic_detection_pkg.cameras.csi import pipeline
-from semantic_detection_pkg.cameras.images import natural_key
-from semantic_detection_pkg.cameras.registry import open_camera
-from semantic_detection_pkg.cameras.source import FrameSource
-from semantic_detection_pkg.cameras.uri import CameraUri
+from semantic_detection_pkg.camera.core.uri import CameraUri
+from semantic_detection_pkg.camera.sources.csi import pipeline
+from semantic_detection_pkg.camera.sources.images import natural_key
+from semantic_detection_pkg.camera.sources.registry import open_camera
+from semantic_detection_pkg.camera.sources.source import FrameSource
 from semantic_detection_pkg.errors import ConfigurationError, SourceLostError
 
 

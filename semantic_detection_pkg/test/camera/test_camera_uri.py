@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semantic_detection_pkg.cameras import registry
-from semantic_detection_pkg.cameras.fake import FakeCamera
-from semantic_detection_pkg.cameras.registry import open_camera, register, schemes
-from semantic_detection_pkg.cameras.uri import CameraUri, flag, integer, number
+from semantic_detection_pkg.camera.core.uri import CameraUri, flag, integer, number
+from semantic_detection_pkg.camera.sources import registry
+from semantic_detection_pkg.camera.sources.fake import FakeCamera
+from semantic_detection_pkg.camera.sources.registry import open_camera, register, schemes
 from semantic_detection_pkg.errors import ConfigurationError
 
 

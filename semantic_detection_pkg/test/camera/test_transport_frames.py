@@ -14,10 +14,10 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
-from semantic_detection_pkg.core.frame import Frame
+from semantic_detection_pkg.camera.ros.frames import ReaderSubscription
+from semantic_detection_pkg.camera.transport.fake import FakeTransport
+from semantic_detection_pkg.common.core.frame import Frame
 from semantic_detection_pkg.errors import FrameError
-from semantic_detection_pkg.ros.frames import ReaderSubscription
-from semantic_detection_pkg.transport.fake import FakeTransport
 
 TIMEOUT_S = patience(10.0)
 

@@ -14,16 +14,16 @@ import numpy as np
 import pytest
 from patience import patience
 
-from semantic_detection_pkg.core.frame import Frame
+from semantic_detection_pkg.camera.transport.protocol import FRAMES_HELD_MAX
+from semantic_detection_pkg.common.core.frame import Frame
 from semantic_detection_pkg.errors import ConfigurationError, FrameError
-from semantic_detection_pkg.transport.protocol import FRAMES_HELD_MAX
 
 pytest.importorskip(
     "iceoryx2", reason="iceoryx2 is not installed: there is no wheel for this machine"
 )
 
-from semantic_detection_pkg.transport import shared_memory
-from semantic_detection_pkg.transport.shared_memory import (
+from semantic_detection_pkg.camera.transport import shared_memory
+from semantic_detection_pkg.camera.transport.shared_memory import (
     SharedMemoryReader,
     SharedMemoryWriter,
 )
@@ -238,7 +238,7 @@ def test_a_frame_id_that_is_too_long_is_refused(writer, reader) -> None:
 
 CHILDREN = {
     "writer": """
-from semantic_detection_pkg.core.frame import Frame
+from semantic_detection_pkg.common.core.frame import Frame
 import itertools, numpy as np, time
 end = transport.SharedMemoryWriter(domain, topic)
 print("ready", flush=True)
@@ -267,7 +267,7 @@ def child(domain: int) -> Iterator[Callable[[str], subprocess.Popen]]:
 
     def start(role: str) -> subprocess.Popen:
         head = (
-            "from semantic_detection_pkg.transport import shared_memory as transport\n"
+            "from semantic_detection_pkg.camera.transport import shared_memory as transport\n"
             f"domain, topic = {domain}, {TOPIC!r}\n"
         )
         command = [sys.executable, "-c", head + CHILDREN[role]]

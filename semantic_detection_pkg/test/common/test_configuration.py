@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from semantic_detection_pkg.configuration.launching import plan_launch
-from semantic_detection_pkg.configuration.reading import load_schema, read_config
+from semantic_detection_pkg.common.configuration.launching import plan_launch
+from semantic_detection_pkg.common.configuration.reading import load_schema, read_config
 from semantic_detection_pkg.errors import ConfigurationError
 
-CONFIG = Path(__file__).parents[2] / "config"
+CONFIG = Path(__file__).parents[3] / "config"
 
 
 def read(text: str) -> dict:

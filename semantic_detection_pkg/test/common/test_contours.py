@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from semantic_detection_pkg.kernels.contours import fill, simplify, trace
+from semantic_detection_pkg.common.kernels.contours import fill, simplify, trace
 
 masks = npst.arrays(bool, npst.array_shapes(min_dims=2, max_dims=2, max_side=16))
 fields = npst.arrays(

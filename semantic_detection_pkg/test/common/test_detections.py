@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semantic_detection_pkg.core.detections import Detections, MaskRings
-from semantic_detection_pkg.core.frame import Frame
+from semantic_detection_pkg.common.core.detections import Detections, MaskRings
+from semantic_detection_pkg.common.core.frame import Frame
 
 SQUARE = [[0, 0], [4, 0], [4, 4], [0, 4]]
 TRIANGLE = [[1, 1], [3, 1], [2, 3]]

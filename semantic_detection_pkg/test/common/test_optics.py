@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semantic_detection_pkg.core.optics import CameraView, bearing, direction, wrapped
-from semantic_detection_pkg.core.world.geometry import Lens, Pose, projection
+from semantic_detection_pkg.common.core.optics import CameraView, bearing, direction, wrapped
+from simulation_pkg.core.world.geometry import Lens, Pose, projection
 
 LENS = Lens(1280, 720)
 views = st.builds(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from semantic_detection_pkg.core.position import NoPosition, Place, Position, locate
+from semantic_detection_pkg.common.core.position import NoPosition, Place, Position, locate
 
 LEVEL = (0.0, 0.0, 0.0, 1.0)  # x east
 HERE = (47.3, 8.5, 520.0)

@@ -11,9 +11,9 @@ import pytest
 from dashboard_client import TIMEOUT_S, TOKEN, Served, serve
 from websockets.exceptions import InvalidStatus
 
-from semantic_detection_pkg.dashboard.gate import BODY_BYTES_MAX
-from semantic_detection_pkg.dashboard.server import DashboardServer
-from semantic_detection_pkg.dashboard.settings import DashboardSettings, read_token
+from semantic_detection_pkg.dashboard.api.connection_limit import BODY_BYTES_MAX
+from semantic_detection_pkg.dashboard.api.server import DashboardServer
+from semantic_detection_pkg.dashboard.api.settings import DashboardSettings, read_token
 from semantic_detection_pkg.errors import ConfigurationError
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}

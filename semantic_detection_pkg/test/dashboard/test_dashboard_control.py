@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from dashboard_client import TIMEOUT_S, Page, Served, serve
 
-from semantic_detection_pkg.dashboard import commands, dashboard, live
-from semantic_detection_pkg.dashboard.commands import Outcome, Turn, Verdict
-from semantic_detection_pkg.dashboard.hub import now_ms
+from semantic_detection_pkg.dashboard.api import commands, dashboard, live
+from semantic_detection_pkg.dashboard.api.commands import Outcome, Turn, Verdict
+from semantic_detection_pkg.dashboard.api.hub import now_ms
 
 FRESH_MS = round(1000 * TIMEOUT_S)
 

@@ -16,12 +16,12 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from test_dashboard_control import wait_for
 
-from semantic_detection_pkg.core.dashboard.figures import FIGURES, Figure
-from semantic_detection_pkg.core.dashboard.labels import TrackMark, labels_of
-from semantic_detection_pkg.core.dashboard.pairing import Pairing
-from semantic_detection_pkg.core.detections import Detections
-from semantic_detection_pkg.core.optics import CameraView
-from semantic_detection_pkg.dashboard.operators import Party
+from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.dashboard.api.operators import Party
+from semantic_detection_pkg.dashboard.core.figures import FIGURES, Figure
+from semantic_detection_pkg.dashboard.core.labels import TrackMark, labels_of
+from semantic_detection_pkg.dashboard.core.pairing import Pairing
 
 _ALL = list(HealthCheck)
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0"

@@ -10,9 +10,9 @@ from dashboard_client import TIMEOUT_S, Served, serve
 from patience import patience
 from test_dashboard_control import wait_for
 
-from semantic_detection_pkg.core.detections import Detections, MaskRings
-from semantic_detection_pkg.dashboard import api
-from semantic_detection_pkg.dashboard.pictures import PictureMaker, Scene, cut, make_picture
+from semantic_detection_pkg.common.core.detections import Detections, MaskRings
+from semantic_detection_pkg.dashboard.api import api
+from semantic_detection_pkg.dashboard.api.pictures import PictureMaker, Scene, cut, make_picture
 
 
 @pytest.fixture(scope="module")

@@ -6,15 +6,15 @@ import pytest
 import tiny_models
 from onnx import TensorProto, helper
 
-from semantic_detection_pkg.backends.fake import FakeBackend
-from semantic_detection_pkg.backends.loading import (
+from semantic_detection_pkg.detector.backends.fake import FakeBackend
+from semantic_detection_pkg.detector.backends.loading import (
     ENGINES,
     load_detector,
     open_backend,
     read_names,
 )
-from semantic_detection_pkg.backends.onnx import OnnxBackend
-from semantic_detection_pkg.core.model_layout import Layout
+from semantic_detection_pkg.detector.backends.onnx import OnnxBackend
+from semantic_detection_pkg.detector.core.model_layout import Layout
 from semantic_detection_pkg.errors import ConfigurationError, FrameError, ModelError
 
 

@@ -3,16 +3,16 @@
 import json
 
 import build_engine
+import fake_tensorrt
 import numpy as np
 import pytest
 import tiny_models
 from fake_builder import building_machine
 
-from semantic_detection_pkg.backends import tensorrt
-from semantic_detection_pkg.backends.loading import load_detector
-from semantic_detection_pkg.backends.trt import fake_tensorrt
+from semantic_detection_pkg.detector.backends import tensorrt
+from semantic_detection_pkg.detector.backends.loading import load_detector
 from semantic_detection_pkg.errors import ConfigurationError
-from semantic_detection_pkg.machine.checkup import Machine
+from semantic_detection_pkg.health.checkup import Machine
 
 GOOD_L4T = "# R36 (release), REVISION: 5.0, GCID: 1, BOARD: generic, EABI: aarch64\n"
 GOOD_MEMORY = "MemTotal: 7800000 kB\nMemAvailable: 6000000 kB\nSwapFree: 1000000 kB\n"

@@ -7,20 +7,20 @@ import cv2
 import numpy as np
 import pytest
 
-from semantic_detection_pkg.backends.classifier import (
+from semantic_detection_pkg.detector.classifier import (
     BackendClassifier,
     FakeClassifier,
     load_classifier,
 )
-from semantic_detection_pkg.core.model_layout import TensorSpec
-from semantic_detection_pkg.core.world.geometry import Lens, Pose
-from semantic_detection_pkg.core.world.layout import Layout, build_world
-from semantic_detection_pkg.core.world.render import Renderer
-from semantic_detection_pkg.core.world.things import CLASS_NAMES, DECOY_NAMES
+from semantic_detection_pkg.detector.core.model_layout import TensorSpec
+from semantic_detection_pkg.detector.kernels.crops import crop_jpeg, crop_square
 from semantic_detection_pkg.errors import FrameError, ModelError
-from semantic_detection_pkg.kernels.crops import crop_jpeg, crop_square
+from simulation_pkg.core.world.geometry import Lens, Pose
+from simulation_pkg.core.world.layout import Layout, build_world
+from simulation_pkg.core.world.render import Renderer
+from simulation_pkg.core.world.things import CLASS_NAMES, DECOY_NAMES
 
-MODEL = Path(__file__).parents[2] / "models" / "demo" / "demo_classifier.onnx"
+MODEL = Path(__file__).parents[3] / "models" / "demo" / "demo_classifier.onnx"
 TIME_S = 5.0
 RULES = {
     "names": {0: "person", 1: "scarecrow"},

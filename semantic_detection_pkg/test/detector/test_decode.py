@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semantic_detection_pkg.core.decode import Decoder
-from semantic_detection_pkg.core.model_layout import Layout, ModelInfo, PromptInputs
-from semantic_detection_pkg.core.settings import DetectorSettings
-from semantic_detection_pkg.core.vocabulary import ClassNames, Vocabulary
+from semantic_detection_pkg.detector.core.decode import Decoder
+from semantic_detection_pkg.detector.core.model_layout import Layout, ModelInfo, PromptInputs
+from semantic_detection_pkg.detector.core.settings import DetectorSettings
+from semantic_detection_pkg.detector.core.vocabulary import ClassNames, Vocabulary
+from semantic_detection_pkg.detector.kernels.candidates import Kept
+from semantic_detection_pkg.detector.kernels.twins.nms import suppress
 from semantic_detection_pkg.errors import ConfigurationError, FrameError
-from semantic_detection_pkg.kernels.candidates import Kept
-from semantic_detection_pkg.kernels.twins.nms import suppress
 
 NAMES = ("person", "tent", "boat")
 MASKS = 4

@@ -10,14 +10,14 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from semantic_detection_pkg.backends.loading import load_detector
-from semantic_detection_pkg.core.world.geometry import Lens, Pose
-from semantic_detection_pkg.core.world.layout import Layout, build_world
-from semantic_detection_pkg.core.world.render import Renderer
-from semantic_detection_pkg.core.world.things import CLASS_NAMES, DECOY_NAMES
+from semantic_detection_pkg.detector.backends.loading import load_detector
 from semantic_detection_pkg.errors import ConfigurationError
+from simulation_pkg.core.world.geometry import Lens, Pose
+from simulation_pkg.core.world.layout import Layout, build_world
+from simulation_pkg.core.world.render import Renderer
+from simulation_pkg.core.world.things import CLASS_NAMES, DECOY_NAMES
 
-MODELS = Path(__file__).parents[2] / "models" / "demo"
+MODELS = Path(__file__).parents[3] / "models" / "demo"
 DETECTOR, CLASSIFIER = MODELS / "demo_detector.onnx", MODELS / "demo_classifier.onnx"
 TIME_S = 5.0
 UNSEEN_SEED = 9100  # neither trained on nor part of the evaluation

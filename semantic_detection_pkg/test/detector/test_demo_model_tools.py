@@ -8,10 +8,10 @@ from demo_training.metrics import ClassTally, box_overlaps, match
 from demo_training.samples import CROP_SIZE, PAD_VALUE, crop_square, label, letterbox
 from demo_training.views import CLOSE_UP, HELD_OUT_SEEDS, SWEEP, TRAIN_SEEDS, shots
 
-from semantic_detection_pkg.core.letterbox import Letterbox
-from semantic_detection_pkg.core.world.geometry import Lens
-from semantic_detection_pkg.core.world.layout import Layout, build_world
-from semantic_detection_pkg.core.world.render import Renderer
+from semantic_detection_pkg.detector.core.letterbox import Letterbox
+from simulation_pkg.core.world.geometry import Lens
+from simulation_pkg.core.world.layout import Layout, build_world
+from simulation_pkg.core.world.render import Renderer
 
 
 @pytest.mark.parametrize(

@@ -10,16 +10,16 @@ from fake_gpu import PICTURE, SUM, TWICE, WEIGHTS, arithmetic_plan, fake_machine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semantic_detection_pkg.backends.loading import open_backend
-from semantic_detection_pkg.backends.trt.manifest import (
+from semantic_detection_pkg.detector.backends.loading import open_backend
+from semantic_detection_pkg.detector.backends.trt.manifest import (
     FileMark,
     Manifest,
     manifest_path,
     read_manifest,
     write_manifest,
 )
-from semantic_detection_pkg.backends.trt.plan import read_plan
-from semantic_detection_pkg.backends.trt.runner import TensorRtBackend
+from semantic_detection_pkg.detector.backends.trt.plan import read_plan
+from semantic_detection_pkg.detector.backends.trt.runner import TensorRtBackend
 from semantic_detection_pkg.errors import ConfigurationError, ModelError
 
 METADATA = {"task": "segment", "names": {"0": "person"}}

@@ -22,7 +22,7 @@ models = pytest.importorskip(
 
 import export_mobilenet  # noqa: E402 - imports torchvision
 
-from semantic_detection_pkg.backends.classifier import load_classifier  # noqa: E402
+from semantic_detection_pkg.detector.classifier import load_classifier  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 LABELS = ("footpath", "animal track", "ditch")

@@ -14,8 +14,8 @@ from model_export.words import (
     write_vocabulary,
 )
 
-from semantic_detection_pkg.core.model_layout import Layout, PromptInputs
-from semantic_detection_pkg.core.vocabulary import WordEmbeddings
+from semantic_detection_pkg.detector.core.model_layout import Layout, PromptInputs
+from semantic_detection_pkg.detector.core.vocabulary import WordEmbeddings
 from semantic_detection_pkg.errors import ConfigurationError
 
 RANDOM = np.random.default_rng(3)

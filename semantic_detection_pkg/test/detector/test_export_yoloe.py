@@ -21,8 +21,8 @@ import export_yoloe
 from model_export.parity import BOX_LIMIT_PX, SCORE_LIMIT, compare, worst
 from model_export.words import make_prompts, write_prompts
 
-from semantic_detection_pkg.backends.loading import load_detector
-from semantic_detection_pkg.core.model_layout import Layout
+from semantic_detection_pkg.detector.backends.loading import load_detector
+from semantic_detection_pkg.detector.core.model_layout import Layout
 
 _log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ import pytest
 
 from interfaces_pkg.srv import InspectFrame
 from ros_support_pkg.stamps import from_time, to_time
+from semantic_detection_pkg.detector.ros.inspection import FrameInspector
 from semantic_detection_pkg.errors import ModelError
-from semantic_detection_pkg.ros.inspection import FrameInspector
 
-MODEL = Path(__file__).parents[2] / "models" / "demo" / "demo_classifier.onnx"
+MODEL = Path(__file__).parents[3] / "models" / "demo" / "demo_classifier.onnx"
 IMAGE = np.full((90, 160, 3), 200, np.uint8)
 BOX = (40.0, 20.0, 80.0, 60.0)
 

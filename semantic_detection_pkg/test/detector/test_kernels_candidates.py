@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from kernel_versions import compiled, needs_compiled, twin, versions
 
-from semantic_detection_pkg.kernels.candidates import CandidateSelector, Suppression
+from semantic_detection_pkg.detector.kernels.candidates import CandidateSelector, Suppression
 
 # Few values make ties, touching, equal, empty and inside-out boxes common; a tenth are odd.
 ODD = [np.nan, np.inf, -np.inf, 2.0**127, -0.0, 2.0**-149]

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kernel_versions import compiled, needs_compiled, twin, versions
 
-from semantic_detection_pkg.core.letterbox import Letterbox
-from semantic_detection_pkg.kernels.letterbox import Letterboxer
+from semantic_detection_pkg.detector.core.letterbox import Letterbox
+from semantic_detection_pkg.detector.kernels.letterbox import Letterboxer
 
 LEVEL = 1 / 255
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from kernel_versions import compiled, needs_compiled, twin, versions
 
-from semantic_detection_pkg.core.detections import MaskRings
-from semantic_detection_pkg.core.letterbox import Letterbox
-from semantic_detection_pkg.kernels.contours import fill
-from semantic_detection_pkg.kernels.masks import MaskTracer, SampleAxis
-from semantic_detection_pkg.kernels.runs import outline_runs
+from semantic_detection_pkg.common.core.detections import MaskRings
+from semantic_detection_pkg.common.kernels.contours import fill
+from semantic_detection_pkg.detector.core.letterbox import Letterbox
+from semantic_detection_pkg.detector.kernels.masks import MaskTracer, SampleAxis
+from semantic_detection_pkg.detector.kernels.runs import outline_runs
 
 # Smaller rings are left out; a pixel's centre in one is at most as far from its edge as in a disc.
 _SMALLEST_RING_PX = math.sqrt(0.5 / math.pi)

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from kernel_versions import compiled, needs_compiled
 
-from semantic_detection_pkg import kernels
-from semantic_detection_pkg.core.letterbox import Letterbox
-from semantic_detection_pkg.kernels.candidates import CandidateSelector, Suppression
-from semantic_detection_pkg.kernels.letterbox import Letterboxer
-from semantic_detection_pkg.kernels.masks import MaskTracer
+from semantic_detection_pkg.detector import kernels
+from semantic_detection_pkg.detector.core.letterbox import Letterbox
+from semantic_detection_pkg.detector.kernels.candidates import CandidateSelector, Suppression
+from semantic_detection_pkg.detector.kernels.letterbox import Letterboxer
+from semantic_detection_pkg.detector.kernels.masks import MaskTracer
 
 NAMES = ("letterbox", "candidates", "masks", "runs")
 
@@ -28,16 +28,16 @@ def test_what_is_compiled_runs(name):
 def test_without_it_the_twins_run(name, monkeypatch):
     monkeypatch.setattr(kernels, "find_spec", lambda _: None)
 
-    assert kernels.implementation(name).__name__ == f"semantic_detection_pkg.kernels.twins.{name}"
+    assert kernels.implementation(name).__name__ == f"{kernels.__name__}.twins.{name}"
 
 
 def test_what_is_compiled_but_does_not_load_is_an_error(tmp_path):
     """Never slow in silence: a damaged module stops the import."""
     (tmp_path / "letterbox.py").write_text("raise ImportError('built for another Python')\n")
     program = (
-        "import semantic_detection_pkg.kernels.compiled as folder\n"
+        "import semantic_detection_pkg.detector.kernels.compiled as folder\n"
         f"folder.__path__ = [{str(tmp_path)!r}]\n"
-        "from semantic_detection_pkg.kernels.letterbox import Letterboxer\n"
+        "from semantic_detection_pkg.detector.kernels.letterbox import Letterboxer\n"
         "Letterboxer()\n"
     )
     source = importlib.util.find_spec("semantic_detection_pkg").submodule_search_locations[0]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semantic_detection_pkg.core.letterbox import Letterbox
-from semantic_detection_pkg.kernels.letterbox import PADDING, Letterboxer
+from semantic_detection_pkg.detector.core.letterbox import Letterbox
+from semantic_detection_pkg.detector.kernels.letterbox import PADDING, Letterboxer
 
 lengths = st.integers(1, 5000)
 letterboxes = st.builds(Letterbox, lengths, lengths, st.integers(32, 1280), st.integers(32, 1280))

@@ -8,7 +8,7 @@ import pytest
 import tiny_models
 from model_export.words import make_prompts, write_prompts
 
-from semantic_detection_pkg.backends.loading import load_detector
+from semantic_detection_pkg.detector.backends.loading import load_detector
 
 WORDS = {"red": (1, 0, 0), "green": (0, 1, 0)}
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from kernel_versions import versions
 
-from semantic_detection_pkg.core.detections import MaskRings
-from semantic_detection_pkg.core.letterbox import Letterbox
-from semantic_detection_pkg.kernels.contours import fill
-from semantic_detection_pkg.kernels.masks import MaskTracer
+from semantic_detection_pkg.common.core.detections import MaskRings
+from semantic_detection_pkg.common.kernels.contours import fill
+from semantic_detection_pkg.detector.core.letterbox import Letterbox
+from semantic_detection_pkg.detector.kernels.masks import MaskTracer
 
 CHANNELS = 8
 both = pytest.mark.parametrize("version", versions("masks"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from semantic_detection_pkg.core.model_layout import Layout, TensorSpec, inspect_model
+from semantic_detection_pkg.detector.core.model_layout import Layout, TensorSpec, inspect_model
 from semantic_detection_pkg.errors import ModelError
 
 IMAGE = TensorSpec("images", (1, 3, 640, 640), "float32")

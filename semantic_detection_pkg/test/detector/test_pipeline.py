@@ -7,22 +7,22 @@ import pytest
 import tiny_models
 from onnx import TensorProto
 
-from semantic_detection_pkg.backends.fake import (
+from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.common.core.overlay import draw_overlay
+from semantic_detection_pkg.common.kernels.contours import fill
+from semantic_detection_pkg.detector.backends.fake import (
     FAKE_BOX_XYXY,
     FAKE_SCORE,
     FakeBackend,
     fake_outputs,
 )
-from semantic_detection_pkg.backends.loading import load_detector
-from semantic_detection_pkg.core.detections import Detections
-from semantic_detection_pkg.core.letterbox import Letterbox
-from semantic_detection_pkg.core.model_layout import inspect_model
-from semantic_detection_pkg.core.overlay import draw_overlay
-from semantic_detection_pkg.core.pipeline import DetectorPipeline
-from semantic_detection_pkg.core.settings import DetectorSettings
-from semantic_detection_pkg.core.vocabulary import ClassNames
+from semantic_detection_pkg.detector.backends.loading import load_detector
+from semantic_detection_pkg.detector.core.letterbox import Letterbox
+from semantic_detection_pkg.detector.core.model_layout import inspect_model
+from semantic_detection_pkg.detector.core.pipeline import DetectorPipeline
+from semantic_detection_pkg.detector.core.settings import DetectorSettings
+from semantic_detection_pkg.detector.core.vocabulary import ClassNames
 from semantic_detection_pkg.errors import ConfigurationError, FrameError
-from semantic_detection_pkg.kernels.contours import fill
 
 PICTURE = np.full((48, 64, 3), 77, np.uint8)
 

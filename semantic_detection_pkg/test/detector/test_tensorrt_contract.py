@@ -16,18 +16,18 @@ from importlib import import_module, util
 from pathlib import Path
 
 import pytest
-
-from semantic_detection_pkg.backends.trt import api
-from semantic_detection_pkg.backends.trt.fake_cuda import (
+from fake_cuda import (
     CaptureMode,
     DeviceAttribute,
     FakeCuda,
     MemcpyKind,
     Status,
 )
-from semantic_detection_pkg.backends.trt.fake_tensorrt import FakeTensorRt, Severity
+from fake_tensorrt import FakeTensorRt, Severity
 
-_PROGRAM = Path(__file__).resolve().parents[2] / "test" / "support" / "tensorrt_signatures.py"
+from semantic_detection_pkg.detector.backends.trt import api
+
+_PROGRAM = Path(__file__).resolve().parents[3] / "test" / "support" / "tensorrt_signatures.py"
 # Folders with a `tensorrt_bindings` each, of other versions than the installed one.
 _VARIABLE = "SEMANTIC_DETECTION_TENSORRT_BINDINGS"
 _FOLDERS = [folder for folder in os.environ.get(_VARIABLE, "").split(os.pathsep) if folder]

@@ -4,13 +4,13 @@ import sys
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from fake_cuda import FakeCuda, Status
 from fake_gpu import arithmetic, arithmetic_plan
+from fake_tensorrt import FakeTensorRt
 
-from semantic_detection_pkg.backends.loading import open_backend
-from semantic_detection_pkg.backends.trt import platform
-from semantic_detection_pkg.backends.trt.fake_cuda import FakeCuda, Status
-from semantic_detection_pkg.backends.trt.fake_tensorrt import FakeTensorRt
-from semantic_detection_pkg.backends.trt.platform import find_platform
+from semantic_detection_pkg.detector.backends.loading import open_backend
+from semantic_detection_pkg.detector.backends.trt import platform
+from semantic_detection_pkg.detector.backends.trt.platform import find_platform
 from semantic_detection_pkg.errors import ConfigurationError
 
 OTHERWISE = "or choose the engine 'onnxruntime'"

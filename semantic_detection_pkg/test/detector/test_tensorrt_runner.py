@@ -7,15 +7,15 @@ import fake_gpu
 import numpy as np
 import pytest
 import tiny_models
+from fake_cuda import Status
 from fake_gpu import arithmetic, arithmetic_plan, fake_machine
+from fake_tensorrt import TensorFormat, fake_plan
 
-from semantic_detection_pkg.backends import tensorrt
-from semantic_detection_pkg.backends.loading import load_detector
-from semantic_detection_pkg.backends.protocol import Buffers
-from semantic_detection_pkg.backends.trt.fake_cuda import Status
-from semantic_detection_pkg.backends.trt.fake_tensorrt import TensorFormat, fake_plan
-from semantic_detection_pkg.backends.trt.runner import TensorRtBackend
-from semantic_detection_pkg.core.model_layout import TensorSpec
+from semantic_detection_pkg.detector.backends import tensorrt
+from semantic_detection_pkg.detector.backends.loading import load_detector
+from semantic_detection_pkg.detector.backends.protocol import Buffers
+from semantic_detection_pkg.detector.backends.trt.runner import TensorRtBackend
+from semantic_detection_pkg.detector.core.model_layout import TensorSpec
 from semantic_detection_pkg.errors import FrameError, ModelError, SemanticDetectionError
 
 KINDS = (Buffers.PINNED, Buffers.MAPPED)

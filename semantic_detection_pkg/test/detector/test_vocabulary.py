@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from semantic_detection_pkg.core.model_layout import PromptInputs
-from semantic_detection_pkg.core.vocabulary import ClassNames, WordEmbeddings
+from semantic_detection_pkg.detector.core.model_layout import PromptInputs
+from semantic_detection_pkg.detector.core.vocabulary import ClassNames, WordEmbeddings
 from semantic_detection_pkg.errors import ConfigurationError
 
 KNOWN = ("person", "tent", "dining table", "Tent")

@@ -9,8 +9,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from semantic_detection_pkg.core.gpu.arbiter import Arbiter, start, step
-from semantic_detection_pkg.core.gpu.messages import (
+from semantic_detection_pkg.gpu.core.arbiter import Arbiter, start, step
+from semantic_detection_pkg.gpu.core.messages import (
     Answer,
     Asked,
     Command,
@@ -29,7 +29,7 @@ from semantic_detection_pkg.core.gpu.messages import (
     Tick,
     Transition,
 )
-from semantic_detection_pkg.core.gpu.turns import TRANSITIONS, Mode, Rules
+from semantic_detection_pkg.gpu.core.turns import TRANSITIONS, Mode, Rules
 
 RULES = Rules(min_dwell_s=1.0, max_share=0.5)
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from semantic_detection_pkg.core.gpu.arbiter import Arbiter, start, step
-from semantic_detection_pkg.core.gpu.messages import (
+from semantic_detection_pkg.gpu.core.arbiter import Arbiter, start, step
+from semantic_detection_pkg.gpu.core.messages import (
     Answer,
     Asked,
     Command,
@@ -35,7 +35,7 @@ from semantic_detection_pkg.core.gpu.messages import (
     Tick,
     Transition,
 )
-from semantic_detection_pkg.core.gpu.turns import Mode, Rules
+from semantic_detection_pkg.gpu.core.turns import Mode, Rules
 
 #: Every patience is one unit: it has run out or it has not.
 RULES = Rules(

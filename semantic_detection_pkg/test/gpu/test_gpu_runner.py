@@ -11,13 +11,13 @@ from queue import Queue
 import pytest
 from patience import patience, wait_until
 
-from semantic_detection_pkg.arbitration.runner import ArbiterRunner
-from semantic_detection_pkg.core.gpu.arbiter import Arbiter
-from semantic_detection_pkg.core.gpu.messages import Answer, DetectorIs, Life, Transition
-from semantic_detection_pkg.core.gpu.turns import Mode, Rules
 from semantic_detection_pkg.errors import ConfigurationError
-from vlm_bridge_pkg.transport.epoch_file import read_epoch, write_epoch
-from vlm_bridge_pkg.transport.kernel_lock import KernelLock
+from semantic_detection_pkg.gpu.core.arbiter import Arbiter
+from semantic_detection_pkg.gpu.core.messages import Answer, DetectorIs, Life, Transition
+from semantic_detection_pkg.gpu.core.turns import Mode, Rules
+from semantic_detection_pkg.gpu.epoch_file import read_epoch, write_epoch
+from semantic_detection_pkg.gpu.lock import KernelLock
+from semantic_detection_pkg.gpu.runner import ArbiterRunner
 
 RULES = Rules(
     min_dwell_s=0.0,
@@ -112,7 +112,7 @@ def test_who_does_not_leave_is_ended(stand: Stand) -> None:
     answer = stand.ask()
     assert answer.lease is not None
     script = (
-        "import sys, time; from vlm_bridge_pkg.transport.kernel_lock import KernelLock\n"
+        "import sys, time; from semantic_detection_pkg.gpu.lock import KernelLock\n"
         "lock = KernelLock(sys.argv[1]); lock.acquire(5.0); print('held', flush=True)\n"
         "time.sleep(3600)"
     )

@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 from patience import patience, wait_until
 
-from vlm_bridge_pkg.errors import ConfigurationError, LockError
-from vlm_bridge_pkg.transport.epoch_file import read_epoch, write_epoch
-from vlm_bridge_pkg.transport.kernel_lock import KernelLock, holder_pid, is_free
-from vlm_bridge_pkg.transport.lock_witness import LockWitness
+from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.gpu.epoch_file import read_epoch, write_epoch
+from semantic_detection_pkg.gpu.errors import LockError
+from semantic_detection_pkg.gpu.lock import KernelLock, holder_pid, is_free
+from semantic_detection_pkg.gpu.lock_witness import LockWitness
 
 _HOLD = """
 import sys, time
-from vlm_bridge_pkg.transport.kernel_lock import KernelLock
+from semantic_detection_pkg.gpu.lock import KernelLock
 lock = KernelLock(sys.argv[1])
 lock.acquire(5.0)
 print("held", flush=True)

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from ros_support_pkg.shedding import RATES, TIER3
 from semantic_detection_pkg.cli.doctor import line_of, main
-from semantic_detection_pkg.core.health.policy import SHED, Limits, Policy, Step
-from semantic_detection_pkg.core.health.rates import RateMeter
-from semantic_detection_pkg.core.health.reading import (
+from semantic_detection_pkg.health import checkup
+from semantic_detection_pkg.health.checkup import CHECKS, Machine, Verdict
+from semantic_detection_pkg.health.core.policy import SHED, Limits, Policy, Step
+from semantic_detection_pkg.health.core.rates import RateMeter
+from semantic_detection_pkg.health.core.reading import (
     Reading,
     read_bytes_mb,
     read_celsius,
@@ -24,11 +26,9 @@ from semantic_detection_pkg.core.health.reading import (
     read_meminfo,
     read_stall,
 )
-from semantic_detection_pkg.machine import checkup
-from semantic_detection_pkg.machine.checkup import CHECKS, Machine, Verdict
-from semantic_detection_pkg.machine.files import read_machine
+from semantic_detection_pkg.health.machine_files import read_machine
 
-ORIN = Path(__file__).parent / "data" / "orin_nano"
+ORIN = Path(__file__).parents[1] / "data" / "orin_nano"
 WELL = Reading(memory_available_mb=4000.0, swap_used_mb=0.0, oom_kills=0.0)
 
 

@@ -16,16 +16,16 @@ from recording_samples import NS_PER_S, START_NS, blank, message, typestore
 from scan_recording import SETTINGS
 
 from semantic_detection_pkg.cli.report import main
-from semantic_detection_pkg.core.geojson import ellipse_enu, features
-from semantic_detection_pkg.core.position import Position
-from semantic_detection_pkg.core.recording.events import Event
-from semantic_detection_pkg.core.recording.topics import Message
-from semantic_detection_pkg.evidence import event_page
-from semantic_detection_pkg.evidence.drawings import coverage_map, spans
-from semantic_detection_pkg.evidence.rendering import plain
-from semantic_detection_pkg.evidence.scribe import Scribe
-from semantic_detection_pkg.storage.disk import Disk
-from semantic_detection_pkg.storage.session import Session
+from semantic_detection_pkg.common.core.geojson import ellipse_enu, features
+from semantic_detection_pkg.common.core.position import Position
+from semantic_detection_pkg.recorder.core.events import Event
+from semantic_detection_pkg.recorder.core.topics import Message
+from semantic_detection_pkg.recorder.evidence import event_page
+from semantic_detection_pkg.recorder.evidence.drawings import coverage_map, spans
+from semantic_detection_pkg.recorder.evidence.evidence_writer import Scribe
+from semantic_detection_pkg.recorder.evidence.rendering import plain
+from semantic_detection_pkg.recorder.storage.disk import Disk
+from semantic_detection_pkg.recorder.storage.session import Session
 
 CHROMIUM = shutil.which("chromium")
 HOSTILE = "</style><script>document.title='owned'</script><img src=x onerror=alert(1)>\u202e{{7*7}}"

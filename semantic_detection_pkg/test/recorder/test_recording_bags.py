@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from fake_disk import FakeDisk
 from mcap.reader import make_reader
 from mcap_ros2.decoder import DecoderFactory
 from recording_samples import (
@@ -28,14 +29,13 @@ from recording_samples import (
 from rosbags.highlevel import AnyReader
 from rosbags.interfaces import QosDurability, QosReliability
 
-from semantic_detection_pkg.core.recording.events import Event, EventRules
-from semantic_detection_pkg.core.recording.ring import RingRules
-from semantic_detection_pkg.core.recording.topics import Message
-from semantic_detection_pkg.storage.bag_metadata import BagFormat, parse_qos, qos_text
-from semantic_detection_pkg.storage.disk import Disk
-from semantic_detection_pkg.storage.fake_disk import FakeDisk
-from semantic_detection_pkg.storage.session import Session, SessionSettings
-from semantic_detection_pkg.storage.tables import Row
+from semantic_detection_pkg.recorder.core.events import Event, EventRules
+from semantic_detection_pkg.recorder.core.ring import RingRules
+from semantic_detection_pkg.recorder.core.topics import Message
+from semantic_detection_pkg.recorder.storage.bag_metadata import BagFormat, parse_qos, qos_text
+from semantic_detection_pkg.recorder.storage.disk import Disk
+from semantic_detection_pkg.recorder.storage.session import Session, SessionSettings
+from semantic_detection_pkg.recorder.storage.tables import Row
 
 SETTINGS = SessionSettings(
     RingRules(1 << 30, 0, 1 << 20, 3600.0), EventRules(1 << 30, before_s=1.0, after_s=1.0)

@@ -19,11 +19,14 @@ import recording_victim as victim
 from patience import patience, wait_until
 from recording_samples import counted, numbers_in
 
-from semantic_detection_pkg.core.recording.events import EventRules
-from semantic_detection_pkg.core.recording.ring import RingRules
-from semantic_detection_pkg.storage.disk import Disk
-from semantic_detection_pkg.storage.segment_reader import UnfinishedSegmentError, read_segment
-from semantic_detection_pkg.storage.session import Session, SessionSettings
+from semantic_detection_pkg.recorder.core.events import EventRules
+from semantic_detection_pkg.recorder.core.ring import RingRules
+from semantic_detection_pkg.recorder.storage.disk import Disk
+from semantic_detection_pkg.recorder.storage.segment_reader import (
+    UnfinishedSegmentError,
+    read_segment,
+)
+from semantic_detection_pkg.recorder.storage.session import Session, SessionSettings
 
 #: 200 in the long run, which is for a quiet machine: there a second is a second.
 KILLS = int(os.environ.get("RECORDER_KILLS", "20"))

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semantic_detection_pkg.core.recording.definitions import full_definition
-from semantic_detection_pkg.core.recording.events import Event, EventRules, bytes_of, event_name
-from semantic_detection_pkg.core.recording.intake import Intake
-from semantic_detection_pkg.core.recording.poses import Pose, PoseHistory
-from semantic_detection_pkg.core.recording.ring import RingRules, Segment
-from semantic_detection_pkg.core.recording.topics import Message, OfferedQos, Topic
+from semantic_detection_pkg.recorder.core.definitions import full_definition
+from semantic_detection_pkg.recorder.core.events import Event, EventRules, bytes_of, event_name
+from semantic_detection_pkg.recorder.core.intake import Intake
+from semantic_detection_pkg.recorder.core.poses import Pose, PoseHistory
+from semantic_detection_pkg.recorder.core.ring import RingRules, Segment
+from semantic_detection_pkg.recorder.core.topics import Message, OfferedQos, Topic
 
 FRAMES = Topic("/camera", "sensor_msgs/msg/CompressedImage")
 SMALL = Topic("/state", "interfaces_pkg/msg/GimbalState")

@@ -10,9 +10,9 @@ import pytest
 from scan_recording import messages_of, staged, write_bag
 
 from semantic_detection_pkg.cli.replay import main
-from semantic_detection_pkg.core.detections import Detections
-from semantic_detection_pkg.core.replay.redetect import Comparison, Picture, detected_again
-from semantic_detection_pkg.core.scan.steps import FrameDetections
+from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.recorder.core.replay.redetect import Comparison, Picture, detected_again
+from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections
 
 WORDS = ("person", "tent")
 FAKE = ["--from", "frames", "--engine", "fake", "--model", __file__]

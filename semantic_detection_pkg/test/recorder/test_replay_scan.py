@@ -15,21 +15,21 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from scan_recording import messages_of, staged, write_bag
 
 from semantic_detection_pkg.cli.replay import main
-from semantic_detection_pkg.core.recording.topics import Message
-from semantic_detection_pkg.core.replay.changes import with_values
-from semantic_detection_pkg.core.replay.comparison import Digest, differences
-from semantic_detection_pkg.core.replay.journal import (
+from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.recorder.core.replay.changes import with_values
+from semantic_detection_pkg.recorder.core.replay.comparison import Digest, differences
+from semantic_detection_pkg.recorder.core.replay.player import BEFORE_START, replay
+from semantic_detection_pkg.recorder.core.replay.summary import Summary
+from semantic_detection_pkg.recorder.core.topics import Message
+from semantic_detection_pkg.recorder.storage.bag_messages import recorded_step, scan_recording
+from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
+from semantic_detection_pkg.scan.core.inputs_and_decisions import Goal, Pause
+from semantic_detection_pkg.scan.core.journal import (
     RecordedStep,
     inputs_from_json,
     inputs_to_json,
 )
-from semantic_detection_pkg.core.replay.player import BEFORE_START, replay
-from semantic_detection_pkg.core.replay.summary import Summary
-from semantic_detection_pkg.core.scan.settings import ScanSettings
-from semantic_detection_pkg.core.scan.steps import Goal, Pause
-from semantic_detection_pkg.errors import ConfigurationError
-from semantic_detection_pkg.storage.bag_messages import recorded_step, scan_recording
-from semantic_detection_pkg.storage.bag_reader import BagReader
+from semantic_detection_pkg.scan.core.settings import ScanSettings
 
 JOURNAL = "interfaces_pkg/msg/ScanJournal"
 

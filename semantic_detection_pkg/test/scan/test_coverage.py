@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from patience import patience
 
-from semantic_detection_pkg.core.optics import CameraView
-from semantic_detection_pkg.core.scan.area import (
+from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.scan.core.area import (
     Area,
     GimbalLimits,
     check_area,
     cut_to_limits,
     is_within,
 )
-from semantic_detection_pkg.core.scan.coverage import CoverageMap, Result, SeeingNeeds
-from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.scan.core.coverage import CoverageMap, Result, SeeingNeeds
 
 CELL = math.radians(0.5)
 LIMITS = GimbalLimits((-2.0, 2.0), (-0.4, 1.5))

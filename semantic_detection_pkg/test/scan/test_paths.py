@@ -7,13 +7,13 @@ import time
 import numpy as np
 import pytest
 
-from semantic_detection_pkg.core.optics import CameraView
-from semantic_detection_pkg.core.paths.geometry import distance, length_of, path_of
-from semantic_detection_pkg.core.paths.skeleton import skeleton_of
-from semantic_detection_pkg.core.world.geometry import Lens, Pose
-from semantic_detection_pkg.core.world.layout import Layout, build_world
-from semantic_detection_pkg.core.world.render import Effects, Renderer
-from semantic_detection_pkg.kernels import contours
+from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.common.kernels import contours
+from semantic_detection_pkg.scan.core.paths.geometry import distance, length_of, path_of
+from semantic_detection_pkg.scan.core.paths.skeleton import skeleton_of
+from simulation_pkg.core.world.geometry import Lens, Pose
+from simulation_pkg.core.world.layout import Layout, build_world
+from simulation_pkg.core.world.render import Effects, Renderer
 
 VIEW = CameraView(0.0, 0.4, 0.0, math.radians(62), 1280, 720)
 

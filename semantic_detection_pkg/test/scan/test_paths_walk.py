@@ -5,10 +5,15 @@ import math
 import numpy as np
 import pytest
 
-from semantic_detection_pkg.core.optics import CameraView
-from semantic_detection_pkg.core.paths.geometry import PathGeometry, distance, length_of, path_of
-from semantic_detection_pkg.core.paths.walk import PathWalk, WalkSettings, WalkState
-from semantic_detection_pkg.kernels import contours
+from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.common.kernels import contours
+from semantic_detection_pkg.scan.core.paths.geometry import (
+    PathGeometry,
+    distance,
+    length_of,
+    path_of,
+)
+from semantic_detection_pkg.scan.core.paths.walk import PathWalk, WalkSettings, WalkState
 
 WIDE = math.radians(62)
 CLOSE = math.radians(9)

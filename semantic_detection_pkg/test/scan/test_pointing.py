@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from gimbal_driver_pkg.mock.body import Body, Dynamics
 from gimbal_driver_pkg.models import MODELS
-from semantic_detection_pkg.core.scan.area import GimbalLimits
-from semantic_detection_pkg.core.scan.pointing import Motion, kept_within, rates_towards
+from semantic_detection_pkg.scan.core.area import GimbalLimits
+from semantic_detection_pkg.scan.core.pointing import Motion, kept_within, rates_towards
 
 LIMITS = GimbalLimits((math.radians(-135), math.radians(135)), (math.radians(-25), math.pi / 2))
 STEP_S = 0.05

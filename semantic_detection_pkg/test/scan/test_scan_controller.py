@@ -11,11 +11,10 @@ import pickle
 import pytest
 from scan_stage import STEP_NS, Stage, Thing
 
-from semantic_detection_pkg.core.scan.area import Area
-from semantic_detection_pkg.core.scan.controller import ScanController
-from semantic_detection_pkg.core.scan.evidence import FindingState, Verdict
-from semantic_detection_pkg.core.scan.settings import LossSettings, ScanSettings, TierSettings
-from semantic_detection_pkg.core.scan.steps import (
+from semantic_detection_pkg.scan.core.area import Area
+from semantic_detection_pkg.scan.core.controller import ScanController
+from semantic_detection_pkg.scan.core.evidence import FindingState, Verdict
+from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     Cancel,
     FrameDetections,
     GpuStatus,
@@ -25,6 +24,7 @@ from semantic_detection_pkg.core.scan.steps import (
     input_from_plain,
     input_to_plain,
 )
+from semantic_detection_pkg.scan.core.settings import LossSettings, ScanSettings, TierSettings
 
 PERSON = Thing(0.3, 0.3, "person", 0.02)
 TENT = Thing(-0.4, 0.2, "tent", 0.03)

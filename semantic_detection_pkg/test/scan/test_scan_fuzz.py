@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 from scan_stage import AREA, STEP_NS, WORDS, Stage, Thing
 
-from semantic_detection_pkg.core.detections import Detections
-from semantic_detection_pkg.core.scan.area import Area
-from semantic_detection_pkg.core.scan.controller import ScanController
-from semantic_detection_pkg.core.scan.evidence import Verdict, VlmReply
-from semantic_detection_pkg.core.scan.settings import LossSettings, ScanSettings
-from semantic_detection_pkg.core.scan.steps import (
+from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.scan.core.area import Area
+from semantic_detection_pkg.scan.core.controller import ScanController
+from semantic_detection_pkg.scan.core.evidence import Verdict, VlmReply
+from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     Attitude,
     CameraBeat,
     Cancel,
@@ -27,6 +26,7 @@ from semantic_detection_pkg.core.scan.steps import (
     PointHere,
     VocabularyReply,
 )
+from semantic_detection_pkg.scan.core.settings import LossSettings, ScanSettings
 
 STEPS = 250
 #: Short holds and time-outs, so that all states are passed.

@@ -7,13 +7,13 @@ import pytest
 from py_trees.common import Status
 from scan_stage import AREA
 
-from semantic_detection_pkg.core.detections import Detections
-from semantic_detection_pkg.core.scan.evidence import TierResult, Verdict
-from semantic_detection_pkg.core.scan.leaves import closer, search, standing, walking
-from semantic_detection_pkg.core.scan.mission import Mission
-from semantic_detection_pkg.core.scan.scene import Scene
-from semantic_detection_pkg.core.scan.settings import ScanSettings
-from semantic_detection_pkg.core.scan.steps import (
+from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.scan.core.behaviours import close_look as closer
+from semantic_detection_pkg.scan.core.behaviours import search, standing, walking
+from semantic_detection_pkg.scan.core.blackboard import Scene
+from semantic_detection_pkg.scan.core.decision_builder import Wish
+from semantic_detection_pkg.scan.core.evidence import TierResult, Verdict
+from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     FrameDetections,
     GimbalReading,
     Goal,
@@ -22,8 +22,9 @@ from semantic_detection_pkg.core.scan.steps import (
     Level,
     PointHere,
 )
-from semantic_detection_pkg.core.scan.tree import build_tree
-from semantic_detection_pkg.core.scan.wish import Wish
+from semantic_detection_pkg.scan.core.mission import Mission
+from semantic_detection_pkg.scan.core.settings import ScanSettings
+from semantic_detection_pkg.scan.core.tree import build_tree
 
 S = 1_000_000_000
 RUNNING, SUCCESS, FAILURE = Status.RUNNING, Status.SUCCESS, Status.FAILURE

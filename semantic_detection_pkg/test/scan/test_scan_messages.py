@@ -12,9 +12,10 @@ from visualization_msgs.msg import Marker
 
 from interfaces_pkg.msg import GimbalAngle, GimbalState, GpuState, VlmAnswer
 from ros_support_pkg.stamps import from_time, to_time
-from semantic_detection_pkg.core.position import Position
-from semantic_detection_pkg.core.replay.player import replay
-from semantic_detection_pkg.core.scan.evidence import (
+from semantic_detection_pkg.common.core.position import Position
+from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.recorder.core.replay.player import replay
+from semantic_detection_pkg.scan.core.evidence import (
     Finding,
     FindingState,
     Path,
@@ -22,14 +23,19 @@ from semantic_detection_pkg.core.scan.evidence import (
     Verdict,
     VlmReply,
 )
-from semantic_detection_pkg.core.scan.settings import ScanSettings
-from semantic_detection_pkg.core.scan.steps import FrameDetections, GimbalReading, Level, Status
-from semantic_detection_pkg.core.tracking.track import Sight
-from semantic_detection_pkg.errors import ConfigurationError
-from semantic_detection_pkg.ros import scan_inputs, scan_outputs
-from semantic_detection_pkg.ros.scan_journal import from_journal, to_journal
-from semantic_detection_pkg.ros.scan_markers import scan_markers
-from semantic_detection_pkg.ros.scan_parameters import ScanParameters
+from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+    FrameDetections,
+    GimbalReading,
+    Level,
+    Status,
+)
+from semantic_detection_pkg.scan.core.settings import ScanSettings
+from semantic_detection_pkg.scan.core.tracking.track import Sight
+from semantic_detection_pkg.scan.ros import inputs as scan_inputs
+from semantic_detection_pkg.scan.ros import outputs as scan_outputs
+from semantic_detection_pkg.scan.ros.journal import from_journal, to_journal
+from semantic_detection_pkg.scan.ros.markers import scan_markers
+from semantic_detection_pkg.scan.ros.parameters import ScanParameters
 
 NAN9 = [math.nan] * 9
 

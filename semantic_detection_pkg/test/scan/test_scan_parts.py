@@ -9,26 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semantic_detection_pkg.core.detections import Detections, MaskRings
-from semantic_detection_pkg.core.optics import CameraView
-from semantic_detection_pkg.core.scan.area import Area
-from semantic_detection_pkg.core.scan.codec import canonical, from_plain, to_plain
-from semantic_detection_pkg.core.scan.consensus import Consensus
-from semantic_detection_pkg.core.scan.evidence import FindingState, TierResult, Verdict, VlmReply
-from semantic_detection_pkg.core.scan.findings import Conclusion, FindingBook, position_of
-from semantic_detection_pkg.core.scan.goals import limits_of, read_words
-from semantic_detection_pkg.core.scan.losses import LossWatch
-from semantic_detection_pkg.core.scan.poses import PoseHistory
-from semantic_detection_pkg.core.scan.same import is_same_thing
-from semantic_detection_pkg.core.scan.settings import (
-    CandidateSettings,
-    GimbalSettings,
-    LossSettings,
-    ScanSettings,
-    TierSettings,
-)
-from semantic_detection_pkg.core.scan.shape import shape_of
-from semantic_detection_pkg.core.scan.steps import (
+from semantic_detection_pkg.common.core.detections import Detections, MaskRings
+from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.common.core.serialization import canonical, from_plain, to_plain
+from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.scan.core.area import Area
+from semantic_detection_pkg.scan.core.association import is_same_thing
+from semantic_detection_pkg.scan.core.evidence import FindingState, TierResult, Verdict, VlmReply
+from semantic_detection_pkg.scan.core.findings import Conclusion, FindingBook, position_of
+from semantic_detection_pkg.scan.core.goals import limits_of, read_words
+from semantic_detection_pkg.scan.core.input_watchdog import LossWatch
+from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     Attitude,
     CameraBeat,
     Decision,
@@ -42,15 +33,24 @@ from semantic_detection_pkg.core.scan.steps import (
     input_from_plain,
     input_to_plain,
 )
-from semantic_detection_pkg.core.scan.tiers import (
+from semantic_detection_pkg.scan.core.mask_descriptors import shape_of
+from semantic_detection_pkg.scan.core.pose_history import PoseHistory
+from semantic_detection_pkg.scan.core.settings import (
+    CandidateSettings,
+    GimbalSettings,
+    LossSettings,
+    ScanSettings,
+    TierSettings,
+)
+from semantic_detection_pkg.scan.core.sprt import Consensus
+from semantic_detection_pkg.scan.core.tiers import (
     conclude,
     judge_answer,
     judge_classifier,
     needs_vlm,
     pooled,
 )
-from semantic_detection_pkg.core.tracking.track import Track, TrackState
-from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.scan.core.tracking.track import Track, TrackState
 
 S = 1_000_000_000
 TIERS = TierSettings(classifier_yes=0.75, classifier_no=0.25)

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from gimbal_driver_pkg.mock.body import Body, Dynamics
 from gimbal_driver_pkg.models import MODELS
-from semantic_detection_pkg.core.optics import CameraView
-from semantic_detection_pkg.core.scan.area import Area, GimbalLimits
-from semantic_detection_pkg.core.scan.coverage import CoverageMap, SeeingNeeds
-from semantic_detection_pkg.core.scan.pointing import Motion
-from semantic_detection_pkg.core.scan.strips import Pace, half_widths, plan_legs
-from semantic_detection_pkg.core.scan.sweep import SweepPlanner, SweepSettings
+from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.scan.core.area import Area, GimbalLimits
+from semantic_detection_pkg.scan.core.coverage import CoverageMap, SeeingNeeds
+from semantic_detection_pkg.scan.core.planning.swaths import Pace, half_widths, plan_legs
+from semantic_detection_pkg.scan.core.planning.sweep import SweepPlanner, SweepSettings
+from semantic_detection_pkg.scan.core.pointing import Motion
 
 STEP_S = 0.05
 ZR10 = GimbalLimits((math.radians(-135), math.radians(135)), (math.radians(-25), math.pi / 2))

@@ -6,11 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semantic_detection_pkg.core.optics import CameraView
-from semantic_detection_pkg.core.scan.area import GimbalLimits
-from semantic_detection_pkg.core.scan.pointing import Motion
-from semantic_detection_pkg.core.scan.tour import CloseView, Sought, TourCosts, plan_tour
+from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.scan.core.area import GimbalLimits
+from semantic_detection_pkg.scan.core.planning.view_planning import (
+    CloseView,
+    Sought,
+    TourCosts,
+    plan_tour,
+)
+from semantic_detection_pkg.scan.core.pointing import Motion
 
 WIDE = CameraView(0.0, 0.0, 0.0, math.radians(62.0), 1280, 720)
 LIMITS = GimbalLimits((-2.3, 2.3), (-0.4, 1.5))

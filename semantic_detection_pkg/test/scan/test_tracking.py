@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semantic_detection_pkg.core.detections import Detections
-from semantic_detection_pkg.core.optics import CameraView
-from semantic_detection_pkg.core.tracking.association import Noise
-from semantic_detection_pkg.core.tracking.motion import MotionModel
-from semantic_detection_pkg.core.tracking.track import TrackState
-from semantic_detection_pkg.core.tracking.tracker import Tracker, TrackerSettings
+from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.scan.core.tracking.association import Noise
+from semantic_detection_pkg.scan.core.tracking.motion import MotionModel
+from semantic_detection_pkg.scan.core.tracking.track import TrackState
+from semantic_detection_pkg.scan.core.tracking.tracker import Tracker, TrackerSettings
 
 WORDS = ["person", "tent", "footpath"]
 STEP_NS = 100_000_000

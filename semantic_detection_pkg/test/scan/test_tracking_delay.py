@@ -5,10 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from semantic_detection_pkg.core.detections import Detections
-from semantic_detection_pkg.core.optics import CameraView
-from semantic_detection_pkg.core.tracking.delay import DelayEstimate, DelayEstimator, DelaySettings
-from semantic_detection_pkg.core.tracking.tracker import Tracker
+from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.scan.core.tracking.delay import (
+    DelayEstimate,
+    DelayEstimator,
+    DelaySettings,
+)
+from semantic_detection_pkg.scan.core.tracking.tracker import Tracker
 
 WIDTH, HEIGHT, HFOV = 1280, 720, math.radians(62)
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from semantic_detection_pkg.core.detections import Detections
-from semantic_detection_pkg.core.optics import CameraView
-from semantic_detection_pkg.core.tracking.track import Track, TrackState
-from semantic_detection_pkg.core.tracking.tracker import Tracker
-from semantic_detection_pkg.core.world.geometry import Lens, Pose, board_vectors, projection
-from semantic_detection_pkg.core.world.layout import Layout, World, build_world
-from semantic_detection_pkg.core.world.things import CLASS_NAMES
+from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.scan.core.tracking.track import Track, TrackState
+from semantic_detection_pkg.scan.core.tracking.tracker import Tracker
+from simulation_pkg.core.world.geometry import Lens, Pose, board_vectors, projection
+from simulation_pkg.core.world.layout import Layout, World, build_world
+from simulation_pkg.core.world.things import CLASS_NAMES
 
 LENS = Lens(1280, 720)
 RATE_HZ = 10.0

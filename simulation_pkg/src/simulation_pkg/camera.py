@@ -17,13 +17,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from semantic_detection_pkg.cameras.source import ClockNs, FrameSource, Shot
-from semantic_detection_pkg.cameras.uri import CameraUri, integer, number
-from semantic_detection_pkg.core.world.geometry import Lens, Pose
-from semantic_detection_pkg.core.world.layout import Layout, build_world
-from semantic_detection_pkg.core.world.render import Effects, Renderer
-from semantic_detection_pkg.core.world.truth import Truth
+from semantic_detection_pkg.camera.core.uri import CameraUri, integer, number
+from semantic_detection_pkg.camera.sources.source import ClockNs, FrameSource, Shot
 from semantic_detection_pkg.errors import ConfigurationError
+from simulation_pkg.core.world.geometry import Lens, Pose
+from simulation_pkg.core.world.layout import Layout, build_world
+from simulation_pkg.core.world.render import Effects, Renderer
+from simulation_pkg.core.world.truth import Truth
 
 PoseAt = Callable[[int], Pose | None]
 """The gimbal's pose at a time [ns since the epoch]; None while it is unknown."""

@@ -1,6 +1,6 @@
-"""Watch node: prints what the detector sees, keeps overlay pictures, ends with a summary in JSON.
+"""Print what the detector sees, keep overlay pictures, end with a summary in JSON.
 
-The demo's eyes and its judge: its exit status is 0 only if something was detected that is there.
+Its exit status is 0 only if something was detected that is there.
 Where the simulated world tells the truth, that is checked; on real pictures any detection counts.
 """
 
@@ -19,21 +19,22 @@ from ros_support_pkg.parameters import declare_parameters, parameter
 from ros_support_pkg.qos import EVENT, SENSOR_DATA
 from ros_support_pkg.running import run_node
 from ros_support_pkg.stamps import NS_PER_S, from_time
-from semantic_detection_pkg.cameras.pictures import write_picture
-from semantic_detection_pkg.core.frame import Frame
-from semantic_detection_pkg.core.overlay import draw_overlay
-from semantic_detection_pkg.core.scoring import confirmed
-from semantic_detection_pkg.core.tally import Tally
+from semantic_detection_pkg.camera.ros import frames
+from semantic_detection_pkg.common.core.frame import Frame
+from semantic_detection_pkg.common.core.overlay import draw_overlay
+from semantic_detection_pkg.common.pictures import write_picture
+from semantic_detection_pkg.common.ros import conversions
 from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
-from semantic_detection_pkg.ros import conversions, frames
+from simulation_pkg.core.scoring import confirmed
+from simulation_pkg.core.tally import Tally
 
 _FRAMES_KEPT = 8  # that wait for their detections
 _TRUTHS_KEPT = 100  # frames; more than are ever between capture and detection
 
 
 @dataclass(frozen=True)
-class WatchParameters:
-    """Parameters of the watch node."""
+class DemoJudgeParameters:
+    """Parameters of the demo's judge."""
 
     seconds: float = parameter(
         0.0, "[s] end this long after the first frame; 0: never", minimum=0.0, maximum=86400.0
@@ -45,15 +46,15 @@ class WatchParameters:
     frame_transport: str = frames.transport_parameter()
 
 
-class WatchNode(Node):
+class DemoJudgeNode(Node):
     """Tallies `detections`; draws some of them on their frames and keeps the pictures.
 
     It draws them itself: `detections/overlay` would have the detector draw and send every frame.
     """
 
     def __init__(self) -> None:
-        super().__init__("watch")
-        self._config = declare_parameters(self, WatchParameters)
+        super().__init__("demo_judge")
+        self._config = declare_parameters(self, DemoJudgeParameters)
         self._tally = Tally()
         self._first_ns = 0
         self._line_ns = 0
@@ -151,10 +152,10 @@ def _make_folder(name: str) -> Path:
 
 
 def main() -> int:
-    made: list[WatchNode] = []
+    made: list[DemoJudgeNode] = []
 
-    def make_node() -> WatchNode:
-        made.append(WatchNode())
+    def make_node() -> DemoJudgeNode:
+        made.append(DemoJudgeNode())
         return made[0]
 
     status = run_node(make_node, expected_errors=(SemanticDetectionError,))

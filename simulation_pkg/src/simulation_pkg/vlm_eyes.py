@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from vlm_bridge_pkg.core.questions import CLASS_TEMPLATES
 from vlm_bridge_pkg.errors import ConfigurationError
 from vlm_bridge_pkg.protocol.requests import ChatRequest
+from vlm_bridge_pkg.stub.answers import Said
 
 _UNSURE = 0.2  # a probability of "yes" this near to a half is no answer
 _QUESTIONS = tuple(
@@ -29,14 +29,6 @@ _QUESTIONS = tuple(
     )
     for template in CLASS_TEMPLATES
 )
-
-
-@dataclass(frozen=True)
-class Said:
-    """An answer, and the probability of "yes" as its first word; None: not told."""
-
-    text: str
-    p_yes: float | None = None
 
 
 class WorldEyes:

@@ -3,17 +3,15 @@
 Every message is one line that names the thing, its value and what is allowed.
 """
 
+from semantic_detection_pkg.errors import SemanticDetectionError
 
-class VlmError(Exception):
+
+class VlmError(SemanticDetectionError):
     """Base of all errors this package raises on purpose."""
 
 
 class ConfigurationError(VlmError, ValueError):
     """A setting is wrong: change it; trying again does not help."""
-
-
-class LockError(VlmError):
-    """The lock is not to be had, or is no lock any more: wait, or stop using what it guards."""
 
 
 class ServiceError(VlmError):

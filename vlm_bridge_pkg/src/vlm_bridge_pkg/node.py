@@ -19,8 +19,9 @@ from ros_support_pkg.parameters import declare_parameters, parameter
 from ros_support_pkg.qos import EVENT
 from ros_support_pkg.running import run_node, tolerating_shutdown
 from ros_support_pkg.shedding import TIER3, Shedding
+from semantic_detection_pkg.errors import SemanticDetectionError
 from vlm_bridge_pkg.core.questions import make_questions
-from vlm_bridge_pkg.errors import ConfigurationError, ServiceError, VlmError
+from vlm_bridge_pkg.errors import ConfigurationError, ServiceError
 from vlm_bridge_pkg.kernels.crop import fit_square
 from vlm_bridge_pkg.ros.gpu_lease import RosGpu
 from vlm_bridge_pkg.session import Outcome, Service, Session
@@ -196,6 +197,6 @@ def _uncertain(request: AskVlm.Goal, cause: str) -> VlmAnswer:
 def main() -> int:
     return run_node(
         VlmBridgeNode,
-        expected_errors=(VlmError,),
+        expected_errors=(SemanticDetectionError,),
         make_executor=lambda: MultiThreadedExecutor(num_threads=_THREADS),
     )

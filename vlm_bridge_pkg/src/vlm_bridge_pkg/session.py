@@ -9,14 +9,15 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
+from semantic_detection_pkg.gpu.errors import LockError
+from semantic_detection_pkg.gpu.lock import KernelLock
 from vlm_bridge_pkg.core.questions import SYSTEM, Question
 from vlm_bridge_pkg.core.verdicts import Judgement, Reading, Verdict, judge, read_answer
-from vlm_bridge_pkg.errors import LockError, ServiceError
+from vlm_bridge_pkg.errors import ServiceError
 from vlm_bridge_pkg.protocol.pictures import Picture
 from vlm_bridge_pkg.protocol.replies import Reply
 from vlm_bridge_pkg.protocol.requests import ChatRequest
 from vlm_bridge_pkg.transport.client import VlmCall
-from vlm_bridge_pkg.transport.kernel_lock import KernelLock
 
 _LOCK_TIMEOUT_S = 0.5
 

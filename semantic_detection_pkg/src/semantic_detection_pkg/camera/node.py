@@ -20,14 +20,15 @@ from ros_support_pkg.parameters import declare_parameters, parameter
 from ros_support_pkg.qos import SENSOR_DATA, VIEW
 from ros_support_pkg.running import run_node, tolerating_shutdown
 from ros_support_pkg.shedding import RATES, Shedding
-from semantic_detection_pkg.cameras.calibration import load_calibration
-from semantic_detection_pkg.cameras.reader import LatestFrameReader
-from semantic_detection_pkg.cameras.registry import open_camera
-from semantic_detection_pkg.core.frame import Frame
+from semantic_detection_pkg.camera.calibration import load_calibration
+from semantic_detection_pkg.camera.reader import LatestFrameReader
+from semantic_detection_pkg.camera.ros import graph_cameras
+from semantic_detection_pkg.camera.ros.camera_info import to_camera_info
+from semantic_detection_pkg.camera.ros.frames import FramePublisher, transport_parameter
+from semantic_detection_pkg.camera.sources.registry import open_camera
+from semantic_detection_pkg.common.core.frame import Frame
+from semantic_detection_pkg.common.ros import conversions
 from semantic_detection_pkg.errors import FrameError, SemanticDetectionError
-from semantic_detection_pkg.ros import conversions
-from semantic_detection_pkg.ros.frames import FramePublisher, transport_parameter
-from semantic_detection_pkg.ros.simulation import attach_simulation
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,7 @@ class CameraNode(Node):
     def __init__(self) -> None:
         super().__init__("camera")
         self._config = declare_parameters(self, CameraParameters, self._change)
-        if self._config.source.startswith("sim:"):
-            attach_simulation(self, self._config.frame_id)
+        graph_cameras.attach(self, self._config.source, self._config.frame_id)
         path = self._config.calibration
         self._calibration = load_calibration(path) if path else None
         self._frames = FramePublisher(self, self._config.frame_transport)
@@ -98,9 +98,7 @@ class CameraNode(Node):
         except FrameError as error:
             self.get_logger().error(str(error), throttle_duration_sec=1.0)
         self._info.publish(
-            conversions.to_camera_info(
-                self._calibration, frame.width, frame.height, stamp_ns, frame_id
-            )
+            to_camera_info(self._calibration, frame.width, frame.height, stamp_ns, frame_id)
         )
         if self._compressed.get_subscription_count():
             quality = [cv2.IMWRITE_JPEG_QUALITY, self._config.jpeg_quality]

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from semantic_detection_pkg.cameras.source import FrameSource, Shot
-from semantic_detection_pkg.core.frame import Frame
+from semantic_detection_pkg.camera.sources.source import FrameSource, Shot
+from semantic_detection_pkg.common.core.frame import Frame
 from semantic_detection_pkg.errors import ConfigurationError, SourceLostError
 
 

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from semantic_detection_pkg.configuration.launching import Launch, plan_launch
-from semantic_detection_pkg.configuration.reading import load_schema, read_config
+from semantic_detection_pkg.common.configuration.launching import Launch, plan_launch
+from semantic_detection_pkg.common.configuration.reading import load_schema, read_config
 from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
 
 DEFAULT_CONFIG = "/etc/semantic-detection/config.yaml"

@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from semantic_detection_pkg.backends.loading import ENGINES, LoadedDetector, load_detector
-from semantic_detection_pkg.cameras.pictures import read_picture, write_picture
-from semantic_detection_pkg.core.overlay import draw_overlay
-from semantic_detection_pkg.core.pipeline import DetectionResult
-from semantic_detection_pkg.core.settings import DetectorSettings
+from semantic_detection_pkg.common.core.overlay import draw_overlay
+from semantic_detection_pkg.common.pictures import read_picture, write_picture
+from semantic_detection_pkg.detector.backends.loading import ENGINES, LoadedDetector, load_detector
+from semantic_detection_pkg.detector.core.pipeline import DetectionResult
+from semantic_detection_pkg.detector.core.settings import DetectorSettings
 from semantic_detection_pkg.errors import FrameError, SemanticDetectionError
 
 # Exit statuses, as the usual tools have them.

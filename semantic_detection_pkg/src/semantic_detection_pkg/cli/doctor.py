@@ -17,7 +17,7 @@ from typing import Any
 
 from semantic_detection_pkg.cli.bringup import DEFAULT_CONFIG, EXIT_USAGE, read_file
 from semantic_detection_pkg.errors import SemanticDetectionError
-from semantic_detection_pkg.machine.checkup import CHECKS, Finding, Machine, Verdict
+from semantic_detection_pkg.health.checkup import CHECKS, Finding, Machine, Verdict
 
 
 def main(words: Sequence[str] | None = None) -> int:

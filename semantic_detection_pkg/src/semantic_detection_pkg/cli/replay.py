@@ -12,16 +12,16 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from semantic_detection_pkg.backends.loading import ENGINES
 from semantic_detection_pkg.cli.replay_frames import replay_frames
 from semantic_detection_pkg.cli.replay_report import print_summary
-from semantic_detection_pkg.core.replay.changes import with_values
-from semantic_detection_pkg.core.replay.player import Change, replay
-from semantic_detection_pkg.core.replay.summary import Summary
-from semantic_detection_pkg.core.scan.settings import ScanSettings
+from semantic_detection_pkg.detector.backends.loading import ENGINES
 from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
-from semantic_detection_pkg.storage.bag_messages import JOURNAL, scan_recording
-from semantic_detection_pkg.storage.bag_reader import BagReader
+from semantic_detection_pkg.recorder.core.replay.changes import with_values
+from semantic_detection_pkg.recorder.core.replay.player import Change, replay
+from semantic_detection_pkg.recorder.core.replay.summary import Summary
+from semantic_detection_pkg.recorder.storage.bag_messages import JOURNAL, scan_recording
+from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
+from semantic_detection_pkg.scan.core.settings import ScanSettings
 
 # Exit statuses, as the usual tools have them.
 _DONE, _DIFFERENT, _REFUSED, _INTERRUPTED = 0, 1, 2, 130
@@ -66,7 +66,7 @@ def _replay_journal(reader: BagReader, namespace: str | None, change: Change) ->
 
 def _publish(reader: BagReader, options: argparse.Namespace) -> int:
     # Here, because the rest needs no ROS.
-    from semantic_detection_pkg.ros.bag_publisher import publish
+    from semantic_detection_pkg.recorder.ros.bag_publisher import publish
 
     without = tuple(filter(None, options.without.split(",")))
     print(f"{publish(reader, rate=options.rate, without=without)} messages published")

@@ -9,26 +9,26 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from semantic_detection_pkg.backends.loading import LoadedDetector, load_detector
-from semantic_detection_pkg.cameras.pictures import decode_picture
 from semantic_detection_pkg.cli.replay_report import print_speed, print_summary
-from semantic_detection_pkg.core.replay.comparison import Digest
-from semantic_detection_pkg.core.replay.player import Change, Recorded, replay
-from semantic_detection_pkg.core.replay.redetect import Comparison, Picture, detected_again
-from semantic_detection_pkg.core.replay.rehearsal import rehearse
-from semantic_detection_pkg.core.replay.summary import Summary
-from semantic_detection_pkg.core.scan.area import Area
-from semantic_detection_pkg.core.scan.steps import FrameDetections, Goal
-from semantic_detection_pkg.core.settings import DetectorSettings
+from semantic_detection_pkg.common.pictures import decode_picture
+from semantic_detection_pkg.detector.backends.loading import LoadedDetector, load_detector
+from semantic_detection_pkg.detector.core.settings import DetectorSettings
 from semantic_detection_pkg.errors import ConfigurationError
-from semantic_detection_pkg.storage.bag_messages import (
+from semantic_detection_pkg.recorder.core.replay.comparison import Digest
+from semantic_detection_pkg.recorder.core.replay.player import Change, Recorded, replay
+from semantic_detection_pkg.recorder.core.replay.redetect import Comparison, Picture, detected_again
+from semantic_detection_pkg.recorder.core.replay.rehearsal import rehearse
+from semantic_detection_pkg.recorder.core.replay.summary import Summary
+from semantic_detection_pkg.recorder.storage.bag_messages import (
     DETECTIONS,
     GIMBAL,
     JOURNAL,
     PICTURES,
     recording,
 )
-from semantic_detection_pkg.storage.bag_reader import BagReader
+from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
+from semantic_detection_pkg.scan.core.area import Area
+from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections, Goal
 
 #: Of a recording without a goal: all that a gimbal can reach.
 _EVERYWHERE = Area(-3.0, 3.0, -1.5, 1.5)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from pathlib import Path
 
-from semantic_detection_pkg.core.replay.comparison import differences
-from semantic_detection_pkg.core.replay.player import Outcome
-from semantic_detection_pkg.core.replay.summary import Stretch, Summary
 from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.recorder.core.replay.comparison import differences
+from semantic_detection_pkg.recorder.core.replay.player import Outcome
+from semantic_detection_pkg.recorder.core.replay.summary import Stretch, Summary
 
 _LINES_MAX = 8  # of what differs in one decision
 

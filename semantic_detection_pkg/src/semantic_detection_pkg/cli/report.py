@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
-from semantic_detection_pkg.evidence import event_page, mission
-from semantic_detection_pkg.storage.event_store import EVENT_FILE
+from semantic_detection_pkg.recorder.evidence import event_page, mission
+from semantic_detection_pkg.recorder.storage.event_store import EVENT_FILE
 
 _DONE, _SOME_FAILED, _REFUSED, _INTERRUPTED = 0, 1, 2, 130
 

@@ -1,1 +1,1 @@
-"""The page on port 8080: a web server without ROS, fed and obeyed by `ros.dashboard`."""
+"""The page on port 8080: see, steer, measure."""

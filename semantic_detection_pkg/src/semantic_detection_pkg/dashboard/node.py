@@ -11,13 +11,13 @@ from rclpy.node import Node
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
 from ros_support_pkg.parameters import declare_parameters, parameter
 from ros_support_pkg.running import run_node
-from semantic_detection_pkg.dashboard.dashboard import Dashboard
-from semantic_detection_pkg.dashboard.server import DashboardServer
-from semantic_detection_pkg.dashboard.settings import DashboardSettings, read_token
+from semantic_detection_pkg.camera.ros.frames import transport_parameter
+from semantic_detection_pkg.dashboard.api.dashboard import Dashboard
+from semantic_detection_pkg.dashboard.api.server import DashboardServer
+from semantic_detection_pkg.dashboard.api.settings import DashboardSettings, read_token
+from semantic_detection_pkg.dashboard.ros.feed import DashboardFeed
+from semantic_detection_pkg.dashboard.ros.robot import RosRobot
 from semantic_detection_pkg.errors import SemanticDetectionError
-from semantic_detection_pkg.ros.dashboard_feed import DashboardFeed
-from semantic_detection_pkg.ros.dashboard_robot import RosRobot
-from semantic_detection_pkg.ros.frames import transport_parameter
 
 _BEAT_PERIOD_S = 1.0
 

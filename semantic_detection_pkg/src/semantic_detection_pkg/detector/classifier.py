@@ -15,10 +15,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.backends.loading import open_backend
-from semantic_detection_pkg.backends.protocol import InferenceBackend
+from semantic_detection_pkg.detector.backends.loading import open_backend
+from semantic_detection_pkg.detector.backends.protocol import InferenceBackend
+from semantic_detection_pkg.detector.kernels.crops import Box, crop_square
 from semantic_detection_pkg.errors import FrameError, ModelError
-from semantic_detection_pkg.kernels.crops import Box, crop_square
 
 
 @dataclass(frozen=True)

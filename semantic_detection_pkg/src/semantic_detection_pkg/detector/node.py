@@ -18,17 +18,19 @@ from ros_support_pkg.lifecycle import GuardedLifecycleNode
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import SENSOR_DATA, VIEW
 from ros_support_pkg.running import EXIT_USAGE, run_node
-from semantic_detection_pkg.backends.loading import LoadedDetector, load_detector
-from semantic_detection_pkg.core.frame import Frame
-from semantic_detection_pkg.core.overlay import draw_overlay
+from semantic_detection_pkg.camera.ros import frames
+from semantic_detection_pkg.common.core.frame import Frame
+from semantic_detection_pkg.common.core.overlay import draw_overlay
+from semantic_detection_pkg.common.ros import conversions
+from semantic_detection_pkg.detector.backends.loading import LoadedDetector, load_detector
+from semantic_detection_pkg.detector.kernels import is_compiled
+from semantic_detection_pkg.detector.ros.conversions import to_detections
+from semantic_detection_pkg.detector.ros.inspection import FrameInspector
+from semantic_detection_pkg.detector.ros.parameters import AUTOSTARTS, DetectorParameters
+from semantic_detection_pkg.detector.ros.vision import VisionDetections
 from semantic_detection_pkg.errors import ConfigurationError, FrameError, SemanticDetectionError
-from semantic_detection_pkg.kernels import is_compiled
-from semantic_detection_pkg.ros import conversions, frames
-from semantic_detection_pkg.ros.detector_parameters import AUTOSTARTS, DetectorParameters
-from semantic_detection_pkg.ros.inspection import FrameInspector
-from semantic_detection_pkg.ros.vision import VisionDetections
-from vlm_bridge_pkg.errors import LockError
-from vlm_bridge_pkg.transport.kernel_lock import KernelLock
+from semantic_detection_pkg.gpu.errors import LockError
+from semantic_detection_pkg.gpu.lock import KernelLock
 
 #: [s] a straggler on the GPU is waited for; the arbiter activates when the lock is free.
 _LOCK_TIMEOUT_S = 0.5
@@ -126,7 +128,7 @@ class DetectorNode(GuardedLifecycleNode):
         self._inspector.keep(frame.stamp_ns, frame.image, frame.frame_id)
         self._failure = ""
         model, header = Path(self._config.model).name, conversions.to_header(frame)
-        message = conversions.to_detections(result, model, header)
+        message = to_detections(result, model, header)
         self._detections.publish(message)
         self._vision.publish(message)
         if self._overlay.get_subscription_count():

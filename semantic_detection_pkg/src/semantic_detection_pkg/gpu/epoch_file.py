@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from vlm_bridge_pkg.errors import ConfigurationError
+from semantic_detection_pkg.errors import ConfigurationError
 
 _MAX = 2**64 - 1  # AcquireGpu.epoch
 

@@ -19,7 +19,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from vlm_bridge_pkg.errors import LockError
+from semantic_detection_pkg.gpu.errors import LockError
 
 _log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import logging
 import os
 from pathlib import Path
 
-from vlm_bridge_pkg.transport.kernel_lock import holder_pid, open_lock_file
+from semantic_detection_pkg.gpu.lock import holder_pid, open_lock_file
 
 _log = logging.getLogger(__name__)
 

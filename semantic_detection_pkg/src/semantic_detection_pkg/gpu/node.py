@@ -21,12 +21,12 @@ from ros_support_pkg.lifecycle import GuardedLifecycleNode
 from ros_support_pkg.parameters import declare_parameters, parameter
 from ros_support_pkg.qos import STATE
 from ros_support_pkg.running import EXIT_USAGE, run_node
-from semantic_detection_pkg.arbitration.runner import ArbiterRunner
-from semantic_detection_pkg.core.gpu.arbiter import Arbiter
-from semantic_detection_pkg.core.gpu.messages import Answer
-from semantic_detection_pkg.core.gpu.turns import Mode, Rules
 from semantic_detection_pkg.errors import SemanticDetectionError
-from semantic_detection_pkg.ros.detector_lifecycle import DetectorLifecycle
+from semantic_detection_pkg.gpu.core.arbiter import Arbiter
+from semantic_detection_pkg.gpu.core.messages import Answer
+from semantic_detection_pkg.gpu.core.turns import Mode, Rules
+from semantic_detection_pkg.gpu.ros.detector_lifecycle import DetectorLifecycle
+from semantic_detection_pkg.gpu.runner import ArbiterRunner
 
 _OWNERS = {
     Mode.STARTING: GpuState.OWNER_UNKNOWN,

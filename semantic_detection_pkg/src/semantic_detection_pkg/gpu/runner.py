@@ -13,8 +13,9 @@ from itertools import count
 from pathlib import Path
 from typing import Protocol
 
-from semantic_detection_pkg.core.gpu.arbiter import Arbiter, start, step
-from semantic_detection_pkg.core.gpu.messages import (
+from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
+from semantic_detection_pkg.gpu.core.arbiter import Arbiter, start, step
+from semantic_detection_pkg.gpu.core.messages import (
     Answer,
     Asked,
     Command,
@@ -30,11 +31,9 @@ from semantic_detection_pkg.core.gpu.messages import (
     Tick,
     Transition,
 )
-from semantic_detection_pkg.core.gpu.turns import Mode, Rules
-from semantic_detection_pkg.errors import ConfigurationError
-from vlm_bridge_pkg.errors import VlmError
-from vlm_bridge_pkg.transport.epoch_file import read_epoch, write_epoch
-from vlm_bridge_pkg.transport.lock_witness import LockWitness
+from semantic_detection_pkg.gpu.core.turns import Mode, Rules
+from semantic_detection_pkg.gpu.epoch_file import read_epoch, write_epoch
+from semantic_detection_pkg.gpu.lock_witness import LockWitness
 
 _log = logging.getLogger(__name__)
 
@@ -90,7 +89,7 @@ class ArbiterRunner:
         try:
             self._epoch = read_epoch(self._epoch_file)
             self._lock = LockWitness(lock_file)
-        except VlmError as error:
+        except SemanticDetectionError as error:
             raise ConfigurationError(str(error)) from error
 
     def start(self, detector: Detector) -> None:
@@ -179,7 +178,7 @@ class ArbiterRunner:
             try:
                 write_epoch(self._epoch_file, epoch)
                 return
-            except VlmError as error:
+            except SemanticDetectionError as error:
                 _log.error("%s; the GPU stays with whom it is", error)
                 self._is_stopping.wait(_WRITE_RETRY_S)
 
@@ -191,7 +190,7 @@ class ArbiterRunner:
     def _is_lock_free(self) -> bool:
         try:
             return self._lock.is_free()
-        except VlmError as error:
+        except SemanticDetectionError as error:
             _log.error("%s; it counts as held", error)
             return False
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from semantic_detection_pkg.core.health.reading import read_meminfo
+from semantic_detection_pkg.health.core.reading import read_meminfo
 
 #: L4T releases with which 8 GB fail large allocations of GPU memory (NvMap, error 12).
 _BAD_L4T: dict[tuple[int, ...], str] = {(36, 4, 7): "fails large allocations of GPU memory"}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from semantic_detection_pkg.core.health.reading import (
+from semantic_detection_pkg.health.core.reading import (
     Reading,
     read_bytes_mb,
     read_celsius,

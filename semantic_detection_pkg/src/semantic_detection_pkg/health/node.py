@@ -18,11 +18,11 @@ from ros_support_pkg.diagnostics import Health, publish_diagnostics
 from ros_support_pkg.parameters import declare_parameters, parameter
 from ros_support_pkg.qos import SENSOR_DATA, STATE
 from ros_support_pkg.running import run_node
-from semantic_detection_pkg.core.health.policy import SHED, Assessment, Limits, Policy, Step
-from semantic_detection_pkg.core.health.rates import RateMeter
-from semantic_detection_pkg.core.health.reading import Reading
 from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
-from semantic_detection_pkg.machine.files import read_machine
+from semantic_detection_pkg.health.core.policy import SHED, Assessment, Limits, Policy, Step
+from semantic_detection_pkg.health.core.rates import RateMeter
+from semantic_detection_pkg.health.core.reading import Reading
+from semantic_detection_pkg.health.machine_files import read_machine
 
 _LIMITS = Limits()
 _LEVELS = {

@@ -20,16 +20,16 @@ from ros_support_pkg.parameters import declare_parameters, parameter
 from ros_support_pkg.qos import STATE
 from ros_support_pkg.running import run_node
 from ros_support_pkg.stamps import to_time
-from semantic_detection_pkg.core.recording.events import EventRules
-from semantic_detection_pkg.core.recording.ring import RingRules
-from semantic_detection_pkg.core.recording.topics import Message
 from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
-from semantic_detection_pkg.evidence.scribe import Scribe
-from semantic_detection_pkg.ros.raw_subscriptions import RawSubscriptions
-from semantic_detection_pkg.ros.recording import FINDINGS, Source, bag_format, sources
-from semantic_detection_pkg.ros.recording_rows import TableRows
-from semantic_detection_pkg.storage.recorder import Recorder
-from semantic_detection_pkg.storage.session import SessionSettings
+from semantic_detection_pkg.recorder.core.events import EventRules
+from semantic_detection_pkg.recorder.core.ring import RingRules
+from semantic_detection_pkg.recorder.core.topics import Message
+from semantic_detection_pkg.recorder.evidence.evidence_writer import Scribe
+from semantic_detection_pkg.recorder.ros.raw_subscriptions import RawSubscriptions
+from semantic_detection_pkg.recorder.ros.rows import TableRows
+from semantic_detection_pkg.recorder.ros.topics import FINDINGS, Source, bag_format, sources
+from semantic_detection_pkg.recorder.storage.recorder import Recorder
+from semantic_detection_pkg.recorder.storage.session import SessionSettings
 
 _MB = 1_000_000
 _PERIOD_S = 1.0

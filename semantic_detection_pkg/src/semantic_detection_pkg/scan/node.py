@@ -12,8 +12,9 @@ from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import COMMAND, SENSOR_DATA, STATE
 from ros_support_pkg.running import run_node
 from ros_support_pkg.stamps import from_time
-from semantic_detection_pkg.core.scan.controller import ScanController
-from semantic_detection_pkg.core.scan.steps import (
+from semantic_detection_pkg.errors import FrameError, SemanticDetectionError
+from semantic_detection_pkg.scan.core.controller import ScanController
+from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     CameraBeat,
     Decision,
     Goal,
@@ -22,13 +23,13 @@ from semantic_detection_pkg.core.scan.steps import (
     Pause,
     PointHere,
 )
-from semantic_detection_pkg.errors import FrameError, SemanticDetectionError
-from semantic_detection_pkg.ros import scan_inputs, scan_outputs
-from semantic_detection_pkg.ros.scan_action import ScanAction
-from semantic_detection_pkg.ros.scan_journal import to_journal
-from semantic_detection_pkg.ros.scan_parameters import ScanParameters
-from semantic_detection_pkg.ros.scan_publishers import ScanPublishers
-from semantic_detection_pkg.ros.scan_requests import ScanRequests
+from semantic_detection_pkg.scan.ros import inputs as scan_inputs
+from semantic_detection_pkg.scan.ros import outputs as scan_outputs
+from semantic_detection_pkg.scan.ros.action import ScanAction
+from semantic_detection_pkg.scan.ros.journal import to_journal
+from semantic_detection_pkg.scan.ros.parameters import ScanParameters
+from semantic_detection_pkg.scan.ros.publishers import ScanPublishers
+from semantic_detection_pkg.scan.ros.requests import ScanRequests
 
 _BEAT_NS = 400_000_000  # the camera is heard of no more often
 _FADE = 0.99  # of the slowest step, in each step

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from semantic_detection_pkg.kernels.world_canvas import Canvas, shade
-from semantic_detection_pkg.kernels.world_noise import value_noise
-from semantic_detection_pkg.kernels.world_things import (
+from simulation_pkg.kernels.canvas import Canvas, shade
+from simulation_pkg.kernels.noise import value_noise
+from simulation_pkg.kernels.things import (
     BOAT_SIZE,
     DARK_COLOURS,
     HULL_COLOURS,

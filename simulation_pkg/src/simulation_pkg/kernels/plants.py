@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from semantic_detection_pkg.kernels.world_canvas import Canvas, shade
-from semantic_detection_pkg.kernels.world_things import Sprite
+from simulation_pkg.kernels.canvas import Canvas, shade
+from simulation_pkg.kernels.things import Sprite
 
 TREE_SIZE = (192, 256)
 BUSH_SIZE = (160, 112)

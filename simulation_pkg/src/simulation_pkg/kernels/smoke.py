@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.kernels.world_canvas import Canvas
-from semantic_detection_pkg.kernels.world_noise import value_noise
+from simulation_pkg.kernels.canvas import Canvas
+from simulation_pkg.kernels.noise import value_noise
 
 SMOKE_SIZE = (192, 384)
 _COARSE = 4  # puffs are smooth: they are computed on a grid this many times coarser

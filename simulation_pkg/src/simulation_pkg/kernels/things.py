@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.kernels.world_canvas import Canvas, Colour, shade
+from simulation_pkg.kernels.canvas import Canvas, Colour, shade
 
 Sprite = NDArray[np.uint8]
 

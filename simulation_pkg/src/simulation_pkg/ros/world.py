@@ -14,13 +14,14 @@ from interfaces_pkg.msg import Bearing, GimbalState, GroundTruth, WorldObject
 from ros_support_pkg.qos import EVENT, SENSOR_DATA
 from ros_support_pkg.running import tolerating_shutdown
 from ros_support_pkg.stamps import from_time, to_time
-from semantic_detection_pkg.cameras import registry, sim
-from semantic_detection_pkg.core.world.geometry import Pose
-from semantic_detection_pkg.core.world.truth import Seen, Truth
+from semantic_detection_pkg.camera.sources.registry import Opener
+from simulation_pkg import camera
+from simulation_pkg.core.world.geometry import Pose
+from simulation_pkg.core.world.truth import Seen, Truth
 
 
-def attach_simulation(node: Node, frame_id: str) -> None:
-    """From now on `sim:` opens a camera that turns with `gimbal/state` and publishes its truth."""
+def attach(node: Node, frame_id: str) -> Opener:
+    """Return what opens a camera that turns with `gimbal/state` and publishes its truth."""
     poses = GimbalPoses(node)
     truths = node.create_publisher(GroundTruth, "world/ground_truth", EVENT)
 
@@ -28,7 +29,7 @@ def attach_simulation(node: Node, frame_id: str) -> None:
         with tolerating_shutdown(node):
             truths.publish(to_ground_truth(truth, stamp_ns, frame_id))
 
-    registry.register("sim", partial(sim.open_source, pose_at=poses.at, on_truth=publish))
+    return partial(camera.open_source, pose_at=poses.at, on_truth=publish)
 
 
 class GimbalPoses:

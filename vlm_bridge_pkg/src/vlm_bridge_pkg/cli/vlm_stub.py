@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib.metadata import entry_points
 from pathlib import Path
 
-from vlm_bridge_pkg.errors import ConfigurationError, VlmError
+from semantic_detection_pkg.errors import SemanticDetectionError
+from vlm_bridge_pkg.errors import ConfigurationError
+from vlm_bridge_pkg.protocol.requests import ChatRequest
 from vlm_bridge_pkg.service.running import EXIT_USAGE, add_options, options_from, serve
 from vlm_bridge_pkg.service.server import VlmServer
-from vlm_bridge_pkg.stub.eyes import WorldEyes
+from vlm_bridge_pkg.stub.answers import Said
 from vlm_bridge_pkg.stub.faults import FAULTS, Script, ScriptedModel, StubHandler
 
 
@@ -36,7 +39,7 @@ def main(words: Sequence[str] | None = None) -> int:
             arguments.socket, ScriptedModel(script), options_from(arguments), StubHandler
         )
         return serve(server, arguments.hold_file)
-    except VlmError as error:
+    except SemanticDetectionError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_USAGE
 
@@ -51,12 +54,21 @@ def _script(arguments: argparse.Namespace) -> Script:
     answers = tuple(text.replace("\\n", "\n") for text in arguments.answer or ())
     return Script(
         answers or Script.answers,
-        WorldEyes(arguments.look_with).answer if arguments.look_with else None,
+        _eyes(arguments.look_with) if arguments.look_with else None,
         arguments.p_yes,
         arguments.piece_s,
         arguments.fault,
         arguments.fault_count,
     )
+
+
+def _eyes(model: Path) -> Callable[[ChatRequest], Said]:
+    """Return what answers by what a picture shows, from the package that brings such eyes."""
+    found = tuple(entry_points(group="semantic_detection.vlm_eyes"))
+    if not found:
+        raise ConfigurationError("look-with: needs simulation_pkg, which is not installed")
+    answer: Callable[[ChatRequest], Said] = found[0].load()(model).answer
+    return answer
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from vlm_bridge_pkg.errors import VlmError
+from semantic_detection_pkg.errors import SemanticDetectionError
 from vlm_bridge_pkg.service.model import FakeModel, Model
 from vlm_bridge_pkg.service.nanollm import NanoLlmModel, NanoLlmSettings
 from vlm_bridge_pkg.service.running import EXIT_USAGE, add_options, options_from, serve
@@ -31,7 +31,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         server = VlmServer(arguments.socket, model, options_from(arguments))
         return serve(server, arguments.hold_file)
-    except VlmError as error:
+    except SemanticDetectionError as error:
         sys.stderr.write(f"error: {error}\n")
         return EXIT_USAGE
 

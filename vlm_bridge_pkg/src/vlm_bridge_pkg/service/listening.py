@@ -12,8 +12,9 @@ import socket
 import stat
 from pathlib import Path
 
-from vlm_bridge_pkg.errors import ConfigurationError, LockError
-from vlm_bridge_pkg.transport.kernel_lock import KernelLock
+from semantic_detection_pkg.gpu.errors import LockError
+from semantic_detection_pkg.gpu.lock import KernelLock
+from vlm_bridge_pkg.errors import ConfigurationError
 
 MAX_PATH_BYTES = 107  # sun_path of unix(7), less its NUL
 _MODE = 0o660  # the other container shares the group

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlm_bridge_pkg.errors import LockError, VlmError
+from semantic_detection_pkg.errors import SemanticDetectionError
+from semantic_detection_pkg.gpu.epoch_file import read_epoch
+from semantic_detection_pkg.gpu.errors import LockError
+from semantic_detection_pkg.gpu.lock import KernelLock
 from vlm_bridge_pkg.protocol.refusal import RequestRefused
-from vlm_bridge_pkg.transport.epoch_file import read_epoch
-from vlm_bridge_pkg.transport.kernel_lock import KernelLock
 
 _LOCK_TIMEOUT_S = 0.5  # the arbiter grants a lease only when the lock is free
 
@@ -97,7 +98,7 @@ class Turn:
             raise RequestRefused("epoch_missing", "header X-Lease-Epoch is missing")
         try:
             newest = read_epoch(self._guards.epoch_file)
-        except VlmError as error:
+        except SemanticDetectionError as error:
             raise RequestRefused("stale_epoch", str(error)) from error
         if epoch != newest:
             raise RequestRefused("stale_epoch", f"lease epoch {epoch} is over, newest is {newest}")

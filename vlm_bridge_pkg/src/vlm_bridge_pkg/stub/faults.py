@@ -15,7 +15,7 @@ from vlm_bridge_pkg.protocol.refusal import RequestRefused
 from vlm_bridge_pkg.protocol.replies import Token
 from vlm_bridge_pkg.protocol.requests import ChatRequest
 from vlm_bridge_pkg.service.server import ChatHandler, VlmServer
-from vlm_bridge_pkg.stub.eyes import Said
+from vlm_bridge_pkg.stub.answers import Said
 
 EXIT_CRASHED = 66
 

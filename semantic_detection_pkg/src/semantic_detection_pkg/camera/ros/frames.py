@@ -20,10 +20,10 @@ from sensor_msgs.msg import Image
 from interfaces_pkg.msg import FrameHandle
 from ros_support_pkg.parameters import parameter
 from ros_support_pkg.qos import SENSOR_DATA
-from semantic_detection_pkg.core.frame import Frame
+from semantic_detection_pkg.camera.transport.protocol import FrameReader, FrameWriter
+from semantic_detection_pkg.common.core.frame import Frame
+from semantic_detection_pkg.common.ros import conversions
 from semantic_detection_pkg.errors import FrameError
-from semantic_detection_pkg.ros import conversions
-from semantic_detection_pkg.transport.protocol import FrameReader, FrameWriter
 
 TRANSPORTS = ("shm", "image")
 
@@ -211,7 +211,7 @@ def _shared_memory(node: Node, transport: str) -> ModuleType | None:
     if transport != "shm":
         return None
     try:
-        from semantic_detection_pkg.transport import shared_memory
+        from semantic_detection_pkg.camera.transport import shared_memory
     except ImportError as error:
         node.get_logger().warning(f"frames cannot go by shared memory: {error}", once=True)
         return None

@@ -1,1 +1,1 @@
-"""Frame sources behind one protocol, one file each, and the thread that reads them. No ROS."""
+"""Kinds of camera behind one protocol, one file each, imported when asked for. No ROS."""

@@ -9,9 +9,9 @@ import re
 
 import cv2
 
-from semantic_detection_pkg.cameras.source import ClockNs, FrameSource
-from semantic_detection_pkg.cameras.uri import CameraUri, integer, number
-from semantic_detection_pkg.cameras.video import CaptureSource, open_capture
+from semantic_detection_pkg.camera.core.uri import CameraUri, integer, number
+from semantic_detection_pkg.camera.sources.source import ClockNs, FrameSource
+from semantic_detection_pkg.camera.sources.video import CaptureSource, open_capture
 from semantic_detection_pkg.errors import ConfigurationError
 
 

@@ -12,9 +12,9 @@ import threading
 
 import numpy as np
 
-from semantic_detection_pkg.cameras.pacing import Pacing, parse_rate
-from semantic_detection_pkg.cameras.source import ClockNs, FrameSource, Shot
-from semantic_detection_pkg.cameras.uri import CameraUri, integer
+from semantic_detection_pkg.camera.core.uri import CameraUri, integer
+from semantic_detection_pkg.camera.sources.pacing import Pacing, parse_rate
+from semantic_detection_pkg.camera.sources.source import ClockNs, FrameSource, Shot
 from semantic_detection_pkg.errors import ConfigurationError, SourceLostError
 
 

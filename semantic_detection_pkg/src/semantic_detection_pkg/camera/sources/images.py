@@ -11,10 +11,10 @@ import logging
 import re
 from pathlib import Path
 
-from semantic_detection_pkg.cameras.pacing import Pacing, parse_rate
-from semantic_detection_pkg.cameras.pictures import PICTURE_SUFFIXES, read_picture
-from semantic_detection_pkg.cameras.source import ClockNs, FrameSource, Shot
-from semantic_detection_pkg.cameras.uri import CameraUri, flag
+from semantic_detection_pkg.camera.core.uri import CameraUri, flag
+from semantic_detection_pkg.camera.sources.pacing import Pacing, parse_rate
+from semantic_detection_pkg.camera.sources.source import ClockNs, FrameSource, Shot
+from semantic_detection_pkg.common.pictures import PICTURE_SUFFIXES, read_picture
 from semantic_detection_pkg.errors import ConfigurationError, FrameError
 
 _DEFAULT_HZ = 5.0

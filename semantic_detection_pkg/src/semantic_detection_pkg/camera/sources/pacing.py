@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from semantic_detection_pkg.cameras.uri import number
+from semantic_detection_pkg.camera.core.uri import number
 
 _FALLBACK_HZ = 25.0  # for files that do not say their rate
 

@@ -1,38 +1,71 @@
-"""From a URI to an opened camera. A new kind is one line in the table or one call of `register`."""
+"""Open the camera that a URI names.
+
+A kind of camera is a module with `open_source`, an `Opener`: one line in the table, or an entry
+point of another package in the group `semantic_detection.cameras`, named for the scheme. Cameras
+that need the graph: `camera.ros.graph_cameras`.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
 
-from semantic_detection_pkg.cameras.source import (
+from semantic_detection_pkg.camera.core.uri import CameraUri
+from semantic_detection_pkg.camera.sources.source import (
     Allocate,
     ClockNs,
     FrameSource,
     WritesWhereTold,
 )
-from semantic_detection_pkg.cameras.uri import CameraUri
 from semantic_detection_pkg.errors import ConfigurationError
 
 Opener = Callable[[CameraUri, ClockNs], FrameSource]
 
 # Modules that hold `open_source`, an Opener; imported when the scheme is first asked for.
 _MODULES = {
-    "images": "semantic_detection_pkg.cameras.images",
-    "file": "semantic_detection_pkg.cameras.video",
-    "device": "semantic_detection_pkg.cameras.device",
-    "rtsp": "semantic_detection_pkg.cameras.rtsp",
-    "csi": "semantic_detection_pkg.cameras.csi",
-    "sim": "semantic_detection_pkg.cameras.sim",
-    "fake": "semantic_detection_pkg.cameras.fake",
+    "images": "semantic_detection_pkg.camera.sources.images",
+    "file": "semantic_detection_pkg.camera.sources.video",
+    "device": "semantic_detection_pkg.camera.sources.device",
+    "rtsp": "semantic_detection_pkg.camera.sources.rtsp",
+    "csi": "semantic_detection_pkg.camera.sources.csi",
+    "fake": "semantic_detection_pkg.camera.sources.fake",
 }
+_GROUP = "semantic_detection.cameras"
+#: Schemes of packages of this workspace that need not be installed.
+_ELSEWHERE = {"sim": "simulation_pkg"}
 _openers: dict[str, Opener] = {}
 
 
 def schemes() -> list[str]:
-    """All known schemes, sorted."""
-    return sorted({*_MODULES, *_openers})
+    """Return all known schemes, sorted."""
+    return sorted({*_MODULES, *_openers, *(one.name for one in _plugins())})
+
+
+def _module_of(scheme: str) -> ModuleType | None:
+    """Import the module of a scheme; None where it is unknown.
+
+    Raises:
+        ConfigurationError: the package that offers it does not load.
+    """
+    if scheme in _MODULES:
+        return import_module(_MODULES[scheme])
+    for one in _plugins():
+        if one.name == scheme:
+            try:
+                module: ModuleType = one.load()
+            except Exception as error:  # whatever another package's import raises
+                raise ConfigurationError(
+                    f"camera source {scheme}: {one.value} does not load: {error}"
+                ) from error
+            return module
+    return None
+
+
+def _plugins() -> tuple[EntryPoint, ...]:
+    return tuple(entry_points(group=_GROUP))
 
 
 def register(scheme: str, opener: Opener) -> None:
@@ -63,10 +96,16 @@ def open_camera(
 
 def _opener(uri: CameraUri) -> Opener:
     if uri.scheme not in _openers:
-        if uri.scheme not in _MODULES:
+        module = _module_of(uri.scheme)
+        if module is None:
+            if uri.scheme in _ELSEWHERE:
+                raise ConfigurationError(
+                    f"camera source {uri.label}: {uri.scheme}: needs {_ELSEWHERE[uri.scheme]}, "
+                    "which is not installed"
+                )
             raise ConfigurationError(
                 f"camera source {uri.label}: scheme {uri.scheme!r} is unknown; "
                 f"allowed: {', '.join(schemes())}"
             )
-        _openers[uri.scheme] = import_module(_MODULES[uri.scheme]).open_source
+        _openers[uri.scheme] = module.open_source
     return _openers[uri.scheme]

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import cv2
 
-from semantic_detection_pkg.cameras.source import ClockNs, FrameSource
-from semantic_detection_pkg.cameras.uri import CameraUri, number
-from semantic_detection_pkg.cameras.video import CaptureSource, open_capture
+from semantic_detection_pkg.camera.core.uri import CameraUri, number
+from semantic_detection_pkg.camera.sources.source import ClockNs, FrameSource
+from semantic_detection_pkg.camera.sources.video import CaptureSource, open_capture
 from semantic_detection_pkg.errors import ConfigurationError
 
 _DEFAULT_TIMEOUT_S = 5.0

@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.cameras.pacing import Pacing, parse_rate
-from semantic_detection_pkg.cameras.source import Allocate, ClockNs, FrameSource, Shot
-from semantic_detection_pkg.cameras.uri import CameraUri, flag
+from semantic_detection_pkg.camera.core.uri import CameraUri, flag
+from semantic_detection_pkg.camera.sources.pacing import Pacing, parse_rate
+from semantic_detection_pkg.camera.sources.source import Allocate, ClockNs, FrameSource, Shot
 from semantic_detection_pkg.errors import ConfigurationError, SourceLostError
 
 # Read once by FFmpeg's first user in the process: our own line says what went wrong.

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.core.frame import Frame
+from semantic_detection_pkg.common.core.frame import Frame
 from semantic_detection_pkg.errors import FrameError
 
 

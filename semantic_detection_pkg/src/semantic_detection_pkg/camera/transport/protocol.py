@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.core.frame import Frame
+from semantic_detection_pkg.common.core.frame import Frame
 
 #: Frames that a reader may keep at a time, beside the one that it works on.
 FRAMES_HELD_MAX = 32

@@ -21,9 +21,9 @@ import iceoryx2 as iox
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.core.frame import Frame
+from semantic_detection_pkg.camera.transport.protocol import FRAMES_HELD_MAX
+from semantic_detection_pkg.common.core.frame import Frame
 from semantic_detection_pkg.errors import ConfigurationError, FrameError
-from semantic_detection_pkg.transport.protocol import FRAMES_HELD_MAX
 
 #: Where iceoryx2 keeps the files that are not memory.
 ROOT = "/tmp/iceoryx2/"

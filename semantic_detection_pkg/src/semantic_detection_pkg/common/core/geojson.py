@@ -8,7 +8,7 @@ from typing import Any
 
 import pymap3d
 
-from semantic_detection_pkg.core.position import Position
+from semantic_detection_pkg.common.core.position import Position
 
 _ELLIPSE_POINTS = 48
 _DIGITS = 7  # of degrees: a centimetre

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.core.detections import Detections
-from semantic_detection_pkg.kernels.drawing import draw_objects
+from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.common.kernels.drawing import draw_objects
 
 
 def draw_overlay(

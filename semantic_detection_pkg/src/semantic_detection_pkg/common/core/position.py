@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pymap3d
 
-from semantic_detection_pkg.core.optics import Matrix, direction
+from semantic_detection_pkg.common.core.optics import Matrix, direction
 
 _STEP_RAD = 1e-5  # of the differences that the ellipse comes from
 _LEAST_DEPRESSION_RAD = math.radians(0.5)  # a flatter ray meets the ground nowhere in particular

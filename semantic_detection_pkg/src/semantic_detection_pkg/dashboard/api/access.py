@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from semantic_detection_pkg.dashboard.settings import DashboardSettings
+from semantic_detection_pkg.dashboard.api.settings import DashboardSettings
 
 _SESSIONS_MAX = 64
 _LOCAL_NAMES = ("127.0.0.1", "localhost", "::1")

@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from semantic_detection_pkg.dashboard.board import Board
-from semantic_detection_pkg.dashboard.commands import Robot
+from semantic_detection_pkg.dashboard.api.commands import Robot
+from semantic_detection_pkg.dashboard.api.store import Board
 
 
 class Announcer:

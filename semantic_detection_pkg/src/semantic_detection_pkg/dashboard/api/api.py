@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Path, Request, Re
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from semantic_detection_pkg.dashboard.commands import (
+from semantic_detection_pkg.dashboard.api.commands import (
     Center,
     Command,
     Look,
@@ -25,9 +25,9 @@ from semantic_detection_pkg.dashboard.commands import (
     Verdict,
     Zoom,
 )
-from semantic_detection_pkg.dashboard.dashboard import Dashboard
-from semantic_detection_pkg.dashboard.metrics import values_of
-from semantic_detection_pkg.dashboard.operators import ControlHeldError
+from semantic_detection_pkg.dashboard.api.dashboard import Dashboard
+from semantic_detection_pkg.dashboard.api.metrics import values_of
+from semantic_detection_pkg.dashboard.api.operators import ControlHeldError
 
 _STATUS = {
     Verdict.DONE: HTTPStatus.OK,

@@ -14,11 +14,11 @@ from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from semantic_detection_pkg.dashboard import api, live
-from semantic_detection_pkg.dashboard.dashboard import Dashboard
-from semantic_detection_pkg.dashboard.gate import Gate
+from semantic_detection_pkg.dashboard.api import api, live
+from semantic_detection_pkg.dashboard.api.connection_limit import Gate
+from semantic_detection_pkg.dashboard.api.dashboard import Dashboard
 
-STATIC_DIR = Path(__file__).resolve().parent / "static"
+STATIC_DIR = Path(__file__).resolve().parents[1] / "static"
 
 #: The robot's side writes a beat once a second; older than this, it does not run any more.
 _BEAT_AGE_MAX_S = 3.0

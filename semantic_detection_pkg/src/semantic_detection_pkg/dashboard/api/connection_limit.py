@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from semantic_detection_pkg.dashboard.access import Access
+from semantic_detection_pkg.dashboard.api.access import Access
 
 BODY_BYTES_MAX = 64 * 1024
 

@@ -11,16 +11,16 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from semantic_detection_pkg.dashboard.access import Access
-from semantic_detection_pkg.dashboard.announcing import Announcer
-from semantic_detection_pkg.dashboard.board import Board
-from semantic_detection_pkg.dashboard.commands import Command, Outcome, Robot, Verdict
-from semantic_detection_pkg.dashboard.evidence import EvidenceFolder
-from semantic_detection_pkg.dashboard.hub import Hub
-from semantic_detection_pkg.dashboard.metrics import History, Metrics
-from semantic_detection_pkg.dashboard.operators import Operators
-from semantic_detection_pkg.dashboard.pictures import Picture, PictureMaker
-from semantic_detection_pkg.dashboard.settings import DashboardSettings
+from semantic_detection_pkg.dashboard.api.access import Access
+from semantic_detection_pkg.dashboard.api.announcing import Announcer
+from semantic_detection_pkg.dashboard.api.commands import Command, Outcome, Robot, Verdict
+from semantic_detection_pkg.dashboard.api.evidence import EvidenceFolder
+from semantic_detection_pkg.dashboard.api.hub import Hub
+from semantic_detection_pkg.dashboard.api.metrics import History, Metrics
+from semantic_detection_pkg.dashboard.api.operators import Operators
+from semantic_detection_pkg.dashboard.api.pictures import Picture, PictureMaker
+from semantic_detection_pkg.dashboard.api.settings import DashboardSettings
+from semantic_detection_pkg.dashboard.api.store import Board
 
 NEWS_PERIOD_S = 0.1
 _FIGURES_PERIOD_S = 1.0

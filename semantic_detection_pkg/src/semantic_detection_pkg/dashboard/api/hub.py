@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from semantic_detection_pkg.dashboard.board import Board
-from semantic_detection_pkg.dashboard.operators import Operators, Party
-from semantic_detection_pkg.dashboard.pictures import Picture
+from semantic_detection_pkg.dashboard.api.operators import Operators, Party
+from semantic_detection_pkg.dashboard.api.pictures import Picture
+from semantic_detection_pkg.dashboard.api.store import Board
 
 _PICTURES_IN_FLIGHT = 2  # one on the line while the last is being confirmed
 _SILENCE_S = 10.0  # until a page that confirms nothing is taken for gone

@@ -21,10 +21,10 @@ from fastapi import APIRouter, WebSocket
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.websockets import WebSocketDisconnect
 
-from semantic_detection_pkg.dashboard.commands import Turn
-from semantic_detection_pkg.dashboard.dashboard import Dashboard
-from semantic_detection_pkg.dashboard.hub import Viewer, now_ms
-from semantic_detection_pkg.dashboard.operators import Party
+from semantic_detection_pkg.dashboard.api.commands import Turn
+from semantic_detection_pkg.dashboard.api.dashboard import Dashboard
+from semantic_detection_pkg.dashboard.api.hub import Viewer, now_ms
+from semantic_detection_pkg.dashboard.api.operators import Party
 
 #: Close codes of RFC 6455.
 _UNREADABLE = 1008

@@ -10,8 +10,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from semantic_detection_pkg.core.dashboard.figures import FIGURES
-from semantic_detection_pkg.dashboard.board import Board
+from semantic_detection_pkg.dashboard.api.store import Board
+from semantic_detection_pkg.dashboard.core.figures import FIGURES
 
 _PREFIX = "semantic_detection"
 _AGE_BUCKETS_S = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 0.75, 1.0, 2.0, 5.0)

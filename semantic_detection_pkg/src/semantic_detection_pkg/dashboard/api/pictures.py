@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.core.detections import Detections
-from semantic_detection_pkg.kernels.drawing import draw_objects
+from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.common.kernels.drawing import draw_objects
 
 _CROP_MARGIN = 0.35  # of the box's size, on each side
 _CROP_SIDE_PX = 192

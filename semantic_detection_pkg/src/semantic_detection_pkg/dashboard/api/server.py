@@ -9,10 +9,10 @@ import threading
 
 import uvicorn
 
-from semantic_detection_pkg.dashboard.app import make_app
-from semantic_detection_pkg.dashboard.dashboard import Dashboard
-from semantic_detection_pkg.dashboard.gate import BODY_BYTES_MAX
-from semantic_detection_pkg.dashboard.settings import DashboardSettings
+from semantic_detection_pkg.dashboard.api.app import make_app
+from semantic_detection_pkg.dashboard.api.connection_limit import BODY_BYTES_MAX
+from semantic_detection_pkg.dashboard.api.dashboard import Dashboard
+from semantic_detection_pkg.dashboard.api.settings import DashboardSettings
 from semantic_detection_pkg.errors import ConfigurationError
 
 _BACKLOG = 64

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from semantic_detection_pkg.core.detections import Detections
-from semantic_detection_pkg.core.optics import CameraView
+from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.common.core.optics import CameraView
 
 
 @dataclass(frozen=True)

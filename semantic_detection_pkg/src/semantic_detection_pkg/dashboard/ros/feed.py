@@ -20,16 +20,17 @@ from rclpy.node import Node
 from interfaces_pkg import action, msg
 from ros_support_pkg.qos import EVENT, RECORD, SENSOR_DATA, STATE
 from ros_support_pkg.stamps import NS_PER_S, from_time
-from semantic_detection_pkg.core.dashboard.labels import TrackMark, labels_of
-from semantic_detection_pkg.core.dashboard.pairing import Pairing
-from semantic_detection_pkg.core.frame import Frame
-from semantic_detection_pkg.core.scan.poses import PoseHistory
-from semantic_detection_pkg.dashboard.board import Board
-from semantic_detection_pkg.dashboard.pictures import PictureMaker, Scene
+from semantic_detection_pkg.camera.ros.frames import FrameSubscription, subscribe_frames
+from semantic_detection_pkg.common.core.frame import Frame
+from semantic_detection_pkg.common.ros import conversions
+from semantic_detection_pkg.common.ros.plain import as_plain, finite
+from semantic_detection_pkg.dashboard.api.pictures import PictureMaker, Scene
+from semantic_detection_pkg.dashboard.api.store import Board
+from semantic_detection_pkg.dashboard.core.labels import TrackMark, labels_of
+from semantic_detection_pkg.dashboard.core.pairing import Pairing
 from semantic_detection_pkg.errors import FrameError
-from semantic_detection_pkg.ros import conversions, scan_inputs
-from semantic_detection_pkg.ros.frames import FrameSubscription, subscribe_frames
-from semantic_detection_pkg.ros.plain import as_plain, finite
+from semantic_detection_pkg.scan.core.pose_history import PoseHistory
+from semantic_detection_pkg.scan.ros import inputs as scan_inputs
 
 _FINDINGS_MAX = 200
 _LOG_LINES = 80

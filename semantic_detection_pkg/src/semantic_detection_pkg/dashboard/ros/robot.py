@@ -22,8 +22,8 @@ from std_srvs.srv import SetBool, Trigger
 
 from interfaces_pkg import action, msg, srv
 from ros_support_pkg.qos import COMMAND, STATE
-from semantic_detection_pkg.dashboard import commands
-from semantic_detection_pkg.dashboard.commands import Command, Outcome, Verdict
+from semantic_detection_pkg.dashboard.api import commands
+from semantic_detection_pkg.dashboard.api.commands import Command, Outcome, Verdict
 
 Done = Callable[[Outcome], None]
 
@@ -61,7 +61,7 @@ _CALLS: dict[type[Command], _Call] = {
 
 
 class RosRobot:
-    """See `semantic_detection_pkg.dashboard.commands.Robot`.
+    """See `semantic_detection_pkg.dashboard.api.commands.Robot`.
 
     Attributes:
         on_watch: told in the executor's thread whether somebody looks at pictures.

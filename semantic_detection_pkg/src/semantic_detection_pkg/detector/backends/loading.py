@@ -12,11 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from semantic_detection_pkg.backends.protocol import Buffers, EngineOptions, InferenceBackend
-from semantic_detection_pkg.core.model_layout import ModelInfo, inspect_model
-from semantic_detection_pkg.core.pipeline import DetectorPipeline
-from semantic_detection_pkg.core.settings import DetectorSettings
-from semantic_detection_pkg.core.vocabulary import (
+from semantic_detection_pkg.detector.backends.protocol import (
+    Buffers,
+    EngineOptions,
+    InferenceBackend,
+)
+from semantic_detection_pkg.detector.core.model_layout import ModelInfo, inspect_model
+from semantic_detection_pkg.detector.core.pipeline import DetectorPipeline
+from semantic_detection_pkg.detector.core.settings import DetectorSettings
+from semantic_detection_pkg.detector.core.vocabulary import (
     SIDE_FILE_SUFFIX,
     ClassNames,
     Vocabulary,
@@ -28,9 +32,9 @@ from semantic_detection_pkg.errors import ConfigurationError, ModelError
 
 # Modules that hold `open_model(path, options) -> InferenceBackend`, imported when asked for.
 _ENGINES = {
-    "onnxruntime": "semantic_detection_pkg.backends.onnx",
-    "fake": "semantic_detection_pkg.backends.fake",
-    "tensorrt": "semantic_detection_pkg.backends.tensorrt",
+    "onnxruntime": "semantic_detection_pkg.detector.backends.onnx",
+    "fake": "semantic_detection_pkg.detector.backends.fake",
+    "tensorrt": "semantic_detection_pkg.detector.backends.tensorrt",
 }
 ENGINES = tuple(sorted(_ENGINES))
 BUFFERS = tuple(kind.value for kind in Buffers)

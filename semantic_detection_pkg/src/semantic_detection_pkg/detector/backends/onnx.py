@@ -10,8 +10,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.backends.protocol import EngineOptions, InferenceBackend
-from semantic_detection_pkg.core.model_layout import TensorSpec
+from semantic_detection_pkg.detector.backends.protocol import EngineOptions, InferenceBackend
+from semantic_detection_pkg.detector.core.model_layout import TensorSpec
 from semantic_detection_pkg.errors import ConfigurationError, FrameError, ModelError
 
 # ONNX Runtime's names of element types that models here may have; others keep their own name,

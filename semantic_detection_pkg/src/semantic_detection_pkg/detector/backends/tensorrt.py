@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from semantic_detection_pkg.backends.protocol import EngineOptions, InferenceBackend
-from semantic_detection_pkg.backends.trt.platform import find_platform
-from semantic_detection_pkg.backends.trt.runner import TensorRtBackend
+from semantic_detection_pkg.detector.backends.protocol import EngineOptions, InferenceBackend
+from semantic_detection_pkg.detector.backends.trt.platform import find_platform
+from semantic_detection_pkg.detector.backends.trt.runner import TensorRtBackend
 
 
 def open_model(path: Path, options: EngineOptions) -> InferenceBackend:

@@ -1,1 +1,1 @@
-"""Pure logic: standard library, NumPy and `kernels` only. No ROS, threads, clock or files."""
+"""Letterbox, layouts of models, decoding, vocabulary. Pure."""

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.core.detections import MaskRings
-from semantic_detection_pkg.core.letterbox import Letterbox
-from semantic_detection_pkg.core.model_layout import Layout, ModelInfo
-from semantic_detection_pkg.core.settings import DetectorSettings
-from semantic_detection_pkg.core.vocabulary import Vocabulary
+from semantic_detection_pkg.common.core.detections import MaskRings
+from semantic_detection_pkg.detector.core.letterbox import Letterbox
+from semantic_detection_pkg.detector.core.model_layout import Layout, ModelInfo
+from semantic_detection_pkg.detector.core.settings import DetectorSettings
+from semantic_detection_pkg.detector.core.vocabulary import Vocabulary
+from semantic_detection_pkg.detector.kernels.candidates import CandidateSelector, Kept, Suppression
+from semantic_detection_pkg.detector.kernels.masks import MaskTracer
 from semantic_detection_pkg.errors import FrameError
-from semantic_detection_pkg.kernels.candidates import CandidateSelector, Kept, Suppression
-from semantic_detection_pkg.kernels.masks import MaskTracer
 
 # An end-to-end head returns one anchor once for each class that scores high. Such rows share their
 # box up to rounding; neighbouring anchors of one object come close to it.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.kernels.masks import SampleAxis
+from semantic_detection_pkg.detector.kernels.masks import SampleAxis
 
 
 @dataclass(frozen=True)

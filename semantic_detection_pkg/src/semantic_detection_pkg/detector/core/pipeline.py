@@ -9,16 +9,16 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.core.decode import Decoder
-from semantic_detection_pkg.core.detections import Detections
-from semantic_detection_pkg.core.frame import check_image
-from semantic_detection_pkg.core.letterbox import Letterbox
-from semantic_detection_pkg.core.model_layout import ModelInfo
-from semantic_detection_pkg.core.settings import DetectorSettings
-from semantic_detection_pkg.core.vocabulary import Vocabulary, WordTable
+from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.common.core.frame import check_image
+from semantic_detection_pkg.detector.core.decode import Decoder
+from semantic_detection_pkg.detector.core.letterbox import Letterbox
+from semantic_detection_pkg.detector.core.model_layout import ModelInfo
+from semantic_detection_pkg.detector.core.settings import DetectorSettings
+from semantic_detection_pkg.detector.core.vocabulary import Vocabulary, WordTable
+from semantic_detection_pkg.detector.kernels.candidates import Kept
+from semantic_detection_pkg.detector.kernels.letterbox import Letterboxer
 from semantic_detection_pkg.errors import FrameError
-from semantic_detection_pkg.kernels.candidates import Kept
-from semantic_detection_pkg.kernels.letterbox import Letterboxer
 
 
 class Engine(Protocol):

@@ -40,7 +40,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.core.model_layout import PromptInputs
+from semantic_detection_pkg.detector.core.model_layout import PromptInputs
 from semantic_detection_pkg.errors import ConfigurationError
 
 SIDE_FILE_SUFFIX = ".vocabulary.npz"

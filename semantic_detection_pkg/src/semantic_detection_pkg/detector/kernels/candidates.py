@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.kernels import implementation
-from semantic_detection_pkg.kernels.buffers import Float32Buffer
+from semantic_detection_pkg.detector.kernels import implementation
+from semantic_detection_pkg.detector.kernels.buffers import Float32Buffer
 
 _BOX = 4
 _BOX_SCORE_CLASS = 6

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.kernels.letterbox import PADDING
+from semantic_detection_pkg.detector.kernels.letterbox import PADDING
 
 _LEAST_SIDE_PX = 8.0  # a smaller square shows nothing but the interpolation
 _JPEG_QUALITY = 90

@@ -7,7 +7,7 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.kernels import implementation
+from semantic_detection_pkg.detector.kernels import implementation
 
 PADDING = 114  # grey value of the padding, on all channels, as in training
 

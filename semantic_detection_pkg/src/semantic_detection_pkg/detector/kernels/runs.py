@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.kernels import implementation
+from semantic_detection_pkg.detector.kernels import implementation
 
 _implementation = implementation("runs")
 

@@ -12,10 +12,10 @@ from rclpy.node import Node
 from interfaces_pkg.msg import Inspection
 from interfaces_pkg.srv import InspectFrame
 from ros_support_pkg.stamps import from_time
-from semantic_detection_pkg.backends.classifier import Classifier, load_classifier
+from semantic_detection_pkg.common.ros import conversions
+from semantic_detection_pkg.detector.classifier import Classifier, load_classifier
+from semantic_detection_pkg.detector.kernels.crops import Box, crop_jpeg
 from semantic_detection_pkg.errors import FrameError
-from semantic_detection_pkg.kernels.crops import Box, crop_jpeg
-from semantic_detection_pkg.ros import conversions
 
 _CROP_MARGIN = 1.25  # side of the picture in longest sides of the box, as for the classifier
 #: A vision-language model takes in 384 px (SigLIP) and enlarges nothing by itself.

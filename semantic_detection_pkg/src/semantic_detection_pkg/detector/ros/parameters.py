@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ros_support_pkg.parameters import parameter
-from semantic_detection_pkg.backends.loading import BUFFERS, ENGINES
-from semantic_detection_pkg.core.settings import RANGES, DetectorSettings
-from semantic_detection_pkg.ros import frames
-from semantic_detection_pkg.transport.protocol import FRAMES_HELD_MAX
+from semantic_detection_pkg.camera.ros import frames
+from semantic_detection_pkg.camera.transport.protocol import FRAMES_HELD_MAX
+from semantic_detection_pkg.detector.backends.loading import BUFFERS, ENGINES
+from semantic_detection_pkg.detector.core.settings import RANGES, DetectorSettings
 
 AUTOSTARTS = ("nothing", "configure", "activate")
 

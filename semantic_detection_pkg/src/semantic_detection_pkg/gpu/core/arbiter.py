@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from semantic_detection_pkg.core.gpu.messages import (
+from semantic_detection_pkg.gpu.core.messages import (
     Answer,
     Asked,
     Command,
@@ -35,7 +35,7 @@ from semantic_detection_pkg.core.gpu.messages import (
     Tick,
     Transition,
 )
-from semantic_detection_pkg.core.gpu.turns import TRANSITIONS, Cause, Mode, Rules
+from semantic_detection_pkg.gpu.core.turns import TRANSITIONS, Cause, Mode, Rules
 
 #: The way up, one transition at a time.
 _WAY_UP = {Life.UNCONFIGURED: Transition.CONFIGURE, Life.INACTIVE: Transition.ACTIVATE}

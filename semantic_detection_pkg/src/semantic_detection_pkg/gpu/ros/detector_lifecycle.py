@@ -13,7 +13,7 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.client import Client
 from rclpy.node import Node
 
-from semantic_detection_pkg.core.gpu.messages import DetectorIs, Life, Transition
+from semantic_detection_pkg.gpu.core.messages import DetectorIs, Life, Transition
 
 _LIFE = {
     State.PRIMARY_STATE_UNCONFIGURED: Life.UNCONFIGURED,

@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from enum import IntEnum
 
-from semantic_detection_pkg.core.health.reading import Reading
+from semantic_detection_pkg.health.core.reading import Reading
 
 
 class Step(IntEnum):

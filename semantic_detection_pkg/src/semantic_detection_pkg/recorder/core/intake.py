@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 
-from semantic_detection_pkg.core.recording.topics import Message
+from semantic_detection_pkg.recorder.core.topics import Message
 
 #: What a message costs in memory beside its data, so that many tiny ones are bounded, too.
 _OVERHEAD_BYTES = 256

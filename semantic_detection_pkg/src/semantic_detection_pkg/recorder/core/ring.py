@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from semantic_detection_pkg.core.recording.topics import Topic
+from semantic_detection_pkg.recorder.core.topics import Topic
 
 
 @dataclass(frozen=True)

@@ -7,20 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from semantic_detection_pkg.core.recording.events import Event
-from semantic_detection_pkg.core.recording.poses import Pose, PoseHistory
-from semantic_detection_pkg.core.replay.redetect import Picture
-from semantic_detection_pkg.core.scan.steps import FrameDetections, GimbalReading
 from semantic_detection_pkg.errors import ConfigurationError
-from semantic_detection_pkg.storage.bag_messages import (
+from semantic_detection_pkg.recorder.core.events import Event
+from semantic_detection_pkg.recorder.core.poses import Pose, PoseHistory
+from semantic_detection_pkg.recorder.core.replay.redetect import Picture
+from semantic_detection_pkg.recorder.storage.bag_messages import (
     DETECTIONS,
     GIMBAL,
     PICTURES,
     recording,
     stamp_ns,
 )
-from semantic_detection_pkg.storage.bag_reader import BagReader
-from semantic_detection_pkg.storage.event_store import read_event
+from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
+from semantic_detection_pkg.recorder.storage.event_store import read_event
+from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections, GimbalReading
 
 FINDINGS = "findings"
 _FRAMES_OF_TIER = 2  # shown of each

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from semantic_detection_pkg.core.geojson import ellipse_enu
-from semantic_detection_pkg.core.position import Position
-from semantic_detection_pkg.evidence.pictures import png_uri
+from semantic_detection_pkg.common.core.geojson import ellipse_enu
+from semantic_detection_pkg.common.core.position import Position
+from semantic_detection_pkg.recorder.evidence.pictures import png_uri
 
 #: BGR of the coverage's results (RESULT_* of msg/Coverage), on paper.
 _RESULT_BGR = ((238, 238, 238), (214, 196, 170), (90, 200, 250), (60, 150, 40), (150, 150, 150))

@@ -8,14 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from semantic_detection_pkg.core.geojson import feature_collection, features
-from semantic_detection_pkg.core.position import Position
+from semantic_detection_pkg.common.core.geojson import feature_collection, features
+from semantic_detection_pkg.common.core.position import Position
 from semantic_detection_pkg.errors import ConfigurationError
-from semantic_detection_pkg.evidence.content import EventContent, read_content
-from semantic_detection_pkg.evidence.drawings import GroundMap, Plot, ground_map, track_plot
-from semantic_detection_pkg.evidence.pictures import Shown, show
-from semantic_detection_pkg.evidence.rendering import plain, render, utc, write_text
-from semantic_detection_pkg.storage.bag_messages import stamp_ns
+from semantic_detection_pkg.recorder.evidence.content import EventContent, read_content
+from semantic_detection_pkg.recorder.evidence.drawings import (
+    GroundMap,
+    Plot,
+    ground_map,
+    track_plot,
+)
+from semantic_detection_pkg.recorder.evidence.pictures import Shown, show
+from semantic_detection_pkg.recorder.evidence.rendering import plain, render, utc, write_text
+from semantic_detection_pkg.recorder.storage.bag_messages import stamp_ns
 
 PAGE = "evidence.html"
 GEOJSON = "findings.geojson"

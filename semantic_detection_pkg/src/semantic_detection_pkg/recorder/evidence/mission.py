@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from semantic_detection_pkg.core.position import Position
-from semantic_detection_pkg.core.recording.events import Event
+from semantic_detection_pkg.common.core.position import Position
 from semantic_detection_pkg.errors import ConfigurationError
-from semantic_detection_pkg.evidence.content import latest_findings, read_looks
-from semantic_detection_pkg.evidence.drawings import Span, coverage_map, spans
-from semantic_detection_pkg.evidence.event_page import PAGE, position_of, state_of
-from semantic_detection_pkg.evidence.pictures import show
-from semantic_detection_pkg.evidence.rendering import render, write_text
-from semantic_detection_pkg.storage.bag_messages import stamp_ns
-from semantic_detection_pkg.storage.bag_reader import BagReader
-from semantic_detection_pkg.storage.event_store import EVENT_FILE, read_event
+from semantic_detection_pkg.recorder.core.events import Event
+from semantic_detection_pkg.recorder.evidence.content import latest_findings, read_looks
+from semantic_detection_pkg.recorder.evidence.drawings import Span, coverage_map, spans
+from semantic_detection_pkg.recorder.evidence.event_page import PAGE, position_of, state_of
+from semantic_detection_pkg.recorder.evidence.pictures import show
+from semantic_detection_pkg.recorder.evidence.rendering import render, write_text
+from semantic_detection_pkg.recorder.storage.bag_messages import stamp_ns
+from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
+from semantic_detection_pkg.recorder.storage.event_store import EVENT_FILE, read_event
 
 REPORT = "report.html"
 _STATE, _COVERAGE, _GPU, _HEALTH = "scan/state", "scan/coverage", "gpu/state", "health/level"

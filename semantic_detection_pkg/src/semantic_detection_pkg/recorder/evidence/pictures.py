@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.cameras.pictures import decode_picture
-from semantic_detection_pkg.core.detections import Detections
-from semantic_detection_pkg.core.optics import CameraView
-from semantic_detection_pkg.core.overlay import draw_overlay
-from semantic_detection_pkg.evidence.content import Look
+from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.common.core.overlay import draw_overlay
+from semantic_detection_pkg.common.pictures import decode_picture
+from semantic_detection_pkg.recorder.evidence.content import Look
 
 _FRAME_WIDTH = 960
 _CROP_SIDE = 420

@@ -19,8 +19,8 @@ from rosgraph_msgs.msg import Clock
 from ros_support_pkg.stamps import to_time
 from ros_support_pkg.starting import interrupt_from_now_on
 from semantic_detection_pkg.errors import ConfigurationError
-from semantic_detection_pkg.ros.recording import message_class
-from semantic_detection_pkg.storage.bag_reader import BagMessage, BagReader
+from semantic_detection_pkg.recorder.ros.topics import message_class
+from semantic_detection_pkg.recorder.storage.bag_reader import BagMessage, BagReader
 
 _DEPTH = 100
 _SETTLE_S = 0.5  # for the others that start with the first subscriber

@@ -13,8 +13,8 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 from rclpy.subscription import Subscription
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
-from semantic_detection_pkg.core.recording.topics import Message, OfferedQos, Topic
-from semantic_detection_pkg.ros.recording import Source, definition, message_class, type_hash
+from semantic_detection_pkg.recorder.core.topics import Message, OfferedQos, Topic
+from semantic_detection_pkg.recorder.ros.topics import Source, definition, message_class, type_hash
 
 #: What waits for the executor; the disk has a queue of its own.
 _DEPTH_FRAMES, _DEPTH_SMALL = 10, 100

@@ -9,10 +9,10 @@ from rclpy.serialization import deserialize_message
 
 from interfaces_pkg.msg import Detections, GimbalState
 from ros_support_pkg.stamps import from_time
-from semantic_detection_pkg.core.recording.poses import Pose, PoseHistory
-from semantic_detection_pkg.core.recording.topics import Message
-from semantic_detection_pkg.ros.recording import DETECTIONS_TYPE, GIMBAL_TYPE
-from semantic_detection_pkg.storage.tables import Row
+from semantic_detection_pkg.recorder.core.poses import Pose, PoseHistory
+from semantic_detection_pkg.recorder.core.topics import Message
+from semantic_detection_pkg.recorder.ros.topics import DETECTIONS_TYPE, GIMBAL_TYPE
+from semantic_detection_pkg.recorder.storage.tables import Row
 
 
 class TableRows:

@@ -15,9 +15,9 @@ from ament_index_python.packages import PackageNotFoundError, get_package_share_
 from rclpy.qos import QoSProfile
 
 from ros_support_pkg.qos import EVENT, RECORD, SENSOR_DATA, STATE, VIEW
-from semantic_detection_pkg.core.recording.definitions import full_definition
 from semantic_detection_pkg.errors import ConfigurationError
-from semantic_detection_pkg.storage.bag_metadata import BagFormat
+from semantic_detection_pkg.recorder.core.definitions import full_definition
+from semantic_detection_pkg.recorder.storage.bag_metadata import BagFormat
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from semantic_detection_pkg.core.detections import Detections, MaskRings
-from semantic_detection_pkg.core.replay.journal import RecordedStep
-from semantic_detection_pkg.core.replay.player import Recorded
-from semantic_detection_pkg.core.replay.redetect import Picture
-from semantic_detection_pkg.core.scan.steps import FrameDetections, GimbalReading
+from semantic_detection_pkg.common.core.detections import Detections, MaskRings
 from semantic_detection_pkg.errors import ConfigurationError
-from semantic_detection_pkg.storage.bag_reader import BagReader
+from semantic_detection_pkg.recorder.core.replay.player import Recorded
+from semantic_detection_pkg.recorder.core.replay.redetect import Picture
+from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
+from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections, GimbalReading
+from semantic_detection_pkg.scan.core.journal import RecordedStep
 
 _LINKS = ("down", "handshake", "stale", "up")  # LINK_* of msg/GimbalState
 _NUMBERS = [

@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
-from semantic_detection_pkg.core.recording.ring import Segment
-from semantic_detection_pkg.core.recording.topics import OfferedQos, Topic
+from semantic_detection_pkg.recorder.core.ring import Segment
+from semantic_detection_pkg.recorder.core.topics import OfferedQos, Topic
 
 FILE_NAME = "metadata.yaml"
 

@@ -16,17 +16,20 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from semantic_detection_pkg.core.recording.events import Event, EventRules, bytes_of, event_name
-from semantic_detection_pkg.core.recording.ring import Segment
-from semantic_detection_pkg.storage.bag_metadata import (
+from semantic_detection_pkg.recorder.core.events import Event, EventRules, bytes_of, event_name
+from semantic_detection_pkg.recorder.core.ring import Segment
+from semantic_detection_pkg.recorder.storage.bag_metadata import (
     FILE_NAME,
     BagFormat,
     bag_metadata,
     segment_name,
 )
-from semantic_detection_pkg.storage.disk import Disk
-from semantic_detection_pkg.storage.ring_store import RingStore
-from semantic_detection_pkg.storage.segment_reader import UnfinishedSegmentError, read_segment
+from semantic_detection_pkg.recorder.storage.disk import Disk
+from semantic_detection_pkg.recorder.storage.ring_store import RingStore
+from semantic_detection_pkg.recorder.storage.segment_reader import (
+    UnfinishedSegmentError,
+    read_segment,
+)
 
 _log = logging.getLogger(__name__)
 

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from semantic_detection_pkg.core.recording.events import Event
-from semantic_detection_pkg.core.recording.intake import Intake
-from semantic_detection_pkg.core.recording.topics import Message
 from semantic_detection_pkg.errors import ConfigurationError, StorageError
-from semantic_detection_pkg.storage.disk import FULL, Disk
-from semantic_detection_pkg.storage.session import Session, SessionSettings
-from semantic_detection_pkg.storage.tables import Row
+from semantic_detection_pkg.recorder.core.events import Event
+from semantic_detection_pkg.recorder.core.intake import Intake
+from semantic_detection_pkg.recorder.core.topics import Message
+from semantic_detection_pkg.recorder.storage.disk import FULL, Disk
+from semantic_detection_pkg.recorder.storage.session import Session, SessionSettings
+from semantic_detection_pkg.recorder.storage.tables import Row
 
 _log = logging.getLogger(__name__)
 

@@ -17,22 +17,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from semantic_detection_pkg.core.recording.ring import RingRules, Segment
-from semantic_detection_pkg.core.recording.topics import Message
-from semantic_detection_pkg.storage.bag_metadata import (
+from semantic_detection_pkg.recorder.core.ring import RingRules, Segment
+from semantic_detection_pkg.recorder.core.topics import Message
+from semantic_detection_pkg.recorder.storage.bag_metadata import (
     FILE_NAME,
     BagFormat,
     bag_metadata,
     segment_name,
 )
-from semantic_detection_pkg.storage.disk import Disk
-from semantic_detection_pkg.storage.segment_reader import (
+from semantic_detection_pkg.recorder.storage.disk import Disk
+from semantic_detection_pkg.recorder.storage.segment_reader import (
     UnfinishedSegmentError,
     read_segment,
     salvage,
 )
-from semantic_detection_pkg.storage.segment_writer import SegmentWriter
-from semantic_detection_pkg.storage.tables import (
+from semantic_detection_pkg.recorder.storage.segment_writer import SegmentWriter
+from semantic_detection_pkg.recorder.storage.tables import (
     TABLES,
     Row,
     TableWriter,

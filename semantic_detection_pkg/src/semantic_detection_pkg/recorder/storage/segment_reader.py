@@ -19,11 +19,11 @@ from mcap.records import Message as McapMessage
 from mcap.stream_reader import StreamReader
 from mcap.writer import MCAP0_MAGIC
 
-from semantic_detection_pkg.core.recording.ring import Segment
-from semantic_detection_pkg.core.recording.topics import Message, OfferedQos, Topic
-from semantic_detection_pkg.storage.bag_metadata import BagFormat, parse_qos
-from semantic_detection_pkg.storage.disk import Disk
-from semantic_detection_pkg.storage.segment_writer import SegmentWriter
+from semantic_detection_pkg.recorder.core.ring import Segment
+from semantic_detection_pkg.recorder.core.topics import Message, OfferedQos, Topic
+from semantic_detection_pkg.recorder.storage.bag_metadata import BagFormat, parse_qos
+from semantic_detection_pkg.recorder.storage.disk import Disk
+from semantic_detection_pkg.recorder.storage.segment_writer import SegmentWriter
 
 #: Opcode, length and content of the footer, then the magic (mcap.dev/spec).
 _RECORD_HEAD = struct.Struct("<BQ")

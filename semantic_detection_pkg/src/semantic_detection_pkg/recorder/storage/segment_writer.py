@@ -7,9 +7,9 @@ from pathlib import Path
 
 from mcap.writer import CompressionType, Writer
 
-from semantic_detection_pkg.core.recording.topics import Message, Topic
-from semantic_detection_pkg.storage.bag_metadata import BagFormat, qos_text
-from semantic_detection_pkg.storage.disk import Disk
+from semantic_detection_pkg.recorder.core.topics import Message, Topic
+from semantic_detection_pkg.recorder.storage.bag_metadata import BagFormat, qos_text
+from semantic_detection_pkg.recorder.storage.disk import Disk
 
 _NEVER = 1 << 62  # the library's own limit of a chunk: chunks are closed here
 _PROFILE = "ros2"  # MCAP's well-known profile: message encoding "cdr", schemas "ros2msg"

@@ -14,14 +14,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from semantic_detection_pkg.core.recording.events import Event, EventRules
-from semantic_detection_pkg.core.recording.ring import RingRules
-from semantic_detection_pkg.core.recording.topics import Message
-from semantic_detection_pkg.storage.bag_metadata import BagFormat
-from semantic_detection_pkg.storage.disk import Disk, FolderLock
-from semantic_detection_pkg.storage.event_store import EventStore
-from semantic_detection_pkg.storage.ring_store import OpenSegment, RingStore
-from semantic_detection_pkg.storage.tables import Row
+from semantic_detection_pkg.recorder.core.events import Event, EventRules
+from semantic_detection_pkg.recorder.core.ring import RingRules
+from semantic_detection_pkg.recorder.core.topics import Message
+from semantic_detection_pkg.recorder.storage.bag_metadata import BagFormat
+from semantic_detection_pkg.recorder.storage.disk import Disk, FolderLock
+from semantic_detection_pkg.recorder.storage.event_store import EventStore
+from semantic_detection_pkg.recorder.storage.ring_store import OpenSegment, RingStore
+from semantic_detection_pkg.recorder.storage.tables import Row
 
 _log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from semantic_detection_pkg.storage.disk import AppendFile, Disk
+from semantic_detection_pkg.recorder.storage.disk import AppendFile, Disk
 
 #: The tables that there are.
 TABLES = ("detections", "gimbal")

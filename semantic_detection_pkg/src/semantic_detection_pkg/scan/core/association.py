@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Protocol
 
-from semantic_detection_pkg.core.scan.settings import CandidateSettings
-from semantic_detection_pkg.core.tracking.track import Track
+from semantic_detection_pkg.scan.core.settings import CandidateSettings
+from semantic_detection_pkg.scan.core.tracking.track import Track
 
 
 class Located(Protocol):

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 
-from semantic_detection_pkg.core.scan.goals import limits_of
-from semantic_detection_pkg.core.scan.losses import LossWatch
-from semantic_detection_pkg.core.scan.mission import Mission
-from semantic_detection_pkg.core.scan.pointing import Motion, Rates, rates_towards
-from semantic_detection_pkg.core.scan.poses import PoseHistory
-from semantic_detection_pkg.core.scan.settings import ScanSettings
-from semantic_detection_pkg.core.scan.steps import (
+from semantic_detection_pkg.scan.core.decision_builder import Wish
+from semantic_detection_pkg.scan.core.goals import limits_of
+from semantic_detection_pkg.scan.core.input_watchdog import LossWatch
+from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     Angle,
     Attitude,
     Fix,
@@ -19,7 +16,10 @@ from semantic_detection_pkg.core.scan.steps import (
     PointHere,
     Rate,
 )
-from semantic_detection_pkg.core.scan.wish import Wish
+from semantic_detection_pkg.scan.core.mission import Mission
+from semantic_detection_pkg.scan.core.pointing import Motion, Rates, rates_towards
+from semantic_detection_pkg.scan.core.pose_history import PoseHistory
+from semantic_detection_pkg.scan.core.settings import ScanSettings
 
 NS_PER_S = 1_000_000_000
 _ZOOM_TOLERANCE = 0.03  # of the zoom

@@ -6,22 +6,22 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from semantic_detection_pkg.core.detections import Detections
-from semantic_detection_pkg.core.optics import CameraView
-from semantic_detection_pkg.core.scan.consensus import Consensus
-from semantic_detection_pkg.core.scan.evidence import Box, TierResult, Verdict, VlmReply
-from semantic_detection_pkg.core.scan.same import distance_rad, may_be_it
-from semantic_detection_pkg.core.scan.settings import ScanSettings
-from semantic_detection_pkg.core.scan.shape import Shape, shape_of
-from semantic_detection_pkg.core.scan.steps import InspectionResult
-from semantic_detection_pkg.core.scan.tiers import (
+from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.scan.core.association import distance_rad, may_be_it
+from semantic_detection_pkg.scan.core.evidence import Box, TierResult, Verdict, VlmReply
+from semantic_detection_pkg.scan.core.inputs_and_decisions import InspectionResult
+from semantic_detection_pkg.scan.core.mask_descriptors import Shape, shape_of
+from semantic_detection_pkg.scan.core.planning.view_planning import Sought
+from semantic_detection_pkg.scan.core.settings import ScanSettings
+from semantic_detection_pkg.scan.core.sprt import Consensus
+from semantic_detection_pkg.scan.core.tiers import (
     judge_answer,
     judge_classifier,
     judge_detector,
     needs_vlm,
 )
-from semantic_detection_pkg.core.scan.tour import Sought
-from semantic_detection_pkg.core.tracking.track import Track
+from semantic_detection_pkg.scan.core.tracking.track import Track
 
 _NS_PER_S = 1_000_000_000
 _FRAMES_MAX = 20  # that a tier names as its evidence

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from semantic_detection_pkg.core.scan.area import Area, is_within
-from semantic_detection_pkg.core.scan.dossier import Dossier, Frame
-from semantic_detection_pkg.core.scan.same import is_same_thing, may_be_it
-from semantic_detection_pkg.core.scan.settings import ScanSettings
-from semantic_detection_pkg.core.tracking.track import Track, TrackState
+from semantic_detection_pkg.scan.core.area import Area, is_within
+from semantic_detection_pkg.scan.core.association import is_same_thing, may_be_it
+from semantic_detection_pkg.scan.core.candidate import Dossier, Frame
+from semantic_detection_pkg.scan.core.settings import ScanSettings
+from semantic_detection_pkg.scan.core.tracking.track import Track, TrackState
 
 _NS_PER_S = 1_000_000_000
 

@@ -8,14 +8,14 @@ from dataclasses import replace
 
 from py_trees.common import Status as TreeStatus
 
-from semantic_detection_pkg.core.optics import CameraView
-from semantic_detection_pkg.core.scan.coverage import CoverageMap
-from semantic_detection_pkg.core.scan.evidence import Finding, VlmReply
-from semantic_detection_pkg.core.scan.goals import check_goal
-from semantic_detection_pkg.core.scan.mission import Mission
-from semantic_detection_pkg.core.scan.scene import NS_PER_S, Scene
-from semantic_detection_pkg.core.scan.settings import ScanSettings
-from semantic_detection_pkg.core.scan.steps import (
+from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.scan.core.blackboard import NS_PER_S, Scene
+from semantic_detection_pkg.scan.core.coverage import CoverageMap
+from semantic_detection_pkg.scan.core.decision_builder import Wish
+from semantic_detection_pkg.scan.core.evidence import Finding, VlmReply
+from semantic_detection_pkg.scan.core.goals import check_goal
+from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     Attitude,
     Cancel,
     Decision,
@@ -30,10 +30,10 @@ from semantic_detection_pkg.core.scan.steps import (
     PointHere,
     VocabularyReply,
 )
-from semantic_detection_pkg.core.scan.tree import build_tree
-from semantic_detection_pkg.core.scan.wish import Wish
-from semantic_detection_pkg.core.tracking.track import Track
-from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.scan.core.mission import Mission
+from semantic_detection_pkg.scan.core.settings import ScanSettings
+from semantic_detection_pkg.scan.core.tracking.track import Track
+from semantic_detection_pkg.scan.core.tree import build_tree
 
 #: Ticks in one step: a leaf that is done lets the next one begin at once.
 _TICKS_MAX = 8

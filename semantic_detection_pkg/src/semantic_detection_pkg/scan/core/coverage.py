@@ -13,9 +13,9 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.core.optics import CameraView
-from semantic_detection_pkg.core.scan.area import Area, Bearing
+from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.scan.core.area import Area, Bearing
 
 Mask = NDArray[np.bool_]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from semantic_detection_pkg.core.scan.evidence import Finding
-from semantic_detection_pkg.core.scan.steps import (
+from semantic_detection_pkg.scan.core.evidence import Finding
+from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     Angle,
     AskRequest,
     Decision,

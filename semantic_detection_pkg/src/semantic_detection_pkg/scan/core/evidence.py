@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from semantic_detection_pkg.core.position import Position
-from semantic_detection_pkg.core.tracking.track import Sight
+from semantic_detection_pkg.common.core.position import Position
+from semantic_detection_pkg.scan.core.tracking.track import Sight
 
 Box = tuple[float, float, float, float]
 

@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from semantic_detection_pkg.core.position import NoPosition, Place, Position, locate
-from semantic_detection_pkg.core.scan.evidence import (
+from semantic_detection_pkg.common.core.position import NoPosition, Place, Position, locate
+from semantic_detection_pkg.scan.core.association import is_same_thing
+from semantic_detection_pkg.scan.core.evidence import (
     Box,
     Finding,
     FindingState,
@@ -15,10 +16,9 @@ from semantic_detection_pkg.core.scan.evidence import (
     TierResult,
     VlmReply,
 )
-from semantic_detection_pkg.core.scan.same import is_same_thing
-from semantic_detection_pkg.core.scan.settings import CandidateSettings
-from semantic_detection_pkg.core.scan.steps import Attitude, Fix
-from semantic_detection_pkg.core.tracking.track import Track
+from semantic_detection_pkg.scan.core.inputs_and_decisions import Attitude, Fix
+from semantic_detection_pkg.scan.core.settings import CandidateSettings
+from semantic_detection_pkg.scan.core.tracking.track import Track
 
 _HISTORY_MAX = 100  # sights of a track that go out with a finding
 _LENGTH_MAX_M = 1e5  # a receiver that says more has no fix

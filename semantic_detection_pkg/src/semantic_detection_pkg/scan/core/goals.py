@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from semantic_detection_pkg.core.scan.area import Area, GimbalLimits, check_area, cut_to_limits
-from semantic_detection_pkg.core.scan.settings import GimbalSettings, ScanSettings
-from semantic_detection_pkg.core.scan.steps import GimbalReading, Goal
 from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.scan.core.area import Area, GimbalLimits, check_area, cut_to_limits
+from semantic_detection_pkg.scan.core.inputs_and_decisions import GimbalReading, Goal
+from semantic_detection_pkg.scan.core.settings import GimbalSettings, ScanSettings
 
 _FULL_TURN_RAD = math.radians(359.0)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from semantic_detection_pkg.core.scan.settings import LossSettings
-from semantic_detection_pkg.core.scan.steps import (
+from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     CameraBeat,
     FrameDetections,
     GimbalReading,
     GpuStatus,
 )
+from semantic_detection_pkg.scan.core.settings import LossSettings
 
 _NS_PER_S = 1_000_000_000
 _LENT_KNOWN_NS = 5_000_000_000  # the arbiter tells each second; then it is gone

@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from semantic_detection_pkg.core.detections import Detections
-from semantic_detection_pkg.core.scan.area import Area
-from semantic_detection_pkg.core.scan.codec import canonical, from_plain, to_plain
-from semantic_detection_pkg.core.scan.evidence import Box, Finding, VlmReply
+from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.common.core.serialization import canonical, from_plain, to_plain
+from semantic_detection_pkg.scan.core.area import Area
+from semantic_detection_pkg.scan.core.evidence import Box, Finding, VlmReply
 
 #: Decimals of numbers in `Decision.to_json`: far below what a gimbal resolves, far above the last
 #: bits in which two machines' libraries differ.

@@ -7,9 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from semantic_detection_pkg.core.scan.codec import canonical, from_plain, to_plain
-from semantic_detection_pkg.core.scan.settings import ScanSettings
-from semantic_detection_pkg.core.scan.steps import Input, input_from_plain, input_to_plain
+from semantic_detection_pkg.common.core.serialization import canonical, from_plain, to_plain
+from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+    Input,
+    input_from_plain,
+    input_to_plain,
+)
+from semantic_detection_pkg.scan.core.settings import ScanSettings
 
 #: What the list of inputs holds where a new controller began.
 _SETTINGS_TYPE = "ScanSettings"

@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from semantic_detection_pkg.core.detections import Detections
-from semantic_detection_pkg.core.optics import CameraView
-from semantic_detection_pkg.core.paths.geometry import PathGeometry, path_of
-from semantic_detection_pkg.core.scan.evidence import Path
+from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.scan.core.evidence import Path
+from semantic_detection_pkg.scan.core.paths.geometry import PathGeometry, path_of
 
 _LEAST_PX = 1e-6
 

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from semantic_detection_pkg.core.optics import CameraView
-from semantic_detection_pkg.core.paths.walk import WalkSettings
-from semantic_detection_pkg.core.scan.area import Area, GimbalLimits
-from semantic_detection_pkg.core.scan.candidates import CandidateList
-from semantic_detection_pkg.core.scan.coverage import CoverageMap, Result
-from semantic_detection_pkg.core.scan.dossier import Dossier, Frame
-from semantic_detection_pkg.core.scan.findings import Conclusion, FindingBook
-from semantic_detection_pkg.core.scan.goals import Word, read_words
-from semantic_detection_pkg.core.scan.poses import PoseHistory
-from semantic_detection_pkg.core.scan.settings import ScanSettings
-from semantic_detection_pkg.core.scan.steps import FrameDetections, Goal
-from semantic_detection_pkg.core.scan.sweep import SweepPlanner
-from semantic_detection_pkg.core.scan.tour import CloseView, TourCosts
-from semantic_detection_pkg.core.scan.walking import Walk
-from semantic_detection_pkg.core.tracking.delay import DelayEstimator
-from semantic_detection_pkg.core.tracking.track import Track
-from semantic_detection_pkg.core.tracking.tracker import Tracker
+from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.scan.core.area import Area, GimbalLimits
+from semantic_detection_pkg.scan.core.candidate import Dossier, Frame
+from semantic_detection_pkg.scan.core.candidate_list import CandidateList
+from semantic_detection_pkg.scan.core.coverage import CoverageMap, Result
+from semantic_detection_pkg.scan.core.findings import Conclusion, FindingBook
+from semantic_detection_pkg.scan.core.goals import Word, read_words
+from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections, Goal
+from semantic_detection_pkg.scan.core.path_following import Walk
+from semantic_detection_pkg.scan.core.paths.walk import WalkSettings
+from semantic_detection_pkg.scan.core.planning.sweep import SweepPlanner
+from semantic_detection_pkg.scan.core.planning.view_planning import CloseView, TourCosts
+from semantic_detection_pkg.scan.core.pose_history import PoseHistory
+from semantic_detection_pkg.scan.core.settings import ScanSettings
+from semantic_detection_pkg.scan.core.tracking.delay import DelayEstimator
+from semantic_detection_pkg.scan.core.tracking.track import Track
+from semantic_detection_pkg.scan.core.tracking.tracker import Tracker
 
 _COUNTED_SHARE = 0.9  # of the sweep's resolution, from which a picture counts for the coverage
 _ZOOM_REACHED = 0.97  # of the greatest zoom

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from semantic_detection_pkg.core.detections import Detections
-from semantic_detection_pkg.core.optics import CameraView
-from semantic_detection_pkg.core.paths.geometry import Bearing, PathGeometry, path_of
-from semantic_detection_pkg.core.paths.walk import PathWalk, WalkSettings, WalkState
-from semantic_detection_pkg.core.scan.area import GimbalLimits
-from semantic_detection_pkg.core.scan.evidence import Path
-from semantic_detection_pkg.core.scan.findings import Conclusion
+from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.scan.core.area import GimbalLimits
+from semantic_detection_pkg.scan.core.evidence import Path
+from semantic_detection_pkg.scan.core.findings import Conclusion
+from semantic_detection_pkg.scan.core.paths.geometry import Bearing, PathGeometry, path_of
+from semantic_detection_pkg.scan.core.paths.walk import PathWalk, WalkSettings, WalkState
 
 _INSIDE = 0.2  # share of the picture: so far inside the target must be for a look
 _ZOOM_ROOM = 1.05  # more than what counts as close

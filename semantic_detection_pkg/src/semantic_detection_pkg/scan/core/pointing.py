@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from semantic_detection_pkg.core.scan.area import Bearing, GimbalLimits
+from semantic_detection_pkg.scan.core.area import Bearing, GimbalLimits
 
 Rates = tuple[float, float]
 """(yaw, pitch) [rad/s]."""

@@ -6,8 +6,8 @@ import math
 from collections import deque
 from dataclasses import replace
 
-from semantic_detection_pkg.core.optics import CameraView
-from semantic_detection_pkg.core.scan.steps import GimbalReading
+from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.scan.core.inputs_and_decisions import GimbalReading
 
 _READINGS_MAX = 400  # 8 s at 50 Hz: longer than any detection takes
 _ZOOM_MAX = 1000.0  # no camera has more

@@ -6,12 +6,12 @@ import dataclasses
 import math
 from dataclasses import dataclass, field
 
-from semantic_detection_pkg.core.scan.coverage import SeeingNeeds
-from semantic_detection_pkg.core.scan.pointing import PointingSettings
-from semantic_detection_pkg.core.scan.sweep import SweepSettings
-from semantic_detection_pkg.core.scan.tour import TourCosts
-from semantic_detection_pkg.core.tracking.tracker import TrackerSettings
 from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.scan.core.coverage import SeeingNeeds
+from semantic_detection_pkg.scan.core.planning.sweep import SweepSettings
+from semantic_detection_pkg.scan.core.planning.view_planning import TourCosts
+from semantic_detection_pkg.scan.core.pointing import PointingSettings
+from semantic_detection_pkg.scan.core.tracking.tracker import TrackerSettings
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from semantic_detection_pkg.core.scan.evidence import Verdict
+from semantic_detection_pkg.scan.core.evidence import Verdict
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from semantic_detection_pkg.core.scan.consensus import Consensus
-from semantic_detection_pkg.core.scan.evidence import FindingState, TierResult, Verdict, VlmReply
-from semantic_detection_pkg.core.scan.settings import TierSettings
-from semantic_detection_pkg.core.scan.steps import InspectionResult
+from semantic_detection_pkg.scan.core.evidence import FindingState, TierResult, Verdict, VlmReply
+from semantic_detection_pkg.scan.core.inputs_and_decisions import InspectionResult
+from semantic_detection_pkg.scan.core.settings import TierSettings
+from semantic_detection_pkg.scan.core.sprt import Consensus
 
 _LEAST_PROBABILITY = 1e-6  # a classifier is never surer than that
 

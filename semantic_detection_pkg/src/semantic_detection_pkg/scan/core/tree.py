@@ -9,7 +9,7 @@ from __future__ import annotations
 from py_trees.behaviour import Behaviour
 from py_trees.composites import Selector, Sequence
 
-from semantic_detection_pkg.core.scan.leaves.closer import (
+from semantic_detection_pkg.scan.core.behaviours.close_look import (
     Approach,
     Ask,
     ChooseView,
@@ -17,10 +17,10 @@ from semantic_detection_pkg.core.scan.leaves.closer import (
     Detector,
     Weigh,
 )
-from semantic_detection_pkg.core.scan.leaves.search import Finish, Prepare, Sweep
-from semantic_detection_pkg.core.scan.leaves.standing import Operator, Paused, Rest, Safe
-from semantic_detection_pkg.core.scan.leaves.walking import FollowPath
-from semantic_detection_pkg.core.scan.scene import Scene
+from semantic_detection_pkg.scan.core.behaviours.search import Finish, Prepare, Sweep
+from semantic_detection_pkg.scan.core.behaviours.standing import Operator, Paused, Rest, Safe
+from semantic_detection_pkg.scan.core.behaviours.walking import FollowPath
+from semantic_detection_pkg.scan.core.blackboard import Scene
 
 
 def build_tree(scene: Scene) -> Behaviour:

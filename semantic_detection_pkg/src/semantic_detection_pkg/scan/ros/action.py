@@ -11,9 +11,9 @@ from rclpy.task import Future
 
 from interfaces_pkg.action import Scan
 from interfaces_pkg.msg import ScanState
-from semantic_detection_pkg.core.scan.steps import Cancel, Goal, GoalResult, Input
-from semantic_detection_pkg.ros.scan_inputs import from_scan_goal
-from semantic_detection_pkg.ros.scan_outputs import to_scan_result
+from semantic_detection_pkg.scan.core.inputs_and_decisions import Cancel, Goal, GoalResult, Input
+from semantic_detection_pkg.scan.ros.inputs import from_scan_goal
+from semantic_detection_pkg.scan.ros.outputs import to_scan_result
 
 
 class ScanAction:

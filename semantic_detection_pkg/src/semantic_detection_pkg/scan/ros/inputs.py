@@ -16,9 +16,10 @@ from interfaces_pkg.msg import (
     VlmAnswer,
 )
 from ros_support_pkg.stamps import from_time
-from semantic_detection_pkg.core.scan.area import Area
-from semantic_detection_pkg.core.scan.evidence import Verdict, VlmReply
-from semantic_detection_pkg.core.scan.steps import (
+from semantic_detection_pkg.common.ros import conversions
+from semantic_detection_pkg.scan.core.area import Area
+from semantic_detection_pkg.scan.core.evidence import Verdict, VlmReply
+from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     Attitude,
     Fix,
     FrameDetections,
@@ -27,7 +28,6 @@ from semantic_detection_pkg.core.scan.steps import (
     GpuStatus,
     PointHere,
 )
-from semantic_detection_pkg.ros import conversions
 
 _LINKS = {
     GimbalState.LINK_DOWN: "down",

@@ -8,16 +8,16 @@ from std_msgs.msg import Header
 
 from interfaces_pkg.msg import ScanJournal
 from ros_support_pkg.stamps import from_time, to_time
-from semantic_detection_pkg.core.replay.journal import RecordedStep, inputs_to_json
-from semantic_detection_pkg.core.scan.controller import in_order
-from semantic_detection_pkg.core.scan.settings import ScanSettings
-from semantic_detection_pkg.core.scan.steps import (
+from semantic_detection_pkg.scan.core.controller import in_order
+from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     Decision,
     FrameDetections,
     GimbalReading,
     Input,
     OtherInput,
 )
+from semantic_detection_pkg.scan.core.journal import RecordedStep, inputs_to_json
+from semantic_detection_pkg.scan.core.settings import ScanSettings
 
 
 def to_journal(

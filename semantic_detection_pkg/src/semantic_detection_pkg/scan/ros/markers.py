@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from semantic_detection_pkg.core.optics import CameraView, direction
-from semantic_detection_pkg.core.scan.area import Area
-from semantic_detection_pkg.core.scan.controller import ScanController
-from semantic_detection_pkg.core.scan.coverage import CoverageMap, Result
-from semantic_detection_pkg.core.scan.evidence import FindingState
-from semantic_detection_pkg.core.tracking.track import TrackState
+from semantic_detection_pkg.common.core.optics import CameraView, direction
+from semantic_detection_pkg.scan.core.area import Area
+from semantic_detection_pkg.scan.core.controller import ScanController
+from semantic_detection_pkg.scan.core.coverage import CoverageMap, Result
+from semantic_detection_pkg.scan.core.evidence import FindingState
+from semantic_detection_pkg.scan.core.tracking.track import TrackState
 
 _RADIUS_M = 10.0
 _MAP_RADIUS_M = 10.2  # behind all else

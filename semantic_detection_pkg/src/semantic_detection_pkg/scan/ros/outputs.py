@@ -23,11 +23,11 @@ from interfaces_pkg.msg import (
     VlmAnswer,
 )
 from ros_support_pkg.stamps import to_time
-from semantic_detection_pkg.core.scan import evidence
-from semantic_detection_pkg.core.scan.area import Area
-from semantic_detection_pkg.core.scan.coverage import CoverageMap
-from semantic_detection_pkg.core.scan.steps import Goal, GoalResult, Status
-from semantic_detection_pkg.core.tracking import track as tracking
+from semantic_detection_pkg.scan.core import evidence
+from semantic_detection_pkg.scan.core.area import Area
+from semantic_detection_pkg.scan.core.coverage import CoverageMap
+from semantic_detection_pkg.scan.core.inputs_and_decisions import Goal, GoalResult, Status
+from semantic_detection_pkg.scan.core.tracking import track as tracking
 
 _ANSWERS = {
     evidence.Verdict.YES: VlmAnswer.VERDICT_YES,

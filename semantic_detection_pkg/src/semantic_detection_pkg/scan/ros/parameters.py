@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ros_support_pkg.parameters import parameter
-from semantic_detection_pkg.core.scan.area import Area
-from semantic_detection_pkg.core.scan.coverage import SeeingNeeds
-from semantic_detection_pkg.core.scan.pointing import PointingSettings
-from semantic_detection_pkg.core.scan.settings import (
+from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.scan.core.area import Area
+from semantic_detection_pkg.scan.core.coverage import SeeingNeeds
+from semantic_detection_pkg.scan.core.planning.sweep import SweepSettings
+from semantic_detection_pkg.scan.core.planning.view_planning import TourCosts
+from semantic_detection_pkg.scan.core.pointing import PointingSettings
+from semantic_detection_pkg.scan.core.settings import (
     CandidateSettings,
     CloseSettings,
     GimbalSettings,
@@ -18,9 +21,6 @@ from semantic_detection_pkg.core.scan.settings import (
     ScanSettings,
     TierSettings,
 )
-from semantic_detection_pkg.core.scan.sweep import SweepSettings
-from semantic_detection_pkg.core.scan.tour import TourCosts
-from semantic_detection_pkg.errors import ConfigurationError
 
 _DEFAULT = ScanSettings()
 

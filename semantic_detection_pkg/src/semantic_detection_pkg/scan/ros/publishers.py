@@ -11,10 +11,10 @@ from visualization_msgs.msg import MarkerArray
 from interfaces_pkg.msg import Coverage, Finding, ScanJournal, ScanState, Tracks
 from ros_support_pkg.qos import EVENT, RECORD, STATE, VIEW
 from ros_support_pkg.stamps import NS_PER_S, from_time
-from semantic_detection_pkg.core.scan.controller import ScanController
-from semantic_detection_pkg.core.scan.steps import Decision
-from semantic_detection_pkg.ros import scan_outputs
-from semantic_detection_pkg.ros.scan_markers import scan_markers
+from semantic_detection_pkg.scan.core.controller import ScanController
+from semantic_detection_pkg.scan.core.inputs_and_decisions import Decision
+from semantic_detection_pkg.scan.ros import outputs as scan_outputs
+from semantic_detection_pkg.scan.ros.markers import scan_markers
 
 _SHOWN_EVERY_S = 1.0  # what changes all the time: coverage, markers
 

@@ -16,8 +16,8 @@ from sensor_msgs.msg import CompressedImage
 from interfaces_pkg.action import AskVlm
 from interfaces_pkg.srv import InspectFrame, SetVocabulary, SetZoom
 from ros_support_pkg.stamps import from_time, to_time
-from semantic_detection_pkg.core.scan.evidence import Verdict, VlmReply
-from semantic_detection_pkg.core.scan.steps import (
+from semantic_detection_pkg.scan.core.evidence import Verdict, VlmReply
+from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     AskRequest,
     Decision,
     Input,
@@ -26,7 +26,7 @@ from semantic_detection_pkg.core.scan.steps import (
     VocabularyReply,
     VocabularyRequest,
 )
-from semantic_detection_pkg.ros.scan_inputs import from_vlm_answer
+from semantic_detection_pkg.scan.ros.inputs import from_vlm_answer
 
 #: Crops that wait for a question: a few for each candidate of a crowded scene, some 10 MB.
 _CROPS_MAX = 300

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from semantic_detection_pkg.core.optics import Matrix, bearing, rotation
+from semantic_detection_pkg.common.core.optics import Matrix, bearing, rotation
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from semantic_detection_pkg.core.optics import Matrix
-from semantic_detection_pkg.core.world.terrain import (
+from semantic_detection_pkg.common.core.optics import Matrix
+from simulation_pkg.core.world.terrain import (
     GRAIN_LEVELS,
     GRAIN_SIZE,
     GRAIN_TEXELS_M,
@@ -18,7 +18,7 @@ from semantic_detection_pkg.core.world.terrain import (
     Terrain,
     texels_from_ground,
 )
-from semantic_detection_pkg.kernels.world_raster import (
+from simulation_pkg.kernels.raster import (
     Image,
     add_grain,
     polygon_coverage,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.core.world.things import Board, Footpath, Lake
+from simulation_pkg.core.world.things import Board, Footpath, Lake
 
 # (width, height) [m] of each picture, the farthest place [m] where the sweep still shows it with
 # enough pixels, and how far [m] it strolls. A thing and its decoy share one row.

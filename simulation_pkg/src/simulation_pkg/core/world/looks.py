@@ -8,9 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.core.world.things import DECOY_NAMES, Board
-from semantic_detection_pkg.kernels import world_decoys, world_plants, world_smoke, world_things
-from semantic_detection_pkg.kernels.world_raster import Image, convex_outline, pyramid
+from simulation_pkg.core.world.things import DECOY_NAMES, Board
+from simulation_pkg.kernels import decoys as world_decoys
+from simulation_pkg.kernels import plants as world_plants
+from simulation_pkg.kernels import smoke as world_smoke
+from simulation_pkg.kernels import things as world_things
+from simulation_pkg.kernels.raster import Image, convex_outline, pyramid
 
 _LEVELS = 7
 _SOLID = 128

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.core.optics import Matrix, direction
-from semantic_detection_pkg.core.world.geometry import (
+from semantic_detection_pkg.common.core.optics import Matrix, direction
+from simulation_pkg.core.world.geometry import (
     Lens,
     Pose,
     angular_extent,
@@ -21,14 +21,14 @@ from semantic_detection_pkg.core.world.geometry import (
     project,
     projection,
 )
-from semantic_detection_pkg.core.world.ground import cloud_shadow, draw_ground, draw_sky
-from semantic_detection_pkg.core.world.layout import World
-from semantic_detection_pkg.core.world.looks import Wardrobe
-from semantic_detection_pkg.core.world.terrain import build_terrain
-from semantic_detection_pkg.core.world.things import Board, Footpath
-from semantic_detection_pkg.core.world.trails import trail_strips
-from semantic_detection_pkg.core.world.truth import Seen, Truth, View, box_of, share_inside
-from semantic_detection_pkg.kernels.world_raster import (
+from simulation_pkg.core.world.ground import cloud_shadow, draw_ground, draw_sky
+from simulation_pkg.core.world.layout import World
+from simulation_pkg.core.world.looks import Wardrobe
+from simulation_pkg.core.world.terrain import build_terrain
+from simulation_pkg.core.world.things import Board, Footpath
+from simulation_pkg.core.world.trails import trail_strips
+from simulation_pkg.core.world.truth import Seen, Truth, View, box_of, share_inside
+from simulation_pkg.kernels.raster import (
     Image,
     add_noise,
     blend_patch,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.core.world.layout import World
-from semantic_detection_pkg.kernels.world_noise import speckle_tile, value_noise
-from semantic_detection_pkg.kernels.world_raster import (
+from simulation_pkg.core.world.layout import World
+from simulation_pkg.kernels.noise import speckle_tile, value_noise
+from simulation_pkg.kernels.raster import (
     Image,
     add_noise,
     polygon_coverage,

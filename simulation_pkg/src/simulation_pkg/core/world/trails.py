@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.core.world.things import Footpath
+from simulation_pkg.core.world.things import Footpath
 
 
 class Strip(NamedTuple):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.core.world.geometry import Pose
+from simulation_pkg.core.world.geometry import Pose
 
 
 @dataclass(frozen=True)

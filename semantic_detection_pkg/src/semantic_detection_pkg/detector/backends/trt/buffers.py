@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.backends.trt.cuda import Cuda, HostBlock
-from semantic_detection_pkg.core.model_layout import TensorSpec
+from semantic_detection_pkg.detector.backends.trt.cuda import Cuda, HostBlock
+from semantic_detection_pkg.detector.core.model_layout import TensorSpec
 from semantic_detection_pkg.errors import FrameError
 
 

@@ -12,7 +12,7 @@ from typing import Any, ParamSpec
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.backends.trt.api import Answer, CudaRuntime
+from semantic_detection_pkg.detector.backends.trt.api import Answer, CudaRuntime
 
 _log = logging.getLogger(__name__)
 _Args = ParamSpec("_Args")

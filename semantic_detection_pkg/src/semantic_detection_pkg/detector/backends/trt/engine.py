@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from semantic_detection_pkg.backends.trt.api import Engine, Runtime, TensorRt
-from semantic_detection_pkg.backends.trt.plan import BUILD_HINT, Plan
-from semantic_detection_pkg.core.model_layout import TensorSpec
+from semantic_detection_pkg.detector.backends.trt.api import Engine, Runtime, TensorRt
+from semantic_detection_pkg.detector.backends.trt.plan import BUILD_HINT, Plan
+from semantic_detection_pkg.detector.core.model_layout import TensorSpec
 from semantic_detection_pkg.errors import ModelError
 
 _log = logging.getLogger(__name__)

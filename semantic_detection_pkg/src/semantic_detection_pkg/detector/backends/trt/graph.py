@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
-from semantic_detection_pkg.backends.trt.cuda import Cuda, CudaError
+from semantic_detection_pkg.detector.backends.trt.cuda import Cuda, CudaError
 
 _log = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import jsonschema
 
-from semantic_detection_pkg.backends.trt.cuda import Device
-from semantic_detection_pkg.backends.trt.plan import BUILD_HINT, Plan
-from semantic_detection_pkg.core.model_layout import TensorSpec
+from semantic_detection_pkg.detector.backends.trt.cuda import Device
+from semantic_detection_pkg.detector.backends.trt.plan import BUILD_HINT, Plan
+from semantic_detection_pkg.detector.core.model_layout import TensorSpec
 from semantic_detection_pkg.errors import ConfigurationError, ModelError
 
 MANIFEST_SUFFIX = ".manifest.json"

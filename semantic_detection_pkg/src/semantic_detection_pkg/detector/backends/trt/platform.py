@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from semantic_detection_pkg.backends.trt.api import CudaRuntime, TensorRt
-from semantic_detection_pkg.backends.trt.cuda import Cuda, CudaError, Device
+from semantic_detection_pkg.detector.backends.trt.api import CudaRuntime, TensorRt
+from semantic_detection_pkg.detector.backends.trt.cuda import Cuda, CudaError, Device
 from semantic_detection_pkg.errors import ConfigurationError
 
 _ENGINE = "inference engine 'tensorrt'"

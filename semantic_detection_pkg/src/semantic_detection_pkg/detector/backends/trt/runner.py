@@ -11,21 +11,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.backends.protocol import Buffers
-from semantic_detection_pkg.backends.trt.api import Engine, ExecutionContext, Runtime
-from semantic_detection_pkg.backends.trt.buffers import TensorBuffer, allocate_tensor
-from semantic_detection_pkg.backends.trt.cuda import CudaError
-from semantic_detection_pkg.backends.trt.engine import describe, deserialize
-from semantic_detection_pkg.backends.trt.graph import GraphedWork
-from semantic_detection_pkg.backends.trt.manifest import (
+from semantic_detection_pkg.detector.backends.protocol import Buffers
+from semantic_detection_pkg.detector.backends.trt.api import Engine, ExecutionContext, Runtime
+from semantic_detection_pkg.detector.backends.trt.buffers import TensorBuffer, allocate_tensor
+from semantic_detection_pkg.detector.backends.trt.cuda import CudaError
+from semantic_detection_pkg.detector.backends.trt.engine import describe, deserialize
+from semantic_detection_pkg.detector.backends.trt.graph import GraphedWork
+from semantic_detection_pkg.detector.backends.trt.manifest import (
     check_file,
     check_machine,
     check_tensors,
     manifest_path,
     read_manifest,
 )
-from semantic_detection_pkg.backends.trt.plan import check_version, read_plan
-from semantic_detection_pkg.backends.trt.platform import Platform
+from semantic_detection_pkg.detector.backends.trt.plan import check_version, read_plan
+from semantic_detection_pkg.detector.backends.trt.platform import Platform
 from semantic_detection_pkg.errors import FrameError, ModelError
 
 

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.kernels.twins.filtering import Filtered, filter_raw, filter_rows
-from semantic_detection_pkg.kernels.twins.nms import suppress
+from semantic_detection_pkg.detector.kernels.twins.filtering import (
+    Filtered,
+    filter_raw,
+    filter_rows,
+)
+from semantic_detection_pkg.detector.kernels.twins.nms import suppress
 
 if TYPE_CHECKING:
-    from semantic_detection_pkg.kernels.candidates import Suppression
+    from semantic_detection_pkg.detector.kernels.candidates import Suppression
 
 _MOST_CANDIDATES = 30_000
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.kernels import contours
+from semantic_detection_pkg.common.kernels import contours
 
 if TYPE_CHECKING:
-    from semantic_detection_pkg.kernels.masks import SampleAxis
+    from semantic_detection_pkg.detector.kernels.masks import SampleAxis
 
 _LARGE = 1e30
 

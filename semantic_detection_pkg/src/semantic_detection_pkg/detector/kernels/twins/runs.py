@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.kernels.contours import fill
+from semantic_detection_pkg.common.kernels.contours import fill
 
 
 def outline_runs(

@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from semantic_detection_pkg.core.scan.codec import from_plain, to_plain
-from semantic_detection_pkg.core.scan.settings import ScanSettings
+from semantic_detection_pkg.common.core.serialization import from_plain, to_plain
 from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.scan.core.settings import ScanSettings
 
 
 def with_values(settings: ScanSettings, values: Mapping[str, str]) -> ScanSettings:

@@ -10,10 +10,10 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from semantic_detection_pkg.core.replay.journal import RecordedStep, inputs_from_json
-from semantic_detection_pkg.core.scan.controller import ScanController
-from semantic_detection_pkg.core.scan.settings import ScanSettings
-from semantic_detection_pkg.core.scan.steps import FrameDetections, GimbalReading
+from semantic_detection_pkg.scan.core.controller import ScanController
+from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections, GimbalReading
+from semantic_detection_pkg.scan.core.journal import RecordedStep, inputs_from_json
+from semantic_detection_pkg.scan.core.settings import ScanSettings
 
 #: What a recording of a scan consists of, in the order of recording.
 Recorded = GimbalReading | FrameDetections | RecordedStep

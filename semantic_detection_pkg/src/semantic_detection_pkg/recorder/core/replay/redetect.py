@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.core.replay.player import Recorded
-from semantic_detection_pkg.core.scan.steps import FrameDetections
+from semantic_detection_pkg.recorder.core.replay.player import Recorded
+from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections
 
 #: Two boxes of a class are of one thing where they overlap by this much, as in COCO's AP50.
 _SAME_IOU = 0.5

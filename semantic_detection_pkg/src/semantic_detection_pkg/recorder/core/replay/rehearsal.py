@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from semantic_detection_pkg.core.replay.journal import RecordedStep
-from semantic_detection_pkg.core.replay.player import Change, Recorded
-from semantic_detection_pkg.core.scan.controller import ScanController
-from semantic_detection_pkg.core.scan.evidence import Verdict, VlmReply
-from semantic_detection_pkg.core.scan.settings import ScanSettings
-from semantic_detection_pkg.core.scan.steps import (
+from semantic_detection_pkg.recorder.core.replay.player import Change, Recorded
+from semantic_detection_pkg.scan.core.controller import ScanController
+from semantic_detection_pkg.scan.core.evidence import Verdict, VlmReply
+from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     CameraBeat,
     Decision,
     FrameDetections,
@@ -22,6 +20,8 @@ from semantic_detection_pkg.core.scan.steps import (
     InspectionResult,
     VocabularyReply,
 )
+from semantic_detection_pkg.scan.core.journal import RecordedStep
+from semantic_detection_pkg.scan.core.settings import ScanSettings
 
 _STEP_NS = 50_000_000  # as the node steps
 

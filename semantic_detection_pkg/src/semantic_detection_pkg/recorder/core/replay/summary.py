@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from semantic_detection_pkg.core.replay.comparison import Digest
-from semantic_detection_pkg.core.replay.player import Outcome
+from semantic_detection_pkg.recorder.core.replay.comparison import Digest
+from semantic_detection_pkg.recorder.core.replay.player import Outcome
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from py_trees.behaviour import Behaviour
 from py_trees.common import Status
 
-from semantic_detection_pkg.core.scan.mission import Mission
-from semantic_detection_pkg.core.scan.scene import Scene
-from semantic_detection_pkg.core.scan.steps import Level
+from semantic_detection_pkg.scan.core.blackboard import Scene
+from semantic_detection_pkg.scan.core.inputs_and_decisions import Level
+from semantic_detection_pkg.scan.core.mission import Mission
 
 
 class Leaf(Behaviour):

@@ -6,17 +6,17 @@ from dataclasses import replace
 
 from py_trees.common import Status
 
-from semantic_detection_pkg.core.scan.coverage import Result
-from semantic_detection_pkg.core.scan.dossier import Dossier
-from semantic_detection_pkg.core.scan.evidence import FindingState
-from semantic_detection_pkg.core.scan.findings import Conclusion, position_of
-from semantic_detection_pkg.core.scan.leaves.leaf import Leaf
-from semantic_detection_pkg.core.scan.mission import Question, Visit
-from semantic_detection_pkg.core.scan.pointing import Motion
-from semantic_detection_pkg.core.scan.scene import NS_PER_S
-from semantic_detection_pkg.core.scan.steps import AskRequest, InspectRequest, Level
-from semantic_detection_pkg.core.scan.tiers import conclude
-from semantic_detection_pkg.core.scan.tour import plan_tour
+from semantic_detection_pkg.scan.core.behaviours.behaviour import Leaf
+from semantic_detection_pkg.scan.core.blackboard import NS_PER_S
+from semantic_detection_pkg.scan.core.candidate import Dossier
+from semantic_detection_pkg.scan.core.coverage import Result
+from semantic_detection_pkg.scan.core.evidence import FindingState
+from semantic_detection_pkg.scan.core.findings import Conclusion, position_of
+from semantic_detection_pkg.scan.core.inputs_and_decisions import AskRequest, InspectRequest, Level
+from semantic_detection_pkg.scan.core.mission import Question, Visit
+from semantic_detection_pkg.scan.core.planning.view_planning import plan_tour
+from semantic_detection_pkg.scan.core.pointing import Motion
+from semantic_detection_pkg.scan.core.tiers import conclude
 
 _ZOOM_REACHED = 0.06  # of the zoom
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from py_trees.common import Status
 
-from semantic_detection_pkg.core.optics import CameraView
-from semantic_detection_pkg.core.scan.goals import fit_goal, limits_of
-from semantic_detection_pkg.core.scan.leaves.leaf import Leaf
-from semantic_detection_pkg.core.scan.mission import Plan
-from semantic_detection_pkg.core.scan.scene import NS_PER_S
-from semantic_detection_pkg.core.scan.steps import Level, VocabularyRequest
+from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.scan.core.behaviours.behaviour import Leaf
+from semantic_detection_pkg.scan.core.blackboard import NS_PER_S
+from semantic_detection_pkg.scan.core.goals import fit_goal, limits_of
+from semantic_detection_pkg.scan.core.inputs_and_decisions import Level, VocabularyRequest
+from semantic_detection_pkg.scan.core.mission import Plan
 
 
 class Prepare(Leaf):

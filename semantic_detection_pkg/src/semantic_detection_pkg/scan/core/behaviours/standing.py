@@ -6,10 +6,10 @@ import math
 
 from py_trees.common import Status
 
-from semantic_detection_pkg.core.scan.goals import limits_of
-from semantic_detection_pkg.core.scan.leaves.leaf import Leaf
-from semantic_detection_pkg.core.scan.scene import NS_PER_S
-from semantic_detection_pkg.core.scan.steps import Angle, Level
+from semantic_detection_pkg.scan.core.behaviours.behaviour import Leaf
+from semantic_detection_pkg.scan.core.blackboard import NS_PER_S
+from semantic_detection_pkg.scan.core.goals import limits_of
+from semantic_detection_pkg.scan.core.inputs_and_decisions import Angle, Level
 
 
 class Safe(Leaf):

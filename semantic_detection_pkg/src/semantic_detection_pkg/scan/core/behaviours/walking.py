@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from py_trees.common import Status
 
-from semantic_detection_pkg.core.scan.leaves.leaf import Leaf
-from semantic_detection_pkg.core.scan.pointing import Motion
-from semantic_detection_pkg.core.scan.scene import NS_PER_S
-from semantic_detection_pkg.core.scan.steps import Level
+from semantic_detection_pkg.scan.core.behaviours.behaviour import Leaf
+from semantic_detection_pkg.scan.core.blackboard import NS_PER_S
+from semantic_detection_pkg.scan.core.inputs_and_decisions import Level
+from semantic_detection_pkg.scan.core.pointing import Motion
 
 
 class FollowPath(Leaf):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.core.optics import CameraView, Matrix, wrapped
-from semantic_detection_pkg.core.paths.skeleton import skeleton_of
+from semantic_detection_pkg.common.core.optics import CameraView, Matrix, wrapped
+from semantic_detection_pkg.scan.core.paths.skeleton import skeleton_of
 
 Bearing = tuple[float, float]  # yaw, pitch [rad]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
-from semantic_detection_pkg.core.optics import Matrix
+from semantic_detection_pkg.common.core.optics import Matrix
 
 Indices = NDArray[np.intp]
 

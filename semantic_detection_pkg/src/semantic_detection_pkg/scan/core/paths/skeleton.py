@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from skimage.morphology import skeletonize
 
-from semantic_detection_pkg.core.optics import Matrix
-from semantic_detection_pkg.core.paths.graph import Indices, Tree, spanning_tree
-from semantic_detection_pkg.kernels import contours
+from semantic_detection_pkg.common.core.optics import Matrix
+from semantic_detection_pkg.common.kernels import contours
+from semantic_detection_pkg.scan.core.paths.graph import Indices, Tree, spanning_tree
 
 _RASTER_PX = 45_000  # cells of the raster, whatever the size of the mask: a bound on the time
 _SPUR_WIDTHS = 1.2  # a side branch shorter than this many widths is the outline's roughness

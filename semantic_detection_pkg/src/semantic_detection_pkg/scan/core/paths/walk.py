@@ -16,15 +16,15 @@ from enum import Enum
 
 import numpy as np
 
-from semantic_detection_pkg.core.optics import CameraView, Matrix
-from semantic_detection_pkg.core.paths.geometry import (
+from semantic_detection_pkg.common.core.optics import CameraView, Matrix
+from semantic_detection_pkg.scan.core.paths.geometry import (
     Bearing,
     PathGeometry,
     bearings,
     distance,
     length_of,
 )
-from semantic_detection_pkg.core.paths.graph import spanning_tree
+from semantic_detection_pkg.scan.core.paths.graph import spanning_tree
 
 _MOST_POINTS = 400  # that the whole course is kept as: a bound on the time
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.core.optics import CameraView
-from semantic_detection_pkg.core.scan.area import GimbalLimits
-from semantic_detection_pkg.core.scan.coverage import CoverageMap, Mask
+from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.scan.core.area import GimbalLimits
+from semantic_detection_pkg.scan.core.coverage import CoverageMap, Mask
 
 _LEAST_WIDTH = 0.4  # of the yaw seen in the middle row: what a row of a strip is seen in at least
 _EVEN_STEPS = 12  # halvings when the strips' overlap is evened out

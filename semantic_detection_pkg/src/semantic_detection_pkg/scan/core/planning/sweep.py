@@ -12,18 +12,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from semantic_detection_pkg.core.optics import CameraView
-from semantic_detection_pkg.core.scan.area import GimbalLimits
-from semantic_detection_pkg.core.scan.coverage import CoverageMap, Mask
-from semantic_detection_pkg.core.scan.pointing import (
+from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.scan.core.area import GimbalLimits
+from semantic_detection_pkg.scan.core.coverage import CoverageMap, Mask
+from semantic_detection_pkg.scan.core.planning.swaths import Leg, Pace, plan_legs
+from semantic_detection_pkg.scan.core.pointing import (
     Motion,
     PointingSettings,
     Rates,
     kept_within,
     rates_towards,
 )
-from semantic_detection_pkg.core.scan.strips import Leg, Pace, plan_legs
-from semantic_detection_pkg.errors import ConfigurationError
 
 _SLOWER = 0.7  # of the pace, after a pass that left something unseen
 _END_SLACK_S = 0.05  # [s] of a leg that may be missing at its end

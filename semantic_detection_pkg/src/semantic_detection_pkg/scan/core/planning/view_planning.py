@@ -10,10 +10,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from semantic_detection_pkg.core.optics import CameraView
-from semantic_detection_pkg.core.scan.area import GimbalLimits
-from semantic_detection_pkg.core.scan.pointing import Motion
+from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.scan.core.area import GimbalLimits
+from semantic_detection_pkg.scan.core.pointing import Motion
 
 
 @dataclass(frozen=True)

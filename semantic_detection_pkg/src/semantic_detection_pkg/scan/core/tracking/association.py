@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from semantic_detection_pkg.core.detections import Detections
-from semantic_detection_pkg.core.optics import CameraView, Matrix, wrapped
-from semantic_detection_pkg.core.tracking.motion import Motion
+from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.common.core.optics import CameraView, Matrix, wrapped
+from semantic_detection_pkg.scan.core.tracking.motion import Motion
 
 _EDGE_SHARE = 0.004  # of the picture: a box that comes as near to an edge is cut off by it
 _EDGE_PX = 1.5

@@ -18,8 +18,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.core.optics import CameraView, Matrix
-from semantic_detection_pkg.core.tracking.track import Track
+from semantic_detection_pkg.common.core.optics import CameraView, Matrix
+from semantic_detection_pkg.scan.core.tracking.track import Track
 
 _BOX_PX = 1.0
 _BOX_SHARE = 0.04  # standard deviation of a box's middle, of its longer side

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.core.optics import Matrix, wrapped
+from semantic_detection_pkg.common.core.optics import Matrix, wrapped
 
 _DOUBTS = 4.0  # variances at which a rate is half believed
 

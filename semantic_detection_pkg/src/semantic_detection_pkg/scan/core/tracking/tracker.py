@@ -9,18 +9,18 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.core.detections import Detections
-from semantic_detection_pkg.core.optics import CameraView, Matrix
-from semantic_detection_pkg.core.tracking.association import (
+from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.common.core.optics import CameraView, Matrix
+from semantic_detection_pkg.scan.core.tracking.association import (
     Noise,
     Observations,
     Pairs,
     associate,
     observe,
 )
-from semantic_detection_pkg.core.tracking.motion import Motion, MotionModel
-from semantic_detection_pkg.core.tracking.record import Record
-from semantic_detection_pkg.core.tracking.track import Track
+from semantic_detection_pkg.scan.core.tracking.motion import Motion, MotionModel
+from semantic_detection_pkg.scan.core.tracking.record import Record
+from semantic_detection_pkg.scan.core.tracking.track import Track
 
 _NEAR_MARGIN = -0.6  # of the picture: tracks farther outside cannot be what was detected
 _HIDDEN_SHARE = 0.35  # of the known size of a thing: how far its middle is off, never seen whole

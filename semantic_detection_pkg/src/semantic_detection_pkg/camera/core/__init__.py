@@ -1,0 +1,1 @@
+"""Read camera URIs. Pure."""

@@ -1,0 +1,1 @@
+"""Pure values and geometry: standard library, NumPy, `common.kernels`."""

@@ -1,0 +1,1 @@
+"""Outlines of masks and drawing: OpenCV behind documented functions."""

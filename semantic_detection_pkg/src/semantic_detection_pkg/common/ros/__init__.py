@@ -1,0 +1,1 @@
+"""Convert between core types and messages."""

@@ -1,0 +1,1 @@
+"""Feed the page from the graph, and carry its commands there."""

@@ -1,0 +1,1 @@
+"""Pictures in, detections with masks out; the classifier's closer look."""

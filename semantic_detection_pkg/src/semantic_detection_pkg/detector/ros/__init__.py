@@ -1,0 +1,1 @@
+"""Parameters and messages of the detector."""

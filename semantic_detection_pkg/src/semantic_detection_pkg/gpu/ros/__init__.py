@@ -1,0 +1,1 @@
+"""Bring the detector up and down through its lifecycle."""

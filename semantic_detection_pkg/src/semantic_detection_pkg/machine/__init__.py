@@ -1,1 +1,0 @@
-"""The machine we run on, as the kernel's files show it."""

@@ -1,0 +1,1 @@
+"""The ring of bags, events with their evidence, and replay."""

@@ -1,0 +1,1 @@
+"""Take messages for the recorder and publish a recording again."""

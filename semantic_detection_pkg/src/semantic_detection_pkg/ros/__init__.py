@@ -1,1 +1,0 @@
-"""Between core types and ROS: conversions. Nothing that decides."""

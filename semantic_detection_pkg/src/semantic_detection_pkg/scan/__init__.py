@@ -1,0 +1,1 @@
+"""Sweep an area, look closer at what might match, decide, come back."""

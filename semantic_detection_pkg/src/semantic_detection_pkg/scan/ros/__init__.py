@@ -1,0 +1,1 @@
+"""Parameters, messages and the action of the scan."""

@@ -1,0 +1,1 @@
+"""The simulated world: its camera, the demo's judge, the stub's eyes. Not needed on a robot."""

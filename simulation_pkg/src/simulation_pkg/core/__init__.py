@@ -1,0 +1,1 @@
+"""The world, its truth, and scores against it. Pure."""

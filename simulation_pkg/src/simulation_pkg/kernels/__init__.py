@@ -1,0 +1,1 @@
+"""Drawing of the simulated world: NumPy and OpenCV."""

@@ -1,14 +1,12 @@
 """Following something that moves: how far it is from the middle of the picture.
 
 Tracker and pointing law of the scan controller on the mock gimbal's dynamics, in simulated time
-(see `scan_world.following`); beside them a step-and-wait follower on the same pictures.
+(see `simulation_pkg.harness.following`); beside them a step-and-wait follower on the same pictures.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from bench.row import Row
 
@@ -21,14 +19,9 @@ ROWS = (
     "follow_beyond_limit_deg",
 )
 
-_ROOT = Path(__file__).resolve().parent.parent
-
 
 def rows() -> Iterator[Row]:
-    sys.path[:0] = [
-        str(_ROOT / package / "src") for package in ("semantic_detection_pkg", "gimbal_driver_pkg")
-    ]
-    from bench.scan_world.following import StepAndWait, follow, smooth
+    from simulation_pkg.harness.following import StepAndWait, follow, smooth
 
     slow, fast = follow(smooth, 10.0), follow(smooth, 20.0)
     slow_steps, fast_steps = follow(StepAndWait(), 10.0), follow(StepAndWait(), 20.0)

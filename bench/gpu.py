@@ -28,7 +28,7 @@ _PAUSE_S = 0.15  # between two leases, as they come in life; the arbiter is calm
 
 
 def rows() -> Iterator[Row]:
-    sys.path[:0] = [str(_ROOT / name) for name in ("tools", "test/support", "test")]
+    sys.path.insert(0, str(_ROOT / "tools"))
     with tempfile.TemporaryDirectory(prefix="gpu") as folder:
         handovers_ms, round_trips_ms = _measure(Path(folder))
     yield Row("gpu_handover_p95_ms", _p95(handovers_ms), "ms", goal=20.0)
@@ -53,13 +53,13 @@ def _measure(folder: Path) -> tuple[list[float], list[float]]:
         with LaunchSession(write_launch_file(folder), timeout_s=60.0) as launch:
             probe = GraphProbe(int(environment["ROS_DOMAIN_ID"]))
             try:
-                return _play(Gpu(probe, launch, stub))
+                return _measure_graph(Gpu(probe, launch, stub))
             finally:
                 stub.stop()
                 probe.close()
 
 
-def _play(gpu: Any) -> tuple[list[float], list[float]]:
+def _measure_graph(gpu: Any) -> tuple[list[float], list[float]]:
     from interfaces_pkg.msg import GpuState
     from interfaces_pkg.srv import AcquireGpu, ReleaseGpu
 
@@ -90,8 +90,10 @@ def _play(gpu: Any) -> tuple[list[float], list[float]]:
 
 
 def _overlaps_with_faults() -> int:
-    from test_gpu_faults import play, staged
+    from patience import patience
 
-    with staged() as stage:
-        play(stage, _FAULT_ROUNDS, seed=3)
-        return len(stage.overlaps())
+    from simulation_pkg.harness.gpu_faults import inject_faults, running
+
+    with running(patience=patience) as harness:
+        inject_faults(harness, _FAULT_ROUNDS, seed=3)
+        return len(harness.overlaps())

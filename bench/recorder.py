@@ -59,7 +59,7 @@ _TURNOVERS = 10
 
 
 def rows() -> Iterator[Row]:
-    sys.path[:0] = [str(_ROOT / name) for name in ("tools", "test/support")]
+    sys.path.insert(0, str(_ROOT / "tools"))
     with tempfile.TemporaryDirectory(prefix="recorder", dir=_ROOT / "output") as folder:
         drops, cores, mb_s = _live(Path(folder) / "live")
         overshoot, turnover_mb_s = _turnover(Path(folder) / "ring")
@@ -201,12 +201,11 @@ def _filled(kind: Any) -> Any:
 
 def _turnover(output: Path) -> tuple[float, float]:
     """Most by which the ring exceeded its budget, in segments, and how fast it was written."""
-    from recording_samples import START_NS, counted
-
     from semantic_detection_pkg.recorder.core.events import EventRules
     from semantic_detection_pkg.recorder.core.ring import RingRules
     from semantic_detection_pkg.recorder.storage.disk import Disk
     from semantic_detection_pkg.recorder.storage.session import Session, SessionSettings
+    from simulation_pkg.harness.recorded_messages import START_NS, counted
 
     output.mkdir()
     rules = RingRules(_BUDGET_BYTES, 0, _SEGMENT_BYTES, 3600.0)
@@ -229,13 +228,12 @@ def _turnover(output: Path) -> tuple[float, float]:
 
 def _repair_s(output: Path) -> float:
     """1,000 segments of which one was left open, metadata lost."""
-    from recording_samples import NS_PER_S, START_NS, counted, message
-
     from semantic_detection_pkg.recorder.core.events import EventRules
     from semantic_detection_pkg.recorder.core.ring import RingRules
     from semantic_detection_pkg.recorder.ros.topics import sources
     from semantic_detection_pkg.recorder.storage.disk import Disk
     from semantic_detection_pkg.recorder.storage.session import Session, SessionSettings
+    from simulation_pkg.harness.recorded_messages import NS_PER_S, START_NS, counted, message
 
     output.mkdir()
     rules = RingRules(1 << 50, 0, 1 << 30, 3600.0)

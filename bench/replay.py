@@ -6,7 +6,6 @@ and replayed from there, reading included: what a model costs that costs nothing
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,20 +15,17 @@ from bench.row import Row
 
 ROWS = ("replay_same_digest", "replay_realtime_factor")
 
-_ROOT = Path(__file__).resolve().parent.parent
 _SECONDS = 60.0
 _RUNS = 3
 
 
 def rows() -> Iterator[Row]:
-    sys.path.insert(0, str(_ROOT / "test/support"))
-    from scan_recording import messages_of, staged, write_bag
-
     from semantic_detection_pkg.recorder.core.replay.comparison import Digest
     from semantic_detection_pkg.recorder.core.replay.player import replay
     from semantic_detection_pkg.recorder.core.replay.summary import Summary
     from semantic_detection_pkg.recorder.storage.bag_messages import scan_recording
     from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
+    from simulation_pkg.harness.scan_recording import messages_of, staged, write_bag
 
     stage = staged(_SECONDS, is_repeating=True)
     live = Digest()

@@ -1,9 +1,9 @@
 """Ten unseen worlds, searched by the scan controller, by a fixed grid and by step-and-wait.
 
 Headless and in simulated time: the world's renderer, the mock gimbal's dynamics, the demo's models,
-a stand-in for the vision-language model (see `scan_world`). A scan's time ends with the last
-verdict. All three have the same models, thresholds and costs of a question; nobody walks along
-footpaths, as only the controller could.
+a stand-in for the vision-language model (see `simulation_pkg.harness`). A scan's time ends with
+the last verdict. All three have the same models, thresholds and costs of a question; nobody walks
+along footpaths, as only the controller could.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from bench.row import Row
@@ -37,7 +36,6 @@ ROWS = (
 SEEDS = range(7001, 7011)
 """Worlds that no model was trained or judged on and no parameter was chosen by."""
 
-_ROOT = Path(__file__).resolve().parent.parent
 _WAYS = ("controller", "grid", "step and wait")
 
 
@@ -45,7 +43,7 @@ def rows() -> Iterator[Row]:
     jobs = [(way, seed) for seed in SEEDS for way in _WAYS]
     with multiprocessing.get_context("spawn").Pool(min(2, os.cpu_count() or 1)) as pool:
         scores = dict(zip(jobs, pool.map(_score, jobs, chunksize=1), strict=True))
-    from bench.scan_world.truth import table
+    from simulation_pkg.harness.scores import table
 
     for way in _WAYS:
         print(table(way, [(seed, scores[way, seed]) for seed in SEEDS]), file=sys.stderr)
@@ -78,11 +76,8 @@ def rows() -> Iterator[Row]:
 
 
 def _score(job: tuple[str, int]) -> Any:
-    sys.path[:0] = [
-        str(_ROOT / package / "src") for package in ("semantic_detection_pkg", "gimbal_driver_pkg")
-    ]
-    from bench.scan_world.baselines import scan_by_grid, scan_step_and_wait
-    from bench.scan_world.pilot import scan_by_controller
+    from simulation_pkg.harness.baselines import scan_by_grid, scan_step_and_wait
+    from simulation_pkg.harness.rendered_scan import scan_by_controller
 
     way, seed = job
     scans: dict[str, Callable[[int], Any]] = dict(

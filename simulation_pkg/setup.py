@@ -17,7 +17,11 @@ setup(
     entry_points={
         "console_scripts": ["demo_judge = simulation_pkg.programs:demo_judge"],
         # How the robot's packages find what stands in for the world.
-        "semantic_detection.cameras": ["sim = simulation_pkg.camera"],
+        "semantic_detection.cameras": [
+            "sim = simulation_pkg.camera",
+            "fake = simulation_pkg.fakes.camera",
+        ],
+        "semantic_detection.engines": ["fake = simulation_pkg.fakes.engine"],
         "semantic_detection.cameras_in_graph": ["sim = simulation_pkg.ros.world:attach"],
         "semantic_detection.vlm_eyes": ["world = simulation_pkg.vlm_eyes:WorldEyes"],
     },

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from ros_graph import GraphProbe
 from rosgraph_msgs.msg import Clock
-from scan_recording import messages_of, staged, write_bag
 
 from interfaces_pkg.msg import ScanJournal
 from ros_support_pkg.qos import RECORD, SENSOR_DATA
 from ros_support_pkg.stamps import from_time
+from simulation_pkg.harness.scan_recording import messages_of, staged, write_bag
 
 pytestmark = pytest.mark.graph
 REPLAY = (sys.executable, "-m", "semantic_detection_pkg.cli.replay")

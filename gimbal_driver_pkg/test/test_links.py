@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Iterator
 
 import pytest
+from fake_line import FakeLine
 from patience import patience, wait_until
 
 from gimbal_driver_pkg.core.build import build_driver
@@ -15,9 +16,7 @@ from gimbal_driver_pkg.core.driver import GimbalDriver
 from gimbal_driver_pkg.core.link_state import LinkState
 from gimbal_driver_pkg.core.settings import DriverSettings
 from gimbal_driver_pkg.errors import InvalidValueError, LinkError
-from gimbal_driver_pkg.links.backoff import Backoff
 from gimbal_driver_pkg.links.engine import Engine
-from gimbal_driver_pkg.links.fake import FakeLine
 from gimbal_driver_pkg.links.last_will import LastWill
 from gimbal_driver_pkg.links.link import open_link
 from gimbal_driver_pkg.protocol.siyi.dialect import SIYI
@@ -189,13 +188,6 @@ def test_tcp_frames_leave_at_once() -> None:
         with socket.socket(fileno=os.dup(link.fileno())) as same:
             assert same.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
         link.close()
-
-
-def test_waits_double_up_to_the_longest_and_begin_again() -> None:
-    backoff = Backoff(0.1, 1.0)
-    assert [backoff.failed() for _ in range(6)] == [0.1, 0.2, 0.4, 0.8, 1.0, 1.0]
-    backoff.succeeded()
-    assert backoff.failed() == 0.1
 
 
 class Cable:

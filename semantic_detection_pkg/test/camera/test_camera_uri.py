@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from semantic_detection_pkg.camera.core.uri import CameraUri, flag, integer, number
 from semantic_detection_pkg.camera.sources import registry
-from semantic_detection_pkg.camera.sources.fake import FakeCamera
 from semantic_detection_pkg.camera.sources.registry import open_camera, register, schemes
 from semantic_detection_pkg.errors import ConfigurationError
+from simulation_pkg.fakes.camera import FakeCamera
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,12 @@ from patience import patience
 pytest.importorskip("rclpy", reason="no ROS here")
 
 import rclpy
+from fake_transport import FakeTransport
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
 from semantic_detection_pkg.camera.ros.frames import ReaderSubscription
-from semantic_detection_pkg.camera.transport.fake import FakeTransport
 from semantic_detection_pkg.common.core.frame import Frame
 from semantic_detection_pkg.errors import FrameError
 

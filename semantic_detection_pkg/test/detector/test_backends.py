@@ -6,7 +6,6 @@ import pytest
 import tiny_models
 from onnx import TensorProto, helper
 
-from semantic_detection_pkg.detector.backends.fake import FakeBackend
 from semantic_detection_pkg.detector.backends.loading import (
     ENGINES,
     load_detector,
@@ -16,6 +15,7 @@ from semantic_detection_pkg.detector.backends.loading import (
 from semantic_detection_pkg.detector.backends.onnx import OnnxBackend
 from semantic_detection_pkg.detector.core.model_layout import Layout
 from semantic_detection_pkg.errors import ConfigurationError, FrameError, ModelError
+from simulation_pkg.fakes.engine import FakeBackend
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_missing_files_and_folders(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"engine": "tensorflow"}, "'tensorflow' is unknown; allowed: fake, onnxruntime, tensorrt"),
+        ({"engine": "tensorflow"}, "'tensorflow' is unknown; allowed: onnxruntime, tensorrt$"),
         ({"buffers": "unified"}, "'unified' are unknown; allowed: auto, pinned, mapped"),
         ({"threads": -1}, "threads -1 must be >= 0"),
         ({"words": ["yeti"]}, "'yeti' is unknown; known: red, green, blue"),
@@ -146,7 +146,9 @@ def test_wrong_inputs_cost_one_frame(model):
     assert backend.infer({"images": picture})["output0"].shape == (1, 39, 64)
 
 
-@pytest.mark.parametrize("engine", sorted({*ENGINES} - {"tensorrt"}))  # its own test needs a plan
+@pytest.mark.parametrize(
+    "engine", ["fake", *sorted({*ENGINES} - {"tensorrt"})]
+)  # its own test needs a plan
 def test_closing_twice_is_fine_and_inference_then_fails(model, engine):
     backend = open_backend(engine, model)
     backend.close()

@@ -9,7 +9,6 @@ import pytest
 
 from semantic_detection_pkg.detector.classifier import (
     BackendClassifier,
-    FakeClassifier,
     load_classifier,
 )
 from semantic_detection_pkg.detector.core.model_layout import TensorSpec
@@ -19,6 +18,7 @@ from simulation_pkg.core.world.geometry import Lens, Pose
 from simulation_pkg.core.world.layout import Layout, build_world
 from simulation_pkg.core.world.render import Renderer
 from simulation_pkg.core.world.things import CLASS_NAMES, DECOY_NAMES
+from simulation_pkg.fakes.engine import FakeClassifier
 
 MODEL = Path(__file__).parents[3] / "models" / "demo" / "demo_classifier.onnx"
 TIME_S = 5.0

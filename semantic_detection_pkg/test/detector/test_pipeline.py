@@ -10,12 +10,6 @@ from onnx import TensorProto
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.overlay import draw_overlay
 from semantic_detection_pkg.common.kernels.contours import fill
-from semantic_detection_pkg.detector.backends.fake import (
-    FAKE_BOX_XYXY,
-    FAKE_SCORE,
-    FakeBackend,
-    fake_outputs,
-)
 from semantic_detection_pkg.detector.backends.loading import load_detector
 from semantic_detection_pkg.detector.core.letterbox import Letterbox
 from semantic_detection_pkg.detector.core.model_layout import inspect_model
@@ -23,6 +17,12 @@ from semantic_detection_pkg.detector.core.pipeline import DetectorPipeline
 from semantic_detection_pkg.detector.core.settings import DetectorSettings
 from semantic_detection_pkg.detector.core.vocabulary import ClassNames
 from semantic_detection_pkg.errors import ConfigurationError, FrameError
+from simulation_pkg.fakes.engine import (
+    FAKE_BOX_XYXY,
+    FAKE_SCORE,
+    FakeBackend,
+    fake_outputs,
+)
 
 PICTURE = np.full((48, 64, 3), 77, np.uint8)
 
@@ -179,7 +179,7 @@ def test_settings_hold_from_the_next_picture_on():
     pipeline = fake_pipeline(FakeBackend())
     assert len(pipeline.process(PICTURE).detections) == 1
 
-    pipeline.settings = DetectorSettings(confidence=0.95)
+    pipeline.settings = DetectorSettings(confidence_threshold=0.95)
 
     assert len(pipeline.process(PICTURE).detections) == 0
 
@@ -248,7 +248,7 @@ def prompt_detector(tmp_path):
     path = tiny_models.save(tiny_models.prompt_model(), tmp_path / "prompts.onnx")
     words = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "yellow": (1, 1, 0)}
     np.savez(tmp_path / "prompts.vocabulary.npz", **tiny_models.prompt_side_file(words))
-    with load_detector(path, settings=DetectorSettings(confidence=0.95)) as detector:
+    with load_detector(path, settings=DetectorSettings(confidence_threshold=0.95)) as detector:
         yield detector
 
 

@@ -12,8 +12,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from recording_samples import NS_PER_S, START_NS, blank, message, typestore
-from scan_recording import SETTINGS
 
 from semantic_detection_pkg.cli.report import main
 from semantic_detection_pkg.common.core.geojson import ellipse_enu, features
@@ -26,6 +24,8 @@ from semantic_detection_pkg.recorder.evidence.evidence_writer import Scribe
 from semantic_detection_pkg.recorder.evidence.rendering import plain
 from semantic_detection_pkg.recorder.storage.disk import Disk
 from semantic_detection_pkg.recorder.storage.session import Session
+from simulation_pkg.harness.recorded_messages import NS_PER_S, START_NS, blank, message, typestore
+from simulation_pkg.harness.scan_recording import SETTINGS
 
 CHROMIUM = shutil.which("chromium")
 HOSTILE = "</style><script>document.title='owned'</script><img src=x onerror=alert(1)>\u202e{{7*7}}"

@@ -14,18 +14,7 @@ import yaml
 from fake_disk import FakeDisk
 from mcap.reader import make_reader
 from mcap_ros2.decoder import DecoderFactory
-from recording_samples import (
-    NS_PER_S,
-    ROOT,
-    SENSOR,
-    START_NS,
-    STATE,
-    blank,
-    counted,
-    message,
-    numbers_in,
-    typestore,
-)
+from recording_reader import numbers_in
 from rosbags.highlevel import AnyReader
 from rosbags.interfaces import QosDurability, QosReliability
 
@@ -36,6 +25,17 @@ from semantic_detection_pkg.recorder.storage.bag_metadata import BagFormat, pars
 from semantic_detection_pkg.recorder.storage.disk import Disk
 from semantic_detection_pkg.recorder.storage.session import Session, SessionSettings
 from semantic_detection_pkg.recorder.storage.tables import Row
+from simulation_pkg.harness.recorded_messages import (
+    NS_PER_S,
+    ROOT,
+    SENSOR,
+    START_NS,
+    STATE,
+    blank,
+    counted,
+    message,
+    typestore,
+)
 
 SETTINGS = SessionSettings(
     RingRules(1 << 30, 0, 1 << 20, 3600.0), EventRules(1 << 30, before_s=1.0, after_s=1.0)

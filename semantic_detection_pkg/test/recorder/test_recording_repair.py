@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import recording_victim as victim
 from patience import patience, wait_until
-from recording_samples import counted, numbers_in
+from recording_reader import numbers_in
 
 from semantic_detection_pkg.recorder.core.events import EventRules
 from semantic_detection_pkg.recorder.core.ring import RingRules
@@ -27,6 +27,7 @@ from semantic_detection_pkg.recorder.storage.segment_reader import (
     read_segment,
 )
 from semantic_detection_pkg.recorder.storage.session import Session, SessionSettings
+from simulation_pkg.harness.recorded_messages import counted
 
 #: 200 in the long run, which is for a quiet machine: there a second is a second.
 KILLS = int(os.environ.get("RECORDER_KILLS", "20"))

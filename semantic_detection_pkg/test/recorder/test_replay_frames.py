@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scan_recording import messages_of, staged, write_bag
 
 from semantic_detection_pkg.cli.replay import main
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.recorder.core.replay.redetect import Comparison, Picture, detected_again
 from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections
+from simulation_pkg.harness.scan_recording import messages_of, staged, write_bag
 
 WORDS = ("person", "tent")
 FAKE = ["--from", "frames", "--engine", "fake", "--model", __file__]

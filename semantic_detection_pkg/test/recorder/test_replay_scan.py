@@ -10,9 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from recording_samples import ROOT, SENSOR, counted, message, typestore
 from rosbags.rosbag2 import StoragePlugin, Writer
-from scan_recording import messages_of, staged, write_bag
 
 from semantic_detection_pkg.cli.replay import main
 from semantic_detection_pkg.errors import ConfigurationError
@@ -30,6 +28,8 @@ from semantic_detection_pkg.scan.core.journal import (
     inputs_to_json,
 )
 from semantic_detection_pkg.scan.core.settings import ScanSettings
+from simulation_pkg.harness.recorded_messages import ROOT, SENSOR, counted, message, typestore
+from simulation_pkg.harness.scan_recording import messages_of, staged, write_bag
 
 JOURNAL = "interfaces_pkg/msg/ScanJournal"
 

@@ -1,6 +1,6 @@
 """The whole controller on a stage without pixels: what it finds, what it survives, that it repeats.
 
-`Stage` (test/support/scan_stage.py) plays gimbal, detector, classifier and model.
+`Stage` (simulation_pkg.harness.exact_scan) plays gimbal, detector, classifier and model.
 """
 
 import dataclasses
@@ -9,7 +9,6 @@ import math
 import pickle
 
 import pytest
-from scan_stage import STEP_NS, Stage, Thing
 
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.controller import ScanController
@@ -25,6 +24,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     input_to_plain,
 )
 from semantic_detection_pkg.scan.core.settings import LossSettings, ScanSettings, TierSettings
+from simulation_pkg.harness.exact_scan import STEP_NS, Stage, Thing
 
 PERSON = Thing(0.3, 0.3, "person", 0.02)
 TENT = Thing(-0.4, 0.2, "tent", 0.03)

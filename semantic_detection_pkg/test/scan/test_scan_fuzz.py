@@ -5,7 +5,6 @@ import random
 
 import numpy as np
 import pytest
-from scan_stage import AREA, STEP_NS, WORDS, Stage, Thing
 
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.scan.core.area import Area
@@ -27,6 +26,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     VocabularyReply,
 )
 from semantic_detection_pkg.scan.core.settings import LossSettings, ScanSettings
+from simulation_pkg.harness.exact_scan import AREA, STEP_NS, WORDS, Stage, Thing
 
 STEPS = 250
 #: Short holds and time-outs, so that all states are passed.

@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 from py_trees.common import Status
-from scan_stage import AREA
 
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.scan.core.behaviours import close_look as closer
@@ -25,6 +24,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
 from semantic_detection_pkg.scan.core.mission import Mission
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.tree import build_tree
+from simulation_pkg.harness.exact_scan import AREA
 
 S = 1_000_000_000
 RUNNING, SUCCESS, FAILURE = Status.RUNNING, Status.SUCCESS, Status.FAILURE
@@ -51,7 +51,9 @@ class Play:
         self.now_s += 0.1
         scene.now_ns = round(self.now_s * S)
         hfov = 2 * math.atan(math.tan(math.radians(31.0)) / zoom)
-        reading = GimbalReading(scene.now_ns, yaw, pitch, 0, 0, 0, zoom, 6.0, hfov, link)
+        reading = GimbalReading(
+            scene.now_ns, yaw, pitch, zoom=zoom, zoom_max=6.0, hfov_rad=hfov, link=link
+        )
         picture = Detections(
             *PIXELS,
             np.zeros(len(boxes), np.uint16),

@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 from geometry_msgs.msg import Quaternion
-from scan_stage import AREA, Stage, Thing
 from sensor_msgs.msg import Imu, NavSatFix
 from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
@@ -15,6 +14,7 @@ from ros_support_pkg.stamps import from_time, to_time
 from semantic_detection_pkg.common.core.position import Position
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.recorder.core.replay.player import replay
+from semantic_detection_pkg.scan.core import from_messages as scan_inputs
 from semantic_detection_pkg.scan.core.evidence import (
     Finding,
     FindingState,
@@ -23,6 +23,7 @@ from semantic_detection_pkg.scan.core.evidence import (
     Verdict,
     VlmReply,
 )
+from semantic_detection_pkg.scan.core.from_messages import from_journal
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     FrameDetections,
     GimbalReading,
@@ -31,11 +32,11 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
 )
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.tracking.track import Sight
-from semantic_detection_pkg.scan.ros import inputs as scan_inputs
 from semantic_detection_pkg.scan.ros import outputs as scan_outputs
-from semantic_detection_pkg.scan.ros.journal import from_journal, to_journal
+from semantic_detection_pkg.scan.ros.journal import to_journal
 from semantic_detection_pkg.scan.ros.markers import scan_markers
 from semantic_detection_pkg.scan.ros.parameters import ScanParameters
+from simulation_pkg.harness.exact_scan import AREA, Stage, Thing
 
 NAN9 = [math.nan] * 9
 

@@ -39,7 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        settings = DetectorSettings(confidence=options.conf, iou=options.iou)
+        settings = DetectorSettings(
+            confidence_threshold=options.conf, iou_threshold=options.iou
+        )
         if options.save is not None:
             _make_folder(options.save)
         with load_detector(
@@ -146,14 +148,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--conf",
         type=float,
-        default=defaults.confidence,
+        default=defaults.confidence_threshold,
         metavar="0..1",
         help="scores must be greater (default: %(default)s)",
     )
     parser.add_argument(
         "--iou",
         type=float,
-        default=defaults.iou,
+        default=defaults.iou_threshold,
         metavar="0..1",
         help="of two boxes of a class that overlap more, the better stays (default: %(default)s)",
     )
@@ -178,7 +180,10 @@ def _parser() -> argparse.ArgumentParser:
         help="CPU threads of the inference; 0: all (default: %(default)s)",
     )
     parser.add_argument(
-        "--engine", default="onnxruntime", choices=ENGINES, help="(default: %(default)s)"
+        "--engine",
+        default="onnxruntime",
+        metavar="NAME",
+        help=f"{', '.join(ENGINES)}, or that of a plug-in (default: %(default)s)",
     )
     return parser
 

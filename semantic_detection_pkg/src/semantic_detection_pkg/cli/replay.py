@@ -114,7 +114,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--namespace", metavar="NAME", help="the robot, where the bag has several")
     frames = parser.add_argument_group("with --from frames")
     frames.add_argument("--model", metavar="FILE", help="segmentation model")
-    frames.add_argument("--engine", default="onnxruntime", choices=ENGINES)
+    frames.add_argument(
+        "--engine",
+        default="onnxruntime",
+        metavar="NAME",
+        help=f"{', '.join(ENGINES)}, or that of a plug-in (default: %(default)s)",
+    )
     frames.add_argument("--threads", type=int, default=0, metavar="N", help="0: all")
     frames.add_argument(
         "--conf", type=float, metavar="0..1", help="scores must be greater (default: the model's)"

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.detector.backends.loading import open_backend
+from semantic_detection_pkg.detector.backends.loading import engine_module, open_backend
 from semantic_detection_pkg.detector.backends.protocol import InferenceBackend
 from semantic_detection_pkg.detector.kernels.crops import Box, crop_square
 from semantic_detection_pkg.errors import FrameError, ModelError
@@ -103,45 +103,20 @@ class BackendClassifier:
         self._backend.close()
 
 
-class FakeClassifier:
-    """A `Classifier` that says what it was told.
-
-    Attributes:
-        answer: what `classify` returns; change it.
-        is_failing: `classify` raises FrameError.
-        is_closed: `close` was called.
-    """
-
-    def __init__(self, labels: Sequence[str] = ("person",), name: str = "fake") -> None:
-        self.name = name
-        share = 1.0 / len(labels)
-        self.answer = Classification(tuple(labels), (share,) * len(labels))
-        self.is_failing = False
-        self.is_closed = False
-
-    def classify(self, image: NDArray[np.uint8], box_xyxy: Box) -> Classification:  # noqa: ARG002
-        """See `Classifier`."""
-        if self.is_failing or self.is_closed:
-            raise FrameError(f"{self.name}: classification failed: as asked for")
-        return self.answer
-
-    def close(self) -> None:
-        """See `Classifier`."""
-        self.is_closed = True
-
-
 def load_classifier(model: str | Path, *, engine: str, threads: int = 0) -> Classifier:
     """Load a classifier.
 
     Args:
-        engine, threads: see `open_backend`.
+        engine, threads: see `open_backend`. An engine's module may have classifiers of its own:
+            `open_classifier(path) -> Classifier`.
 
     Raises:
         ConfigurationError: the engine is unknown.
         ModelError: the file is missing, no good, or no classifier.
     """
-    if engine == "fake":
-        return FakeClassifier(name=Path(model).name)
+    if own := getattr(engine_module(engine), "open_classifier", None):
+        made: Classifier = own(Path(model))
+        return made
     backend = open_backend(engine, model, threads=threads)
     try:
         return BackendClassifier(backend)

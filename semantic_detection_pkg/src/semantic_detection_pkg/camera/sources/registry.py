@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 
 from semantic_detection_pkg.camera.core.uri import CameraUri
@@ -20,6 +19,7 @@ from semantic_detection_pkg.camera.sources.source import (
     FrameSource,
     WritesWhereTold,
 )
+from semantic_detection_pkg.common.plugins import load_plugin, plugin_names
 from semantic_detection_pkg.errors import ConfigurationError
 
 Opener = Callable[[CameraUri, ClockNs], FrameSource]
@@ -31,17 +31,18 @@ _MODULES = {
     "device": "semantic_detection_pkg.camera.sources.device",
     "rtsp": "semantic_detection_pkg.camera.sources.rtsp",
     "csi": "semantic_detection_pkg.camera.sources.csi",
-    "fake": "semantic_detection_pkg.camera.sources.fake",
 }
 _GROUP = "semantic_detection.cameras"
 #: Schemes of packages of this workspace that need not be installed.
-_ELSEWHERE = {"sim": "simulation_pkg"}
+_ELSEWHERE = {"sim": "simulation_pkg", "fake": "simulation_pkg"}
+#: Offered to tests, not to people.
+_UNLISTED = {"fake"}
 _openers: dict[str, Opener] = {}
 
 
 def schemes() -> list[str]:
-    """Return all known schemes, sorted."""
-    return sorted({*_MODULES, *_openers, *(one.name for one in _plugins())})
+    """Return the schemes that are offered to people, sorted."""
+    return sorted({*_MODULES, *_openers, *plugin_names(_GROUP)} - _UNLISTED)
 
 
 def _module_of(scheme: str) -> ModuleType | None:
@@ -52,20 +53,7 @@ def _module_of(scheme: str) -> ModuleType | None:
     """
     if scheme in _MODULES:
         return import_module(_MODULES[scheme])
-    for one in _plugins():
-        if one.name == scheme:
-            try:
-                module: ModuleType = one.load()
-            except Exception as error:  # whatever another package's import raises
-                raise ConfigurationError(
-                    f"camera source {scheme}: {one.value} does not load: {error}"
-                ) from error
-            return module
-    return None
-
-
-def _plugins() -> tuple[EntryPoint, ...]:
-    return tuple(entry_points(group=_GROUP))
+    return load_plugin(_GROUP, scheme)
 
 
 def register(scheme: str, opener: Opener) -> None:

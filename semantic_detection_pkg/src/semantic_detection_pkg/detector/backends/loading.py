@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any
 
 import numpy as np
 
+from semantic_detection_pkg.common.plugins import load_plugin, plugin_names
 from semantic_detection_pkg.detector.backends.protocol import (
     Buffers,
     EngineOptions,
@@ -30,13 +31,14 @@ from semantic_detection_pkg.detector.core.vocabulary import (
 )
 from semantic_detection_pkg.errors import ConfigurationError, ModelError
 
-# Modules that hold `open_model(path, options) -> InferenceBackend`, imported when asked for.
-_ENGINES = {
+# Modules that hold `open_model(path, options) -> InferenceBackend`, imported when asked for. Other
+# packages add theirs by an entry point of the group, named for the engine.
+_GROUP = "semantic_detection.engines"
+_MODULES = {
     "onnxruntime": "semantic_detection_pkg.detector.backends.onnx",
-    "fake": "semantic_detection_pkg.detector.backends.fake",
     "tensorrt": "semantic_detection_pkg.detector.backends.tensorrt",
 }
-ENGINES = tuple(sorted(_ENGINES))
+ENGINES = tuple(sorted(_MODULES))
 BUFFERS = tuple(kind.value for kind in Buffers)
 # What to do where the model file of an engine is missing.
 _HINTS = {"tensorrt": "; build it on this machine: tools/build_engine.py"}
@@ -65,13 +67,37 @@ class LoadedDetector:
         self.close()
 
 
+def check_engine(name: str) -> None:
+    """Refuse an engine that nobody offers.
+
+    Raises:
+        ConfigurationError: the engine is unknown.
+    """
+    if name not in (*_MODULES, *plugin_names(_GROUP)):
+        raise ConfigurationError(
+            f"inference engine {name!r} is unknown; allowed: {', '.join(ENGINES)}"
+        )
+
+
+def engine_module(name: str) -> ModuleType:
+    """Import the module of an engine, ours or that of another package.
+
+    Raises:
+        ConfigurationError: the engine is unknown, or the package that offers it does not load.
+    """
+    check_engine(name)
+    module = import_module(_MODULES[name]) if name in _MODULES else load_plugin(_GROUP, name)
+    assert module is not None  # it was checked
+    return module
+
+
 def open_backend(
     engine: str, model: str | Path, *, threads: int = 0, buffers: str = "auto"
 ) -> InferenceBackend:
     """Load a model file.
 
     Args:
-        engine: one of `ENGINES`.
+        engine: one of `ENGINES`, or the name of another package's entry point.
         model: path.
         threads: CPU threads of one inference, >= 0; 0: the engine decides.
         buffers: memory between CPU and GPU, one of `BUFFERS`; see `backends.protocol.Buffers`.
@@ -81,10 +107,7 @@ def open_backend(
             machine lacks what the engine needs.
         ModelError: the file is missing or no good.
     """
-    if engine not in _ENGINES:
-        raise ConfigurationError(
-            f"inference engine {engine!r} is unknown; allowed: {', '.join(ENGINES)}"
-        )
+    check_engine(engine)
     if threads < 0:
         raise ConfigurationError(f"threads {threads} must be >= 0")
     if buffers not in BUFFERS:
@@ -94,7 +117,7 @@ def open_backend(
         kind = "is not a file" if path.exists() else "does not exist"
         raise ModelError(f"model {path}: {kind}{_HINTS.get(engine, '')}")
     options = EngineOptions(threads, Buffers(buffers))
-    backend: InferenceBackend = import_module(_ENGINES[engine]).open_model(path, options)
+    backend: InferenceBackend = engine_module(engine).open_model(path, options)
     return backend
 
 

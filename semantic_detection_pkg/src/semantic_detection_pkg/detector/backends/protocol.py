@@ -4,24 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
 from semantic_detection_pkg.detector.core.model_layout import TensorSpec
-
-
-class Buffers(Enum):
-    """How CPU and GPU share tensors.
-
-    PINNED: each has its own memory, copies go between them. MAPPED: one memory for both, no copy;
-    right where they share it physically (Jetson), slow over PCIe. AUTO: mapped there, else pinned.
-    """
-
-    AUTO = "auto"
-    PINNED = "pinned"
-    MAPPED = "mapped"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 from ros_support_pkg.parameters import parameter
 from semantic_detection_pkg.camera.ros import frames
 from semantic_detection_pkg.camera.transport.protocol import FRAMES_HELD_MAX
-from semantic_detection_pkg.detector.backends.loading import BUFFERS, ENGINES
+from semantic_detection_pkg.detector.backends.loading import BUFFERS, ENGINES, check_engine
 from semantic_detection_pkg.detector.core.settings import RANGES, DetectorSettings
 
 AUTOSTARTS = ("nothing", "configure", "activate")
@@ -26,7 +26,9 @@ class DetectorParameters:
     """Parameters of the detector node."""
 
     model: str = parameter("", "model file; what belongs to it lies beside it")
-    engine: str = parameter("onnxruntime", "what runs the model", choices=ENGINES)
+    engine: str = parameter(
+        "onnxruntime", f"what runs the model: {', '.join(ENGINES)}, or that of a plug-in"
+    )
     buffers: str = parameter(
         "auto", "memory between CPU and GPU, engine tensorrt only", choices=BUFFERS
     )
@@ -53,6 +55,14 @@ class DetectorParameters:
         "what the node does by itself at the start; 'configure' where an arbiter activates it",
         choices=AUTOSTARTS,
     )
+
+    def __post_init__(self) -> None:
+        """Refuse what no range can say.
+
+        Raises:
+            ConfigurationError: nobody offers the engine.
+        """
+        check_engine(self.engine)
 
     def settings(self) -> DetectorSettings:
         """The part that the core knows."""

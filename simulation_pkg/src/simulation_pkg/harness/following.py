@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.scan_world.rig import COMMAND_DELAY_S, GIMBAL, PICTURE_DELAY_S
 from gimbal_driver_pkg.mock.body import Body, Dynamics
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.optics import CameraView
@@ -20,6 +19,7 @@ from semantic_detection_pkg.scan.core.pointing import Motion, rates_towards
 from semantic_detection_pkg.scan.core.tracking.track import Track
 from semantic_detection_pkg.scan.core.tracking.tracker import Tracker
 from simulation_pkg.core.world.geometry import Lens
+from simulation_pkg.harness.robot import COMMAND_DELAY_S, GIMBAL, PICTURE_DELAY_S
 
 ZOOM = 4.0  # of the simulated camera: 17 deg across
 _LENS = Lens()

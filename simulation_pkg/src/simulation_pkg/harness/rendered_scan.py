@@ -6,21 +6,6 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from bench.scan_world.rig import (
-    AREA,
-    ASK_S,
-    COMMAND_DELAY_S,
-    FRAME_RATE_HZ,
-    GIMBAL,
-    INSPECT_S,
-    PICTURE_DELAY_S,
-    Picture,
-    Rig,
-    ask,
-    classify,
-    detect,
-)
-from bench.scan_world.truth import Claim, Score, Things
 from semantic_detection_pkg.scan.core.controller import ScanController
 from semantic_detection_pkg.scan.core.evidence import Box, Finding, FindingState, Verdict, VlmReply
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
@@ -38,6 +23,21 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
 )
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from simulation_pkg.core.world.things import CLASS_NAMES
+from simulation_pkg.harness.robot import (
+    AREA,
+    ASK_S,
+    COMMAND_DELAY_S,
+    FRAME_RATE_HZ,
+    GIMBAL,
+    INSPECT_S,
+    PICTURE_DELAY_S,
+    Picture,
+    Rig,
+    ask,
+    classify,
+    detect,
+)
+from simulation_pkg.harness.scores import Claim, Score, Things
 
 STEP_S = 0.05
 _START_NS = 1_700_000_000_000_000_000

@@ -14,7 +14,7 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from semantic_detection_pkg.recorder.core.definitions import full_definition
 from semantic_detection_pkg.recorder.core.topics import Message, OfferedQos, Topic
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[4]
 SENSOR = OfferedQos(reliability="best_effort", durability="volatile")
 STATE = OfferedQos(reliability="reliable", durability="transient_local")
 NS_PER_S = 1_000_000_000
@@ -113,18 +113,3 @@ def number_of(message: Message) -> int:
     """What `counted` was given."""
     stamp = typestore().deserialize_cdr(message.data, message.topic.type_name).header.stamp
     return int(stamp.sec)
-
-
-def numbers_in(*paths: Path) -> list[int]:
-    """The numbers of all counted messages in MCAP files, read by an independent reader."""
-    from mcap.reader import make_reader
-    from mcap_ros2.decoder import DecoderFactory
-
-    numbers: list[int] = []
-    for path in paths:
-        with path.open("rb") as file:
-            reader = make_reader(file, validate_crcs=True, decoder_factories=[DecoderFactory()])
-            numbers += [
-                found.decoded_message.header.stamp.sec for found in reader.iter_decoded_messages()
-            ]
-    return numbers

@@ -27,7 +27,7 @@ from simulation_pkg.core.world.render import Renderer
 from simulation_pkg.core.world.things import DECOY_NAMES
 from simulation_pkg.core.world.truth import Truth
 
-MODEL_FOLDER = Path(__file__).resolve().parents[2] / "models" / "demo"
+MODEL_FOLDER = Path(__file__).resolve().parents[4] / "models" / "demo"
 GIMBAL = MODELS["zr10"]
 AREA = Area(math.radians(-78.0), math.radians(78.0), math.radians(11.0), math.radians(44.0))
 """Where the layout puts things: 150 deg of yaw, 24 to 92 m away under a mast of 26 m."""

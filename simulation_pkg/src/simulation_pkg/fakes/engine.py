@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semantic_detection_pkg.detector.backends.protocol import EngineOptions, InferenceBackend
+from semantic_detection_pkg.detector.classifier import Box, Classification, Classifier
 from semantic_detection_pkg.detector.core.model_layout import TensorSpec
 from semantic_detection_pkg.errors import FrameError
 
@@ -79,3 +80,35 @@ def fake_outputs() -> dict[str, NDArray[np.float32]]:
 def open_model(path: Path, options: EngineOptions) -> InferenceBackend:  # noqa: ARG001 - as every engine
     """A fake model of this name; nothing is read."""
     return FakeBackend(path.name)
+
+
+class FakeClassifier:
+    """A `Classifier` that says what it was told.
+
+    Attributes:
+        answer: what `classify` returns; change it.
+        is_failing: `classify` raises FrameError.
+        is_closed: `close` was called.
+    """
+
+    def __init__(self, labels: Sequence[str] = ("person",), name: str = "fake") -> None:
+        self.name = name
+        share = 1.0 / len(labels)
+        self.answer = Classification(tuple(labels), (share,) * len(labels))
+        self.is_failing = False
+        self.is_closed = False
+
+    def classify(self, image: NDArray[np.uint8], box_xyxy: Box) -> Classification:  # noqa: ARG002
+        """See `Classifier`."""
+        if self.is_failing or self.is_closed:
+            raise FrameError(f"{self.name}: classification failed: as asked for")
+        return self.answer
+
+    def close(self) -> None:
+        """See `Classifier`."""
+        self.is_closed = True
+
+
+def open_classifier(path: Path) -> Classifier:
+    """Return a fake classifier of this name; nothing is read."""
+    return FakeClassifier(name=path.name)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from bench.scan_world.rig import (
+from semantic_detection_pkg.scan.core.association import is_same_thing
+from semantic_detection_pkg.scan.core.settings import CandidateSettings
+from semantic_detection_pkg.scan.core.tracking.track import Track
+from semantic_detection_pkg.scan.core.tracking.tracker import Tracker
+from simulation_pkg.harness.robot import (
     ASK_S,
     INSPECT_S,
     PICTURE_DELAY_S,
@@ -14,11 +18,7 @@ from bench.scan_world.rig import (
     detect,
     share_true,
 )
-from bench.scan_world.truth import Claim
-from semantic_detection_pkg.scan.core.association import is_same_thing
-from semantic_detection_pkg.scan.core.settings import CandidateSettings
-from semantic_detection_pkg.scan.core.tracking.track import Track
-from semantic_detection_pkg.scan.core.tracking.tracker import Tracker
+from simulation_pkg.harness.scores import Claim
 
 _SAME = CandidateSettings()
 _WIDE_SHARE = 0.5  # of the picture: a box as large as that cannot be had whole, its part has to do

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from bench.scan_world.judge import Judge, Rules
-from bench.scan_world.rig import AREA, PICTURE_DELAY_S, Rig
-from bench.scan_world.truth import Score, Things
 from semantic_detection_pkg.scan.core.tracking.track import Track
+from simulation_pkg.harness.baseline_agent import Judge, Rules
+from simulation_pkg.harness.robot import AREA, PICTURE_DELAY_S, Rig
+from simulation_pkg.harness.scores import Score, Things
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from recording_samples import NS_PER_S, STATE, message, typestore
-from scan_stage import Stage, Thing
 
 from semantic_detection_pkg.recorder.core.events import EventRules
 from semantic_detection_pkg.recorder.core.ring import RingRules
@@ -25,6 +23,8 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     Input,
 )
 from semantic_detection_pkg.scan.core.journal import inputs_to_json
+from simulation_pkg.harness.exact_scan import Stage, Thing
+from simulation_pkg.harness.recorded_messages import NS_PER_S, STATE, message, typestore
 
 SETTINGS = SessionSettings(
     RingRules(1 << 30, 0, 1 << 20, 3600.0), EventRules(1 << 30, before_s=1.0, after_s=1.0)

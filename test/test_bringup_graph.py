@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from patience import patience
 from ros_graph import GraphProbe
 
 from interfaces_pkg.msg import Detections, GimbalState
@@ -56,8 +57,8 @@ def test_the_robots_config_runs_here(
     finally:
         for process in (robot, gimbal):
             os.killpg(process.pid, signal.SIGINT)
-        text, _ = robot.communicate(timeout=30.0)
-        gimbal.wait(10.0)
+        text, _ = robot.communicate(timeout=patience(30.0))
+        gimbal.wait(patience(10.0))
     assert list(detections[0].vocabulary) == [
         *("person", "tent", "vehicle", "boat", "smoke", "footpath")
     ]

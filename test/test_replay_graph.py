@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import patience
 from ros_graph import GraphProbe
 from rosgraph_msgs.msg import Clock
 
@@ -29,7 +30,7 @@ def test_a_bag_is_published_as_it_was(tmp_path: Path, probe: GraphProbe) -> None
         probe.wait_for(
             lambda: journals and journals[-1].step == len(stage.decisions) - 1, "all steps"
         )
-        said, _ = process.communicate(timeout=30.0)
+        said, _ = process.communicate(timeout=patience(30.0))
     assert process.returncode == 0
     frames = sum(one.topic.name == "/detections" for one in messages_of(stage))
     total = sum(1 for _ in messages_of(stage))

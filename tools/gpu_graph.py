@@ -13,6 +13,7 @@ import yaml
 from launch_runner import LaunchSession
 from lifecycle_msgs.msg import State
 from lifecycle_msgs.srv import GetState
+from patience import patience
 from ros_actions import GoalProbe
 from ros_graph import GraphProbe
 from sensor_msgs.msg import CompressedImage
@@ -38,6 +39,15 @@ def write_launch_file(folder: Path) -> Path:
                 lock,
                 {"name": "epoch_file", "value": str(folder / "gpu.epoch")},
                 {"name": "min_dwell_s", "value": 0.0},
+                # A loaded machine stops and leaves late.
+                *(
+                    {"name": name, "value": patience(seconds)}
+                    for name, seconds in (
+                        ("pause_timeout_s", 1.0),
+                        ("grace_s", 1.0),
+                        ("max_lease_s", 20.0),
+                    )
+                ),
                 {"name": "autostart", "value": True},
             ],
         ),
@@ -87,12 +97,12 @@ class Gpu:
         self.states = probe.listen(GpuState, "gpu/state", STATE)
         self.asks = probe.action(AskVlm, "vlm/ask")
 
-    def send(self, class_name: str = "tent", timeout_s: float = 10.0) -> GoalProbe:
-        """Put a question."""
+    def send(self, class_name: str = "tent", timeout_s: float | None = None) -> GoalProbe:
+        """Put a question; it ends as late as the machine needs, or after `timeout_s`."""
         goal = AskVlm.Goal(
             crop=CompressedImage(format="jpeg", data=JPEG),
             class_name=class_name,
-            timeout_s=timeout_s,
+            timeout_s=patience(10.0) if timeout_s is None else timeout_s,
         )
         goal.crop.header.stamp.sec = 7
         return self.asks.send_goal(goal)

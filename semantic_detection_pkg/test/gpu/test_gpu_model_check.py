@@ -1,20 +1,34 @@
 """Explicit-state search: the real arbiter core with a model of everybody else.
 
 The world: the arbiter, the detector (on the GPU while active), the VLM service (one piece of work
-at a time), a client that forgets its leases, the kernel lock, the published epoch. Any process may
-crash and come back, any message may be lost, or late by any time. Every interleaving is visited.
+at a time), a client that forgets its leases, the kernel lock, the published epoch. Every
+interleaving is visited, within these bounds:
+
+- crashes: of any process, at any time, as often as may be; it comes back at any time;
+- messages: any may be lost, or late by any time; at most two questions are on the way to the
+  detector and overtake each other (a third one displaces one), one answer on the way back to the
+  arbiter, one request on the way to the service;
+- time: at any step the arbiter's patience may run out, then with everything;
+- clients: one. It may ask again once it has forgotten a lease, so work under an old lease meets the
+  holder of a new one;
+- left out: the detector's assured turn and the refusals after failed leases, which only make the
+  arbiter wait longer (`test_gpu_arbiter` has both).
 
 What must never be: two on the GPU, be it the detector beside the service, or work under a lease
-that was taken back beside the holder of another.
+that was taken back beside the holder of another. What must stay possible from everywhere, without
+another crash: that each of them gets on. There are 92,000 worlds with 935,000 steps between them.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
+from itertools import chain
+from typing import Any, NamedTuple
 
 import pytest
+from state_search import BadStateFound, Graph, explore
 
 from semantic_detection_pkg.gpu.core.arbiter import Arbiter, start, step
 from semantic_detection_pkg.gpu.core.messages import (
@@ -51,6 +65,8 @@ RULES = Rules(
     retry_max_s=0,
 )
 CLIENTS = ("a",)
+#: The newest published epoch. Epochs count from it: an older one is -1, the next older one -2.
+NEWEST = 0
 _OPEN = {
     (Life.UNCONFIGURED, Transition.CONFIGURE): Life.INACTIVE,
     (Life.INACTIVE, Transition.CLEANUP): Life.UNCONFIGURED,
@@ -63,25 +79,39 @@ _OPEN = {
 class Bounds:
     """How far the search goes, and what the world is made of."""
 
-    faults: int = 1
+    has_crashes: bool = True
     has_lock: bool = True
     has_epoch: bool = True
 
 
-@dataclass(frozen=True)
-class World:
-    """One state of everything. Epochs are small numbers: see `_normal`."""
+@dataclass(frozen=True, eq=False)
+class Mind:
+    """What the arbiter knows. One object for each value (see `_mind`), so it compares by identity:
+    the hash of a world need not look into it."""
 
-    arbiter: Arbiter | None
-    published: int
-    faults_left: int
+    arbiter: Arbiter
+
+
+class Sent(NamedTuple):
+    """A question to the detector that is on its way; without a transition it only looks."""
+
+    is_newest: bool
+    transition: Transition | None
+
+
+class World(NamedTuple):
+    """One state of everything. What differs only by how long all has been going on is one state:
+    the arbiter's clock is at zero (`_at_zero`), epochs are told apart by their order (`_ranked`),
+    questions by whether they are the newest."""
+
+    mind: Mind | None = None
     probes: bool = False  # the arbiter is about to try the lock
     detector: Life = Life.UNCONFIGURED
-    orders: tuple[Look | Order, ...] = ()  # on the way to the detector, in no order
-    reply: DetectorIs | None = None
-    work: frozenset[int] = frozenset()  # epochs of requests on the way to the service
+    orders: tuple[Sent, ...] = ()  # on the way to the detector, in no order
+    reply: Life | None = None  # on the way to the arbiter; it ignores those to older questions
+    work: int | None = None  # epoch of the request on the way to the service
     phase: str = "idle"  # of the service: then "waiting" for the lock, "ready", "running"
-    task: int = 0  # epoch of the work it has in hand, 0: none
+    task: int | None = None  # epoch of the work it has in hand
     holds: str = ""  # who holds the kernel lock: "detector", "vlm"
     leases: frozenset[tuple[str, int]] = frozenset()  # what the clients believe to hold
 
@@ -91,61 +121,168 @@ def users(world: World) -> set[str]:
     found = {"detector"} if world.detector is Life.ACTIVE else set()
     if world.phase == "running":
         found.add(f"lease {world.task}")
-        if world.arbiter is not None and world.arbiter.lease is not None:
-            found.add(f"lease {world.arbiter.lease.epoch}")
+        if world.mind is not None and world.mind.arbiter.lease is not None:
+            found.add(f"lease {world.mind.arbiter.lease.epoch}")
     return found
 
 
-def _perform(world: World, arbiter: Arbiter, commands: list[Command]) -> World:
-    """The commands of one step of the arbiter, in their order."""
-    world = replace(world, arbiter=arbiter)
+class Effects(NamedTuple):
+    """What one step of the arbiter does to the world.
+
+    Attributes:
+        risen: by how much the published epoch has risen.
+        grants: to whom leases are given, with the newest epoch.
+    """
+
+    mind: Mind
+    risen: int
+    orders: tuple[Sent, ...]
+    probes: bool
+    ends_holder: bool
+    grants: frozenset[tuple[str, int]]
+
+
+@cache
+def _mind(arbiter: Arbiter) -> Mind:
+    return Mind(arbiter)
+
+
+@cache
+def _started() -> Effects:
+    return _summary(*start(RULES, NEWEST, 0.0), 0.0)
+
+
+@cache  # there are many worlds, but only some hundred states of the arbiter
+def _effects(mind: Mind, event: Event, now_s: float) -> Effects:
+    return _summary(*step(mind.arbiter, event, now_s), now_s)
+
+
+def _summary(arbiter: Arbiter, commands: list[Command], now_s: float) -> Effects:
+    """What the commands of one step come to; no two of them meddle with the same thing."""
+    published = NEWEST
+    orders, grants = [], set()
     for command in commands:
         match command:
             case Publish(epoch):
-                assert epoch > world.published, "epochs must rise"
-                world = replace(world, published=epoch)
-            case Look() | Order():
-                world = replace(world, orders=(*world.orders, command)[-2:])  # older ones are lost
-            case ProbeLock():
-                world = replace(world, probes=True)
-            case EndHolder():
-                world = _crash_vlm(world) if world.holds == "vlm" else world
-                world = _crash_detector(world) if world.holds == "detector" else world
+                assert epoch > published, "epochs must rise"
+                published = epoch
+            case Look(serial):
+                orders.append(Sent(serial == arbiter.serial, None))
+            case Order(serial, transition):
+                orders.append(Sent(serial == arbiter.serial, transition))
             case Answer(number, _, lease) if lease is not None:
-                grant = (CLIENTS[number], lease.epoch)
-                world = replace(world, leases=world.leases | {grant})
-    return world
+                assert lease.epoch == published, "a lease is granted under the newest epoch"
+                grants.add((CLIENTS[number], NEWEST))
+    assert arbiter.epoch == published, "an epoch counts once it is published"
+    return Effects(
+        _mind(_at_zero(arbiter, now_s)),
+        published,
+        tuple(orders),
+        ProbeLock() in commands,
+        EndHolder() in commands,
+        frozenset(grants),
+    )
+
+
+def _at_zero(arbiter: Arbiter, now_s: float) -> Arbiter:
+    """The arbiter on a clock that reads zero now. What has run out, ran out now; counters keep only
+    what the arbiter tells apart."""
+
+    def left(until_s: float) -> float:
+        return max(0.0, until_s - now_s)
+
+    lease, ask_again_s = arbiter.lease, arbiter.ask_again_s
+    assert lease is None or lease.epoch == arbiter.epoch, "the lease has the newest epoch"
+    return replace(
+        arbiter,
+        epoch=NEWEST,
+        serial=1,
+        reason="",
+        until_s=left(arbiter.until_s),
+        retry_s=left(arbiter.retry_s),
+        dwell_until_s=0.0,
+        owed_s=0.0,
+        failures=0,
+        ask_again_s=None if ask_again_s is None else left(ask_again_s),
+        lease=lease and replace(lease, epoch=NEWEST, since_s=0.0, until_s=left(lease.until_s)),
+        waiting=tuple(replace(one, wait_until_s=left(one.wait_until_s)) for one in arbiter.waiting),
+        pending=arbiter.pending and replace(arbiter.pending, wait_until_s=0.0),
+    )
+
+
+@cache
+def _ranked(
+    work: int | None, task: int | None, leases: frozenset[tuple[str, int]], risen: int
+) -> dict[str, Any]:
+    """What changes when epochs are told apart by their order only, the newest having risen."""
+    epochs = {e - risen for e in (work, task, *(e for _, e in leases)) if e is not None}
+    rank = {epoch: -index for index, epoch in enumerate(sorted(epochs | {NEWEST}, reverse=True))}
+    now = {
+        "work": None if work is None else rank[work - risen],
+        "task": None if task is None else rank[task - risen],
+        "leases": frozenset((who, rank[epoch - risen]) for who, epoch in leases),
+    }
+    return {} if list(now.values()) == [work, task, leases] else now
+
+
+def _normal(world: World, risen: int = 0) -> World:
+    changes = _ranked(world.work, world.task, world.leases, risen)
+    return world._replace(**changes) if changes else world
+
+
+@cache
+def _sent(earlier: tuple[Sent, ...], new: tuple[Sent, ...]) -> tuple[Sent, ...]:
+    """What is on the way now: of an earlier question, whose answer is ignored, only its order."""
+    orders = (*(Sent(False, transition) for _, transition in earlier), *new)[-2:]  # others are lost
+    kept = [one for one in orders if one.is_newest or one.transition is not None]
+    return tuple(sorted(kept, key=lambda one: (one.transition is not None, str(one))))
+
+
+def _perform(world: World, effects: Effects) -> World:
+    if effects.orders:  # an answer that is on the way is now one to an older question
+        world = world._replace(orders=_sent(world.orders, effects.orders), reply=None)
+    if effects.ends_holder:
+        world = _crash_vlm(world) if world.holds == "vlm" else world
+        world = _crash_detector(world) if world.holds == "detector" else world
+    world = _normal(world, effects.risen)
+    return world._replace(
+        mind=effects.mind,
+        probes=world.probes or effects.probes,
+        leases=world.leases | effects.grants,
+    )
 
 
 def _tell(world: World, event: Event, now_s: float = 0.0) -> World:
-    assert world.arbiter is not None
-    arbiter, commands = step(world.arbiter, event, now_s)
-    return _perform(world, _later(arbiter, now_s), commands)
+    assert world.mind is not None
+    return _perform(world, _effects(world.mind, event, now_s))
+
+
+def _crash_arbiter(world: World) -> World:
+    return world._replace(mind=None, probes=False, reply=None, orders=_sent(world.orders, ()))
 
 
 def _crash_vlm(world: World) -> World:
     holds = "" if world.holds == "vlm" else world.holds
-    return replace(world, phase="idle", task=0, holds=holds)
+    return world._replace(phase="idle", task=None, holds=holds)
 
 
 def _crash_detector(world: World) -> World:
     holds = "" if world.holds == "detector" else world.holds
-    return replace(world, detector=Life.ABSENT, holds=holds)
+    return world._replace(detector=Life.ABSENT, holds=holds)
 
 
 def _arbiter_steps(world: World, bounds: Bounds) -> Iterator[World]:
-    arbiter = world.arbiter
-    if arbiter is None:
-        yield _perform(world, *start(RULES, world.published, 0.0))
+    if world.mind is None:
+        yield _perform(world, _started())
         return
     if world.probes:  # nothing comes between the question and its answer
         free = not world.holds or not bounds.has_lock
-        yield _tell(replace(world, probes=False), LockIs(free))
+        yield _tell(world._replace(probes=False), LockIs(free))
         return
     yield _tell(world, Tick())
     yield _tell(world, Tick(), 1.0)  # every patience has run out
     if world.reply is not None:
-        yield _tell(replace(world, reply=None), world.reply)
+        yield _tell(world._replace(reply=None), DetectorIs(1, world.reply))
     for number, holder in enumerate(CLIENTS):
         if not any(who == holder for who, _ in world.leases):
             yield _tell(world, Asked(Request(number, holder, "", 0, 1.0, 1.0)))
@@ -153,221 +290,92 @@ def _arbiter_steps(world: World, bounds: Bounds) -> Iterator[World]:
 
 def _detector_steps(world: World, bounds: Bounds) -> Iterator[World]:
     if world.detector is Life.ABSENT:
-        yield replace(world, detector=Life.UNCONFIGURED)  # somebody starts it again
+        yield world._replace(detector=Life.UNCONFIGURED)  # somebody starts it again
     for index, order in enumerate(world.orders):
-        rest = world.orders[:index] + world.orders[index + 1 :]
-        yield replace(world, orders=rest)  # lost
-        after = replace(world, orders=rest)
-        if isinstance(order, Order):
-            after = _transit(after, order.transition, bounds)
-        yield replace(after, reply=DetectorIs(order.serial, after.detector))
+        lost = world._replace(orders=world.orders[:index] + world.orders[index + 1 :])
+        yield lost
+        after = _transit(lost, order.transition, bounds)
+        yield after._replace(reply=after.detector) if order.is_newest else after
 
 
-def _transit(world: World, transition: Transition, bounds: Bounds) -> World:
-    life = _OPEN.get((world.detector, transition))
+def _transit(world: World, transition: Transition | None, bounds: Bounds) -> World:
+    life = _OPEN.get((world.detector, transition)) if transition else None
     if life is None:
         return world
     if bounds.has_lock and life is Life.ACTIVE:
-        return replace(world, detector=life, holds="detector") if not world.holds else world
+        return world._replace(detector=life, holds="detector") if not world.holds else world
     holds = "" if world.holds == "detector" else world.holds
-    return replace(world, detector=life, holds=holds)
+    return world._replace(detector=life, holds=holds)
 
 
 def _vlm_steps(world: World, bounds: Bounds) -> Iterator[World]:
     """The service takes the lock, then reads the epoch, then computes; it may stall in between."""
-    for epoch in world.work:
-        rest = replace(world, work=world.work - {epoch})
-        yield rest  # lost
+    if world.work is not None:
+        yield world._replace(work=None)  # lost
         if world.phase == "idle":
-            yield replace(rest, phase="waiting", task=epoch)
-    done = replace(world, phase="idle", task=0)
+            yield world._replace(work=None, phase="waiting", task=world.work)
     match world.phase:
         case "waiting" if not bounds.has_lock:
-            yield replace(world, phase="ready")
+            yield world._replace(phase="ready")
         case "waiting":
-            yield done  # busy: refused
+            yield _crash_vlm(world)  # busy: refused
             if not world.holds:
-                yield replace(world, phase="ready", holds="vlm")
-        case "ready" if bounds.has_epoch and world.task != world.published:
-            yield replace(done, holds="" if world.holds == "vlm" else world.holds)
+                yield world._replace(phase="ready", holds="vlm")
+        case "ready" if bounds.has_epoch and world.task != NEWEST:
+            yield _crash_vlm(world)
         case "ready":
-            yield replace(world, phase="running")
+            yield world._replace(phase="running")
         case "running":
-            yield replace(done, holds="" if world.holds == "vlm" else world.holds)
+            yield _crash_vlm(world)
 
 
 def _client_steps(world: World) -> Iterator[World]:
     for grant in world.leases:
-        _, epoch = grant
-        if not world.work:
-            yield replace(world, work=world.work | {epoch})
+        if world.work is None:
+            yield world._replace(work=grant[1])
         # Forgetting a lease is what a crashed client does, and one whose message is lost.
-        kept = replace(world, leases=world.leases - {grant})
+        kept = world._replace(leases=world.leases - {grant})
         yield kept
-        if world.arbiter is not None and not world.probes:
+        if world.mind is not None and not world.probes:
             yield _tell(kept, Released(0, *grant))
 
 
-def _faults(world: World) -> Iterator[World]:
-    if not world.faults_left:
-        return
-    world = replace(world, faults_left=world.faults_left - 1)
-    if world.arbiter is not None:
-        yield replace(world, arbiter=None, probes=False, reply=None)
+def _crashes(world: World) -> Iterator[World]:
+    if world.mind is not None:
+        yield _crash_arbiter(world)
     if world.detector is not Life.ABSENT:
         yield _crash_detector(world)
     if world.phase != "idle":
-        yield _crash_vlm(world)
+        yield _normal(_crash_vlm(world))
 
 
-def _normal(world: World) -> World:
-    """The same world with the clock at zero, epochs by their order: what differs only by how long
-    all has been going on is one state."""
-    arbiter = world.arbiter
-    epochs = {world.published, world.task, *world.work, *(e for _, e in world.leases)}
-    if arbiter is not None:
-        epochs |= {arbiter.epoch, *([arbiter.lease.epoch] if arbiter.lease else [])}
-    rank = {epoch: index for index, epoch in enumerate(sorted(epochs | {0}))}
-    newest = -1 if arbiter is None else arbiter.serial
-    # The arbiter ignores answers to older questions: only the effect of an older order is left.
-    orders = {
-        replace(order, serial=int(order.serial == newest))
-        for order in world.orders
-        if isinstance(order, Order) or order.serial == newest
-    }
-    reply = world.reply
-    return replace(
-        world,
-        arbiter=None if arbiter is None else _at_zero(arbiter, rank),
-        published=rank[world.published],
-        task=rank[world.task],
-        work=frozenset(rank[epoch] for epoch in world.work),
-        leases=frozenset((who, rank[epoch]) for who, epoch in world.leases),
-        orders=tuple(sorted(orders, key=repr)),
-        reply=replace(reply, serial=1) if reply is not None and reply.serial == newest else None,
-    )
+def search(bounds: Bounds) -> Graph[World]:
+    """Visit every world; stops at the first with two on the GPU."""
 
-
-def _at_zero(arbiter: Arbiter, rank: dict[int, int]) -> Arbiter:
-    """What has run out, ran out now; counters keep only what the arbiter tells apart."""
-    lease, ask_again_s = arbiter.lease, arbiter.ask_again_s
-    return replace(
-        arbiter,
-        epoch=rank[arbiter.epoch],
-        serial=1,
-        reason="",
-        until_s=max(0.0, arbiter.until_s),
-        retry_s=max(0.0, arbiter.retry_s),
-        dwell_until_s=0.0,
-        owed_s=0.0,
-        failures=0,
-        ask_again_s=None if ask_again_s is None else max(0.0, ask_again_s),
-        lease=lease
-        and replace(lease, epoch=rank[lease.epoch], since_s=0.0, until_s=max(0.0, lease.until_s)),
-        waiting=tuple(
-            replace(one, wait_until_s=max(0.0, one.wait_until_s)) for one in arbiter.waiting
-        ),
-        pending=arbiter.pending and replace(arbiter.pending, wait_until_s=0.0),
-    )
-
-
-def _later(arbiter: Arbiter, by_s: float) -> Arbiter:
-    """The arbiter on a clock that reads `by_s` less."""
-    lease, ask_again_s = arbiter.lease, arbiter.ask_again_s
-    return replace(
-        arbiter,
-        until_s=arbiter.until_s - by_s,
-        retry_s=arbiter.retry_s - by_s,
-        ask_again_s=None if ask_again_s is None else ask_again_s - by_s,
-        lease=lease and replace(lease, until_s=lease.until_s - by_s),
-        waiting=tuple(
-            replace(one, wait_until_s=one.wait_until_s - by_s) for one in arbiter.waiting
-        ),
-    )
-
-
-@dataclass(frozen=True)
-class Graph:
-    """All worlds that can be reached, and who can be reached from whom without another fault."""
-
-    worlds: list[World]
-    before: list[list[int]]  # by number of the world after
-
-    def from_which(self, goal: Callable[[World], bool]) -> set[int]:
-        """Numbers of the worlds from which a goal can be reached without faults."""
-        reached = {number for number, world in enumerate(self.worlds) if goal(world)}
-        todo = list(reached)
-        while todo:
-            for earlier in self.before[todo.pop()]:
-                if earlier not in reached:
-                    reached.add(earlier)
-                    todo.append(earlier)
-        return reached
-
-
-def explore(bounds: Bounds) -> Graph:
-    """Visit every world; stops at the first with two on the GPU.
-
-    Raises:
-        OverlapFound: with the way there.
-    """
-    first = _normal(_perform(World(None, 0, bounds.faults), *start(RULES, 0, 0.0)))
-    numbers, worlds = {first: 0}, [first]
-    before: list[list[int]] = [[]]
-    parent = [0]
-    todo = deque([0])
-    while todo:
-        here = todo.popleft()
-        world = worlds[here]
-        steps = (
-            *((one, True) for one in _arbiter_steps(world, bounds)),
-            *((one, True) for one in _detector_steps(world, bounds)),
-            *((one, True) for one in _vlm_steps(world, bounds)),
-            *((one, True) for one in _client_steps(world)),
-            *((one, False) for one in _faults(world)),
+    def steps(world: World) -> Iterator[World]:
+        return chain(
+            _arbiter_steps(world, bounds),
+            _detector_steps(world, bounds),
+            map(_normal, _vlm_steps(world, bounds)),
+            map(_normal, _client_steps(world)),
         )
-        for after, is_fair in steps:
-            after = _normal(after)
-            there = numbers.get(after)
-            if there is None:
-                there = numbers[after] = len(worlds)
-                worlds.append(after)
-                before.append([])
-                parent.append(here)
-                todo.append(there)
-                if len(users(after)) > 1:
-                    raise OverlapFound(_way(worlds, parent, there))
-            if is_fair:
-                before[there].append(here)
-    return Graph(worlds, before)
 
-
-class OverlapFound(Exception):  # noqa: N818 - what is searched for
-    """Two on the GPU; the worlds on the way there, first to last."""
-
-    def __init__(self, way: list[World]) -> None:
-        super().__init__(f"{' and '.join(sorted(users(way[-1])))} after {len(way) - 1} steps")
-        self.way = way
-
-
-def _way(worlds: list[World], parent: list[int], end: int) -> list[World]:
-    way = [end]
-    while way[-1]:
-        way.append(parent[way[-1]])
-    return [worlds[number] for number in reversed(way)]
+    faults = _crashes if bounds.has_crashes else lambda _: iter(())
+    first = _perform(World(), _started())
+    return explore(first, steps, faults, lambda world: len(users(world)) > 1)
 
 
 @pytest.fixture(scope="module")
-def graph() -> Graph:
-    return explore(Bounds())
+def graph() -> Graph[World]:
+    return search(Bounds())
 
 
-def test_never_two_on_the_gpu(graph: Graph) -> None:
-    """`explore` has looked at every world; this says that there was something to look at."""
-    assert len(graph.worlds) > 1000
+def test_never_two_on_the_gpu(graph: Graph[World]) -> None:
+    """`search` has looked at every world; this says that there was something to look at."""
+    assert len(graph.states) > 50_000
     for who in ("detector", "lease"):
-        assert any(any(u.startswith(who) for u in users(world)) for world in graph.worlds)
-    modes = {world.arbiter.mode for world in graph.worlds if world.arbiter is not None}
+        assert any(any(u.startswith(who) for u in users(world)) for world in graph.states)
+    modes = {world.mind.arbiter.mode for world in graph.states if world.mind is not None}
     assert modes == set(Mode)
 
 
@@ -379,13 +387,14 @@ def test_never_two_on_the_gpu(graph: Graph) -> None:
         pytest.param(lambda world: world.phase == "running", id="service"),
     ],
 )
-def test_everybody_gets_on_eventually(graph: Graph, goal: Callable[[World], bool]) -> None:
-    """From wherever faults have led there is a way on that needs no further fault."""
-    assert graph.from_which(goal) == set(range(len(graph.worlds)))
+def test_everybody_gets_on_eventually(graph: Graph[World], goal: Callable[[World], bool]) -> None:
+    """From wherever crashes have led there is a way on that needs no further crash."""
+    stuck = set(range(len(graph.states))) - graph.from_which(goal)
+    assert not stuck, f"{len(stuck)} worlds, one is {graph.states[min(stuck)]}"
 
 
 @pytest.mark.parametrize("missing", ["has_lock", "has_epoch"])
 def test_without_lock_or_epoch_there_is_an_overlap(missing: str) -> None:
-    with pytest.raises(OverlapFound) as found:
-        explore(replace(Bounds(faults=0), **{missing: False}))
+    with pytest.raises(BadStateFound) as found:
+        search(replace(Bounds(has_crashes=False), **{missing: False}))
     assert len(users(found.value.way[-1])) == 2

@@ -39,9 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        settings = DetectorSettings(
-            confidence_threshold=options.conf, iou_threshold=options.iou
-        )
+        settings = DetectorSettings(confidence_threshold=options.conf, iou_threshold=options.iou)
         if options.save is not None:
             _make_folder(options.save)
         with load_detector(

@@ -14,20 +14,22 @@ from typing import Any
 
 from action_msgs.srv import CancelGoal
 from rclpy.action import ActionClient
+from rclpy.action.client import ClientGoalHandle
 from rclpy.client import Client
 from rclpy.node import Node
-from rclpy.task import Future
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
 from interfaces_pkg import action, msg, srv
 from ros_support_pkg.qos import COMMAND, STATE
+from ros_support_pkg.requests import Requests
 from semantic_detection_pkg.dashboard.api import commands
 from semantic_detection_pkg.dashboard.api.commands import Command, Outcome, Verdict
 
 Done = Callable[[Outcome], None]
 
 _WAITING_MAX = 64
+_ANSWER_TIMEOUT_S = 4.0  # less than the page's own patience: what is missing is then named
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class RosRobot:
         self._scan = ActionClient(node, action.Scan, "scan")
         # Not the client of the action: whoever started the scan, it is ended.
         self._cancel = node.create_client(CancelGoal, "scan/_action/cancel_goal")
+        self._requests = Requests(node)
         self._lock = threading.Lock()
         self._jobs: deque[Callable[[], None]] = deque()
         self._rate: commands.Turn | None = None
@@ -173,12 +176,12 @@ class RosRobot:
             done(Outcome(Verdict.ABSENT, f"nobody serves {call.name}"))
             return
 
-        def finish(future: Future) -> None:
-            answer = future.result()
+        def take(answer: Any) -> None:
             verdict = Verdict.DONE if answer.success else Verdict.REFUSED
             done(Outcome(verdict, answer.message))
 
-        client.call_async(call.request(command)).add_done_callback(finish)
+        request = call.request(command)
+        self._requests.call(client, request, _ANSWER_TIMEOUT_S, take, _tell_late(done))
 
     def _start_scan(self, command: commands.StartScan, done: Done) -> None:
         if not self._scan.server_is_ready():
@@ -194,8 +197,7 @@ class RosRobot:
             area=area, words=list(command.words), zoom=command.zoom, repeat=command.is_repeated
         )
 
-        def finish(future: Future) -> None:
-            handle = future.result()
+        def take(handle: ClientGoalHandle) -> None:
             if not handle.accepted:
                 done(Outcome(Verdict.REFUSED, "the scan controller refuses this scan"))
                 return
@@ -204,20 +206,26 @@ class RosRobot:
             )
             done(Outcome(Verdict.DONE, "the scan has begun"))
 
-        self._scan.send_goal_async(goal).add_done_callback(finish)
+        self._requests.send_goal(
+            self._scan, "scan", goal, _ANSWER_TIMEOUT_S, take, _tell_late(done)
+        )
 
     def _stop_scan(self, done: Done) -> None:
         if not self._cancel.service_is_ready():
             done(Outcome(Verdict.ABSENT, "nobody serves the action scan"))
             return
 
-        def finish(future: Future) -> None:
-            count = len(future.result().goals_canceling)
+        def take(answer: CancelGoal.Response) -> None:
             done(
                 Outcome(Verdict.DONE, "the scan ends")
-                if count
+                if answer.goals_canceling
                 else Outcome(Verdict.REFUSED, "no scan runs")
             )
 
         # A request with neither goal nor time means all goals.
-        self._cancel.call_async(CancelGoal.Request()).add_done_callback(finish)
+        request = CancelGoal.Request()
+        self._requests.call(self._cancel, request, _ANSWER_TIMEOUT_S, take, _tell_late(done))
+
+
+def _tell_late(done: Done) -> Callable[[str], None]:
+    return lambda reason: done(Outcome(Verdict.LATE, reason))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from action_msgs.msg import GoalStatus
 from rclpy.action import ActionClient
+from rclpy.action.client import ClientGoalHandle
 from rclpy.client import Client
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage
 
 from interfaces_pkg.action import AskVlm
 from interfaces_pkg.srv import InspectFrame, SetVocabulary, SetZoom
+from ros_support_pkg.requests import Requests
 from ros_support_pkg.stamps import from_time, to_time
 from semantic_detection_pkg.scan.core.evidence import Verdict, VlmReply
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
@@ -30,8 +32,10 @@ from semantic_detection_pkg.scan.ros.inputs import from_vlm_answer
 
 #: Crops that wait for a question: a few for each candidate of a crowded scene, some 10 MB.
 _CROPS_MAX = 300
-#: Calls without an answer; more than are ever under way at once.
-_CALLS_MAX = 64
+#: So long an answer may take: the controller asks again sooner where it matters.
+_ANSWER_TIMEOUT_S = 10.0
+#: Whether a question is accepted is answered at once, before any of it is carried out.
+_ACCEPT_TIMEOUT_S = 5.0
 _ANSWERED = (GoalStatus.STATUS_SUCCEEDED, GoalStatus.STATUS_CANCELED, GoalStatus.STATUS_ABORTED)
 
 
@@ -56,7 +60,7 @@ class ScanRequests:
         self._vlm = ActionClient(node, AskVlm, "vlm/ask")
         self._crops: OrderedDict[int, CompressedImage] = OrderedDict()
         self._goals: dict[int, Any] = {}  # of questions; None until accepted
-        self._calls: deque[tuple[Client, Any]] = deque()
+        self._requests = Requests(node)
 
     def carry_out(self, decision: Decision) -> None:
         """Send what the decision asks for."""
@@ -135,13 +139,22 @@ class ScanRequests:
             timeout_s=ask.timeout_s,
         )
         self._goals[ask.request_id] = None
-        self._vlm.send_goal_async(goal).add_done_callback(partial(self._accepted, ask))
+        self._requests.send_goal(
+            self._vlm,
+            "vlm/ask",
+            goal,
+            _ACCEPT_TIMEOUT_S,
+            partial(self._accepted, ask),
+            partial(self._refused, ask),
+        )
 
-    def _accepted(self, ask: AskRequest, future: Any) -> None:
-        handle = future.result()
-        if handle is None or not handle.accepted:
-            self._goals.pop(ask.request_id, None)
-            self._fail(ask, "the question was refused")
+    def _refused(self, ask: AskRequest, cause: str) -> None:
+        self._goals.pop(ask.request_id, None)
+        self._fail(ask, cause)
+
+    def _accepted(self, ask: AskRequest, handle: ClientGoalHandle) -> None:
+        if not handle.accepted:
+            self._refused(ask, "the question was refused")
             return
         if ask.request_id not in self._goals:
             handle.cancel_goal_async()
@@ -164,11 +177,6 @@ class ScanRequests:
         """Call a service if it is there; the controller asks again where no answer comes."""
         if not client.service_is_ready():
             return
-        future = client.call_async(request)
-        future.add_done_callback(lambda done: then(done.result()) if done.result() else None)
-        self._calls.append((client, future))
-        while len(self._calls) > _CALLS_MAX or (self._calls and self._calls[0][1].done()):
-            oldest, its_future = self._calls.popleft()
-            if not its_future.done():
-                # Who died does not answer: the client would keep the call for ever.
-                oldest.remove_pending_request(its_future)
+        self._requests.call(
+            client, request, _ANSWER_TIMEOUT_S, then, self._node.get_logger().warning
+        )

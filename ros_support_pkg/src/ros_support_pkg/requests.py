@@ -1,0 +1,113 @@
+"""Requests to other nodes that end in any case: with an answer, or given up after a while.
+
+An answer may never come: the server has died, or its middleware dropped the answer (Fast DDS does
+so to a client whose reader it has not discovered within 100 ms). rclpy waits for it for ever.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rclpy.action import ActionClient
+from rclpy.client import Client
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.task import Future
+
+_PERIOD_S = 0.1  # how late a request may be given up
+
+Take = Callable[[Any], None]
+GiveUp = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class _Open:
+    """A request without an answer; `until_s` is on the monotonic clock."""
+
+    name: str
+    timeout_s: float
+    until_s: float
+    give_up: GiveUp
+
+
+class Requests:
+    """The requests of one node. All calls, and all callbacks, belong to its executor's thread.
+
+    To that thread alone: rclpy's action client sends a goal before it notes that it did, and throws
+    away an answer that another thread handles in between (ros2/rclpy#1123).
+    """
+
+    def __init__(self, node: Node) -> None:
+        """Wait for nothing yet."""
+        self._open: dict[Future, _Open] = {}
+        self._timer = node.create_timer(
+            _PERIOD_S, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
+        self._timer.cancel()  # runs only while something is open
+
+    @property
+    def count(self) -> int:
+        """How many requests have no answer yet."""
+        return len(self._open)
+
+    def call(
+        self, client: Client, request: Any, timeout_s: float, take: Take, give_up: GiveUp
+    ) -> None:
+        """Call a service: `take` gets the answer or `give_up`, after `timeout_s`, the reason.
+
+        What was given up is forgotten; the server may still carry it out.
+        """
+        future = client.call_async(request)
+
+        def forget(reason: str) -> None:
+            future.cancel()
+            give_up(reason)
+
+        self._watch(future, client.srv_name, timeout_s, forget)
+
+        def answered(_: Future) -> None:
+            if self._open.pop(future, None) is not None:
+                take(future.result())
+
+        future.add_done_callback(answered)
+
+    def send_goal(
+        self,
+        client: ActionClient,
+        name: str,
+        goal: Any,
+        timeout_s: float,
+        take: Take,
+        give_up: GiveUp,
+    ) -> None:
+        """Send a goal: `take` gets its handle, accepted or not, or `give_up` the reason.
+
+        A goal that is accepted after it was given up is cancelled.
+        """
+        future = client.send_goal_async(goal)
+        self._watch(future, name, timeout_s, give_up)
+
+        def answered(_: Future) -> None:
+            handle = future.result()
+            if self._open.pop(future, None) is not None:
+                take(handle)
+            elif handle is not None and handle.accepted:
+                handle.cancel_goal_async()
+
+        future.add_done_callback(answered)
+
+    def _watch(self, future: Future, name: str, timeout_s: float, give_up: GiveUp) -> None:
+        if not self._open:
+            self._timer.reset()
+        self._open[future] = _Open(name, timeout_s, time.monotonic() + timeout_s, give_up)
+
+    def _look(self) -> None:
+        now_s = time.monotonic()
+        for future, one in list(self._open.items()):
+            if now_s >= one.until_s and self._open.pop(future, None) is not None:
+                one.give_up(f"{one.name}: no answer within {one.timeout_s:g} s")
+        if not self._open:
+            self._timer.cancel()

@@ -1,0 +1,138 @@
+"""Requests end in any case: with an answer or, where none comes, given up in words."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import rclpy
+from rclpy.action import ActionClient, ActionServer, CancelResponse
+from rclpy.action.server import ServerGoalHandle
+from rclpy.client import Client
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from std_srvs.srv import Trigger
+
+from interfaces_pkg.action import Scan
+from ros_support_pkg.requests import Requests
+
+SOON_S = 0.2
+NEVER_S = 600.0
+PATIENCE_S = 60.0  # of the test
+
+
+class Other:
+    """A node that serves a service and an action; it answers only while it is spun."""
+
+    def __init__(self, context: Context) -> None:
+        self.node = Node("other", context=context)
+        self.executor = SingleThreadedExecutor(context=context)
+        self.executor.add_node(self.node)
+        self.calls = 0
+        self.cancelled = 0
+        self.goals: list[ServerGoalHandle] = []
+        self.node.create_service(Trigger, "pull", self._pull)
+        self.action = ActionServer(
+            self.node,
+            Scan,
+            "scan",
+            execute_callback=lambda _: Scan.Result(),
+            handle_accepted_callback=self.goals.append,  # none of them ever ends
+            cancel_callback=self._cancel,
+        )
+
+    def _pull(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self.calls += 1
+        response.success, response.message = True, "pulled"
+        return response
+
+    def _cancel(self, _: Any) -> CancelResponse:
+        self.cancelled += 1
+        return CancelResponse.ACCEPT
+
+
+@dataclass
+class Asking:
+    """A node with requests, and what became of them."""
+
+    node: Node
+    executor: SingleThreadedExecutor
+    requests: Requests
+    other: Other
+    client: Client
+    action: ActionClient
+    taken: list[Any] = field(default_factory=list)
+    given_up: list[str] = field(default_factory=list)
+
+    def call(self, timeout_s: float) -> None:
+        request = Trigger.Request()
+        self.requests.call(self.client, request, timeout_s, self.taken.append, self.given_up.append)
+
+    def send_goal(self, timeout_s: float) -> None:
+        goal = Scan.Goal()
+        self.requests.send_goal(
+            self.action, "scan", goal, timeout_s, self.taken.append, self.given_up.append
+        )
+
+    def spin_until(self, condition: Callable[[], Any], *, is_answered: bool) -> None:
+        """Let both nodes work, or only the one that asks."""
+        end_s = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert time.monotonic() < end_s
+            self.executor.spin_once(timeout_sec=0.01)
+            if is_answered:
+                self.other.executor.spin_once(timeout_sec=0.01)
+
+
+@pytest.fixture
+def asking(ros_domain: dict[str, str]) -> Iterator[Asking]:
+    context = Context()
+    rclpy.init(context=context)
+    node, other = Node("asking", context=context), Other(context)
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    client = node.create_client(Trigger, "pull")
+    action = ActionClient(node, Scan, "scan")
+    asking = Asking(node, executor, Requests(node), other, client, action)
+    assert client.wait_for_service(PATIENCE_S)
+    assert action.wait_for_server(PATIENCE_S)
+    yield asking
+    other.action.destroy()
+    other.node.destroy_node()
+    node.destroy_node()
+    context.try_shutdown()
+
+
+def test_an_answer_is_taken_once(asking: Asking) -> None:
+    asking.call(NEVER_S)
+    asking.send_goal(NEVER_S)
+    asking.spin_until(lambda: len(asking.taken) == 2, is_answered=True)
+    kinds = {type(answer).__name__ for answer in asking.taken}
+    assert kinds == {"Trigger_Response", "ClientGoalHandle"}
+    assert asking.given_up == []
+    assert asking.requests.count == 0
+
+
+def test_a_call_without_an_answer_is_given_up_and_forgotten(asking: Asking) -> None:
+    asking.call(SOON_S)
+    asking.call(NEVER_S)  # goes on waiting
+    asking.spin_until(lambda: asking.given_up, is_answered=False)
+    assert asking.given_up == ["pull: no answer within 0.2 s"]
+    assert asking.requests.count == 1
+    assert len(asking.client._pending_requests) == 1  # rclpy's own would be kept for ever
+    asking.spin_until(lambda: asking.taken and asking.other.calls == 2, is_answered=True)
+    assert len(asking.taken) == 1
+    assert len(asking.given_up) == 1
+
+
+def test_a_goal_that_is_accepted_too_late_is_cancelled(asking: Asking) -> None:
+    asking.send_goal(SOON_S)
+    asking.spin_until(lambda: asking.given_up, is_answered=False)
+    assert asking.given_up == ["scan: no answer within 0.2 s"]
+    asking.spin_until(lambda: asking.other.cancelled, is_answered=True)
+    assert asking.taken == []
+    assert [goal.is_cancel_requested for goal in asking.other.goals] == [True]

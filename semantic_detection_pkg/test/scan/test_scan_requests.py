@@ -1,0 +1,114 @@
+"""What the scan controller asks of other nodes comes back as an input, or is given up in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import rclpy
+from patience import wait_until
+from rclpy.action import ActionServer, CancelResponse
+from rclpy.action.server import ServerGoalHandle
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+
+from interfaces_pkg.action import AskVlm
+from interfaces_pkg.srv import InspectFrame
+from semantic_detection_pkg.scan.core.evidence import Verdict, VlmReply
+from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+    AskRequest,
+    Decision,
+    InspectionResult,
+    InspectRequest,
+)
+from semantic_detection_pkg.scan.ros import requests as scan_requests
+from semantic_detection_pkg.scan.ros.requests import ScanRequests
+
+LOOK = InspectRequest(request_id=1, frame_ns=5, box_xyxy=(0.0, 0.0, 8.0, 8.0))
+ASK = AskRequest(request_id=2, inspection_id=1, class_name="tent", timeout_s=60.0)
+
+
+class Stage:
+    """The controller's node, and one that classifies and answers questions while it is spun."""
+
+    def __init__(self, context: Context) -> None:
+        self.node, self.other = Node("scanner", context=context), Node("other", context=context)
+        self.executor = SingleThreadedExecutor(context=context)
+        self.others = SingleThreadedExecutor(context=context)
+        self.executor.add_node(self.node)
+        self.others.add_node(self.other)
+        self.inputs: list[Any] = []
+        self.requests = ScanRequests(self.node, self.inputs.append, {})
+        self.questions: list[ServerGoalHandle] = []
+        self.other.create_service(InspectFrame, "detector/inspect", self._inspect)
+        self.action = ActionServer(
+            self.other,
+            AskVlm,
+            "vlm/ask",
+            execute_callback=lambda _: AskVlm.Result(),
+            handle_accepted_callback=self.questions.append,  # and left without an answer
+            cancel_callback=lambda _: CancelResponse.ACCEPT,
+        )
+
+    def _inspect(
+        self, request: InspectFrame.Request, response: InspectFrame.Response
+    ) -> InspectFrame.Response:
+        response.success = True
+        response.inspection.frame = request.frame
+        response.inspection.crop.data = b"a picture"
+        return response
+
+    def spin_until(self, condition: Callable[[], Any], *, is_answered: bool = True) -> None:
+        def look() -> Any:
+            self.executor.spin_once(timeout_sec=0.01)
+            if is_answered:
+                self.others.spin_once(timeout_sec=0.01)
+            return condition()
+
+        wait_until(look, timeout_s=30.0)
+
+
+@pytest.fixture
+def stage(ros_domain: dict[str, str]) -> Iterator[Stage]:
+    context = Context()
+    rclpy.init(context=context)
+    stage = Stage(context)
+    stage.spin_until(
+        lambda: stage.requests._inspect.service_is_ready() and stage.requests._vlm.server_is_ready()
+    )
+    yield stage
+    stage.action.destroy()
+    stage.other.destroy_node()
+    stage.node.destroy_node()
+    context.try_shutdown()
+
+
+def test_a_question_whose_acceptance_never_comes_is_unsure_and_cancelled(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan_requests, "_ACCEPT_TIMEOUT_S", 0.2)
+    stage.requests.carry_out(Decision(inspect=(LOOK,)))
+    stage.spin_until(lambda: stage.inputs)
+    assert stage.inputs == [InspectionResult(1, 5)]
+    stage.requests.carry_out(Decision(ask=(ASK,)))
+    stage.spin_until(lambda: len(stage.inputs) > 1, is_answered=False)
+    cause = "vlm/ask: no answer within 0.2 s"
+    assert stage.inputs[1:] == [VlmReply(2, Verdict.UNSURE, cause=cause)]
+    stage.spin_until(lambda: stage.questions and stage.questions[0].is_cancel_requested)
+
+
+def test_an_inspection_without_an_answer_is_given_up(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan_requests, "_ANSWER_TIMEOUT_S", 0.2)
+    lines: list[str] = []
+    monkeypatch.setattr(
+        stage.node.get_logger().__class__, "warning", lambda _, line: lines.append(line)
+    )
+    stage.requests.carry_out(Decision(inspect=(LOOK,)))
+    stage.spin_until(lambda: lines, is_answered=False)
+    assert lines == ["detector/inspect: no answer within 0.2 s"]
+    assert not stage.requests._inspect._pending_requests
+    assert stage.inputs == []

@@ -97,7 +97,7 @@ def _wire_latencies_ms() -> list[float]:
     """Times from a command's call to its bytes at the far end."""
     from gimbal_driver_pkg.core.build import build_driver
     from gimbal_driver_pkg.links.engine import Engine
-    from gimbal_driver_pkg.links.link import open_link
+    from gimbal_driver_pkg.links.opening import open_link
 
     # A process of its own: in this one it would wait for the interpreter's lock.
     context = multiprocessing.get_context("spawn")

@@ -26,7 +26,7 @@ from gimbal_driver_pkg.core.link_state import LinkState
 from gimbal_driver_pkg.core.settings import DriverSettings
 from gimbal_driver_pkg.core.state import GimbalState
 from gimbal_driver_pkg.links.engine import Engine
-from gimbal_driver_pkg.links.link import open_link
+from gimbal_driver_pkg.links.opening import open_link
 from gimbal_driver_pkg.mock.background import BackgroundMock
 
 TOLERANCE_RAD = math.radians(0.5)
@@ -194,7 +194,7 @@ import sys, time
 from gimbal_driver_pkg.core.build import build_driver
 from gimbal_driver_pkg.core.link_state import LinkState
 from gimbal_driver_pkg.links.engine import Engine
-from gimbal_driver_pkg.links.link import open_link
+from gimbal_driver_pkg.links.opening import open_link
 url, how = sys.argv[1:]
 engine = Engine(build_driver("siyi", url), lambda: open_link(url))
 engine.start()

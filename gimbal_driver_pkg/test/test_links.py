@@ -18,7 +18,7 @@ from gimbal_driver_pkg.core.settings import DriverSettings
 from gimbal_driver_pkg.errors import InvalidValueError, LinkError
 from gimbal_driver_pkg.links.engine import Engine
 from gimbal_driver_pkg.links.last_will import LastWill
-from gimbal_driver_pkg.links.link import open_link
+from gimbal_driver_pkg.links.opening import open_link
 from gimbal_driver_pkg.protocol.siyi.dialect import SIYI
 
 STOP = SIYI.write("gimbal_rotation", {})

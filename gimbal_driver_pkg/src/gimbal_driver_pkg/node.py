@@ -22,7 +22,8 @@ from gimbal_driver_pkg.core.link_state import LinkState
 from gimbal_driver_pkg.core.requests import Outcome, Ticket
 from gimbal_driver_pkg.errors import GimbalError
 from gimbal_driver_pkg.links.engine import Engine
-from gimbal_driver_pkg.links.link import check_line, open_link
+from gimbal_driver_pkg.links.link import check_line
+from gimbal_driver_pkg.links.opening import open_link
 from gimbal_driver_pkg.protocol.messages import Attitude
 from gimbal_driver_pkg.protocol.messages import SetFocus as FocusCommand
 from gimbal_driver_pkg.ros import conversions

@@ -1,11 +1,4 @@
-"""What the driver needs of a line to a gimbal, and how one is opened by its URL.
-
-| URL | line |
-|---|---|
-| /dev/ttyUSB0 | serial device, 8N1, taken for ourselves alone |
-| socket://host:port | TCP |
-| udp://host:port | UDP |
-"""
+"""What the driver needs of a line to a gimbal, and what all lines share; see `opening`."""
 
 from __future__ import annotations
 
@@ -14,9 +7,8 @@ import os
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from gimbal_driver_pkg.core.settings import BAUD_RATES
 from gimbal_driver_pkg.errors import InvalidValueError, LinkError
-
-BAUD_RATES = (9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
 
 
 class Link(Protocol):
@@ -37,24 +29,12 @@ class Link(Protocol):
         """Let go of the line; never raises."""
 
 
-def open_link(url: str, baud: int = 115200) -> Link:
-    """Open the line called `url`; `baud` is for a serial device.
+def check_line(url: str, baud: int) -> None:
+    """Check a line's URL and baud rate without opening it.
 
     Raises:
-        InvalidValueError: the URL or the baud rate cannot be right.
-        LinkError: the line cannot be opened now.
+        InvalidValueError: one of them cannot be right.
     """
-    from gimbal_driver_pkg.links.serial_link import SerialLink
-    from gimbal_driver_pkg.links.udp_link import UdpLink
-
-    check_line(url, baud)
-    if url.startswith("udp://"):
-        return UdpLink(url)
-    return SerialLink(url, baud)
-
-
-def check_line(url: str, baud: int) -> None:
-    """Raise InvalidValueError where `open_link` would; nothing is opened."""
     if baud not in BAUD_RATES:
         raise InvalidValueError(f"baud: {baud}, allowed are {', '.join(map(str, BAUD_RATES))}")
     if "://" in url:

@@ -15,18 +15,41 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from gimbal_driver_pkg.errors import InvalidValueError
 from gimbal_driver_pkg.mock.body import Dynamics
-
-if TYPE_CHECKING:
-    from gimbal_driver_pkg.mock.server import MockServer
+from gimbal_driver_pkg.mock.faults import Faults
+from gimbal_driver_pkg.mock.session import MockGimbal
 
 _CAMERA = ("has_card", "is_upside_down")
 
 
-def reply(server: MockServer, line: bytes) -> dict[str, Any]:
+class Controlled(Protocol):
+    """What orders are given to: the running mock (`server.MockServer`)."""
+
+    gimbal: MockGimbal
+    faults: Faults
+
+    @property
+    def client_count(self) -> int:
+        """Return how many clients are connected now."""
+
+    @property
+    def intact_frames(self) -> int:
+        """Return how many frames left whole, to all clients there ever were."""
+
+    def advance(self) -> float:
+        """Let the gimbal move on to now and return the time [s]."""
+
+    def cut(self) -> None:
+        """Close all connections."""
+
+    def wake(self) -> None:
+        """Look again at what is due."""
+
+
+def reply(server: Controlled, line: bytes) -> dict[str, Any]:
     """Follow one line and return the answer."""
     try:
         obey(server, json.loads(line))
@@ -35,7 +58,7 @@ def reply(server: MockServer, line: bytes) -> dict[str, Any]:
     return state(server)
 
 
-def obey(server: MockServer, orders: Mapping[str, Any]) -> None:
+def obey(server: Controlled, orders: Mapping[str, Any]) -> None:
     """Follow orders.
 
     Raises:
@@ -60,7 +83,7 @@ def obey(server: MockServer, orders: Mapping[str, Any]) -> None:
     server.wake()
 
 
-def _set_camera(server: MockServer, changes: Mapping[str, Any]) -> None:
+def _set_camera(server: Controlled, changes: Mapping[str, Any]) -> None:
     for name, value in changes.items():
         if name not in _CAMERA or not isinstance(value, bool):
             allowed = f"{', '.join(_CAMERA)}: true or false"
@@ -68,7 +91,7 @@ def _set_camera(server: MockServer, changes: Mapping[str, Any]) -> None:
         setattr(server.gimbal.camera, name, value)
 
 
-def state(server: MockServer) -> dict[str, Any]:
+def state(server: Controlled) -> dict[str, Any]:
     """Return the truth, in REP 103 radians."""
     server.advance()
     body, camera = server.gimbal.body, server.gimbal.camera

@@ -40,6 +40,8 @@ MAY_USE = {
         "camera",
         "detector",
         "scan",
+        "gpu",
+        "recorder",
         "vlm_bridge_pkg",
         "gimbal_driver_pkg",
     },

@@ -15,7 +15,7 @@ from interfaces_pkg.msg import Detections, GimbalAngle, GimbalState, GroundTruth
 from interfaces_pkg.srv import SetVocabulary
 from ros_support_pkg.qos import COMMAND, EVENT, SENSOR_DATA
 from ros_support_pkg.stamps import from_time
-from semantic_detection_pkg.common.ros import conversions
+from semantic_detection_pkg.common.core.from_messages import from_detections
 from simulation_pkg.core.scoring import confirmed
 
 pytestmark = [pytest.mark.graph, pytest.mark.timeout(180)]
@@ -121,7 +121,7 @@ def check_words(probe: GraphProbe) -> None:
             truth = next((t for t in truths if t.header.stamp == message.header.stamp), None)
             if truth is None:
                 continue
-            found = conversions.from_detections(message)
+            found = from_detections(message)
             names = ["tent" if i == 0 else "smoke" for i in message.class_ids]
             boxes = [thing.box_xyxy for thing in truth.objects]
             there = [thing.class_name for thing in truth.objects]

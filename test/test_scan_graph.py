@@ -34,8 +34,11 @@ from interfaces_pkg.msg import (
 )
 from ros_support_pkg.qos import COMMAND, EVENT, RECORD, STATE
 from semantic_detection_pkg.recorder.core.replay.player import replay
-from semantic_detection_pkg.scan.ros.inputs import from_detections, from_gimbal_state
-from semantic_detection_pkg.scan.ros.journal import from_journal
+from semantic_detection_pkg.scan.core.from_messages import (
+    from_detections,
+    from_gimbal_state,
+    from_journal,
+)
 
 pytestmark = [pytest.mark.graph, pytest.mark.timeout(240)]
 START_TIMEOUT_S = 90.0

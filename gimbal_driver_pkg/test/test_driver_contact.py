@@ -14,6 +14,7 @@ from gimbal_driver_pkg.mock.faults import Faults
 from gimbal_driver_pkg.models import MODELS
 from gimbal_driver_pkg.protocol.catalogue import Direction
 from gimbal_driver_pkg.protocol.siyi.dialect import SIYI
+from ros_support_pkg.core.pose_history import Pose, PoseHistory
 
 DEG = math.pi / 180
 Rig = Any
@@ -151,12 +152,15 @@ def test_pose_at_a_capture_time_is_interpolated(make_rig: MakeRig) -> None:
     rig = make_rig()
     rig.run(1.0)
     truth = []
+    history: PoseHistory[Pose] = PoseHistory()
     for _ in range(40):
         rig.do(lambda d, now: d.turn(0.5, 0.0, now))
         rig.run(0.025)
         truth.append((rig.now_s, rig.body.yaw.angle_rad))
+        told = rig.state.attitude
+        history.add(Pose(round(told.stamp_s * 1e9), told.yaw_rad, told.pitch_rad))
     for stamp_s, yaw in truth[5:-3]:
-        pose = rig.driver.pose_at(stamp_s)
-        assert pose.is_exact
+        pose = history.at(round(stamp_s * 1e9))
+        assert pose is not None
         assert pose.yaw_rad == pytest.approx(yaw, abs=0.3 * DEG)
-    assert not rig.driver.pose_at(rig.now_s + 1.0).is_exact
+    assert history.at(round((rig.now_s + 1.0) * 1e9)) is None

@@ -13,7 +13,6 @@ from gimbal_driver_pkg.core.limits import AxisLimits, SoftLimits
 from gimbal_driver_pkg.core.link_state import TRANSITIONS, LinkEvent, LinkState, diagram, follow
 from gimbal_driver_pkg.core.motion import Aim
 from gimbal_driver_pkg.core.pointing import Pointing
-from gimbal_driver_pkg.core.pose_history import PoseHistory
 from gimbal_driver_pkg.core.requests import Requests
 from gimbal_driver_pkg.core.settings import DriverSettings
 from gimbal_driver_pkg.core.sign_check import SignCheck
@@ -27,47 +26,6 @@ from gimbal_driver_pkg.protocol.siyi.codec import TRAITS
 
 def reading(stamp_s: float, yaw: float = 0.0, pitch: float = 0.0) -> m.Attitude:
     return m.Attitude(stamp_s, yaw, pitch, 0.0)
-
-
-# --- pose history -------------------------------------------------------------------------------
-
-
-def test_pose_between_two_readings_is_interpolated() -> None:
-    history = PoseHistory()
-    history.add(reading(1.0, 0.0, 0.2))
-    history.add(reading(2.0, 1.0, 0.4))
-    pose = history.at(1.25)
-    assert pose is not None
-    assert (pose.yaw_rad, pose.pitch_rad, pose.is_exact) == pytest.approx((0.25, 0.25, True))
-
-
-def test_pose_outside_the_readings_is_the_nearest_and_not_exact() -> None:
-    history = PoseHistory()
-    assert history.at(0.0) is None
-    history.add(reading(1.0, 0.5))
-    for stamp_s in (0.0, 9.0):
-        pose = history.at(stamp_s)
-        assert pose is not None
-        assert (pose.yaw_rad, pose.is_exact) == (0.5, False)
-
-
-def test_yaw_is_interpolated_the_short_way_round() -> None:
-    history = PoseHistory()
-    history.add(reading(0.0, math.radians(179.0)))
-    history.add(reading(1.0, math.radians(-179.0)))
-    pose = history.at(0.5)
-    assert pose is not None
-    assert math.cos(pose.yaw_rad) == pytest.approx(-1.0)
-
-
-@given(stamps=st.lists(st.floats(0.0, 100.0), min_size=1, max_size=50))
-def test_history_is_in_order_and_forgets(stamps: list[float]) -> None:
-    history = PoseHistory(span_s=10.0)
-    for stamp_s in stamps:
-        history.add(reading(stamp_s))
-    kept = [r.stamp_s for r in history._readings]
-    assert kept == sorted(set(kept))
-    assert kept[-1] - kept[0] <= 10.0
 
 
 # --- angles -------------------------------------------------------------------------------------

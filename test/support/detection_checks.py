@@ -24,7 +24,7 @@ from interfaces_pkg.msg import Detections
 from interfaces_pkg.srv import SetVocabulary
 from ros_support_pkg.qos import EVENT, SENSOR_DATA, VIEW
 from ros_support_pkg.stamps import from_time
-from semantic_detection_pkg.common.ros import conversions
+from semantic_detection_pkg.common.core.from_messages import from_detections
 
 WIDTH, HEIGHT = 96, 64
 #: The patches of the picture: class name and box in pixels of the picture.
@@ -69,7 +69,7 @@ def check_detections_flow(probe: GraphProbe) -> None:
 
 def check_patches(message: Detections) -> None:
     """Both patches are found where they are."""
-    found = conversions.from_detections(message)
+    found = from_detections(message)
     assert (found.width, found.height) == (WIDTH, HEIGHT)
     names = [message.vocabulary[i] for i in found.class_ids]
     for name, patch in PATCHES.items():

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from semantic_detection_pkg.recorder.core.definitions import full_definition
 from semantic_detection_pkg.recorder.core.events import Event, EventRules, bytes_of, event_name
 from semantic_detection_pkg.recorder.core.intake import Intake
-from semantic_detection_pkg.recorder.core.poses import Pose, PoseHistory
 from semantic_detection_pkg.recorder.core.ring import RingRules, Segment
 from semantic_detection_pkg.recorder.core.topics import Message, OfferedQos, Topic
 
@@ -184,45 +183,6 @@ def test_the_newest_frames_give_way() -> None:
     assert intake.take() == [*frames[:2], small]
     with pytest.raises(ValueError, match="capacity is 0"):
         Intake(0)
-
-
-# ------------------------------------------------------------------------------- poses
-
-
-def pose(stamp_ns: int, yaw_rad: float, pitch_rad: float = 0.0) -> Pose:
-    return Pose(stamp_ns, yaw_rad, pitch_rad, 0.0, 1.0)
-
-
-def test_the_pose_at_capture_is_interpolated() -> None:
-    history = PoseHistory(gap_s=0.5)
-    assert history.at(0) is None
-    for stamp_ms, yaw in ((1000, 0.0), (1020, 0.2), (2000, 0.3)):
-        history.add(pose(stamp_ms * 10**6, yaw))
-    history.add(pose(0, 9.0))  # late: ignored
-    between = history.at(1_005_000_000)
-    assert between is not None
-    assert between.yaw_rad == pytest.approx(0.05)
-    exact = history.at(1_020_000_000)
-    assert exact is not None
-    assert exact.yaw_rad == 0.2
-    assert history.at(999_000_000) is None, "before the first"
-    assert history.at(1_500_000_000) is None, "in a gap"
-    held = history.at(2_400_000_000)
-    assert held is not None
-    assert held.yaw_rad == 0.3
-    assert history.at(2_600_000_000) is None, "held too long"
-
-
-@given(st.floats(-6.0, 6.0), st.floats(-0.5, 0.5), st.floats(0.0, 1.0))
-def test_interpolation_takes_the_shorter_way(start: float, turn: float, share: float) -> None:
-    history = PoseHistory(gap_s=10.0)
-    history.add(pose(0, start))
-    history.add(pose(10**9, math.remainder(start + turn, math.tau)))
-    found = history.at(int(share * 10**9))
-    assert found is not None
-    assert math.remainder(found.yaw_rad - (start + share * turn), math.tau) == pytest.approx(
-        0.0, abs=1e-6
-    )
 
 
 # ------------------------------------------------------------------------------- types

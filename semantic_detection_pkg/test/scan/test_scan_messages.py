@@ -10,9 +10,10 @@ from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
 from interfaces_pkg.msg import GimbalAngle, GimbalState, GpuState, VlmAnswer
+from ros_support_pkg.core.settings import make, settings_of
 from ros_support_pkg.stamps import from_time, to_time
 from semantic_detection_pkg.common.core.position import Position
-from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.common.core.serialization import to_plain
 from semantic_detection_pkg.recorder.core.replay.player import replay
 from semantic_detection_pkg.scan.core import from_messages as scan_inputs
 from semantic_detection_pkg.scan.core.evidence import (
@@ -30,15 +31,16 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     Level,
     Status,
 )
-from semantic_detection_pkg.scan.core.settings import ScanSettings
+from semantic_detection_pkg.scan.core.settings import ScanControllerSettings
 from semantic_detection_pkg.scan.core.tracking.track import Sight
 from semantic_detection_pkg.scan.ros import outputs as scan_outputs
 from semantic_detection_pkg.scan.ros.journal import to_journal
 from semantic_detection_pkg.scan.ros.markers import scan_markers
-from semantic_detection_pkg.scan.ros.parameters import ScanParameters
 from simulation_pkg.harness.exact_scan import AREA, Stage, Thing
 
 NAN9 = [math.nan] * 9
+
+SETTINGS = settings_of(ScanControllerSettings)
 
 
 @pytest.fixture(scope="module")
@@ -128,33 +130,43 @@ def test_nobody_points_nowhere():
 # -------------------------------------------------------------------------------- parameters
 
 
-def test_parameters_build_the_settings_they_have_their_defaults_from():
-    assert ScanParameters().settings().tiers == ScanSettings().tiers
-    assert ScanParameters().settings().close == ScanSettings().close
-    built, default = ScanParameters().settings(), ScanSettings()
-    for name in ("sweep", "seeing", "candidates", "tour", "losses", "pointing", "tracker"):
-        assert getattr(built, name) == getattr(default, name), name
-    assert built.gimbal.rate_rad_s == pytest.approx(default.gimbal.rate_rad_s, rel=1e-6)
+def test_the_defaults_for_people_are_those_of_the_code():
+    built = make(ScanControllerSettings, {n: s.default for n, s in SETTINGS.items()})
+    assert to_plain(built) == to_plain(ScanControllerSettings()), "to the last bit"
+
+
+def test_one_parameter_sets_a_part_that_is_held_twice():
+    scan = make(ScanControllerSettings, {"command_latency_s": 0.1}).scan
+    assert scan.pointing.command_latency_s == scan.sweep.pointing.command_latency_s == 0.1
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"needs_px_of": ("footpath",)}, "parameter 'needs_px_of' has 'footpath', word=value is"),
-        ({"needs_px_of": ("footpath=wide",)}, "parameter 'needs_px_of': could not convert"),
-        ({"classifier_no": 0.9, "classifier_yes": 0.5}, "classifier_no, classifier_yes 0.9, 0.5"),
+        (
+            {"min_target_px_by_class": ("footpath",)},
+            "parameter 'min_target_px_by_class' has 'footpath', word=number is allowed",
+        ),
+        (
+            {"min_target_px_by_class": ("footpath=wide",)},
+            "parameter 'min_target_px_by_class' has 'footpath=wide', word=number is allowed",
+        ),
+        ({"synonyms": ("person",)}, "parameter 'synonyms' has 'person', word=text is allowed"),
+        (
+            {"classifier_reject_threshold": 0.9, "classifier_accept_threshold": 0.5},
+            "classifier_reject_threshold, classifier_accept_threshold 0.9, 0.5: must rise",
+        ),
+        ({"max_rate_deg_s": 400.0}, "parameter 'max_rate_deg_s' is 400.0, allowed is a decimal"),
     ],
 )
 def test_parameters_that_make_no_sense_are_one_line(values, message):
-    with pytest.raises(ConfigurationError, match=message):
-        ScanParameters(**values).settings()
+    with pytest.raises(ValueError, match=message):
+        make(ScanControllerSettings, values)
 
 
-def test_other_names_of_words():
-    names = ScanParameters(also_called=("person=hiker", "person=man")).aliases()
-    assert names == {"person": ["hiker", "man"]}
-    with pytest.raises(ConfigurationError, match="parameter 'also_called' has 'person'"):
-        ScanParameters(also_called=("person",)).aliases()
+def test_other_names_of_classes():
+    made = make(ScanControllerSettings, {"synonyms": ("person=hiker", "person=man")})
+    assert made.names_by_class() == {"person": ["hiker", "man"]}
 
 
 # ----------------------------------------------------------------------------------- outputs

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from semantic_detection_pkg.common.core.camera_view import CameraPoses
 from semantic_detection_pkg.common.core.detections import Detections, MaskRings
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.common.core.serialization import canonical, from_plain, to_plain
@@ -34,7 +35,6 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     input_to_plain,
 )
 from semantic_detection_pkg.scan.core.mask_descriptors import shape_of
-from semantic_detection_pkg.scan.core.pose_history import PoseHistory
 from semantic_detection_pkg.scan.core.settings import (
     CandidateSettings,
     GimbalSettings,
@@ -287,34 +287,15 @@ def reading(stamp_s: float, yaw=0.0, **changes) -> GimbalReading:
     return GimbalReading(round(stamp_s * S), yaw, 0.1, **{"hfov_rad": 1.0, **changes})
 
 
-def test_poses_between_readings_are_interpolated_and_beyond_them_guessed_a_little():
-    poses = PoseHistory(1.0)
-    poses.add(reading(1.0, 0.0, yaw_rate_rad_s=1.0, zoom=1.0))
-    poses.add(reading(1.1, 0.1, yaw_rate_rad_s=1.0, zoom=2.0))
-    assert poses.at(round(1.05 * S)).yaw_rad == pytest.approx(0.05)
-    assert poses.at(round(1.05 * S)).zoom == pytest.approx(1.5)
-    assert poses.at(round(1.2 * S)).yaw_rad == pytest.approx(0.2)
-    assert poses.at(round(0.95 * S)).yaw_rad == pytest.approx(-0.05)
-    assert poses.at(round(1.4 * S)) is None
-    assert poses.at(0) is None
-
-
-def test_yaw_goes_the_short_way_across_straight_behind():
-    poses = PoseHistory(1.0)
-    poses.add(reading(1.0, 3.1))
-    poses.add(reading(1.1, -3.1))
-    assert math.cos(poses.at(round(1.05 * S)).yaw_rad) == pytest.approx(-1.0)
-
-
 @pytest.mark.parametrize("bad", [{"link": "stale"}, {"yaw": math.nan}, {"roll_rad": math.inf}])
 def test_readings_that_say_nothing_are_no_poses(bad):
-    poses = PoseHistory(1.0)
+    poses = CameraPoses(1.0)
     poses.add(reading(1.0, **bad))
     assert poses.newest is None
 
 
 def test_a_field_of_view_that_is_not_told_comes_from_the_lens():
-    poses = PoseHistory(math.radians(60.0))
+    poses = CameraPoses(math.radians(60.0))
     poses.add(reading(1.0, hfov_rad=math.nan, zoom=2.0))
     view = poses.view_at(S, 640, 360)
     assert math.tan(view.hfov_rad / 2) == pytest.approx(math.tan(math.radians(30.0)) / 2)

@@ -21,9 +21,9 @@ from ros_support_pkg.running import run_node
 from ros_support_pkg.stamps import NS_PER_S, from_time
 from semantic_detection_pkg.camera.ros import frames
 from semantic_detection_pkg.common.core.frame import Frame
+from semantic_detection_pkg.common.core.from_messages import from_detections
 from semantic_detection_pkg.common.core.overlay import draw_overlay
 from semantic_detection_pkg.common.pictures import write_picture
-from semantic_detection_pkg.common.ros import conversions
 from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
 from simulation_pkg.core.scoring import confirmed
 from simulation_pkg.core.tally import Tally
@@ -97,7 +97,7 @@ class DemoJudgeNode(Node):
         truth = self._truths.get(from_time(message.header.stamp))
         if truth is None:
             return None
-        found = conversions.from_detections(message)
+        found = from_detections(message)
         things = [thing for thing in truth.objects if not thing.is_decoy]
         there = np.array([thing.box_xyxy for thing in things], np.float32).reshape(-1, 4)
         true_names = [thing.class_name for thing in things]
@@ -115,7 +115,7 @@ class DemoJudgeNode(Node):
             return
         self._saved_ns = stamp_ns
         try:
-            found = conversions.from_detections(message)
+            found = from_detections(message)
             picture = draw_overlay(frame.image, found, message.vocabulary)
             write_picture(self._folder / f"{stamp_ns}.jpg", picture)
         except SemanticDetectionError as error:

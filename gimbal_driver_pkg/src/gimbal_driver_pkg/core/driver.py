@@ -16,7 +16,6 @@ from gimbal_driver_pkg.core.handshake import Handshake
 from gimbal_driver_pkg.core.knowledge import Knowledge
 from gimbal_driver_pkg.core.link_state import LinkEvent, LinkState, follow
 from gimbal_driver_pkg.core.motion import Aim, Motion
-from gimbal_driver_pkg.core.pose_history import Pose
 from gimbal_driver_pkg.core.requests import Judge, Requests, Ticket
 from gimbal_driver_pkg.core.settings import DriverSettings
 from gimbal_driver_pkg.core.sign_check import SignCheck
@@ -74,7 +73,6 @@ class GimbalDriver:
         self._opened_s, self._heard_s = now_s, -math.inf
         counters = self._codec.counters
         self._frames_before, self._skipped_before = counters.frames, counters.skipped_bytes
-        self._known.history.clear()  # what comes next may not join on to it
         self._motion.reconnected(now_s)
         self._handshake.restart(now_s)
         self._source.restart(now_s)
@@ -301,10 +299,6 @@ class GimbalDriver:
             is_streaming=self._source.is_streaming,
             problems=self._problems(),
         )
-
-    def pose_at(self, stamp_s: float) -> Pose | None:
-        """Return where the gimbal pointed at a time of the last seconds."""
-        return self._known.history.at(stamp_s)
 
     def counts(self) -> dict[str, int]:
         """Return what was counted since the start."""

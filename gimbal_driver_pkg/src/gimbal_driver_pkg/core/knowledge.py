@@ -6,10 +6,10 @@ import dataclasses
 import math
 
 from gimbal_driver_pkg.core.limits import SoftLimits
-from gimbal_driver_pkg.core.pose_history import PoseHistory
 from gimbal_driver_pkg.core.settings import DriverSettings
 from gimbal_driver_pkg.models import MODELS, GimbalModel
 from gimbal_driver_pkg.protocol import messages as m
+from ros_support_pkg.core.pose_history import hfov_at_zoom
 
 _RATE_SPAN_S = 0.5
 """[s] Readings farther apart tell no rate."""
@@ -35,7 +35,6 @@ class Knowledge:
         self.told_model = ""
         self.limits = SoftLimits.of(model, settings)
         self.reading: m.Attitude | None = None
-        self.history = PoseHistory()
         self.zoom = self.told_hfov_rad = math.nan
         self.config = m.Config(0.0)
         self.firmware = ""
@@ -50,7 +49,7 @@ class Knowledge:
             return self.told_hfov_rad
         wide_deg = self._settings.wide_hfov_deg
         wide_deg = self.model.hfov_deg if math.isnan(wide_deg) else wide_deg
-        return 2 * math.atan(math.tan(math.radians(wide_deg) / 2) / self.zoom)
+        return hfov_at_zoom(math.radians(wide_deg), self.zoom)
 
     def problems(self) -> tuple[str, ...]:
         """Return what is wrong by the gimbal's own words, a line each."""
@@ -106,7 +105,6 @@ class Knowledge:
             self.unbelievable += 1
             return False
         self.reading = _with_rates(reading, self.reading)
-        self.history.add(self.reading)
         return True
 
 

@@ -18,9 +18,9 @@ from typing import TypeVar
 
 from gimbal_driver_pkg.core.driver import GimbalDriver
 from gimbal_driver_pkg.errors import LinkError
-from gimbal_driver_pkg.links.backoff import Backoff
 from gimbal_driver_pkg.links.last_will import LastWill
 from gimbal_driver_pkg.links.link import Link
+from ros_support_pkg.core.backoff import Backoff
 
 _T = TypeVar("_T")
 

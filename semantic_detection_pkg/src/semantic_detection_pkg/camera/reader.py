@@ -7,30 +7,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from ros_support_pkg.core.backoff import Backoff
 from semantic_detection_pkg.camera.sources.source import FrameSource, Shot
 from semantic_detection_pkg.common.core.frame import Frame
 from semantic_detection_pkg.errors import ConfigurationError, SourceLostError
 
-
-@dataclass(frozen=True)
-class Backoff:
-    """Pauses between attempts to reopen a camera: first_s, then twice as long each time.
-
-    Attributes:
-        first_s: [s] > 0.
-        most_s: [s] >= first_s, the longest pause.
-    """
-
-    first_s: float = 0.5
-    most_s: float = 10.0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.first_s <= self.most_s:
-            raise ValueError(f"back-off {self.first_s}..{self.most_s} s: 0 < first_s <= most_s")
-
-    def pause_s(self, attempt: int) -> float:
-        """The pause [s] after failed attempt `attempt`, counted from 0."""
-        return float(min(self.most_s, self.first_s * 2.0 ** min(attempt, 60)))
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 10.0  # before a lost camera is opened again
 
 
 @dataclass(frozen=True)
@@ -80,7 +62,7 @@ class LatestFrameReader:
             pause: waits so many seconds; left out: a wait that `stop` ends at once.
         """
         self._open_source = open_source
-        self._backoff = backoff or Backoff()
+        self._backoff = backoff or Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
         self._clock = clock
         self._stopping = threading.Event()
         self._pause = pause or self._stopping.wait
@@ -165,13 +147,11 @@ class LatestFrameReader:
             self._update(is_connected=False, has_ended=True)
 
     def _read_and_reopen(self) -> None:
-        attempt = 0
         while not self._stopping.is_set() and not self._status.has_ended:
             frames_before = self._status.frames
             try:
                 if self._source is None:
-                    self._pause(self._backoff.pause_s(attempt))
-                    attempt += 1
+                    self._pause(self._backoff.failed())
                     self._reopen()
                 else:
                     self._read(self._source)
@@ -180,7 +160,8 @@ class LatestFrameReader:
             except ConfigurationError as error:
                 self._update(has_ended=True, last_error=str(error))
             # Opening alone proves nothing: only a frame makes the next pause a first one again.
-            attempt = 0 if self._status.frames > frames_before else attempt
+            if self._status.frames > frames_before:
+                self._backoff.succeeded()
 
     def _reopen(self) -> None:
         if not self._stopping.is_set():

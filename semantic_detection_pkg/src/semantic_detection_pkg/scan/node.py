@@ -13,6 +13,7 @@ from ros_support_pkg.qos import COMMAND, SENSOR_DATA, STATE
 from ros_support_pkg.running import run_node
 from ros_support_pkg.stamps import from_time
 from semantic_detection_pkg.errors import FrameError, SemanticDetectionError
+from semantic_detection_pkg.scan.core import from_messages
 from semantic_detection_pkg.scan.core.controller import ScanController
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     CameraBeat,
@@ -23,7 +24,6 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     Pause,
     PointHere,
 )
-from semantic_detection_pkg.scan.ros import inputs as scan_inputs
 from semantic_detection_pkg.scan.ros import outputs as scan_outputs
 from semantic_detection_pkg.scan.ros.action import ScanAction
 from semantic_detection_pkg.scan.ros.journal import to_journal
@@ -75,11 +75,11 @@ class ScanControllerNode(Node):
         super().destroy_node()
 
     def _take_gimbal(self, message: GimbalState) -> None:
-        self._inbox.append(scan_inputs.from_gimbal_state(message))
+        self._inbox.append(from_messages.from_gimbal_state(message))
 
     def _take_detections(self, message: Detections) -> None:
         try:
-            self._inbox.append(scan_inputs.from_detections(message))
+            self._inbox.append(from_messages.from_detections(message))
         except FrameError as error:
             self.get_logger().error(f"detections: {error}", throttle_duration_sec=1.0)
             return
@@ -96,13 +96,13 @@ class ScanControllerNode(Node):
             self._inbox.append(CameraBeat(stamp_ns))
 
     def _take_gpu(self, message: GpuState) -> None:
-        self._take_standing(scan_inputs.from_gpu_state(message))
+        self._take_standing(from_messages.from_gpu_state(message))
 
     def _take_fix(self, message: NavSatFix) -> None:
-        self._take_standing(scan_inputs.from_fix(message))
+        self._take_standing(from_messages.from_fix(message))
 
     def _take_imu(self, message: Imu) -> None:
-        self._take_standing(scan_inputs.from_imu(message))
+        self._take_standing(from_messages.from_imu(message))
 
     def _take_standing(self, item: Input | None) -> None:
         if item is not None:
@@ -111,7 +111,7 @@ class ScanControllerNode(Node):
                 self._changed.append(type(item))
 
     def _take_point(self, message: GimbalAngle) -> None:
-        item = scan_inputs.from_point_here(message)
+        item = from_messages.from_point_here(message)
         if item is None:
             self.get_logger().error("scan/point_here: yaw and pitch must be finite")
         else:

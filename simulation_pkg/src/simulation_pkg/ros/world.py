@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from functools import partial
 
 from rclpy.node import Node
 
-from gimbal_driver_pkg.core.pose_history import PoseHistory
-from gimbal_driver_pkg.protocol.messages import Attitude
 from interfaces_pkg.msg import Bearing, GimbalState, GroundTruth, WorldObject
+from ros_support_pkg.core.pose_history import Pose as GimbalPose
+from ros_support_pkg.core.pose_history import PoseHistory
 from ros_support_pkg.qos import EVENT, SENSOR_DATA
 from ros_support_pkg.running import tolerating_shutdown
-from ros_support_pkg.stamps import from_time, to_time
+from ros_support_pkg.stamps import to_time
 from semantic_detection_pkg.camera.sources.registry import Opener
+from semantic_detection_pkg.common.core.from_messages import pose_of_state
 from simulation_pkg import camera
 from simulation_pkg.core.world.geometry import Pose
 from simulation_pkg.core.world.truth import Seen, Truth
@@ -37,40 +37,30 @@ class GimbalPoses:
 
     def __init__(self, node: Node) -> None:
         self._lock = threading.Lock()  # the camera asks from its own thread
-        self._history = PoseHistory()
-        self._newest: GimbalState | None = None
+        self._history: PoseHistory[GimbalPose] = PoseHistory()
         node.create_subscription(GimbalState, "gimbal/state", self._add, SENSOR_DATA)
 
     def at(self, stamp_ns: int) -> Pose | None:
-        """The pose at a time [ns since the epoch]; zoom and rates are the newest."""
+        """Return the pose at a time [ns since the epoch]; the newest where none is near it.
+
+        A gimbal that falls silent stays where it is.
+        """
         with self._lock:
-            pose, newest = self._history.at(stamp_ns / 1e9), self._newest
-        if pose is None or newest is None:
+            pose = self._history.at(stamp_ns) or self._history.newest
+        if pose is None:
             return None
         return Pose(
             pose.yaw_rad,
             pose.pitch_rad,
             pose.roll_rad,
-            zoom=max(1.0, newest.zoom),  # also while it is unknown (NaN)
-            yaw_rate_rad_s=_known(newest.yaw_rate_rad_s),
-            pitch_rate_rad_s=_known(newest.pitch_rate_rad_s),
+            zoom=max(1.0, pose.zoom),  # also while it is unknown (NaN)
+            yaw_rate_rad_s=pose.yaw_rate_rad_s,
+            pitch_rate_rad_s=pose.pitch_rate_rad_s,
         )
 
     def _add(self, state: GimbalState) -> None:
-        reading = Attitude(
-            from_time(state.header.stamp) / 1e9,
-            state.yaw_rad,
-            state.pitch_rad,
-            state.roll_rad,
-        )
         with self._lock:
-            self._newest = state
-            self._history.add(reading)
-
-
-def _known(rate_rad_s: float) -> float:
-    """The rate, or 0 where the gimbal does not tell it (NaN)."""
-    return rate_rad_s if math.isfinite(rate_rad_s) else 0.0
+            self._history.add(pose_of_state(state))
 
 
 def to_ground_truth(truth: Truth, stamp_ns: int, frame_id: str) -> GroundTruth:

@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from interfaces_pkg.msg import Detections as DetectionsMessage
 from interfaces_pkg.msg import FrameHandle
 from ros_support_pkg.stamps import from_time, to_time
-from semantic_detection_pkg.common.core.detections import Detections, MaskRings
 from semantic_detection_pkg.common.core.frame import Frame
 from semantic_detection_pkg.errors import FrameError
 
@@ -107,29 +105,6 @@ def to_compressed_image(jpeg: bytes, stamp_ns: int, frame_id: str) -> Compressed
         format="bgr8; jpeg compressed bgr8",  # as compressed_image_transport writes it
         data=to_array("B", np.frombuffer(jpeg, np.uint8)),
     )
-
-
-def from_detections(message: DetectionsMessage) -> Detections:
-    """The message's detections; the arrays are views of its memory.
-
-    Raises:
-        FrameError: its arrays do not fit together.
-    """
-    try:
-        return Detections(
-            width=message.image_width,
-            height=message.image_height,
-            class_ids=np.asarray(message.class_ids, np.uint16),
-            scores=np.asarray(message.scores, np.float32),
-            boxes_xyxy=np.asarray(message.boxes_xyxy, np.float32).reshape(-1, 4),
-            masks=MaskRings(
-                points=np.asarray(message.points_xy, np.float32).reshape(-1, 2),
-                ring_sizes=np.asarray(message.ring_sizes, np.uint32),
-                ring_counts=np.asarray(message.ring_counts, np.uint32),
-            ),
-        )
-    except ValueError as error:
-        raise FrameError(str(error)) from error
 
 
 def to_array(typecode: str, values: NDArray[np.generic]) -> array.array[int]:

@@ -21,16 +21,17 @@ from interfaces_pkg import action, msg
 from ros_support_pkg.qos import EVENT, RECORD, SENSOR_DATA, STATE
 from ros_support_pkg.stamps import NS_PER_S, from_time
 from semantic_detection_pkg.camera.ros.frames import FrameSubscription, subscribe_frames
+from semantic_detection_pkg.common.core.camera_view import CameraPoses
 from semantic_detection_pkg.common.core.frame import Frame
-from semantic_detection_pkg.common.ros import conversions
+from semantic_detection_pkg.common.core.from_messages import from_detections, pose_at_capture
 from semantic_detection_pkg.common.ros.plain import as_plain, finite
 from semantic_detection_pkg.dashboard.api.pictures import PictureMaker, Scene
 from semantic_detection_pkg.dashboard.api.store import Board
 from semantic_detection_pkg.dashboard.core.labels import TrackMark, labels_of
 from semantic_detection_pkg.dashboard.core.pairing import Pairing
 from semantic_detection_pkg.errors import FrameError
-from semantic_detection_pkg.scan.core.pose_history import PoseHistory
-from semantic_detection_pkg.scan.ros import inputs as scan_inputs
+from semantic_detection_pkg.scan.core.from_messages import from_gimbal_state
+from semantic_detection_pkg.scan.core.inputs_and_decisions import GimbalReading
 
 _FINDINGS_MAX = 200
 _LOG_LINES = 80
@@ -70,7 +71,7 @@ class DashboardFeed:
         self._transport = transport
         self._frames: FrameSubscription | None = None
         self._pairing: Pairing[Frame, msg.Detections] = Pairing()
-        self._poses = PoseHistory(hfov_wide_rad)
+        self._poses: CameraPoses[GimbalReading] = CameraPoses(hfov_wide_rad)
         self._marks: tuple[TrackMark, ...] = ()
         self._detected_s: deque[float] = deque(maxlen=240)
         self._findings: OrderedDict[str, dict[str, Any]] = OrderedDict()
@@ -147,11 +148,14 @@ class DashboardFeed:
         if shown is None:
             return
         frame, message = shown
-        view = self._poses.view_at(frame.stamp_ns, frame.width, frame.height)
+        pose = None if message is None else pose_at_capture(message)
+        if pose is None:  # of a frame that nobody detected in
+            pose = self._poses.at(frame.stamp_ns)
+        view = None if pose is None else self._poses.view_of(pose, frame.width, frame.height)
         found, labels = None, tuple[str, ...]()
         if message is not None:
             try:
-                found = conversions.from_detections(message)
+                found = from_detections(message)
             except FrameError as error:
                 self._complain(error)
                 return
@@ -177,7 +181,7 @@ class DashboardFeed:
 
     def _take_gimbal(self, message: msg.GimbalState) -> None:
         self._board.put("gimbal", as_plain(message))
-        self._poses.add(scan_inputs.from_gimbal_state(message))
+        self._poses.add(from_gimbal_state(message))
 
     def _take_tracks(self, message: msg.Tracks) -> None:
         without = ("first_seen", "last_seen", "yaw_rate_rad_s", "pitch_rate_rad_s")

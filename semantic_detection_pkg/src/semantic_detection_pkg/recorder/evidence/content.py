@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ros_support_pkg.core.pose_history import Pose, PoseHistory
+from ros_support_pkg.core.stamps import from_time
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.recorder.core.events import Event
-from semantic_detection_pkg.recorder.core.poses import Pose, PoseHistory
 from semantic_detection_pkg.recorder.core.replay.redetect import Picture
 from semantic_detection_pkg.recorder.storage.bag_messages import (
     DETECTIONS,
     GIMBAL,
     PICTURES,
     recording,
-    stamp_ns,
 )
 from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
 from semantic_detection_pkg.recorder.storage.event_store import read_event
@@ -81,10 +81,10 @@ def latest_findings(reader: BagReader, robot: str) -> list[Any]:
 
 def frames_of(finding: Any) -> list[int]:
     """Capture stamps of the frames that are shown of a finding; the best first."""
-    stamps = [stamp_ns(finding.best_frame)]
+    stamps = [from_time(finding.best_frame)]
     for tier in finding.tiers:
-        stamps += [stamp_ns(frame) for frame in tier.frames[:_FRAMES_OF_TIER]]
-    stamps += [stamp_ns(answer.frame) for answer in finding.answers]
+        stamps += [from_time(frame) for frame in tier.frames[:_FRAMES_OF_TIER]]
+    stamps += [from_time(answer.frame) for answer in finding.answers]
     return list(dict.fromkeys(stamp for stamp in stamps if stamp))
 
 
@@ -93,22 +93,21 @@ def read_looks(reader: BagReader, robot: str, wanted: Iterable[int]) -> dict[int
     stamps = frozenset(wanted)
     pictures: dict[int, Picture] = {}
     detections: dict[int, FrameDetections] = {}
-    poses = PoseHistory(most=1_000_000)
+    poses: PoseHistory[GimbalReading] = PoseHistory(readings_max=1_000_000)
     for item in recording(reader, robot, (PICTURES, DETECTIONS, GIMBAL)):
         if isinstance(item, GimbalReading):
-            poses.add(_pose(item))
+            poses.add(item)
         elif isinstance(item, Picture) and item.stamp_ns in stamps:
             pictures[item.stamp_ns] = item
         elif isinstance(item, FrameDetections) and item.stamp_ns in stamps:
             detections[item.stamp_ns] = item
-    return {
-        stamp: Look(picture, detections.get(stamp), poses.at(stamp))
-        for stamp, picture in sorted(pictures.items())
-    }
-
-
-def _pose(item: GimbalReading) -> Pose:
-    return Pose(item.stamp_ns, item.yaw_rad, item.pitch_rad, item.roll_rad, item.hfov_rad)
+    looks = {}
+    for stamp, picture in sorted(pictures.items()):
+        found = detections.get(stamp)
+        # Frames that nobody detected in, and recordings from before poses were published.
+        pose = poses.at(stamp) if found is None or found.pose is None else found.pose
+        looks[stamp] = Look(picture, found, pose)
+    return looks
 
 
 def _frame_near(reader: BagReader, robot: str, marked_ns: int) -> set[int]:

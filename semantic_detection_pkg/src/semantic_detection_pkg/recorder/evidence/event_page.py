@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ros_support_pkg.core.stamps import from_time
 from semantic_detection_pkg.common.core.geojson import feature_collection, features
 from semantic_detection_pkg.common.core.position import Position
 from semantic_detection_pkg.errors import ConfigurationError
@@ -20,7 +21,6 @@ from semantic_detection_pkg.recorder.evidence.drawings import (
 )
 from semantic_detection_pkg.recorder.evidence.pictures import Shown, show
 from semantic_detection_pkg.recorder.evidence.rendering import plain, render, utc, write_text
-from semantic_detection_pkg.recorder.storage.bag_messages import stamp_ns
 
 PAGE = "evidence.html"
 GEOJSON = "findings.geojson"
@@ -111,7 +111,7 @@ def geojson_of(content: EventContent) -> dict[str, Any]:
                 "class": plain(finding.class_name),
                 "state": state_of(finding),
                 "score": round(float(finding.score), 3),
-                "time": utc(stamp_ns(finding.header.stamp)) + "Z",
+                "time": utc(from_time(finding.header.stamp)) + "Z",
             },
         )
     )
@@ -141,10 +141,10 @@ def state_of(finding: Any) -> str:
 
 
 def _shown(content: EventContent, finding: Any) -> ShownFinding:
-    best_ns = stamp_ns(finding.best_frame)
+    best_ns = from_time(finding.best_frame)
 
     def frame_of(stamp: Any) -> Shown | None:
-        look = content.looks.get(stamp_ns(stamp))
+        look = content.looks.get(from_time(stamp))
         return None if look is None else show(look, finding, best_ns)
 
     position = position_of(finding)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ros_support_pkg.core.stamps import from_time
 from semantic_detection_pkg.common.core.position import Position
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.recorder.core.events import Event
@@ -17,7 +18,6 @@ from semantic_detection_pkg.recorder.evidence.drawings import Span, coverage_map
 from semantic_detection_pkg.recorder.evidence.event_page import PAGE, position_of, state_of
 from semantic_detection_pkg.recorder.evidence.pictures import show
 from semantic_detection_pkg.recorder.evidence.rendering import render, write_text
-from semantic_detection_pkg.recorder.storage.bag_messages import stamp_ns
 from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
 from semantic_detection_pkg.recorder.storage.event_store import EVENT_FILE, read_event
 
@@ -166,11 +166,11 @@ def _rows(
 ) -> list[_Row]:
     order = {"confirmed": 0, "uncertain": 1, "candidate": 2, "rejected": 3}
     ranked = sorted(findings, key=lambda one: (order.get(state_of(one), 4), -one.score))
-    pictured = {stamp_ns(one.best_frame) for one in ranked[:_PICTURES_MAX]}
+    pictured = {from_time(one.best_frame) for one in ranked[:_PICTURES_MAX]}
     looks = read_looks(reader, robot, pictured)
     rows = []
     for finding in ranked:
-        best_ns = stamp_ns(finding.best_frame)
+        best_ns = from_time(finding.best_frame)
         look = looks.get(best_ns)
         event = events.get(finding.id)
         ran = [tier for tier in finding.tiers if tier.verdict != 0]
@@ -178,7 +178,7 @@ def _rows(
             _Row(
                 finding,
                 state_of(finding),
-                stamp_ns(finding.header.stamp),
+                from_time(finding.header.stamp),
                 position_of(finding),
                 ran[-1] if ran else None,
                 "" if look is None else show(look, finding, best_ns).thumbnail,

@@ -9,7 +9,7 @@ from rclpy.serialization import deserialize_message
 
 from interfaces_pkg.msg import Detections, GimbalState
 from ros_support_pkg.stamps import from_time
-from semantic_detection_pkg.recorder.core.poses import Pose, PoseHistory
+from semantic_detection_pkg.common.core.from_messages import pose_at_capture
 from semantic_detection_pkg.recorder.core.topics import Message
 from semantic_detection_pkg.recorder.ros.topics import DETECTIONS_TYPE, GIMBAL_TYPE
 from semantic_detection_pkg.recorder.storage.tables import Row
@@ -17,9 +17,6 @@ from semantic_detection_pkg.recorder.storage.tables import Row
 
 class TableRows:
     """Rows of the tables: gimbal states, and detections with the pose at their capture."""
-
-    def __init__(self) -> None:
-        self._poses = PoseHistory()
 
     def __call__(self, message: Message) -> Iterator[Row]:
         """The rows that a message makes."""
@@ -30,9 +27,6 @@ class TableRows:
 
     def _gimbal(self, state: GimbalState) -> dict[str, Any]:
         stamp_ns = from_time(state.header.stamp)
-        self._poses.add(
-            Pose(stamp_ns, state.yaw_rad, state.pitch_rad, state.roll_rad, state.hfov_rad)
-        )
         fields = ("yaw_rad", "pitch_rad", "roll_rad", "yaw_rate_rad_s", "pitch_rate_rad_s")
         return {
             "stamp_ns": stamp_ns,
@@ -43,7 +37,7 @@ class TableRows:
 
     def _detections(self, found: Detections) -> dict[str, Any]:
         stamp_ns = from_time(found.header.stamp)
-        pose = self._poses.at(stamp_ns)
+        pose = pose_at_capture(found)
         angles = ("yaw_rad", "pitch_rad", "roll_rad", "hfov_rad")
         boxes = found.boxes_xyxy
         return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from semantic_detection_pkg.common.core.camera_view import CameraPoses
 from semantic_detection_pkg.scan.core.decision_builder import Wish
 from semantic_detection_pkg.scan.core.goals import limits_of
 from semantic_detection_pkg.scan.core.input_watchdog import LossWatch
@@ -18,7 +19,6 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
 )
 from semantic_detection_pkg.scan.core.mission import Mission
 from semantic_detection_pkg.scan.core.pointing import Motion, Rates, rates_towards
-from semantic_detection_pkg.scan.core.pose_history import PoseHistory
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 
 NS_PER_S = 1_000_000_000
@@ -43,7 +43,7 @@ class Scene:
     def __init__(self, settings: ScanSettings) -> None:
         self.settings = settings
         self.now_ns = 0
-        self.poses = PoseHistory(settings.gimbal.hfov_wide_rad)
+        self.poses: CameraPoses[GimbalReading] = CameraPoses(settings.gimbal.hfov_wide_rad)
         self.losses = LossWatch(settings.losses)
         self.mission: Mission | None = None
         self.operator: tuple[PointHere, int] | None = None

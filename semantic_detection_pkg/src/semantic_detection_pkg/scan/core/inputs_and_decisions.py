@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+from ros_support_pkg.core.pose_history import Pose
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.serialization import canonical, from_plain, to_plain
 from semantic_detection_pkg.scan.core.area import Area
@@ -34,25 +35,16 @@ class Level(Enum):
 
 
 @dataclass(frozen=True)
-class GimbalReading:
+class GimbalReading(Pose):
     """Where the gimbal pointed at `stamp_ns`; a `gimbal/state` message.
 
     Attributes:
-        is_up: the line is up and the angles are fresh; otherwise only `link` counts.
+        zoom_max: greatest zoom of this model; NaN while unknown.
         link: "up", "stale", "handshake" or "down".
-        zoom, zoom_max, hfov_rad: NaN while unknown.
         yaw_min_rad .. pitch_max_rad: soft limits in force.
     """
 
-    stamp_ns: int
-    yaw_rad: float
-    pitch_rad: float
-    roll_rad: float = 0.0
-    yaw_rate_rad_s: float = 0.0
-    pitch_rate_rad_s: float = 0.0
-    zoom: float = 1.0
     zoom_max: float = 1.0
-    hfov_rad: float = float("nan")
     link: str = "up"
     yaw_min_rad: float = -3.2
     yaw_max_rad: float = 3.2
@@ -61,17 +53,29 @@ class GimbalReading:
 
     @property
     def is_up(self) -> bool:
+        """Whether the line is up and the angles are fresh; otherwise only `link` counts."""
         return self.link == "up"
+
+    @property
+    def is_usable(self) -> bool:
+        """Return whether it is a pose: the line is up and a gimbal can have these angles."""
+        return self.is_up and super().is_usable
 
 
 @dataclass(frozen=True, eq=False)
 class FrameDetections:
-    """What the detector found in the frame captured at `stamp_ns`; a `detections` message."""
+    """What the detector found in the frame captured at `stamp_ns`; a `detections` message.
+
+    Attributes:
+        pose: at the capture, as the detector looked it up; None: nobody knew, or the recording is
+            from before it was published.
+    """
 
     stamp_ns: int
     detections: Detections
     vocabulary: tuple[str, ...]
     model: str = ""
+    pose: Pose | None = None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ros_support_pkg.core.pose_history import Pose, hfov_at_zoom
+from semantic_detection_pkg.common.core.camera_view import CameraPoses
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.scan.core.area import Area, GimbalLimits
 from semantic_detection_pkg.scan.core.candidate import Dossier, Frame
@@ -11,12 +13,15 @@ from semantic_detection_pkg.scan.core.candidate_list import CandidateList
 from semantic_detection_pkg.scan.core.coverage import CoverageMap, Result
 from semantic_detection_pkg.scan.core.findings import Conclusion, FindingBook
 from semantic_detection_pkg.scan.core.goals import Word, read_words
-from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections, Goal
+from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+    FrameDetections,
+    GimbalReading,
+    Goal,
+)
 from semantic_detection_pkg.scan.core.path_following import Walk
 from semantic_detection_pkg.scan.core.paths.walk import WalkSettings
 from semantic_detection_pkg.scan.core.planning.sweep import SweepPlanner
 from semantic_detection_pkg.scan.core.planning.view_planning import CloseView, TourCosts
-from semantic_detection_pkg.scan.core.pose_history import PoseHistory
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.tracking.delay import DelayEstimator
 from semantic_detection_pkg.scan.core.tracking.track import Track
@@ -159,21 +164,20 @@ class Mission:
         self.plan = plan
         self.candidates.area = plan.area
         wide = plan.wide
-        hfov_rad = PoseHistory(wide.hfov_rad).hfov_rad(plan.zoom)
+        hfov_rad = hfov_at_zoom(wide.hfov_rad, plan.zoom)
         view = replace(wide, hfov_rad=hfov_rad)
         needs = replace(self._settings.seeing, pixels_per_rad=_COUNTED_SHARE * view.pixels_per_rad)
         self._coverage = CoverageMap(plan.area, self._settings.cell_rad, needs)
         self._planner = SweepPlanner(self._coverage, view, plan.limits, self._settings.sweep)
 
-    def observe(self, frame: FrameDetections, poses: PoseHistory) -> None:
+    def observe(self, frame: FrameDetections, poses: CameraPoses[GimbalReading]) -> None:
         """Take the detections of one frame, at the pose of its capture."""
         picture = frame.detections
         delay_s = self.delay.applied_s
-        pose_ns = frame.stamp_ns + round(delay_s * _NS_PER_S)
-        view = poses.view_at(pose_ns, picture.width, picture.height)
-        pose = poses.at(pose_ns)
-        if view is None or pose is None or frame.stamp_ns <= self.frame_ns:
+        pose = _pose_at_capture(frame, poses, delay_s)
+        if pose is None or frame.stamp_ns <= self.frame_ns:
             return
+        view = poses.view_of(pose, picture.width, picture.height)
         self.frame_ns, self.detector = frame.stamp_ns, frame.model
         self.tracks = self.tracker.update(frame.stamp_ns, view, picture, frame.vocabulary)
         rates = (pose.yaw_rate_rad_s, pose.pitch_rate_rad_s)
@@ -208,3 +212,17 @@ class Mission:
         """Note on the map what is known of a track."""
         size = (track.width_rad, track.height_rad)
         self.coverage.mark((track.yaw_rad, track.pitch_rad), size, result)
+
+
+def _pose_at_capture(
+    frame: FrameDetections, poses: CameraPoses[GimbalReading], delay_s: float
+) -> Pose | None:
+    """Return where a frame looked: as published with it, unless pictures are out of step.
+
+    The published pose is that of the stamp. With a delay the picture shows another moment, and
+    carrying the pose on at its rates would be off by half the acceleration times the delay squared:
+    the readings around that moment are better.
+    """
+    if frame.pose is not None and delay_s == 0.0:
+        return frame.pose
+    return poses.at(frame.stamp_ns + round(delay_s * _NS_PER_S))

@@ -11,8 +11,8 @@ from rclpy.task import Future
 
 from interfaces_pkg.action import Scan
 from interfaces_pkg.msg import ScanState
+from semantic_detection_pkg.scan.core.from_messages import from_scan_goal
 from semantic_detection_pkg.scan.core.inputs_and_decisions import Cancel, Goal, GoalResult, Input
-from semantic_detection_pkg.scan.ros.inputs import from_scan_goal
 from semantic_detection_pkg.scan.ros.outputs import to_scan_result
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from std_msgs.msg import Header
 
 from interfaces_pkg.msg import ScanJournal
-from ros_support_pkg.stamps import from_time, to_time
+from ros_support_pkg.stamps import to_time
 from semantic_detection_pkg.scan.core.controller import in_order
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     Decision,
@@ -16,7 +16,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     Input,
     OtherInput,
 )
-from semantic_detection_pkg.scan.core.journal import RecordedStep, inputs_to_json
+from semantic_detection_pkg.scan.core.journal import inputs_to_json
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 
 
@@ -48,16 +48,4 @@ def to_journal(
         detections_stamps=[to_time(stamp_ns) for stamp_ns in detections_ns],
         inputs=inputs_to_json(settings, others),
         decision=decision.to_json(),
-    )
-
-
-def from_journal(message: ScanJournal) -> RecordedStep:
-    """One step, as `core.replay` takes it."""
-    return RecordedStep(
-        message.step,
-        from_time(message.header.stamp),
-        tuple(map(from_time, message.gimbal_stamps)),
-        tuple(map(from_time, message.detections_stamps)),
-        message.inputs,
-        message.decision,
     )

@@ -19,6 +19,7 @@ from interfaces_pkg.srv import InspectFrame, SetVocabulary, SetZoom
 from ros_support_pkg.requests import Requests
 from ros_support_pkg.stamps import from_time, to_time
 from semantic_detection_pkg.scan.core.evidence import Verdict, VlmReply
+from semantic_detection_pkg.scan.core.from_messages import from_vlm_answer
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     AskRequest,
     Decision,
@@ -28,7 +29,6 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     VocabularyReply,
     VocabularyRequest,
 )
-from semantic_detection_pkg.scan.ros.inputs import from_vlm_answer
 
 #: Crops that wait for a question: a few for each candidate of a crowded scene, some 10 MB.
 _CROPS_MAX = 300

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,6 +96,7 @@ def detected_again(
             comparison.frames += 1
             if then is not None:
                 comparison.add(then, now)
+                now = replace(now, pose=then.pose)
             yield now
 
 

@@ -1,22 +1,15 @@
-"""Messages as inputs of the scan controller."""
+"""Messages as inputs of the scan controller, read by their fields.
+
+Like `common.core.from_messages`, for messages of rclpy and of recordings alike.
+"""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
-from sensor_msgs.msg import Imu, NavSatFix
-
-from interfaces_pkg.action import Scan
-from interfaces_pkg.msg import (
-    Detections,
-    GimbalAngle,
-    GimbalState,
-    GpuState,
-    ScanArea,
-    VlmAnswer,
-)
-from ros_support_pkg.stamps import from_time
-from semantic_detection_pkg.common.ros import conversions
+from ros_support_pkg.core.stamps import from_time
+from semantic_detection_pkg.common.core import from_messages as common
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.evidence import Verdict, VlmReply
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
@@ -28,52 +21,43 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     GpuStatus,
     PointHere,
 )
+from semantic_detection_pkg.scan.core.journal import RecordedStep
 
-_LINKS = {
-    GimbalState.LINK_DOWN: "down",
-    GimbalState.LINK_HANDSHAKE: "handshake",
-    GimbalState.LINK_STALE: "stale",
-    GimbalState.LINK_UP: "up",
-}
-_VERDICTS = {VlmAnswer.VERDICT_YES: Verdict.YES, VlmAnswer.VERDICT_NO: Verdict.NO}
+_LINKS = ("down", "handshake", "stale", "up")  # LINK_* of msg/GimbalState
+_VERDICTS = {1: Verdict.YES, 2: Verdict.NO}
+_OWNER_DETECTOR = 1
 
 
-def from_gimbal_state(message: GimbalState) -> GimbalReading:
-    """Where the gimbal pointed."""
+def from_gimbal_state(message: Any) -> GimbalReading:
+    """Return where the gimbal points, its limits and its link."""
     return GimbalReading(
-        stamp_ns=from_time(message.header.stamp),
-        yaw_rad=message.yaw_rad,
-        pitch_rad=message.pitch_rad,
-        roll_rad=message.roll_rad,
-        yaw_rate_rad_s=message.yaw_rate_rad_s,
-        pitch_rate_rad_s=message.pitch_rate_rad_s,
-        zoom=message.zoom,
-        zoom_max=message.zoom_max,
-        hfov_rad=message.hfov_rad,
-        link=_LINKS.get(message.link, "down"),
-        yaw_min_rad=message.yaw_min_rad,
-        yaw_max_rad=message.yaw_max_rad,
-        pitch_min_rad=message.pitch_min_rad,
-        pitch_max_rad=message.pitch_max_rad,
+        **vars(common.pose_of_state(message)),
+        zoom_max=float(message.zoom_max),
+        link=_LINKS[message.link] if message.link < len(_LINKS) else _LINKS[0],
+        yaw_min_rad=float(message.yaw_min_rad),
+        yaw_max_rad=float(message.yaw_max_rad),
+        pitch_min_rad=float(message.pitch_min_rad),
+        pitch_max_rad=float(message.pitch_max_rad),
     )
 
 
-def from_detections(message: Detections) -> FrameDetections:
-    """What the detector found in one frame.
+def from_detections(message: Any) -> FrameDetections:
+    """Return what the detector found in one frame.
 
     Raises:
         FrameError: its arrays do not fit together.
     """
     return FrameDetections(
         from_time(message.header.stamp),
-        conversions.from_detections(message),
+        common.from_detections(message),
         tuple(message.vocabulary),
         message.model,
+        common.pose_at_capture(message),
     )
 
 
-def from_area(message: ScanArea) -> Area:
-    """An area as it was asked for."""
+def from_area(message: Any) -> Area:
+    """Return an area as it was asked for."""
     return Area(
         message.yaw_min_rad,
         message.yaw_max_rad,
@@ -83,42 +67,42 @@ def from_area(message: ScanArea) -> Area:
     )
 
 
-def from_scan_goal(goal_id: str, message: Scan.Goal) -> Goal:
-    """A goal as it was asked for."""
+def from_scan_goal(goal_id: str, message: Any) -> Goal:
+    """Return a goal as it was asked for."""
     return Goal(
         goal_id, from_area(message.area), tuple(message.words), message.zoom, message.repeat
     )
 
 
-def from_point_here(message: GimbalAngle) -> PointHere | None:
-    """Where an operator looks; None where that is no direction."""
+def from_point_here(message: Any) -> PointHere | None:
+    """Return where an operator looks; None where that is no direction."""
     if not (math.isfinite(message.yaw_rad) and math.isfinite(message.pitch_rad)):
         return None
     return PointHere(message.yaw_rad, message.pitch_rad)
 
 
-def from_gpu_state(message: GpuState) -> GpuStatus:
-    """Whether the detector may use the GPU, and whether others may."""
-    is_lent = message.owner != GpuState.OWNER_DETECTOR and not message.is_degraded
+def from_gpu_state(message: Any) -> GpuStatus:
+    """Return whether the detector may use the GPU, and whether others may."""
+    is_lent = message.owner != _OWNER_DETECTOR and not message.is_degraded
     return GpuStatus(is_lent, message.is_degraded, message.reason)
 
 
-def from_fix(message: NavSatFix) -> Fix | None:
-    """Where the base is; None without a fix."""
+def from_fix(message: Any) -> Fix | None:
+    """Return where the base is; None without a fix."""
     values = (message.latitude, message.longitude, message.altitude)
     if message.status.status < 0 or not all(math.isfinite(value) for value in values):
         return None
     stamp_ns = from_time(message.header.stamp)
     variances = [float(message.position_covariance[i]) for i in (0, 4, 8)]
-    is_known = message.position_covariance_type != NavSatFix.COVARIANCE_TYPE_UNKNOWN
+    is_known = message.position_covariance_type != message.COVARIANCE_TYPE_UNKNOWN
     if not (is_known and all(0.0 <= value < math.inf for value in variances)):
         return Fix(stamp_ns, *values)
     east, north, up = variances
     return Fix(stamp_ns, *values, math.sqrt(max(east, north)), math.sqrt(up))
 
 
-def from_imu(message: Imu) -> Attitude | None:
-    """How the base is turned; None where it does not tell."""
+def from_imu(message: Any) -> Attitude | None:
+    """Return how the base is turned; None where it does not tell."""
     turn = message.orientation
     quaternion = (turn.x, turn.y, turn.z, turn.w)
     length = math.sqrt(sum(value * value for value in quaternion))
@@ -132,8 +116,8 @@ def from_imu(message: Imu) -> Attitude | None:
     return Attitude(stamp_ns, quaternion, math.sqrt(max(variances)))
 
 
-def from_vlm_answer(request_id: int, message: VlmAnswer) -> VlmReply:
-    """The vision-language model's answer; one that cannot be read is unsure."""
+def from_vlm_answer(request_id: int, message: Any) -> VlmReply:
+    """Return the vision-language model's answer; one that cannot be read is unsure."""
     return VlmReply(
         request_id=request_id,
         verdict=_VERDICTS.get(message.verdict, Verdict.UNSURE),
@@ -148,4 +132,16 @@ def from_vlm_answer(request_id: int, message: VlmAnswer) -> VlmReply:
         frame_ns=from_time(message.frame),
         latency_s=message.latency_s,
         lease_epoch=message.lease_epoch,
+    )
+
+
+def from_journal(message: Any) -> RecordedStep:
+    """Return one step of the scan's journal."""
+    return RecordedStep(
+        int(message.step),
+        from_time(message.header.stamp),
+        tuple(map(from_time, message.gimbal_stamps)),
+        tuple(map(from_time, message.detections_stamps)),
+        message.inputs,
+        message.decision,
     )

@@ -12,7 +12,7 @@ from semantic_detection_pkg.cli.replay import main
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.recorder.core.replay.redetect import Comparison, Picture, detected_again
 from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections
-from simulation_pkg.harness.scan_recording import messages_of, staged, write_bag
+from simulation_pkg.harness.scan_recording import messages_of, recorded_scan, write_bag
 
 WORDS = ("person", "tent")
 FAKE = ["--from", "frames", "--engine", "fake", "--model", __file__]
@@ -65,7 +65,7 @@ def test_a_picture_stands_for_the_detections_of_its_stamp() -> None:
 
 @pytest.fixture(scope="module")
 def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    messages = messages_of(staged(4.0), with_frames=True)
+    messages = messages_of(recorded_scan(4.0), with_frames=True)
     return write_bag(tmp_path_factory.mktemp("frames"), list(messages))
 
 
@@ -82,7 +82,7 @@ def test_the_same_digest_twice(bag: Path, capsys: pytest.CaptureFixture[str]) ->
 def test_a_bag_of_pictures_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What any robot records: no journal, no detections."""
     kept = ("/camera/image_raw/compressed", "/gimbal/state")
-    messages = messages_of(staged(4.0), with_frames=True)
+    messages = messages_of(recorded_scan(4.0), with_frames=True)
     path = write_bag(tmp_path, [one for one in messages if one.topic.name in kept])
     assert main([str(path), *FAKE]) == 0
     out = capsys.readouterr().out

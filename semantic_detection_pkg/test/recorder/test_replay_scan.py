@@ -29,14 +29,14 @@ from semantic_detection_pkg.scan.core.journal import (
 )
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from simulation_pkg.harness.recorded_messages import ROOT, SENSOR, counted, message, typestore
-from simulation_pkg.harness.scan_recording import messages_of, staged, write_bag
+from simulation_pkg.harness.scan_recording import messages_of, recorded_scan, write_bag
 
 JOURNAL = "interfaces_pkg/msg/ScanJournal"
 
 
 @pytest.fixture(scope="module")
 def messages() -> list[Message]:
-    return list(messages_of(staged(), with_frames=True))
+    return list(messages_of(recorded_scan(), with_frames=True))
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +55,12 @@ def is_journal(one: Message) -> bool:
 
 def test_decides_the_same_twice_and_as_it_did_live(bag: Path) -> None:
     live = Digest()
-    stage = staged()
-    for decision in stage.decisions:
+    scan = recorded_scan()
+    for decision in scan.decisions:
         live.add(decision.to_json())
-    assert stage.findings, "a scan that finds nothing shows nothing"
+    assert scan.findings, "a scan that finds nothing shows nothing"
     for summary in (summary_of(bag), summary_of(bag)):
-        assert summary.exact == summary.steps == len(stage.decisions)
+        assert summary.exact == summary.steps == len(scan.decisions)
         assert summary.replayed.text == summary.recorded.text == live.text
         assert summary.first_different is None
 
@@ -128,7 +128,7 @@ def test_what_was_lost_ends_the_replay_until_work_begins_again(
     mine = [one for one in messages if one.topic.name == f"/{lost}"]
     hole = mine[len(mine) // 2]
     first = [one for one in messages if one is not hole]
-    path = write_bag(tmp_path, [*first, *messages_of(staged(later_s=60))])
+    path = write_bag(tmp_path, [*first, *messages_of(recorded_scan(later_s=60))])
     before, *gone, after = summary_of(path).stretches
     assert before.first.step.number == 0
     assert not before.problem
@@ -173,10 +173,10 @@ def test_inputs_that_are_none(text: str) -> None:
 
 
 def test_inputs_come_back_bit_for_bit() -> None:
-    stage = staged(1.0)
-    goal = next(item for _, inputs in stage.journal for item in inputs if isinstance(item, Goal))
+    scan = recorded_scan(1.0)
+    goal = next(item for _, inputs in scan.journal for item in inputs if isinstance(item, Goal))
     assert inputs_from_json(inputs_to_json(None, [goal])).others == (goal,)
-    assert inputs_from_json(inputs_to_json(stage.settings, [])).settings == stage.settings
+    assert inputs_from_json(inputs_to_json(scan.settings, [])).settings == scan.settings
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ def test_options_that_are_none(bag: Path, text: str, capsys: pytest.CaptureFixtu
 
 def test_a_message_as_the_bag_has_it() -> None:
     store = typestore()
-    step = staged(0.1)
+    step = recorded_scan(0.1)
     journal = next(one for one in messages_of(step) if is_journal(one))
     read = recorded_step(store.deserialize_cdr(journal.data, JOURNAL))
     assert (read.number, read.now_ns) == (0, step.journal[0][0])

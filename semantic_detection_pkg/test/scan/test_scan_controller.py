@@ -1,6 +1,6 @@
-"""The whole controller on a stage without pixels: what it finds, what it survives, that it repeats.
+"""The whole controller in a world without pixels: what it finds, what it survives, that it repeats.
 
-`Stage` (simulation_pkg.harness.exact_scan) plays gimbal, detector, classifier and model.
+`ExactScan` (simulation_pkg.harness) plays gimbal, detector, classifier and model.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     input_to_plain,
 )
 from semantic_detection_pkg.scan.core.settings import LossSettings, ScanSettings, TierSettings
-from simulation_pkg.harness.exact_scan import STEP_NS, Stage, Thing
+from simulation_pkg.harness.exact_scan import STEP_NS, ExactScan, Thing
 
 PERSON = Thing(0.3, 0.3, "person", 0.02)
 TENT = Thing(-0.4, 0.2, "tent", 0.03)
@@ -33,16 +33,16 @@ VAGUE = Thing(0.5, 0.15, "person", 0.02, sureness=0.5)
 SMALL = ScanSettings()
 
 
-def stage(*things: Thing, **switches) -> Stage:
+def exact_scan(*things: Thing, **switches) -> ExactScan:
     """With quick losses, so that tests need few steps."""
     settings = switches.pop("settings", SMALL)
     settings = dataclasses.replace(
         settings, losses=LossSettings(gimbal_s=0.3, detections_s=0.5, camera_s=0.4)
     )
-    return Stage(list(things), settings=settings, **switches)
+    return ExactScan(list(things), settings=settings, **switches)
 
 
-def states_of(made: Stage) -> dict[str, FindingState]:
+def states_of(made: ExactScan) -> dict[str, FindingState]:
     """State of each finding, by class and truth."""
     by_place = {}
     for finding in made.findings.values():
@@ -51,7 +51,7 @@ def states_of(made: Stage) -> dict[str, FindingState]:
     return by_place
 
 
-def run_to_end(made: Stage, seconds: float = 60.0) -> Stage:
+def run_to_end(made: ExactScan, seconds: float = 60.0) -> ExactScan:
     made.run(seconds, until=lambda decision: decision.result is not None)
     return made
 
@@ -60,7 +60,7 @@ def run_to_end(made: Stage, seconds: float = 60.0) -> Stage:
 
 
 def test_it_finds_what_is_there_rejects_decoys_and_goes_to_rest():
-    made = stage(PERSON, TENT, SCARECROW)
+    made = exact_scan(PERSON, TENT, SCARECROW)
     made.start()
     run_to_end(made)
     assert made.result.outcome == "succeeded"
@@ -77,7 +77,7 @@ def test_it_finds_what_is_there_rejects_decoys_and_goes_to_rest():
 
 
 def test_an_empty_area_is_swept_and_nothing_else():
-    made = stage()
+    made = exact_scan()
     made.start()
     run_to_end(made)
     assert made.result.findings == 0
@@ -85,7 +85,7 @@ def test_an_empty_area_is_swept_and_nothing_else():
 
 
 def test_what_is_found_stands_where_the_thing_is_with_its_evidence():
-    made = stage(PERSON)
+    made = exact_scan(PERSON)
     made.start()
     run_to_end(made)
     (finding,) = made.findings.values()
@@ -109,7 +109,7 @@ def test_what_is_found_stands_where_the_thing_is_with_its_evidence():
     ],
 )
 def test_the_model_decides_what_the_classifier_is_not_sure_of(answer, state):
-    made = stage(VAGUE, answer=answer)
+    made = exact_scan(VAGUE, answer=answer)
     made.start()
     run_to_end(made)
     (finding,) = made.findings.values()
@@ -126,7 +126,7 @@ def without_model(**changes) -> ScanSettings:
 @pytest.mark.parametrize("loss", ["silent", "degraded", "never", "no picture"])
 def test_a_missing_answer_is_never_a_no(loss, without_vlm):
     changes = {"vlm": "never"} if loss == "never" else {}
-    made = stage(
+    made = exact_scan(
         dataclasses.replace(VAGUE, sureness=0.6),
         settings=without_model(without_vlm=without_vlm, **changes),
         is_model_silent=True,
@@ -148,7 +148,7 @@ def test_a_missing_answer_is_never_a_no(loss, without_vlm):
 
 
 def test_without_a_classifier_the_model_is_asked():
-    made = stage(PERSON, is_classifier_absent=True)
+    made = exact_scan(PERSON, is_classifier_absent=True)
     made.start()
     run_to_end(made)
     (finding,) = made.findings.values()
@@ -158,14 +158,16 @@ def test_without_a_classifier_the_model_is_asked():
 
 
 def test_a_yes_may_have_to_be_confirmed_by_the_model():
-    made = stage(PERSON, settings=ScanSettings(tiers=TierSettings(vlm="always")), answer=Verdict.NO)
+    made = exact_scan(
+        PERSON, settings=ScanSettings(tiers=TierSettings(vlm="always")), answer=Verdict.NO
+    )
     made.start()
     run_to_end(made)
     assert [f.state for f in made.findings.values()] == [FindingState.REJECTED]
 
 
 def test_a_thing_that_is_gone_is_rejected_without_a_finding():
-    made = stage(PERSON)
+    made = exact_scan(PERSON)
     made.start()
     made.run(30.0, until=lambda d: d.status.level is Level.CLOSE)
     made.things.clear()
@@ -175,7 +177,7 @@ def test_a_thing_that_is_gone_is_rejected_without_a_finding():
 
 
 def test_a_thing_that_moved_is_found_again():
-    made = stage(PERSON)
+    made = exact_scan(PERSON)
     made.start()
     made.run(30.0, until=lambda d: d.status.level is Level.CLOSE)
     made.things[0] = dataclasses.replace(PERSON, yaw_rad=PERSON.yaw_rad + 0.05)
@@ -187,7 +189,7 @@ def test_repeating_revises_findings_after_the_cooldown_and_goes_on():
     settings = dataclasses.replace(
         SMALL, candidates=dataclasses.replace(SMALL.candidates, cooldown_s=5.0)
     )
-    made = stage(PERSON, settings=settings)
+    made = exact_scan(PERSON, settings=settings)
     made.start(is_repeating=True)
     made.run(40.0, until=lambda d: any(f.revision == 3 for f in d.findings))
     assert len(made.findings) == 1
@@ -195,7 +197,7 @@ def test_repeating_revises_findings_after_the_cooldown_and_goes_on():
 
 
 def test_words_may_have_names_of_their_own():
-    made = stage(dataclasses.replace(TENT, class_name="shelter", truth="tent"))
+    made = exact_scan(dataclasses.replace(TENT, class_name="shelter", truth="tent"))
     made.start(words=("shelter=tent",))
     run_to_end(made)
     (finding,) = made.findings.values()
@@ -203,7 +205,7 @@ def test_words_may_have_names_of_their_own():
 
 
 def test_bearings_are_visited():
-    made = stage(PERSON, TENT)
+    made = exact_scan(PERSON, TENT)
     made.start(area=Area(bearings=((0.3, 0.3), (-0.4, 0.2))))
     run_to_end(made)
     assert made.result.findings == 2
@@ -214,7 +216,7 @@ PATH = Thing(0.0, 0.3, "footpath", 0.012, course=COURSE)
 
 
 def test_a_path_that_is_found_is_followed_to_its_ends():
-    made = stage(PATH, PERSON)
+    made = exact_scan(PATH, PERSON)
     made.start(words=("footpath", "person"))
     run_to_end(made)
     path = next(f for f in made.findings.values() if f.class_name == "footpath")
@@ -233,7 +235,7 @@ def test_a_path_that_is_found_is_followed_to_its_ends():
 
 
 def test_following_a_path_has_a_budget():
-    made = stage(PATH, settings=ScanSettings(tiers=TierSettings(path_budget_s=0.4)))
+    made = exact_scan(PATH, settings=ScanSettings(tiers=TierSettings(path_budget_s=0.4)))
     made.start(words=("footpath",))
     run_to_end(made)
     (finding,) = made.findings.values()
@@ -257,7 +259,7 @@ def test_following_a_path_has_a_budget():
     ],
 )
 def test_a_goal_that_cannot_be_carried_out_is_aborted_with_the_reason(changes, reason):
-    made = stage()
+    made = exact_scan()
     made.start(**changes)
     run_to_end(made, 3.0)
     assert made.result.outcome == "aborted"
@@ -266,7 +268,7 @@ def test_a_goal_that_cannot_be_carried_out_is_aborted_with_the_reason(changes, r
 
 
 def test_what_is_cut_from_the_area_is_said():
-    made = stage(limits=(-0.3, 2.3, -0.5, 1.5))
+    made = exact_scan(limits=(-0.3, 2.3, -0.5, 1.5))
     made.start()
     run_to_end(made)
     notices = [notice for d in made.decisions for notice in d.notices]
@@ -277,7 +279,7 @@ def test_what_is_cut_from_the_area_is_said():
 
 
 def test_a_newer_goal_takes_over():
-    made = stage(PERSON)
+    made = exact_scan(PERSON)
     made.start()
     made.run(1.0)
     made.start(goal_id="newer")
@@ -310,7 +312,7 @@ LOSSES = {
 @pytest.mark.parametrize("state", STATES)
 def test_every_loss_in_every_state_is_safe_says_why_and_is_survived(state, loss):
     switch, value, reason = LOSSES[loss]
-    made = stage(PERSON, VAGUE, SCARECROW)
+    made = exact_scan(PERSON, VAGUE, SCARECROW)
     made.start()
     if state in ("operator", "paused"):
         made.run(1.0)
@@ -340,7 +342,7 @@ def test_every_loss_in_every_state_is_safe_says_why_and_is_survived(state, loss)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_every_loss_on_the_way_along_a_path_is_survived(loss):
     switch, value, reason = LOSSES[loss]
-    made = stage(PATH)
+    made = exact_scan(PATH)
     made.start(words=("footpath",))
     made.run(60.0, until=lambda d: d.status.leaf == "follow path")
     before = getattr(made, switch)
@@ -355,7 +357,7 @@ def test_every_loss_on_the_way_along_a_path_is_survived(loss):
 
 @pytest.mark.parametrize("switch", ["is_classifier_silent", "is_model_silent"])
 def test_a_silent_classifier_or_model_costs_a_verdict_and_not_the_scan(switch):
-    made = stage(PERSON, VAGUE, settings=without_model(), **{switch: True})
+    made = exact_scan(PERSON, VAGUE, settings=without_model(), **{switch: True})
     made.start()
     run_to_end(made)
     assert made.result.outcome == "succeeded"
@@ -363,7 +365,7 @@ def test_a_silent_classifier_or_model_costs_a_verdict_and_not_the_scan(switch):
 
 
 def test_while_the_gpu_is_lent_missing_detections_are_no_loss():
-    made = stage()
+    made = exact_scan()
     made.start()
     made.run(0.5)
     made.is_detector_silent = True
@@ -375,7 +377,7 @@ def test_while_the_gpu_is_lent_missing_detections_are_no_loss():
 
 
 def test_an_arbiter_that_died_excuses_nobody_for_ever():
-    made = stage()
+    made = exact_scan()
     made.start()
     made.inbox.append(GpuStatus(is_lent=True, is_degraded=False))
     made.run(0.5)
@@ -384,7 +386,7 @@ def test_an_arbiter_that_died_excuses_nobody_for_ever():
 
 
 def test_a_detector_that_came_back_with_other_words_is_told_again():
-    made = stage(PERSON)
+    made = exact_scan(PERSON)
     made.start()
     made.run(1.0)
     made.vocabulary = ("boat",)
@@ -398,7 +400,7 @@ def test_a_detector_that_came_back_with_other_words_is_told_again():
 
 @pytest.mark.parametrize("state", [*STATES, "SAFE"])
 def test_cancel_at_any_moment_ends_the_goal_and_goes_to_rest(state):
-    made = stage(PERSON, VAGUE)
+    made = exact_scan(PERSON, VAGUE)
     made.start()
     if state in ("operator", "paused"):
         made.run(1.0)
@@ -420,7 +422,7 @@ def test_cancel_at_any_moment_ends_the_goal_and_goes_to_rest(state):
 
 
 def test_a_cancel_of_another_goal_changes_nothing():
-    made = stage()
+    made = exact_scan()
     made.start()
     made.run(0.5)
     made.inbox.append(Cancel("other"))
@@ -429,7 +431,7 @@ def test_a_cancel_of_another_goal_changes_nothing():
 
 
 def test_an_operator_looks_somewhere_and_the_scan_goes_on():
-    made = stage(PERSON, TENT)
+    made = exact_scan(PERSON, TENT)
     made.start()
     made.run(1.0)
     made.inbox.append(PointHere(-2.0, 5.0))  # beyond the limit of pitch: as far as it goes
@@ -441,7 +443,7 @@ def test_an_operator_looks_somewhere_and_the_scan_goes_on():
 
 
 def test_an_operator_may_look_without_a_scan():
-    made = stage()
+    made = exact_scan()
     made.inbox.append(PointHere(0.5, 0.1))
     made.run(3.0)
     assert (made.yaw, made.pitch) == pytest.approx((0.5, 0.1), abs=0.02)
@@ -449,7 +451,7 @@ def test_an_operator_may_look_without_a_scan():
 
 
 def test_a_pause_stands_still_until_it_is_over():
-    made = stage(PERSON)
+    made = exact_scan(PERSON)
     made.start()
     made.run(1.0)
     made.inbox.append(Pause(True))
@@ -464,9 +466,9 @@ def test_a_pause_stands_still_until_it_is_over():
 # -------------------------------------------------------------------------------- determinism
 
 
-def recorded() -> Stage:
+def recorded() -> ExactScan:
     """A scan with everything in it."""
-    made = stage(PERSON, TENT, SCARECROW, VAGUE)
+    made = exact_scan(PERSON, TENT, SCARECROW, VAGUE)
     made.start()
     made.run(2.0)
     made.inbox.append(PointHere(0.4, 0.2))
@@ -477,7 +479,7 @@ def recorded() -> Stage:
     return run_to_end(made)
 
 
-def again(made: Stage, through) -> list[str]:
+def again(made: ExactScan, through) -> list[str]:
     """The same steps on a fresh controller, each input sent through a function."""
     controller = ScanController(made.settings)
     return [
@@ -503,7 +505,7 @@ def test_the_same_inputs_give_the_same_decisions_whatever_way_they_came():
 
 
 def test_the_order_of_inputs_within_a_step_counts_only_within_their_kind():
-    made = stage(PERSON)
+    made = exact_scan(PERSON)
     made.start()
     run_to_end(made)
     controller = ScanController(made.settings)
@@ -512,7 +514,7 @@ def test_the_order_of_inputs_within_a_step_counts_only_within_their_kind():
 
 
 def test_time_never_goes_back():
-    made = stage()
+    made = exact_scan()
     made.start()
     made.run(1.0)
     decision = made.controller.step(made.now_ns - 10 * STEP_NS, [])
@@ -524,7 +526,7 @@ def test_memory_stays_bounded_over_many_rounds():
     settings = dataclasses.replace(
         SMALL, candidates=dataclasses.replace(SMALL.candidates, cooldown_s=2.0)
     )
-    made = stage(PERSON, SCARECROW, settings=settings)
+    made = exact_scan(PERSON, SCARECROW, settings=settings)
     made.start(is_repeating=True)
     sizes = []
     for _ in range(3):

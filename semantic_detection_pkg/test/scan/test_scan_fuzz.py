@@ -26,7 +26,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     VocabularyReply,
 )
 from semantic_detection_pkg.scan.core.settings import LossSettings, ScanSettings
-from simulation_pkg.harness.exact_scan import AREA, STEP_NS, WORDS, Stage, Thing
+from simulation_pkg.harness.exact_scan import AREA, STEP_NS, WORDS, ExactScan, Thing
 
 STEPS = 250
 #: Short holds and time-outs, so that all states are passed.
@@ -91,7 +91,7 @@ def odd_input(dice: random.Random, now_ns: int) -> Input:
 def test_odd_inputs_never_raise_and_always_decide_the_same(seed):
     dice = random.Random(seed)
     things = [Thing(dice.uniform(-0.7, 0.7), 0.3, dice.choice(WORDS[:2])) for _ in range(4)]
-    made = Stage(things, settings=SETTINGS)
+    made = ExactScan(things, settings=SETTINGS)
     made.start(words=WORDS)
     leaves = set()
     for _ in range(STEPS):

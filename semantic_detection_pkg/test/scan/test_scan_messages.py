@@ -36,7 +36,7 @@ from semantic_detection_pkg.scan.core.tracking.track import Sight
 from semantic_detection_pkg.scan.ros import outputs as scan_outputs
 from semantic_detection_pkg.scan.ros.journal import to_journal
 from semantic_detection_pkg.scan.ros.markers import scan_markers
-from simulation_pkg.harness.exact_scan import AREA, Stage, Thing
+from simulation_pkg.harness.exact_scan import AREA, ExactScan, Thing
 
 NAN9 = [math.nan] * 9
 
@@ -44,9 +44,11 @@ SETTINGS = settings_of(ScanControllerSettings)
 
 
 @pytest.fixture(scope="module")
-def scanned() -> Stage:
+def scanned() -> ExactScan:
     """A scan in its middle, with tracks, findings and a map."""
-    made = Stage([Thing(0.3, 0.3), Thing(-0.3, 0.2, truth="scarecrow"), Thing(0.5, 0.5, "tent")])
+    made = ExactScan(
+        [Thing(0.3, 0.3), Thing(-0.3, 0.2, truth="scarecrow"), Thing(0.5, 0.5, "tent")]
+    )
     made.start()
     made.run(30.0, until=lambda decision: bool(decision.findings))
     return made

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 from semantic_detection_pkg.scan.core.tracking.track import Track
-from simulation_pkg.harness.baseline_agent import Judge, Rules
-from simulation_pkg.harness.robot import AREA, PICTURE_DELAY_S, Rig
+from simulation_pkg.harness.baseline_agent import BaselineAgent, DecisionRules
+from simulation_pkg.harness.robot import AREA, PICTURE_DELAY_S, SimulatedRobot
 from simulation_pkg.harness.scores import Score, Things
 
 
@@ -19,12 +19,12 @@ class Grid:
         zoom: of all its views; by default the smallest thing sought, a person 62 m away from the
             mast, is as large in it as the classifier needs.
         overlap: 0..1, share of a view that the next one shows again.
-        looks: frames in each view.
+        min_views: frames taken in each view.
     """
 
     zoom: float = 4.3
     overlap: float = 0.15
-    looks: int = 2
+    min_views: int = 2
 
 
 def scan_by_grid(seed: int, grid: Grid | None = None) -> Score:
@@ -34,21 +34,21 @@ def scan_by_grid(seed: int, grid: Grid | None = None) -> Score:
     is asked about at the end.
     """
     grid = grid or Grid()
-    rig, judge = Rig(seed), Judge(Rules(looks=grid.looks))
-    rig.body.zoom_to(grid.zoom)
-    for yaw, pitch in _views(rig, grid):
-        rig.body.yaw.go_to(yaw)
-        rig.body.pitch.go_to(pitch)
-        rig.arrive()
-        for _ in range(grid.looks):
-            judge.look(rig.next_frame())
-    ended_s = judge.ask_about_the_rest(rig.now_s)
-    return Things(rig.world).score(judge.claims, ended_s, judge.questions)
+    robot, agent = SimulatedRobot(seed), BaselineAgent(DecisionRules(min_views=grid.min_views))
+    robot.body.zoom_to(grid.zoom)
+    for yaw, pitch in _views(robot, grid):
+        robot.body.yaw.go_to(yaw)
+        robot.body.pitch.go_to(pitch)
+        robot.arrive()
+        for _ in range(grid.min_views):
+            agent.process_frame(robot.next_frame())
+    ended_s = agent.ask_about_the_rest(robot.now_s)
+    return Things(robot.world).score(agent.claims, ended_s, agent.questions)
 
 
-def _views(rig: Rig, grid: Grid) -> list[tuple[float, float]]:
+def _views(robot: SimulatedRobot, grid: Grid) -> list[tuple[float, float]]:
     """Row by row, to and fro; rows farther down need fewer views, as yaw narrows there."""
-    lens = rig.view_at(rig.gimbal, grid.zoom)
+    lens = robot.view_at(robot.gimbal, grid.zoom)
     step = 1.0 - grid.overlap
     views: list[tuple[float, float]] = []
     for row, pitch in enumerate(
@@ -92,43 +92,43 @@ class StepAndWait:
 def scan_step_and_wait(seed: int, ways: StepAndWait | None = None) -> Score:
     """Stop in each wide view, then take its candidates one after the other."""
     ways = ways or StepAndWait()
-    rig, judge = Rig(seed), Judge()
-    for yaw, pitch in _views(rig, Grid(1.0, ways.overlap)):
-        _step(rig, ways, yaw, pitch, 1.0)
+    robot, agent = SimulatedRobot(seed), BaselineAgent()
+    for yaw, pitch in _views(robot, Grid(1.0, ways.overlap)):
+        _step(robot, ways, yaw, pitch, 1.0)
         for _ in range(3):
-            seen = judge.look(rig.next_frame())
+            seen = agent.process_frame(robot.next_frame())
         for target in sorted(seen, key=lambda track: -track.score):
-            if not judge.is_judged(target.id):
-                _follow(rig, judge, ways, target)
-        _step(rig, ways, yaw, pitch, 1.0)
-    ended_s = judge.ask_about_the_rest(rig.now_s)
-    return Things(rig.world).score(judge.claims, ended_s, judge.questions)
+            if not agent.is_judged(target.id):
+                _follow(robot, agent, ways, target)
+        _step(robot, ways, yaw, pitch, 1.0)
+    ended_s = agent.ask_about_the_rest(robot.now_s)
+    return Things(robot.world).score(agent.claims, ended_s, agent.questions)
 
 
-def _follow(rig: Rig, judge: Judge, ways: StepAndWait, target: Track) -> None:
-    """Centre, wait, zoom, wait, until the classifier has had its looks or patience ends."""
-    _step(rig, ways, target.yaw_rad, target.pitch_rad, rig.body.zoom)
+def _follow(robot: SimulatedRobot, agent: BaselineAgent, ways: StepAndWait, target: Track) -> None:
+    """Centre, wait, zoom, wait, until the classifier has had enough views or patience ends."""
+    _step(robot, ways, target.yaw_rad, target.pitch_rad, robot.body.zoom)
     for _ in range(ways.tries):
-        seen = judge.look(rig.next_frame())
-        rig.advance(rig.now_s + PICTURE_DELAY_S)
-        if judge.is_judged(target.id):
+        seen = agent.process_frame(robot.next_frame())
+        robot.advance(robot.now_s + PICTURE_DELAY_S)
+        if agent.is_judged(target.id):
             return
         found = next((track for track in seen if track.id == target.id), None)
         if found is None:
             continue
         left, top, right, bottom = found.box_xyxy
-        off_x = abs((left + right) / 2.0 / rig.lens.width - 0.5)
-        off_y = abs((top + bottom) / 2.0 / rig.lens.height - 0.5)
+        off_x = abs((left + right) / 2.0 / robot.lens.width - 0.5)
+        off_y = abs((top + bottom) / 2.0 / robot.lens.height - 0.5)
         if max(off_x, off_y) > ways.dead_zone:
-            _step(rig, ways, found.yaw_rad, found.pitch_rad, rig.body.zoom)
-        elif max(right - left, bottom - top) < judge.rules.needs_px:
-            at = rig.gimbal
-            _step(rig, ways, at.yaw_rad, at.pitch_rad, rig.body.zoom * ways.zoom_step)
+            _step(robot, ways, found.yaw_rad, found.pitch_rad, robot.body.zoom)
+        elif max(right - left, bottom - top) < agent.rules.needs_px:
+            at = robot.gimbal
+            _step(robot, ways, at.yaw_rad, at.pitch_rad, robot.body.zoom * ways.zoom_step)
 
 
-def _step(rig: Rig, ways: StepAndWait, yaw: float, pitch: float, zoom: float) -> None:
-    rig.body.yaw.go_to(yaw)
-    rig.body.pitch.go_to(pitch)
-    rig.body.zoom_to(zoom)
-    rig.arrive()
-    rig.advance(rig.now_s + ways.wait_s)
+def _step(robot: SimulatedRobot, ways: StepAndWait, yaw: float, pitch: float, zoom: float) -> None:
+    robot.body.yaw.go_to(yaw)
+    robot.body.pitch.go_to(pitch)
+    robot.body.zoom_to(zoom)
+    robot.arrive()
+    robot.advance(robot.now_s + ways.wait_s)

@@ -1,4 +1,4 @@
-"""A stage for the scan controller without pixels: things at bearings, a gimbal, a detector.
+"""A scan without pixels: things at bearings, a gimbal, a detector, a classifier, a model.
 
 Everything is exact and repeatable; each part has switches that make it fail. Time is simulated.
 """
@@ -16,9 +16,9 @@ import numpy as np
 from semantic_detection_pkg.common.core.detections import Detections, MaskRings
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.scan.core.area import Area
-from semantic_detection_pkg.scan.core.controller import ScanController
-from semantic_detection_pkg.scan.core.evidence import Finding, Verdict, VlmReply
+from semantic_detection_pkg.scan.core.evidence import Verdict, VlmReply
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+    AskRequest,
     CameraBeat,
     Decision,
     FrameDetections,
@@ -28,11 +28,11 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     InspectionResult,
     InspectRequest,
     VocabularyReply,
+    VocabularyRequest,
 )
 from semantic_detection_pkg.scan.core.settings import ScanSettings
+from simulation_pkg.harness.scan_harness import START_NS, STEP_NS, ScanHarness
 
-START_NS = 1_700_000_000_000_000_000
-STEP_NS = 50_000_000
 FRAME_NS = 100_000_000
 WORDS = ("person", "tent", "footpath")
 AREA = Area(-0.7, 0.7, 0.05, 0.6)
@@ -58,8 +58,8 @@ class Thing:
 
 
 @dataclass
-class Stage:
-    """The world around a controller; `run` lets time pass.
+class ExactScan(ScanHarness):
+    """A controller in an exact world; `run` lets time pass.
 
     Switches: `is_gimbal_silent`, `link`, `is_detector_silent`, `is_camera_silent`,
     `is_classifier_silent`, `is_classifier_absent`, `is_model_silent`, `answer` of the model.
@@ -85,28 +85,26 @@ class Stage:
     limits: tuple[float, float, float, float] = (-2.3, 2.3, -0.5, 1.5)
 
     def __post_init__(self) -> None:
-        self.controller = ScanController(self.settings)
-        self.now_ns = START_NS
-        self.inbox: list[Input] = []
+        super().__init__(self.settings)
+        self.inbox: list[Input] = []  # what people say, heard in the next step
         self.decisions: list[Decision] = []
         self.journal: list[tuple[int, list[Input]]] = []
-        self.findings: dict[str, Finding] = {}
         self.vocabulary: tuple[str, ...] = ()
         self._rate = (0.0, 0.0)
         self._goal: tuple[float, float] | None = None
         self._zoom_goal = 1.0
         self._rate_until_ns = 0
         self._views: dict[int, CameraView] = {}
-        self._later: list[tuple[int, Input]] = []
 
     # ------------------------------------------------------------------------------ driving
 
-    def start(self, **changes: object) -> None:
+    def start(self, **changes: Any) -> None:
         """Give a goal."""
-        self.inbox.append(Goal(**{"goal_id": "g", "area": AREA, "words": WORDS[:2], **changes}))
+        goal: dict[str, Any] = {"goal_id": "g", "area": AREA, "words": WORDS[:2], **changes}
+        self.inbox.append(Goal(**goal))
 
     def run(self, seconds: float, until: Callable[[Decision], bool] | None = None) -> Decision:
-        """Let time pass, at most this much; returns the last decision."""
+        """Let time pass, at most this much; return the last decision."""
         for _ in range(round(seconds * 1e9 / STEP_NS)):
             decision = self.step()
             if until is not None and until(decision):
@@ -115,20 +113,11 @@ class Stage:
         return self.decisions[-1]
 
     def step(self) -> Decision:
-        """One step of the world and of the controller."""
-        self.now_ns += STEP_NS
-        self._move()
-        inputs = self._sense()
-        self.journal.append((self.now_ns, inputs))
-        decision = self.controller.step(self.now_ns, inputs)
-        self._obey(decision)
+        """Let one step pass and keep what came of it; see `ScanHarness`."""
+        decision = super().step()
+        self.journal.append((self.now_ns, self.inputs))
         self.decisions.append(decision)
         return decision
-
-    @property
-    def result(self):
-        """Of the goal, once there is one."""
-        return next((d.result for d in self.decisions if d.result is not None), None)
 
     # ------------------------------------------------------------------------------ the world
 
@@ -153,7 +142,10 @@ class Stage:
         hfov = 2 * math.atan(math.tan(math.radians(31.0)) / self.zoom)
         return CameraView(self.yaw, self.pitch, 0.0, hfov, self.width, self.height)
 
-    def _sense(self) -> list[Input]:
+    def sense(self) -> list[Input]:
+        """See `ScanHarness`."""
+        self.now_ns += STEP_NS
+        self._move()
         inputs, self.inbox = list(self.inbox), []
         rate = self._rate if self._goal is None else (0.0, 0.0)
         if not self.is_gimbal_silent:
@@ -176,9 +168,7 @@ class Stage:
                 inputs.append(CameraBeat(self.now_ns))
             if not (self.is_camera_silent or self.is_detector_silent):
                 self._views[self.now_ns] = self.view()
-                inputs.append(FrameDetections(self.now_ns, self.detect(), self.vocabulary, "stage"))
-        inputs += [item for due_ns, item in self._later if due_ns <= self.now_ns]
-        self._later = [(due, item) for due, item in self._later if due > self.now_ns]
+                inputs.append(FrameDetections(self.now_ns, self.detect(), self.vocabulary, "exact"))
         return inputs
 
     def detect(self) -> Detections:
@@ -228,36 +218,41 @@ class Stage:
         ends = np.concatenate(rings)
         return np.concatenate([ends.min(axis=0), ends.max(axis=0)]), rings
 
-    def _obey(self, decision: Decision) -> None:
-        if decision.rate is not None:
-            self._rate = (decision.rate.yaw_rad_s, decision.rate.pitch_rad_s)
-            self._rate_until_ns, self._goal = self.now_ns + 200_000_000, None
-        if decision.angle is not None:
-            self._goal = (decision.angle.yaw_rad, decision.angle.pitch_rad)
-        if decision.zoom is not None:
-            self._zoom_goal = max(1.0, min(self.zoom_max, decision.zoom))
-        if decision.vocabulary is not None and not self.is_detector_silent:
-            words = decision.vocabulary.words
-            unknown = [w for w in words if w.split("=")[-1] not in self.known_words]
-            message = f"'{unknown[0]}' is unknown" if unknown else ""
-            if not unknown:
-                self.vocabulary = tuple(word.split("=")[0] for word in words)
-            self._answer(
-                VocabularyReply(
-                    decision.vocabulary.request_id, not unknown, message, self.vocabulary
-                )
-            )
-        for request in decision.inspect:
-            if not self.is_classifier_silent:
-                self._answer(self._classify(request))
-        for ask in decision.ask:
-            if not self.is_model_silent:
-                reply = VlmReply(ask.request_id, self.answer, 0.9, text="as asked", model="stage")
-                self._answer(reply, 2_000_000_000)
-        for finding in decision.findings:
-            self.findings[finding.finding_id] = finding
+    # ------------------------------------------------------------------------------ decisions
 
-    def _classify(self, request: InspectRequest) -> InspectionResult:
+    def turn(self, yaw_rad_s: float, pitch_rad_s: float) -> None:
+        """See `ScanHarness`; a rate expires after 0.2 s, as in the driver."""
+        self._rate = (yaw_rad_s, pitch_rad_s)
+        self._rate_until_ns, self._goal = self.now_ns + 200_000_000, None
+
+    def go_to(self, yaw_rad: float, pitch_rad: float) -> None:
+        """See `ScanHarness`."""
+        self._goal = (yaw_rad, pitch_rad)
+
+    def zoom_to(self, zoom: float) -> None:
+        """See `ScanHarness`."""
+        self._zoom_goal = max(1.0, min(self.zoom_max, zoom))
+
+    def choose_words(self, request: VocabularyRequest) -> VocabularyReply | None:
+        """See `ScanHarness`; words beyond `known_words` are refused."""
+        if self.is_detector_silent:
+            return None
+        unknown = [w for w in request.words if w.split("=")[-1] not in self.known_words]
+        message = f"'{unknown[0]}' is unknown" if unknown else ""
+        if not unknown:
+            self.vocabulary = tuple(word.split("=")[0] for word in request.words)
+        return VocabularyReply(request.request_id, not unknown, message, self.vocabulary)
+
+    def ask(self, question: AskRequest) -> None:
+        """See `ScanHarness`; the model says `answer`, two seconds later."""
+        if not self.is_model_silent:
+            reply = VlmReply(question.request_id, self.answer, 0.9, text="as asked", model="exact")
+            self.deliver(reply, self.now_ns + 2_000_000_000)
+
+    def classify(self, request: InspectRequest) -> InspectionResult | None:
+        """See `ScanHarness`; the classifier knows what stands there."""
+        if self.is_classifier_silent:
+            return None
         if self.is_classifier_absent:
             return InspectionResult(request.request_id, request.frame_ns)
         if request.frame_ns not in self._views:
@@ -280,6 +275,3 @@ class Stage:
             self.things,
             key=lambda t: math.hypot(t.yaw_rad - bearing[0], t.pitch_rad - bearing[1]),
         )
-
-    def _answer(self, item: Input, delay_ns: int = STEP_NS) -> None:
-        self._later.append((self.now_ns + delay_ns, item))

@@ -53,20 +53,20 @@ class Picture:
 
     @property
     def stamp_ns(self) -> int:
-        """`stamp_s` as frames are named."""
+        """Return `stamp_s` as frames are named."""
         return round(self.stamp_s * 1e9)
 
 
 @cache
 def detector() -> DetectorPipeline:
-    """The demo's detector, on one thread: there is a process for each core."""
+    """Return the demo's detector, on one thread: there is a process for each core."""
     cv2.setNumThreads(1)
     return load_detector(MODEL_FOLDER / "demo_detector.onnx", threads=1).pipeline
 
 
 @cache
 def classifier() -> Classifier:
-    """The demo's classifier."""
+    """Return the demo's classifier."""
     path = MODEL_FOLDER / "demo_classifier.onnx"
     return load_classifier(path, engine="onnxruntime", threads=1)
 
@@ -77,10 +77,11 @@ def _renderer(seed: int, lens: Lens) -> tuple[World, Renderer]:
     return world, Renderer(world, lens)
 
 
-class Rig:
+class SimulatedRobot:
     """A robot in the world of a seed. Time passes in `advance` only."""
 
     def __init__(self, seed: int, lens: Lens | None = None) -> None:
+        """Stand at rest in the world of `seed`, which is built once per process."""
         self.lens = lens or Lens()
         self.world, self._pictures_of = _renderer(seed, self.lens)
         self.limits = GimbalLimits(
@@ -95,17 +96,17 @@ class Rig:
 
     @property
     def gimbal(self) -> Motion:
-        """Where the axis is and how it turns."""
+        """Return where the axis is and how it turns."""
         yaw, pitch = self.body.yaw, self.body.pitch
         return Motion(self.now_s, yaw.angle_rad, pitch.angle_rad, yaw.rate_rad_s, pitch.rate_rad_s)
 
     @property
     def wide(self) -> CameraView:
-        """The lens at zoom 1."""
+        """Return the view of the lens at zoom 1."""
         return self.view_at(Motion(0.0, 0.0, 0.0), 1.0)
 
     def view_at(self, at: Motion, zoom: float) -> CameraView:
-        """What the camera shows from a pose."""
+        """Return the view from a pose."""
         hfov = self.lens.hfov_rad(zoom)
         return CameraView(at.yaw_rad, at.pitch_rad, 0.0, hfov, self.lens.width, self.lens.height)
 
@@ -126,7 +127,7 @@ class Rig:
         return self.capture()
 
     def capture(self) -> Picture:
-        """The picture of this moment; the newest are held, as the detector holds them."""
+        """Take the picture of this moment; the newest are held, as the detector holds them."""
         at, zoom = self.gimbal, self.body.zoom
         pose = Pose(at.yaw_rad, at.pitch_rad, 0.0, zoom, at.yaw_rate_rad_s, at.pitch_rate_rad_s)
         noise_seed = round(self.now_s * 1e3)
@@ -139,18 +140,18 @@ class Rig:
 
 
 def detect(picture: Picture) -> tuple[Detections, tuple[str, ...]]:
-    """What the detector finds, and the words that its class ids index."""
+    """Return what the detector finds, and the words that its class ids index."""
     result = detector().process(picture.image)
     return result.detections, result.vocabulary
 
 
 def classify(picture: Picture, box_xyxy: tuple[float, float, float, float]) -> Classification:
-    """What the classifier says of a part."""
+    """Return what the classifier says of a part."""
     return classifier().classify(picture.image, box_xyxy)
 
 
 def share_true(labels: Classification, class_name: str) -> float:
-    """0..1, how far a part is the thing itself and not its decoy."""
+    """Return 0..1, how far a part is the thing itself and not its decoy."""
     said = dict(zip(labels.labels, labels.probabilities, strict=True))
     thing, decoy = said[class_name], said[DECOY_NAMES[class_name]]
     other = 1.0 - thing - decoy
@@ -158,7 +159,7 @@ def share_true(labels: Classification, class_name: str) -> float:
 
 
 def ask(picture: Picture, box_xyxy: tuple[float, float, float, float], class_name: str) -> str:
-    """The stand-in for the vision-language model: "yes" or "no" by the truth, or "unsure".
+    """Answer as the vision-language model: "yes" or "no" by the truth, or "unsure".
 
     It reads the ground truth of the frame asked about: it shows what a question costs, and what a
     model that is always right where it can see would give.

@@ -1,4 +1,4 @@
-"""A scan on the stage, written as a bag through the storage, without ROS."""
+"""A scan in the exact world, written as a bag through the storage, without ROS."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     Input,
 )
 from semantic_detection_pkg.scan.core.journal import inputs_to_json
-from simulation_pkg.harness.exact_scan import Stage, Thing
+from simulation_pkg.harness.exact_scan import ExactScan, Thing
 from simulation_pkg.harness.recorded_messages import NS_PER_S, STATE, message, typestore
 
 SETTINGS = SessionSettings(
@@ -33,33 +33,35 @@ _FLOAT32 = ("zoom", "zoom_max", "hfov_rad")
 THINGS = [Thing(0.3, 0.2), Thing(-0.3, 0.3, "tent", truth="boulder")]
 
 
-class WireStage(Stage):
-    """A stage whose gimbal speaks through messages, where some numbers are float32."""
+class WireScan(ExactScan):
+    """A scan whose gimbal speaks through messages, where some numbers are float32."""
 
-    def _sense(self) -> list[Input]:
+    def sense(self) -> list[Input]:
         return [
             replace(item, **{name: float(np.float32(getattr(item, name))) for name in _FLOAT32})
             if isinstance(item, GimbalReading)
             else item
-            for item in super()._sense()
+            for item in super().sense()
         ]
 
 
-def staged(seconds: float = 12.0, later_s: int = 0, **goal: Any) -> Stage:
-    """A stage on which a scan has run, so much later than another one.
+def recorded_scan(seconds: float = 12.0, later_s: int = 0, **goal: Any) -> ExactScan:
+    """Run a scan and return it.
 
     Args:
+        seconds: how long it runs.
+        later_s: how much later than another one it begins.
         goal: what of the goal is not as usual.
     """
-    stage = WireStage(list(THINGS))
-    stage.now_ns += later_s * NS_PER_S
-    stage.start(**goal)
-    stage.run(seconds)
-    return stage
+    scan = WireScan(list(THINGS))
+    scan.now_ns += later_s * NS_PER_S
+    scan.start(**goal)
+    scan.run(seconds)
+    return scan
 
 
 def write_bag(folder: Path, messages: list[Message]) -> Path:
-    """A bag of these messages; returns its folder."""
+    """Write a bag of these messages; return its folder."""
     folder.mkdir(parents=True, exist_ok=True)
     session = Session(folder, SETTINGS, Disk())
     session.open()
@@ -68,10 +70,12 @@ def write_bag(folder: Path, messages: list[Message]) -> Path:
     return folder / "ring"
 
 
-def messages_of(stage: Stage, namespace: str = "/", with_frames: bool = False) -> Iterator[Message]:
-    """What a recorder would have written of it; every step comes before the messages it took."""
+def messages_of(
+    scan: ExactScan, namespace: str = "/", with_frames: bool = False
+) -> Iterator[Message]:
+    """Yield what a recorder would have written; every step comes before the messages it took."""
     for number, ((now_ns, inputs), decision) in enumerate(
-        zip(stage.journal, stage.decisions, strict=True)
+        zip(scan.journal, scan.decisions, strict=True)
     ):
         messages = [i for i in in_order(inputs) if isinstance(i, GimbalReading | FrameDetections)]
         others = [item for item in inputs if item not in messages]
@@ -88,7 +92,7 @@ def messages_of(stage: Stage, namespace: str = "/", with_frames: bool = False) -
                 step=number,
                 gimbal_stamps=[_time(item.stamp_ns) for item in gimbal],
                 detections_stamps=[_time(item.stamp_ns) for item in frames],
-                inputs=inputs_to_json(stage.settings if number == 0 else None, others),
+                inputs=inputs_to_json(scan.settings if number == 0 else None, others),
                 decision=decision.to_json(),
             ),
         )

@@ -53,8 +53,9 @@ $(BUILD_STAMP): $(SETUP_STAMP) $(BUILD_INPUTS)
 
 demo: build
 	$(WORKSPACE)
-	ros2 launch semantic_detection_pkg dev.launch.yaml $(if $(SOURCE),source:="$(SOURCE)" mock:=$(if $(filter sim:%,$(SOURCE)),true,false)) $(if $(MODEL),model:="$(MODEL)") \
-	  $(if $(DEMO_SECONDS),seconds:="$(DEMO_SECONDS)") $(ARGS)
+	ros2 run semantic_detection_pkg bringup --config config/config.dev.yaml --launch-file dev.launch.yaml \
+	  $(if $(SOURCE),source:="$(SOURCE)" mock_gimbal:=$(if $(filter sim:%,$(SOURCE)),true,false)) $(if $(MODEL),model:="$(MODEL)") \
+	  $(if $(DEMO_SECONDS),duration_s:="$(DEMO_SECONDS)") $(ARGS)
 
 test: build lint types
 	tools/setup/browser.sh

@@ -41,7 +41,7 @@ ROWS = (
 _OTHER_MEMORY_BYTES = 200_000_000
 _SETTINGS = DetectorSettings()
 _COLUMNS = np.arange(CLASSES)
-_RULE = Suppression(_SETTINGS.iou, _SETTINGS.max_detections)
+_RULE = Suppression(_SETTINGS.iou_threshold, _SETTINGS.max_detections)
 
 
 class _Found(NamedTuple):
@@ -58,14 +58,20 @@ class _Ours:
         self._tracer = MaskTracer()
 
     def select(self, seen: Scene) -> Kept:
-        return self._selector.from_raw(seen.head, _COLUMNS, MASKS, _SETTINGS.confidence, _RULE)
+        return self._selector.from_raw(
+            seen.head, _COLUMNS, MASKS, _SETTINGS.confidence_threshold, _RULE
+        )
 
     def raw(self, seen: Scene) -> _Found:
         return self._outline(seen, self.select(seen))
 
     def rows(self, seen: Scene) -> _Found:
         kept = self._selector.from_rows(
-            seen.rows, _COLUMNS, CLASSES, _SETTINGS.confidence, Suppression(0.9, 300, True)
+            seen.rows,
+            _COLUMNS,
+            CLASSES,
+            _SETTINGS.confidence_threshold,
+            Suppression(0.9, 300, True),
         )
         return self._outline(seen, kept)
 
@@ -103,7 +109,12 @@ def rows() -> Iterator[Row]:
         crowd = scene(count)
         yield Row(f"decode{count}_ms", medians_ms(partial(ours.raw, crowd), seconds=0.5)[0], "ms")
     plain = partial(
-        peers.suppress, seen.head, MASKS, _SETTINGS.confidence, _SETTINGS.iou, _RULE.most
+        peers.suppress,
+        seen.head,
+        MASKS,
+        _SETTINGS.confidence_threshold,
+        _SETTINGS.iou_threshold,
+        _RULE.most,
     )
     ours_ms, theirs_ms = medians_ms(partial(ours.select, seen), plain, seconds=1.0)
     yield Row("nms50_ms", ours_ms, "ms", baseline=theirs_ms)

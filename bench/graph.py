@@ -80,8 +80,12 @@ def _watch(folder: Path) -> tuple[dict[str, Usage], float, float]:
 
     from interfaces_pkg.msg import Detections, FrameHandle
     from ros_support_pkg.qos import SENSOR_DATA
+    from semantic_detection_pkg.cli.bringup import arguments_of, read_file
+    from semantic_detection_pkg.common.configuration.launching import plan_launch
 
+    config = read_file(_ROOT / "config/config.dev.yaml")
     arguments = {
+        **arguments_of(plan_launch(config, {})),
         "mock_port": str(_free_port()),
         "dashboard_port": str(_free_port()),
         "output_dir": str(folder / "recordings"),
@@ -133,7 +137,7 @@ def _free_port() -> int:
 
 
 def _inference_s() -> float:
-    """Processor time of one inference with the demo's model and threads (config/dev.yaml)."""
+    """Processor time of one inference with the demo's model and threads (config/config.dev.yaml)."""
     import numpy as np
 
     from semantic_detection_pkg.detector.backends.onnx import open_model

@@ -83,7 +83,7 @@ def _live(output: Path, *options: str) -> tuple[int, float, float]:
     package = "semantic_detection_pkg"
     command = [
         str(Path(get_package_prefix(package)) / "lib" / package / "recorder"),
-        *("--ros-args", "-p", f"output:={output}", "-p", "floor_mb:=0", *options),
+        *("--ros-args", "-p", f"output_dir:={output}", "-p", "min_free_mb:=0", *options),
     ]
     context = multiprocessing.get_context("spawn")
     with isolated_domain() as environment:

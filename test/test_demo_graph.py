@@ -4,6 +4,7 @@ import json
 import socket
 from bisect import bisect_left
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,10 +16,13 @@ from interfaces_pkg.msg import Detections, GimbalAngle, GimbalState, GroundTruth
 from interfaces_pkg.srv import SetVocabulary
 from ros_support_pkg.qos import COMMAND, EVENT, SENSOR_DATA
 from ros_support_pkg.stamps import from_time
+from semantic_detection_pkg.cli.bringup import arguments_of, read_file
+from semantic_detection_pkg.common.configuration.launching import plan_launch
 from semantic_detection_pkg.common.core.from_messages import from_detections
 from simulation_pkg.core.scoring import confirmed
 
 pytestmark = [pytest.mark.graph, pytest.mark.timeout(180)]
+CONFIG = Path(__file__).resolve().parent.parent / "config" / "config.dev.yaml"
 DEV = ("semantic_detection_pkg", "dev.launch.yaml")
 START_TIMEOUT_S = 60.0
 
@@ -30,6 +34,7 @@ def arguments(tmp_path) -> dict[str, str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     return {
+        **arguments_of(plan_launch(read_file(CONFIG), {})),
         "source": "sim:7?width=640&height=360&rate=10",
         "mock_port": str(port),
         "save_dir": str(tmp_path),
@@ -42,7 +47,7 @@ def arguments(tmp_path) -> dict[str, str]:
 @pytest.fixture
 def demo(arguments: dict[str, str], probe: GraphProbe) -> Iterator[LaunchSession]:
     with LaunchSession(DEV, arguments) as session:
-        session.wait_for_start("watch")
+        session.wait_for_start("demo_judge")
         yield session
 
 
@@ -50,9 +55,9 @@ def test_demo_detects_what_is_there_and_ends_by_itself(
     arguments: dict[str, str], ros_domain: dict[str, str]
 ) -> None:
     seconds = round(patience(2.0))
-    with LaunchSession(DEV, {**arguments, "seconds": str(seconds)}) as session:
+    with LaunchSession(DEV, {**arguments, "duration_s": str(seconds)}) as session:
         assert session.wait(START_TIMEOUT_S) == 0
-        summary = json.loads(session.lines_of("watch")[-1])
+        summary = json.loads(session.lines_of("demo_judge")[-1])
     assert summary["confirmed"] > 0
     assert summary["seconds"] >= seconds
     assert not [line for line in session.lines if "Traceback" in line]
@@ -87,8 +92,8 @@ def test_picture_follows_the_gimbal(demo: LaunchSession, probe: GraphProbe) -> N
 
 def test_words_change_what_is_found(arguments: dict[str, str], probe: GraphProbe) -> None:
     # A scan would hold on to its own words.
-    with LaunchSession(DEV, {**arguments, "scan": "false"}) as session:
-        session.wait_for_start("watch")
+    with LaunchSession(DEV, {**arguments, "autostart_scan": "false"}) as session:
+        session.wait_for_start("demo_judge")
         states = probe.listen(GimbalState, "gimbal/state", SENSOR_DATA)
         angle = probe.node.create_publisher(GimbalAngle, "gimbal/cmd_angle", COMMAND)
 

@@ -86,13 +86,13 @@ def test_demo_ends_by_itself_with_pictures_and_a_summary(
     inputs: dict[str, str], ros_domain: dict[str, str], tmp_path: Path
 ) -> None:
     given = {
-        "mock": "false",
-        "seconds": f"{patience(1.0):.0f}",
+        "mock_gimbal": "false",
+        "duration_s": f"{patience(1.0):.0f}",
         "save_dir": str(tmp_path / "pictures"),
     }
     with LaunchSession(DEV, {**_for_the_demo(inputs), **given}) as session:
         assert session.wait(timeout_s=60.0) == 0
-        summary = json.loads(session.lines_of("watch")[-1])
+        summary = json.loads(session.lines_of("demo_judge")[-1])
     assert summary["frames"] > 0
     assert {"red", "green"} <= set(summary["classes"])
     assert summary["detections"] == sum(summary["classes"].values())
@@ -105,7 +105,7 @@ def test_demo_ends_by_itself_with_pictures_and_a_summary(
         ({"model": "missing.onnx"}, "cannot configure: model missing.onnx: does not exist"),
         ({"source": "telepathy:0"}, "scheme 'telepathy' is unknown; allowed: "),
         ({"source": "images:/nowhere"}, "error: images:/nowhere: is not a folder"),
-        ({"words": "['purple']"}, "'purple' is unknown; known: red, green, blue"),
+        ({"classes": "['purple']"}, "'purple' is unknown; known: red, green, blue"),
     ],
 )
 def test_mistake_is_one_line_and_ends_the_demo(
@@ -115,7 +115,7 @@ def test_mistake_is_one_line_and_ends_the_demo(
     arguments: dict[str, str],
     line: str,
 ) -> None:
-    given = {**_for_the_demo(inputs), "mock": "false", "save_dir": str(tmp_path)}
+    given = {**_for_the_demo(inputs), "mock_gimbal": "false", "save_dir": str(tmp_path)}
     with LaunchSession(DEV, {**given, **arguments}) as session:
         assert session.wait(timeout_s=60.0) == 2
         assert sum(line in text for text in session.lines) == 1

@@ -153,11 +153,11 @@ def test_what_is_published_is_recorded(probe: GraphProbe, tmp_path: Path) -> Non
     health = probe.listen(DiagnosticArray, "/diagnostics", EVENT)
     stage.send("/gpu/state", GpuState(epoch=7))  # before the recorder is there
     with recorder(
-        output=tmp_path / "out",
-        floor_mb=0,
+        output_dir=tmp_path / "out",
+        min_free_mb=0,
         before_s=patience(30.0),
         after_s=0.1,
-        flush_s=0.05,
+        flush_period_s=0.05,
         extra_topics="['extra:std_msgs/msg/String']",
     ) as process:
         stage.warm_up()
@@ -252,12 +252,14 @@ def check_events(folder: Path, by_hand: Path) -> None:
 
 def test_mistakes_are_one_line(ros_domain: dict[str, str], tmp_path: Path) -> None:
     cases = {
-        "'budget_mb' is 10, at least one segment": {"budget_mb": 10},
+        "'max_ring_mb' is 10, at least one segment": {"max_ring_mb": 10},
         "type 'no_pkg/msg/No' is not installed": {"extra_topics": "['x:no_pkg/msg/No']"},
     }
     with ExitStack() as stack:
         processes = [
-            stack.enter_context(recorder(**{"output": tmp_path / "out", "floor_mb": 0, **case}))
+            stack.enter_context(
+                recorder(**{"output_dir": tmp_path / "out", "min_free_mb": 0, **case})
+            )
             for case in cases.values()
         ]
         for process, text in zip(processes, cases, strict=True):

@@ -72,7 +72,7 @@ launch:
       param:
         - {{name: model, value: "{models}/demo_detector.onnx", type: str}}
         - {{name: classifier, value: "{models}/demo_classifier.onnx", type: str}}
-        - {{name: confidence, value: 0.4, type: float}}
+        - {{name: confidence_threshold, value: 0.4, type: float}}
         - {{name: threads, value: 1, type: int}}
         - {{name: autostart, value: activate, type: str}}
   - node:

@@ -81,8 +81,8 @@ def running(
 ) -> Iterator[Loop]:
     settings = DriverSettings(
         attitude_hz=attitude_hz,
-        silence_s=min(60.0, patience(1.0)),
-        boot_silence_s=min(60.0, patience(5.0)),
+        link_timeout_s=min(60.0, patience(1.0)),
+        boot_timeout_s=min(60.0, patience(5.0)),
     )
     with BackgroundMock(model, speed, terminal=terminal if line == "pty" else "") as mock:
         url = url_of(mock, line, terminal)

@@ -179,7 +179,9 @@ def test_zr30_is_never_wrapped(make_rig: MakeRig) -> None:
 
 
 def test_limits_of_the_parameters_replace_the_models(make_rig: MakeRig) -> None:
-    settings = DriverSettings(yaw_min_deg=-30, yaw_max_deg=30, soft_margin_deg=0, max_rate_deg_s=5)
+    settings = DriverSettings(
+        yaw_min_deg=-30, yaw_max_deg=30, soft_limit_margin_deg=0, max_rate_deg_s=5
+    )
     rig = make_rig(settings=settings)
     rig.run_until(lambda: rig.is_up())
     assert rig.do(lambda d, now: d.point(1.0, 0.0, now)).yaw_rad == pytest.approx(30 * DEG)

@@ -33,7 +33,7 @@ def line() -> FakeLine:
 
 @contextlib.contextmanager
 def running(line: FakeLine, silence_s: float) -> Iterator[Engine]:
-    settings = DriverSettings(silence_s=silence_s, boot_silence_s=silence_s, command_hz=200.0)
+    settings = DriverSettings(link_timeout_s=silence_s, boot_timeout_s=silence_s, command_hz=200.0)
     engine = Engine(build_driver("siyi", "fake", settings=settings), line.open, has_last_will=False)
     engine.start()
     try:

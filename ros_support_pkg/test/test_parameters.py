@@ -1,6 +1,7 @@
 """Parameters from a dataclass: defaults, overrides, refusals, changes while running."""
 
 import dataclasses
+import math
 from collections.abc import Iterator
 
 import pytest
@@ -9,17 +10,30 @@ from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from ros_support_pkg.parameters import ParameterError, declare_parameters, parameter
+from ros_support_pkg.core.settings import DEGREES, setting
+from ros_support_pkg.parameters import ParameterError, declare_parameters
+
+
+@dataclasses.dataclass(frozen=True)
+class Inner:
+    limit_rad: float = setting(
+        90.0, "how far", minimum=0.0, maximum=180.0, scale=DEGREES, formerly=("end_rad",)
+    )
+
+    def __post_init__(self) -> None:
+        if self.limit_rad == 0.0:
+            raise ValueError("limit_rad is 0: nothing would move")
 
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-    name: str = parameter("north", "a name")
-    mode: str = parameter("slow", "how", choices=("slow", "fast"), is_runtime=True)
-    count: int = parameter(3, "how many", minimum=0, maximum=10, is_runtime=True)
-    gain: float = parameter(0.5, "how much", minimum=0.0, maximum=1.0, is_runtime=True)
-    is_on: bool = parameter(False, "whether")
-    words: tuple[str, ...] = parameter((), "which", is_runtime=True)
+    name: str = setting("north", "a name")
+    mode: str = setting("slow", "how", choices=("slow", "fast"), is_runtime=True)
+    count: int = setting(3, "how many", minimum=0, maximum=10, is_runtime=True)
+    gain: float = setting(0.5, "how much", minimum=0.0, maximum=1.0, is_runtime=True)
+    is_on: bool = setting(False, "whether")
+    words: tuple[str, ...] = setting((), "which", is_runtime=True)
+    inner: Inner = dataclasses.field(default_factory=Inner)
 
 
 @pytest.fixture
@@ -102,6 +116,22 @@ def test_node_may_refuse_a_change(context: Context) -> None:
     assert (result.successful, result.reason) == (False, "not now")
 
 
-def test_half_a_range_is_a_mistake() -> None:
-    with pytest.raises(ValueError, match="both bounds"):
-        parameter(1.0, "x", minimum=0.0)
+def test_inner_settings_are_parameters_in_the_units_of_people(context: Context) -> None:
+    node = make_node(context, limit_deg=180.0)
+    assert declare_parameters(node, Example).inner.limit_rad == math.pi
+    (described,) = node.describe_parameters(["limit_deg"])
+    assert described.description == "[deg] how far"
+    assert described.floating_point_range[0].to_value == 180.0
+
+
+def test_a_former_name_is_refused_with_the_new_one(context: Context) -> None:
+    with pytest.raises(ParameterError) as error:
+        declare_parameters(make_node(context, end_deg=5.0), Example)
+    assert str(error.value) == (
+        "parameter 'end_deg' is not known any more, it is called 'limit_deg' now"
+    )
+
+
+def test_values_that_contradict_each_other_are_refused(context: Context) -> None:
+    with pytest.raises(ParameterError, match="nothing would move"):
+        declare_parameters(make_node(context, limit_deg=0.0), Example)

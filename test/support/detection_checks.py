@@ -103,11 +103,11 @@ def check_vocabulary(probe: GraphProbe) -> None:
 
 def check_parameters(probe: GraphProbe) -> None:
     """The threshold can be changed while running, within its range."""
-    assert not set_double(probe, "detector", "confidence", 1.5).successful
-    assert set_double(probe, "detector", "confidence", 1.0).successful
+    assert not set_double(probe, "detector", "confidence_threshold", 1.5).successful
+    assert set_double(probe, "detector", "confidence_threshold", 1.0).successful
     messages = probe.listen(Detections, "detections", SENSOR_DATA)
     probe.wait_for(lambda: any(not m.class_ids for m in messages), "frames without detections")
-    assert set_double(probe, "detector", "confidence", 0.25).successful
+    assert set_double(probe, "detector", "confidence_threshold", 0.25).successful
     messages.clear()
     probe.wait_for(lambda: any(m.class_ids for m in messages), "frames with detections")
 

@@ -65,7 +65,7 @@ def evaluate(folder: Path, seeds: Iterable[int]) -> dict[str, Any]:
     tallies: dict[tuple[str, str, str, str], ClassTally] = {}
     crops = _CropTally(folder / CLASSIFIER_FILE)
     pictures = dict.fromkeys(LEVELS, 0)
-    settings = DetectorSettings(confidence=_LOW_CONFIDENCE)
+    settings = DetectorSettings(confidence_threshold=_LOW_CONFIDENCE)
     with load_detector(folder / DETECTOR_FILE, settings=settings) as detector:
         for done, seed in enumerate(seeds, start=1):
             renderer = make_renderer(seed, lens)

@@ -1,14 +1,15 @@
-"""The JSON Schema of the robot's config.yaml, from the nodes' parameter classes."""
+"""The JSON Schema of the robot's config.yaml, from the nodes' settings."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from generated.nodes import NodeEntry
-from ros_support_pkg.parameters import ParameterRules, rules_of
+from ros_support_pkg.core.renamed import RENAMED_ARGUMENTS
+from ros_support_pkg.core.settings import Setting, renamed_in, settings_of
 
 _TYPES: dict[Any, dict[str, Any]] = {
     bool: {"type": "boolean"},
@@ -23,7 +24,7 @@ _SWITCH = {"type": "boolean", "x-allowed": "true or false"}
 _LAUNCH = {
     "namespace": {**_TEXT, "description": "one for each robot; empty: none"},
     "gimbal": {**_SWITCH, "description": "false where the camera is fixed"},
-    "tier3": {**_SWITCH, "description": "share the GPU with a vision-language model and ask it"},
+    "vlm": {**_SWITCH, "description": "share the GPU with a vision-language model and ask it"},
     "shared_dir": {**_TEXT, "description": "folder shared with the model's container"},
     "output_dir": {**_TEXT, "description": "where the recorder writes"},
     "respawn": {**_SWITCH, "description": "start a node again that ended"},
@@ -42,18 +43,12 @@ def config_schema(nodes: Sequence[NodeEntry]) -> str:
     }
     sections = {
         "classes": classes,
-        "launch": _section("how the graph is started", _LAUNCH),
+        "launch": _section("how the graph is started", _LAUNCH, RENAMED_ARGUMENTS),
         **{
             node.name: _section(
                 node.purpose,
-                {
-                    name: _property(default, *rule)
-                    for (name, rule), default in zip(
-                        rules_of(node.parameters_class).items(),
-                        dataclasses.asdict(node.parameters_class()).values(),
-                        strict=True,
-                    )
-                },
+                {name: _property(one) for name, one in settings_of(node.settings_class).items()},
+                renamed_in(settings_of(node.settings_class).values()),
             )
             for node in nodes
             if node.name != "demo_judge"  # of the demo only
@@ -68,26 +63,30 @@ def config_schema(nodes: Sequence[NodeEntry]) -> str:
     return json.dumps(schema, indent=1, allow_nan=False) + "\n"
 
 
-def _section(document: str, properties: dict[str, Any]) -> dict[str, Any]:
+def _section(
+    document: str, properties: dict[str, Any], renamed: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
     return {
         "type": "object",
         **({"description": document} if document else {}),
         "x-allowed": "a section with some of " + ", ".join(properties),
         "additionalProperties": False,
         "properties": properties,
+        **({"x-renamed": dict(renamed)} if renamed else {}),
     }
 
 
-def _property(default: Any, expected_type: Any, rules: ParameterRules) -> dict[str, Any]:
+def _property(one: Setting) -> dict[str, Any]:
+    rules, default = one.rules, one.default
     made = {
-        **_TYPES[expected_type],
-        "description": rules.document,
-        "x-allowed": rules.describe(expected_type),
+        **_TYPES[one.shown_kind],
+        "description": one.document,
+        "x-allowed": one.allowed,
     }
     if default == default and default not in (float("inf"), float("-inf")):  # JSON has no NaN
         made["default"] = list(default) if isinstance(default, tuple) else default
     if rules.choices:
         made["enum"] = list(rules.choices)
-    if rules.minimum is not None and expected_type in (int, float):
+    if rules.minimum is not None and one.kind in (int, float):
         made |= {"minimum": rules.minimum, "maximum": rules.maximum}
     return made

@@ -23,7 +23,7 @@ from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from ros_graph import GraphProbe, isolated_domain
 
 from generated.nodes import NodeEntry
-from ros_support_pkg.parameters import rules_of
+from ros_support_pkg.core.settings import settings_of
 
 _HEAD = """\
 # ROS API
@@ -180,14 +180,10 @@ def _section(node: NodeEntry, found: Sequence[Endpoint]) -> str:
     ]
     table = ["| | name | type | QoS | what |", "|---|---|---|---|---|", *rows, ""] if rows else []
     parameters = ["| parameter | default | allowed | what |", "|---|---|---|---|"]
-    defaults = node.parameters_class()
-    for name, (expected_type, rules) in rules_of(node.parameters_class).items():
-        mark = " (run time)" if rules.is_runtime else ""
-        default = getattr(defaults, name)
-        shown = list(default) if isinstance(default, tuple) else default
-        parameters.append(
-            f"| `{name}`{mark} | `{shown!r}` | {rules.describe(expected_type)} | {rules.document} |"
-        )
+    for name, one in settings_of(node.settings_class).items():
+        mark = " (run time)" if one.rules.is_runtime else ""
+        shown = list(one.default) if isinstance(one.default, tuple) else one.default
+        parameters.append(f"| `{name}`{mark} | `{shown!r}` | {one.allowed} | {one.document} |")
     return "\n".join([title, *table, *parameters, ""])
 
 

@@ -158,6 +158,9 @@ class _Planner:
             scope.configurations[name] = scope.expand(entity["default"])
         choices = [choice["value"] for choice in entity.get("choice", ())]
         value = scope.configurations[name]
+        if "default" in entity.attributes and choices == [entity["default"].text] != [value]:
+            # A name of before: its one choice says what to write instead.
+            raise LaunchError(f"argument '{name}' {choices[0]}", entity.where)
         if choices and value not in choices:
             raise LaunchError(
                 f"argument '{name}' must be one of {', '.join(choices)}; got '{value}'",

@@ -20,6 +20,7 @@ from gimbal_driver_pkg.core.build import build_driver
 from gimbal_driver_pkg.core.driver import GimbalDriver
 from gimbal_driver_pkg.core.link_state import LinkState
 from gimbal_driver_pkg.core.requests import Outcome, Ticket
+from gimbal_driver_pkg.core.settings import GimbalDriverSettings
 from gimbal_driver_pkg.errors import GimbalError
 from gimbal_driver_pkg.links.engine import Engine
 from gimbal_driver_pkg.links.link import check_line
@@ -27,7 +28,6 @@ from gimbal_driver_pkg.links.opening import open_link
 from gimbal_driver_pkg.protocol.messages import Attitude
 from gimbal_driver_pkg.protocol.messages import SetFocus as FocusCommand
 from gimbal_driver_pkg.ros import conversions
-from gimbal_driver_pkg.ros.parameters import GimbalDriverParameters
 from gimbal_driver_pkg.ros.pointing import PointAction
 from interfaces_pkg.msg import GimbalAngle, GimbalRate, GimbalState
 from interfaces_pkg.srv import SetFocus, SetZoom, SetZoomRate
@@ -42,8 +42,8 @@ class GimbalDriverNode(Node):
 
     def __init__(self) -> None:
         super().__init__("gimbal_driver")
-        config = declare_parameters(self, GimbalDriverParameters)
-        settings = config.settings()
+        config = declare_parameters(self, GimbalDriverSettings)
+        settings = config.driver
         check_line(config.url, config.serial_baud)
         driver = build_driver(
             config.protocol,
@@ -71,7 +71,7 @@ class GimbalDriverNode(Node):
             (SetBool, "record", self._record),
         ):
             self.create_service(kind, f"gimbal/{name}", handler, callback_group=waiting)
-        tolerance_rad = math.radians(settings.tolerance_deg)
+        tolerance_rad = math.radians(settings.goal_tolerance_deg)
         self._action = PointAction(
             self, self._engine, waiting, tolerance_rad, config.point_timeout_s
         )
@@ -185,7 +185,7 @@ class GimbalDriverNode(Node):
         if state.problems:
             return Health.warn("; ".join(state.problems), **figures)
         if state.link is not LinkState.UP:
-            return Health.warn(f"link: {state.link.value}", **figures)
+            return Health.warn(f"link: {state.link.word}", **figures)
         return Health.ok(f"{state.model or 'gimbal'} on {self._url}", **figures)
 
 

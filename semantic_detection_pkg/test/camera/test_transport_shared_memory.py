@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from patience import patience
 
-from semantic_detection_pkg.camera.transport.protocol import FRAMES_HELD_MAX
+from semantic_detection_pkg.camera.core.settings import FRAMES_HELD_MAX
 from semantic_detection_pkg.common.core.frame import Frame
 from semantic_detection_pkg.errors import ConfigurationError, FrameError
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ros_support_pkg.core.renamed import RENAMED_ARGUMENTS, refusal
+from semantic_detection_pkg.cli.bringup import main as bringup_main
 from semantic_detection_pkg.common.configuration.launching import plan_launch
 from semantic_detection_pkg.common.configuration.reading import load_schema, read_config
 from semantic_detection_pkg.errors import ConfigurationError
@@ -18,11 +20,25 @@ def read(text: str) -> dict:
     return read_config(text, load_schema(), "config.yaml")
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "config.dev.yaml"])
-def test_the_shipped_files_are_right(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("config.yaml", {"source", "model", "engine", "classes", "gimbal_mode"}),
+        ("config.dev.yaml", {"source", "engine", "gimbal_mode"}),
+    ],
+)
+def test_the_shipped_files_are_right(name: str, arguments: set[str]) -> None:
     text = (CONFIG / name).read_text()
     launch = plan_launch(read(text), {})
-    assert {"source", "model", "engine", "words", "gimbal_mode"} <= set(launch.arguments)
+    assert set(launch.arguments) == arguments
+
+
+def test_there_is_one_configuration_file_for_each_case() -> None:
+    """Beside the nodes' defaults, which are generated, and what stands in for no parameters."""
+    files = {path.name for path in CONFIG.glob("*.yaml")}
+    assert {name for name in files if not name.endswith(".param.yaml")} == {
+        *("config.yaml", "config.dev.yaml")
+    }
 
 
 def test_an_empty_file_is_all_defaults() -> None:
@@ -33,20 +49,20 @@ def test_arguments_and_parameters() -> None:
     launch = plan_launch(
         read(
             "classes: [person, it's]\n"
-            "detector: {model: x.onnx, confidence: 1, max_detections: 7}\n"
-            "launch: {tier3: false, namespace: r1}\n"
+            "detector: {model: x.onnx, confidence_threshold: 1, max_detections: 7}\n"
+            "launch: {vlm: false, namespace: r1}\n"
         ),
         {},
     )
     assert launch.arguments == {
         "model": "x.onnx",
-        "words": "['person', 'it''s']",
-        "tier3": "false",
+        "classes": "['person', 'it''s']",
+        "vlm": "false",
         "namespace": "r1",
     }
     parameters = yaml.safe_load(launch.parameters)["/**/detector"]["ros__parameters"]
-    assert parameters == {"confidence": 1.0, "max_detections": 7}
-    assert isinstance(parameters["confidence"], float), "ROS tells 1 from 1.0"
+    assert parameters == {"confidence_threshold": 1.0, "max_detections": 7}
+    assert isinstance(parameters["confidence_threshold"], float), "ROS tells 1 from 1.0"
 
 
 def test_the_environment_wins_over_the_file() -> None:
@@ -71,13 +87,13 @@ def test_the_environment_wins_over_the_file() -> None:
         ("foo: 1", "config.yaml:1: foo is unknown, allowed are camera, classes, "),
         ("\ncamera:\n  sourc: x", "config.yaml:3: camera.sourc is unknown, allowed are "),
         (
-            "detector:\n  confidence: 2",
-            "config.yaml:2: detector.confidence is 2, allowed is a decimal number "
+            "detector:\n  confidence_threshold: 2",
+            "config.yaml:2: detector.confidence_threshold is 2, allowed is a decimal number "
             "(write 1.0, not 1) from 0 to 1",
         ),
         (
-            "detector:\n  engine: cuda",
-            "config.yaml:2: detector.engine is 'cuda', allowed is one of ",
+            "detector:\n  memory_mode: cuda",
+            "config.yaml:2: detector.memory_mode is 'cuda', allowed is one of ",
         ),
         ("detector:\n  threads: 1.5", "config.yaml:2: detector.threads is 1.5, allowed is a whole"),
         ("camera: csi", "config.yaml:1: camera is 'csi', allowed is a section with some of "),
@@ -96,6 +112,35 @@ def test_a_mistake_is_one_line_with_its_place(text: str, line: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def renamed_keys() -> list[tuple[str, str, str]]:
+    """Return (section, old name, new name) for all that were renamed."""
+    schema = load_schema()["properties"]
+    return [
+        (section, old, new)
+        for section, properties in schema.items()
+        for old, new in properties.get("x-renamed", {}).items()
+    ]
+
+
+@pytest.mark.parametrize(("section", "old", "new"), renamed_keys())
+def test_an_old_name_is_refused_with_the_new_one(section: str, old: str, new: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        read(f"{section}:\n  {old}: 1")
+    assert str(caught.value) == (
+        f"config.yaml:2: {section}.{old} is not known any more, it is called '{new}' now"
+    )
+    assert new in load_schema()["properties"][section]["properties"] or section == "launch"
+
+
+def test_the_words_that_operators_knew_are_refused() -> None:
+    renamed = {(section, old): new for section, old, new in renamed_keys()}
+    assert renamed["scan_controller", "closer"] == "refine_factor"
+    assert renamed["scan_controller", "candidate_wait_s"] == "max_candidate_wait_s"
+    assert renamed["scan_controller", "cell_deg"] == "cell_size_deg"
+    assert renamed["recorder", "budget_mb"] == "max_ring_mb"
+    assert renamed["launch", "tier3"] == "vlm"
+
+
 def test_every_mistake_is_named() -> None:
     with pytest.raises(ConfigurationError) as caught:
         read("foo: 1\ncamera: {sourc: 1}\ndetector: {engine: 3}\n")
@@ -107,11 +152,48 @@ def bringup(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.parametrize(("old", "new"), RENAMED_ARGUMENTS.items())
+def test_an_old_argument_is_refused_with_the_new_one(
+    old: str, new: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--check", "--config", str(CONFIG / "config.yaml"), f"{old}:=1"]
+    assert bringup_main(words) == 2
+    assert capsys.readouterr().err == (
+        f"error: argument '{old}' is not known any more, it is called '{new}' now\n"
+    )
+
+
+def test_launch_files_refuse_the_old_arguments() -> None:
+    found = {}
+    for path in (CONFIG.parent / "launch").glob("*.launch.yaml"):
+        arguments = [e["arg"] for e in yaml.safe_load(path.read_text())["launch"] if "arg" in e]
+        names = {one["name"] for one in arguments}
+        for one in arguments:
+            if "is not known any more" in one.get("description", ""):
+                (choice,) = one["choice"]
+                assert choice["value"] == one["default"] == one["description"]
+                new = RENAMED_ARGUMENTS[one["name"]]
+                assert one["default"] == refusal(new)
+                assert new in names, path
+                found[one["name"]] = new
+    assert found == RENAMED_ARGUMENTS
+
+
+def test_the_demo_starts_another_launch_file() -> None:
+    done = bringup("--config", str(CONFIG / "config.dev.yaml"), "--launch-file", "dev.launch.yaml")
+    assert done.returncode == 0, done.stderr
+    command, *parameters = done.stdout.splitlines()
+    assert command.startswith("ros2 launch semantic_detection_pkg dev.launch.yaml engine:=onnx")
+    assert " source:=sim:7" in command
+    scan = yaml.safe_load("\n".join(parameters))["/**/scan_controller"]["ros__parameters"]
+    assert scan["area_yaw_min_deg"] == -75.0
+
+
 def test_command_line() -> None:
     done = bringup("--config", str(CONFIG / "config.yaml"), "source:=sim:7")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("ros2 launch semantic_detection_pkg robot.launch.yaml ")
-    assert " source:=sim:7 " in done.stdout, "what is typed wins over the file"
+    assert " source:=sim:7\n" in done.stdout, "what is typed wins over the file"
     for words, error in (
         (("--config", "nowhere.yaml"), "error: config nowhere.yaml: No such file or directory"),
         (("--config", str(CONFIG / "config.yaml"), "x"), "error: argument 'x', allowed is NAME:="),

@@ -64,21 +64,21 @@ def test_raw_takes_the_best_class_of_an_anchor():
 def test_the_threshold_is_strict():
     head = raw((A, (0.5, 0, 0)), (B, (0.50001, 0, 0)))
 
-    assert len(run(head, Layout.RAW, confidence=0.5).scores) == 1
+    assert len(run(head, Layout.RAW, confidence_threshold=0.5).scores) == 1
 
 
 def test_overlap_must_exceed_the_threshold():
     head = raw((A, (0.9, 0, 0)), (A_SHIFTED, (0.8, 0, 0)))
 
-    assert len(run(head, Layout.RAW, iou=0.9).scores) == 2
-    assert len(run(head, Layout.RAW, iou=0.89).scores) == 1
+    assert len(run(head, Layout.RAW, iou_threshold=0.9).scores) == 2
+    assert len(run(head, Layout.RAW, iou_threshold=0.89).scores) == 1
 
 
 def test_classes_suppress_each_other_only_when_asked():
     head = raw((A, (0.9, 0, 0)), (A, (0, 0.8, 0)))
 
     assert run(head, Layout.RAW).labels.tolist() == [0, 1]
-    assert run(head, Layout.RAW, is_class_agnostic=True).labels.tolist() == [0]
+    assert run(head, Layout.RAW, agnostic_nms=True).labels.tolist() == [0]
 
 
 def test_many_classes_do_not_blur_boxes():
@@ -130,7 +130,7 @@ def test_rows_after_nms_stay_as_they_are_but_for_order_and_zeros():
     found = run(table, Layout.EMBEDDED_NMS)
 
     assert found.labels.tolist() == [0, 2, 1]
-    assert run(table, Layout.EMBEDDED_NMS, is_class_agnostic=True).labels.tolist() == [0, 2]
+    assert run(table, Layout.EMBEDDED_NMS, agnostic_nms=True).labels.tolist() == [0, 2]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -230,16 +230,16 @@ def test_thirty_thousand_candidates():
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("confidence", -0.1),
-        ("confidence", 1.1),
-        ("confidence", float("nan")),
-        ("iou", 2.0),
+        ("confidence_threshold", -0.1),
+        ("confidence_threshold", 1.1),
+        ("confidence_threshold", float("nan")),
+        ("iou_threshold", 2.0),
         ("max_detections", 0),
         ("polygon_tolerance_px", -1.0),
     ],
 )
 def test_settings_out_of_range_are_refused(name, value):
-    with pytest.raises(ConfigurationError, match=rf"{name} {value} must be in "):
+    with pytest.raises(ConfigurationError, match=rf"'{name}' is {value}, allowed is "):
         DetectorSettings(**{name: value})
 
 

@@ -7,9 +7,9 @@ import tiny_models
 
 from semantic_detection_pkg.detector.backends.loading import load_detector, open_backend
 from semantic_detection_pkg.detector.backends.onnx import OnnxBackend
-from semantic_detection_pkg.detector.backends.protocol import Buffers
 from semantic_detection_pkg.detector.backends.trt.platform import find_platform
 from semantic_detection_pkg.detector.backends.trt.runner import TensorRtBackend
+from semantic_detection_pkg.detector.core.settings import Buffers
 from semantic_detection_pkg.errors import ConfigurationError, FrameError, ModelError
 
 pytestmark = pytest.mark.timeout(600)  # the builder takes its time

@@ -13,9 +13,9 @@ from fake_tensorrt import TensorFormat, fake_plan
 
 from semantic_detection_pkg.detector.backends import tensorrt
 from semantic_detection_pkg.detector.backends.loading import load_detector
-from semantic_detection_pkg.detector.backends.protocol import Buffers
 from semantic_detection_pkg.detector.backends.trt.runner import TensorRtBackend
 from semantic_detection_pkg.detector.core.model_layout import TensorSpec
+from semantic_detection_pkg.detector.core.settings import Buffers
 from semantic_detection_pkg.errors import FrameError, ModelError, SemanticDetectionError
 
 KINDS = (Buffers.PINNED, Buffers.MAPPED)

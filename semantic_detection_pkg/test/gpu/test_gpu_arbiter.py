@@ -145,14 +145,14 @@ def test_an_expired_lease_is_no_free_gpu() -> None:
     assert play.commands[:2] == [Publish(9), ProbeLock()]
     play.tell(LockIs(False)).detector(Life.INACTIVE).tell(LockIs(False))
     assert not play.wanted(EndHolder), "the holder has a grace"
-    play.tell(Tick(), after_s=RULES.grace_s).detector(Life.INACTIVE).tell(LockIs(False))
+    play.tell(Tick(), after_s=RULES.grace_period_s).detector(Life.INACTIVE).tell(LockIs(False))
     assert play.wanted(EndHolder)
     assert not play.wanted(Order)
     assert play.tell(LockIs(True)).wanted(Order)
 
 
 def test_who_may_be_the_detector_is_not_ended() -> None:
-    play = leased().tell(Tick(), after_s=2.0).tell(Tick(), after_s=RULES.grace_s)
+    play = leased().tell(Tick(), after_s=2.0).tell(Tick(), after_s=RULES.grace_period_s)
     assert not play.detector(Life.UNKNOWN).tell(LockIs(False)).wanted(EndHolder)
     assert play.tell(Tick(), after_s=9.0).detector(Life.ACTIVE).arbiter.mode is Mode.DETECTOR
 
@@ -206,7 +206,7 @@ def test_leases_are_capped() -> None:
 
 
 def test_failures_turn_tier_3_off_and_a_success_on() -> None:
-    play = active(replace(RULES, max_failures=2, off_s=10.0))
+    play = active(replace(RULES, max_failures=2, initial_backoff_s=10.0))
     for failure, off_s in ((1, 0.0), (2, 10.0), (3, 20.0)):
         play.ask("a").detector(Life.INACTIVE).tell(LockIs(True))
         play.tell(Tick(), LockIs(True), after_s=2.0).detector(Life.ACTIVE)

@@ -55,7 +55,7 @@ from semantic_detection_pkg.gpu.core.turns import Mode, Rules
 RULES = Rules(
     pause_timeout_s=1,
     answer_timeout_s=1,
-    grace_s=1,
+    grace_period_s=1,
     max_lease_s=1,
     min_dwell_s=0,
     max_share=1,

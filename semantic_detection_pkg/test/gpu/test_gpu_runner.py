@@ -22,7 +22,7 @@ from semantic_detection_pkg.gpu.runner import ArbiterRunner
 RULES = Rules(
     min_dwell_s=0.0,
     max_share=1.0,
-    grace_s=0.1,
+    grace_period_s=0.1,
     answer_timeout_s=patience(0.2),
     pause_timeout_s=patience(5.0),
 )

@@ -177,7 +177,9 @@ def fill(recording: Session, numbers: range, padding: int = 10_000) -> None:
         recording.write(deque([counted(number, padding=padding)]), float(number))
 
 
-SMALL = RingRules(budget_bytes=500_000, floor_bytes=0, segment_bytes=100_000, segment_s=3600.0)
+SMALL = RingRules(
+    max_ring_bytes=500_000, min_free_bytes=0, segment_bytes=100_000, segment_duration_s=3600.0
+)
 
 
 def used(folder: Path) -> int:
@@ -195,13 +197,13 @@ def test_ten_turnovers_keep_the_budget_and_the_newest(tmp_path: Path) -> None:
     for number in range(250):  # 250 x 20 kB are ten times the budget
         fill(recording, range(number, number + 1), padding=20_000)
         recording.tick(number / 10)
-        assert used(tmp_path / "r") <= SMALL.budget_bytes + SMALL.segment_bytes
-        assert recording.bytes_used <= SMALL.budget_bytes + SMALL.segment_bytes
+        assert used(tmp_path / "r") <= SMALL.max_ring_bytes + SMALL.segment_bytes
+        assert recording.bytes_used <= SMALL.max_ring_bytes + SMALL.segment_bytes
     recording.close()
     ring = tmp_path / "r/ring"
     kept = numbers_in(*segments(ring))
     assert kept == list(range(kept[0], 250))
-    assert len(kept) * 20_000 >= SMALL.budget_bytes - 2 * SMALL.segment_bytes
+    assert len(kept) * 20_000 >= SMALL.max_ring_bytes - 2 * SMALL.segment_bytes
     with AnyReader([ring]) as reader:
         assert reader.message_count == len(kept)
     tables = sorted((tmp_path / "r/tables").iterdir())
@@ -226,7 +228,7 @@ def test_a_message_that_makes_no_row_is_recorded(
 
 
 def test_a_segment_is_closed_by_age(tmp_path: Path) -> None:
-    rules = replace(SMALL, segment_s=5.0)
+    rules = replace(SMALL, segment_duration_s=5.0)
     recording = session(tmp_path / "r", replace(SETTINGS, ring=rules))
     fill(recording, range(1), padding=0)
     recording.tick(4.9)
@@ -238,7 +240,7 @@ def test_a_segment_is_closed_by_age(tmp_path: Path) -> None:
 def test_the_free_space_floor_is_kept(tmp_path: Path) -> None:
     disk = FakeDisk(tmp_path / "r")
     disk.capacity_bytes = 1_000_000
-    rules = replace(SMALL, budget_bytes=1 << 30, floor_bytes=400_000)
+    rules = replace(SMALL, max_ring_bytes=1 << 30, min_free_bytes=400_000)
     recording = session(tmp_path / "r", replace(SETTINGS, ring=rules), disk)
     for number in range(200):
         fill(recording, range(number, number + 1))
@@ -254,7 +256,7 @@ def test_a_full_disk_makes_the_oldest_go_and_loses_nothing_new(
 ) -> None:
     """Somebody else fills the disk: no floor helps, the write itself finds it full."""
     disk = FakeDisk(tmp_path / "r")
-    rules = replace(SMALL, budget_bytes=1 << 30)
+    rules = replace(SMALL, max_ring_bytes=1 << 30)
     recording = session(tmp_path / "r", replace(SETTINGS, ring=rules), disk)
     fill(recording, range(40))
     disk.capacity_bytes = used(tmp_path / "r")

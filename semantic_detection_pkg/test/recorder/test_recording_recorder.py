@@ -242,4 +242,4 @@ def test_a_real_small_disk(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> 
 
 def test_nothing_is_recorded_into_a_settings_mistake() -> None:
     with pytest.raises(ValueError, match="at least one segment"):
-        replace(SETTINGS.ring, budget_bytes=100)
+        replace(SETTINGS.ring, max_ring_bytes=100)

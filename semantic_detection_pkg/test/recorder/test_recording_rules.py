@@ -39,8 +39,8 @@ def test_the_ring_lets_the_oldest_go_and_no_more_than_needed(
     def is_enough(removed: int) -> bool:
         used = sum(kept[removed:]) + max(opened, segment_bytes)
         room = free + sum(kept[:removed])
-        wanted = rules.floor_bytes + max(0, segment_bytes - opened)
-        return used <= rules.budget_bytes and room >= wanted
+        wanted = rules.min_free_bytes + max(0, segment_bytes - opened)
+        return used <= rules.max_ring_bytes and room >= wanted
 
     assert is_enough(len(gone)) or len(gone) == len(kept)
     assert not gone or not is_enough(len(gone) - 1), "one more than needed went"
@@ -56,7 +56,7 @@ def test_the_budget_is_never_exceeded_by_more_than_a_segment(
     for number, size in enumerate(written, 1):
         gone = set(rules.surplus(kept, 0, 1 << 40))
         kept = [s for s in kept if s.number not in gone]
-        assert sum(s.bytes for s in kept) + min(size, segment_bytes) <= rules.budget_bytes
+        assert sum(s.bytes for s in kept) + min(size, segment_bytes) <= rules.max_ring_bytes
         kept.append(segment(number, size))
 
 
@@ -69,14 +69,19 @@ def test_what_an_event_holds_frees_nothing() -> None:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"budget_bytes": 99}, "budget is 99 bytes, at least one segment of 100 bytes"),
+        ({"max_ring_bytes": 99}, "'max_ring_mb' is 9.9e-05, at least one segment"),
         ({"segment_bytes": 0}, "> 0"),
-        ({"segment_s": 0.0}, "> 0"),
-        ({"floor_bytes": -1}, ">= 0"),
+        ({"segment_duration_s": 0.0}, "> 0"),
+        ({"min_free_bytes": -1}, ">= 0"),
     ],
 )
 def test_rules_that_cannot_be_kept_are_refused(change: dict[str, float], text: str) -> None:
-    good = {"budget_bytes": 1000, "floor_bytes": 0, "segment_bytes": 100, "segment_s": 1.0}
+    good = {
+        "max_ring_bytes": 1000,
+        "min_free_bytes": 0,
+        "segment_bytes": 100,
+        "segment_duration_s": 1.0,
+    }
     with pytest.raises(ValueError, match=text):
         RingRules(**{**good, **change})  # type: ignore[arg-type]
 

@@ -90,14 +90,16 @@ def test_the_tool_says_so(bag: Path, capsys: pytest.CaptureFixture[str]) -> None
 def test_another_threshold_is_named_at_its_first_decision(
     bag: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([str(bag), "--set", "classifier_yes=0.99"]) == 1
+    assert main([str(bag), "--set", "classifier_accept_threshold=0.99"]) == 1
     out = capsys.readouterr().out
     digests = re.findall(r"sha256 (\w{64})", out)
     assert digests[0] != digests[1]
     number = int(re.findall(r"^step (\d+), ", out, re.M)[0])
     assert re.search(r"^  \S+: .*, now ", out, re.M)
     # It is the first: the steps before it decide the same.
-    summary = summary_of(bag, lambda old: with_values(old, {"tiers.classifier_yes": "0.99"}))
+    summary = summary_of(
+        bag, lambda old: with_values(old, {"tiers.classifier_accept_threshold": "0.99"})
+    )
     assert summary.first_different is not None
     assert summary.first_different.step.number == number
     assert 0 < summary.different < summary.exact
@@ -155,15 +157,33 @@ def test_steps_that_a_recorder_was_told_twice(bag: Path) -> None:
 def test_settings_of_another_version_are_taken_as_far_as_they_are_known() -> None:
     text = inputs_to_json(replace(ScanSettings(), sweep_zoom=2.0), [Pause(True)])
     other = text.replace('"sweep_zoom":2.0', '"sweep_zoom":2.0,"gone":1').replace(
-        '"cell_rad":0.017453292519943295,', ""
+        '"cell_size_rad":0.017453292519943295,', ""
     )
     inputs = inputs_from_json(other)
     assert inputs.settings == replace(ScanSettings(), sweep_zoom=2.0)
     assert inputs.others == (Pause(True),)
     assert inputs.version_notes == (
         "gone is not known any more",
-        "cell_rad is new, 0.017453292519943295 is taken",
+        "cell_size_rad is new, 0.017453292519943295 is taken",
     )
+
+
+def test_settings_are_read_under_the_names_that_they_had() -> None:
+    text = inputs_to_json(with_values(ScanSettings(), {"refine_factor": "4.0"}), [])
+    for new, old in (
+        ("refine_factor", "closer"),
+        ("min_views", "looks"),
+        ("vlm_unavailable_policy", "without_vlm"),
+        ("gating_max_rad", "stroll_rad"),
+        ("max_candidate_wait_s", "wait_max_s"),
+        ("cell_size_rad", "cell_rad"),
+    ):
+        assert text.count(f'"{new}":') == 1
+        text = text.replace(f'"{new}":', f'"{old}":')
+    inputs = inputs_from_json(text)
+    assert inputs.settings is not None
+    assert inputs.settings.close.refine_factor == 4.0
+    assert inputs.version_notes == ()
 
 
 @pytest.mark.parametrize("text", ["", "1", "[1]", '[{"type": "Unheard"}]', '[{"type": "Pause"}]'])
@@ -196,11 +216,13 @@ def test_differences(then: str, now: str, lines: list[str]) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"clasifier_yes": "1"}, "unknown; known: tiers.classifier_yes"),
-        ({"vlm": "sometimes"}, "'sometimes' is unknown, allowed: unsure"),
-        ({"classifier_yes": "high"}, "setting classifier_yes=high: "),
-        ({"classifier_yes": "2"}, "must rise within 0..1"),
-        ({"views_max": "1.5"}, "1.5 is given, int is needed"),
+        ({"clasifier_yes": "1"}, "unknown; known: tiers.classifier_accept_threshold"),
+        ({"vlm_policy": "sometimes"}, "is 'sometimes', allowed is one of unsure"),
+        ({"classifier_accept_threshold": "high"}, "setting classifier_accept_threshold=high: "),
+        ({"classifier_accept_threshold": "2"}, "must rise within 0..1"),
+        ({"max_views": "1.5"}, "1.5 is given, int is needed"),
+        ({"tiers.classifier_yes": "1"}, "is called 'tiers.classifier_accept_threshold' now"),
+        ({"classifier_yes": "1"}, "is called 'tiers.classifier_accept_threshold' now"),
     ],
 )
 def test_settings_that_cannot_be(values: dict[str, str], message: str) -> None:
@@ -312,7 +334,9 @@ def test_one_of_several_robots(tmp_path: Path, messages: list[Message]) -> None:
     assert main([str(path), "--namespace", "c"]) == 2
 
 
-@pytest.mark.parametrize("text", ["classifier_yes", "=1", "classifier_yes=", "unheard=1"])
+@pytest.mark.parametrize(
+    "text", ["classifier_accept_threshold", "=1", "classifier_accept_threshold=", "unheard=1"]
+)
 def test_options_that_are_none(bag: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(bag), "--set", text]) == 2
     assert capsys.readouterr().err.count("\n") == 1

@@ -37,7 +37,7 @@ def view_at(yaw_deg: float, pitch_deg: float, roll_deg: float = 0.0, hfov_deg: f
 
 
 def once(**changes: float) -> SeeingNeeds:
-    return SeeingNeeds(**{"looks": 1, "edge": 0.0, **changes})
+    return SeeingNeeds(**{"min_views": 1, "edge": 0.0, **changes})
 
 
 # --------------------------------------------------------------------------------- areas
@@ -148,7 +148,7 @@ def test_a_picture_marks_the_cells_that_its_optics_show(yaw, pitch, roll, hfov):
 
 
 def test_a_cell_needs_enough_looks():
-    coverage = CoverageMap(wide_area(), CELL, once(looks=3))
+    coverage = CoverageMap(wide_area(), CELL, once(min_views=3))
     for look in range(3):
         assert coverage.share_seen() == 0.0
         coverage.see(view_at(0, 20), float(look))
@@ -156,7 +156,7 @@ def test_a_cell_needs_enough_looks():
 
 
 def test_smeared_or_coarse_pictures_do_not_count():
-    needs = once(exposure_s=0.004, smear_px=2.0, pixels_per_rad=1000.0)
+    needs = once(exposure_time_s=0.004, max_motion_blur_px=2.0, pixels_per_rad=1000.0)
     coverage = CoverageMap(wide_area(), CELL, needs)
     view = view_at(0, 20)
     fast = 1.2 * needs.sharp_yaw_rate(view)
@@ -230,7 +230,7 @@ def test_senseless_cells_are_refused(cell_deg):
         CoverageMap(wide_area(), math.radians(cell_deg))
 
 
-@pytest.mark.parametrize("needs", [{"smear_px": 0.0}, {"looks": 0}, {"edge": 0.5}])
+@pytest.mark.parametrize("needs", [{"max_motion_blur_px": 0.0}, {"min_views": 0}, {"edge": 0.5}])
 def test_senseless_needs_are_refused(needs):
     with pytest.raises(ConfigurationError, match="coverage"):
         SeeingNeeds(**needs)

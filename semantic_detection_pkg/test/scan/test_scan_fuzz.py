@@ -11,7 +11,7 @@ from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.controller import ScanController
 from semantic_detection_pkg.scan.core.evidence import Verdict, VlmReply
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
-    Attitude,
+    BaseAttitude,
     CameraBeat,
     Cancel,
     Fix,
@@ -33,7 +33,7 @@ STEPS = 250
 SETTINGS = ScanSettings(
     operator_hold_s=0.3,
     ground_height_m=400.0,
-    losses=LossSettings(gimbal_s=0.3, detections_s=0.5, vocabulary_s=0.5),
+    losses=LossSettings(gimbal_timeout_s=0.3, detections_timeout_s=0.5, vocabulary_timeout_s=0.5),
 )
 
 
@@ -80,7 +80,7 @@ def odd_input(dice: random.Random, now_ns: int) -> Input:
             lambda: InspectionResult(small, now_ns, "failed"),
             lambda: VlmReply(small, dice.choice(list(Verdict)), number, frame_ns=-1),
             lambda: Fix(now_ns, dice.choice([47.0, number]), 8.0, 500.0, abs(number)),
-            lambda: Attitude(now_ns, (0.0, 0.0, 0.0, 1.0)),
+            lambda: BaseAttitude(now_ns, (0.0, 0.0, 0.0, 1.0)),
             lambda: GpuStatus(small > 6, small > 9),
             lambda: CameraBeat(now_ns),
         ]

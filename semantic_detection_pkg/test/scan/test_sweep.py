@@ -95,7 +95,7 @@ def test_after_a_full_sweep_nothing_of_the_area_is_unseen(yaw, pitch, hfov, fram
 
 
 def test_a_wide_area_takes_one_strip_nearly_as_fast_as_smear_allows():
-    sweep = Sweep(area_deg(-75, 75, 12, 45), smear_px=2.5)
+    sweep = Sweep(area_deg(-75, 75, 12, 45), max_motion_blur_px=2.5)
     assert sweep.run()
     assert sweep.now_s < 7.0
     cruise = np.median([abs(at.yaw_rate_rad_s) for at in sweep.path])
@@ -193,14 +193,14 @@ def test_half_widths_are_those_of_the_optics(pitch, at, hfov, edge):
 
 
 def test_nothing_is_planned_where_all_is_seen():
-    coverage = CoverageMap(area_deg(-5, 5, 0, 4), math.radians(1), SeeingNeeds(looks=1))
+    coverage = CoverageMap(area_deg(-5, 5, 0, 4), math.radians(1), SeeingNeeds(min_views=1))
     view = CameraView(0.0, 0.0, 0.0, 1.0, 1280, 720)
     assert len(plan_legs(coverage, view, ZR10, Pace(8.0))) == 1
     coverage.see(view, 0.0)
     assert plan_legs(coverage, view, ZR10, Pace(8.0)) == ()
 
 
-@pytest.mark.parametrize("values", [{"frame_rate_hz": 0.0}, {"settle_s": -1.0}])
+@pytest.mark.parametrize("values", [{"frame_rate_hz": 0.0}, {"detection_latency_s": -1.0}])
 def test_senseless_settings_are_refused(values):
     with pytest.raises(ConfigurationError, match="sweep"):
         SweepSettings(**values)

@@ -1,6 +1,6 @@
 """Print what the detector sees, keep overlay pictures, end with a summary in JSON.
 
-Its exit status is 0 only if something was detected that is there.
+Its exit status is 0 only if something was detected that is there, however early it ends.
 Where the simulated world tells the truth, that is checked; on real pictures any detection counts.
 """
 
@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from rclpy.node import Node
 
 from interfaces_pkg.msg import Detections, GroundTruth
-from ros_support_pkg.parameters import declare_parameters, parameter
+from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import EVENT, SENSOR_DATA
 from ros_support_pkg.running import run_node
 from ros_support_pkg.stamps import NS_PER_S, from_time
@@ -26,24 +25,11 @@ from semantic_detection_pkg.common.core.overlay import draw_overlay
 from semantic_detection_pkg.common.pictures import write_picture
 from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
 from simulation_pkg.core.scoring import confirmed
+from simulation_pkg.core.settings import DemoJudgeSettings
 from simulation_pkg.core.tally import Tally
 
 _FRAMES_KEPT = 8  # that wait for their detections
 _TRUTHS_KEPT = 100  # frames; more than are ever between capture and detection
-
-
-@dataclass(frozen=True)
-class DemoJudgeParameters:
-    """Parameters of the demo's judge."""
-
-    seconds: float = parameter(
-        0.0, "[s] end this long after the first frame; 0: never", minimum=0.0, maximum=86400.0
-    )
-    save_dir: str = parameter("", "folder for overlay pictures; '': none")
-    save_every_s: float = parameter(
-        1.0, "[s] between two overlay pictures", minimum=0.0, maximum=3600.0
-    )
-    frame_transport: str = frames.transport_parameter()
 
 
 class DemoJudgeNode(Node):
@@ -54,7 +40,7 @@ class DemoJudgeNode(Node):
 
     def __init__(self) -> None:
         super().__init__("demo_judge")
-        self._config = declare_parameters(self, DemoJudgeParameters)
+        self._config = declare_parameters(self, DemoJudgeSettings)
         self._tally = Tally()
         self._first_ns = 0
         self._line_ns = 0
@@ -111,7 +97,7 @@ class DemoJudgeNode(Node):
     def _save(self, message: Detections) -> None:
         stamp_ns = from_time(message.header.stamp)
         frame = self._frames.get(stamp_ns)
-        if frame is None or stamp_ns - self._saved_ns < self._config.save_every_s * NS_PER_S:
+        if frame is None or stamp_ns - self._saved_ns < self._config.save_period_s * NS_PER_S:
             return
         self._saved_ns = stamp_ns
         try:
@@ -129,7 +115,7 @@ class DemoJudgeNode(Node):
         line_s = (now_ns - (self._line_ns or now_ns - NS_PER_S)) / NS_PER_S
         self._line_ns = now_ns
         self.get_logger().info(self._tally.line(line_s))
-        if self._first_ns and 0 < self._config.seconds <= self._elapsed_s():
+        if self._first_ns and 0 < self._config.duration_s <= self._elapsed_s():
             self.context.try_shutdown()
 
     def _elapsed_s(self) -> float:
@@ -152,6 +138,7 @@ def _make_folder(name: str) -> Path:
 
 
 def main() -> int:
+    """Run the node; return 0 if something was detected that is there, else 1 (2: misconfigured)."""
     made: list[DemoJudgeNode] = []
 
     def make_node() -> DemoJudgeNode:
@@ -159,4 +146,5 @@ def main() -> int:
         return made[0]
 
     status = run_node(make_node, expected_errors=(SemanticDetectionError,))
-    return status or (made[0].exit_status if made else 0)  # none: interrupted before
+    # A judge that was interrupted before it was made has seen nothing, either.
+    return status or (made[0].exit_status if made else 1)

@@ -51,7 +51,7 @@ class AttitudeSource:
         if not self.is_streaming and self._surplus >= _SURPLUS:
             self.is_streaming = True
         if self.is_streaming:
-            self._poll_due_s = now_s + self._settings.stream_stall_s
+            self._poll_due_s = now_s + self._settings.stream_timeout_s
 
     def due_s(self) -> float:
         """Return when `commands` has something to do next; infinity for nothing."""
@@ -61,7 +61,7 @@ class AttitudeSource:
         """Return what has to be asked now."""
         commands: list[Command] = []
         if now_s >= self._renew_due_s:
-            self._renew_due_s = now_s + self._settings.stream_renew_s
+            self._renew_due_s = now_s + self._settings.stream_renew_period_s
             commands.append(StreamAttitude(self._settings.attitude_hz))
         if now_s >= self._poll_due_s:
             if self.is_streaming:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gimbal_driver_pkg.core.driver import GimbalDriver
-from gimbal_driver_pkg.core.settings import DriverSettings
+from gimbal_driver_pkg.core.settings import AUTO, DriverSettings
 from gimbal_driver_pkg.errors import InvalidValueError
 from gimbal_driver_pkg.models import DEFAULT_MODELS, RATE_MAPS, GimbalModel, model_named
 from gimbal_driver_pkg.protocol.codec import Codec
@@ -11,7 +11,6 @@ from gimbal_driver_pkg.protocol.signs import signs_of
 from gimbal_driver_pkg.protocol.siyi.codec import SiyiCodec
 from gimbal_driver_pkg.protocol.viewpro.codec import ViewproCodec
 
-AUTO = "auto"
 """The model that the gimbal says it is."""
 
 

@@ -125,8 +125,8 @@ class GimbalDriver:
     def is_silent(self, now_s: float) -> bool:
         """Tell whether the line is dead though open: no intact frame for too long."""
         if self.has_heard:
-            return now_s - self._heard_s > self._settings.silence_s
-        return now_s - self._opened_s > self._settings.boot_silence_s
+            return now_s - self._heard_s > self._settings.link_timeout_s
+        return now_s - self._opened_s > self._settings.boot_timeout_s
 
     @property
     def has_heard(self) -> bool:
@@ -338,7 +338,7 @@ class GimbalDriver:
         reading = self._known.reading
         if reading is None or reading.stamp_s < self._opened_s:
             return None
-        return reading if now_s - reading.stamp_s <= self._settings.stale_s else None
+        return reading if now_s - reading.stamp_s <= self._settings.attitude_timeout_s else None
 
 
 def _settled(what: str, how: str) -> Ticket:

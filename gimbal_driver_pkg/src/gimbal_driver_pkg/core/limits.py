@@ -74,7 +74,7 @@ class SoftLimits:
     @classmethod
     def of(cls, model: GimbalModel, settings: DriverSettings) -> SoftLimits:
         """Return the limits of `model` with those that are set in their place."""
-        margin = math.radians(settings.soft_margin_deg)
+        margin = math.radians(settings.soft_limit_margin_deg)
         yaw = _range(model.yaw_deg, settings.yaw_min_deg, settings.yaw_max_deg)
         pitch = _range(model.pitch_deg, settings.pitch_min_deg, settings.pitch_max_deg)
         is_endless = model.has_endless_yaw and yaw == tuple(map(math.radians, model.yaw_deg))

@@ -141,7 +141,7 @@ class Motion:
             goal.is_looked_at = False
         elif isinstance(goal, _Pointing):
             error = goal.aim.error_rad(attitude.yaw_rad, attitude.pitch_rad)
-            if error <= math.radians(self._settings.tolerance_deg):
+            if error <= math.radians(self._settings.goal_tolerance_deg):
                 goal.is_reached = True  # for good: who moves it from there has reasons
         elif isinstance(goal, _Stopping):
             rates = attitude.yaw_rate_rad_s, attitude.pitch_rate_rad_s

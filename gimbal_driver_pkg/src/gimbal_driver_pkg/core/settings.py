@@ -1,69 +1,151 @@
-"""What can be set about the driver's behaviour. The reasons stand beside the numbers."""
+"""What can be set about the gimbal driver. The reasons stand beside the numbers."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from gimbal_driver_pkg.errors import InvalidValueError
+from gimbal_driver_pkg.models import DEFAULT_MODELS, MODELS, RATE_MAPS
+from ros_support_pkg.core.settings import SettingError, check, setting
 
-#: Smallest and largest allowed value.
-RANGES: dict[str, tuple[float, float]] = {
-    "attitude_hz": (1.0, 100.0),
-    "stream_stall_s": (0.05, 10.0),
-    "stream_renew_s": (0.5, 60.0),
-    "stale_s": (0.05, 10.0),
-    "silence_s": (0.1, 60.0),
-    "boot_silence_s": (0.1, 60.0),
-    "rate_timeout_s": (0.05, 1.0),
-    "command_hz": (1.0, 200.0),
-    "soft_margin_deg": (0.0, 45.0),
-    "tolerance_deg": (0.05, 10.0),
-}
+#: Model of a gimbal that says itself which it is.
+AUTO = "auto"
+BAUD_RATES = (9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
+
+
+def _limit(text: str) -> Any:
+    return setting(math.nan, f"{text}; .nan: the model's")
 
 
 @dataclass(frozen=True)
 class DriverSettings:
-    """Times are seconds, angles degrees in REP 103; NaN limits are the model's."""
+    """How the driver behaves. Angles are degrees in REP 103; a limit that is NaN is the model's.
 
-    attitude_hz: float = 20.0
-    """Rate of attitude, pushed or asked for; public drivers run 10 to 50."""
-    use_stream: bool = True
-    """Ask the gimbal to push attitude; where it does not, it is polled."""
-    stream_stall_s: float = 0.5
-    """Without a push for so long, poll."""
-    stream_renew_s: float = 5.0
-    """Clients in the field renew the stream every 1.5 to 10 s."""
-    stale_s: float = 0.5
-    """Attitude older than this is too old to steer by: rate output stops."""
-    silence_s: float = 1.0
-    """A line without an intact frame for so long is dead: open it anew."""
-    boot_silence_s: float = 5.0
-    """The same before the first frame after opening."""
-    rate_timeout_s: float = 0.2
-    """A rate command not renewed for so long ends: the dead-man stop."""
-    command_hz: float = 50.0
-    """Most set-points a second on the wire; the newest wins."""
-    soft_margin_deg: float = 2.0
-    """The soft limits lie so far inside the mechanical ones."""
-    tolerance_deg: float = 0.5
-    """So near, an angle counts as reached."""
-    yaw_min_deg: float = math.nan
-    yaw_max_deg: float = math.nan
-    pitch_min_deg: float = math.nan
-    pitch_max_deg: float = math.nan
-    max_rate_deg_s: float = math.nan
-    zoom_max: float = math.nan
-    wide_hfov_deg: float = math.nan
+    Raises:
+        InvalidValueError: on construction, if a value is out of its range.
+    """
+
+    # Public drivers run 10 to 50.
+    attitude_hz: float = setting(
+        20.0, "rate at which attitude is asked for", minimum=1.0, maximum=100.0
+    )
+    use_stream: bool = setting(
+        True, "ask the gimbal to push attitude; where it does not, it is polled"
+    )
+    stream_timeout_s: float = setting(
+        0.5,
+        "time without a push until attitude is polled",
+        minimum=0.05,
+        maximum=10.0,
+        formerly=("stream_stall_s",),
+    )
+    # Clients in the field renew the stream every 1.5 to 10 s.
+    stream_renew_period_s: float = setting(
+        5.0,
+        "time between renewals of the stream",
+        minimum=0.5,
+        maximum=60.0,
+        formerly=("stream_renew_s",),
+    )
+    attitude_timeout_s: float = setting(
+        0.5,
+        "age from which attitude is too old to steer by: output of rates stops",
+        minimum=0.05,
+        maximum=10.0,
+        formerly=("stale_s",),
+    )
+    link_timeout_s: float = setting(
+        1.0,
+        "silence after which the line is opened anew",
+        minimum=0.1,
+        maximum=60.0,
+        formerly=("silence_s",),
+    )
+    boot_timeout_s: float = setting(
+        5.0,
+        "the same before the first intact frame",
+        minimum=0.1,
+        maximum=60.0,
+        formerly=("boot_silence_s",),
+    )
+    rate_timeout_s: float = setting(
+        0.2, "how long a rate command lives: the dead-man stop", minimum=0.05, maximum=1.0
+    )
+    command_hz: float = setting(
+        50.0, "most set-points a second on the wire; the newest wins", minimum=1.0, maximum=200.0
+    )
+    soft_limit_margin_deg: float = setting(
+        2.0,
+        "distance of the soft limits from the mechanical ones",
+        minimum=0.0,
+        maximum=45.0,
+        formerly=("soft_margin_deg",),
+    )
+    goal_tolerance_deg: float = setting(
+        0.5,
+        "distance at which an angle counts as reached",
+        minimum=0.05,
+        maximum=10.0,
+        formerly=("tolerance_deg",),
+    )
+    yaw_min_deg: float = _limit("mechanical limit to the right")
+    yaw_max_deg: float = _limit("mechanical limit to the left")
+    pitch_min_deg: float = _limit("mechanical limit upwards")
+    pitch_max_deg: float = _limit("mechanical limit downwards")
+    max_rate_deg_s: float = _limit("fastest turn to be sent")
+    zoom_max: float = setting(math.nan, "greatest zoom; .nan: the model's", unit="x")
+    wide_hfov_deg: float = _limit("horizontal field of view at zoom 1")
 
     def __post_init__(self) -> None:
-        for name, (low, high) in RANGES.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise InvalidValueError(f"{name}: {value}, allowed is {low:g}..{high:g}")
+        try:
+            check(self)
+        except SettingError as error:
+            raise InvalidValueError(str(error)) from None
         for axis in ("yaw", "pitch"):
             low, high = getattr(self, f"{axis}_min_deg"), getattr(self, f"{axis}_max_deg")
             if low >= high:
                 raise InvalidValueError(
                     f"{axis}_min_deg: {low}, allowed is less than {axis}_max_deg ({high})"
                 )
+
+
+@dataclass(frozen=True)
+class GimbalDriverSettings:
+    """Settings of the gimbal driver node."""
+
+    gimbal_mode: str = setting(
+        "serial", "which line of those below", choices=("serial", "mock_tcp", "udp")
+    )
+    serial_device: str = setting("/dev/ttyTHS1", "device of the gimbal's serial line")
+    serial_baud: int = setting(
+        115200, "baud rate of the serial line", minimum=min(BAUD_RATES), maximum=max(BAUD_RATES)
+    )
+    mock_address: str = setting("127.0.0.1:9090", "host:port of the mock gimbal")
+    udp_address: str = setting("192.168.144.25:37260", "host:port of a SIYI gimbal")
+    protocol: str = setting("siyi", "what the gimbal speaks", choices=tuple(DEFAULT_MODELS))
+    model: str = setting(
+        AUTO, "whose limits hold; auto: what the gimbal says it is", choices=(AUTO, *MODELS)
+    )
+    rate_map: str = setting("measured", "scale of SIYI's rates", choices=tuple(RATE_MAPS))
+    mavlink_role: str = setting(
+        "device",
+        "we are the manager of a device, or a manager is there",
+        choices=("device", "manager"),
+    )
+    state_hz: float = setting(50.0, "rate of gimbal/state", minimum=1.0, maximum=200.0)
+    base_frame: str = setting("gimbal_base", "frame that the angles are relative to")
+    point_timeout_s: float = setting(
+        10.0, "longest time of a gimbal/point goal", minimum=0.1, maximum=120.0
+    )
+    driver: DriverSettings = field(default_factory=DriverSettings)
+
+    @property
+    def url(self) -> str:
+        """Return the line in force."""
+        return {
+            "serial": self.serial_device,
+            "mock_tcp": f"socket://{self.mock_address}",
+            "udp": f"udp://{self.udp_address}",
+        }[self.gimbal_mode]

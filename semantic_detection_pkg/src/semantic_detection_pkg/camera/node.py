@@ -8,7 +8,7 @@ follows from it.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import cv2
@@ -16,34 +16,20 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage
 
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
-from ros_support_pkg.parameters import declare_parameters, parameter
+from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import SENSOR_DATA, VIEW
 from ros_support_pkg.running import run_node, tolerating_shutdown
 from ros_support_pkg.shedding import RATES, Shedding
 from semantic_detection_pkg.camera.calibration import load_calibration
+from semantic_detection_pkg.camera.core.settings import CameraSettings
 from semantic_detection_pkg.camera.reader import LatestFrameReader
 from semantic_detection_pkg.camera.ros import graph_cameras
 from semantic_detection_pkg.camera.ros.camera_info import to_camera_info
-from semantic_detection_pkg.camera.ros.frames import FramePublisher, transport_parameter
+from semantic_detection_pkg.camera.ros.frames import FramePublisher
 from semantic_detection_pkg.camera.sources.registry import open_camera
 from semantic_detection_pkg.common.core.frame import Frame
 from semantic_detection_pkg.common.ros import conversions
 from semantic_detection_pkg.errors import FrameError, SemanticDetectionError
-
-
-@dataclass(frozen=True)
-class CameraParameters:
-    """Parameters of the camera node."""
-
-    source: str = parameter(
-        "device:0", "where frames come from: device:0, rtsp://.., csi:0, file:.., images:DIR, sim:"
-    )
-    frame_id: str = parameter("camera_optical_frame", "optical frame (REP 103) of the pictures")
-    frame_transport: str = transport_parameter()
-    calibration: str = parameter("", "camera_info YAML file of camera_calibration; '': none")
-    jpeg_quality: int = parameter(
-        85, "of image_raw/compressed", minimum=1, maximum=100, is_runtime=True
-    )
 
 
 class CameraNode(Node):
@@ -51,9 +37,9 @@ class CameraNode(Node):
 
     def __init__(self) -> None:
         super().__init__("camera")
-        self._config = declare_parameters(self, CameraParameters, self._change)
+        self._config = declare_parameters(self, CameraSettings, self._change)
         graph_cameras.attach(self, self._config.source, self._config.frame_id)
-        path = self._config.calibration
+        path = self._config.calibration_file
         self._calibration = load_calibration(path) if path else None
         self._frames = FramePublisher(self, self._config.frame_transport)
         self._compressed = self.create_publisher(
@@ -107,7 +93,7 @@ class CameraNode(Node):
                 conversions.to_compressed_image(jpeg.tobytes(), stamp_ns, frame_id)
             )
 
-    def _change(self, changed: CameraParameters) -> None:
+    def _change(self, changed: CameraSettings) -> None:
         self._config = changed
 
     def _check(self) -> Health:

@@ -1,6 +1,7 @@
-"""bringup: check the robot's config.yaml and start the launch file with it.
+"""bringup: check a config.yaml and start the launch file with it.
 
-    ros2 run semantic_detection_pkg bringup [--config FILE] [--check] [NAME:=VALUE ...]
+    ros2 run semantic_detection_pkg bringup [--config FILE] [--launch-file FILE] [--check]
+        [NAME:=VALUE ...]
 
 The environment (ENV, GIMBAL_MODE, INFERENCE_ENGINE, DASHBOARD_TOKEN) wins over the file; arguments
 of the launch file given here win over both.
@@ -16,11 +17,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ros_support_pkg.core.renamed import RENAMED_ARGUMENTS, refusal
 from semantic_detection_pkg.common.configuration.launching import Launch, plan_launch
 from semantic_detection_pkg.common.configuration.reading import load_schema, read_config
 from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
 
 DEFAULT_CONFIG = "/etc/semantic-detection/config.yaml"
+ROBOT_LAUNCH = "robot.launch.yaml"
 EXIT_USAGE = 2
 _PACKAGE = "semantic_detection_pkg"
 
@@ -30,6 +33,12 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bringup", description="Starts the robot's graph.")
     add = parser.add_argument
     add("--config", type=Path, default=Path(DEFAULT_CONFIG), metavar="FILE", help=DEFAULT_CONFIG)
+    add(
+        "--launch-file",
+        default=ROBOT_LAUNCH,
+        metavar="FILE",
+        help=f"{ROBOT_LAUNCH} or dev.launch.yaml",
+    )
     add("--check", action="store_true", help="only check, and print how it would be started")
     add("arguments", nargs="*", metavar="NAME:=VALUE", help="of the launch file")
     given = parser.parse_args(words)
@@ -40,7 +49,11 @@ def main(words: Sequence[str] | None = None) -> int:
         for line in str(error).splitlines():
             print(f"error: {line}", file=sys.stderr)
         return EXIT_USAGE
-    command = _command(launch, typed)
+    arguments = {**arguments_of(launch), **typed}
+    command = [
+        *("ros2", "launch", _PACKAGE, given.launch_file),
+        *(f"{name}:={value}" for name, value in sorted(arguments.items())),
+    ]
     print(" ".join(command), flush=True)
     if not given.check:
         os.execvp(command[0], command)
@@ -66,22 +79,21 @@ def _typed(text: str) -> tuple[str, str]:
     name, given, value = text.partition(":=")
     if not given or not name:
         raise ConfigurationError(f"argument {text!r}, allowed is NAME:=VALUE")
+    if name in RENAMED_ARGUMENTS:
+        raise ConfigurationError(f"argument '{name}' {refusal(RENAMED_ARGUMENTS[name])}")
     return name, value
 
 
-def _command(launch: Launch, typed: dict[str, str]) -> list[str]:
+def arguments_of(launch: Launch) -> dict[str, str]:
+    """Return the launch file's arguments; parameters go to a temporary file."""
     arguments = dict(launch.arguments)
     if launch.parameters:
         with tempfile.NamedTemporaryFile(
             "w", prefix="semantic_detection_", suffix=".yaml", delete=False
         ) as file:
             file.write(launch.parameters)
-        arguments["overrides"] = file.name
-    arguments.update(typed)
-    return [
-        *("ros2", "launch", _PACKAGE, "robot.launch.yaml"),
-        *(f"{name}:={value}" for name, value in sorted(arguments.items())),
-    ]
+        arguments["params_file"] = file.name
+    return arguments
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """`replay`: decide a recorded scan again and compare.
 
-replay output/recordings --set tiers.classifier_yes=0.9
+replay output/recordings --set tiers.classifier_accept_threshold=0.9
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="with another setting of the scan, tiers.classifier_yes=0.9 say",
+        help="with another setting of the scan, tiers.classifier_accept_threshold=0.9 say",
     )
     parser.add_argument("--namespace", metavar="NAME", help="the robot, where the bag has several")
     frames = parser.add_argument_group("with --from frames")

@@ -43,7 +43,7 @@ def replay_frames(reader: BagReader, options: argparse.Namespace, change: Change
     if not options.model:
         raise ConfigurationError("--from frames needs --model FILE")
     words = tuple(filter(None, options.words.split(",")))
-    settings = None if options.conf is None else DetectorSettings(confidence=options.conf)
+    settings = None if options.conf is None else DetectorSettings(confidence_threshold=options.conf)
     robot = reader.namespace_of([PICTURES], options.namespace)
     has_journal = any(c.topic == robot + JOURNAL for c in reader.connections)
     known = {

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, fields
 from typing import Any
 
 from rclpy.callback_groups import ReentrantCallbackGroup
@@ -18,12 +17,13 @@ from interfaces_pkg.msg import GpuState
 from interfaces_pkg.srv import AcquireGpu, ReleaseGpu
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
 from ros_support_pkg.lifecycle import GuardedLifecycleNode
-from ros_support_pkg.parameters import declare_parameters, parameter
+from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import STATE
 from ros_support_pkg.running import EXIT_USAGE, run_node
 from semantic_detection_pkg.errors import SemanticDetectionError
 from semantic_detection_pkg.gpu.core.arbiter import Arbiter
 from semantic_detection_pkg.gpu.core.messages import Answer
+from semantic_detection_pkg.gpu.core.settings import GpuArbiterSettings
 from semantic_detection_pkg.gpu.core.turns import Mode, Rules
 from semantic_detection_pkg.gpu.ros.detector_lifecycle import DetectorLifecycle
 from semantic_detection_pkg.gpu.runner import ArbiterRunner
@@ -41,39 +41,6 @@ _THREADS = Rules.max_waiting + 6
 _REPUBLISH_S = 1.0  # remaining_s changes although nothing else does
 
 
-def _rule(name: str, document: str, minimum: float, maximum: float) -> Any:
-    """A parameter that is a number of `Rules`, with its default."""
-    return parameter(getattr(Rules(), name), document, minimum=minimum, maximum=maximum)
-
-
-@dataclass(frozen=True)
-class GpuArbiterParameters:
-    """Parameters of the GPU arbiter node."""
-
-    detector: str = parameter("detector", "name of the detector's node")
-    gpu_lock_file: str = parameter("/run/tier3/gpu.lock", "kernel lock of all who use the GPU")
-    epoch_file: str = parameter("/run/tier3/gpu.epoch", "where the newest lease epoch is published")
-    pause_timeout_s: float = _rule(
-        "pause_timeout_s", "[s] the detector may take to stop", 0.1, 60.0
-    )
-    grace_s: float = _rule(
-        "grace_s", "[s] after a lease until a process that still computes is ended", 0.1, 60.0
-    )
-    max_lease_s: float = _rule("max_lease_s", "[s] longest lease", 0.1, 600.0)
-    min_dwell_s: float = _rule("min_dwell_s", "[s] shortest turn of the detector", 0.0, 600.0)
-    max_share: float = _rule("max_share", "of the time that leases may take", 0.05, 1.0)
-    max_failures: int = _rule("max_failures", "failed leases until requests are refused", 1, 100)
-    off_s: float = _rule("off_s", "[s] for which they are refused first; it doubles", 0.1, 600.0)
-    autostart: bool = parameter(
-        False, "configure and activate at the start, where nobody else brings the node up"
-    )
-
-    def rules(self) -> Rules:
-        """The part that the core knows."""
-        known = {field.name for field in fields(Rules)}
-        return Rules(**{f.name: getattr(self, f.name) for f in fields(self) if f.name in known})
-
-
 class GpuArbiterNode(GuardedLifecycleNode):
     """An `ArbiterRunner` behind services."""
 
@@ -81,7 +48,7 @@ class GpuArbiterNode(GuardedLifecycleNode):
 
     def __init__(self) -> None:
         super().__init__("gpu_arbiter")
-        self._config = declare_parameters(self, GpuArbiterParameters)
+        self._config = declare_parameters(self, GpuArbiterSettings)
         self._runner: ArbiterRunner | None = None
         self._lifecycle: DetectorLifecycle | None = None
         self._seen: tuple[Arbiter, float] | None = None
@@ -97,9 +64,7 @@ class GpuArbiterNode(GuardedLifecycleNode):
 
     def activate(self) -> None:
         config = self._config
-        runner = ArbiterRunner(
-            config.rules(), config.gpu_lock_file, config.epoch_file, self._changed
-        )
+        runner = ArbiterRunner(config.rules, config.gpu_lock_file, config.epoch_file, self._changed)
         self._lifecycle = DetectorLifecycle(self, config.detector, runner.tell)
         runner.start(self._lifecycle)
         self._runner = runner

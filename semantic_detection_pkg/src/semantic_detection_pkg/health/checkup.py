@@ -221,7 +221,7 @@ def check_shared(machine: Machine) -> Finding:
             "shared",
             Verdict.BAD,
             f"{path} is no folder",
-            "mount the volume vlm-socket there, or launch with tier3:=false",
+            "mount the volume vlm-socket there, or launch with vlm:=false",
         )
     if not os.access(path, os.W_OK):
         return Finding(

@@ -6,7 +6,6 @@ other container has no ROS: a file in the shared folder holds it back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -15,16 +14,16 @@ from sensor_msgs.msg import CameraInfo
 
 from interfaces_pkg.msg import Detections, GimbalState, HealthState
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
-from ros_support_pkg.parameters import declare_parameters, parameter
+from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import SENSOR_DATA, STATE
 from ros_support_pkg.running import run_node
-from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
-from semantic_detection_pkg.health.core.policy import SHED, Assessment, Limits, Policy, Step
+from semantic_detection_pkg.errors import SemanticDetectionError
+from semantic_detection_pkg.health.core.policy import SHED, Assessment, Policy, Step
 from semantic_detection_pkg.health.core.rates import RateMeter
 from semantic_detection_pkg.health.core.reading import Reading
+from semantic_detection_pkg.health.core.settings import HealthMonitorSettings
 from semantic_detection_pkg.health.machine_files import read_machine
 
-_LIMITS = Limits()
 _LEVELS = {
     Step.NOTHING: HealthState.LEVEL_OK,
     Step.TIER3: HealthState.LEVEL_SHED,
@@ -33,66 +32,13 @@ _LEVELS = {
 }
 
 
-@dataclass(frozen=True)
-class HealthMonitorParameters:
-    """Parameters of the health monitor node."""
-
-    period_s: float = parameter(1.0, "[s] between two readings", minimum=0.1, maximum=60.0)
-    output_dir: str = parameter("output", "folder on the volume whose free space counts")
-    root: str = parameter("/", "where the kernel's files lie")
-    hold_file: str = parameter("", "exists while the model shall not run; '': none")
-    camera_min_hz: float = parameter(
-        5.0, "slower pictures are a warning; 0: no camera", minimum=0.0, maximum=240.0
-    )
-    detections_min_hz: float = parameter(
-        1.0, "slower detections are a warning; 0: no detector", minimum=0.0, maximum=240.0
-    )
-    gimbal_min_hz: float = parameter(
-        10.0, "slower attitude is a warning; 0: no gimbal", minimum=0.0, maximum=240.0
-    )
-    container_mb: float = parameter(
-        _LIMITS.container_mb, "[MB] share of this container", minimum=1.0, maximum=1e6
-    )
-    disk_free_mb: float = parameter(
-        _LIMITS.disk_free_mb, "[MB] free on the disk below which is a warning", minimum=0.0,
-        maximum=1e9,
-    )  # fmt: skip
-    tier3_below_mb: float = parameter(
-        _LIMITS.available_mb[0], "[MB] available: below it, no questions to the model",
-        minimum=0.0, maximum=1e6,
-    )  # fmt: skip
-    rates_below_mb: float = parameter(
-        _LIMITS.available_mb[1], "[MB] available: below it, half the pictures", minimum=0.0,
-        maximum=1e6,
-    )  # fmt: skip
-    model_below_mb: float = parameter(
-        _LIMITS.available_mb[2], "[MB] available: below it, the model's process goes",
-        minimum=0.0, maximum=1e6,
-    )  # fmt: skip
-
-    def limits(self) -> Limits:
-        """The part that the core knows.
-
-        Raises:
-            ConfigurationError: the steps are not in order.
-        """
-        steps = (self.tier3_below_mb, self.rates_below_mb, self.model_below_mb)
-        if not steps[0] >= steps[1] >= steps[2]:
-            raise ConfigurationError(
-                f"tier3_below_mb, rates_below_mb, model_below_mb are {steps}: they must not rise"
-            )
-        return Limits(
-            available_mb=steps, container_mb=self.container_mb, disk_free_mb=self.disk_free_mb
-        )
-
-
 class HealthMonitorNode(Node):
     """Reads the machine, judges, tells."""
 
     def __init__(self) -> None:
         super().__init__("health_monitor")
-        self._config = declare_parameters(self, HealthMonitorParameters)
-        self._policy = Policy(self._config.limits())
+        self._config = declare_parameters(self, HealthMonitorSettings)
+        self._policy = Policy(self._config.limits)
         self._reading = Reading()
         self._assessment = Assessment(Step.NOTHING, ())
         self._meters: list[tuple[str, float, RateMeter]] = []
@@ -117,7 +63,7 @@ class HealthMonitorNode(Node):
 
     def _look(self) -> None:
         config = self._config
-        self._reading = reading = read_machine(config.output_dir, Path(config.root))
+        self._reading = reading = read_machine(config.output_dir, Path(config.root_dir))
         before = self._assessment.step
         self._assessment = judged = self._policy.judge(self._now_s(), reading)
         if judged.step != before:
@@ -144,16 +90,16 @@ class HealthMonitorNode(Node):
         return int(_LEVELS[judged.step])
 
     def _hold(self, is_held: bool) -> None:
-        if not self._config.hold_file:
+        if not self._config.vlm_hold_file:
             return
-        path = Path(self._config.hold_file)
+        path = Path(self._config.vlm_hold_file)
         try:
             if is_held:
                 path.touch()
             else:
                 path.unlink(missing_ok=True)
         except OSError as error:
-            self.get_logger().error(f"hold_file {path}: {error.strerror}", once=True)
+            self.get_logger().error(f"vlm_hold_file {path}: {error.strerror}", once=True)
 
     def _count(self, meter: RateMeter, _message: bytes) -> None:
         meter.count(self._now_s())

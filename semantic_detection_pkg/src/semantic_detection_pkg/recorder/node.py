@@ -7,7 +7,6 @@ disk is the business of a thread of its own: no callback waits for it.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from rclpy.node import Node
@@ -16,13 +15,12 @@ from rclpy.serialization import deserialize_message
 from interfaces_pkg.msg import Finding, RecorderStatus
 from interfaces_pkg.srv import MarkEvent
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
-from ros_support_pkg.parameters import declare_parameters, parameter
+from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import STATE
 from ros_support_pkg.running import run_node
 from ros_support_pkg.stamps import to_time
-from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
-from semantic_detection_pkg.recorder.core.events import EventRules
-from semantic_detection_pkg.recorder.core.ring import RingRules
+from semantic_detection_pkg.errors import SemanticDetectionError
+from semantic_detection_pkg.recorder.core.settings import RecorderSettings
 from semantic_detection_pkg.recorder.core.topics import Message
 from semantic_detection_pkg.recorder.evidence.evidence_writer import Scribe
 from semantic_detection_pkg.recorder.ros.raw_subscriptions import RawSubscriptions
@@ -35,70 +33,19 @@ _MB = 1_000_000
 _PERIOD_S = 1.0
 
 
-@dataclass(frozen=True)
-class RecorderParameters:
-    """Parameters of the recorder node."""
-
-    output: str = parameter("output/recordings", "folder of the recordings")
-    budget_mb: int = parameter(8000, "[MB] of the ring", minimum=1, maximum=100_000_000)
-    floor_mb: int = parameter(
-        1000, "[MB] that stay free on the file system", minimum=0, maximum=100_000_000
-    )
-    segment_mb: int = parameter(64, "[MB] size of a segment", minimum=1, maximum=4000)
-    segment_s: float = parameter(
-        10.0, "[s] age at which a smaller one is closed", minimum=0.5, maximum=3600.0
-    )
-    events_mb: int = parameter(2000, "[MB] of all events", minimum=1, maximum=100_000_000)
-    before_s: float = parameter(10.0, "[s] kept before an event", minimum=0.0, maximum=3600.0)
-    after_s: float = parameter(10.0, "[s] kept after an event", minimum=0.0, maximum=3600.0)
-    flush_s: float = parameter(
-        0.5, "[s] until a message is on the medium", minimum=0.05, maximum=60.0
-    )
-    queue_mb: int = parameter(64, "[MB] that may wait for the disk", minimum=1, maximum=4000)
-    frames: str = parameter(
-        "compressed", "pictures: the camera's JPEG or none", choices=("compressed", "none")
-    )
-    compression: str = parameter(
-        "none", "of the chunks; pictures do not get smaller by it", choices=("none", "zstd")
-    )
-    distribution: str = parameter(
-        "auto",
-        "whose rosbag2 reads the bags; auto: that of this ROS",
-        choices=("auto", "humble", "jazzy"),
-    )
-    extra_topics: tuple[str, ...] = parameter((), "more topics, each as name:package/msg/Type")
-
-    def settings(self) -> SessionSettings:
-        """What the storage is to do; ConfigurationError where it cannot be kept."""
-        if self.budget_mb < self.segment_mb:
-            raise ConfigurationError(
-                f"parameter 'budget_mb' is {self.budget_mb}, "
-                f"at least one segment (segment_mb, {self.segment_mb}) is allowed"
-            )
-        return SessionSettings(
-            RingRules(
-                self.budget_mb * _MB, self.floor_mb * _MB, self.segment_mb * _MB, self.segment_s
-            ),
-            EventRules(self.events_mb * _MB, self.before_s, self.after_s),
-            self.compression,
-            bag_format(self.distribution),
-            self.flush_s,
-        )
-
-
 class RecorderNode(Node):
     """Subscriptions in, a `Recorder` behind them."""
 
     def __init__(self) -> None:
         super().__init__("recorder")
-        self._config = declare_parameters(self, RecorderParameters)
+        self._config = declare_parameters(self, RecorderSettings)
         self._recorder = Recorder(
-            Path(self._config.output),
-            self._config.settings(),
-            self._config.queue_mb * _MB,
+            Path(self._config.output_dir),
+            _session_settings(self._config),
+            self._config.queue_bytes,
             rows_of=TableRows(),
         )
-        self._scribe = Scribe(Path(self._config.output))
+        self._scribe = Scribe(Path(self._config.output_dir))
         wanted = sources(
             with_frames=self._config.frames == "compressed", extra=self._config.extra_topics
         )
@@ -154,9 +101,9 @@ class RecorderNode(Node):
         state = self._recorder.state
         message = RecorderStatus(
             is_recording=not state.fault,
-            directory=str((Path(self._config.output) / "ring").absolute()),
+            directory=str((Path(self._config.output_dir) / "ring").absolute()),
             bytes_used=state.bytes_used,
-            bytes_budget=self._config.budget_mb * _MB,
+            bytes_budget=self._config.ring.max_ring_bytes,
             bytes_events=state.bytes_events,
             bytes_free=state.bytes_free,
             oldest=to_time(state.oldest_ns),
@@ -185,6 +132,17 @@ class RecorderNode(Node):
         if state.dropped:
             return Health.warn(f"messages were dropped: {state.drop_reason}", **figures)
         return Health.ok("recording", **figures)
+
+
+def _session_settings(settings: RecorderSettings) -> SessionSettings:
+    """Return what the storage is to do."""
+    return SessionSettings(
+        settings.ring,
+        settings.events,
+        settings.compression,
+        bag_format(settings.ros_distro),
+        settings.flush_period_s,
+    )
 
 
 def main() -> int:

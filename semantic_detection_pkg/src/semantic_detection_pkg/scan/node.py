@@ -24,10 +24,10 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     Pause,
     PointHere,
 )
+from semantic_detection_pkg.scan.core.settings import ScanControllerSettings
 from semantic_detection_pkg.scan.ros import outputs as scan_outputs
 from semantic_detection_pkg.scan.ros.action import ScanAction
 from semantic_detection_pkg.scan.ros.journal import to_journal
-from semantic_detection_pkg.scan.ros.parameters import ScanParameters
 from semantic_detection_pkg.scan.ros.publishers import ScanPublishers
 from semantic_detection_pkg.scan.ros.requests import ScanRequests
 
@@ -40,8 +40,8 @@ class ScanControllerNode(Node):
 
     def __init__(self) -> None:
         super().__init__("scan_controller")
-        self._config = declare_parameters(self, ScanParameters)
-        self._settings = self._config.settings()
+        self._config = declare_parameters(self, ScanControllerSettings)
+        self._settings = self._config.scan
         self._controller = ScanController(self._settings)
         self._decision = Decision()
         self._inbox: list[Input] = []
@@ -50,9 +50,9 @@ class ScanControllerNode(Node):
         self._steps = 0
         self._slowest_ms = 0.0
         self._beat_ns = 0
-        self._wants_start = self._config.autostart
+        self._wants_start = self._config.start.autostart
         self._action = ScanAction(self, self._inbox.append)
-        self._requests = ScanRequests(self, self._inbox.append, self._config.aliases())
+        self._requests = ScanRequests(self, self._inbox.append, self._config.names_by_class())
         self._shown = ScanPublishers(self, self._config.base_frame, self._action.feed_back)
         self._rate = self.create_publisher(GimbalRate, "gimbal/cmd_rate", COMMAND)
         self._angle = self.create_publisher(GimbalAngle, "gimbal/cmd_angle", COMMAND)
@@ -68,7 +68,7 @@ class ScanControllerNode(Node):
             self.create_subscription(kind, topic, take, qos)
         self.create_service(SetBool, "scan/pause", self._pause)
         publish_diagnostics(self, self._check)
-        self.create_timer(1.0 / self._config.step_hz, self._step)
+        self.create_timer(1.0 / self._config.update_rate_hz, self._step)
 
     def destroy_node(self) -> None:
         self._action.destroy()
@@ -85,9 +85,9 @@ class ScanControllerNode(Node):
             return
         if self._wants_start and message.vocabulary:
             self._wants_start = False
-            config = self._config
-            words = config.words or tuple(message.vocabulary)
-            self._inbox.append(Goal("autostart", config.area(), words, config.zoom, config.repeat))
+            start = self._config.start
+            words = start.classes or tuple(message.vocabulary)
+            self._inbox.append(Goal("autostart", start.area(), words, start.zoom, start.repeat))
 
     def _take_beat(self, message: CameraInfo) -> None:
         stamp_ns = from_time(message.header.stamp)

@@ -38,13 +38,13 @@ from vlm_bridge_pkg.transport.client import VlmCall
 RULES = Rules(
     pause_timeout_s=0.5,
     answer_timeout_s=0.3,
-    grace_s=0.3,
+    grace_period_s=0.3,
     max_lease_s=0.3,
     min_dwell_s=0.02,
     max_share=1.0,
     max_failures=3,
-    off_s=0.2,
-    off_max_s=0.5,
+    initial_backoff_s=0.2,
+    max_backoff_s=0.5,
     retry_s=0.05,
     retry_max_s=0.3,
 )

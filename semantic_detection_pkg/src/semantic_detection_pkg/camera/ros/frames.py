@@ -18,14 +18,11 @@ from rclpy.node import Node
 from sensor_msgs.msg import Image
 
 from interfaces_pkg.msg import FrameHandle
-from ros_support_pkg.parameters import parameter
 from ros_support_pkg.qos import SENSOR_DATA
 from semantic_detection_pkg.camera.transport.protocol import FrameReader, FrameWriter
 from semantic_detection_pkg.common.core.frame import Frame
 from semantic_detection_pkg.common.ros import conversions
 from semantic_detection_pkg.errors import FrameError
-
-TRANSPORTS = ("shm", "image")
 
 _HANDLES = "camera/frames"
 _IMAGES = "camera/image_raw"
@@ -33,16 +30,6 @@ _WAIT_S = 1.0  # of a reader; `interrupt` ends it at once
 
 OnFrame = Callable[[Frame], None]
 OnError = Callable[[Exception], None]
-
-
-def transport_parameter() -> str:
-    """The parameter `frame_transport` of every node that sends or takes frames."""
-    field: str = parameter(
-        "shm",
-        "how frames travel: shm (shared memory; image where iceoryx2 is missing) or image",
-        choices=TRANSPORTS,
-    )
-    return field
 
 
 class FramePublisher:

@@ -12,9 +12,6 @@ from numpy.typing import NDArray
 
 from semantic_detection_pkg.common.core.frame import Frame
 
-#: Frames that a reader may keep at a time, beside the one that it works on.
-FRAMES_HELD_MAX = 32
-
 
 class FrameWriter(Protocol):
     """The camera's end. `allocate` and `send` may be called by two threads."""

@@ -21,7 +21,7 @@ import iceoryx2 as iox
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.camera.transport.protocol import FRAMES_HELD_MAX
+from semantic_detection_pkg.camera.core.settings import FRAMES_HELD_MAX
 from semantic_detection_pkg.common.core.frame import Frame
 from semantic_detection_pkg.errors import ConfigurationError, FrameError
 

@@ -19,7 +19,11 @@ ARGUMENTS = {
     ("camera", "source"): "source",
     ("detector", "model"): "model",
     ("detector", "engine"): "engine",
-    ("detector", "words"): "words",
+    ("detector", "classifier"): "classifier",
+    ("detector", "classes"): "classes",
+    ("scan_controller", "autostart"): "autostart_scan",
+    ("recorder", "output_dir"): "output_dir",
+    ("dashboard", "port"): "dashboard_port",
     ("gimbal_driver", "gimbal_mode"): "gimbal_mode",
     ("gimbal_driver", "mock_address"): "mock_address",
 }
@@ -66,7 +70,7 @@ def plan_launch(config: Mapping[str, Any], environment: Mapping[str, str]) -> La
         if node not in ("launch", "classes") and values
     }
     if config.get("classes"):
-        nodes.setdefault("detector", {}).setdefault("words", config["classes"])
+        nodes.setdefault("detector", {}).setdefault("classes", config["classes"])
     for variable, (node, name) in VARIABLES.items():
         if environment.get(variable):
             nodes.setdefault(node, {})[name] = environment[variable]

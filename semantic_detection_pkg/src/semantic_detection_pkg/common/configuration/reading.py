@@ -1,6 +1,7 @@
 """Reads a YAML file and checks it against a JSON Schema; every mistake is one line with its place.
 
-The schema's own key `x-allowed` says in words what a value may be.
+The schema's own keys: `x-allowed` says in words what a value may be, `x-renamed` which keys have
+another name now.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from ros_support_pkg.core.renamed import refusal
 from semantic_detection_pkg.errors import ConfigurationError
 
 Path = tuple[str | int, ...]
@@ -97,11 +99,12 @@ def _explained(error: ValidationError) -> Iterator[tuple[Path, str]]:
     path = tuple(error.absolute_path)
     name = ".".join(str(part) for part in path) or "the file"
     if error.validator == "additionalProperties":
-        known = error.schema.get("properties", {})
+        known, renamed = error.schema.get("properties", {}), error.schema.get("x-renamed", {})
         for key in sorted(set(error.instance) - set(known), key=str):
             allowed = ", ".join(sorted(known))
             here = (*path, key)
-            yield here, f"{'.'.join(map(str, here))} is unknown, allowed are {allowed}"
+            text = refusal(renamed[key]) if key in renamed else f"is unknown, allowed are {allowed}"
+            yield here, f"{'.'.join(map(str, here))} {text}"
         return
     allowed = error.schema.get("x-allowed", error.message)
     yield path, f"{name} is {_short(error.instance)}, allowed is {allowed}"

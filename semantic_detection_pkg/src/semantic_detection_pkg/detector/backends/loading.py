@@ -13,14 +13,10 @@ from typing import Any
 import numpy as np
 
 from semantic_detection_pkg.common.plugins import load_plugin, plugin_names
-from semantic_detection_pkg.detector.backends.protocol import (
-    Buffers,
-    EngineOptions,
-    InferenceBackend,
-)
+from semantic_detection_pkg.detector.backends.protocol import EngineOptions, InferenceBackend
 from semantic_detection_pkg.detector.core.model_layout import ModelInfo, inspect_model
 from semantic_detection_pkg.detector.core.pipeline import DetectorPipeline
-from semantic_detection_pkg.detector.core.settings import DetectorSettings
+from semantic_detection_pkg.detector.core.settings import Buffers, DetectorSettings
 from semantic_detection_pkg.detector.core.vocabulary import (
     SIDE_FILE_SUFFIX,
     ClassNames,
@@ -100,7 +96,7 @@ def open_backend(
         engine: one of `ENGINES`, or the name of another package's entry point.
         model: path.
         threads: CPU threads of one inference, >= 0; 0: the engine decides.
-        buffers: memory between CPU and GPU, one of `BUFFERS`; see `backends.protocol.Buffers`.
+        buffers: memory between CPU and GPU, one of `BUFFERS`; see `core.settings.Buffers`.
 
     Raises:
         ConfigurationError: the engine or `buffers` is unknown, `threads` is negative, or this

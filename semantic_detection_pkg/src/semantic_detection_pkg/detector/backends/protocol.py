@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from semantic_detection_pkg.detector.core.model_layout import TensorSpec
+from semantic_detection_pkg.detector.core.settings import Buffers
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ class Decoder:
         Raises:
             FrameError: an output does not have the shape that the model's layout says.
         """
-        info, confidence = self._info, settings.confidence
+        info, confidence = self._info, settings.confidence_threshold
         head = _check_shapes(outputs, info)
         rule = _suppression(info.layout, settings)
         if info.layout is Layout.RAW:
@@ -85,10 +85,10 @@ class Decoder:
 
 def _suppression(layout: Layout, settings: DetectorSettings) -> Suppression:
     most = settings.max_detections
-    if settings.is_class_agnostic:
-        return Suppression(settings.iou, most, is_agnostic=True)
+    if settings.agnostic_nms:
+        return Suppression(settings.iou_threshold, most, is_agnostic=True)
     if layout is Layout.RAW:
-        return Suppression(settings.iou, most)
+        return Suppression(settings.iou_threshold, most)
     if layout is Layout.END_TO_END:
         return Suppression(_SAME_BOX_IOU, most, is_agnostic=True)
     return Suppression(None, most)

@@ -1,51 +1,112 @@
-"""What may be changed while the detector runs: one frozen set of numbers with ranges."""
+"""What can be set about the detector: name, default, unit, range and text of each setting."""
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
 
+from ros_support_pkg.core.settings import SettingError, check, setting
+from semantic_detection_pkg.camera.core.settings import FRAMES_HELD_MAX, frame_transport_setting
 from semantic_detection_pkg.errors import ConfigurationError
 
-#: Smallest and largest allowed value of each number in `DetectorSettings`.
-RANGES: dict[str, tuple[float, float]] = {
-    "confidence": (0.0, 1.0),
-    "iou": (0.0, 1.0),
-    "max_detections": (1, 10_000),
-    "polygon_tolerance_px": (0.0, 10.0),
-}
+AUTOSTARTS = ("nothing", "configure", "activate")
+
+
+class Buffers(Enum):
+    """How CPU and GPU share tensors.
+
+    PINNED: each has its own memory, copies go between them. MAPPED: one memory for both, no copy;
+    right where they share it physically (Jetson), slow over PCIe. AUTO: mapped there, else pinned.
+    """
+
+    AUTO = "auto"
+    PINNED = "pinned"
+    MAPPED = "mapped"
 
 
 @dataclass(frozen=True)
 class DetectorSettings:
-    """Thresholds of the detector.
-
-    Attributes:
-        confidence: a detection's score is greater than this, 0..1.
-        iou: of two boxes of one class that overlap by more than this, 0..1, the better stays.
-        max_detections: the best so many stay, 1..10000.
-        is_class_agnostic: boxes suppress each other whatever their classes are.
-        polygon_tolerance_px: mask outlines may be simplified by this much [px], 0..10; never less
-            than 1/50. Small masks are simplified less (see `kernels.masks`). The default leaves an
-            IoU >= 0.99 with the exact mask.
+    """Thresholds of the detector; each may be changed while it runs.
 
     Raises:
         ConfigurationError: on construction, if a value is out of its range.
     """
 
-    confidence: float = 0.25
-    iou: float = 0.7
-    max_detections: int = 300
-    is_class_agnostic: bool = False
-    polygon_tolerance_px: float = 0.25
+    confidence_threshold: float = setting(
+        0.25,
+        "a detection's score is greater than this",
+        minimum=0.0,
+        maximum=1.0,
+        is_runtime=True,
+        formerly=("confidence",),
+    )
+    iou_threshold: float = setting(
+        0.7,
+        "of two boxes of one class that overlap by more than this, the better one stays",
+        minimum=0.0,
+        maximum=1.0,
+        is_runtime=True,
+        formerly=("iou",),
+    )
+    max_detections: int = setting(
+        300, "the best so many of a frame are kept", minimum=1, maximum=10_000, is_runtime=True
+    )
+    agnostic_nms: bool = setting(
+        False, "boxes suppress each other whatever their classes are", is_runtime=True
+    )
+    # Never less than 1/50; small masks are simplified less (see `kernels.masks`). The default
+    # leaves an IoU >= 0.99 with the exact mask.
+    polygon_tolerance_px: float = setting(
+        0.25,
+        "mask outlines may be simplified by this much",
+        minimum=0.0,
+        maximum=10.0,
+        is_runtime=True,
+    )
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            if field.name not in RANGES:
-                continue
-            value = getattr(self, field.name)
-            minimum, maximum = RANGES[field.name]
-            if not minimum <= value <= maximum:
-                raise ConfigurationError(
-                    f"{field.name} {value} must be in {minimum:g}..{maximum:g}"
-                )
+        try:
+            check(self)
+        except SettingError as error:
+            raise ConfigurationError(str(error)) from None
+
+
+@dataclass(frozen=True)
+class DetectorNodeSettings:
+    """Settings of the detector node."""
+
+    model: str = setting("", "model file; what belongs to it lies beside it")
+    engine: str = setting(
+        "onnxruntime", "what runs the model: onnxruntime, tensorrt, or that of a plug-in"
+    )
+    memory_mode: str = setting(
+        Buffers.AUTO.value,
+        "memory between CPU and GPU, engine tensorrt only",
+        choices=tuple(mode.value for mode in Buffers),
+        formerly=("buffers",),
+    )
+    frame_transport: str = frame_transport_setting()
+    classifier: str = setting("", "model that inspects a part of a frame; '': none")
+    frame_buffer_size: int = setting(
+        16,
+        "newest frames held for inspections",
+        minimum=1,
+        maximum=FRAMES_HELD_MAX,
+        formerly=("frames_kept",),
+    )
+    class_names_file: str = setting(
+        "", "class names, one on each line; '': those in the model", formerly=("names_file",)
+    )
+    threads: int = setting(0, "CPU threads of one inference; 0: all", minimum=0, maximum=64)
+    classes: tuple[str, ...] = setting(
+        (), "what to look for first; ['']: all that the model knows", formerly=("words",)
+    )
+    thresholds: DetectorSettings = field(default_factory=DetectorSettings)
+    gpu_lock_file: str = setting(
+        "", "kernel lock held while active, shared by all who use the GPU; '': none"
+    )
+    autostart: str = setting(
+        "nothing",
+        "what the node does by itself at the start; 'configure' where an arbiter activates it",
+        choices=AUTOSTARTS,
+    )

@@ -99,7 +99,7 @@ def start(rules: Rules, last_epoch: int, now_s: float) -> Step:
     Args:
         last_epoch: newest one published by an earlier run, >= 0.
     """
-    arbiter = Arbiter(rules, last_epoch + 1, until_s=now_s + rules.grace_s)
+    arbiter = Arbiter(rules, last_epoch + 1, until_s=now_s + rules.grace_period_s)
     arbiter, commands = _look(arbiter, now_s)
     return arbiter, [Publish(arbiter.epoch), *commands]
 
@@ -222,7 +222,7 @@ def _revoke(arbiter: Arbiter, cause: Cause, now_s: float) -> Step:
         life=Life.UNKNOWN,
         owed_s=owed_s,
     )
-    arbiter = _go(arbiter, cause, now_s + rules.grace_s)
+    arbiter = _go(arbiter, cause, now_s + rules.grace_period_s)
     return arbiter, [Publish(arbiter.epoch), ProbeLock()]
 
 
@@ -232,7 +232,7 @@ def _failed(arbiter: Arbiter, now_s: float) -> Arbiter:
     if failures < rules.max_failures:
         return replace(arbiter, failures=failures)
     doublings = min(failures - rules.max_failures, 30)
-    off_s = min(rules.off_s * 2.0**doublings, rules.off_max_s)
+    off_s = min(rules.initial_backoff_s * 2.0**doublings, rules.max_backoff_s)
     return replace(arbiter, failures=failures, off_until_s=now_s + off_s)
 
 
@@ -247,7 +247,7 @@ def _on_lock(arbiter: Arbiter, is_free: bool, now_s: float) -> Step:
         case Mode.RECLAIMING, True:
             return _resume(arbiter, Cause.FREED, now_s)
         case Mode.RECLAIMING, False if arbiter.until_s <= now_s and arbiter.life in _AT_REST:
-            again_s = now_s + arbiter.rules.grace_s
+            again_s = now_s + arbiter.rules.grace_period_s
             reason = "a process that has no lease does not leave the GPU: it is ended"
             return replace(arbiter, until_s=again_s, reason=reason), [EndHolder()]
         case Mode.RESUMING, False if arbiter.life in _AT_REST:
@@ -258,7 +258,7 @@ def _on_lock(arbiter: Arbiter, is_free: bool, now_s: float) -> Step:
 def _reclaim(arbiter: Arbiter, now_s: float) -> Step:
     # What is known of the detector may be older than the lock's state: learn it anew.
     arbiter = replace(arbiter, life=Life.UNKNOWN, orders=0, wait_s=0.0, retry_s=now_s)
-    return _look(_go(arbiter, Cause.FOUND_HELD, now_s + arbiter.rules.grace_s), now_s)
+    return _look(_go(arbiter, Cause.FOUND_HELD, now_s + arbiter.rules.grace_period_s), now_s)
 
 
 def _resume(arbiter: Arbiter, cause: Cause, now_s: float) -> Step:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from ros_support_pkg.core.settings import setting
+
 
 class Mode(Enum):
     """Whose turn it is."""
@@ -54,28 +56,42 @@ class Rules:
     """The arbiter's numbers; times in seconds.
 
     Attributes:
-        pause_timeout_s: within which the detector must stop.
         answer_timeout_s: after which an unanswered question about the detector is asked again.
-        grace_s: from a lease's end to the end of the process that still computes.
-        max_lease_s: longest lease.
-        min_dwell_s: the detector's shortest turn between two leases.
-        max_share: of the time that leases may take, in 0..1; the detector's turn grows with the
-            lease before it.
         max_waiting: requests that may wait.
-        max_failures: failed leases in a row after which requests are refused for a while.
-        off_s, off_max_s: how long, first and at most; it doubles.
+        max_backoff_s: longest time for which requests are refused.
         retry_s, retry_max_s: wait after a failed transition of the detector; it doubles.
     """
 
-    pause_timeout_s: float = 1.0
+    pause_timeout_s: float = setting(
+        1.0, "time in which the detector must stop", minimum=0.1, maximum=60.0
+    )
     answer_timeout_s: float = 1.0
-    grace_s: float = 1.0
-    max_lease_s: float = 20.0
-    min_dwell_s: float = 1.0
-    max_share: float = 0.5
+    grace_period_s: float = setting(
+        1.0,
+        "from the end of a lease to the end of a process that still computes",
+        minimum=0.1,
+        maximum=60.0,
+        formerly=("grace_s",),
+    )
+    max_lease_s: float = setting(20.0, "longest lease", minimum=0.1, maximum=600.0)
+    min_dwell_s: float = setting(
+        1.0, "the detector's shortest turn between two leases", minimum=0.0, maximum=600.0
+    )
+    # The detector's turn grows with the lease before it.
+    max_share: float = setting(
+        0.5, "share of the time that leases may take", minimum=0.05, maximum=1.0
+    )
     max_waiting: int = 8
-    max_failures: int = 3
-    off_s: float = 10.0
-    off_max_s: float = 300.0
+    max_failures: int = setting(
+        3, "failed leases in a row until requests are refused for a while", minimum=1, maximum=100
+    )
+    initial_backoff_s: float = setting(
+        10.0,
+        "how long requests are refused at first; it doubles",
+        minimum=0.1,
+        maximum=600.0,
+        formerly=("off_s",),
+    )
+    max_backoff_s: float = 300.0
     retry_s: float = 0.2
     retry_max_s: float = 5.0

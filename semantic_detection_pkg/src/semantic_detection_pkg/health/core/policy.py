@@ -12,6 +12,8 @@ import math
 from dataclasses import dataclass
 from enum import IntEnum
 
+from ros_support_pkg.core.settings import setting
+from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.health.core.reading import Reading
 
 
@@ -33,26 +35,71 @@ class Limits:
     """Where each step begins.
 
     Attributes:
-        available_mb: [MiB] of memory below which step 1, 2, 3 begins, falling.
         heat_margin_c: [deg C] below the trip point where step 1, 2 begins, falling.
         stalled_percent: [%] of the last 10 s spent waiting for memory, step 1, 2 begins, rising.
-        container_mb: [MiB] of this container, a warning only: its limit is soft.
-        disk_free_mb: [MiB], a warning only: the recorder makes room by itself.
         swap_growth_mb: [MiB] in a minute from which memory counts as short: step 3.
         worse_after: readings in a row.
         better_after_s: [s] with the margin.
         margin: share by which a limit must be cleared to get better.
+
+    Raises:
+        ConfigurationError: on construction, if the limits of memory rise from step to step.
     """
 
-    available_mb: tuple[float, float, float] = (900.0, 600.0, 350.0)
+    shed_vlm_below_mb: float = setting(
+        900.0,
+        "available memory below which no questions go to the vision-language model",
+        minimum=0.0,
+        maximum=1e6,
+        formerly=("tier3_below_mb",),
+    )
+    shed_rates_below_mb: float = setting(
+        600.0,
+        "available memory below which every other picture is left out",
+        minimum=0.0,
+        maximum=1e6,
+        formerly=("rates_below_mb",),
+    )
+    stop_vlm_below_mb: float = setting(
+        350.0,
+        "available memory below which the vision-language model's process ends",
+        minimum=0.0,
+        maximum=1e6,
+        formerly=("model_below_mb",),
+    )
     heat_margin_c: tuple[float, float] = (15.0, 8.0)
     stalled_percent: tuple[float, float] = (10.0, 30.0)
-    container_mb: float = 4096.0
-    disk_free_mb: float = 2048.0
+    # Warnings only: a container's limit is soft, and the recorder makes room by itself.
+    max_container_mb: float = setting(
+        4096.0,
+        "memory of this container above which is a warning",
+        minimum=1.0,
+        maximum=1e6,
+        formerly=("container_mb",),
+    )
+    min_disk_free_mb: float = setting(
+        2048.0,
+        "free space on the disk below which is a warning",
+        minimum=0.0,
+        maximum=1e9,
+        formerly=("disk_free_mb",),
+    )
     swap_growth_mb: float = 256.0
     worse_after: int = 3
     better_after_s: float = 20.0
     margin: float = 0.15
+
+    def __post_init__(self) -> None:
+        if sorted(self.available_mb, reverse=True) != list(self.available_mb):
+            raise ConfigurationError(
+                "shed_vlm_below_mb, shed_rates_below_mb, stop_vlm_below_mb are "
+                f"{_listed(self.available_mb)}: they must not rise"
+            )
+
+    @property
+    def available_mb(self) -> tuple[float, float, float]:
+        """Return the limits of available memory for step 1, 2, 3 [MiB]."""
+        return self.shed_vlm_below_mb, self.shed_rates_below_mb, self.stop_vlm_below_mb
 
 
 @dataclass(frozen=True)
@@ -172,13 +219,13 @@ class Policy:
             ),
             (was_killed, "the kernel ended a process for want of memory"),
             (
-                reading.container_memory_mb > limits.container_mb,
+                reading.container_memory_mb > limits.max_container_mb,
                 f"this container uses {reading.container_memory_mb:.0f} MB, "
-                f"its share is {limits.container_mb:.0f} MB",
+                f"its share is {limits.max_container_mb:.0f} MB",
             ),
             (
-                reading.disk_free_mb < limits.disk_free_mb,
-                f"disk free {reading.disk_free_mb:.0f} MB, limit {limits.disk_free_mb:.0f} MB",
+                reading.disk_free_mb < limits.min_disk_free_mb,
+                f"disk free {reading.disk_free_mb:.0f} MB, limit {limits.min_disk_free_mb:.0f} MB",
             ),
         )
         return tuple(text for is_so, text in checks if is_so)

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ros_support_pkg.core.settings import MEGABYTES, setting
+
 _NS_PER_S = 1_000_000_000
 _LABEL_LENGTH = 40
 
@@ -43,16 +45,22 @@ class Event:
 
 @dataclass(frozen=True)
 class EventRules:
-    """How much of an event is kept, and how much of all events.
+    """How much of an event is kept, and how much of all events."""
 
-    Attributes:
-        budget_bytes: of all events together; segments that several share count once.
-        before_s, after_s: [s] what is kept around an event unless it is said; >= 0.
-    """
-
-    budget_bytes: int
-    before_s: float
-    after_s: float
+    max_events_bytes: int = setting(
+        2000,
+        "size of all events together; segments that several share count once",
+        minimum=1,
+        maximum=100_000_000,
+        scale=MEGABYTES,
+        formerly=("events_bytes",),
+    )
+    before_s: float = setting(
+        10.0, "kept before an event, unless its mark says more", minimum=0.0, maximum=3600.0
+    )
+    after_s: float = setting(
+        10.0, "kept after an event, unless its mark says more", minimum=0.0, maximum=3600.0
+    )
 
     def window(self, marked_ns: int, before_s: float, after_s: float) -> tuple[int, int]:
         """First and last time [ns] to keep; negative arguments mean the defaults.
@@ -71,7 +79,7 @@ class EventRules:
         """Those that must go, oldest first. The newest always stays, however large it is."""
         gone: list[Event] = []
         kept = list(events)
-        while len(kept) > 1 and bytes_of(kept) > self.budget_bytes:
+        while len(kept) > 1 and bytes_of(kept) > self.max_events_bytes:
             gone.append(kept.pop(0))
         return gone
 

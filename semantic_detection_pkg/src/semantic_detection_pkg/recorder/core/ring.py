@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ros_support_pkg.core.settings import MEGABYTES, setting
+from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.recorder.core.topics import Topic
 
 
@@ -41,30 +43,53 @@ class Segment:
 class RingRules:
     """How much the ring may hold.
 
-    Attributes:
-        budget_bytes: of all segments together, the open one included; >= segment_bytes.
-        floor_bytes: what stays free on the file system; >= 0.
-        segment_bytes: size at which a segment is closed; > 0.
-        segment_s: [s] age at which it is closed; > 0.
+    Raises:
+        ConfigurationError: on construction, if not even one segment fits.
     """
 
-    budget_bytes: int
-    floor_bytes: int
-    segment_bytes: int
-    segment_s: float
+    max_ring_bytes: int = setting(
+        8000,
+        "size of all segments together, the open one included",
+        minimum=1,
+        maximum=100_000_000,
+        scale=MEGABYTES,
+        formerly=("budget_bytes",),
+    )
+    min_free_bytes: int = setting(
+        1000,
+        "space that stays free on the file system",
+        minimum=0,
+        maximum=100_000_000,
+        scale=MEGABYTES,
+        formerly=("floor_bytes",),
+    )
+    segment_bytes: int = setting(
+        64, "size at which a segment is closed", minimum=1, maximum=4000, scale=MEGABYTES
+    )
+    segment_duration_s: float = setting(
+        10.0,
+        "age at which a smaller segment is closed",
+        minimum=0.5,
+        maximum=3600.0,
+        formerly=("segment_s",),
+    )
 
     def __post_init__(self) -> None:
-        if not (self.segment_bytes > 0 and self.segment_s > 0 and self.floor_bytes >= 0):
-            raise ValueError(f"{self}: segments have a size and an age > 0, the floor is >= 0")
-        if self.budget_bytes < self.segment_bytes:
-            raise ValueError(
-                f"the ring's budget is {self.budget_bytes} bytes, "
-                f"at least one segment of {self.segment_bytes} bytes is allowed"
+        has_segments = self.segment_bytes > 0 and self.segment_duration_s > 0
+        if not (has_segments and self.min_free_bytes >= 0):
+            raise ConfigurationError(
+                f"{self}: segments have a size and an age > 0, min_free_bytes is >= 0"
+            )
+        if self.max_ring_bytes < self.segment_bytes:
+            ring_mb, segment_mb = self.max_ring_bytes / 1e6, self.segment_bytes / 1e6
+            raise ConfigurationError(
+                f"parameter 'max_ring_mb' is {ring_mb:g}, "
+                f"at least one segment (segment_mb, {segment_mb:g}) is allowed"
             )
 
     def is_full(self, segment_bytes: int, age_s: float) -> bool:
         """Whether the open segment is to be closed."""
-        return segment_bytes >= self.segment_bytes or age_s >= self.segment_s
+        return segment_bytes >= self.segment_bytes or age_s >= self.segment_duration_s
 
     def surplus(self, segments: Iterable[Segment], open_bytes: int, free_bytes: int) -> list[int]:
         """Numbers of the segments that must go, oldest first.
@@ -78,10 +103,10 @@ class RingRules:
         """
         kept = list(segments)
         used = sum(segment.bytes for segment in kept) + max(open_bytes, self.segment_bytes)
-        wanted = self.floor_bytes + max(0, self.segment_bytes - open_bytes)
+        wanted = self.min_free_bytes + max(0, self.segment_bytes - open_bytes)
         gone: list[int] = []
         for segment in kept:
-            if used <= self.budget_bytes and free_bytes >= wanted:
+            if used <= self.max_ring_bytes and free_bytes >= wanted:
                 break
             used -= segment.bytes
             free_bytes += 0 if segment.is_shared else segment.bytes

@@ -164,13 +164,13 @@ class RingStore:
     def make_room(self, open_bytes: int) -> None:
         """Remove the oldest segments that are too many, by the budget or the floor."""
         free = self._disk.free_bytes(self.ring)
-        if free > self._rules.floor_bytes + 2 * self._rules.segment_bytes:
+        if free > self._rules.min_free_bytes + 2 * self._rules.segment_bytes:
             self._said_full = False  # more than removing one segment gives
         gone = self._rules.surplus(self.segments, open_bytes, free)
         if not gone and not self._is_metadata_old:
             return
         if gone:
-            if free < self._rules.floor_bytes + self._rules.segment_bytes:
+            if free < self._rules.min_free_bytes + self._rules.segment_bytes:
                 self._say_full()
             gone = self._rules.surplus(self._with_sharing(), open_bytes, free)
         doomed, self.segments = self.segments[: len(gone)], self.segments[len(gone) :]
@@ -182,7 +182,7 @@ class RingStore:
 
     def has_room(self, more_bytes: int) -> bool:
         """Whether the floor is kept after so much more was written."""
-        return self._disk.free_bytes(self.ring) >= self._rules.floor_bytes + more_bytes
+        return self._disk.free_bytes(self.ring) >= self._rules.min_free_bytes + more_bytes
 
     def path(self, number: int) -> Path:
         """Of a finished segment."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ros_support_pkg.core.settings import setting
+from ros_support_pkg.core.words import CellResult as Result
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import Area, Bearing
@@ -22,58 +23,64 @@ Mask = NDArray[np.bool_]
 _MOST_CELLS = 2_000_000  # of a map: 0.1 deg over a sphere would be 6.5 million
 
 
-class Result(IntEnum):
-    """What a cell is known to hold; the values are those of the message Coverage."""
-
-    UNSEEN = 0
-    EMPTY = 1
-    CANDIDATE = 2
-    FINDING = 3
-    REJECTED = 4
-
-
 @dataclass(frozen=True)
 class SeeingNeeds:
     """When a part of the area counts as seen.
 
     Attributes:
-        exposure_s: [s] open time of the shutter; with the rate it decides the smear.
-        smear_px: [px] a picture that is smeared by more shows nothing. The default is from the
-            demo detector, which sees half the camera's pixels and on rendered worlds finds as much
-            at 7 px of 1280 as at rest.
-        looks: sharp pictures that must show a cell, >= 1.
         edge: 0..0.4, share of the picture at each edge that does not count: what stands there is
             cut off.
         pixels_per_rad: [px/rad] least resolution of a picture that counts.
     """
 
-    exposure_s: float = 0.004
-    smear_px: float = 5.0
-    looks: int = 2
+    exposure_time_s: float = setting(
+        0.004,
+        "open time of the shutter; with the rate it decides the motion blur",
+        minimum=0.0,
+        maximum=0.1,
+        formerly=("exposure_s",),
+    )
+    # The default is from the demo detector, which sees half the camera's pixels and on rendered
+    # worlds finds as much at 7 px of 1280 as at rest.
+    max_motion_blur_px: float = setting(
+        5.0,
+        "motion blur above which a picture of the sweep does not count",
+        minimum=0.1,
+        maximum=50.0,
+        formerly=("smear_px",),
+    )
+    min_views: int = setting(
+        2, "sharp pictures that must show a cell", minimum=1, maximum=20, formerly=("looks",)
+    )
     edge: float = 0.04
     pixels_per_rad: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.exposure_s < 0.0 or self.smear_px <= 0.0 or self.pixels_per_rad < 0.0:
+        if (
+            self.exposure_time_s < 0.0
+            or self.max_motion_blur_px <= 0.0
+            or self.pixels_per_rad < 0.0
+        ):
             raise ConfigurationError(
-                f"coverage: exposure {self.exposure_s} s, smear {self.smear_px} px, resolution "
-                f"{self.pixels_per_rad} px/rad: not below 0, smear above 0"
+                f"coverage: exposure {self.exposure_time_s} s, "
+                f"motion blur {self.max_motion_blur_px} px, resolution {self.pixels_per_rad} px/rad: not below 0, motion blur above 0"
             )
-        if self.looks < 1 or not 0.0 <= self.edge <= 0.4:
+        if self.min_views < 1 or not 0.0 <= self.edge <= 0.4:
             raise ConfigurationError(
-                f"coverage: looks {self.looks} must be 1 or more, edge {self.edge} in 0..0.4"
+                f"coverage: min_views {self.min_views} must be 1 or more, "
+                f"edge {self.edge} in 0..0.4"
             )
 
     def smear_of(self, view: CameraView, rates_rad_s: tuple[float, float]) -> float:
         """[px] by which the middle of a picture is smeared at rates (yaw, pitch) of the gimbal."""
         yaw_rate, pitch_rate = rates_rad_s
         across = yaw_rate * math.cos(view.pitch_rad)
-        return self.exposure_s * view.pixels_per_rad * math.hypot(across, pitch_rate)
+        return self.exposure_time_s * view.pixels_per_rad * math.hypot(across, pitch_rate)
 
     def sharp_yaw_rate(self, view: CameraView) -> float:
         """[rad/s] greatest yaw rate at which a picture still counts."""
-        exposure = self.exposure_s * view.pixels_per_rad * math.cos(view.pitch_rad)
-        return self.smear_px / exposure if exposure > 0.0 else math.inf
+        exposure = self.exposure_time_s * view.pixels_per_rad * math.cos(view.pitch_rad)
+        return self.max_motion_blur_px / exposure if exposure > 0.0 else math.inf
 
 
 class CoverageMap:
@@ -142,7 +149,7 @@ class CoverageMap:
         needs = self.needs
         if view.pixels_per_rad < needs.pixels_per_rad * (1.0 - 1e-9):
             return False
-        if needs.smear_of(view, rates_rad_s) > needs.smear_px * 1.05:
+        if needs.smear_of(view, rates_rad_s) > needs.max_motion_blur_px * 1.05:
             return False
         for rows, columns in self._windows(view):
             shown = self._shown(view, rows, columns)
@@ -150,7 +157,7 @@ class CoverageMap:
             finest = self.pixels_per_rad[rows, columns]
             np.maximum(finest, view.pixels_per_rad, out=finest, where=shown)
             looks = self._looks[rows, columns]
-            looks[shown & (looks < needs.looks)] += 1
+            looks[shown & (looks < needs.min_views)] += 1
             results = self.results[rows, columns]
             results[shown & (results == Result.UNSEEN)] = Result.EMPTY
         return True
@@ -161,11 +168,11 @@ class CoverageMap:
 
     def unseen(self) -> Mask:
         """(rows, columns) wanted cells that do not count as seen."""
-        return self.is_wanted & (self._looks < self.needs.looks)
+        return self.is_wanted & (self._looks < self.needs.min_views)
 
     def share_seen(self, pixels_per_rad: float = 0.0) -> float:
         """Share 0..1 of the wanted cells that count as seen, with at least this resolution."""
-        is_seen = (self._looks >= self.needs.looks) & (self.pixels_per_rad >= pixels_per_rad)
+        is_seen = (self._looks >= self.needs.min_views) & (self.pixels_per_rad >= pixels_per_rad)
         return float(np.count_nonzero(is_seen & self.is_wanted) / np.count_nonzero(self.is_wanted))
 
     def ages_s(self, now_s: float) -> NDArray[np.float64]:

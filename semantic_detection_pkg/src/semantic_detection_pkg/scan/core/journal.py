@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ros_support_pkg.core.settings import with_new_names
 from semantic_detection_pkg.common.core.serialization import canonical, from_plain, to_plain
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     Input,
@@ -68,7 +69,8 @@ class StepInputs:
 def inputs_from_json(text: str) -> StepInputs:
     """The inverse of `inputs_to_json`, bit for bit.
 
-    Settings of another version are taken as far as they are known; new ones have their defaults.
+    Settings of another version are taken as far as they are known, also by the names that they had
+    before; new ones have their defaults.
 
     Raises:
         ValueError: it is no journal, or its inputs are of another version.
@@ -81,6 +83,7 @@ def inputs_from_json(text: str) -> StepInputs:
             fields = dict(plain)
             if fields.get("type") == _SETTINGS_TYPE:
                 del fields["type"]
+                fields = with_new_names(ScanSettings, fields)
                 known = _merged(to_plain(ScanSettings()), fields, "", notes)
                 settings = from_plain(ScanSettings, known)
             else:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ros_support_pkg.core.settings import setting
 from semantic_detection_pkg.scan.core.area import Bearing, GimbalLimits
 
 Rates = tuple[float, float]
@@ -51,13 +52,18 @@ class PointingSettings:
     Attributes:
         gain_per_s: share of a small error that is closed in a second [1/s]; above the rate of
             steps it would swing.
-        latency_s: [s] from a command to the motion, beyond the next step.
         braking_share: 0..1, of the limits' acceleration that the law counts on.
         longest_guess_s: [s] a target that was not seen for longer is taken to stand still there.
     """
 
     gain_per_s: float = 12.0
-    latency_s: float = 0.03
+    command_latency_s: float = setting(
+        0.03,
+        "from a command to the motion, beyond the next step",
+        minimum=0.0,
+        maximum=1.0,
+        formerly=("latency_s",),
+    )
     braking_share: float = 0.7
     longest_guess_s: float = 1.0
 
@@ -79,7 +85,7 @@ def rates_towards(
         settings: left out: the defaults.
     """
     settings = settings or PointingSettings()
-    then_s = now_s + settings.latency_s
+    then_s = now_s + settings.command_latency_s
     age_s = then_s - target.stamp_s
     is_fresh = age_s <= settings.longest_guess_s
     yaw, pitch = limits.nearest(

@@ -1,12 +1,18 @@
-"""All numbers of the scan controller: frozen, checked, and part of the journal."""
+"""What can be set about the scan: frozen, checked, and (`ScanSettings`) part of the journal.
+
+Name, default, unit, range and text of each setting are here and in the settings of the parts that
+`ScanSettings` holds; see `ros_support_pkg.core.settings`.
+"""
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
+from ros_support_pkg.core.settings import DEGREES, constant, setting, settings_of
+from semantic_detection_pkg.common.core.settings import wide_hfov_setting
 from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.coverage import SeeingNeeds
 from semantic_detection_pkg.scan.core.planning.sweep import SweepSettings
 from semantic_detection_pkg.scan.core.planning.view_planning import TourCosts
@@ -19,91 +25,166 @@ class GimbalSettings:
     """What the gimbal's own messages do not tell.
 
     Attributes:
-        rate_rad_s, acceleration_rad_s2: greatest of an axis; cautious figures.
-        hfov_wide_rad: at zoom 1, for gimbals that do not tell.
-        rest_yaw_rad, rest_pitch_rad: where it goes when no goal is in hand.
-        rest_tolerance_rad, rest_timeout_s: when it is there, and when it need not come any more.
+        rest_tolerance_rad: so near, the gimbal is at rest.
     """
 
-    rate_rad_s: float = math.radians(90.0)
-    acceleration_rad_s2: float = math.radians(800.0)
-    hfov_wide_rad: float = math.radians(62.0)
-    rest_yaw_rad: float = 0.0
-    rest_pitch_rad: float = 0.0
+    # Cautious figures.
+    max_rate_rad_s: float = setting(
+        90.0,
+        "greatest rate of an axis",
+        minimum=1.0,
+        maximum=360.0,
+        scale=DEGREES,
+        formerly=("rate_rad_s",),
+    )
+    max_acceleration_rad_s2: float = setting(
+        800.0,
+        "acceleration of an axis that is counted on",
+        minimum=10.0,
+        maximum=5000.0,
+        scale=DEGREES,
+        formerly=("acceleration_rad_s2",),
+    )
+    wide_hfov_rad: float = wide_hfov_setting()
+    rest_yaw_rad: float = setting(
+        0.0, "yaw where no goal is in hand", minimum=-180.0, maximum=180.0, scale=DEGREES
+    )
+    rest_pitch_rad: float = setting(
+        0.0, "pitch where no goal is in hand", minimum=-90.0, maximum=90.0, scale=DEGREES
+    )
     rest_tolerance_rad: float = math.radians(1.0)
-    rest_timeout_s: float = 8.0
+    rest_timeout_s: float = setting(8.0, "longest way to the rest", minimum=0.5, maximum=60.0)
 
 
 @dataclass(frozen=True)
 class LossSettings:
-    """After how long without a message something counts as lost. [s]"""
+    """After how long without a message something counts as lost."""
 
-    gimbal_s: float = 0.6
-    detections_s: float = 2.0
-    camera_s: float = 1.5
-    vocabulary_s: float = 3.0
+    gimbal_timeout_s: float = setting(
+        0.6,
+        "time without gimbal/state until the gimbal is lost",
+        minimum=0.1,
+        maximum=10.0,
+        formerly=("gimbal_s",),
+    )
+    detections_timeout_s: float = setting(
+        2.0,
+        "time without detections until the detector is lost",
+        minimum=0.2,
+        maximum=60.0,
+        formerly=("detections_s",),
+    )
+    camera_timeout_s: float = setting(
+        1.5,
+        "time without camera/camera_info until the camera is lost",
+        minimum=0.2,
+        maximum=60.0,
+        formerly=("camera_s",),
+    )
+    vocabulary_timeout_s: float = constant(3.0, formerly=("vocabulary_s",))
 
 
 @dataclass(frozen=True)
 class CandidateSettings:
-    """Which tracks are looked at, and what counts as one thing.
+    """Which tracks become candidates, and what counts as one thing.
 
     Attributes:
-        score_min: mean score of a track that is worth a look.
-        wait_max_s: a candidate that waits longer interrupts the sweep.
-        cooldown_s: what was decided is not looked at again for this long.
-        same_sizes, same_rad: two bearings of one class are one thing where, along both axes, they
-            are within so many of their mean size, or this angle.
-        same_part: they are also one where so much of the smaller box, 0..1, lies in the other: a
-            close view shows parts of what is larger than it.
-        beside_rad: so far beside the area something may stand.
-        stroll_rad, stroll_rad_s: what is seen so near to where another was last seen may be that
-            one: at most, and for each second since then.
+        association_gate_sizes, association_gate_rad: two bearings of one class are one thing where,
+            along both axes, they are within so many of their mean size, or this angle.
+        association_min_overlap: they are also one where so much of the smaller box, 0..1, lies in
+            the other: a close view shows parts of what is larger than it.
+        area_margin_rad: so far beside the area something may stand.
+        gating_max_rad, gating_rate_rad_s: what is seen so near to where another was last seen may
+            be that one: at most, and for each second since then.
         kept_max: of candidates and of decisions; the oldest go first.
     """
 
-    score_min: float = 0.3
-    wait_max_s: float = 30.0
-    cooldown_s: float = 300.0
-    same_sizes: float = 0.6
-    same_part: float = 0.6
-    beside_rad: float = math.radians(1.0)
-    stroll_rad: float = math.radians(1.8)
-    stroll_rad_s: float = math.radians(0.3)
-    same_rad: float = math.radians(0.4)
+    min_score: float = setting(
+        0.3,
+        "mean score from which a track is a candidate",
+        minimum=0.0,
+        maximum=1.0,
+        formerly=("score_min",),
+    )
+    max_candidate_wait_s: float = setting(
+        30.0,
+        "a candidate that waits longer interrupts the sweep",
+        minimum=0.0,
+        maximum=3600.0,
+        formerly=("candidate_wait_s", "wait_max_s"),
+    )
+    cooldown_s: float = setting(
+        300.0,
+        "what was decided is no candidate again for this long",
+        minimum=0.0,
+        maximum=86400.0,
+    )
+    association_gate_sizes: float = constant(0.6, formerly=("same_sizes",))
+    association_min_overlap: float = constant(0.6, formerly=("same_part",))
+    area_margin_rad: float = constant(math.radians(1.0), formerly=("beside_rad",))
+    gating_max_rad: float = constant(math.radians(1.8), formerly=("stroll_rad",))
+    gating_rate_rad_s: float = constant(math.radians(0.3), formerly=("stroll_rad_s",))
+    association_gate_rad: float = constant(math.radians(0.4), formerly=("same_rad",))
     kept_max: int = 500
 
 
 @dataclass(frozen=True)
 class CloseSettings:
-    """How close a closer look is, and how long it takes at most.
+    """How close a close view is, and how long it takes at most.
 
     Attributes:
-        needs_px: [px] longer side of a box from which it can be judged; the default is what the
-            demo classifier was trained from.
-        needs_px_of: the same for single classes, by the label that models know.
-        closer: by how much closer a second look is, where the first left it unsure.
-        sharp_px: [px] a frame that is smeared by more is not judged.
         arrival_share: of the picture, within which the view's middle is reached.
-        approach_s: longest way to a view.
-        view_s: longest stay in a view, once there: enough frames are captured then.
-        answer_s: from there until all that they show is told; until then it is no candidate for
-            another view.
-        views_max: of one candidate, then it stays uncertain.
+        answer_s: [s] from the end of a stay until all that it showed is told; until then it is no
+            candidate for another view.
         refind_zoom: share of the zoom for one look around, where the candidate is not where it
             was; 0: none.
         refind_rad: how far it may have gone.
     """
 
-    needs_px: float = 110.0
-    needs_px_of: tuple[tuple[str, float], ...] = (("footpath", 140.0),)
-    closer: float = 2.5
-    sharp_px: float = 4.0
+    # The default is what the demo classifier was trained from.
+    min_target_px: float = setting(
+        110.0,
+        "pixels on target: longer side of a box from which it can be judged",
+        minimum=8.0,
+        maximum=2000.0,
+        formerly=("needs_px",),
+    )
+    min_target_px_by_class: tuple[tuple[str, float], ...] = setting(
+        (("footpath", 140.0),),
+        "class=px, for classes that need another size",
+        formerly=("needs_px_of",),
+    )
+    refine_factor: float = setting(
+        2.5,
+        "magnification of a second view over the first, where that left it unsure",
+        unit="x",
+        minimum=1.0,
+        maximum=10.0,
+        formerly=("closer",),
+    )
+    max_view_motion_blur_px: float = setting(
+        4.0,
+        "motion blur above which a close picture is not judged",
+        minimum=0.1,
+        maximum=50.0,
+        formerly=("sharp_px",),
+    )
     arrival_share: float = 0.1
-    approach_s: float = 6.0
-    view_s: float = 0.25
+    approach_timeout_s: float = setting(
+        6.0, "longest way to a view", minimum=0.1, maximum=60.0, formerly=("approach_s",)
+    )
+    # By then enough frames are captured.
+    max_dwell_s: float = setting(
+        0.25, "longest stay in a view, once there", minimum=0.1, maximum=60.0, formerly=("view_s",)
+    )
     answer_s: float = 0.4
-    views_max: int = 3
+    max_views: int = setting(
+        3,
+        "close views of one candidate, then it stays uncertain",
+        minimum=1,
+        maximum=20,
+        formerly=("views_max",),
+    )
     refind_zoom: float = 0.5
     refind_rad: float = math.radians(4.0)
 
@@ -116,53 +197,100 @@ class TierSettings:
         hit_if_there, hit_if_not: chance that the detector sees in one close frame what is there,
             and what is not.
         error_rate: of the sequential test, either way.
-        classifier_yes, classifier_no: probability of the word from which Tier 2 says yes, and up
-            to which it says no; between them it is not sure.
-        inspections_min: crops of different frames that Tier 2 takes at least.
-        inspections_max: crops of one size after which it stays unsure.
         inspections_at_once: requests under way.
-        inspection_timeout_s: for one of them.
-        vlm: "unsure": Tier 3 is asked when Tiers 1 and 2 are not sure; "always": also to confirm
-            what they found; "never".
-        vlm_timeout_s: for its answer, lease of the GPU included.
-        without_vlm: verdict when Tier 3 cannot answer: "uncertain", or "lower": what Tiers 1 and 2
-            say is more likely.
-        path_words: classes whose course is followed.
-        path_budget_s: for following one.
     """
 
     hit_if_there: float = 0.92
     hit_if_not: float = 0.08
     error_rate: float = 0.02
-    classifier_yes: float = 0.75
-    classifier_no: float = 0.25
-    inspections_min: int = 2
-    inspections_max: int = 2
+    classifier_accept_threshold: float = setting(
+        0.75,
+        "the classifier's probability of the class from which Tier 2 says yes",
+        minimum=0.01,
+        maximum=0.999,
+        formerly=("classifier_yes",),
+    )
+    classifier_reject_threshold: float = setting(
+        0.25,
+        "the classifier's probability of the class up to which Tier 2 says no",
+        minimum=0.001,
+        maximum=0.99,
+        formerly=("classifier_no",),
+    )
+    min_inspections: int = setting(
+        2,
+        "crops of different frames that Tier 2 takes for a verdict",
+        minimum=1,
+        maximum=20,
+        formerly=("inspections_min",),
+    )
+    max_inspections: int = setting(
+        2,
+        "crops of one size after which Tier 2 stays unsure",
+        minimum=1,
+        maximum=20,
+        formerly=("inspections_max",),
+    )
     inspections_at_once: int = 6
-    inspection_timeout_s: float = 1.0
-    vlm: str = "unsure"
-    vlm_timeout_s: float = 30.0
-    without_vlm: str = "uncertain"
-    path_words: tuple[str, ...] = ("footpath",)
-    path_budget_s: float = 12.0
+    inspection_timeout_s: float = setting(
+        1.0, "longest wait for one crop", minimum=0.05, maximum=30.0
+    )
+    vlm_policy: str = setting(
+        "unsure",
+        "when the vision-language model is asked: where Tiers 1 and 2 are unsure, also to confirm"
+        " what they found, or never",
+        choices=("unsure", "always", "never"),
+        formerly=("vlm",),
+    )
+    vlm_timeout_s: float = setting(
+        30.0,
+        "longest wait for the vision-language model's answer, the GPU's lease included",
+        minimum=0.5,
+        maximum=600.0,
+    )
+    vlm_unavailable_policy: str = setting(
+        "uncertain",
+        "verdict where it cannot answer: uncertain, or what Tiers 1 and 2 say is more likely",
+        choices=("uncertain", "lower"),
+        formerly=("without_vlm",),
+    )
+    path_classes: tuple[str, ...] = setting(
+        ("footpath",), "classes whose course is followed; ['']: none", formerly=("path_words",)
+    )
+    path_timeout_s: float = setting(
+        12.0,
+        "longest time for following one path",
+        minimum=0.0,
+        maximum=600.0,
+        formerly=("path_budget_s",),
+    )
 
 
 @dataclass(frozen=True)
 class ScanSettings:
     """Everything a scan depends on beside its inputs.
 
-    Attributes:
-        sweep_zoom: of goals that name none.
-        tour: what close views cost; its zoom_max is never exceeded, whatever the gimbal can.
-        cell_rad: side of a cell of the coverage map.
-        operator_hold_s: how long the scan waits after `point here`.
-        ground_height_m: above the ellipsoid, for positions; NaN: unknown, then there are none.
+    Raises:
+        ConfigurationError: on construction, if values contradict each other.
     """
 
-    sweep_zoom: float = 1.0
-    cell_rad: float = math.radians(1.0)
-    operator_hold_s: float = 10.0
-    ground_height_m: float = math.nan
+    sweep_zoom: float = setting(
+        1.0, "zoom of goals that name none", unit="x", minimum=1.0, maximum=100.0
+    )
+    cell_size_rad: float = setting(
+        1.0,
+        "side of a cell of the coverage map",
+        minimum=0.1,
+        maximum=20.0,
+        scale=DEGREES,
+        formerly=("cell_rad",),
+    )
+    operator_hold_s: float = setting(
+        10.0, "how long the scan waits after scan/point_here", minimum=0.1, maximum=3600.0
+    )
+    ground_height_m: float = setting(
+        math.nan, "ground above the ellipsoid, for positions; .nan: none are given"
+    )
     gimbal: GimbalSettings = field(default_factory=GimbalSettings)
     losses: LossSettings = field(default_factory=LossSettings)
     candidates: CandidateSettings = field(default_factory=CandidateSettings)
@@ -176,22 +304,86 @@ class ScanSettings:
 
     def __post_init__(self) -> None:
         tiers = self.tiers
-        _check_choice("vlm", tiers.vlm, ("unsure", "always", "never"))
-        _check_choice("without_vlm", tiers.without_vlm, ("uncertain", "lower"))
-        for name, low, high in (
+        rules = settings_of(TierSettings)
+        for name in ("vlm_policy", "vlm_unavailable_policy"):
+            if not rules[name].allows(getattr(tiers, name)):
+                raise ConfigurationError(rules[name].refusal(getattr(tiers, name)))
+        for names, low, high in (
             ("hit_if_not, hit_if_there", tiers.hit_if_not, tiers.hit_if_there),
-            ("classifier_no, classifier_yes", tiers.classifier_no, tiers.classifier_yes),
+            (
+                "classifier_reject_threshold, classifier_accept_threshold",
+                tiers.classifier_reject_threshold,
+                tiers.classifier_accept_threshold,
+            ),
         ):
             if not 0.0 < low < high < 1.0:
-                raise ConfigurationError(f"{name} {low:g}, {high:g}: must rise within 0..1")
+                raise ConfigurationError(f"{names} {low:g}, {high:g}: must rise within 0..1")
         for part in (self.losses, self.gimbal):
-            for one in dataclasses.fields(part):
+            for one in fields(part):
                 if one.name.endswith(("_s", "_s2")) and not getattr(part, one.name) > 0.0:
                     raise ConfigurationError(
                         f"{one.name} {getattr(part, one.name):g} must be above 0"
                     )
 
 
-def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ConfigurationError(f"{name} '{value}' is unknown, allowed: {', '.join(allowed)}")
+@dataclass(frozen=True)
+class StartGoal:
+    """The goal at the start, where nobody else gives one."""
+
+    autostart: bool = setting(False, "start a scan with the area, classes and zoom below")
+    area_yaw_min_rad: float = setting(
+        -60.0, "right end of the area", minimum=-360.0, maximum=360.0, scale=DEGREES
+    )
+    area_yaw_max_rad: float = setting(
+        60.0, "left end of the area", minimum=-360.0, maximum=360.0, scale=DEGREES
+    )
+    area_pitch_min_rad: float = setting(
+        2.0, "upper end of the area", minimum=-90.0, maximum=90.0, scale=DEGREES
+    )
+    area_pitch_max_rad: float = setting(
+        40.0, "lower end of the area", minimum=-90.0, maximum=90.0, scale=DEGREES
+    )
+    classes: tuple[str, ...] = setting(
+        (), "what to look for; ['']: all that the detector knows", formerly=("words",)
+    )
+    zoom: float = setting(
+        0.0, "zoom of the sweep; 0: sweep_zoom", unit="x", minimum=0.0, maximum=100.0
+    )
+    repeat: bool = setting(False, "begin again when the area is covered")
+
+    def area(self) -> Area:
+        """Return the area of the goal.
+
+        Raises:
+            ConfigurationError: its ends are in the wrong order.
+        """
+        return Area(
+            self.area_yaw_min_rad,
+            self.area_yaw_max_rad,
+            self.area_pitch_min_rad,
+            self.area_pitch_max_rad,
+        )
+
+
+@dataclass(frozen=True)
+class ScanControllerSettings:
+    """Settings of the scan controller node."""
+
+    update_rate_hz: float = setting(
+        20.0, "steps in a second", minimum=10.0, maximum=100.0, formerly=("step_hz",)
+    )
+    base_frame: str = setting("gimbal_base", "frame that bearings are relative to")
+    start: StartGoal = field(default_factory=StartGoal)
+    scan: ScanSettings = field(default_factory=ScanSettings)
+    synonyms: tuple[tuple[str, str], ...] = setting(
+        (),
+        "class=other name, for questions to the vision-language model; ['']: none",
+        formerly=("also_called",),
+    )
+
+    def names_by_class(self) -> dict[str, list[str]]:
+        """Return the other names of each class."""
+        names: dict[str, list[str]] = {}
+        for word, other in self.synonyms:
+            names.setdefault(word, []).append(other)
+        return names

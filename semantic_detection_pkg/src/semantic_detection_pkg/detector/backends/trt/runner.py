@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.detector.backends.protocol import Buffers
 from semantic_detection_pkg.detector.backends.trt.api import Engine, ExecutionContext, Runtime
 from semantic_detection_pkg.detector.backends.trt.buffers import TensorBuffer, allocate_tensor
 from semantic_detection_pkg.detector.backends.trt.cuda import CudaError
@@ -26,6 +25,7 @@ from semantic_detection_pkg.detector.backends.trt.manifest import (
 )
 from semantic_detection_pkg.detector.backends.trt.plan import check_version, read_plan
 from semantic_detection_pkg.detector.backends.trt.platform import Platform
+from semantic_detection_pkg.detector.core.settings import Buffers
 from semantic_detection_pkg.errors import FrameError, ModelError
 
 

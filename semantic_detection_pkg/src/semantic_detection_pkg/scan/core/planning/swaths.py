@@ -159,7 +159,7 @@ class _Bands:
         coverage, needs = self._coverage, self._coverage.needs
         columns = np.nonzero(cells.any(axis=0))[0]
         # One picture more than needed: the first may fall just before the axis gets there.
-        looks_s = (needs.looks + 1) / self._pace.frame_rate_hz
+        looks_s = (needs.min_views + 1) / self._pace.frame_rate_hz
         rate = self._pace.share * min(
             needs.sharp_yaw_rate(replace(self._view, pitch_rad=pitch_rad)),
             self._limits.rate_rad_s,

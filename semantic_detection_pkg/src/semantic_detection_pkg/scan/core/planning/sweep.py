@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ros_support_pkg.core.settings import setting
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import GimbalLimits
@@ -35,21 +36,27 @@ class SweepSettings:
     """How the sweep moves.
 
     Attributes:
-        frame_rate_hz: [Hz] pictures that the detector looks at in a second.
-        settle_s: [s] from a capture until its detections are known: so long it waits at the end of
-            a pass before it judges what stayed unseen.
         pointing: law by which it goes to the start of a strip and keeps its pitch.
     """
 
-    frame_rate_hz: float = 10.0
-    settle_s: float = 0.35
+    frame_rate_hz: float = setting(
+        10.0, "pictures in which the detector looks in a second", minimum=0.5, maximum=120.0
+    )
+    # The sweep waits so long at the end of a pass before it judges what stayed unseen.
+    detection_latency_s: float = setting(
+        0.35,
+        "from a capture until its detections are known",
+        minimum=0.0,
+        maximum=5.0,
+        formerly=("settle_s",),
+    )
     pointing: PointingSettings = field(default_factory=PointingSettings)
 
     def __post_init__(self) -> None:
-        if not self.frame_rate_hz > 0.0 or not self.settle_s >= 0.0:
+        if not self.frame_rate_hz > 0.0 or not self.detection_latency_s >= 0.0:
             raise ConfigurationError(
-                f"sweep: frame rate {self.frame_rate_hz} Hz must be above 0, settle time "
-                f"{self.settle_s} s not below 0"
+                f"sweep: frame rate {self.frame_rate_hz} Hz must be above 0, detection latency "
+                f"{self.detection_latency_s} s not below 0"
             )
 
 
@@ -140,15 +147,17 @@ class SweepPlanner:
             for yaw, is_rising in ((leg.low_rad, True), (leg.high_rad, False))
         ]
         _, index, is_rising = min(starts)
-        patience_s = (self._coverage.needs.looks + 2) / self._settings.frame_rate_hz
-        self._leg = _Run(self._legs.pop(index), is_rising, patience_s + self._settings.settle_s)
+        patience_s = (self._coverage.needs.min_views + 2) / self._settings.frame_rate_hz
+        self._leg = _Run(
+            self._legs.pop(index), is_rising, patience_s + self._settings.detection_latency_s
+        )
         self._judge_at_s = None
 
     def _is_time_to_plan(self, now_s: float) -> bool:
         if self._left_at_last_plan < 0:
             return True
         if self._judge_at_s is None:
-            self._judge_at_s = now_s + self._settings.settle_s
+            self._judge_at_s = now_s + self._settings.detection_latency_s
         return now_s >= self._judge_at_s
 
     def _plan(self, unseen: Mask) -> None:

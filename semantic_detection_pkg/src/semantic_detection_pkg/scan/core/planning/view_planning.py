@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ros_support_pkg.core.settings import setting
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import GimbalLimits
@@ -50,8 +51,6 @@ class TourCosts:
     """What zooming takes, and how a close view is composed.
 
     Attributes:
-        zoom_per_s: [1/s] by how much the magnification changes in a second.
-        zoom_max: greatest magnification.
         edge: 0..0.4, share of the picture at each edge that stays free of candidates.
         spare: >= 1, candidates are shown so many times as large as they need: what falls short of
             it by a pixel would cost another view.
@@ -59,16 +58,28 @@ class TourCosts:
             bearing is not exact.
     """
 
-    zoom_per_s: float = 7.0
-    zoom_max: float = 12.0
+    zoom_rate_per_s: float = setting(
+        7.0,
+        "change of the magnification in a second",
+        minimum=0.1,
+        maximum=100.0,
+        formerly=("zoom_per_s",),
+    )
+    zoom_max: float = setting(
+        12.0,
+        "greatest magnification, whatever the gimbal can",
+        unit="x",
+        minimum=1.0,
+        maximum=100.0,
+    )
     edge: float = 0.06
     spare: float = 1.15
     room: float = 1.2
 
     def __post_init__(self) -> None:
-        if not (self.zoom_per_s > 0.0 and self.zoom_max >= 1.0):
+        if not (self.zoom_rate_per_s > 0.0 and self.zoom_max >= 1.0):
             raise ConfigurationError(
-                f"tour: zoom rate {self.zoom_per_s} 1/s must be above 0, "
+                f"tour: zoom rate {self.zoom_rate_per_s} 1/s must be above 0, "
                 f"zoom_max {self.zoom_max} 1 or more"
             )
         if not (0.0 <= self.edge <= 0.4 and min(self.room, self.spare) >= 1.0):
@@ -190,7 +201,7 @@ def _hop_s(one: CloseView, other: CloseView, limits: GimbalLimits, costs: TourCo
     ramps_s = 2.0 * math.sqrt(farthest / limits.acceleration_rad_s2)
     slew_s = farthest / limits.rate_rad_s + limits.rate_rad_s / limits.acceleration_rad_s2
     is_short = farthest < limits.rate_rad_s**2 / limits.acceleration_rad_s2
-    return max(ramps_s if is_short else slew_s, abs(other.zoom - one.zoom) / costs.zoom_per_s)
+    return max(ramps_s if is_short else slew_s, abs(other.zoom - one.zoom) / costs.zoom_rate_per_s)
 
 
 def _nearest_next(

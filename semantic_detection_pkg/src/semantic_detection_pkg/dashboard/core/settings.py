@@ -1,0 +1,40 @@
+"""What can be set about the dashboard node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ros_support_pkg.core.settings import setting
+from semantic_detection_pkg.camera.core.settings import frame_transport_setting
+from semantic_detection_pkg.common.core.settings import wide_hfov_setting
+
+
+@dataclass(frozen=True)
+class DashboardNodeSettings:
+    """Settings of the dashboard node."""
+
+    host: str = setting("127.0.0.1", "address to listen on; others than this need a token")
+    port: int = setting(8080, "TCP port; 0: a free one", minimum=0, maximum=65535)
+    token: str = setting("", "what control needs, at least 8 characters; '': see token_file")
+    token_file: str = setting("", "file with the token in its first line; '': none")
+    allow_anonymous_viewing: bool = setting(
+        False, "with a token: viewing needs none", formerly=("allow_viewing",)
+    )
+    output_dir: str = setting("output/recordings", "folder of the recordings, for evidence")
+    frame_transport: str = frame_transport_setting()
+    image_width_px: int = setting(
+        1280,
+        "wider frames are made smaller for the page",
+        minimum=160,
+        maximum=3840,
+        formerly=("picture_width",),
+    )
+    jpeg_quality: int = setting(
+        75,
+        "quality of the page's pictures",
+        unit="%",
+        minimum=10,
+        maximum=100,
+        formerly=("picture_quality",),
+    )
+    wide_hfov_rad: float = wide_hfov_setting()

@@ -70,6 +70,15 @@ def test_interrupted_while_importing_it_ends_quietly(start) -> None:
     assert (process.returncode, errors) == (0, "")
 
 
+def test_a_program_may_end_with_a_status_of_its_own(start) -> None:
+    text = IMPORTS.replace("{then}", "forever")
+    text = text.replace('"example_pkg")', '"example_pkg", status=1)')
+    process = start("example_pkg", text)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=patience(10.0))
+    assert (process.returncode, errors) == (1, "")
+
+
 def test_another_program_that_imports_a_node_is_left_alone(start) -> None:
     process = start("other_pkg", IMPORTS.replace("{then}", "forever"))
     process.send_signal(signal.SIGINT)

@@ -1,33 +1,34 @@
 """Ctrl-C while a node's modules are still being imported: the process ends, without a traceback.
 
-Imports take half a second, and a launch that ends early interrupts nodes in the middle of it. The
-package `nodes` is imported before what is in it, so its `__init__` is where handling begins;
+Imports take half a second, and a launch that ends early interrupts nodes in the middle of it. A
+package's `programs` is imported before its nodes are, so that is where handling begins;
 `running.run_node` takes over.
 """
 
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
 
-def leave_on_interrupt(package: str) -> None:
-    """From now on SIGINT ends this process with status 0, if it runs a program of the package.
+def leave_on_interrupt(package: str, status: int = 0) -> None:
+    """Let SIGINT end this process with a status, if it runs a program of the package.
 
     Programs are what ament installs in `lib/<package>`; who only imports a node's module keeps the
     handling it has. So does who was told to ignore the signal.
     """
     is_program = Path(sys.argv[0]).parent.parts[-2:] == ("lib", package)
     if is_program and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _leave)
+        signal.signal(signal.SIGINT, partial(_leave, status))
 
 
 def interrupt_from_now_on() -> None:
-    """Back to KeyboardInterrupt, for who is ready to catch it."""
-    if signal.getsignal(signal.SIGINT) is _leave:
+    """Go back to KeyboardInterrupt, for who is ready to catch it."""
+    if getattr(signal.getsignal(signal.SIGINT), "func", None) is _leave:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _leave(_number: int, _frame: FrameType | None) -> None:
-    os._exit(0)  # nothing was acquired yet
+def _leave(status: int, _number: int, _frame: FrameType | None) -> None:
+    os._exit(status)  # nothing was acquired yet

@@ -1,10 +1,18 @@
-"""docs/gpu_arbiter.md: the arbiter's turns, drawn from its table."""
+"""docs/gpu_arbiter.md and docs/candidate.md: state machines, drawn from their tables."""
 
 from __future__ import annotations
 
-from semantic_detection_pkg.gpu.core.turns import TRANSITIONS
+from collections.abc import Mapping
+from enum import Enum
+from typing import TypeVar
 
-_HEAD = """\
+from semantic_detection_pkg.gpu.core.turns import TRANSITIONS
+from semantic_detection_pkg.scan.core import candidate_states
+
+_State = TypeVar("_State", bound=Enum)
+_Cause = TypeVar("_Cause", bound=Enum)
+
+_GPU_HEAD = """\
 # Turns on the GPU
 
 Made by `make docs` from `semantic_detection_pkg.gpu.core.turns`. Why it is so: decision 0005.
@@ -15,10 +23,37 @@ stateDiagram-v2
 """
 
 
+_CANDIDATE_HEAD = """\
+# The life of a candidate
+
+Made by `make docs` from `semantic_detection_pkg.scan.core.candidate_states`. A track becomes a
+candidate, and the tiers gather evidence until they have decided. A candidate that turns out to be
+the same thing as another one is dropped in any state; one with a verdict is left alone for the
+cooldown.
+
+```mermaid
+stateDiagram-v2
+    [*] --> detecting
+"""
+
+
 def gpu_turns() -> str:
-    """The page with the diagram."""
-    arrows = [
+    """Return the page with the diagram of the turns on the GPU."""
+    return _GPU_HEAD + _arrows(TRANSITIONS) + "\n```\n"
+
+
+def candidate_states_page() -> str:
+    """Return the page with the diagram of a candidate's states, and what each allows."""
+    rows = ["", "| state | what may be done |", "| --- | --- |"]
+    for state, actions in candidate_states.ALLOWED.items():
+        allowed = ", ".join(one.value for one in candidate_states.Action if one in actions)
+        rows.append(f"| {state.value} | {allowed or 'nothing'} |")
+    diagram = _arrows(candidate_states.TRANSITIONS)
+    return _CANDIDATE_HEAD + diagram + "\n```\n" + "\n".join(rows) + "\n"
+
+
+def _arrows(table: Mapping[tuple[_State, _Cause], _State]) -> str:
+    return "\n".join(
         f"    {before.value} --> {after.value}: {cause.value}"
-        for (before, cause), after in TRANSITIONS.items()
-    ]
-    return _HEAD + "\n".join(arrows) + "\n```\n"
+        for (before, cause), after in table.items()
+    )

@@ -37,7 +37,8 @@ def exact_scan(*things: Thing, **switches) -> ExactScan:
     """With quick losses, so that tests need few steps."""
     settings = switches.pop("settings", SMALL)
     settings = dataclasses.replace(
-        settings, losses=LossSettings(gimbal_s=0.3, detections_s=0.5, camera_s=0.4)
+        settings,
+        losses=LossSettings(gimbal_timeout_s=0.3, detections_timeout_s=0.5, camera_timeout_s=0.4),
     )
     return ExactScan(list(things), settings=settings, **switches)
 
@@ -97,7 +98,7 @@ def test_what_is_found_stands_where_the_thing_is_with_its_evidence():
         item.stamp_ns for _, items in made.journal for item in items if hasattr(item, "detections")
     }
     x0, y0, x1, y1 = finding.best_box_xyxy
-    assert max(x1 - x0, y1 - y0) >= SMALL.close.needs_px
+    assert max(x1 - x0, y1 - y0) >= SMALL.close.min_target_px
 
 
 @pytest.mark.parametrize(
@@ -125,10 +126,10 @@ def without_model(**changes) -> ScanSettings:
 @pytest.mark.parametrize("without_vlm", ["uncertain", "lower"])
 @pytest.mark.parametrize("loss", ["silent", "degraded", "never", "no picture"])
 def test_a_missing_answer_is_never_a_no(loss, without_vlm):
-    changes = {"vlm": "never"} if loss == "never" else {}
+    changes = {"vlm_policy": "never"} if loss == "never" else {}
     made = exact_scan(
         dataclasses.replace(VAGUE, sureness=0.6),
-        settings=without_model(without_vlm=without_vlm, **changes),
+        settings=without_model(vlm_unavailable_policy=without_vlm, **changes),
         is_model_silent=True,
         is_classifier_silent=loss == "no picture",
     )
@@ -159,7 +160,7 @@ def test_without_a_classifier_the_model_is_asked():
 
 def test_a_yes_may_have_to_be_confirmed_by_the_model():
     made = exact_scan(
-        PERSON, settings=ScanSettings(tiers=TierSettings(vlm="always")), answer=Verdict.NO
+        PERSON, settings=ScanSettings(tiers=TierSettings(vlm_policy="always")), answer=Verdict.NO
     )
     made.start()
     run_to_end(made)
@@ -235,7 +236,7 @@ def test_a_path_that_is_found_is_followed_to_its_ends():
 
 
 def test_following_a_path_has_a_budget():
-    made = exact_scan(PATH, settings=ScanSettings(tiers=TierSettings(path_budget_s=0.4)))
+    made = exact_scan(PATH, settings=ScanSettings(tiers=TierSettings(path_timeout_s=0.4)))
     made.start(words=("footpath",))
     run_to_end(made)
     (finding,) = made.findings.values()
@@ -531,7 +532,7 @@ def test_memory_stays_bounded_over_many_rounds():
     sizes = []
     for _ in range(3):
         made.run(14.0)
-        mission = vars(made.controller._scene.mission)
+        mission = vars(made.controller._blackboard.mission)
         # The delay's samples fill up for minutes; they have a limit of their own.
         kept = {name: part for name, part in mission.items() if name != "delay"}
         sizes.append(len(pickle.dumps(kept)))

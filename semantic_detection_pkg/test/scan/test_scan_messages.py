@@ -19,7 +19,7 @@ from semantic_detection_pkg.scan.core import from_messages as scan_inputs
 from semantic_detection_pkg.scan.core.evidence import (
     Finding,
     FindingState,
-    Path,
+    PathCourse,
     TierResult,
     Verdict,
     VlmReply,
@@ -29,7 +29,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     FrameDetections,
     GimbalReading,
     Level,
-    Status,
+    ScanStatus,
 )
 from semantic_detection_pkg.scan.core.settings import ScanControllerSettings
 from semantic_detection_pkg.scan.core.tracking.track import Sight
@@ -84,7 +84,7 @@ def test_who_has_the_gpu(owner, is_degraded, is_lent):
     [
         (VlmAnswer.VERDICT_YES, Verdict.YES),
         (VlmAnswer.VERDICT_NO, Verdict.NO),
-        (VlmAnswer.VERDICT_UNCERTAIN, Verdict.UNSURE),
+        (VlmAnswer.VERDICT_UNSURE, Verdict.UNSURE),
         (99, Verdict.UNSURE),
     ],
 )
@@ -193,7 +193,7 @@ def test_a_finding_is_complete():
         best_frame_ns=4,
         best_box_xyxy=(1.0, 2.0, 3.0, 4.0),
         position=Position(47.0, 8.0, 400.0, 30.0, 2.0, 1.0, 0.3),
-        path=Path(((0.0, 0.1), (0.2, 0.1)), (), 0.2, 0.01, 1.0, True),
+        path=PathCourse(((0.0, 0.1), (0.2, 0.1)), (), 0.2, 0.01, 1.0, True),
     )
     line = "confirmed: footpath 0.90 at yaw 5.7, pitch 11.5 deg; tier 1: seen"
     assert scan_outputs.in_words(finding) == line
@@ -202,7 +202,7 @@ def test_a_finding_is_complete():
     assert (message.header.frame_id, from_time(message.header.stamp)) == ("base", 5)
     assert [from_time(stamp) for stamp in message.tiers[0].frames] == [3, 4]
     assert message.tiers[0].verdict == message.tiers[0].VERDICT_YES
-    assert (message.answers[0].verdict, message.answers[0].cause) == (0, "timeout")
+    assert (message.answers[0].verdict, message.answers[0].cause) == (3, "timeout")
     assert list(message.bearing.covariance) == [1e-6, 0.0, 2e-6]
     assert [one.yaw_rad for one in message.track_bearings] == [0.1, 0.11]
     assert list(message.best_box_xyxy) == [1.0, 2.0, 3.0, 4.0]
@@ -211,12 +211,15 @@ def test_a_finding_is_complete():
 
 
 def test_the_state_says_what_is_carried_out(scanned):
-    status = Status(Level.CLOSE, 2, "leaf", "why", 0.5, 3, 1, 9)
-    message = scan_outputs.to_scan_state(status, scanned.controller.goal, Header())
+    status = ScanStatus(Level.CLOSE, 2, "leaf", "why", 0.5, 3, 1, 9)
+    goal = scanned.controller.goal
+    message = scan_outputs.to_scan_state(status, goal, Header(), is_paused=True)
     assert (message.level, message.tier, message.leaf) == (message.LEVEL_CLOSE, 2, "leaf")
+    assert message.is_paused
     assert message.area.yaw_min_rad == AREA.yaw_min_rad
     assert (list(message.words), message.zoom) == (["person", "tent"], 1.0)
-    assert list(scan_outputs.to_scan_state(status, None, Header()).words) == []
+    without = scan_outputs.to_scan_state(status, None, Header(), is_paused=False)
+    assert (list(without.words), without.is_paused) == ([], False)
 
 
 def test_the_map_goes_out_row_by_row(scanned):

@@ -15,13 +15,13 @@ from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.common.core.serialization import canonical, from_plain, to_plain
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import Area
-from semantic_detection_pkg.scan.core.association import is_same_thing
+from semantic_detection_pkg.scan.core.association import is_same_object
 from semantic_detection_pkg.scan.core.evidence import FindingState, TierResult, Verdict, VlmReply
-from semantic_detection_pkg.scan.core.findings import Conclusion, FindingBook, position_of
-from semantic_detection_pkg.scan.core.goals import limits_of, read_words
-from semantic_detection_pkg.scan.core.input_watchdog import LossWatch
+from semantic_detection_pkg.scan.core.findings import Conclusion, FindingList, position_of
+from semantic_detection_pkg.scan.core.goals import gimbal_limits, parse_words
+from semantic_detection_pkg.scan.core.input_watchdog import InputWatchdog
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
-    Attitude,
+    BaseAttitude,
     CameraBeat,
     Decision,
     Fix,
@@ -30,7 +30,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     Goal,
     GpuStatus,
     InspectionResult,
-    Rate,
+    RateCommand,
     input_from_plain,
     input_to_plain,
 )
@@ -44,16 +44,16 @@ from semantic_detection_pkg.scan.core.settings import (
 )
 from semantic_detection_pkg.scan.core.sprt import Consensus
 from semantic_detection_pkg.scan.core.tiers import (
+    classifier_result,
     conclude,
-    judge_answer,
-    judge_classifier,
     needs_vlm,
-    pooled,
+    pool_probabilities,
+    vlm_result,
 )
 from semantic_detection_pkg.scan.core.tracking.track import Track, TrackState
 
 S = 1_000_000_000
-TIERS = TierSettings(classifier_yes=0.75, classifier_no=0.25)
+TIERS = TierSettings(classifier_accept_threshold=0.75, classifier_reject_threshold=0.25)
 
 
 def track(yaw_rad=0.1, pitch_rad=0.2, name="person", size_rad=0.02, track_id=1) -> Track:
@@ -95,14 +95,14 @@ def test_inputs_come_back_from_json_bit_for_bit(yaw, zoom, words):
         Goal("g", Area(yaw, 1.0, 0.0, 1.0, ((yaw, 0.1),)), tuple(words), yaw, True),
         VlmReply(3, Verdict.UNSURE, yaw, cause="timeout"),
         InspectionResult(1, 2, labels=tuple(words), probabilities=(yaw,) * len(words)),
-        Attitude(1, (0.0, 0.0, yaw, 1.0)),
+        BaseAttitude(1, (0.0, 0.0, yaw, 1.0)),
     ):
         text = canonical(input_to_plain(item))
         assert repr(input_from_plain(json.loads(text))) == repr(item)
 
 
 def test_settings_come_back_from_json():
-    settings = ScanSettings(tiers=TierSettings(path_words=("road",)))
+    settings = ScanSettings(tiers=TierSettings(path_classes=("road",)))
     text = canonical(to_plain(settings))
     assert repr(from_plain(ScanSettings, json.loads(text))) == repr(settings)
 
@@ -128,10 +128,10 @@ def test_detections_are_named_by_their_stamp_and_not_written():
 
 
 def test_a_decision_is_one_text_whatever_the_last_bits():
-    first, second = (Decision(rate=Rate(0.1 + extra, -0.0)) for extra in (0.0, 1e-12))
+    first, second = (Decision(rate=RateCommand(0.1 + extra, -0.0)) for extra in (0.0, 1e-12))
     assert first.to_json() == second.to_json()
     assert '"rate":{"pitch_rad_s":0.0,"yaw_rad_s":0.1}' in first.to_json()
-    assert first.to_json() != Decision(rate=Rate(0.10001, 0.0)).to_json()
+    assert first.to_json() != Decision(rate=RateCommand(0.10001, 0.0)).to_json()
 
 
 def test_arrays_and_numpy_numbers_are_plain():
@@ -198,15 +198,20 @@ def said(number=1, error="", **shares) -> InspectionResult:
     ],
 )
 def test_the_classifier_says_yes_no_or_is_not_sure(inspections, verdict, reason):
-    result = judge_classifier("person", inspections, TIERS)
+    result = classifier_result("person", inspections, TIERS)
     assert result.verdict is verdict
     assert reason in result.reason
 
 
 def test_crops_that_agree_do_not_make_it_surer_than_one():
-    one, three = pooled([said(a=0.8, b=0.2)]), pooled([said(i, a=0.8, b=0.2) for i in range(3)])
+    one, three = (
+        pool_probabilities([said(a=0.8, b=0.2)]),
+        pool_probabilities([said(i, a=0.8, b=0.2) for i in range(3)]),
+    )
     assert three == pytest.approx(one)
-    assert sum(pooled([said(a=1.0, b=0.0), said(a=0.0, b=1.0)]).values()) == pytest.approx(1.0)
+    assert sum(
+        pool_probabilities([said(a=1.0, b=0.0), said(a=0.0, b=1.0)]).values()
+    ) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(
@@ -256,7 +261,7 @@ CONFIRMED, REJECTED, UNCERTAIN = (
 def test_the_verdict_of_all_tiers(verdicts, state, by_lower):
     tiers = {n: TierResult(n, v, 0.6, "so") for n, v in enumerate(verdicts, start=1)}
     assert conclude(tiers, TIERS)[0] is state
-    assert conclude(tiers, TierSettings(without_vlm="lower"))[0] is by_lower
+    assert conclude(tiers, TierSettings(vlm_unavailable_policy="lower"))[0] is by_lower
 
 
 @pytest.mark.parametrize(
@@ -272,12 +277,12 @@ def test_the_verdict_of_all_tiers(verdicts, state, by_lower):
 def test_when_the_model_is_asked(first, second, asked):
     tiers = {1: TierResult(1, first, 0.5, ""), 2: TierResult(2, second, 0.5, "")}
     for vlm in ("unsure", "always", "never"):
-        assert needs_vlm(tiers, TierSettings(vlm=vlm)) is (vlm in asked)
+        assert needs_vlm(tiers, TierSettings(vlm_policy=vlm)) is (vlm in asked)
 
 
 def test_an_answer_without_words_is_still_a_result():
-    assert judge_answer(VlmReply(1, UNSURE, cause="timeout")).reason == "timeout"
-    assert judge_answer(VlmReply(1, YES)).reason == "no reason given"
+    assert vlm_result(VlmReply(1, UNSURE, cause="timeout")).reason == "timeout"
+    assert vlm_result(VlmReply(1, YES)).reason == "no reason given"
 
 
 # -------------------------------------------------------------------------------------- poses
@@ -306,9 +311,11 @@ def test_a_field_of_view_that_is_not_told_comes_from_the_lens():
 # ------------------------------------------------------------------------------------- losses
 
 
-def watch(**heard_s: float) -> LossWatch:
+def watch(**heard_s: float) -> InputWatchdog:
     """What was heard when, [s]."""
-    made = LossWatch(LossSettings(gimbal_s=0.5, detections_s=2.0, camera_s=1.5))
+    made = InputWatchdog(
+        LossSettings(gimbal_timeout_s=0.5, detections_timeout_s=2.0, camera_timeout_s=1.5)
+    )
     items = {
         "gimbal": GimbalReading(0, 0.0, 0.0),
         "stale": GimbalReading(0, 0.0, 0.0, link="stale"),
@@ -318,7 +325,7 @@ def watch(**heard_s: float) -> LossWatch:
         "back": GpuStatus(False, False),
     }
     for name, when_s in heard_s.items():
-        made.hear(round(when_s * S), items[name])
+        made.note_input(round(when_s * S), items[name])
     return made
 
 
@@ -340,8 +347,8 @@ def watch(**heard_s: float) -> LossWatch:
 )
 def test_what_is_lost_is_said(heard, now_s, gimbal, pictures):
     made = watch(**heard)
-    assert made.gimbal(now_s * S) == gimbal
-    told = made.pictures(now_s * S)
+    assert made.gimbal_problem(now_s * S) == gimbal
+    told = made.detections_problem(now_s * S)
     assert told.startswith(pictures)
     assert bool(told) == bool(pictures)
 
@@ -350,7 +357,7 @@ def test_what_is_lost_is_said(heard, now_s, gimbal, pictures):
 
 
 def test_words_have_names_and_labels():
-    assert [(w.name, w.label) for w in read_words(("person", " shelter = tent "))] == [
+    assert [(w.name, w.label) for w in parse_words(("person", " shelter = tent "))] == [
         ("person", "person"),
         ("shelter", "tent"),
     ]
@@ -360,7 +367,7 @@ def test_words_have_names_and_labels():
     ("low", "high", "is_endless"), [(-2.3, 2.3, False), (-math.tau, math.tau, True), (-1, 9, True)]
 )
 def test_an_axis_that_goes_round_has_no_limits(low, high, is_endless):
-    limits = limits_of(reading(1.0, yaw_min_rad=low, yaw_max_rad=high), GimbalSettings())
+    limits = gimbal_limits(reading(1.0, yaw_min_rad=low, yaw_max_rad=high), GimbalSettings())
     assert limits.is_endless is is_endless
 
 
@@ -375,18 +382,25 @@ def test_an_axis_that_goes_round_has_no_limits(low, high, is_endless):
     ],
 )
 def test_what_is_one_thing(other, is_same):
-    assert is_same_thing(CandidateSettings(), track(), other) is is_same
+    assert is_same_object(CandidateSettings(), track(), other) is is_same
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"tiers": TierSettings(vlm="maybe")}, "vlm 'maybe' is unknown, allowed: unsure, always"),
         (
-            {"tiers": TierSettings(classifier_no=0.8, classifier_yes=0.75)},
-            "classifier_no, classifier_yes 0.8, 0.75",
+            {"tiers": TierSettings(vlm_policy="maybe")},
+            "'vlm_policy' is 'maybe', allowed is one of unsure, always",
         ),
-        ({"losses": LossSettings(gimbal_s=0.0)}, "gimbal_s 0 must be above 0"),
+        (
+            {
+                "tiers": TierSettings(
+                    classifier_reject_threshold=0.8, classifier_accept_threshold=0.75
+                )
+            },
+            "classifier_reject_threshold, classifier_accept_threshold 0.8, 0.75",
+        ),
+        ({"losses": LossSettings(gimbal_timeout_s=0.0)}, "gimbal_timeout_s 0 must be above 0"),
     ],
 )
 def test_settings_that_contradict_themselves_are_refused(changes, message):
@@ -402,29 +416,31 @@ def conclusion(seen: Track, state=CONFIRMED) -> Conclusion:
 
 
 def test_one_thing_is_one_finding_however_often_it_is_concluded():
-    book = FindingBook(77, CandidateSettings())
-    first = book.record(100, conclusion(track()))
-    again = book.record(200, conclusion(track(track_id=9, yaw_rad=0.105), UNCERTAIN))
-    other = book.record(300, conclusion(track(track_id=2, yaw_rad=0.5)))
+    findings = FindingList(77, CandidateSettings())
+    first = findings.record(100, conclusion(track()))
+    again = findings.record(200, conclusion(track(track_id=9, yaw_rad=0.105), UNCERTAIN))
+    other = findings.record(300, conclusion(track(track_id=2, yaw_rad=0.5)))
     assert [(f.finding_id, f.revision) for f in (first, again, other)] == [
         ("77-1", 1),
         ("77-1", 2),
         ("77-2", 1),
     ]
-    assert [f.stamp_ns for f in book.all] == [200, 300]
-    assert book.confirmed == 1
+    assert [f.stamp_ns for f in findings.all] == [200, 300]
+    assert findings.confirmed == 1
 
 
 def test_a_thing_that_walked_on_is_the_same_finding_where_it_went():
-    book = FindingBook(77, CandidateSettings())
-    book.record(100, conclusion(track()))
-    book.follow({1: track(yaw_rad=0.2)})
-    book.follow({1: dataclasses.replace(track(yaw_rad=0.9), is_seen=False)})  # only guessed
-    again = book.record(200, conclusion(track(yaw_rad=0.205, track_id=9)))
+    findings = FindingList(77, CandidateSettings())
+    findings.record(100, conclusion(track()))
+    findings.update_tracks({1: track(yaw_rad=0.2)})
+    findings.update_tracks(
+        {1: dataclasses.replace(track(yaw_rad=0.9), is_seen=False)}
+    )  # only guessed
+    again = findings.record(200, conclusion(track(yaw_rad=0.205, track_id=9)))
     assert (again.finding_id, again.revision) == ("77-1", 2)
 
 
-BASE = (Fix(1, 47.0, 8.0, 500.0), Attitude(1, (0.0, 0.0, 0.0, 1.0)))
+BASE = (Fix(1, 47.0, 8.0, 500.0), BaseAttitude(1, (0.0, 0.0, 0.0, 1.0)))
 
 
 def test_a_position_needs_fix_attitude_and_ground():

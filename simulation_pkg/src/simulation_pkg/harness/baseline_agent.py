@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from semantic_detection_pkg.scan.core.association import is_same_thing
+from semantic_detection_pkg.scan.core.association import is_same_object
 from semantic_detection_pkg.scan.core.settings import CandidateSettings
 from semantic_detection_pkg.scan.core.tracking.track import Track
 from semantic_detection_pkg.scan.core.tracking.tracker import Tracker
@@ -85,7 +85,7 @@ class BaselineAgent:
             if evidence.decided or not self.is_judged(evidence.track.id):
                 continue
             # Parts of what was decided, or asked about, are not asked about again.
-            if any(is_same_thing(_SAME, evidence.track, other) for other in known):
+            if any(is_same_object(_SAME, evidence.track, other) for other in known):
                 continue
             known.append(evidence.track)
             assert evidence.best is not None

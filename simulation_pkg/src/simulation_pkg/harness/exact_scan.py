@@ -157,8 +157,8 @@ class ExactScan(ScanHarness):
                     0.0,
                     *rate,
                     self.zoom,
-                    self.zoom_max,
                     self.view().hfov_rad,
+                    self.zoom_max,
                     self.link,
                     *self.limits,
                 )

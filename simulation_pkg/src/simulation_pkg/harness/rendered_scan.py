@@ -56,7 +56,7 @@ class RenderedScan(ScanHarness):
     def __init__(self, seed: int, settings: ScanSettings | None = None) -> None:
         """Build the world of `seed`, with the robot at rest in it."""
         settings = settings or ScanSettings()
-        super().__init__(replace(settings, tiers=replace(settings.tiers, path_words=())))
+        super().__init__(replace(settings, tiers=replace(settings.tiers, path_classes=())))
         self.robot = SimulatedRobot(seed)
         self.claims: list[Claim] = []
         self.questions = 0
@@ -166,8 +166,8 @@ class RenderedScan(ScanHarness):
             at.yaw_rate_rad_s,
             at.pitch_rate_rad_s,
             zoom,
-            GIMBAL.zoom_max,
             self.robot.lens.hfov_rad(zoom),
+            GIMBAL.zoom_max,
             "up",
             *limits.yaw_rad,
             *limits.pitch_rad,

@@ -1,4 +1,9 @@
-"""When two bearings of one class are one thing."""
+"""When two bearings of one class are one thing.
+
+Two rules: association, for bearings of the same moment, and a gate that grows with the time in which
+a thing was not seen (gating as trackers have it: Y. Bar-Shalom and T. Fortmann, "Tracking and Data
+Association", 1988; here with a bound on the speed in place of a covariance).
+"""
 
 from __future__ import annotations
 
@@ -24,14 +29,14 @@ class Located(Protocol):
     def height_rad(self) -> float: ...
 
 
-def distance_rad(first: Located, second: Located) -> float:
-    """Angle between two bearings, for small ones."""
+def angular_distance_rad(first: Located, second: Located) -> float:
+    """Return the angle between two bearings that are near each other. [rad]"""
     turn = math.remainder(first.yaw_rad - second.yaw_rad, math.tau) * math.cos(first.pitch_rad)
     return math.hypot(turn, first.pitch_rad - second.pitch_rad)
 
 
-def is_same_thing(settings: CandidateSettings, first: Located, second: Located) -> bool:
-    """Whether two of one class are one thing: their middles are near, or one is part of the other.
+def is_same_object(settings: CandidateSettings, first: Located, second: Located) -> bool:
+    """Return whether two of one class are one thing: near each other, or one part of the other.
 
     Each axis counts by itself: footpaths are long and flat, and lie one above the other.
     """
@@ -43,24 +48,25 @@ def is_same_thing(settings: CandidateSettings, first: Located, second: Located) 
         (abs(first.pitch_rad - second.pitch_rad), first.height_rad, second.height_rad),
     )
     near = (
-        apart <= max(settings.same_rad, settings.same_sizes * (one + other) / 2.0)
+        apart
+        <= max(settings.association_gate_rad, settings.association_gate_sizes * (one + other) / 2.0)
         for apart, one, other in axes
     )
     shares = (_share_of_smaller(*axis) for axis in axes)
-    return all(near) or math.prod(shares) >= settings.same_part
+    return all(near) or math.prod(shares) >= settings.association_min_overlap
 
 
-def may_be_it(settings: CandidateSettings, known: Track, seen: Track) -> bool:
-    """Whether what is seen now may be what was last seen a while ago: things stroll."""
-    if is_same_thing(settings, known, seen):
+def is_within_gate(settings: CandidateSettings, known: Track, seen: Track) -> bool:
+    """Return whether `seen` may be what was last seen a while ago: things walk on unseen."""
+    if is_same_object(settings, known, seen):
         return True
     unseen_s = (seen.last_seen_ns - known.last_seen_ns) * 1e-9
-    reach_rad = min(settings.stroll_rad, settings.stroll_rad_s * unseen_s)
-    return known.class_name == seen.class_name and distance_rad(known, seen) <= reach_rad
+    reach_rad = min(settings.gating_max_rad, settings.gating_rate_rad_s * unseen_s)
+    return known.class_name == seen.class_name and angular_distance_rad(known, seen) <= reach_rad
 
 
 def _share_of_smaller(apart_rad: float, one_rad: float, other_rad: float) -> float:
-    """0..1, how much of the shorter of two ranges lies within the other."""
+    """Return how much of the shorter of two ranges lies within the other, 0..1."""
     smaller = min(one_rad, other_rad)
     common = min(smaller, (one_rad + other_rad) / 2.0 - apart_rad)
     return max(0.0, common) / smaller if smaller > 0.0 else 0.0

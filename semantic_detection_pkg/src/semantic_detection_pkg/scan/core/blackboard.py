@@ -1,33 +1,36 @@
-"""Everything that the leaves of the tree see: senses, mission, and the wish they write to."""
+"""What the behaviours share: inputs, the mission, and the decision that they write to."""
 
 from __future__ import annotations
 
 import math
 
 from semantic_detection_pkg.common.core.camera_view import CameraPoses
-from semantic_detection_pkg.scan.core.decision_builder import Wish
-from semantic_detection_pkg.scan.core.goals import limits_of
-from semantic_detection_pkg.scan.core.input_watchdog import LossWatch
+from semantic_detection_pkg.scan.core.decision_builder import DecisionBuilder
+from semantic_detection_pkg.scan.core.goals import gimbal_limits
+from semantic_detection_pkg.scan.core.input_watchdog import InputWatchdog
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
-    Angle,
-    Attitude,
+    AngleCommand,
+    BaseAttitude,
     Fix,
     GimbalReading,
     GoalResult,
     PointHere,
-    Rate,
+    RateCommand,
 )
 from semantic_detection_pkg.scan.core.mission import Mission
 from semantic_detection_pkg.scan.core.pointing import Motion, Rates, rates_towards
+from semantic_detection_pkg.scan.core.search import Search
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 
 NS_PER_S = 1_000_000_000
 _ZOOM_TOLERANCE = 0.03  # of the zoom
 _ZOOM_AGAIN_NS = 1_500_000_000  # a command that did not bring it there is given again
 _ANGLE_AGAIN_NS = 500_000_000
+#: Stands in before the gimbal was heard; nothing moves by it, see `why_hold`.
+_NOT_HEARD = GimbalReading(0, 0.0, 0.0, link="down")
 
 
-class Scene:
+class Blackboard:
     """The controller's state between steps, and the present step.
 
     Attributes:
@@ -37,43 +40,43 @@ class Scene:
         resting_since_ns: since when it goes to rest; 0: it does not.
         picture_size: (width, height) [px] of the newest frame; None before the first.
         fix, attitude: newest of the gimbal's base.
-        wish: of this step.
+        decision: of this step, in the making.
+        wants_tick: a behaviour has changed what comes first in this step.
     """
 
     def __init__(self, settings: ScanSettings) -> None:
         self.settings = settings
         self.now_ns = 0
-        self.poses: CameraPoses[GimbalReading] = CameraPoses(settings.gimbal.hfov_wide_rad)
-        self.losses = LossWatch(settings.losses)
+        self.poses: CameraPoses[GimbalReading] = CameraPoses(settings.gimbal.wide_hfov_rad)
+        self.watchdog = InputWatchdog(settings.losses)
         self.mission: Mission | None = None
         self.operator: tuple[PointHere, int] | None = None
         self.is_paused = False
         self.resting_since_ns = 0
         self.fix: Fix | None = None
-        self.attitude: Attitude | None = None
+        self.attitude: BaseAttitude | None = None
         self.picture_size: tuple[int, int] | None = None
-        self.wish = Wish()
+        self.decision = DecisionBuilder()
+        self.wants_tick = False
         self._requests = 0
         self._zoom_wanted = math.nan
         self._zoom_sent_ns = 0
-        self._angle_wanted: Angle | None = None
+        self._angle_wanted: AngleCommand | None = None
         self._angle_sent_ns = 0
 
     @property
     def now_s(self) -> float:
-        """[s] of this step, on the clock of the planner and the law."""
+        """Return the time of this step on the clock of the planner and the law. [s]"""
         return self.now_ns / NS_PER_S
 
     @property
     def reading(self) -> GimbalReading:
-        """Newest reading; the leaf `safe` sees to it that there is one."""
-        newest = self.poses.newest
-        assert newest is not None, "no leaf that moves runs before the gimbal was heard"
-        return newest
+        """Return the newest reading; one of a line that is down before the gimbal was heard."""
+        return self.poses.newest or _NOT_HEARD
 
     @property
-    def axis(self) -> Motion:
-        """How the camera's axis moves, for the planner and the law."""
+    def camera_motion(self) -> Motion:
+        """Return how the camera's axis moves, for the planner and the law."""
         reading = self.reading
         return Motion(
             reading.stamp_ns / NS_PER_S,
@@ -83,28 +86,54 @@ class Scene:
             reading.pitch_rate_rad_s,
         )
 
-    def number(self) -> int:
-        """A number for a request, never used twice."""
+    def next_request_id(self) -> int:
+        """Return a number for a request, never used twice."""
         self._requests += 1
         return self._requests
 
-    def turn(self, rates: Rates) -> None:
-        """Turn at these rates [rad/s]."""
+    def why_hold(self) -> str:
+        """Return which input is missing for what is to be done; empty: none is.
+
+        Where nothing is to be done, nothing is missing. While the VLM answers it may have the GPU,
+        so that nothing is detected then is no loss.
+        """
+        mission = self.mission
+        if mission is None and self.operator is None and not self.resting_since_ns:
+            return ""
+        reason = self.watchdog.gimbal_problem(self.now_ns)
+        if not reason and self.poses.newest is None:
+            reason = "gimbal: no angles that it can have were heard yet"
+        if not reason and mission is not None and not mission.is_asking:
+            reason = self.watchdog.detections_problem(self.now_ns)
+        return reason
+
+    def active_search(self) -> Search | None:
+        """Return the search, unless a loss, an operator, a pause or its preparation comes first."""
+        mission = self.mission
+        if mission is None or mission.search is None or not mission.vocabulary:
+            return None
+        has_operator = self.operator is not None and self.now_ns < self.operator[1]
+        return None if self.is_paused or has_operator or self.why_hold() else mission.search
+
+    def set_rates(self, rates: Rates) -> None:
+        """Turn at these rates. [rad/s]"""
         self._angle_wanted = None
-        self.wish.angle = None
-        self.wish.rate = Rate(*rates)
+        self.decision.angle = None
+        self.decision.rate = RateCommand(*rates)
 
-    def steer(self, target: Motion) -> None:
-        """Meet a target and go along with it."""
-        limits = limits_of(self.reading, self.settings.gimbal)
-        self.turn(rates_towards(self.axis, target, self.now_s, limits, self.settings.pointing))
+    def point_at(self, target: Motion) -> None:
+        """Turn towards a target, and with it once it is met."""
+        limits = gimbal_limits(self.reading, self.settings.gimbal)
+        self.set_rates(
+            rates_towards(self.camera_motion, target, self.now_s, limits, self.settings.pointing)
+        )
 
-    def go_to(self, angle: Angle) -> None:
-        """Go there and stay: said once, and again now and then in case it was not heard."""
+    def go_to_angle(self, angle: AngleCommand) -> None:
+        """Go there and stay: commanded once, and again now and then in case it was not heard."""
         is_due = self.now_ns - self._angle_sent_ns >= _ANGLE_AGAIN_NS
         if angle != self._angle_wanted or is_due:
             self._angle_wanted, self._angle_sent_ns = angle, self.now_ns
-            self.wish.angle, self.wish.rate = angle, None
+            self.decision.angle, self.decision.rate = angle, None
 
     def zoom_to(self, zoom: float) -> None:
         """Zoom there, unless it is there or on its way."""
@@ -113,43 +142,44 @@ class Scene:
         is_due = self.now_ns - self._zoom_sent_ns >= _ZOOM_AGAIN_NS
         if is_news or (is_due and not is_there):
             self._zoom_wanted, self._zoom_sent_ns = zoom, self.now_ns
-            self.wish.zoom = zoom
+            self.decision.zoom = zoom
 
-    def forget_commands(self) -> None:
-        """Nobody knows what the gimbal still has of them: give them again."""
+    def repeat_commands(self) -> None:
+        """Give all commands again: nobody knows which of them the gimbal still has."""
         self._zoom_wanted, self._angle_wanted = math.nan, None
 
     def end_mission(self, outcome: str, message: str) -> None:
-        """The goal ends; the gimbal goes to rest."""
+        """End the goal, and let the gimbal go to rest."""
         mission = self.mission
         if mission is None:
             return
-        if mission.plan is not None and mission.plan.cut:
-            message = f"{message}; {mission.plan.cut}"
-        if mission.question is not None:
-            self.wish.cancel_asks.append(mission.question.request_id)
-        self.wish.result = GoalResult(
+        search = mission.search
+        if search is not None and search.plan.cut:
+            message = f"{message}; {search.plan.cut}"
+        if search is not None and search.question is not None:
+            self.decision.cancel_asks.append(search.question.request_id)
+        self.decision.result = GoalResult(
             goal_id=mission.goal.goal_id,
             outcome=outcome,
             message=message,
             coverage=mission.share_seen,
-            findings=mission.findings.confirmed,
+            findings=0 if search is None else search.findings.confirmed,
             elapsed_s=(self.now_ns - mission.started_ns) / NS_PER_S,
         )
         self.mission = None
         self.operator = None
         self.is_paused = False
         self.resting_since_ns = self.now_ns
-        self.forget_commands()
+        self.repeat_commands()
 
     def summary(self) -> tuple[float, int, int, int]:
-        """Coverage, candidates, confirmed findings and track in hand, for the status."""
-        mission = self.mission
-        if mission is None:
+        """Return coverage, candidates, confirmed findings and track in hand, for the status."""
+        search = None if self.mission is None else self.mission.search
+        if search is None:
             return 0.0, 0, 0, 0
         return (
-            mission.share_seen,
-            len(mission.candidates),
-            mission.findings.confirmed,
-            mission.track_in_hand,
+            search.coverage.share_seen(),
+            len(search.candidates),
+            search.findings.confirmed,
+            search.track_in_hand,
         )

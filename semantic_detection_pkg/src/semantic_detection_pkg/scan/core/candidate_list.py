@@ -1,4 +1,9 @@
-"""What wants a closer look: dossiers of tracks that were not decided yet."""
+"""The candidates of one mission: which tracks become one, and when two of them are one thing.
+
+A track becomes a candidate where it is confirmed, likely enough, within the area, and neither known
+nor decided. What was decided rests for a cooldown: without it the search would look at the same
+thing again as soon as its verdict is drawn up.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from semantic_detection_pkg.scan.core.area import Area, is_within
-from semantic_detection_pkg.scan.core.association import is_same_thing, may_be_it
-from semantic_detection_pkg.scan.core.candidate import Dossier, Frame
+from semantic_detection_pkg.scan.core.association import is_same_object, is_within_gate
+from semantic_detection_pkg.scan.core.candidate import Candidate
+from semantic_detection_pkg.scan.core.candidate_evidence import TrackedFrame
+from semantic_detection_pkg.scan.core.candidate_states import CandidateAction
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.tracking.track import Track, TrackState
 
@@ -15,105 +22,115 @@ _NS_PER_S = 1_000_000_000
 
 
 @dataclass(frozen=True)
-class _Decided:
+class _Cooling:
+    """What was decided, with its track as it goes on."""
+
     track: Track
-    stamp_ns: int
+    since_ns: int
 
 
 class CandidateList:
     """The candidates of one mission, in the order in which they came."""
 
-    def __init__(self, settings: ScanSettings, labels: Mapping[str, str]) -> None:
-        """`labels`: what models call each class that is looked for; others are nothing."""
+    def __init__(
+        self, settings: ScanSettings, labels: Mapping[str, str], area: Area | None = None
+    ) -> None:
+        """Begin without candidates.
+
+        Args:
+            labels: what models call each class that is searched for; other classes are ignored.
+            area: what is searched: what stands beside it is no candidate. None: everything is.
+        """
         self._settings = settings
         self._labels = labels
-        self._dossiers: list[Dossier] = []
-        self._decided: list[_Decided] = []
-        self.area: Area | None = None
-        """What is searched; what stands beside it is no candidate. None: everything is."""
+        self._candidates: list[Candidate] = []
+        self._cooling: list[_Cooling] = []
+        self._area = area
 
     def __len__(self) -> int:
-        return len(self._dossiers)
+        return len(self._candidates)
 
     @property
-    def all(self) -> tuple[Dossier, ...]:
-        """Oldest first."""
-        return tuple(self._dossiers)
+    def all(self) -> tuple[Candidate, ...]:
+        """Return the candidates, oldest first."""
+        return tuple(self._candidates)
 
-    def get(self, first_id: int) -> Dossier | None:
-        """None where it is no candidate any more."""
-        return next((one for one in self._dossiers if one.first_id == first_id), None)
+    def get(self, first_id: int) -> Candidate | None:
+        """Return a candidate; None where it is none any more."""
+        return next((one for one in self._candidates if one.first_id == first_id), None)
 
-    def waits_longest_s(self, now_ns: int) -> float:
-        """[s] since the oldest that wants a view became a candidate; 0 without any."""
-        since = [one.since_ns for one in self._dossiers if one.wants_view]
+    def longest_wait_s(self, now_ns: int) -> float:
+        """Return how long the oldest that wants a view has been a candidate, 0 without any. [s]"""
+        since = [one.since_ns for one in self._candidates if one.may(CandidateAction.VIEW)]
         return (now_ns - min(since)) / _NS_PER_S if since else 0.0
 
-    def update(self, now_ns: int, frame: Frame, detector: str) -> tuple[Track, ...]:
-        """Take a frame; returns the tracks that are new candidates."""
+    def add_frame(self, now_ns: int, frame: TrackedFrame, detector: str) -> tuple[Track, ...]:
+        """Show a frame to all candidates, and return the tracks that are new ones."""
         self._forget(now_ns)
-        for one in self._dossiers:
-            one.observe(frame, detector)
+        for one in self._candidates:
+            one.add_frame(frame, detector)
         self._merge()
-        self._decided = [
+        self._cooling = [
             replace(one, track=frame.tracks[one.track.id]) if one.track.id in frame.tracks else one
-            for one in self._decided
+            for one in self._cooling
         ]
-        known = {one.track.id for one in self._dossiers} | {d.first_id for d in self._dossiers}
+        known = {one.track.id for one in self._candidates}
+        known |= {one.first_id for one in self._candidates}
         fresh = [
             track
             for track in frame.tracks.values()
             if track.id not in known and self._is_worth_a_look(track)
         ]
         for track in fresh:
-            dossier = Dossier(now_ns, track, self._labels[track.class_name], self._settings)
-            dossier.observe(frame, detector)
-            self._dossiers.append(dossier)
+            candidate = Candidate(now_ns, track, self._labels[track.class_name], self._settings)
+            candidate.add_frame(frame, detector)
+            self._candidates.append(candidate)
         return tuple(fresh)
 
-    def decide(self, now_ns: int, dossier: Dossier) -> None:
-        """It has its verdict: it and what is the same are none for the cooldown."""
-        self._decided.append(_Decided(dossier.track, now_ns))
-        self._dossiers = [
+    def retire(self, now_ns: int, candidate: Candidate) -> None:
+        """Let a candidate that has its verdict rest, with all that are the same thing."""
+        self._cooling.append(_Cooling(candidate.track, now_ns))
+        self._candidates = [
             one
-            for one in self._dossiers
-            if one is not dossier
-            and not is_same_thing(self._settings.candidates, dossier.track, one.track)
+            for one in self._candidates
+            if one is not candidate
+            and not is_same_object(self._settings.candidates, candidate.track, one.track)
         ]
 
     def _merge(self) -> None:
-        """Two that came to follow one track are one thing: the older stays."""
-        oldest: dict[int, Dossier] = {}
-        for one in self._dossiers:
+        """Keep the older of two candidates that came to follow one track."""
+        oldest: dict[int, Candidate] = {}
+        for one in self._candidates:
             oldest.setdefault(one.track.id, one)
-        self._dossiers = list(oldest.values())
+        self._candidates = list(oldest.values())
 
     def _is_worth_a_look(self, track: Track) -> bool:
         settings = self._settings.candidates
         return (
             track.state is TrackState.CONFIRMED
             and track.class_name in self._labels
-            and track.score_mean >= settings.score_min
+            and track.score_mean >= settings.min_score
             and self._is_in_area(track)
             and not self._is_known(track)
         )
 
     def _is_in_area(self, track: Track) -> bool:
         where = (track.yaw_rad, track.pitch_rad)
-        return self.area is None or is_within(
-            self.area, where, self._settings.candidates.beside_rad
+        return self._area is None or is_within(
+            self._area, where, self._settings.candidates.area_margin_rad
         )
 
     def _is_known(self, track: Track) -> bool:
-        """Whether it was decided, or is a candidate under another id."""
-        others = [*(one.track for one in self._decided), *(one.track for one in self._dossiers)]
+        """Return whether it was decided, or is a candidate under another id."""
+        others = [*(one.track for one in self._cooling), *(one.track for one in self._candidates)]
         return any(
-            one.id == track.id or may_be_it(self._settings.candidates, one, track) for one in others
+            one.id == track.id or is_within_gate(self._settings.candidates, one, track)
+            for one in others
         )
 
     def _forget(self, now_ns: int) -> None:
         settings = self._settings.candidates
         oldest_ns = now_ns - round(settings.cooldown_s * _NS_PER_S)
-        self._decided = [one for one in self._decided if one.stamp_ns >= oldest_ns]
-        self._decided = self._decided[-settings.kept_max :]
-        self._dossiers = self._dossiers[-settings.kept_max :]
+        self._cooling = [one for one in self._cooling if one.since_ns >= oldest_ns]
+        self._cooling = self._cooling[-settings.kept_max :]
+        self._candidates = self._candidates[-settings.kept_max :]

@@ -10,13 +10,14 @@ from py_trees.common import Status as TreeStatus
 
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
-from semantic_detection_pkg.scan.core.blackboard import NS_PER_S, Scene
+from semantic_detection_pkg.scan.core.blackboard import NS_PER_S, Blackboard
 from semantic_detection_pkg.scan.core.coverage import CoverageMap
-from semantic_detection_pkg.scan.core.decision_builder import Wish
+from semantic_detection_pkg.scan.core.decision_builder import DecisionBuilder
+from semantic_detection_pkg.scan.core.evaluate_candidates import evaluate_candidates
 from semantic_detection_pkg.scan.core.evidence import Finding, VlmReply
 from semantic_detection_pkg.scan.core.goals import check_goal
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
-    Attitude,
+    BaseAttitude,
     Cancel,
     Decision,
     Fix,
@@ -31,11 +32,12 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     VocabularyReply,
 )
 from semantic_detection_pkg.scan.core.mission import Mission
+from semantic_detection_pkg.scan.core.search import Search
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.tracking.track import Track
 from semantic_detection_pkg.scan.core.tree import build_tree
 
-#: Ticks in one step: a leaf that is done lets the next one begin at once.
+#: Ticks in one step: when a behaviour is done, what comes next begins at once.
 _TICKS_MAX = 8
 
 
@@ -48,158 +50,168 @@ class ScanController:
     """
 
     def __init__(self, settings: ScanSettings | None = None) -> None:
-        """Idle, without a goal."""
-        self._scene = Scene(settings or ScanSettings())
-        self._tree = build_tree(self._scene)
+        """Begin idle, without a goal."""
+        self._blackboard = Blackboard(settings or ScanSettings())
+        self._tree = build_tree(self._blackboard)
 
     @property
     def is_busy(self) -> bool:
-        """Whether there is a goal, an operator, or a way to rest."""
-        scene = self._scene
-        has_work = scene.mission is not None or scene.operator is not None
-        return has_work or scene.resting_since_ns > 0
+        """Return whether there is a goal, an operator, or a way to rest."""
+        blackboard = self._blackboard
+        has_work = blackboard.mission is not None or blackboard.operator is not None
+        return has_work or blackboard.resting_since_ns > 0
+
+    @property
+    def is_paused(self) -> bool:
+        """Return whether an operator has paused it."""
+        return self._blackboard.is_paused
 
     @property
     def goal(self) -> Goal | None:
-        """The one in hand, with the area and zoom that it is carried out with."""
-        mission = self._scene.mission
-        if mission is None:
-            return None
-        plan = mission.plan
-        if plan is None:
-            return mission.goal
-        return replace(mission.goal, area=plan.area, zoom=plan.zoom)
+        """Return the goal in hand, with the area and zoom that it is carried out with."""
+        mission, search = self._blackboard.mission, self._search
+        if mission is None or search is None:
+            return None if mission is None else mission.goal
+        return replace(mission.goal, area=search.plan.area, zoom=search.plan.zoom)
 
     @property
     def coverage(self) -> CoverageMap | None:
-        """Of the goal in hand; None without one."""
-        mission = self._scene.mission
-        return None if mission is None or mission.plan is None else mission.coverage
+        """Return the map of the goal in hand; None before there is a plan."""
+        return None if self._search is None else self._search.coverage
 
     @property
     def tracks(self) -> tuple[Track, ...]:
-        """After the newest frame."""
-        mission = self._scene.mission
+        """Return the tracks after the newest frame."""
+        mission = self._blackboard.mission
         return () if mission is None else mission.tracks
 
     @property
     def frame_ns(self) -> int:
-        """Stamp of the frame that `tracks` stand for."""
-        mission = self._scene.mission
+        """Return the stamp of the frame that `tracks` stand for."""
+        mission = self._blackboard.mission
         return 0 if mission is None else mission.frame_ns
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """Of the goal in hand, the newest revision of each."""
-        mission = self._scene.mission
-        return () if mission is None else mission.findings.all
+        """Return the findings of the goal in hand, the newest revision of each."""
+        return () if self._search is None else self._search.findings.all
 
     @property
     def pose_delay_s(self) -> float:
-        """[s] by which pictures and poses are out of step; NaN while unknown."""
-        mission = self._scene.mission
+        """Return by how much pictures and poses are out of step, NaN while unknown. [s]"""
+        mission = self._blackboard.mission
         return math.nan if mission is None else mission.delay.estimate.delay_s
 
     @property
     def view(self) -> CameraView | None:
-        """Where the camera looks now; None before gimbal and camera were heard."""
-        scene = self._scene
-        newest = scene.poses.newest
-        if newest is None or scene.picture_size is None:
+        """Return where the camera looks now; None before gimbal and camera were heard."""
+        blackboard = self._blackboard
+        newest = blackboard.poses.newest
+        if newest is None or blackboard.picture_size is None:
             return None
-        return scene.poses.view_at(newest.stamp_ns, *scene.picture_size)
+        return blackboard.poses.view_at(newest.stamp_ns, *blackboard.picture_size)
 
     def step(self, now_ns: int, inputs: Sequence[Input]) -> Decision:
-        """Take what came since the last step and decide.
+        """Apply what came since the last step, and return what is to be done.
 
         Args:
             now_ns: [ns] since the epoch; a time before that of the last step counts as that.
             inputs: since the last step.
         """
-        scene = self._scene
-        now_ns = max(now_ns, scene.now_ns)
-        scene.now_ns = now_ns
-        scene.wish = Wish()
+        blackboard = self._blackboard
+        blackboard.now_ns = max(now_ns, blackboard.now_ns)
+        blackboard.decision = DecisionBuilder()
         for item in in_order(inputs):
-            scene.losses.hear(now_ns, item)
-            self._take(item)
+            blackboard.watchdog.note_input(blackboard.now_ns, item)
+            self._apply(item)
         for _ in range(_TICKS_MAX):
+            blackboard.wants_tick = False
+            evaluate_candidates(blackboard)
             self._tree.tick_once()
-            if self._tree.status is TreeStatus.RUNNING:
+            if self._tree.status is TreeStatus.RUNNING and not blackboard.wants_tick:
                 break
-        return scene.wish.decision(*scene.summary())
+        return blackboard.decision.build(*blackboard.summary())
 
-    def _take(self, item: Input) -> None:
-        scene = self._scene
+    @property
+    def _search(self) -> Search | None:
+        mission = self._blackboard.mission
+        return None if mission is None else mission.search
+
+    def _apply(self, item: Input) -> None:
+        blackboard, mission = self._blackboard, self._blackboard.mission
         if isinstance(item, GimbalReading):
-            scene.poses.add(item)
+            blackboard.poses.add(item)
         elif isinstance(item, FrameDetections):
-            self._see(item)
+            self._add_frame(item)
         elif isinstance(item, Goal):
             self._begin(item)
         elif isinstance(item, Cancel):
-            if scene.mission is not None and scene.mission.goal.goal_id == item.goal_id:
-                scene.end_mission("cancelled", "cancelled")
+            if mission is not None and mission.goal.goal_id == item.goal_id:
+                blackboard.end_mission("cancelled", "cancelled")
         elif isinstance(item, PointHere):
-            hold_ns = round(scene.settings.operator_hold_s * NS_PER_S)
-            scene.operator = (item, scene.now_ns + hold_ns)
+            hold_ns = round(blackboard.settings.operator_hold_s * NS_PER_S)
+            blackboard.operator = (item, blackboard.now_ns + hold_ns)
         elif isinstance(item, Pause):
-            scene.is_paused = item.is_paused
+            blackboard.is_paused = item.is_paused
         elif isinstance(item, Fix):
-            scene.fix = item
-        elif isinstance(item, Attitude):
-            scene.attitude = item
-        else:
-            self._hear_answer(item)
+            blackboard.fix = item
+        elif isinstance(item, BaseAttitude):
+            blackboard.attitude = item
+        elif isinstance(item, VocabularyReply):
+            self._add_vocabulary(item)
+        elif self._search is not None:
+            self._add_answer(item, self._search)
 
-    def _see(self, frame: FrameDetections) -> None:
-        scene = self._scene
-        scene.picture_size = (frame.detections.width, frame.detections.height)
-        mission = scene.mission
+    def _add_frame(self, frame: FrameDetections) -> None:
+        blackboard, mission = self._blackboard, self._blackboard.mission
+        blackboard.picture_size = (frame.detections.width, frame.detections.height)
         if mission is None:
             return
         if mission.vocabulary and frame.vocabulary != mission.vocabulary:
-            mission.lose_vocabulary(frame.stamp_ns)
-        mission.observe(frame, scene.poses)
+            mission.drop_vocabulary(frame.stamp_ns)
+        mission.add_frame(frame, blackboard.poses)
 
     def _begin(self, goal: Goal) -> None:
-        scene = self._scene
+        blackboard = self._blackboard
         try:
             check_goal(goal)
         except ConfigurationError as error:
-            scene.wish.result = GoalResult(goal.goal_id, "aborted", str(error))
+            blackboard.decision.result = GoalResult(goal.goal_id, "aborted", str(error))
             return
-        if scene.mission is not None:
-            scene.end_mission("aborted", "another goal was given")
-        scene.mission = Mission(scene.now_ns, goal, scene.settings)
-        scene.resting_since_ns = 0
-        scene.is_paused = False
-        scene.forget_commands()
+        if blackboard.mission is not None:
+            blackboard.end_mission("aborted", "another goal was given")
+        blackboard.mission = Mission(blackboard.now_ns, goal, blackboard.settings)
+        blackboard.resting_since_ns = 0
+        blackboard.is_paused = False
+        blackboard.repeat_commands()
 
-    def _hear_answer(self, item: Input) -> None:
-        scene, mission = self._scene, self._scene.mission
-        if mission is None:
+    def _add_vocabulary(self, reply: VocabularyReply) -> None:
+        blackboard, mission = self._blackboard, self._blackboard.mission
+        if mission is None or reply.request_id != mission.vocabulary_id:
             return
-        if isinstance(item, VocabularyReply) and item.request_id == mission.vocabulary_id:
-            if item.is_ok:
-                mission.vocabulary = item.vocabulary
-                mission.vocabulary_since_ns = scene.now_ns
-            else:
-                scene.end_mission("aborted", item.message)
-        elif isinstance(item, InspectionResult):
-            for dossier in mission.candidates.all:
-                if dossier.inspect_id == item.request_id:
-                    dossier.take(item)
+        if reply.is_ok:
+            mission.vocabulary = reply.vocabulary
+            mission.vocabulary_since_ns = blackboard.now_ns
+        else:
+            blackboard.end_mission("aborted", reply.message)
+
+    def _add_answer(self, item: Input, search: Search) -> None:
+        blackboard = self._blackboard
+        if isinstance(item, InspectionResult):
+            for one in search.candidates.all:
+                request = one.evidence.crop_request
+                if request is not None and request.request_id == item.request_id:
+                    one.add_inspection(item)
         elif isinstance(item, VlmReply):
-            question = mission.question
+            question = search.question
             if question is not None and question.request_id == item.request_id:
-                question.dossier.take_answer(item)
-                mission.question = None
-                scene.losses.excuse(scene.now_ns)
+                question.candidate.add_answer(item)
+                search.question = None
+                blackboard.watchdog.restart_detections_timeout(blackboard.now_ns)
 
 
 def in_order(inputs: Sequence[Input]) -> list[Input]:
-    """Gimbal readings, then detections, then the rest."""
+    """Return the inputs in the order in which they are applied: readings, detections, the rest."""
     kinds = (GimbalReading, FrameDetections)
 
     def rank(item: Input) -> int:

@@ -1,27 +1,27 @@
-"""What a step comes to while it is being made: the leaves write, the controller reads."""
+"""A decision while it is being made: behaviours write to it, the controller builds it."""
 
 from __future__ import annotations
 
 from semantic_detection_pkg.scan.core.evidence import Finding
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
-    Angle,
+    AngleCommand,
     AskRequest,
     Decision,
     GoalResult,
     InspectRequest,
     Level,
-    Rate,
-    Status,
+    RateCommand,
+    ScanStatus,
     VocabularyRequest,
 )
 
 
-class Wish:
-    """A decision in the making."""
+class DecisionBuilder:
+    """The decision of one step in the making; the attributes are those of `Decision`."""
 
     def __init__(self) -> None:
-        self.rate: Rate | None = None
-        self.angle: Angle | None = None
+        self.rate: RateCommand | None = None
+        self.angle: AngleCommand | None = None
         self.zoom: float | None = None
         self.vocabulary: VocabularyRequest | None = None
         self.inspect: list[InspectRequest] = []
@@ -35,14 +35,18 @@ class Wish:
         self.leaf = ""
         self.reason = ""
 
+    def set_status(self, level: Level, tier: int, leaf: str, reason: str) -> None:
+        """Note which behaviour has the gimbal, and why."""
+        self.level, self.tier, self.leaf, self.reason = level, tier, leaf, reason
+
     def stand_still(self) -> None:
-        """No motion in this step, whatever was wished before."""
+        """Drop all motion of this step."""
         self.rate = self.angle = None
 
-    def decision(self, coverage: float, candidates: int, findings: int, track_id: int) -> Decision:
-        """As it stands, with the numbers of the status."""
+    def build(self, coverage: float, candidates: int, findings: int, track_id: int) -> Decision:
+        """Return the decision as it stands, with the numbers of its status."""
         return Decision(
-            status=Status(
+            status=ScanStatus(
                 self.level,
                 self.tier,
                 self.leaf,

@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import Enum
 
+from ros_support_pkg.core.words import FindingState as FindingState
+from ros_support_pkg.core.words import Verdict as Verdict
 from semantic_detection_pkg.common.core.position import Position
 from semantic_detection_pkg.scan.core.tracking.track import Sight
 
 Box = tuple[float, float, float, float]
-
-
-class Verdict(Enum):
-    """What one tier says; the values are those of msg/TierResult."""
-
-    NOT_RUN = 0
-    YES = 1
-    NO = 2
-    UNSURE = 3
-
-
-class FindingState(Enum):
-    """What became of a finding; the values are those of msg/Finding."""
-
-    CANDIDATE = 0
-    CONFIRMED = 1
-    REJECTED = 2
-    UNCERTAIN = 3
 
 
 @dataclass(frozen=True)
@@ -50,8 +33,8 @@ class TierResult:
     frames_ns: tuple[int, ...] = ()
     elapsed_s: float = 0.0
 
-    def taking(self, elapsed_s: float) -> TierResult:
-        """The same with the time that it took [s]."""
+    def with_elapsed(self, elapsed_s: float) -> TierResult:
+        """Return the same with the time that it took. [s]"""
         return replace(self, elapsed_s=elapsed_s)
 
 
@@ -82,13 +65,13 @@ class VlmReply:
 
 
 @dataclass(frozen=True)
-class Path:
+class PathCourse:
     """The course of a footpath in angles; see msg/PathGeometry.
 
     Attributes:
         ends, branches: (yaw, pitch) [rad].
         straightness: 0..1.
-        is_followed: the camera has walked it to all of its ends.
+        is_followed: the camera has followed it to all of its ends.
     """
 
     ends: tuple[tuple[float, float], ...]
@@ -130,4 +113,4 @@ class Finding:
     best_frame_ns: int
     best_box_xyxy: Box
     position: Position | None = None
-    path: Path | None = None
+    path: PathCourse | None = None

@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from semantic_detection_pkg.common.core.position import NoPosition, Place, Position, locate
-from semantic_detection_pkg.scan.core.association import is_same_thing
+from semantic_detection_pkg.scan.core.association import is_same_object
 from semantic_detection_pkg.scan.core.evidence import (
     Box,
     Finding,
     FindingState,
-    Path,
+    PathCourse,
     TierResult,
     VlmReply,
 )
-from semantic_detection_pkg.scan.core.inputs_and_decisions import Attitude, Fix
+from semantic_detection_pkg.scan.core.inputs_and_decisions import BaseAttitude, Fix
 from semantic_detection_pkg.scan.core.settings import CandidateSettings
 from semantic_detection_pkg.scan.core.tracking.track import Track
 
@@ -27,10 +27,10 @@ _FINDINGS_MAX = 1000  # of a mission; the oldest are forgotten, they were publis
 
 @dataclass(frozen=True)
 class Conclusion:
-    """What a close look came to.
+    """What the tiers came to about one candidate: a finding before it has its id.
 
     Attributes:
-        track: as it was seen at the look.
+        track: as it was seen last.
         frame_ns, box_xyxy: the picture that shows it best, and where [px].
     """
 
@@ -42,14 +42,14 @@ class Conclusion:
     frame_ns: int
     box_xyxy: Box
     position: Position | None = None
-    path: Path | None = None
+    path: PathCourse | None = None
 
 
-class FindingBook:
+class FindingList:
     """All findings of one mission, each with its track."""
 
     def __init__(self, started_ns: int, settings: CandidateSettings) -> None:
-        """`started_ns`: of the mission; the ids begin with it."""
+        """Begin without findings; the ids start with the mission's `started_ns`."""
         self._started_ns = started_ns
         self._settings = settings
         self._findings: list[tuple[Finding, Track]] = []
@@ -57,16 +57,16 @@ class FindingBook:
 
     @property
     def confirmed(self) -> int:
-        """How many are confirmed."""
+        """Return how many are confirmed."""
         return sum(one.state is FindingState.CONFIRMED for one, _ in self._findings)
 
     @property
     def all(self) -> tuple[Finding, ...]:
-        """Newest revision of each, oldest first."""
+        """Return the newest revision of each, oldest first."""
         return tuple(one for one, _ in self._findings)
 
-    def follow(self, tracks: Mapping[int, Track]) -> None:
-        """Things that walk on are still the same where they go; their findings stay as they are."""
+    def update_tracks(self, tracks: Mapping[int, Track]) -> None:
+        """Note where the things are now, to know them again; the findings stay as they are."""
         self._findings = [
             (one, now if now is not None and now.is_seen else track)
             for one, track in self._findings
@@ -74,7 +74,7 @@ class FindingBook:
         ]
 
     def record(self, now_ns: int, what: Conclusion) -> Finding:
-        """Note a conclusion: a new finding, or a revision of the one of the same thing."""
+        """Return a new finding of this conclusion, or a revision of that of the same thing."""
         track = what.track
         index = self._index_of(track)
         if index is None:
@@ -114,7 +114,7 @@ class FindingBook:
 
     def _index_of(self, track: Track) -> int | None:
         for index, (one, before) in enumerate(self._findings):
-            if one.track_id == track.id or is_same_thing(self._settings, before, track):
+            if one.track_id == track.id or is_same_object(self._settings, before, track):
                 return index
         return None
 
@@ -122,11 +122,11 @@ class FindingBook:
 def position_of(
     track: Track,
     fix: Fix | None,
-    attitude: Attitude | None,
+    attitude: BaseAttitude | None,
     ground_m: float,
     is_flat: bool,
 ) -> Position | None:
-    """Where a thing stands; None where base, attitude or ground are not known, or above it.
+    """Return where a thing stands; None where base, attitude or ground are unknown or above it.
 
     Args:
         ground_m: height of the ground above the ellipsoid; NaN: unknown.

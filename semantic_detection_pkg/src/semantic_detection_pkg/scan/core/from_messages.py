@@ -9,11 +9,12 @@ import math
 from typing import Any
 
 from ros_support_pkg.core.stamps import from_time
+from ros_support_pkg.core.words import GpuOwner, Link, Verdict, read
 from semantic_detection_pkg.common.core import from_messages as common
 from semantic_detection_pkg.scan.core.area import Area
-from semantic_detection_pkg.scan.core.evidence import Verdict, VlmReply
+from semantic_detection_pkg.scan.core.evidence import VlmReply
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
-    Attitude,
+    BaseAttitude,
     Fix,
     FrameDetections,
     GimbalReading,
@@ -23,17 +24,13 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
 )
 from semantic_detection_pkg.scan.core.journal import RecordedStep
 
-_LINKS = ("down", "handshake", "stale", "up")  # LINK_* of msg/GimbalState
-_VERDICTS = {1: Verdict.YES, 2: Verdict.NO}
-_OWNER_DETECTOR = 1
-
 
 def from_gimbal_state(message: Any) -> GimbalReading:
     """Return where the gimbal points, its limits and its link."""
     return GimbalReading(
         **vars(common.pose_of_state(message)),
         zoom_max=float(message.zoom_max),
-        link=_LINKS[message.link] if message.link < len(_LINKS) else _LINKS[0],
+        link=read(message, "link", Link.DOWN).word,
         yaw_min_rad=float(message.yaw_min_rad),
         yaw_max_rad=float(message.yaw_max_rad),
         pitch_min_rad=float(message.pitch_min_rad),
@@ -83,7 +80,8 @@ def from_point_here(message: Any) -> PointHere | None:
 
 def from_gpu_state(message: Any) -> GpuStatus:
     """Return whether the detector may use the GPU, and whether others may."""
-    is_lent = message.owner != _OWNER_DETECTOR and not message.is_degraded
+    is_detectors = read(message, "owner", GpuOwner.UNKNOWN) is GpuOwner.DETECTOR
+    is_lent = not is_detectors and not message.is_degraded
     return GpuStatus(is_lent, message.is_degraded, message.reason)
 
 
@@ -101,7 +99,7 @@ def from_fix(message: Any) -> Fix | None:
     return Fix(stamp_ns, *values, math.sqrt(max(east, north)), math.sqrt(up))
 
 
-def from_imu(message: Any) -> Attitude | None:
+def from_imu(message: Any) -> BaseAttitude | None:
     """Return how the base is turned; None where it does not tell."""
     turn = message.orientation
     quaternion = (turn.x, turn.y, turn.z, turn.w)
@@ -112,15 +110,15 @@ def from_imu(message: Any) -> Attitude | None:
     stamp_ns = from_time(message.header.stamp)
     variances = [float(message.orientation_covariance[i]) for i in (0, 4, 8)]
     if not (all(0.0 <= value < math.inf for value in variances) and max(variances) > 0.0):
-        return Attitude(stamp_ns, quaternion)  # REP 145: zeros are unknown
-    return Attitude(stamp_ns, quaternion, math.sqrt(max(variances)))
+        return BaseAttitude(stamp_ns, quaternion)  # REP 145: zeros are unknown
+    return BaseAttitude(stamp_ns, quaternion, math.sqrt(max(variances)))
 
 
 def from_vlm_answer(request_id: int, message: Any) -> VlmReply:
     """Return the vision-language model's answer; one that cannot be read is unsure."""
     return VlmReply(
         request_id=request_id,
-        verdict=_VERDICTS.get(message.verdict, Verdict.UNSURE),
+        verdict=read(message, "verdict", Verdict.UNSURE),
         confidence=message.confidence,
         confidence_source=message.confidence_source,
         text=message.text,

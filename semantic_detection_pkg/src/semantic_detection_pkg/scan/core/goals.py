@@ -21,8 +21,8 @@ class Word:
     label: str
 
 
-def read_words(words: tuple[str, ...]) -> tuple[Word, ...]:
-    """The words of a goal.
+def parse_words(words: tuple[str, ...]) -> tuple[Word, ...]:
+    """Return the words of a goal.
 
     Raises:
         ConfigurationError: there is none, or one is empty.
@@ -39,19 +39,19 @@ def read_words(words: tuple[str, ...]) -> tuple[Word, ...]:
 
 
 def check_goal(goal: Goal) -> None:
-    """What can be said without the gimbal.
+    """Check what can be checked without the gimbal.
 
     Raises:
         ConfigurationError: words are missing, or ranges or zoom contradict themselves.
     """
-    read_words(goal.words)
+    parse_words(goal.words)
     check_area(goal.area)
     if goal.zoom != 0.0 and not 1.0 <= goal.zoom < math.inf:
         raise ConfigurationError(f"zoom {goal.zoom:g}: allowed is 1 or more, or 0 for the default")
 
 
-def limits_of(reading: GimbalReading, settings: GimbalSettings) -> GimbalLimits:
-    """How far and how fast the gimbal turns."""
+def gimbal_limits(reading: GimbalReading, settings: GimbalSettings) -> GimbalLimits:
+    """Return how far and how fast the gimbal turns."""
     yaw = (reading.yaw_min_rad, reading.yaw_max_rad)
     return GimbalLimits(
         yaw_rad=yaw,
@@ -60,18 +60,18 @@ def limits_of(reading: GimbalReading, settings: GimbalSettings) -> GimbalLimits:
             min(reading.pitch_max_rad, math.pi / 2),
         ),
         is_endless=not yaw[1] - yaw[0] < _FULL_TURN_RAD,
-        rate_rad_s=settings.rate_rad_s,
-        acceleration_rad_s2=settings.acceleration_rad_s2,
+        rate_rad_s=settings.max_rate_rad_s,
+        acceleration_rad_s2=settings.max_acceleration_rad_s2,
     )
 
 
 def fit_goal(goal: Goal, reading: GimbalReading, settings: ScanSettings) -> tuple[Area, float, str]:
-    """Area within the gimbal's limits, zoom of the sweep, and what was cut, in words.
+    """Return the area within the gimbal's limits, the sweep's zoom, and what was cut, in words.
 
     Raises:
         ConfigurationError: nothing of the area can be reached, or the gimbal has no such zoom.
     """
-    area, cut = cut_to_limits(goal.area, limits_of(reading, settings.gimbal))
+    area, cut = cut_to_limits(goal.area, gimbal_limits(reading, settings.gimbal))
     if goal.zoom > 0.0 and goal.zoom > reading.zoom_max * (1.0 + 1e-6):
         raise ConfigurationError(
             f"zoom {goal.zoom:g}: allowed is 1..{reading.zoom_max:g}, the range of this gimbal"

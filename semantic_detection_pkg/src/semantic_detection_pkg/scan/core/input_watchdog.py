@@ -1,4 +1,4 @@
-"""What the scan cannot do without, and whether it is there."""
+"""The inputs that the scan cannot do without, and whether they are there."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _NS_PER_S = 1_000_000_000
 _LENT_KNOWN_NS = 5_000_000_000  # the arbiter tells each second; then it is gone
 
 
-class LossWatch:
-    """Says in words what is missing. Times are those of the steps in which messages came."""
+class InputWatchdog:
+    """Tells in words what is missing. Times are those of the steps in which messages came."""
 
     def __init__(self, settings: LossSettings) -> None:
-        """Nothing has been heard yet."""
+        """Begin with nothing heard."""
         self._settings = settings
         self._reading: GimbalReading | None = None
         self._reading_ns: int | None = None
@@ -30,11 +30,11 @@ class LossWatch:
 
     @property
     def gpu(self) -> GpuStatus:
-        """The newest; a GPU of its own where nobody tells."""
+        """Return the newest status; that of a GPU of its own where nobody tells."""
         return self._gpu
 
-    def hear(self, now_ns: int, item: object) -> None:
-        """Take notice of an input; others than those watched do not matter."""
+    def note_input(self, now_ns: int, item: object) -> None:
+        """Note that an input came; those that are not watched do not matter."""
         if isinstance(item, GimbalReading):
             self._reading, self._reading_ns = item, now_ns
         elif isinstance(item, FrameDetections):
@@ -43,30 +43,33 @@ class LossWatch:
             self._beat_ns = now_ns
         elif isinstance(item, GpuStatus):
             if self._gpu.is_lent and not item.is_lent:
-                self.excuse(now_ns)  # the detector needs a moment to come back
+                self.restart_detections_timeout(now_ns)  # the detector needs a moment to come back
             self._gpu, self._gpu_ns = item, now_ns
 
-    def excuse(self, now_ns: int) -> None:
-        """No detections can come now; the time in which they must starts anew."""
-        self._excused_until_ns = now_ns + round(self._settings.detections_s * _NS_PER_S)
+    def restart_detections_timeout(self, now_ns: int) -> None:
+        """Give the detector its full time again: it could not detect anything until now."""
+        self._excused_until_ns = now_ns + round(self._settings.detections_timeout_s * _NS_PER_S)
 
-    def gimbal(self, now_ns: int) -> str:
-        """Why the gimbal cannot be moved; empty: it can."""
+    def gimbal_problem(self, now_ns: int) -> str:
+        """Return why the gimbal cannot be moved; empty: it can."""
         if self._reading is None or self._reading_ns is None:
             return "gimbal: nothing heard yet"
         silent_s = (now_ns - self._reading_ns) / _NS_PER_S
-        if silent_s > self._settings.gimbal_s:
+        if silent_s > self._settings.gimbal_timeout_s:
             return f"gimbal: nothing heard for {_rounded(silent_s)} s"
         if not self._reading.is_up:
             return f"gimbal: link {self._reading.link}"
         return ""
 
-    def pictures(self, now_ns: int) -> str:
-        """Why nothing is detected; empty: it is, or the GPU is lent."""
+    def detections_problem(self, now_ns: int) -> str:
+        """Return why nothing is detected; empty: something is, or the GPU is lent.
+
+        A camera that is heard while no detections come leaves only the detector.
+        """
         is_lent = self._gpu.is_lent and now_ns - self._gpu_ns <= _LENT_KNOWN_NS
         if is_lent or now_ns < self._excused_until_ns:
             return ""
-        limit_s = self._settings.detections_s
+        limit_s = self._settings.detections_timeout_s
         silent_s = None if self._frame_ns is None else (now_ns - self._frame_ns) / _NS_PER_S
         if silent_s is not None and silent_s <= limit_s:
             return ""
@@ -74,11 +77,11 @@ class LossWatch:
         if self._beat_ns is None:
             return f"detector or camera: no detections {since}"
         camera_s = (now_ns - self._beat_ns) / _NS_PER_S
-        if camera_s > self._settings.camera_s:
+        if camera_s > self._settings.camera_timeout_s:
             return f"camera: no frame for {_rounded(camera_s)} s"
         return f"detector: no detections {since}"
 
 
 def _rounded(seconds: float) -> int:
-    """Whole seconds: a reason that changes at each step would be news at each step."""
+    """Return whole seconds: a reason that changes at each step would be news at each step."""
     return int(seconds)

@@ -9,9 +9,9 @@ nanoseconds since the epoch.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
 
 from ros_support_pkg.core.pose_history import Pose
+from ros_support_pkg.core.words import Level as Level
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.serialization import canonical, from_plain, to_plain
 from semantic_detection_pkg.scan.core.area import Area
@@ -20,15 +20,6 @@ from semantic_detection_pkg.scan.core.evidence import Box, Finding, VlmReply
 #: Decimals of numbers in `Decision.to_json`: far below what a gimbal resolves, far above the last
 #: bits in which two machines' libraries differ.
 DECISION_DIGITS = 6
-
-
-class Level(Enum):
-    """What the controller is doing; the values are those of msg/ScanState."""
-
-    IDLE = 0
-    SWEEP = 1
-    CLOSE = 2
-    SAFE = 3
 
 
 # ------------------------------------------------------------------------------------- inputs
@@ -53,7 +44,7 @@ class GimbalReading(Pose):
 
     @property
     def is_up(self) -> bool:
-        """Whether the line is up and the angles are fresh; otherwise only `link` counts."""
+        """Return whether the line is up and the angles fresh; otherwise only `link` counts."""
         return self.link == "up"
 
     @property
@@ -160,7 +151,7 @@ class Fix:
 
 
 @dataclass(frozen=True)
-class Attitude:
+class BaseAttitude:
     """How the gimbal's base is turned: unit quaternion from the base to east-north-up (REP 103)."""
 
     stamp_ns: int
@@ -198,45 +189,45 @@ OtherInput = (
     | InspectionResult
     | VlmReply
     | Fix
-    | Attitude
+    | BaseAttitude
     | GpuStatus
     | CameraBeat
 )
 Input = GimbalReading | FrameDetections | OtherInput
 
+#: Kinds of inputs by their names in journals, which stay when a class is renamed.
 _KINDS: dict[str, type] = {
-    kind.__name__: kind
-    for kind in (
-        GimbalReading,
-        Goal,
-        Cancel,
-        PointHere,
-        Pause,
-        VocabularyReply,
-        InspectionResult,
-        VlmReply,
-        Fix,
-        Attitude,
-        GpuStatus,
-        CameraBeat,
-    )
+    "GimbalReading": GimbalReading,
+    "Goal": Goal,
+    "Cancel": Cancel,
+    "PointHere": PointHere,
+    "Pause": Pause,
+    "VocabularyReply": VocabularyReply,
+    "InspectionResult": InspectionResult,
+    "VlmReply": VlmReply,
+    "Fix": Fix,
+    "Attitude": BaseAttitude,
+    "GpuStatus": GpuStatus,
+    "CameraBeat": CameraBeat,
 }
+_NAMES = {kind: name for name, kind in _KINDS.items()}
 
 
 def input_to_plain(item: Input) -> dict[str, object]:
-    """An input other than detections as a JSON object with its `type`.
+    """Return an input other than detections as a JSON object with its `type`.
 
     Raises:
         ValueError: detections are too long for a journal; it names them by their stamp.
     """
-    name = type(item).__name__
-    if name not in _KINDS:
-        raise ValueError(f"{name} is not journalled, journalled are {', '.join(_KINDS)}")
+    name = _NAMES.get(type(item))
+    if name is None:
+        kind = type(item).__name__
+        raise ValueError(f"{kind} is not journalled, journalled are {', '.join(_KINDS)}")
     return {"type": name, **to_plain(item)}
 
 
 def input_from_plain(plain: dict[str, object]) -> Input:
-    """The inverse of `input_to_plain`, bit for bit.
+    """Return the input that `input_to_plain` wrote, bit for bit.
 
     Raises:
         ValueError: the type is unknown or a field does not fit.
@@ -253,7 +244,7 @@ def input_from_plain(plain: dict[str, object]) -> Input:
 
 
 @dataclass(frozen=True)
-class Rate:
+class RateCommand:
     """Turn like this until the next command. [rad/s]"""
 
     yaw_rad_s: float
@@ -261,7 +252,7 @@ class Rate:
 
 
 @dataclass(frozen=True)
-class Angle:
+class AngleCommand:
     """Go there and stay, without further commands. [rad]"""
 
     yaw_rad: float
@@ -296,7 +287,7 @@ class AskRequest:
 
 
 @dataclass(frozen=True)
-class Status:
+class ScanStatus:
     """What the controller is doing and why; see msg/ScanState."""
 
     level: Level = Level.IDLE
@@ -337,9 +328,9 @@ class Decision:
         notices: lines for the log.
     """
 
-    status: Status = Status()
-    rate: Rate | None = None
-    angle: Angle | None = None
+    status: ScanStatus = ScanStatus()
+    rate: RateCommand | None = None
+    angle: AngleCommand | None = None
     zoom: float | None = None
     vocabulary: VocabularyRequest | None = None
     inspect: tuple[InspectRequest, ...] = ()
@@ -350,5 +341,5 @@ class Decision:
     notices: tuple[str, ...] = ()
 
     def to_json(self) -> str:
-        """Canonical JSON: sorted keys, no spaces, numbers rounded to `DECISION_DIGITS`."""
+        """Return canonical JSON: sorted keys, no spaces, rounded to `DECISION_DIGITS`."""
         return canonical(to_plain(self, DECISION_DIGITS))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.optics import CameraView
-from semantic_detection_pkg.scan.core.evidence import Path
+from semantic_detection_pkg.scan.core.evidence import PathCourse
 from semantic_detection_pkg.scan.core.paths.geometry import PathGeometry, path_of
 
 _LEAST_PX = 1e-6
@@ -42,12 +42,12 @@ class Shape:
             f"{len(path.ends) + len(path.exits)} ends, straightness {path.straightness:.2f}"
         )
 
-    def seen_path(self) -> Path | None:
+    def seen_path(self) -> PathCourse | None:
         """The course as far as one picture shows it."""
         if self.path is None:
             return None
         path = self.path
-        return Path(
+        return PathCourse(
             ends=path.ends,
             branches=path.branches,
             length_rad=path.length_rad,

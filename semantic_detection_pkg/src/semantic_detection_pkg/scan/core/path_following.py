@@ -11,22 +11,22 @@ import numpy as np
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.scan.core.area import GimbalLimits
-from semantic_detection_pkg.scan.core.evidence import Path
+from semantic_detection_pkg.scan.core.evidence import PathCourse
 from semantic_detection_pkg.scan.core.findings import Conclusion
 from semantic_detection_pkg.scan.core.paths.geometry import Bearing, PathGeometry, path_of
 from semantic_detection_pkg.scan.core.paths.walk import PathWalk, WalkSettings, WalkState
 
-_INSIDE = 0.2  # share of the picture: so far inside the target must be for a look
+_INSIDE = 0.2  # share of the picture: the target must be so far inside for a frame to count
 _ZOOM_ROOM = 1.05  # more than what counts as close
 _NEAR_SHARE = 0.35  # of the picture's width: a piece farther from the target is another path
 
 
-class Walk:
-    """A walk along the path of one finding.
+class PathFollower:
+    """Follows the path of one finding, frame by frame.
 
     Attributes:
         conclusion: of the finding.
-        zoom: of its looks.
+        zoom: of the frames that count.
         until_ns: then it ends, wherever it is.
     """
 
@@ -38,7 +38,7 @@ class Walk:
         limits: GimbalLimits,
         settings: WalkSettings,
     ) -> None:
-        """Nothing of it is seen yet; the first look is at the finding's bearing."""
+        """Begin at the finding's bearing, with nothing of the path seen."""
         self.conclusion = conclusion
         self.zoom = min(
             max(1.0, _ZOOM_ROOM * settings.pixels_per_rad / wide.pixels_per_rad), zoom_max
@@ -51,17 +51,17 @@ class Walk:
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing is left to look at."""
+        """Return whether nothing of the path is left to look at."""
         return self._walk.state is WalkState.DONE
 
     @property
     def target(self) -> Bearing:
-        """Where to look."""
+        """Return where to look next."""
         track = self.conclusion.track
         return self._limits.nearest(self._walk.target or (track.yaw_rad, track.pitch_rad))
 
-    def observe(self, view: CameraView, picture: Detections, names: Sequence[str]) -> None:
-        """Take a sharp frame; it is a look if it shows the target well."""
+    def add_frame(self, view: CameraView, picture: Detections, names: Sequence[str]) -> None:
+        """Add what a sharp frame shows of the path, if the target is well inside it."""
         if self.is_done or view.pixels_per_rad < self._settings.pixels_per_rad:
             return
         wanted = self._walk.target
@@ -71,13 +71,13 @@ class Walk:
         if bool(view.contains([self.target], _INSIDE)[0]):
             self._walk.saw(view, self._piece(view, picture, names))
 
-    def path(self) -> Path | None:
-        """Its course as far as it is known; None where nothing of it was seen."""
+    def path(self) -> PathCourse | None:
+        """Return its course as far as it is known; None where nothing of it was seen."""
         walked = self._walk.result()
         geometry = walked.geometry
         if not geometry.lines:
             return None
-        return Path(
+        return PathCourse(
             ends=geometry.ends,
             branches=geometry.branches,
             length_rad=geometry.length_rad,
@@ -89,7 +89,7 @@ class Walk:
     def _piece(
         self, view: CameraView, picture: Detections, names: Sequence[str]
     ) -> PathGeometry | None:
-        """The course of the path nearest to the target; None where there is none."""
+        """Return the course of the path nearest to the target; None where there is none."""
         wanted = self.conclusion.track.class_name
         target = view.project([self.target])[0]
         best, best_px = None, _NEAR_SHARE * view.width

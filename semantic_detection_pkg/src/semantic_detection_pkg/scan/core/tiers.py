@@ -1,4 +1,4 @@
-"""The judgement of each tier, and the verdict of all: pure functions over evidence."""
+"""The result of each tier, and the verdict of all: pure functions over evidence."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from semantic_detection_pkg.scan.core.sprt import Consensus
 _LEAST_PROBABILITY = 1e-6  # a classifier is never surer than that
 
 
-def judge_detector(
+def detector_result(
     consensus: Consensus, settings: TierSettings, model: str, frames_ns: tuple[int, ...]
 ) -> TierResult:
-    """Tier 1: is it still seen, close up, frame after frame?"""
+    """Return Tier 1's result: is it still seen, close up, frame after frame?"""
     seen, looked = consensus.hits, consensus.hits + consensus.misses
     return TierResult(
         tier=1,
@@ -28,8 +28,8 @@ def judge_detector(
     )
 
 
-def pooled(inspections: Sequence[InspectionResult]) -> dict[str, float]:
-    """Probability of each label over several crops of one thing.
+def pool_probabilities(inspections: Sequence[InspectionResult]) -> dict[str, float]:
+    """Return the probability of each label over several crops of one thing.
 
     The geometric mean, made to add up to 1: crops of one thing are no independent witnesses, so
     several that agree do not make it surer than one.
@@ -46,17 +46,17 @@ def pooled(inspections: Sequence[InspectionResult]) -> dict[str, float]:
     return {label: math.exp(value) / total for label, value in logs.items()}
 
 
-def judge_classifier(
+def classifier_result(
     label: str, inspections: Sequence[InspectionResult], settings: TierSettings, geometry: str = ""
 ) -> TierResult:
-    """Tier 2: what does the classifier call it?
+    """Return Tier 2's result: what does the classifier call it?
 
     Args:
         label: what it is called if it is what is looked for.
         inspections: the classifier's answers, failed ones too.
         geometry: of its mask, in words; a supporting number, it decides nothing.
     """
-    shares = pooled(inspections)
+    shares = pool_probabilities(inspections)
     said = [one for one in inspections if not one.error and one.labels]
     model = said[-1].model if said else ""
     frames_ns = tuple(one.frame_ns for one in said)
@@ -70,18 +70,18 @@ def judge_classifier(
         return TierResult(2, Verdict.UNSURE, 0.0, reason + note, model, frames_ns)
     share = shares[label]
     best = max(shares, key=lambda name: shares[name])
-    if share >= settings.classifier_yes:
+    if share >= settings.classifier_accept_threshold:
         verdict = Verdict.YES
     else:
-        verdict = Verdict.NO if share <= settings.classifier_no else Verdict.UNSURE
+        verdict = Verdict.NO if share <= settings.classifier_reject_threshold else Verdict.UNSURE
     crops = "crop" if len(said) == 1 else "crops"
     rival = f", {best} {shares[best]:.2f}" if best != label else ""
     reason = f"{label} {share:.2f}{rival} over {len(said)} {crops}"
     return TierResult(2, verdict, share, reason + note, model, frames_ns)
 
 
-def judge_answer(reply: VlmReply) -> TierResult:
-    """Tier 3: what does the vision-language model say?"""
+def vlm_result(reply: VlmReply) -> TierResult:
+    """Return Tier 3's result: what does the vision-language model say?"""
     what = reply.reason or reply.text or reply.cause
     cause = f" ({reply.cause})" if reply.cause and reply.cause != what else ""
     return TierResult(
@@ -96,10 +96,10 @@ def judge_answer(reply: VlmReply) -> TierResult:
 
 
 def needs_vlm(tiers: Mapping[int, TierResult], settings: TierSettings) -> bool:
-    """Whether Tier 3 is to be asked after Tiers 1 and 2."""
-    if settings.vlm == "never" or tiers[1].verdict is Verdict.NO:
+    """Return whether Tier 3 is to be asked after Tiers 1 and 2."""
+    if settings.vlm_policy == "never" or tiers[1].verdict is Verdict.NO:
         return False
-    if settings.vlm == "always":
+    if settings.vlm_policy == "always":
         return tiers[2].verdict is not Verdict.NO
     return tiers[2].verdict not in (Verdict.YES, Verdict.NO)
 
@@ -107,7 +107,7 @@ def needs_vlm(tiers: Mapping[int, TierResult], settings: TierSettings) -> bool:
 def conclude(
     tiers: Mapping[int, TierResult], settings: TierSettings
 ) -> tuple[FindingState, float, str]:
-    """The verdict of all tiers that ran: state, score 0..1, and why.
+    """Return the verdict of all tiers that ran: state, score 0..1, and why.
 
     A missing or unreadable answer is never a no.
     """
@@ -122,7 +122,7 @@ def conclude(
     asked = third if third is not None else second
     why = asked.reason if asked is not None else first.reason
     score = second.score if second is not None and second.verdict is Verdict.UNSURE else 0.0
-    if settings.without_vlm == "lower":
+    if settings.vlm_unavailable_policy == "lower":
         score = score or first.score
         state = FindingState.CONFIRMED if score >= 0.5 else FindingState.UNCERTAIN
         return state, score, f"by the lower tiers: {why}"

@@ -1,54 +1,66 @@
-"""The behaviour tree. What stands first goes first; each step begins again at the root.
+"""The behaviour tree of the scan.
 
-Composites have no memory: what was reached stands in the mission, so whatever interrupts a close
-look or a sweep, it goes on where it was.
+A sequence of duties: each is done or has nothing to do before the next one may use the gimbal. It
+has no memory, each tick begins again at its first child, so a loss or an operator comes first at
+any moment; what was reached is in the mission, and whatever interrupts a close look or a sweep, it
+goes on where it was.
+
+SUCCESS lets the next one go on, RUNNING ends the tick, FAILURE is a goal that cannot be carried
+out. What has no need of the gimbal, the evaluation of candidates, comes before each tick.
 """
 
 from __future__ import annotations
 
 from py_trees.behaviour import Behaviour
-from py_trees.composites import Selector, Sequence
+from py_trees.composites import Sequence
 
 from semantic_detection_pkg.scan.core.behaviours.close_look import (
-    Approach,
-    Ask,
+    ApproachView,
+    AwaitClassifier,
     ChooseView,
-    Classifier,
-    Detector,
-    Weigh,
+    WatchCandidates,
 )
-from semantic_detection_pkg.scan.core.behaviours.search import Finish, Prepare, Sweep
-from semantic_detection_pkg.scan.core.behaviours.standing import Operator, Paused, Rest, Safe
-from semantic_detection_pkg.scan.core.behaviours.walking import FollowPath
-from semantic_detection_pkg.scan.core.blackboard import Scene
+from semantic_detection_pkg.scan.core.behaviours.path import FollowPath
+from semantic_detection_pkg.scan.core.behaviours.question import AskVlm
+from semantic_detection_pkg.scan.core.behaviours.stand_by import (
+    GoToRest,
+    HoldStill,
+    PointForOperator,
+    StayPaused,
+)
+from semantic_detection_pkg.scan.core.behaviours.sweep import (
+    FinishSearch,
+    PrepareSearch,
+    SweepArea,
+)
+from semantic_detection_pkg.scan.core.blackboard import Blackboard
 
 
-def build_tree(scene: Scene) -> Behaviour:
-    """The tree over a scene."""
-    closer = Sequence(
+def build_tree(blackboard: Blackboard) -> Behaviour:
+    """Return the tree over a blackboard."""
+    close_look = Sequence(
         "closer look",
         memory=False,
         children=[
-            ChooseView("choose view", scene),
-            Approach("approach", scene),
-            Detector("tier 1 detector", scene),
-            Classifier("tier 2 classifier", scene),
+            ChooseView("choose view", blackboard),
+            ApproachView("approach", blackboard),
+            WatchCandidates("tier 1 detector", blackboard),
+            AwaitClassifier("tier 2 classifier", blackboard),
         ],
     )
-    return Selector(
+    return Sequence(
         "scan",
         memory=False,
         children=[
-            Safe("safe", scene),
-            Operator("operator", scene),
-            Paused("paused", scene),
-            Rest("rest", scene),
-            Prepare("prepare", scene),
-            Weigh("weigh", scene),
-            closer,
-            Sweep("sweep", scene),
-            FollowPath("follow path", scene),
-            Ask("tier 3 model", scene),
-            Finish("finish", scene),
+            HoldStill("safe", blackboard),
+            PointForOperator("operator", blackboard),
+            StayPaused("paused", blackboard),
+            GoToRest("rest", blackboard),
+            PrepareSearch("prepare", blackboard),
+            close_look,
+            SweepArea("sweep", blackboard),
+            FollowPath("follow path", blackboard),
+            AskVlm("tier 3 model", blackboard),
+            FinishSearch("finish", blackboard),
         ],
     )

@@ -26,13 +26,8 @@ from ros_support_pkg.stamps import to_time
 from semantic_detection_pkg.scan.core import evidence
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.coverage import CoverageMap
-from semantic_detection_pkg.scan.core.inputs_and_decisions import Goal, GoalResult, Status
+from semantic_detection_pkg.scan.core.inputs_and_decisions import Goal, GoalResult, ScanStatus
 from semantic_detection_pkg.scan.core.tracking import track as tracking
-
-_ANSWERS = {
-    evidence.Verdict.YES: VlmAnswer.VERDICT_YES,
-    evidence.Verdict.NO: VlmAnswer.VERDICT_NO,
-}
 
 
 def to_area(area: Area) -> ScanArea:
@@ -46,12 +41,15 @@ def to_area(area: Area) -> ScanArea:
     )
 
 
-def to_scan_state(status: Status, goal: Goal | None, header: Header) -> ScanState:
+def to_scan_state(
+    status: ScanStatus, goal: Goal | None, header: Header, *, is_paused: bool
+) -> ScanState:
     """What the controller is doing and why, and the goal as it is carried out."""
     message = ScanState(
         header=header,
         level=status.level.value,
         tier=status.tier,
+        is_paused=is_paused,
         leaf=status.leaf,
         reason=status.reason,
         coverage=status.coverage,
@@ -168,7 +166,7 @@ def in_words(finding: evidence.Finding) -> str:
     )
 
 
-def _path(path: evidence.Path) -> PathGeometry:
+def _path(path: evidence.PathCourse) -> PathGeometry:
     return PathGeometry(
         ends=[_bearing(*one) for one in path.ends],
         branches=[_bearing(*one) for one in path.branches],
@@ -193,7 +191,7 @@ def _tier(result: evidence.TierResult) -> TierResult:
 
 def _answer(reply: evidence.VlmReply) -> VlmAnswer:
     return VlmAnswer(
-        verdict=_ANSWERS.get(reply.verdict, VlmAnswer.VERDICT_UNCERTAIN),
+        verdict=reply.verdict.value,
         confidence=reply.confidence,
         confidence_source=reply.confidence_source,
         text=reply.text,

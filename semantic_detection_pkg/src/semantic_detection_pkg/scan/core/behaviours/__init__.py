@@ -1,1 +1,1 @@
-"""Leaves of the behaviour tree: each looks at the mission and says what is wanted of the gimbal."""
+"""Behaviours of the tree: each looks at the blackboard and says what is wanted of the gimbal."""

@@ -1,37 +1,54 @@
-"""What all leaves share: they see a `Scene`, and say in the wish who runs and why."""
+"""What all behaviours share: they read the blackboard, and say in the decision who runs and why."""
 
 from __future__ import annotations
+
+from abc import abstractmethod
 
 from py_trees.behaviour import Behaviour
 from py_trees.common import Status
 
-from semantic_detection_pkg.scan.core.blackboard import Scene
+from semantic_detection_pkg.scan.core.blackboard import Blackboard
 from semantic_detection_pkg.scan.core.inputs_and_decisions import Level
-from semantic_detection_pkg.scan.core.mission import Mission
+from semantic_detection_pkg.scan.core.search import Search
 
 
-class Leaf(Behaviour):
-    """A leaf over a scene. RUNNING: it has the gimbal; FAILURE: nothing to do; SUCCESS: done.
+class ScanBehaviour(Behaviour):
+    """A behaviour of the scan.
 
-    Leaves keep nothing between ticks: what was reached stands in the mission, so a leaf that was
+    SUCCESS: it has nothing to do, the next one may. RUNNING: it has the gimbal, or it changed what
+    comes first and has the tree begin again. FAILURE: the goal cannot be carried out.
+
+    Behaviours keep nothing between ticks: what was reached is in the mission, so one that was
     interrupted by a loss or an operator goes on where it was.
     """
 
     level = Level.IDLE
     tier = 0
 
-    def __init__(self, name: str, scene: Scene) -> None:
+    def __init__(self, name: str, blackboard: Blackboard) -> None:
         super().__init__(name)
-        self.scene = scene
-
-    @property
-    def mission(self) -> Mission:
-        """The mission in hand; the leaf `rest` keeps others from running without one."""
-        assert self.scene.mission is not None, f"{self.name} runs without a mission"
-        return self.scene.mission
+        self.blackboard = blackboard
 
     def running(self, reason: str) -> Status:
-        """It has the gimbal, for this reason."""
-        wish = self.scene.wish
-        wish.level, wish.tier, wish.leaf, wish.reason = self.level, self.tier, self.name, reason
+        """Take the gimbal for this step, for this reason."""
+        self.blackboard.decision.set_status(self.level, self.tier, self.name, reason)
         return Status.RUNNING
+
+    def again(self) -> Status:
+        """Have the tree ticked again within this step: what was done changes what comes first."""
+        self.blackboard.wants_tick = True
+        return Status.RUNNING
+
+
+class SearchBehaviour(ScanBehaviour):
+    """A behaviour that needs a mission with a plan; without one it has nothing to do."""
+
+    def update(self) -> Status:
+        mission = self.blackboard.mission
+        if mission is None or mission.search is None:
+            return Status.SUCCESS
+        return self.advance(mission.search)
+
+    @abstractmethod
+    def advance(self, search: Search) -> Status:
+        """Do the next piece of it."""

@@ -1,0 +1,98 @@
+"""Behaviours of Level 1: get ready, sweep, and come to an end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from py_trees.common import Status
+
+from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.scan.core.behaviours.behaviour import ScanBehaviour, SearchBehaviour
+from semantic_detection_pkg.scan.core.blackboard import NS_PER_S
+from semantic_detection_pkg.scan.core.goals import fit_goal, gimbal_limits
+from semantic_detection_pkg.scan.core.inputs_and_decisions import Level, VocabularyRequest
+from semantic_detection_pkg.scan.core.mission import Mission
+from semantic_detection_pkg.scan.core.search import Search, SearchPlan
+
+
+class PrepareSearch(ScanBehaviour):
+    """Tell the detector the words, and fit the goal to the gimbal; fails where it does not fit."""
+
+    level = Level.SWEEP
+
+    def update(self) -> Status:
+        mission = self.blackboard.mission
+        if mission is None:
+            return Status.SUCCESS
+        if not mission.vocabulary:
+            return self._tell_words(mission)
+        return self._plan(mission) if mission.search is None else Status.SUCCESS
+
+    def _tell_words(self, mission: Mission) -> Status:
+        blackboard = self.blackboard
+        waited_s = (blackboard.now_ns - mission.vocabulary_sent_ns) / NS_PER_S
+        if not mission.vocabulary_id or waited_s >= blackboard.settings.losses.vocabulary_timeout_s:
+            mission.vocabulary_id = blackboard.next_request_id()
+            mission.vocabulary_sent_ns = blackboard.now_ns
+            request = VocabularyRequest(mission.vocabulary_id, mission.goal.words)
+            blackboard.decision.vocabulary = request
+        return self.running("tells the detector what to look for")
+
+    def _plan(self, mission: Mission) -> Status:
+        blackboard, settings = self.blackboard, self.blackboard.settings
+        if blackboard.picture_size is None:
+            return self.running("waits for a first picture")
+        reading = blackboard.reading
+        try:
+            area, zoom, cut = fit_goal(mission.goal, reading, settings)
+            limits = gimbal_limits(reading, settings.gimbal)
+            hfov_rad = blackboard.poses.hfov_rad(1.0)
+            wide = CameraView(0.0, 0.0, 0.0, hfov_rad, *blackboard.picture_size)
+            zoom_max = min(settings.tour.zoom_max, max(reading.zoom_max, 1.0))
+            costs = replace(settings.tour, zoom_max=zoom_max)
+            mission.begin_search(SearchPlan(area, zoom, wide, limits, costs, cut))
+        except ConfigurationError as error:
+            blackboard.end_mission("aborted", str(error))
+            return Status.FAILURE
+        if cut:
+            blackboard.decision.notices.append(cut)
+        return Status.SUCCESS
+
+
+class SweepArea(SearchBehaviour):
+    """Go on with the sweep until everything is seen."""
+
+    level = Level.SWEEP
+
+    def advance(self, search: Search) -> Status:
+        blackboard = self.blackboard
+        if search.is_swept:
+            return Status.SUCCESS
+        rates = search.planner.rates(blackboard.now_s, blackboard.camera_motion)
+        if rates is None:
+            search.is_swept = True
+            return self.again()  # candidates that waited for this come before the end
+        blackboard.zoom_to(search.plan.zoom)
+        blackboard.set_rates(rates)
+        return self.running("sweeps the area")
+
+
+class FinishSearch(SearchBehaviour):
+    """When everything is seen and nothing waits, begin again or end the goal."""
+
+    level = Level.SWEEP
+
+    def advance(self, search: Search) -> Status:
+        blackboard = self.blackboard
+        if search.goal.is_repeating:
+            search.coverage.forget_older(blackboard.now_s, 0.0)
+            search.planner.restart()
+            search.is_swept = False
+            return self.running("the area is covered: begins again")
+        message = "the area is covered"
+        if search.planner.is_stuck:
+            unseen = 1 - search.coverage.share_seen()
+            message = f"{100 * unseen:.1f} % of the area could not be seen"
+        blackboard.end_mission("succeeded", message)
+        return self.again()

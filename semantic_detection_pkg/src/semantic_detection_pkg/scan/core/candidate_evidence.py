@@ -1,0 +1,180 @@
+"""What speaks for and against one candidate: frozen values, replaced as frames and results come."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.scan.core.evidence import Box, TierResult, VlmReply
+from semantic_detection_pkg.scan.core.inputs_and_decisions import InspectionResult
+from semantic_detection_pkg.scan.core.mask_descriptors import Shape
+from semantic_detection_pkg.scan.core.sprt import Consensus
+from semantic_detection_pkg.scan.core.tracking.track import Track
+
+_FRAMES_MAX = 20  # that a tier names as its evidence
+_GROWTH = 1.3  # for a thing that was never seen whole: how much larger it may well be
+
+
+@dataclass(frozen=True)
+class TrackedFrame:
+    """One frame with its tracks, as candidates are shown it.
+
+    Attributes:
+        view: where the camera looked.
+        motion_blur_px: [px] by which the picture is smeared.
+        tracks: after this frame, by id.
+        is_at_max_zoom: nothing can be shown any larger.
+        detections: of this frame; the tracks name them by their index.
+    """
+
+    stamp_ns: int
+    view: CameraView
+    motion_blur_px: float
+    tracks: Mapping[int, Track]
+    is_at_max_zoom: bool
+    detections: Detections
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A frame that shows the candidate large enough to be judged."""
+
+    frame_ns: int
+    box_xyxy: Box
+    is_whole: bool
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """Return a key that is greater the better the candidate shows: whole first, then large."""
+        x0, y0, x1, y1 = self.box_xyxy
+        return self.is_whole, (x1 - x0) * (y1 - y0)
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Where a candidate is, and how large.
+
+    Attributes:
+        track: when it was last there; its id changes where the tracker lost the old one.
+        size_rad: (width, height), a cautious figure: a close view that is too narrow costs another.
+        was_whole: at least one box did not touch the edge of its picture.
+    """
+
+    track: Track
+    size_rad: tuple[float, float]
+    was_whole: bool
+
+    @staticmethod
+    def of(track: Track) -> Extent:
+        """Return the extent that a single track tells."""
+        return Extent(track, (track.width_rad, track.height_rad), track.is_whole)
+
+    def follow(self, track: Track) -> Extent:
+        """Return the extent after the candidate was seen as `track`.
+
+        A whole box is its size. One that is cut off is a lower bound: the size known from a whole
+        box stands, and without one the box counts as larger by a share, and never shrinks.
+        """
+        width, height = track.width_rad, track.height_rad
+        if not track.is_whole:
+            if not self.was_whole:
+                width, height = min(width * _GROWTH, math.pi), min(height * _GROWTH, math.pi)
+            width, height = max(width, self.size_rad[0]), max(height, self.size_rad[1])
+        return Extent(track, (width, height), self.was_whole or track.is_whole)
+
+
+@dataclass(frozen=True)
+class CropRequest:
+    """A crop on its way to the classifier and back."""
+
+    request_id: int
+    frame_ns: int
+    sent_ns: int
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that is known of one candidate beside its state.
+
+    Attributes:
+        extent: where it is, and how large.
+        presence: Tier 1's test over close frames.
+        frames_ns: stamps of the newest of them.
+        detector: name of the model that they come from.
+        newest, best: the newest frame that shows it large enough, and the one that shows it
+            largest and whole; None before the first.
+        shape: of its mask in the best frame.
+        inspections: the classifier's results at the present size, in order.
+        crop_request: under way; None: none is.
+        inspected_frame_ns: frame of the newest request.
+        picture_id: request id of the newest inspection that left a picture; 0: none did.
+        tiers: their results, in the order in which they came.
+        answers: of the VLM.
+        views: close views that were for it.
+        results_due_ns: until then results of its last view may still come.
+        searches, refinements: how often it was looked for around, and inspected at a larger size.
+    """
+
+    extent: Extent
+    presence: Consensus = field(default_factory=Consensus)
+    frames_ns: tuple[int, ...] = ()
+    detector: str = ""
+    newest: Sighting | None = None
+    best: Sighting | None = None
+    shape: Shape | None = None
+    inspections: tuple[InspectionResult, ...] = ()
+    crop_request: CropRequest | None = None
+    inspected_frame_ns: int = 0
+    picture_id: int = 0
+    tiers: tuple[TierResult, ...] = ()
+    answers: tuple[VlmReply, ...] = ()
+    views: int = 0
+    results_due_ns: int = 0
+    searches: int = 0
+    refinements: int = 0
+
+    @property
+    def by_tier(self) -> dict[int, TierResult]:
+        """Return the results by tier."""
+        return {one.tier: one for one in self.tiers}
+
+    def with_frame(
+        self, stamp_ns: int, is_hit: bool, hit_if_there: float, hit_if_not: float
+    ) -> Evidence:
+        """Return the evidence after one more close frame of Tier 1's test."""
+        return replace(
+            self,
+            presence=self.presence.add(is_hit, hit_if_there, hit_if_not),
+            frames_ns=(*self.frames_ns, stamp_ns)[-_FRAMES_MAX:],
+        )
+
+    def is_better(self, sighting: Sighting) -> bool:
+        """Return whether `sighting` shows the candidate better than the best one so far."""
+        return self.best is None or sighting.rank > self.best.rank
+
+    def with_inspection(self, result: InspectionResult) -> Evidence:
+        """Return the evidence after the classifier's result for the request under way."""
+        has_picture = result.has_crop and not result.error
+        return replace(
+            self,
+            crop_request=None,
+            inspections=(*self.inspections, result),
+            picture_id=result.request_id if has_picture else self.picture_id,
+        )
+
+    def with_tier(self, result: TierResult) -> Evidence:
+        """Return the evidence with a tier's result; the first of a tier stands."""
+        if result.tier in self.by_tier:
+            return self
+        return replace(self, tiers=(*self.tiers, result))
+
+    def for_search(self) -> Evidence:
+        """Return the evidence with which a wider view begins: Tier 1's test starts anew."""
+        return replace(self, presence=Consensus(), searches=self.searches + 1)
+
+    def for_refinement(self) -> Evidence:
+        """Return the evidence with which larger crops begin: only new crops count."""
+        return replace(self, inspections=(), newest=None, refinements=self.refinements + 1)

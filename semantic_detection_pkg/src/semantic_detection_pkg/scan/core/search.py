@@ -1,0 +1,173 @@
+"""A mission that has its plan: what has been seen, what is in hand, and what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ros_support_pkg.core.pose_history import Pose, hfov_at_zoom
+from ros_support_pkg.core.words import CellResult
+from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.scan.core.area import Area, GimbalLimits
+from semantic_detection_pkg.scan.core.candidate import Candidate
+from semantic_detection_pkg.scan.core.candidate_evidence import TrackedFrame
+from semantic_detection_pkg.scan.core.candidate_list import CandidateList
+from semantic_detection_pkg.scan.core.candidate_states import CandidateAction
+from semantic_detection_pkg.scan.core.coverage import CoverageMap
+from semantic_detection_pkg.scan.core.findings import Conclusion, FindingList
+from semantic_detection_pkg.scan.core.goals import parse_words
+from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections, Goal
+from semantic_detection_pkg.scan.core.path_following import PathFollower
+from semantic_detection_pkg.scan.core.paths.walk import WalkSettings
+from semantic_detection_pkg.scan.core.planning.sweep import SweepPlanner
+from semantic_detection_pkg.scan.core.planning.view_planning import CloseView, TourCosts
+from semantic_detection_pkg.scan.core.settings import ScanSettings
+from semantic_detection_pkg.scan.core.tracking.track import Track
+
+# A picture counts for the coverage from this share of the sweep's resolution on: at exactly the
+# resolution that the sweep is planned for, rounding would decide.
+_COUNTED_SHARE = 0.9
+_ZOOM_REACHED = 0.97  # of the greatest zoom
+_NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """How the goal is carried out with this gimbal and camera.
+
+    Attributes:
+        area: the part of the goal's area that the gimbal reaches.
+        zoom: of the sweep.
+        wide: lens and picture at zoom 1; where it looks does not matter.
+        costs: of close views, with the greatest zoom that there is.
+        cut: what was cut from the goal, in words; empty: nothing.
+    """
+
+    area: Area
+    zoom: float
+    wide: CameraView
+    limits: GimbalLimits
+    costs: TourCosts
+    cut: str
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A close view being made.
+
+    Attributes:
+        since_ns: when it was chosen.
+        arrived_ns: when it was reached; 0: not yet.
+    """
+
+    view: CloseView
+    since_ns: int
+    arrived_ns: int = 0
+
+
+@dataclass(frozen=True)
+class VlmQuestion:
+    """A question to the VLM under way; its answer is not waited for beyond `until_ns`."""
+
+    request_id: int
+    candidate: Candidate
+    until_ns: int
+
+
+class Search:
+    """The state of one goal from its plan on.
+
+    Attributes:
+        visit: the close view in hand; None: none is.
+        question: the question in hand; None: none is.
+        is_touring: candidates are looked at, one view after the other.
+        is_swept: nothing of the area is unseen, or the planner gave up.
+        followers: of paths that are still to be followed, in order.
+        frame_ns: stamp of the newest frame; the candidates' tracks stand for it.
+    """
+
+    def __init__(
+        self, started_ns: int, goal: Goal, plan: SearchPlan, settings: ScanSettings
+    ) -> None:
+        """Begin with nothing seen; `started_ns` is that of the mission."""
+        self.goal = goal
+        self.plan = plan
+        self.visit: Visit | None = None
+        self.question: VlmQuestion | None = None
+        self.is_touring = False
+        self.is_swept = False
+        self.followers: list[PathFollower] = []
+        self.frame_ns = 0
+        labels = {word.name: word.label for word in parse_words(goal.words)}
+        self.candidates = CandidateList(settings, labels, plan.area)
+        self.findings = FindingList(started_ns, settings.candidates)
+        self._settings = settings
+        hfov_rad = hfov_at_zoom(plan.wide.hfov_rad, plan.zoom)
+        view = replace(plan.wide, hfov_rad=hfov_rad)
+        needs = replace(settings.seeing, pixels_per_rad=_COUNTED_SHARE * view.pixels_per_rad)
+        self.coverage = CoverageMap(plan.area, settings.cell_size_rad, needs)
+        self.planner = SweepPlanner(self.coverage, view, plan.limits, settings.sweep)
+
+    @property
+    def track_in_hand(self) -> int:
+        """Return the track of the question, else the first in view; 0: none."""
+        if self.question is not None:
+            return self.question.candidate.track.id
+        return next((one.track.id for one in self.in_view()), 0)
+
+    def in_view(self) -> list[Candidate]:
+        """Return the candidates that the view in hand is for and that still want it."""
+        if self.visit is None:
+            return []
+        found = (self.candidates.get(one) for one in self.visit.view.track_ids)
+        return [one for one in found if one is not None and one.may(CandidateAction.VIEW)]
+
+    def interrupt(self) -> None:
+        """Drop the view and the pass in hand: the camera is taken somewhere else."""
+        self.visit = None
+        self.planner.interrupt()
+
+    def add_frame(
+        self, frame: FrameDetections, view: CameraView, pose: Pose, tracks: Sequence[Track]
+    ) -> None:
+        """Add what a frame shows to the coverage, the path in hand, findings and candidates.
+
+        Args:
+            view, pose: where the frame looked, and how the gimbal moved.
+            tracks: after the frame.
+        """
+        self.frame_ns = frame.stamp_ns
+        rates = (pose.yaw_rate_rad_s, pose.pitch_rate_rad_s)
+        self.coverage.see(view, frame.stamp_ns / _NS_PER_S, rates)
+        shown = TrackedFrame(
+            frame.stamp_ns,
+            view,
+            self.coverage.needs.smear_of(view, rates),
+            {track.id: track for track in tracks},
+            is_at_max_zoom=pose.zoom >= _ZOOM_REACHED * self.plan.costs.zoom_max,
+            detections=frame.detections,
+        )
+        self._add_to_path(shown, frame.detections, frame.vocabulary)
+        self.findings.update_tracks(shown.tracks)
+        for track in self.candidates.add_frame(frame.stamp_ns, shown, frame.model):
+            self.mark(track, CellResult.CANDIDATE)
+
+    def follow_path(self, conclusion: Conclusion) -> None:
+        """Have the path of a finding followed, when there is time."""
+        plan = self.plan
+        self.followers.append(
+            PathFollower(conclusion, plan.wide, plan.costs.zoom_max, plan.limits, WalkSettings())
+        )
+
+    def mark(self, track: Track, result: CellResult) -> None:
+        """Note on the map what is known of a track."""
+        size = (track.width_rad, track.height_rad)
+        self.coverage.mark((track.yaw_rad, track.pitch_rad), size, result)
+
+    def _add_to_path(
+        self, shown: TrackedFrame, detections: Detections, names: Sequence[str]
+    ) -> None:
+        is_sharp = shown.motion_blur_px <= self._settings.close.max_view_motion_blur_px
+        if self.followers and is_sharp:
+            self.followers[0].add_frame(shown.view, detections, names)

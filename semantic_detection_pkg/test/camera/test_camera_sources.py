@@ -240,7 +240,7 @@ def test_uris_that_can_never_work_are_refused_in_one_line(uri, message):
 
 
 def test_an_empty_folder_is_refused(tmp_path):
-    with pytest.raises(ConfigurationError, match=r"holds no picture \(\.bmp, \.jpeg"):
+    with pytest.raises(ConfigurationError, match=r"holds no picture \(\.avif, \.bmp"):
         open_camera(f"images:{tmp_path}")
 
 

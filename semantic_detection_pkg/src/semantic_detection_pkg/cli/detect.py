@@ -6,7 +6,6 @@ detect --model yoloe-11s-seg.onnx --json photos/*.jpg
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import os
 import sys
@@ -64,16 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _detect(detector: LoadedDetector, options: argparse.Namespace) -> int:
     status = _DONE
-    saved: set[Path] = set()
     for path in _with_progress(options.pictures):
         try:
             image = read_picture(path)
             result = detector.pipeline.process(image)
-            if options.save is not None:
-                overlay = draw_overlay(image, result.detections, result.vocabulary)
-                target = _free_path(options.save / path.name, saved)
-                write_picture(target, overlay)
-                saved.add(target)
         except FrameError as error:
             _complain(str(error))
             status = _SOME_FAILED
@@ -81,6 +74,13 @@ def _detect(detector: LoadedDetector, options: argparse.Namespace) -> int:
         with tqdm.external_write_mode(file=sys.stdout):
             text = _as_json(path, image, result) if options.json else _as_line(path, result)
             print(text, flush=True)
+        if options.save is not None:
+            try:
+                overlay = draw_overlay(image, result.detections, result.vocabulary)
+                write_picture(options.save / path.name, overlay)
+            except FrameError as error:
+                _complain(str(error))
+                status = _SOME_FAILED
     return status
 
 
@@ -115,12 +115,6 @@ def _with_progress(pictures: Sequence[Path]) -> Iterator[Path]:
     is_shown = sys.stderr.isatty() and len(pictures) >= _LONG_WORK
     progress: Iterable[Path] = tqdm(pictures, unit="picture", disable=not is_shown, leave=False)
     yield from progress
-
-
-def _free_path(wanted: Path, used: set[Path]) -> Path:
-    """`wanted`, or with a number where this run has used it for a picture of another folder."""
-    candidates = (wanted.with_stem(f"{wanted.stem}_{number}") for number in itertools.count(2))
-    return next(path for path in itertools.chain([wanted], candidates) if path not in used)
 
 
 def _make_folder(folder: Path) -> None:
@@ -168,7 +162,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object per picture")
     parser.add_argument(
-        "--save", type=Path, metavar="DIR", help="write the pictures with overlays into this folder"
+        "--save",
+        type=Path,
+        metavar="DIR",
+        help="write overlays into this folder; no file is ever replaced",
     )
     parser.add_argument(
         "--threads",

@@ -22,6 +22,7 @@ from ros_support_pkg.running import run_node, tolerating_shutdown
 from ros_support_pkg.shedding import RATES, Shedding
 from semantic_detection_pkg.camera.calibration import load_calibration
 from semantic_detection_pkg.camera.core.settings import CameraSettings
+from semantic_detection_pkg.camera.core.uri import CameraUri
 from semantic_detection_pkg.camera.reader import LatestFrameReader
 from semantic_detection_pkg.camera.ros import graph_cameras
 from semantic_detection_pkg.camera.ros.camera_info import to_camera_info
@@ -38,6 +39,7 @@ class CameraNode(Node):
     def __init__(self) -> None:
         super().__init__("camera")
         self._config = declare_parameters(self, CameraSettings, self._change)
+        self._source_label = CameraUri.parse(self._config.source).label
         graph_cameras.attach(self, self._config.source, self._config.frame_id)
         path = self._config.calibration_file
         self._calibration = load_calibration(path) if path else None
@@ -112,7 +114,7 @@ class CameraNode(Node):
             return Health.warn(status.last_error or "the source has ended", **figures)
         if not status.is_connected:
             return Health.error(status.last_error or "connecting", **figures)
-        return Health.ok(self._config.source, **figures)
+        return Health.ok(self._source_label, **figures)
 
 
 def main() -> int:

@@ -20,15 +20,21 @@ from urllib.parse import quote, unquote
 from semantic_detection_pkg.errors import ConfigurationError
 
 _URI = re.compile(r"(?P<scheme>[a-z][a-z0-9]*):(?P<rest>.*)", re.DOTALL)
+#: What follows the last @ of an authority: a host with its port.
+_HOST = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[^\s/?#@:\[\]]+)(:[0-9]*)?(?=[/?#]|$)")
+#: Cameras that take the password in the path or query: "/user=a&password=b".
+_SECRET = re.compile(r"((?:password|passwd|pass|pwd|secret|token|auth)=)[^&#/;\s]*", re.IGNORECASE)
+_MASK = "***"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CameraUri:
-    """A parsed camera URI.
+    """A parsed camera URI. As a text, also in messages and debuggers, it shows no password.
 
     Attributes:
         scheme: kind of camera, in lower case.
-        target: folder, file, device or address; for `scheme://` the whole address with scheme.
+        target: folder, file, device or address; for `scheme://` the whole address with scheme, its
+            user and password percent-encoded (RFC 3986, 3.2.1). For who opens it, never shown.
         options: raw texts by name; `read_options` converts them.
     """
 
@@ -38,24 +44,35 @@ class CameraUri:
 
     @classmethod
     def parse(cls, text: str) -> CameraUri:
-        """Raise ConfigurationError unless `text` is a camera URI with a target."""
+        """Parse a camera URI.
+
+        The last @ of the authority ends the password, so that one with `/`, `#`, `?` or `@` in it
+        is read as it was meant.
+
+        Raises:
+            ConfigurationError: it is no camera URI, or without a target.
+        """
         match = _URI.fullmatch(text.strip())
         if match is None:
             raise ConfigurationError(
-                f"camera source {text!r}: a scheme such as images:, file:, device: is missing"
+                f"camera source {_redacted(text)!r}: a scheme such as images:, file:, device: "
+                "is missing"
             )
         scheme, rest = match["scheme"], match["rest"]
         if rest.startswith("//"):
-            address, _, options = rest.partition("#")
-            target = f"{scheme}:{address}"
-            is_empty = address == "//"
+            userinfo, address = _split_userinfo(rest[2:])
+            address, _, options = address.partition("#")
+            target = f"{scheme}://{_encoded(userinfo)}{address}"
+            is_empty = not address
         else:
             path, _, options = rest.partition("?")
             target = unquote(path)
             is_empty = not target
         if is_empty:
-            raise ConfigurationError(f"camera source {text!r}: nothing follows {scheme}:")
-        return cls(scheme, target, MappingProxyType(_parse_options(text, options)))
+            raise ConfigurationError(
+                f"camera source {_redacted(text)!r}: nothing follows {scheme}:"
+            )
+        return cls(scheme, target, MappingProxyType(_parse_options(_redacted(text), options)))
 
     @property
     def _is_address(self) -> bool:
@@ -65,11 +82,18 @@ class CameraUri:
     def label(self) -> str:
         """The source without options and password, for messages."""
         if self._is_address:
-            return re.sub(r"//[^/@]*@", "//***@", self.target)
-        return f"{self.scheme}:{self.target}"
+            return masked(self.target)
+        text = f"{self.scheme}:{self.target}"
+        return _redacted(text) if self.scheme == "rtsp" else masked(text)
 
     def __str__(self) -> str:
-        """The URI that parses to this one again; may hold a password."""
+        text = self.reveal()
+        return _redacted(text) if self.scheme == "rtsp" and not self._is_address else masked(text)
+
+    __repr__ = __str__
+
+    def reveal(self) -> str:
+        """Return the URI that parses to this one again, with its password."""
         options = "&".join(f"{quote(k)}={quote(v)}" for k, v in self.options.items())
         if self._is_address:
             return self.target + (f"#{options}" if options else "")
@@ -98,6 +122,39 @@ class CameraUri:
             except ValueError as error:
                 raise ConfigurationError(f"{self.label}: option {name}={text!r}: {error}") from None
         return values
+
+
+def masked(text: str) -> str:
+    """Return a URI, or what was meant to be one, without user and password."""
+    before, slashes, rest = text.partition("//")
+    if slashes:
+        userinfo, address = _split_userinfo(rest)
+        rest = f"{_MASK}@{address}" if userinfo else re.sub(r"^[^/?#]*@", f"{_MASK}@", address)
+    return before + slashes + _SECRET.sub(rf"\1{_MASK}", rest)
+
+
+def _redacted(text: str) -> str:
+    """Return `masked`, more cautious: for what is refused, nobody knows where a password is."""
+    return re.sub(r"[^\s:/]*:\S*@", f"{_MASK}@", masked(text))
+
+
+def _split_userinfo(rest: str) -> tuple[str, str]:
+    """Split what follows `//` into user and password, and host with all behind it."""
+    for at in reversed([i for i, letter in enumerate(rest) if letter == "@"]):
+        before, after = rest[:at], rest[at + 1 :]
+        # An @ behind the host is part of the path: then what stands before it begins with a host.
+        is_in_path = "@" not in before and bool(re.match(r"[^/?#@:]*(:[0-9]+)?[/?#]", before))
+        if _HOST.match(after) and not is_in_path:
+            return before, after
+    return "", rest
+
+
+def _encoded(userinfo: str) -> str:
+    """Return user and password as a URI has them, followed by @; what is encoded stays so."""
+    if not userinfo:
+        return ""
+    user, colon, password = userinfo.partition(":")
+    return f"{quote(unquote(user), safe='')}{colon}{quote(unquote(password), safe='')}@"
 
 
 def flag(text: str) -> bool:

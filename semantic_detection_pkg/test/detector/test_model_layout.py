@@ -109,6 +109,29 @@ def test_classes_as_an_input():
     assert info.class_names == ("n0", "n1")
 
 
+@pytest.mark.parametrize(
+    ("lengths", "batch"),
+    [
+        ((1, 1, 1), 1),
+        ((None, None, None), None),
+        ((8, 8, 8), 8),
+        ((None, 1, 1), 1),
+        ((4, None, 4), 4),
+    ],
+)
+def test_how_many_pictures_one_inference_takes(lengths, batch):
+    first, second, third = lengths
+
+    info = inspect_model(
+        "m",
+        [TensorSpec("images", (first, 3, 640, 640), "float32")],
+        [detections(second, 38, 8400), TensorSpec("output1", (third, 32, 160, 160), "float32")],
+        {},
+    )
+
+    assert info.batch == batch
+
+
 RAW = detections(1, 38, 8400)
 
 
@@ -132,13 +155,13 @@ RAW = detections(1, 38, 8400)
             [TensorSpec("images", (1, 1, 640, 640), "float32")],
             [RAW, PROTOTYPES],
             {},
-            "1x1x640x640 must be 1x3xHEIGHTxWIDTH",
+            "1x1x640x640 must be BATCHx3xHEIGHTxWIDTH",
         ),
         (
             [TensorSpec("images", (8, 3, 640, 640), "float32")],
             [RAW, PROTOTYPES],
             {},
-            "8x3x640x640 must be",
+            "batches of images float32 8x3x640x640, output0 float32 1x38x8400, .* differ",
         ),
         ([TensorSpec("x", (1, 1000), "float32")], [RAW, PROTOTYPES], {}, "x float32 1x1000 must"),
         (
@@ -153,7 +176,7 @@ RAW = detections(1, 38, 8400)
             {"imgsz": "[0, 640]"},
             r"imgsz is \[0, 640\]",
         ),
-        ([IMAGE], [detections(4, 38, 8400), PROTOTYPES], {}, "batch of 4"),
+        ([IMAGE], [detections(4, 38, 8400), PROTOTYPES], {}, "batches of .* must be equal"),
         ([IMAGE], [RAW, TensorSpec("p", (1, None, 4, 4), "float32")], {}, "CHANNELS"),
         ([IMAGE], [detections(1, 36, 8400), PROTOTYPES], {}, "no room for a class, at least 37"),
         ([IMAGE], [RAW, PROTOTYPES], names(3), "3 class names for 2 classes"),

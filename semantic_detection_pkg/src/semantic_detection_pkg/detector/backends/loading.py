@@ -17,6 +17,7 @@ from semantic_detection_pkg.detector.backends.protocol import EngineOptions, Inf
 from semantic_detection_pkg.detector.core.model_layout import ModelInfo, inspect_model
 from semantic_detection_pkg.detector.core.pipeline import DetectorPipeline
 from semantic_detection_pkg.detector.core.settings import Buffers, DetectorSettings
+from semantic_detection_pkg.detector.core.tiles import TileSettings
 from semantic_detection_pkg.detector.core.vocabulary import (
     SIDE_FILE_SUFFIX,
     ClassNames,
@@ -126,6 +127,7 @@ def load_detector(
     names_file: str | Path | None = None,
     words: Sequence[str] = (),
     settings: DetectorSettings | None = None,
+    tiling: TileSettings | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> LoadedDetector:
     """Load a model with what belongs to it.
@@ -136,6 +138,7 @@ def load_detector(
         names_file: class names, one on each line, instead of the model's.
         words: what to look for; none: all that the model knows.
         settings: left out: the defaults.
+        tiling: how to look at pictures; left out: at the whole at once.
         clock: monotonic time [s] for the timings.
 
     Raises:
@@ -148,7 +151,7 @@ def load_detector(
         info = inspect_model(backend.name, backend.inputs, backend.outputs, backend.metadata, names)
         table = _word_table(info, Path(model), backend.metadata)
         vocabulary = _first_vocabulary(table, info, words)
-        pipeline = DetectorPipeline(backend, info, table, vocabulary, clock, settings)
+        pipeline = DetectorPipeline(backend, info, table, vocabulary, clock, settings, tiling)
     except BaseException:
         backend.close()
         raise

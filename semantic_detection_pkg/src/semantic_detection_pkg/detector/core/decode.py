@@ -36,6 +36,7 @@ class Decoder:
         outputs: Mapping[str, NDArray[Any]],
         vocabulary: Vocabulary,
         settings: DetectorSettings,
+        slot: int = 0,
     ) -> Kept:
         """Candidates of the wanted classes after thresholds and suppression.
 
@@ -44,12 +45,13 @@ class Decoder:
             vocabulary: the classes wanted, which the labels index; others neither appear nor
                 compete.
             settings: thresholds.
+            slot: which picture of the batch.
 
         Raises:
             FrameError: an output does not have the shape that the model's layout says.
         """
         info, confidence = self._info, settings.confidence_threshold
-        head = _check_shapes(outputs, info)
+        head = _check_shapes(outputs, info, slot)
         rule = _suppression(info.layout, settings)
         if info.layout is Layout.RAW:
             channels = info.mask_channels
@@ -64,6 +66,7 @@ class Decoder:
         boxes_xyxy: NDArray[np.float32],
         letterbox: Letterbox,
         tolerance_px: float,
+        slot: int = 0,
     ) -> MaskRings:
         """Masks of candidates in the picture.
 
@@ -73,8 +76,9 @@ class Decoder:
             boxes_xyxy: (k, 4) their boxes in the picture [px], cut at its edges.
             letterbox: of the picture.
             tolerance_px: see `DetectorSettings.polygon_tolerance_px`.
+            slot: which picture of the batch.
         """
-        prototypes = outputs[self._info.prototypes_output][0]
+        prototypes = outputs[self._info.prototypes_output][slot]
         columns, rows = letterbox.prototype_axes(prototypes.shape[2], prototypes.shape[1])
         return MaskRings(
             *self._tracer.polygons(
@@ -94,8 +98,8 @@ def _suppression(layout: Layout, settings: DetectorSettings) -> Suppression:
     return Suppression(None, most)
 
 
-def _check_shapes(outputs: Mapping[str, NDArray[Any]], info: ModelInfo) -> NDArray[Any]:
-    """The detections without the batch axis."""
+def _check_shapes(outputs: Mapping[str, NDArray[Any]], info: ModelInfo, slot: int) -> NDArray[Any]:
+    """The detections of one picture of the batch."""
     head = outputs[info.detections_output]
     prototypes = outputs[info.prototypes_output]
     if info.layout is not Layout.RAW:
@@ -103,9 +107,10 @@ def _check_shapes(outputs: Mapping[str, NDArray[Any]], info: ModelInfo) -> NDArr
     else:
         channels = 4 + info.class_count + info.mask_channels
         is_right = head.ndim == 3 and head.shape[1] == channels
+    is_right = is_right and slot < min(len(head), len(prototypes))
     if not is_right or prototypes.ndim != 4 or prototypes.shape[1] != info.mask_channels:
         raise FrameError(
             f"{info.name}: outputs {head.shape} and {prototypes.shape} do not fit the layout "
             f"'{info.layout.value}' with {info.mask_channels} mask coefficients"
         )
-    return head[0]
+    return head[slot]

@@ -80,6 +80,7 @@ class ModelInfo:
         mask_channels: nm.
         class_names: (nc) baked classes; with `prompts` the export's default words, may be empty.
         prompts: inputs that hold the classes; None: they are baked.
+        batch: pictures of one inference, >= 1; None: as many as are given.
     """
 
     name: str
@@ -93,6 +94,7 @@ class ModelInfo:
     mask_channels: int
     class_names: tuple[str, ...]
     prompts: PromptInputs | None = None
+    batch: int | None = 1
 
     @property
     def class_count(self) -> int:
@@ -138,7 +140,18 @@ def inspect_model(
         mask_channels=mask_channels,
         class_names=_check_names(name, names, slots, prompts),
         prompts=prompts,
+        batch=_batch(name, image, detections, prototypes),
     )
+
+
+def _batch(name: str, image: TensorSpec, *outputs: TensorSpec) -> int | None:
+    """The length of the batch axis, which inputs and outputs must agree about."""
+    lengths = {spec.shape[0] for spec in (image, *outputs)} - {None}
+    if len(lengths) > 1:
+        raise ModelError(
+            f"{name}: batches of {_listed((image, *outputs))} differ: they must be equal"
+        )
+    return next(iter(lengths), None)
 
 
 def _find_inputs(name: str, inputs: Sequence[TensorSpec]) -> tuple[TensorSpec, PromptInputs | None]:
@@ -152,8 +165,8 @@ def _find_inputs(name: str, inputs: Sequence[TensorSpec]) -> tuple[TensorSpec, P
     image = next(iter(by_name.values()))
     _check_type(name, image)
     batch, channels = (image.shape + (0, 0))[:2]
-    if len(image.shape) != 4 or batch not in (1, None) or channels not in (3, None):
-        raise ModelError(f"{name}: input {image} must be 1x3xHEIGHTxWIDTH")
+    if len(image.shape) != 4 or batch == 0 or channels not in (3, None):
+        raise ModelError(f"{name}: input {image} must be BATCHx3xHEIGHTxWIDTH")
     if weights is None or biases is None:
         return image, None
     _check_type(name, weights)
@@ -193,8 +206,6 @@ def _find_outputs(name: str, outputs: Sequence[TensorSpec]) -> tuple[TensorSpec,
         )
     for spec in outputs:
         _check_type(name, spec)
-        if spec.shape[0] not in (1, None):
-            raise ModelError(f"{name}: output {spec} has a batch of {spec.shape[0]}, must be 1")
     return by_rank[3], by_rank[4]
 
 

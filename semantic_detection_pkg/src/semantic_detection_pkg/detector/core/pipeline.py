@@ -9,15 +9,17 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.common.core.detections import Detections, MaskRings
 from semantic_detection_pkg.common.core.frame import check_image
 from semantic_detection_pkg.detector.core.decode import Decoder
+from semantic_detection_pkg.detector.core.input_slots import InputSlots
 from semantic_detection_pkg.detector.core.letterbox import Letterbox
+from semantic_detection_pkg.detector.core.merge import LookFound, LookMerger, looks_settings
 from semantic_detection_pkg.detector.core.model_layout import ModelInfo
 from semantic_detection_pkg.detector.core.settings import DetectorSettings
+from semantic_detection_pkg.detector.core.tiles import Region, TilePlanner, TileSettings
 from semantic_detection_pkg.detector.core.vocabulary import Vocabulary, WordTable
 from semantic_detection_pkg.detector.kernels.candidates import Kept
-from semantic_detection_pkg.detector.kernels.letterbox import Letterboxer
 from semantic_detection_pkg.errors import FrameError
 
 
@@ -49,18 +51,38 @@ class DetectionResult:
         vocabulary: words that class_ids index.
         elapsed_ms: time spent.
         rejected: candidates dropped because the model said NaN or infinity.
+        looks: what was looked at, one inference each (or one place in a batch).
+        given_up: looks that were due but would have gone beyond the frame's time budget.
     """
 
     detections: Detections
     vocabulary: tuple[str, ...]
     elapsed_ms: ElapsedMs
     rejected: int
+    looks: tuple[Region, ...] = ()
+    given_up: int = 0
+
+
+@dataclass
+class _Tally:
+    """What a frame's looks gave and took so far; times in seconds."""
+
+    found: list[LookFound]
+    rejected: int = 0
+    preprocess_s: float = 0.0
+    inference_s: float = 0.0
+    postprocess_s: float = 0.0
+    longest_s: float = 0.0  # of one batch
 
 
 class DetectorPipeline:
-    """A loaded model with settings and a vocabulary, both changeable between two pictures.
+    """A loaded model with settings and a vocabulary, changeable between two pictures.
 
-    `process` belongs to one thread; settings and vocabulary may be set from any.
+    `process` belongs to one thread; settings, tiling and vocabulary may be set from any.
+
+    Attributes:
+        settings: thresholds.
+        tiling: how pictures are looked at.
     """
 
     def __init__(
@@ -71,6 +93,7 @@ class DetectorPipeline:
         vocabulary: Vocabulary,
         clock: Callable[[], float],
         settings: DetectorSettings | None = None,
+        tiling: TileSettings | None = None,
     ) -> None:
         """Put the parts together; `backends.loading.load_detector` does it from files.
 
@@ -81,17 +104,19 @@ class DetectorPipeline:
             vocabulary: what it is asked for first.
             clock: monotonic time [s].
             settings: left out: the defaults.
+            tiling: left out: the whole picture at once.
         """
         self.info = info
         self.settings = settings or DetectorSettings()
+        self.tiling = tiling or TileSettings()
         self._engine = engine
         self._words = words
         self._vocabulary = vocabulary
         self._clock = clock
-        self._letterboxer = Letterboxer()
+        self._slots = InputSlots(info, engine.allocate)
         self._decoder = Decoder(info)
-        self._tensor = engine.allocate((1, 3, info.height, info.width), info.image_dtype)
-        self._padded_for: Letterbox | None = None  # no one else writes into the tensor
+        self._planner = TilePlanner((info.width, info.height))
+        self._merger = LookMerger()
 
     @property
     def vocabulary(self) -> tuple[str, ...]:
@@ -115,46 +140,89 @@ class DetectorPipeline:
         self._vocabulary = self._words.choose(words)
         return self._vocabulary.names
 
-    def process(self, image: NDArray[np.uint8]) -> DetectionResult:
+    def process(
+        self, image: NDArray[np.uint8], need: NDArray[np.floating] | None = None
+    ) -> DetectionResult:
         """Find what the vocabulary names.
 
         Args:
             image: (height, width, 3) uint8, BGR, any strides.
+            need: (rows, columns) >= 0, over the whole picture: how much a closer look at each part
+                is worth, where not all tiles are looked at; None: all alike.
 
         Raises:
             FrameError: the picture has another form, or inference failed on it.
+            ConfigurationError: the tiling makes too many tiles of this picture.
         """
         try:
             check_image(image)
         except ValueError as error:
             raise FrameError(str(error)) from None
-        settings, vocabulary = self.settings, self._vocabulary
-        started_s = self._clock()
-        letterbox = Letterbox(image.shape[1], image.shape[0], self.info.width, self.info.height)
-        self._letterboxer.write(
-            image,
-            self._tensor[0],
-            (letterbox.content_width, letterbox.content_height),
-            (letterbox.left, letterbox.top),
-            is_padded=letterbox == self._padded_for,
-        )
-        self._padded_for = letterbox
-        prepared_s = self._clock()
-        outputs = self._engine.infer({self.info.image_input: self._tensor, **vocabulary.inputs})
-        inferred_s = self._clock()
-        candidates = self._decoder.candidates(outputs, vocabulary, settings)
-        detections = self._locate(candidates, outputs, letterbox, settings)
-        finished_s = self._clock()
+        settings, tiling, vocabulary = self.settings, self.tiling, self._vocabulary
+        size = image.shape[1], image.shape[0]
+        views, due = self._planner.plan(size, tiling, need)
+        each = settings if len(views) == 1 else looks_settings(settings)
+        tally = _Tally([])
+        now_s = started_s = self._clock()
+        while len(tally.found) < len(due):
+            is_late = 1e3 * (now_s + tally.longest_s - started_s) > tiling.budget_ms > 0
+            if tally.found and is_late:
+                break
+            batch = due[len(tally.found) :]
+            batch = batch[: self._slots.reserve(len(batch))]
+            now_s = self._look(image, views, batch, vocabulary, each, tally, now_s)
+        looks = due[: len(tally.found)]
+        self._planner.looked_at(looks)
+        detections = tally.found[0].detections
+        if len(views) > 1:
+            detections = self._merger.merge(
+                tally.found, views, (self.info.width, self.info.height), settings
+            )
+            tally.postprocess_s += self._clock() - now_s
         return DetectionResult(
             detections,
             vocabulary.names,
-            ElapsedMs(
-                1e3 * (prepared_s - started_s),
-                1e3 * (inferred_s - prepared_s),
-                1e3 * (finished_s - inferred_s),
-            ),
-            candidates.rejected,
+            ElapsedMs(1e3 * tally.preprocess_s, 1e3 * tally.inference_s, 1e3 * tally.postprocess_s),
+            tally.rejected,
+            tuple(views[view] for view in looks),
+            len(due) - len(looks),
         )
+
+    def _look(
+        self,
+        image: NDArray[np.uint8],
+        views: Sequence[Region],
+        batch: Sequence[int],
+        vocabulary: Vocabulary,
+        settings: DetectorSettings,
+        tally: _Tally,
+        started_s: float,
+    ) -> float:
+        """Infer on some views of a picture at once; what was found is added to the tally.
+
+        Returns:
+            The time when it was done [s].
+        """
+        letterboxes = [
+            self._slots.write(slot, image[view.y0 : view.y1, view.x0 : view.x1])
+            for slot, view in enumerate(views[index] for index in batch)
+        ]
+        prepared_s = self._clock()
+        outputs = self._engine.infer({**self._slots.inputs(len(batch)), **vocabulary.inputs})
+        inferred_s = self._clock()
+        for slot, (index, letterbox) in enumerate(zip(batch, letterboxes, strict=True)):
+            candidates = self._decoder.candidates(outputs, vocabulary, settings, slot)
+            found = self._locate(candidates, outputs, letterbox, settings, slot)
+            tally.found.append(
+                LookFound(index, _moved(found, views[index], (image.shape[1], image.shape[0])))
+            )
+            tally.rejected += candidates.rejected
+        finished_s = self._clock()
+        tally.preprocess_s += prepared_s - started_s
+        tally.inference_s += inferred_s - prepared_s
+        tally.postprocess_s += finished_s - inferred_s
+        tally.longest_s = max(tally.longest_s, finished_s - started_s)
+        return finished_s
 
     def _locate(
         self,
@@ -162,11 +230,12 @@ class DetectorPipeline:
         outputs: Mapping[str, NDArray[Any]],
         letterbox: Letterbox,
         settings: DetectorSettings,
+        slot: int,
     ) -> Detections:
-        """Boxes and masks in the picture; what shows no pixel of its mask is dropped."""
+        """Boxes and masks in what was looked at; what shows no pixel of its mask is dropped."""
         boxes = letterbox.boxes_to_source(candidates.boxes_xyxy)
         tolerance_px = settings.polygon_tolerance_px
-        masks = self._decoder.masks(candidates, outputs, boxes, letterbox, tolerance_px)
+        masks = self._decoder.masks(candidates, outputs, boxes, letterbox, tolerance_px, slot)
         detections = Detections(
             letterbox.source_width,
             letterbox.source_height,
@@ -176,3 +245,18 @@ class DetectorPipeline:
             masks,
         )
         return detections.take(masks.ring_counts > 0)
+
+
+def _moved(found: Detections, view: Region, size: tuple[int, int]) -> Detections:
+    """Detections of a view in the coordinates of the picture it is a part of."""
+    if (found.width, found.height) == size:
+        return found
+    offset = np.array((view.x0, view.y0), np.float32)
+    masks = found.masks
+    return Detections(
+        *size,
+        found.class_ids,
+        found.scores,
+        (found.boxes_xyxy.reshape(-1, 2, 2) + offset).reshape(-1, 4),
+        MaskRings(masks.points + offset, masks.ring_sizes, masks.ring_counts),
+    )

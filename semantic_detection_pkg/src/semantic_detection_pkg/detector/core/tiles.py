@@ -1,0 +1,307 @@
+"""How a picture is looked at: as a whole, in overlapping tiles, or both by turns. Geometry only.
+
+A network sees nothing below a size in its own pixels: a wide picture squeezed into its input loses
+what is small. Tiles show the input a part of the picture at, or above, the picture's resolution.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semantic_detection_pkg.errors import ConfigurationError
+
+#: Tiles of the lowest row may be so many times as large as those of the highest: a camera that
+#: looks down obliquely shows what is nearer, hence larger, farther down.
+GROWTH = 1.5
+#: A layout of fewer tiles is taken where its tiles are at most so much coarser.
+_COARSER = 1.1
+MOST_TILES = 256
+TILE_PX_RANGE = (32, 8192)
+OVERLAP_MAX = 0.9
+
+
+class Looking(Enum):
+    """Ways to look at a picture."""
+
+    FULL = "full"
+    TILES = "tiles"
+    ROTATING = "rotating"
+
+
+class Region(NamedTuple):
+    """A part of the picture [px], bounds as in slices: x0 <= column < x1, y0 <= row < y1."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+    @property
+    def width(self) -> int:
+        """Columns [px]."""
+        return self.x1 - self.x0
+
+    @property
+    def height(self) -> int:
+        """Rows [px]."""
+        return self.y1 - self.y0
+
+
+@dataclass(frozen=True)
+class TileSettings:
+    """How pictures are looked at.
+
+    Attributes:
+        looking: `full`: the whole picture at once; `tiles`: all tiles; `rotating`: the whole
+            picture and `tiles_per_frame` tiles by turns.
+        tile_px: side of a tile, in pixels of the picture, where that is the input's longer side;
+            as large as that: native resolution, smaller: enlarged. See `tile_layout`.
+        overlap: share of a tile that its neighbour sees, too, 0..0.9.
+        tiles_per_frame: of `rotating`, >= 1.
+        budget_ms: no look is begun that would end later than this after the frame's beginning;
+            0: there is no limit. The first look is always taken.
+
+    Raises:
+        ConfigurationError: on construction, if a value is out of its range.
+    """
+
+    looking: Looking = Looking.FULL
+    tile_px: int = 640
+    overlap: float = 0.15
+    tiles_per_frame: int = 2
+    budget_ms: float = 0.0
+
+    def __post_init__(self) -> None:
+        least, most = TILE_PX_RANGE
+        for name, value, minimum, maximum in (
+            ("tile_px", self.tile_px, least, most),
+            ("overlap", self.overlap, 0.0, OVERLAP_MAX),
+            ("tiles_per_frame", self.tiles_per_frame, 1, MOST_TILES),
+            ("budget_ms", self.budget_ms, 0.0, 60_000.0),
+        ):
+            if not minimum <= value <= maximum:
+                raise ConfigurationError(f"{name} {value:g} must be in {minimum:g}..{maximum:g}")
+
+
+class _Rows(NamedTuple):
+    """Rows of tiles, from above: how many in each, and their sides [px of the longer side]."""
+
+    counts: tuple[int, ...]
+    sides: tuple[float, ...]
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts)
+
+
+def tile_layout(
+    size: tuple[int, int], input_size: tuple[int, int], tile_px: int, overlap: float
+) -> tuple[Region, ...]:
+    """Tiles that cover a picture, row by row from above.
+
+    Every pixel lies in a tile, and what is smaller than the overlap lies whole in one. The number
+    is at most that of a plain grid of tiles of `tile_px`. With this number the tiles are as small,
+    the view as fine, as they can be: a picture just wider than two tiles is seen in three small
+    ones instead of three that overlap by half. Lower rows may be coarser, up to `GROWTH` times.
+
+    Args:
+        size: width and height of the picture [px], >= 1.
+        input_size: width and height of the network's input [px]; tiles have its shape.
+        tile_px: the longer side of a tile in the highest row is at most this [px of the picture];
+            a picture that fits into such a tile is one tile.
+        overlap: of neighbours, as a share of the smaller one's side, 0..0.9.
+
+    Raises:
+        ConfigurationError: more than 256 tiles would be needed.
+    """
+    shape = (input_size[0] / max(input_size), input_size[1] / max(input_size))
+    columns, rows = (
+        _count(length, tile_px * side, overlap) for length, side in zip(size, shape, strict=True)
+    )
+    if columns * rows > MOST_TILES:
+        raise ConfigurationError(
+            f"tile_px {tile_px} with overlap {overlap:g} makes {columns * rows} tiles of a picture "
+            f"of {size[0]}x{size[1]}; at most {MOST_TILES} are allowed: take larger tiles"
+        )
+    if columns * rows == 1:
+        return (Region(0, 0, *size),)
+    finest: dict[int, tuple[float, _Rows]] = {}
+    for scale, found in _candidates(size, shape, tile_px, overlap, rows):
+        if found.total <= columns * rows and (
+            found.total not in finest or scale < finest[found.total][0]
+        ):
+            finest[found.total] = scale, found
+    best = min(scale for scale, _ in finest.values())
+    fewest = min(total for total, (scale, _) in finest.items() if scale <= _COARSER * best)
+    return tuple(_place(size, shape, overlap, finest[fewest][1]))
+
+
+def _count(length: int, side: float, overlap: float) -> int:
+    """Tiles of a side that cover a length at this overlap."""
+    if length <= side:
+        return 1
+    return math.ceil((length - side) / (side * (1.0 - overlap)) - 1e-9) + 1
+
+
+def _needed(length: int, count: int, overlap: float) -> float:
+    """The side with which so many tiles cover a length at this overlap."""
+    return length / (count - (count - 1) * overlap)
+
+
+def _candidates(
+    size: tuple[int, int], shape: tuple[float, float], tile_px: int, overlap: float, most_rows: int
+) -> Iterator[tuple[float, _Rows]]:
+    """Layouts with the scale, the side of a tile of the highest row, that each one needs."""
+    for row_count in range(1, most_rows + 1):
+        growth = [
+            1.0 + (GROWTH - 1.0) * row / max(row_count - 1, 1) if row_count > 1 else 1.0
+            for row in range(row_count)
+        ]
+        scales = {float(tile_px)}
+        for count in itertools.count(1):
+            side = _needed(size[0], count, overlap) / shape[0]
+            if side * GROWTH * MOST_TILES < tile_px or count > MOST_TILES:
+                break
+            scales.update(side / factor for factor in growth)
+        for scale in sorted(scales):
+            if scale > tile_px:
+                break
+            counts = tuple(_count(size[0], scale * g * shape[0], overlap) for g in growth)
+            if sum(counts) > MOST_TILES:
+                continue
+            widths = [_needed(size[0], n, overlap) / shape[0] for n in counts]
+            sides = _tall_enough(widths, growth, scale, size[1] / shape[1], overlap)
+            if sides is not None:
+                worst = max(side / g for side, g in zip(sides, growth, strict=True))
+                yield worst, _Rows(counts, sides)
+
+
+def _tall_enough(
+    widths: Sequence[float], growth: Sequence[float], scale: float, height: float, overlap: float
+) -> tuple[float, ...] | None:
+    """Sides of the rows' tiles, at least `widths`, with which they cover the height; None: none."""
+
+    def sides_at(factor: float) -> list[float]:
+        return [max(width, factor * g) for width, g in zip(widths, growth, strict=True)]
+
+    def reach(sides: Sequence[float]) -> float:
+        return sum(sides) - overlap * sum(min(pair) for pair in itertools.pairwise(sides))
+
+    low, high = 0.0, scale
+    if reach(sides_at(high)) < height * (1.0 - 1e-9):
+        return None
+    if reach(sides_at(low)) >= height:
+        return tuple(sides_at(low))
+    for _ in range(40):
+        middle = (low + high) / 2.0
+        low, high = (low, middle) if reach(sides_at(middle)) >= height else (middle, high)
+    return tuple(sides_at(high))
+
+
+def _place(
+    size: tuple[int, int], shape: tuple[float, float], overlap: float, rows: _Rows
+) -> Iterator[Region]:
+    """The tiles themselves: whole pixels, the rows' and columns' overlaps spread evenly."""
+    heights = [min(math.ceil(side * shape[1] - 1e-6), size[1]) for side in rows.sides]
+    wanted = [overlap * min(pair) for pair in itertools.pairwise(heights)]
+    # What is left beyond the wanted overlaps goes to all of them alike.
+    spare = (sum(heights) - sum(wanted) - size[1]) / max(len(wanted), 1)
+    top = 0.0
+    for index, (count, side, height) in enumerate(
+        zip(rows.counts, rows.sides, heights, strict=True)
+    ):
+        y0 = min(max(math.floor(top), 0), size[1] - height)
+        if index == len(heights) - 1:
+            y0 = size[1] - height
+        width = min(math.ceil(side * shape[0] - 1e-6), size[0])
+        for column in range(count):
+            x0 = (size[0] - width) * column // max(count - 1, 1)
+            yield Region(x0, y0, x0 + width, y0 + height)
+        if index < len(wanted):
+            top += height - wanted[index] - spare
+
+
+class TilePlanner:
+    """Plans the looks at each frame: all views of the picture, and which of them are due.
+
+    Where not all tiles are looked at, those are due that wait longest, weighed by their need.
+    """
+
+    def __init__(self, input_size: tuple[int, int]) -> None:
+        """Args: input_size: width and height of the network's input [px]."""
+        self._input_size = input_size
+        self._key: tuple[tuple[int, int], TileSettings] | None = None
+        self._views: tuple[Region, ...] = ()
+        self._first_tile = 0  # before it: the whole picture, which waits for nothing
+        self._waits = np.ones(0)
+
+    def plan(
+        self,
+        size: tuple[int, int],
+        settings: TileSettings,
+        need: NDArray[np.floating] | None = None,
+    ) -> tuple[tuple[Region, ...], list[int]]:
+        """Plan the looks at a frame; `looked_at` says which of them came about.
+
+        Args:
+            size: width and height of the picture [px].
+            settings: how to look; with others than before, or another size, all tiles wait alike.
+            need: (rows, columns) >= 0, over the whole picture: how much a look at each part is
+                worth; a tile counts by the mean. None: all alike.
+
+        Returns:
+            The parts of the picture that are looked at in the course of time, and the positions
+            of those that are due, the most wanted first: at least one.
+
+        Raises:
+            ConfigurationError: there would be too many tiles.
+        """
+        if (size, settings) != self._key:
+            self._lay_out(size, settings)
+        count = len(self._waits)
+        if settings.looking is Looking.ROTATING:
+            count = min(count, settings.tiles_per_frame)
+        worth = self._waits.copy()
+        if need is not None and need.size and count < len(worth):
+            worth *= _needs(self._views[self._first_tile :], size, need)
+            worth = worth if worth.any() else self._waits
+        tiles = np.lexsort((-self._waits, -worth))[:count] + self._first_tile
+        return self._views, [*range(self._first_tile), *(int(index) for index in tiles)]
+
+    def _lay_out(self, size: tuple[int, int], settings: TileSettings) -> None:
+        whole, tiles = (Region(0, 0, *size),), tuple[Region, ...]()
+        if settings.looking is not Looking.FULL:
+            tiles = tile_layout(size, self._input_size, settings.tile_px, settings.overlap)
+            tiles = tiles if len(tiles) > 1 else ()
+        self._first_tile = 0 if settings.looking is Looking.TILES and tiles else 1
+        self._views = whole[: self._first_tile] + tiles
+        self._waits = np.ones(len(tiles))
+        self._key = size, settings
+
+    def looked_at(self, positions: Sequence[int]) -> None:
+        """End a frame: these views were looked at, the others wait on."""
+        self._waits += 1.0
+        self._waits[[at - self._first_tile for at in positions if at >= self._first_tile]] = 1.0
+
+
+def _needs(
+    layout: Sequence[Region], size: tuple[int, int], need: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """The mean need in each tile; what is no number counts as none."""
+    clean = np.nan_to_num(np.asarray(need, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    clean = np.maximum(clean, 0.0)
+    rows, columns = clean.shape
+    needs = []
+    for tile in layout:
+        y0, y1 = tile.y0 * rows // size[1], -(-tile.y1 * rows // size[1])
+        x0, x1 = tile.x0 * columns // size[0], -(-tile.x1 * columns // size[0])
+        needs.append(float(clean[y0:y1, x0:x1].mean()))
+    return np.array(needs)

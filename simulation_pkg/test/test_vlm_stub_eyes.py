@@ -12,7 +12,8 @@ from simulation_pkg.core.world.render import Renderer
 from simulation_pkg.vlm_eyes import WorldEyes
 from vlm_bridge_pkg.cli.vlm_stub import main
 from vlm_bridge_pkg.core.questions import make_questions
-from vlm_bridge_pkg.core.verdicts import Verdict, read_answer
+from ros_support_pkg.core.words import Verdict
+from vlm_bridge_pkg.core.verdicts import read_answer
 from vlm_bridge_pkg.kernels.crop import fit_square
 from vlm_bridge_pkg.protocol.pictures import Picture
 from vlm_bridge_pkg.protocol.requests import ChatRequest
@@ -65,12 +66,12 @@ def test_a_thing_is_told_from_its_decoy_however_one_asks(eyes, crops, variant) -
 
 
 def test_what_it_cannot_tell_is_uncertain(eyes, crops) -> None:
-    assert verdict(eyes, None, "tent") is Verdict.UNCERTAIN
+    assert verdict(eyes, None, "tent") is Verdict.UNSURE
     free = make_questions("", "how many are there?")[0]
     said = eyes.answer(ChatRequest(free.prompt, crops["tent", False]))
-    assert read_answer(said.text).verdict is Verdict.UNCERTAIN
+    assert read_answer(said.text).verdict is Verdict.UNSURE
     broken = Picture(b"\xff\xd8 nothing", "image/jpeg", 1, 1)
-    assert verdict(eyes, broken, "tent") is Verdict.UNCERTAIN
+    assert verdict(eyes, broken, "tent") is Verdict.UNSURE
 
 
 def test_a_file_that_is_no_classifier_is_one_line(tmp_path: Path, capsys) -> None:

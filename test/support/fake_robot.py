@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from semantic_detection_pkg.dashboard.api.commands import Command, Outcome, Turn, Verdict
+from semantic_detection_pkg.dashboard.api.commands import Command, CommandStatus, Outcome, Turn
 
 
 class FakeRobot:
@@ -22,7 +22,7 @@ class FakeRobot:
 
     def __init__(self) -> None:
         """It does what it is told."""
-        self.outcome: Outcome | None = Outcome(Verdict.DONE, "done")
+        self.outcome: Outcome | None = Outcome(CommandStatus.DONE, "done")
         self.commands: list[Command] = []
         self.turns: list[Turn] = []
         self.is_watched = False

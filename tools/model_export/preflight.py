@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from semantic_detection_pkg.errors import ConfigurationError
-from semantic_detection_pkg.health.checkup import Machine, Verdict, check_l4t
+from semantic_detection_pkg.health.checkup import CheckStatus, Machine, check_l4t
 from semantic_detection_pkg.health.core.reading import read_meminfo
 
 # What the builder takes beside its workspace: its library of kernels alone was seen to take
@@ -19,13 +19,13 @@ _OLDEST_TENSORRT = (10, 3)
 def l4t_release(machine: Machine) -> str:
     """ "36.5.0" on a Jetson, "" elsewhere."""
     found = check_l4t(machine)
-    return "" if found.verdict is Verdict.NOT_HERE else found.what.split()[1]
+    return "" if found.status is CheckStatus.NOT_HERE else found.what.split()[1]
 
 
 def check_system(machine: Machine) -> None:
     """Raises ConfigurationError if this Jetson Linux is one that is known not to work."""
     found = check_l4t(machine)
-    if found.verdict is Verdict.BAD:
+    if found.status is CheckStatus.BAD:
         raise ConfigurationError(f"{found.what}; {found.remedy} (or --force)")
 
 

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ros_support_pkg.core.words import Verdict
 from vlm_bridge_pkg.core.questions import CLASS_TEMPLATES, make_questions, quote
-from vlm_bridge_pkg.core.verdicts import Reading, Verdict, judge, read_answer
+from vlm_bridge_pkg.core.verdicts import Reading, judge, read_answer
 from vlm_bridge_pkg.errors import ConfigurationError
 
-YES, NO, UNCERTAIN = Verdict.YES, Verdict.NO, Verdict.UNCERTAIN
+YES, NO, UNSURE = Verdict.YES, Verdict.NO, Verdict.UNSURE
 
 
 @pytest.mark.parametrize(
@@ -23,16 +24,16 @@ YES, NO, UNCERTAIN = Verdict.YES, Verdict.NO, Verdict.UNCERTAIN
         ("**No**, only grass", NO, "No, only grass", ""),
         ("```\nno\nnothing there\n```", NO, "nothing there", ""),
         ("<think>yes? no?</think>\nno\ngrass", NO, "grass", ""),
-        ("unsure\ntoo small", UNCERTAIN, "too small", "unsure"),
-        ("yes or no", UNCERTAIN, "yes or no", "contradiction"),
+        ("unsure\ntoo small", UNSURE, "too small", "unsure"),
+        ("yes or no", UNSURE, "yes or no", "contradiction"),
         ("yes\nthere is no doubt", YES, "there is no doubt", ""),
-        ("maybe", UNCERTAIN, "maybe", "unreadable"),
-        ("The answer is yes", UNCERTAIN, "The answer is yes", "unreadable"),
-        ("nothing", UNCERTAIN, "nothing", "unreadable"),
-        ("", UNCERTAIN, "", "empty"),
-        (" \n </s>", UNCERTAIN, "", "empty"),
-        ("<think>yes", UNCERTAIN, "", "empty"),
-        ("1234", UNCERTAIN, "1234", "unreadable"),
+        ("maybe", UNSURE, "maybe", "unreadable"),
+        ("The answer is yes", UNSURE, "The answer is yes", "unreadable"),
+        ("nothing", UNSURE, "nothing", "unreadable"),
+        ("", UNSURE, "", "empty"),
+        (" \n </s>", UNSURE, "", "empty"),
+        ("<think>yes", UNSURE, "", "empty"),
+        ("1234", UNSURE, "1234", "unreadable"),
     ],
 )
 def test_an_answer_is_read(text: str, verdict: Verdict, reason: str, cause: str) -> None:
@@ -42,13 +43,13 @@ def test_an_answer_is_read(text: str, verdict: Verdict, reason: str, cause: str)
 @given(st.text())
 def test_any_text_is_read(text: str) -> None:
     reading = read_answer(text)
-    assert (reading.verdict is UNCERTAIN) == bool(reading.cause)
+    assert (reading.verdict is UNSURE) == bool(reading.cause)
     assert "\n" not in reading.reason
 
 
 @given(st.text(alphabet=st.characters(exclude_characters="yYnN")))
 def test_what_says_neither_is_uncertain(text: str) -> None:
-    assert read_answer(text).verdict is UNCERTAIN
+    assert read_answer(text).verdict is UNSURE
 
 
 def test_probability_of_the_first_word() -> None:
@@ -66,10 +67,10 @@ def test_probability_of_the_first_word() -> None:
         (["yes"], YES, 0.0, "none", ""),
         (["yes", "yes", "no"], YES, 1.0, "agreement", ""),  # the third question is negated
         (["no", "no", "yes"], NO, 1.0, "agreement", ""),
-        (["yes", "yes", "yes"], UNCERTAIN, 0.0, "agreement", "contradiction"),
+        (["yes", "yes", "yes"], UNSURE, 0.0, "agreement", "contradiction"),
         (["yes", "yes", "unsure"], YES, 2 / 3, "agreement", ""),
-        (["yes", "?", "unsure"], UNCERTAIN, 0.0, "agreement", "unreadable"),
-        (["?"], UNCERTAIN, 0.0, "none", "unreadable"),
+        (["yes", "?", "unsure"], UNSURE, 0.0, "agreement", "unreadable"),
+        (["?"], UNSURE, 0.0, "none", "unreadable"),
     ],
 )
 def test_agreement(

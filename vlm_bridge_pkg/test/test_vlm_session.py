@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from patience import patience
 
+from ros_support_pkg.core.words import Verdict
 from semantic_detection_pkg.gpu.lock import KernelLock, is_free
 from vlm_bridge_pkg.core.questions import make_questions
-from vlm_bridge_pkg.core.verdicts import Verdict
 from vlm_bridge_pkg.errors import ServiceError
 from vlm_bridge_pkg.kernels.crop import fit_square
 from vlm_bridge_pkg.service.server import VlmServer
@@ -109,7 +109,7 @@ def test_faults_are_uncertain_and_the_lease_is_given_back(
     script.fault = fault
     gpu = Leases()
     outcome, _ = run(stub, gpu, timeout_s=0.4 if fault == "hang" else None)
-    assert (outcome.judgement.verdict, outcome.judgement.cause) == (Verdict.UNCERTAIN, cause)
+    assert (outcome.judgement.verdict, outcome.judgement.cause) == (Verdict.UNSURE, cause)
     assert outcome.judgement.confidence == 0.0
     assert gpu.given == gpu.returned == [1]
 

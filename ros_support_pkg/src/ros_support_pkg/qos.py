@@ -15,6 +15,10 @@ def _profile(
 #: waiting message is one whole frame time of delay.
 SENSOR_DATA = _profile(ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE, 1)
 
+#: Gimbal state for who looks up poses: all that comes during a long inference counts. 100 messages
+#: are 2 s at 50 Hz.
+HISTORY = _profile(ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE, 100)
+
 #: Pictures for people. Reliable, because rviz2 asks for that by default; with depth 1 a slow viewer
 #: loses frames rather than delaying them.
 VIEW = _profile(ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE, 1)

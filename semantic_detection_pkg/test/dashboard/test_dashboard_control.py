@@ -9,7 +9,7 @@ import pytest
 from dashboard_client import TIMEOUT_S, Page, Served, serve
 
 from semantic_detection_pkg.dashboard.api import commands, dashboard, live
-from semantic_detection_pkg.dashboard.api.commands import Outcome, Turn, Verdict
+from semantic_detection_pkg.dashboard.api.commands import CommandStatus, Outcome, Turn
 from semantic_detection_pkg.dashboard.api.hub import now_ms
 
 FRESH_MS = round(1000 * TIMEOUT_S)
@@ -86,14 +86,14 @@ def test_everybody_may_stop_the_gimbal(served):
 
 
 @pytest.mark.parametrize(
-    ("verdict", "status"),
-    [(Verdict.REFUSED, 409), (Verdict.ABSENT, 503), (Verdict.LATE, 504)],
+    ("status", "code"),
+    [(CommandStatus.REFUSED, 409), (CommandStatus.ABSENT, 503), (CommandStatus.LATE, 504)],
 )
-def test_the_robots_refusal_is_told_in_its_words(served, verdict, status):
-    served.robot.outcome = Outcome(verdict, "'unicorn' is unknown")
+def test_the_robots_refusal_is_told_in_its_words(served, status, code):
+    served.robot.outcome = Outcome(status, "'unicorn' is unknown")
     with served.page() as page:
         reply = served.post("/api/vocabulary", {"words": ["unicorn"]}, **take(served, page))
-    assert (reply.status, reply.json) == (status, {"detail": "'unicorn' is unknown"})
+    assert (reply.status, reply.json) == (code, {"detail": "'unicorn' is unknown"})
 
 
 @pytest.mark.parametrize(

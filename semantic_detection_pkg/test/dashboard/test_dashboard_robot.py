@@ -18,7 +18,7 @@ from std_srvs.srv import SetBool, Trigger
 from interfaces_pkg.action import Scan
 from ros_support_pkg.qos import STATE
 from semantic_detection_pkg.dashboard.api import commands
-from semantic_detection_pkg.dashboard.api.commands import Command, Outcome, Verdict
+from semantic_detection_pkg.dashboard.api.commands import Command, CommandStatus, Outcome
 from semantic_detection_pkg.dashboard.ros import robot as dashboard_robot
 from semantic_detection_pkg.dashboard.ros.robot import RosRobot
 
@@ -81,18 +81,18 @@ def stage(ros_domain: dict[str, str]) -> Iterator[Stage]:
 
 def test_commands_end_with_what_the_graph_answers(stage: Stage) -> None:
     asked = (commands.Center(), commands.StartScan(words=("tent",)), commands.StopScan())
-    assert stage.outcomes_of(asked[0], is_answered=True) == [Outcome(Verdict.DONE, "done so")]
+    assert stage.outcomes_of(asked[0], is_answered=True) == [Outcome(CommandStatus.DONE, "done so")]
     assert stage.outcomes_of(asked[1], is_answered=True) == [
-        Outcome(Verdict.DONE, "the scan has begun")
+        Outcome(CommandStatus.DONE, "the scan has begun")
     ]
     ends: list[Scan.Result] = []
     stage.robot.on_scan_end = ends.append
     stage.spin_until(lambda: ends)
     assert stage.outcomes_of(asked[2], is_answered=True) == [
-        Outcome(Verdict.REFUSED, "no scan runs")
+        Outcome(CommandStatus.REFUSED, "no scan runs")
     ]
     (outcome,) = stage.outcomes_of(commands.Zoom(zoom=2.0), is_answered=True)
-    assert outcome == Outcome(Verdict.ABSENT, "nobody serves gimbal/set_zoom")
+    assert outcome == Outcome(CommandStatus.ABSENT, "nobody serves gimbal/set_zoom")
 
 
 @pytest.mark.parametrize(
@@ -108,14 +108,16 @@ def test_commands_without_an_answer_end_and_name_what_is_missing(
 ) -> None:
     monkeypatch.setattr(dashboard_robot, "_ANSWER_TIMEOUT_S", 0.2)
     (outcome,) = stage.outcomes_of(command, is_answered=False)
-    assert outcome == Outcome(Verdict.LATE, f"{name}: no answer within 0.2 s")
+    assert outcome == Outcome(CommandStatus.LATE, f"{name}: no answer within 0.2 s")
 
 
 def test_who_holds_control_is_published_however_much_waits(stage: Stage) -> None:
     outcomes: list[Outcome] = []
     for _ in range(dashboard_robot._WAITING_MAX + 1):
         stage.robot.send(commands.Stop(), outcomes.append)
-    assert [outcome.verdict for outcome in outcomes] == [Verdict.ABSENT]  # no room for the last
+    assert [outcome.status for outcome in outcomes] == [
+        CommandStatus.ABSENT
+    ]  # no room for the last
     told: list[str] = []
     stage.robot.announce_operator("somebody", lambda: told.append("somebody"))
     assert told == []

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ros_support_pkg.shedding import RATES, TIER3
 from semantic_detection_pkg.cli.doctor import line_of, main
 from semantic_detection_pkg.health import checkup
-from semantic_detection_pkg.health.checkup import CHECKS, Machine, Verdict
+from semantic_detection_pkg.health.checkup import CHECKS, CheckStatus, Machine
 from semantic_detection_pkg.health.core.policy import SHED, Limits, Policy, Step
 from semantic_detection_pkg.health.core.rates import RateMeter
 from semantic_detection_pkg.health.core.reading import (
@@ -177,17 +177,21 @@ def terminal() -> Iterator[str]:
 
 def test_a_good_machine_passes(machine: Machine, terminal: str) -> None:
     found = [check(machine) for check in CHECKS]
-    bad = [line_of(finding) for finding in found if finding.verdict in (Verdict.BAD, Verdict.WARN)]
+    bad = [
+        line_of(finding)
+        for finding in found
+        if finding.status in (CheckStatus.BAD, CheckStatus.WARN)
+    ]
     assert bad == []
     on_wire = dataclasses.replace(machine, root=Path("/"), serial_device=terminal)
-    assert checkup.check_serial(on_wire).verdict is Verdict.OK
+    assert checkup.check_serial(on_wire).status is CheckStatus.OK
 
 
 _SWAPS = "Filename Type Size Used Priority\n"
 
 
 @pytest.mark.parametrize(
-    ("name", "files", "facts", "verdict", "words"),
+    ("name", "files", "facts", "status", "words"),
     [
         (
             "l4t",
@@ -225,7 +229,7 @@ def test_what_is_wrong_is_said_with_a_remedy(
     name: str,
     files: dict[str, str],
     facts: dict[str, object],
-    verdict: str,
+    status: str,
     words: str,
 ) -> None:
     for path, text in files.items():
@@ -233,9 +237,9 @@ def test_what_is_wrong_is_said_with_a_remedy(
     if "model" in facts:
         facts = {"model": str(facts["model"]).format(folder=Path(machine.model).parent)}
     found = getattr(checkup, f"check_{name}")(dataclasses.replace(machine, **facts))
-    assert (found.name, found.verdict.value) == (name, verdict)
+    assert (found.name, found.status.value) == (name, status)
     assert words in line_of(found)
-    assert found.remedy or verdict != "BAD"
+    assert found.remedy or status != "BAD"
 
 
 def test_doctor_reads_the_config(

@@ -118,6 +118,14 @@ def messages(*findings: Any) -> list[Message]:
             ring_counts=np.array([1], np.uint32),
             ring_sizes=np.array([3], np.uint32),
             points_xy=np.array([290, 170, 350, 170, 320, 210], np.float32),
+            pose=changed(
+                "interfaces_pkg/msg/PoseAtCapture",
+                is_known=stamp == FRAMES_NS[0],  # of the others the gimbal's states tell
+                yaw_rad=0.1,
+                pitch_rad=0.2,
+                roll_rad=0.0,
+                hfov_rad=0.5,
+            ),
         )
         gimbal = changed(
             "interfaces_pkg/msg/GimbalState",
@@ -125,7 +133,8 @@ def messages(*findings: Any) -> list[Message]:
             yaw_rad=0.1,
             pitch_rad=0.2,
             roll_rad=0.0,
-            hfov_rad=0.5,
+            hfov_rad=0.6,
+            link=3,
         )
         made += [
             message("/camera/image_raw/compressed", picture.__msgtype__, stamp, content=picture),
@@ -190,7 +199,8 @@ def test_a_page_says_all_of_a_finding(event: Path, capsys: pytest.CaptureFixture
         "Is this a tent?",
         "<blockquote>Yes.</blockquote>",
         "revision 7",
-        "28.6° wide",
+        "28.6° wide",  # as published with the detections
+        "34.4° wide",  # from the gimbal's states
     ):
         assert words in page, words
     assert "http" not in page.replace("http-equiv", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -22,6 +23,7 @@ from semantic_detection_pkg.recorder.core.events import Event, EventRules
 from semantic_detection_pkg.recorder.core.ring import RingRules
 from semantic_detection_pkg.recorder.core.topics import Message
 from semantic_detection_pkg.recorder.storage.bag_metadata import BagFormat, parse_qos, qos_text
+from semantic_detection_pkg.recorder.storage.bag_reader import BagReader, installed_types
 from semantic_detection_pkg.recorder.storage.disk import Disk
 from semantic_detection_pkg.recorder.storage.session import Session, SessionSettings
 from semantic_detection_pkg.recorder.storage.tables import Row
@@ -392,3 +394,19 @@ def test_a_folder_that_is_no_event_is_left_alone(
     assert session(tmp_path / "r").events.events == []
     assert [r.message.endswith("the folder is left alone") for r in caplog.records] == [True] * 2
     assert (tmp_path / "r/events/mine").exists()
+
+
+def test_of_a_type_in_two_workspaces_the_overlay_counts(
+    bag: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An overlay with a newer definition made each bag unreadable: "is it damaged?"."""
+    for workspace, fields in (("overlay", "float64 a\nfloat64 b\n"), ("underlay", "float64 a\n")):
+        folder = tmp_path / workspace / "share" / "interfaces_pkg" / "msg"
+        folder.mkdir(parents=True)
+        (folder / "Changed.msg").write_text(fields)
+    prefixes = [str(tmp_path / "overlay"), str(tmp_path / "underlay")]
+    monkeypatch.setenv("AMENT_PREFIX_PATH", os.pathsep.join(prefixes))
+    with BagReader(bag) as reader:
+        assert reader.connections
+    changed = installed_types().get_msgdef("interfaces_pkg/msg/Changed")
+    assert [name for name, _ in changed.fields] == ["a", "b"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass
 
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
@@ -15,12 +14,13 @@ from rclpy.node import Node
 from interfaces_pkg.action import AskVlm
 from interfaces_pkg.msg import VlmAnswer
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
-from ros_support_pkg.parameters import declare_parameters, parameter
+from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import EVENT
 from ros_support_pkg.running import run_node, tolerating_shutdown
 from ros_support_pkg.shedding import TIER3, Shedding
 from semantic_detection_pkg.errors import SemanticDetectionError
 from vlm_bridge_pkg.core.questions import make_questions
+from vlm_bridge_pkg.core.settings import VlmBridgeSettings
 from vlm_bridge_pkg.errors import ConfigurationError, ServiceError
 from vlm_bridge_pkg.kernels.crop import fit_square
 from vlm_bridge_pkg.ros.gpu_lease import RosGpu
@@ -32,30 +32,12 @@ _MAX_GOALS = 2
 _THREADS = 3 + _MAX_GOALS
 
 
-@dataclass(frozen=True)
-class VlmBridgeParameters:
-    """Parameters of the VLM bridge node."""
-
-    socket: str = parameter("/run/tier3/vlm.sock", "Unix socket of the VLM service")
-    model: str = parameter("", "name of the model, for services that have several")
-    gpu_lock_file: str = parameter(
-        "", "kernel lock held while the service computes; '': the service takes it itself"
-    )
-    side_px: int = parameter(384, "[px] side of the picture sent", minimum=64, maximum=2048)
-    max_tokens: int = parameter(48, "longest answer in tokens", minimum=1, maximum=512)
-    variants: int = parameter(
-        1, "ways in which a class is asked for; their agreement is the confidence where the model"
-        " tells no probabilities", minimum=1, maximum=3,
-    )  # fmt: skip
-    priority: int = parameter(100, "of its requests for the GPU", minimum=0, maximum=255)
-
-
 class VlmBridgeNode(Node):
     """Runs a `Session` for each goal of `vlm/ask`."""
 
     def __init__(self) -> None:
         super().__init__("vlm_bridge")
-        self._config = declare_parameters(self, VlmBridgeParameters)
+        self._config = declare_parameters(self, VlmBridgeSettings)
         config = self._config
         self._service = Service(
             config.socket, config.model, config.gpu_lock_file, config.max_tokens
@@ -65,7 +47,7 @@ class VlmBridgeNode(Node):
         self._sessions: dict[bytes, Session] = {}
         self._guard = threading.Lock()
         self._gpus = [
-            RosGpu(self, f"{self._holder}-{number}", config.priority)
+            RosGpu(self, f"{self._holder}-{number}", config.gpu_priority)
             for number in range(_MAX_GOALS)
         ]
         self._answered = 0
@@ -113,7 +95,7 @@ class VlmBridgeNode(Node):
     def _execute(self, goal: ServerGoalHandle) -> AskVlm.Result:
         if TIER3 in self._shedding:
             goal.abort()
-            return AskVlm.Result(answer=_uncertain(goal.request, "shed"))
+            return AskVlm.Result(answer=_unsure(goal.request, "shed"))
         key = bytes(goal.goal_id.uuid)
         with self._guard:
             gpu = self._gpus.pop() if self._gpus else None
@@ -121,7 +103,7 @@ class VlmBridgeNode(Node):
                 session = self._sessions[key] = Session(self._service, gpu)
         if gpu is None:  # accepted in the same moment as another
             goal.abort()
-            return AskVlm.Result(answer=_uncertain(goal.request, "busy"))
+            return AskVlm.Result(answer=_unsure(goal.request, "busy"))
         if goal.is_cancel_requested:
             session.cancel()
         try:
@@ -129,7 +111,7 @@ class VlmBridgeNode(Node):
         except ConfigurationError as error:
             self.get_logger().error(f"a question cannot be put: {error}")
             goal.abort()
-            return AskVlm.Result(answer=_uncertain(goal.request, "bad_request"))
+            return AskVlm.Result(answer=_unsure(goal.request, "bad_request"))
         finally:
             with self._guard:
                 del self._sessions[key]
@@ -147,9 +129,9 @@ class VlmBridgeNode(Node):
     def _ask(self, session: Session, goal: ServerGoalHandle) -> VlmAnswer:
         request = goal.request
         questions = make_questions(
-            request.class_name, request.question, request.words, self._config.variants
+            request.class_name, request.question, request.words, self._config.prompt_variants
         )
-        picture = fit_square(bytes(request.crop.data), self._config.side_px)
+        picture = fit_square(bytes(request.crop.data), self._config.image_size_px)
 
         def tell(stage: str, text: str) -> None:
             goal.publish_feedback(AskVlm.Feedback(partial_text=text, stage=stage))
@@ -184,9 +166,9 @@ def _answer(request: AskVlm.Goal, prompt: str, outcome: Outcome) -> VlmAnswer:
     )
 
 
-def _uncertain(request: AskVlm.Goal, cause: str) -> VlmAnswer:
+def _unsure(request: AskVlm.Goal, cause: str) -> VlmAnswer:
     return VlmAnswer(
-        verdict=VlmAnswer.VERDICT_UNCERTAIN,
+        verdict=VlmAnswer.VERDICT_UNSURE,
         confidence_source="none",
         cause=cause,
         question=request.question,

@@ -9,10 +9,11 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
+from ros_support_pkg.core.words import Verdict
 from semantic_detection_pkg.gpu.errors import LockError
 from semantic_detection_pkg.gpu.lock import KernelLock
 from vlm_bridge_pkg.core.questions import SYSTEM, Question
-from vlm_bridge_pkg.core.verdicts import Judgement, Reading, Verdict, judge, read_answer
+from vlm_bridge_pkg.core.verdicts import Judgement, Reading, judge, read_answer
 from vlm_bridge_pkg.errors import ServiceError
 from vlm_bridge_pkg.protocol.pictures import Picture
 from vlm_bridge_pkg.protocol.replies import Reply
@@ -122,7 +123,7 @@ class Session:
             for reply, question in zip(replies, questions, strict=False)
         ]
         if cause:  # a verdict on half of the questions is none
-            readings = [(Reading(Verdict.UNCERTAIN, cause=cause), False)]
+            readings = [(Reading(Verdict.UNSURE, cause=cause), False)]
         return Outcome(
             judge(readings),
             replies[0].text if replies else "",

@@ -7,18 +7,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-
-class LinkState(Enum):
-    """How far the line can be trusted."""
-
-    DOWN = "down"
-    """Not connected."""
-    HANDSHAKE = "handshake"
-    """Connected; the model or the attitude is not known yet."""
-    STALE = "stale"
-    """Connected, but the newest attitude is too old to steer by."""
-    UP = "up"
-    """Attitude is fresh."""
+from ros_support_pkg.core.words import Link as LinkState
 
 
 class LinkEvent(Enum):

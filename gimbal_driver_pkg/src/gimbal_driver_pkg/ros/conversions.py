@@ -8,34 +8,17 @@ from builtin_interfaces.msg import Time
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
 
-from gimbal_driver_pkg.core.link_state import LinkState
 from gimbal_driver_pkg.core.state import GimbalState
-from gimbal_driver_pkg.protocol.messages import Focus, Mode
+from gimbal_driver_pkg.protocol.messages import Focus
 from interfaces_pkg.msg import GimbalState as GimbalStateMessage
-from interfaces_pkg.srv import SetFocus
+from ros_support_pkg.core.words import FocusAction, GimbalMode
 from ros_support_pkg.stamps import to_time
 
 #: Joints of config/gimbal.urdf, from the base to the camera.
 JOINTS = ("gimbal_yaw_joint", "gimbal_roll_joint", "gimbal_pitch_joint")
 
-_LINKS = {
-    LinkState.DOWN: GimbalStateMessage.LINK_DOWN,
-    LinkState.HANDSHAKE: GimbalStateMessage.LINK_HANDSHAKE,
-    LinkState.STALE: GimbalStateMessage.LINK_STALE,
-    LinkState.UP: GimbalStateMessage.LINK_UP,
-}
-_MODES = {
-    None: GimbalStateMessage.MODE_UNKNOWN,
-    Mode.LOCK: GimbalStateMessage.MODE_LOCK,
-    Mode.FOLLOW: GimbalStateMessage.MODE_FOLLOW,
-    Mode.FPV: GimbalStateMessage.MODE_FPV,
-}
-FOCUS_ACTIONS = {
-    SetFocus.Request.ACTION_STOP: Focus.STOP,
-    SetFocus.Request.ACTION_AUTO: Focus.AUTO,
-    SetFocus.Request.ACTION_NEAR: Focus.NEAR,
-    SetFocus.Request.ACTION_FAR: Focus.FAR,
-}
+#: What a request of type SetFocus says, as the driver has it; the names are the same.
+FOCUS_ACTIONS = {action.value: Focus[action.name] for action in FocusAction}
 
 
 def to_gimbal_state(state: GimbalState, now_ns: int, frame_id: str) -> GimbalStateMessage:
@@ -46,8 +29,8 @@ def to_gimbal_state(state: GimbalState, now_ns: int, frame_id: str) -> GimbalSta
         zoom=state.zoom,
         zoom_max=limits.zoom_max,
         hfov_rad=state.hfov_rad,
-        mode=_MODES[state.mode],
-        link=_LINKS[state.link],
+        mode=GimbalMode["UNKNOWN" if state.mode is None else state.mode.name].value,
+        link=state.link.value,
         age_s=state.age_s,
         yaw_saturated=state.yaw_saturated,
         pitch_saturated=state.pitch_saturated,

@@ -17,7 +17,7 @@ from typing import Any
 
 from semantic_detection_pkg.cli.bringup import DEFAULT_CONFIG, EXIT_USAGE, read_file
 from semantic_detection_pkg.errors import SemanticDetectionError
-from semantic_detection_pkg.health.checkup import CHECKS, Finding, Machine, Verdict
+from semantic_detection_pkg.health.checkup import CHECKS, CheckStatus, Finding, Machine
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -36,7 +36,7 @@ def main(words: Sequence[str] | None = None) -> int:
     findings = [check(machine) for check in CHECKS]
     for finding in findings:
         print(line_of(finding))
-    return int(any(finding.verdict is Verdict.BAD for finding in findings))
+    return int(any(finding.status is CheckStatus.BAD for finding in findings))
 
 
 def machine_from(config: dict[str, Any]) -> Machine:
@@ -54,8 +54,8 @@ def machine_from(config: dict[str, Any]) -> Machine:
 
 
 def line_of(finding: Finding) -> str:
-    """One line: verdict, name, what was found, and after an arrow what to do."""
-    text = f"{finding.verdict.value:>4}  {finding.name:<8} {finding.what}"
+    """Return one line: status, name, what was found, and after an arrow what to do."""
+    text = f"{finding.status.value:>4}  {finding.name:<8} {finding.what}"
     return f"{text} -> {finding.remedy}" if finding.remedy else text
 
 

@@ -12,6 +12,7 @@ from rclpy.lifecycle import TransitionCallbackReturn
 from sensor_msgs.msg import Image
 
 from interfaces_pkg.msg import Detections as DetectionsMessage
+from interfaces_pkg.msg import PoseAtCapture
 from interfaces_pkg.srv import SetVocabulary
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
 from ros_support_pkg.lifecycle import GuardedLifecycleNode
@@ -22,11 +23,16 @@ from semantic_detection_pkg.camera.ros import frames
 from semantic_detection_pkg.common.core.frame import Frame
 from semantic_detection_pkg.common.core.overlay import draw_overlay
 from semantic_detection_pkg.common.ros import conversions
-from semantic_detection_pkg.detector.backends.loading import LoadedDetector, load_detector
+from semantic_detection_pkg.common.ros.gimbal_poses import GimbalPoses
+from semantic_detection_pkg.detector.backends.loading import (
+    LoadedDetector,
+    check_engine,
+    load_detector,
+)
+from semantic_detection_pkg.detector.core.settings import AUTOSTARTS, DetectorNodeSettings
 from semantic_detection_pkg.detector.kernels import is_compiled
-from semantic_detection_pkg.detector.ros.conversions import to_detections
+from semantic_detection_pkg.detector.ros.conversions import to_detections, to_pose_at_capture
 from semantic_detection_pkg.detector.ros.inspection import FrameInspector
-from semantic_detection_pkg.detector.ros.parameters import AUTOSTARTS, DetectorParameters
 from semantic_detection_pkg.detector.ros.vision import VisionDetections
 from semantic_detection_pkg.errors import ConfigurationError, FrameError, SemanticDetectionError
 from semantic_detection_pkg.gpu.errors import LockError
@@ -43,18 +49,20 @@ class DetectorNode(GuardedLifecycleNode):
 
     def __init__(self) -> None:
         super().__init__("detector")
-        self._config = declare_parameters(self, DetectorParameters, self._change)
+        self._config = declare_parameters(self, DetectorNodeSettings, self._change)
+        check_engine(self._config.engine)
         self._detector: LoadedDetector | None = None
         self._subscription: frames.FrameSubscription | None = None
         lock_file = self._config.gpu_lock_file
         self._lock = KernelLock(lock_file) if lock_file else None
-        self._inspector = FrameInspector(self, self._config.frames_kept)
+        self._inspector = FrameInspector(self, self._config.frame_buffer_size)
         self._frames = 0
         self._frames_before = 0
         self._failure = ""
         self._detections = self.create_lifecycle_publisher(
             DetectionsMessage, "detections", SENSOR_DATA
         )
+        self._poses = GimbalPoses(self)
         self._vision = VisionDetections(self)
         self._overlay = self.create_lifecycle_publisher(Image, "detections/overlay", VIEW)
         self.create_service(SetVocabulary, "detector/set_vocabulary", self._set_vocabulary)
@@ -69,10 +77,10 @@ class DetectorNode(GuardedLifecycleNode):
             wanted.model,
             engine=wanted.engine,
             threads=wanted.threads,
-            buffers=wanted.buffers,
-            names_file=wanted.names_file or None,
-            words=wanted.words,
-            settings=wanted.settings(),
+            buffers=wanted.memory_mode,
+            names_file=wanted.class_names_file or None,
+            words=wanted.classes,
+            settings=wanted.thresholds,
         )
         self._inspector.load(wanted.classifier, engine=wanted.engine, threads=wanted.threads)
         self.get_logger().info(
@@ -128,12 +136,16 @@ class DetectorNode(GuardedLifecycleNode):
         self._inspector.keep(frame.stamp_ns, frame.image, frame.frame_id)
         self._failure = ""
         model, header = Path(self._config.model).name, conversions.to_header(frame)
-        message = to_detections(result, model, header)
+        message = to_detections(result, model, header, self._pose_at(frame.stamp_ns))
         self._detections.publish(message)
         self._vision.publish(message)
         if self._overlay.get_subscription_count():
             picture = draw_overlay(frame.image, result.detections, result.vocabulary)
             self._overlay.publish(conversions.to_image(picture, frame.stamp_ns, frame.frame_id))
+
+    def _pose_at(self, stamp_ns: int) -> PoseAtCapture:
+        self._poses.take_waiting()  # those after the capture came while the frame was computed
+        return to_pose_at_capture(self._poses.at(stamp_ns), self._poses.newest)
 
     def _fail(self, error: Exception) -> None:
         self._failure = str(error)
@@ -154,9 +166,9 @@ class DetectorNode(GuardedLifecycleNode):
         response.vocabulary = list(pipeline.vocabulary)
         return response
 
-    def _change(self, changed: DetectorParameters) -> None:
+    def _change(self, changed: DetectorNodeSettings) -> None:
         if self._detector is not None:
-            self._detector.pipeline.settings = changed.settings()
+            self._detector.pipeline.settings = changed.thresholds
         self._config = changed
 
     def _check(self) -> Health:

@@ -23,7 +23,7 @@ _WANTED_L4T = (36, 4, 0)
 _MODEL_SUFFIXES = (".engine", ".plan", ".onnx")
 
 
-class Verdict(Enum):
+class CheckStatus(Enum):
     """Outcome of a check."""
 
     OK = "ok"
@@ -37,7 +37,7 @@ class Finding:
     """What a check found, and what to do about it."""
 
     name: str
-    verdict: Verdict
+    status: CheckStatus
     what: str
     remedy: str = ""
 
@@ -76,14 +76,18 @@ def check_l4t(machine: Machine) -> Finding:
     text = machine.text("etc/nv_tegra_release")
     match = re.search(r"R(\d+).*?REVISION: (\d+)\.(\d+)", text)
     if not match:
-        return Finding("l4t", Verdict.NOT_HERE, "no Jetson")
+        return Finding("l4t", CheckStatus.NOT_HERE, "no Jetson")
     found = tuple(int(number) for number in match.groups())
     name = "L4T " + ".".join(map(str, found))
     if why := _BAD_L4T.get(found):
-        return Finding("l4t", Verdict.BAD, f"{name} {why}", "install JetPack 6.2.2 (L4T 36.5.0)")
+        return Finding(
+            "l4t", CheckStatus.BAD, f"{name} {why}", "install JetPack 6.2.2 (L4T 36.5.0)"
+        )
     if found < _WANTED_L4T:
-        return Finding("l4t", Verdict.BAD, f"{name} has no TensorRT 10.3", "install JetPack 6.2.2")
-    return Finding("l4t", Verdict.OK, name)
+        return Finding(
+            "l4t", CheckStatus.BAD, f"{name} has no TensorRT 10.3", "install JetPack 6.2.2"
+        )
+    return Finding("l4t", CheckStatus.OK, name)
 
 
 def check_memory(machine: Machine) -> Finding:
@@ -93,11 +97,14 @@ def check_memory(machine: Machine) -> Finding:
     what = f"{available:.0f} of {total:.0f} MB available"
     if not available >= 2500.0:
         return Finding(
-            "memory", Verdict.BAD, what, "stop the desktop: systemctl set-default multi-user.target"
+            "memory",
+            CheckStatus.BAD,
+            what,
+            "stop the desktop: systemctl set-default multi-user.target",
         )
     if available < 5000.0:
-        return Finding("memory", Verdict.WARN, what, "5000 MB hold detector and model at once")
-    return Finding("memory", Verdict.OK, what)
+        return Finding("memory", CheckStatus.WARN, what, "5000 MB hold detector and model at once")
+    return Finding("memory", CheckStatus.OK, what)
 
 
 def check_swap(machine: Machine) -> Finding:
@@ -110,24 +117,24 @@ def check_swap(machine: Machine) -> Finding:
     if any("zram" in name for name in sizes):
         return Finding(
             "swap",
-            Verdict.WARN,
+            CheckStatus.WARN,
             f"{what}, in memory (zram)",
             "systemctl disable nvzramconfig, then a swap file on the NVMe",
         )
     if sum(sizes.values()) < 4000:
-        return Finding("swap", Verdict.WARN, what, "make a swap file of 16 GB on the NVMe")
-    return Finding("swap", Verdict.OK, what)
+        return Finding("swap", CheckStatus.WARN, what, "make a swap file of 16 GB on the NVMe")
+    return Finding("swap", CheckStatus.OK, what)
 
 
 def check_runtime(machine: Machine) -> Finding:
     """Docker can give the GPU to containers; nothing to check inside one."""
     if machine.find_program("docker") is None:
-        return Finding("runtime", Verdict.NOT_HERE, "no docker command here")
+        return Finding("runtime", CheckStatus.NOT_HERE, "no docker command here")
     if '"nvidia"' in machine.text("etc/docker/daemon.json") or machine.find_program("nvidia-ctk"):
-        return Finding("runtime", Verdict.OK, "NVIDIA's container runtime is there")
+        return Finding("runtime", CheckStatus.OK, "NVIDIA's container runtime is there")
     return Finding(
         "runtime",
-        Verdict.BAD,
+        CheckStatus.BAD,
         "docker knows no runtime 'nvidia'",
         "apt-get install nvidia-container-toolkit; nvidia-ctk runtime configure",
     )
@@ -136,47 +143,47 @@ def check_runtime(machine: Machine) -> Finding:
 def check_serial(machine: Machine) -> Finding:
     """The gimbal's line is there and may be opened."""
     if not machine.serial_device:
-        return Finding("serial", Verdict.NOT_HERE, "the gimbal is not on a serial line")
+        return Finding("serial", CheckStatus.NOT_HERE, "the gimbal is not on a serial line")
     path = machine.root / machine.serial_device.lstrip("/")
     try:
         mode = path.stat().st_mode
     except OSError as error:
         return Finding(
             "serial",
-            Verdict.BAD,
+            CheckStatus.BAD,
             f"{machine.serial_device}: {error.strerror}",
             "look at cable and gimbal_driver.serial_device; give the container the device",
         )
     if not stat.S_ISCHR(mode):
         return Finding(
             "serial",
-            Verdict.BAD,
+            CheckStatus.BAD,
             f"{machine.serial_device} is no character device",
             "set gimbal_driver.serial_device",
         )
     if not os.access(path, os.R_OK | os.W_OK):
         return Finding(
             "serial",
-            Verdict.BAD,
+            CheckStatus.BAD,
             f"{machine.serial_device} may not be opened",
             "usermod -aG dialout USER, log in anew",
         )
-    return Finding("serial", Verdict.OK, machine.serial_device)
+    return Finding("serial", CheckStatus.OK, machine.serial_device)
 
 
 def check_models(machine: Machine) -> Finding:
     """The detector's model is there."""
     if not machine.model:
-        return Finding("models", Verdict.BAD, "no model is configured", "set detector.model")
+        return Finding("models", CheckStatus.BAD, "no model is configured", "set detector.model")
     path = Path(machine.model)
     if path.is_file():
-        return Finding("models", Verdict.OK, str(path))
+        return Finding("models", CheckStatus.OK, str(path))
     folder = path.parent
     others = sorted(p.name for p in folder.glob("*") if p.suffix in _MODEL_SUFFIXES)
     there = f", in its folder are {', '.join(others)}" if others else ""
     return Finding(
         "models",
-        Verdict.BAD,
+        CheckStatus.BAD,
         f"{path} is not there{there}",
         "make it with tools/build_engine.py (docs/models.md)",
     )
@@ -187,11 +194,11 @@ def check_clock(machine: Machine) -> Finding:
     if machine.now_s < 1_735_689_600.0:  # 2025-01-01
         return Finding(
             "clock",
-            Verdict.BAD,
+            CheckStatus.BAD,
             "the clock is before 2025",
             "set it (timedatectl), or wait for the network's time",
         )
-    return Finding("clock", Verdict.OK, "the clock is set")
+    return Finding("clock", CheckStatus.OK, "the clock is set")
 
 
 def check_disk(machine: Machine) -> Finding:
@@ -202,15 +209,17 @@ def check_disk(machine: Machine) -> Finding:
     if not os.access(path, os.W_OK):
         return Finding(
             "disk",
-            Verdict.BAD,
+            CheckStatus.BAD,
             f"{path} cannot be written",
             "mount the volume writable, chown it to the user of the container",
         )
     free_gb = shutil.disk_usage(path).free / 1e9
     what = f"{free_gb:.0f} GB free at {path}"
     if free_gb < 4.0:
-        return Finding("disk", Verdict.BAD, what, "free at least 4 GB, or set recorder.directory")
-    return Finding("disk", Verdict.OK, what)
+        return Finding(
+            "disk", CheckStatus.BAD, what, "free at least 4 GB, or set recorder.directory"
+        )
+    return Finding("disk", CheckStatus.OK, what)
 
 
 def check_shared(machine: Machine) -> Finding:
@@ -219,18 +228,18 @@ def check_shared(machine: Machine) -> Finding:
     if not path.is_dir():
         return Finding(
             "shared",
-            Verdict.BAD,
+            CheckStatus.BAD,
             f"{path} is no folder",
             "mount the volume vlm-socket there, or launch with vlm:=false",
         )
     if not os.access(path, os.W_OK):
         return Finding(
             "shared",
-            Verdict.BAD,
+            CheckStatus.BAD,
             f"{path} cannot be written",
             "chown it to the user of both containers, mode 2770",
         )
-    return Finding("shared", Verdict.OK, str(path))
+    return Finding("shared", CheckStatus.OK, str(path))
 
 
 CHECKS: tuple[Callable[[Machine], Finding], ...] = (

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from functools import partial
 
 from rclpy.node import Node
 
-from interfaces_pkg.msg import Bearing, GimbalState, GroundTruth, WorldObject
-from ros_support_pkg.core.pose_history import Pose as GimbalPose
-from ros_support_pkg.core.pose_history import PoseHistory
-from ros_support_pkg.qos import EVENT, SENSOR_DATA
+from interfaces_pkg.msg import Bearing, GroundTruth, WorldObject
+from ros_support_pkg.qos import EVENT
 from ros_support_pkg.running import tolerating_shutdown
 from ros_support_pkg.stamps import to_time
 from semantic_detection_pkg.camera.sources.registry import Opener
-from semantic_detection_pkg.common.core.from_messages import pose_of_state
+from semantic_detection_pkg.common.ros.gimbal_poses import GimbalPoses
 from simulation_pkg import camera
 from simulation_pkg.core.world.geometry import Pose
 from simulation_pkg.core.world.truth import Seen, Truth
@@ -29,38 +26,25 @@ def attach(node: Node, frame_id: str) -> Opener:
         with tolerating_shutdown(node):
             truths.publish(to_ground_truth(truth, stamp_ns, frame_id))
 
-    return partial(camera.open_source, pose_at=poses.at, on_truth=publish)
+    return partial(camera.open_source, pose_at=partial(pose_of_camera, poses), on_truth=publish)
 
 
-class GimbalPoses:
-    """Where the gimbal pointed in the last seconds, from `gimbal/state`."""
+def pose_of_camera(poses: GimbalPoses, stamp_ns: int) -> Pose | None:
+    """Return the simulated camera's pose at a time [ns since the epoch]; None before any is known.
 
-    def __init__(self, node: Node) -> None:
-        self._lock = threading.Lock()  # the camera asks from its own thread
-        self._history: PoseHistory[GimbalPose] = PoseHistory()
-        node.create_subscription(GimbalState, "gimbal/state", self._add, SENSOR_DATA)
-
-    def at(self, stamp_ns: int) -> Pose | None:
-        """Return the pose at a time [ns since the epoch]; the newest where none is near it.
-
-        A gimbal that falls silent stays where it is.
-        """
-        with self._lock:
-            pose = self._history.at(stamp_ns) or self._history.newest
-        if pose is None:
-            return None
-        return Pose(
-            pose.yaw_rad,
-            pose.pitch_rad,
-            pose.roll_rad,
-            zoom=max(1.0, pose.zoom),  # also while it is unknown (NaN)
-            yaw_rate_rad_s=pose.yaw_rate_rad_s,
-            pitch_rate_rad_s=pose.pitch_rate_rad_s,
-        )
-
-    def _add(self, state: GimbalState) -> None:
-        with self._lock:
-            self._history.add(pose_of_state(state))
+    A gimbal that falls silent stays where it is.
+    """
+    pose = poses.at(stamp_ns) or poses.newest
+    if pose is None:
+        return None
+    return Pose(
+        pose.yaw_rad,
+        pose.pitch_rad,
+        pose.roll_rad,
+        zoom=max(1.0, pose.zoom),  # also while it is unknown (NaN)
+        yaw_rate_rad_s=pose.yaw_rate_rad_s,
+        pitch_rate_rad_s=pose.pitch_rate_rad_s,
+    )
 
 
 def to_ground_truth(truth: Truth, stamp_ns: int, frame_id: str) -> GroundTruth:

@@ -1,4 +1,4 @@
-"""From a model's words to a verdict. Whatever cannot be read is "uncertain", never "no"."""
+"""From a model's words to a verdict. Whatever cannot be read is "unsure", never "no"."""
 
 from __future__ import annotations
 
@@ -6,26 +6,14 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 
-
-class Verdict(Enum):
-    """What the model says; values as in VlmAnswer.msg."""
-
-    UNCERTAIN = 0
-    YES = 1
-    NO = 2
-
-    def negated(self) -> Verdict:
-        """The verdict on the opposite question."""
-        return {Verdict.YES: Verdict.NO, Verdict.NO: Verdict.YES}.get(self, self)
-
+from ros_support_pkg.core.words import Verdict
 
 _WORDS = {
     "yes": Verdict.YES,
     "no": Verdict.NO,
-    "unsure": Verdict.UNCERTAIN,
-    "uncertain": Verdict.UNCERTAIN,
+    "unsure": Verdict.UNSURE,
+    "uncertain": Verdict.UNSURE,
 }
 _THINKING = re.compile(r"<think>.*?(</think>|$)", re.DOTALL | re.IGNORECASE)
 _MARKUP = re.compile(r"</?s>|<\|[^|>]*\|>|```\w*|[*_#>`]")
@@ -37,7 +25,7 @@ class Reading:
     """What one answer says.
 
     Attributes:
-        cause: why it is uncertain: "empty", "unreadable", "contradiction", "unsure"; else empty.
+        cause: why it is unsure: "empty", "unreadable", "contradiction", "unsure"; else empty.
         confidence: 0..1 from the probabilities of the first word; None: they are not known.
     """
 
@@ -51,17 +39,17 @@ def read_answer(text: str, first_logprobs: Mapping[str, float] | None = None) ->
     """Read an answer: its first word is the verdict, the rest is the reason. Never raises."""
     plain = _MARKUP.sub("", _THINKING.sub("", text)).strip()
     if not plain:
-        return Reading(Verdict.UNCERTAIN, cause="empty")
+        return Reading(Verdict.UNSURE, cause="empty")
     first_line, _, rest = plain.partition("\n")
     words = _LETTERS.findall(first_line.lower())
     reason = " ".join((rest or first_line).split())[:300]
     if not words or words[0] not in _WORDS:
-        return Reading(Verdict.UNCERTAIN, reason, "unreadable")
+        return Reading(Verdict.UNSURE, reason, "unreadable")
     # "no" inside a sentence that begins with "yes" is a word like any other only in a reason.
     if len({_WORDS[word] for word in words if word in _WORDS}) > 1:
-        return Reading(Verdict.UNCERTAIN, reason, "contradiction")
+        return Reading(Verdict.UNSURE, reason, "contradiction")
     verdict = _WORDS[words[0]]
-    cause = "unsure" if verdict is Verdict.UNCERTAIN else ""
+    cause = "unsure" if verdict is Verdict.UNSURE else ""
     return Reading(verdict, reason, cause, _probability(verdict, first_logprobs or {}))
 
 
@@ -81,7 +69,7 @@ class Judgement:
     """What all answers to one goal say together.
 
     Attributes:
-        confidence: 0..1; of an uncertain verdict 0.
+        confidence: 0..1; of an unsure verdict 0.
         source: "logprobs", "agreement" or "none".
     """
 
@@ -101,13 +89,13 @@ def judge(readings: Sequence[tuple[Reading, bool]]) -> Judgement:
     first = readings[0][0]
     votes = [one.verdict.negated() if is_negated else one.verdict for one, is_negated in readings]
     if {Verdict.YES, Verdict.NO} <= set(votes):
-        return Judgement(Verdict.UNCERTAIN, 0.0, "agreement", first.reason, "contradiction")
-    decided = [vote for vote in votes if vote is not Verdict.UNCERTAIN]
+        return Judgement(Verdict.UNSURE, 0.0, "agreement", first.reason, "contradiction")
+    decided = [vote for vote in votes if vote is not Verdict.UNSURE]
     share = len(decided) / len(votes)
     if share <= 0.5:
         source = "agreement" if len(votes) > 1 else "none"
         cause = next((one.cause for one, _ in readings if one.cause), "unsure")
-        return Judgement(Verdict.UNCERTAIN, 0.0, source, first.reason, cause)
+        return Judgement(Verdict.UNSURE, 0.0, source, first.reason, cause)
     if first.confidence is not None:
         return Judgement(decided[0], first.confidence, "logprobs", first.reason, "")
     if len(votes) == 1:

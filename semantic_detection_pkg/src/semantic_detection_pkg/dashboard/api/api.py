@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from semantic_detection_pkg.dashboard.api.commands import (
     Center,
     Command,
+    CommandStatus,
     Look,
     MarkEvent,
     Outcome,
@@ -22,7 +23,6 @@ from semantic_detection_pkg.dashboard.api.commands import (
     StartScan,
     Stop,
     StopScan,
-    Verdict,
     Zoom,
 )
 from semantic_detection_pkg.dashboard.api.dashboard import Dashboard
@@ -30,10 +30,10 @@ from semantic_detection_pkg.dashboard.api.metrics import values_of
 from semantic_detection_pkg.dashboard.api.operators import ControlHeldError
 
 _STATUS = {
-    Verdict.DONE: HTTPStatus.OK,
-    Verdict.REFUSED: HTTPStatus.CONFLICT,
-    Verdict.ABSENT: HTTPStatus.SERVICE_UNAVAILABLE,
-    Verdict.LATE: HTTPStatus.GATEWAY_TIMEOUT,
+    CommandStatus.DONE: HTTPStatus.OK,
+    CommandStatus.REFUSED: HTTPStatus.CONFLICT,
+    CommandStatus.ABSENT: HTTPStatus.SERVICE_UNAVAILABLE,
+    CommandStatus.LATE: HTTPStatus.GATEWAY_TIMEOUT,
 }
 _WRONG_TOKEN_PAUSE_S = 0.5  # makes guessing slow
 _PICTURE_TIMEOUT_S = 2.0
@@ -200,8 +200,8 @@ async def _carry_out(dashboard: Dashboard, command: Command) -> JSONResponse:
 
 
 def _answer(outcome: Outcome) -> JSONResponse:
-    status = _STATUS[outcome.verdict]
-    key = "message" if outcome.verdict is Verdict.DONE else "detail"
+    status = _STATUS[outcome.status]
+    key = "message" if outcome.status is CommandStatus.DONE else "detail"
     return JSONResponse({key: outcome.message}, status)
 
 

@@ -101,7 +101,7 @@ class MarkEvent(Command):
     after_s: _Seconds = 5.0
 
 
-class Verdict(Enum):
+class CommandStatus(Enum):
     """How a command ended."""
 
     DONE = "done"
@@ -114,7 +114,7 @@ class Verdict(Enum):
 class Outcome:
     """How a command ended, and what the robot said."""
 
-    verdict: Verdict
+    status: CommandStatus
     message: str = ""
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from semantic_detection_pkg.dashboard.api.access import Access
 from semantic_detection_pkg.dashboard.api.announcing import Announcer
-from semantic_detection_pkg.dashboard.api.commands import Command, Outcome, Robot, Verdict
+from semantic_detection_pkg.dashboard.api.commands import Command, CommandStatus, Outcome, Robot
 from semantic_detection_pkg.dashboard.api.evidence import EvidenceFolder
 from semantic_detection_pkg.dashboard.api.hub import Hub
 from semantic_detection_pkg.dashboard.api.metrics import History, Metrics
@@ -96,7 +96,7 @@ class Dashboard:
         try:
             return await asyncio.wait_for(answer, _COMMAND_TIMEOUT_S)
         except asyncio.TimeoutError:
-            return Outcome(Verdict.LATE, f"no answer within {_COMMAND_TIMEOUT_S:g} s")
+            return Outcome(CommandStatus.LATE, f"no answer within {_COMMAND_TIMEOUT_S:g} s")
 
     def confirm(self, age_s: float | None) -> None:
         """A page has shown a picture of this age."""
@@ -119,8 +119,8 @@ class Dashboard:
             await asyncio.wait_for(asyncio.shield(told), _COMMAND_TIMEOUT_S)
         except asyncio.TimeoutError:
             late = f"the robot was not told within {_COMMAND_TIMEOUT_S:g} s"
-            return Outcome(Verdict.LATE, f"{holder}, but {late}")
-        return Outcome(Verdict.DONE, holder)
+            return Outcome(CommandStatus.LATE, f"{holder}, but {late}")
+        return Outcome(CommandStatus.DONE, holder)
 
     def close(self) -> None:
         """End the thread of the pictures."""

@@ -24,7 +24,7 @@ from interfaces_pkg import action, msg, srv
 from ros_support_pkg.qos import COMMAND, STATE
 from ros_support_pkg.requests import Requests
 from semantic_detection_pkg.dashboard.api import commands
-from semantic_detection_pkg.dashboard.api.commands import Command, Outcome, Verdict
+from semantic_detection_pkg.dashboard.api.commands import Command, CommandStatus, Outcome
 
 Done = Callable[[Outcome], None]
 
@@ -99,7 +99,7 @@ class RosRobot:
     def send(self, command: Command, done: Done) -> None:
         """Carry out a command soon; refused when too many wait."""
         if not self._put(lambda: self._carry_out(command, done)):
-            done(Outcome(Verdict.ABSENT, f"{_WAITING_MAX} commands wait already"))
+            done(Outcome(CommandStatus.ABSENT, f"{_WAITING_MAX} commands wait already"))
 
     def turn(self, command: commands.Turn) -> None:
         """Publish a rate soon; a newer one replaces it."""
@@ -149,13 +149,13 @@ class RosRobot:
             angle = msg.GimbalAngle(yaw_rad=command.yaw_rad, pitch_rad=command.pitch_rad)
             angle.header.stamp = self._node.get_clock().now().to_msg()
             publisher.publish(angle)
-            done(Outcome(Verdict.DONE))
+            done(Outcome(CommandStatus.DONE))
         elif isinstance(command, commands.StartScan):
             self._start_scan(command, done)
         elif isinstance(command, commands.StopScan):
             self._stop_scan(done)
         else:
-            done(Outcome(Verdict.ABSENT, f"nobody carries out {type(command).__name__}"))
+            done(Outcome(CommandStatus.ABSENT, f"nobody carries out {type(command).__name__}"))
 
     def _publish_rate(self, yaw_rate_rad_s: float, pitch_rate_rad_s: float) -> None:
         rate = msg.GimbalRate(yaw_rate_rad_s=yaw_rate_rad_s, pitch_rate_rad_s=pitch_rate_rad_s)
@@ -168,24 +168,24 @@ class RosRobot:
         if self._clients[commands.PauseScan].service_is_ready():
             self._call(pause, lambda _: None)
         self._publish_rate(0.0, 0.0)
-        done(Outcome(Verdict.DONE, "the gimbal was told to stop"))
+        done(Outcome(CommandStatus.DONE, "the gimbal was told to stop"))
 
     def _call(self, command: Command, done: Done) -> None:
         client, call = self._clients[type(command)], _CALLS[type(command)]
         if not client.service_is_ready():
-            done(Outcome(Verdict.ABSENT, f"nobody serves {call.name}"))
+            done(Outcome(CommandStatus.ABSENT, f"nobody serves {call.name}"))
             return
 
         def take(answer: Any) -> None:
-            verdict = Verdict.DONE if answer.success else Verdict.REFUSED
-            done(Outcome(verdict, answer.message))
+            status = CommandStatus.DONE if answer.success else CommandStatus.REFUSED
+            done(Outcome(status, answer.message))
 
         request = call.request(command)
         self._requests.call(client, request, _ANSWER_TIMEOUT_S, take, _tell_late(done))
 
     def _start_scan(self, command: commands.StartScan, done: Done) -> None:
         if not self._scan.server_is_ready():
-            done(Outcome(Verdict.ABSENT, "nobody serves the action scan"))
+            done(Outcome(CommandStatus.ABSENT, "nobody serves the action scan"))
             return
         area = msg.ScanArea(
             yaw_min_rad=command.yaw_min_rad,
@@ -199,12 +199,12 @@ class RosRobot:
 
         def take(handle: ClientGoalHandle) -> None:
             if not handle.accepted:
-                done(Outcome(Verdict.REFUSED, "the scan controller refuses this scan"))
+                done(Outcome(CommandStatus.REFUSED, "the scan controller refuses this scan"))
                 return
             handle.get_result_async().add_done_callback(
                 lambda result: self.on_scan_end(result.result().result)
             )
-            done(Outcome(Verdict.DONE, "the scan has begun"))
+            done(Outcome(CommandStatus.DONE, "the scan has begun"))
 
         self._requests.send_goal(
             self._scan, "scan", goal, _ANSWER_TIMEOUT_S, take, _tell_late(done)
@@ -212,14 +212,14 @@ class RosRobot:
 
     def _stop_scan(self, done: Done) -> None:
         if not self._cancel.service_is_ready():
-            done(Outcome(Verdict.ABSENT, "nobody serves the action scan"))
+            done(Outcome(CommandStatus.ABSENT, "nobody serves the action scan"))
             return
 
         def take(answer: CancelGoal.Response) -> None:
             done(
-                Outcome(Verdict.DONE, "the scan ends")
+                Outcome(CommandStatus.DONE, "the scan ends")
                 if answer.goals_canceling
-                else Outcome(Verdict.REFUSED, "no scan runs")
+                else Outcome(CommandStatus.REFUSED, "no scan runs")
             )
 
         # A request with neither goal nor time means all goals.
@@ -228,4 +228,4 @@ class RosRobot:
 
 
 def _tell_late(done: Done) -> Callable[[str], None]:
-    return lambda reason: done(Outcome(Verdict.LATE, reason))
+    return lambda reason: done(Outcome(CommandStatus.LATE, reason))

@@ -5,16 +5,22 @@ from __future__ import annotations
 from std_msgs.msg import Header
 
 from interfaces_pkg.msg import Detections as DetectionsMessage
+from interfaces_pkg.msg import PoseAtCapture
+from ros_support_pkg.core.pose_history import Pose
+from ros_support_pkg.stamps import to_time
 from semantic_detection_pkg.common.ros.conversions import to_array
 from semantic_detection_pkg.detector.core.pipeline import DetectionResult
 
 
-def to_detections(result: DetectionResult, model: str, header: Header) -> DetectionsMessage:
-    """What the detector found in one frame as a message.
+def to_detections(
+    result: DetectionResult, model: str, header: Header, pose: PoseAtCapture
+) -> DetectionsMessage:
+    """Return what the detector found in one frame as a message.
 
     Args:
         model: name of the model that decided.
         header: that of the frame.
+        pose: where the camera looked at the capture.
     """
     detections, elapsed_ms = result.detections, result.elapsed_ms
     return DetectionsMessage(
@@ -32,4 +38,27 @@ def to_detections(result: DetectionResult, model: str, header: Header) -> Detect
         preprocess_ms=elapsed_ms.preprocess,
         inference_ms=elapsed_ms.inference,
         postprocess_ms=elapsed_ms.postprocess,
+        pose=pose,
+    )
+
+
+def to_pose_at_capture(pose: Pose | None, newest: Pose | None) -> PoseAtCapture:
+    """Return where the camera looked as a message.
+
+    Args:
+        pose: at the capture; None: nobody knows.
+        newest: reading that was known.
+    """
+    if pose is None or newest is None:
+        return PoseAtCapture()
+    return PoseAtCapture(
+        is_known=True,
+        newest_reading=to_time(newest.stamp_ns),
+        yaw_rad=pose.yaw_rad,
+        pitch_rad=pose.pitch_rad,
+        roll_rad=pose.roll_rad,
+        yaw_rate_rad_s=pose.yaw_rate_rad_s,
+        pitch_rate_rad_s=pose.pitch_rate_rad_s,
+        zoom=pose.zoom,
+        hfov_rad=pose.hfov_rad,
     )

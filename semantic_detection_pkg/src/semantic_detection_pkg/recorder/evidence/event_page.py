@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ros_support_pkg.core.stamps import from_time
+from ros_support_pkg.core.words import FindingState, Verdict, read
 from semantic_detection_pkg.common.core.geojson import feature_collection, features
 from semantic_detection_pkg.common.core.position import Position
 from semantic_detection_pkg.errors import ConfigurationError
@@ -25,10 +26,6 @@ from semantic_detection_pkg.recorder.evidence.rendering import plain, render, ut
 PAGE = "evidence.html"
 GEOJSON = "findings.geojson"
 
-# STATE_* of msg/Finding, VERDICT_* of msg/TierResult and of msg/VlmAnswer, in words.
-_STATES = ("candidate", "confirmed", "rejected", "uncertain")
-_TIER_VERDICTS = ("not run", "yes", "no", "unsure")
-_ANSWERS = ("unsure", "yes", "no")
 _TIER_NAMES = {1: "detector close up", 2: "classifier and shape", 3: "vision-language model"}
 _FRAMES_OF_TIER = 2
 
@@ -137,7 +134,7 @@ def position_of(finding: Any) -> Position | None:
 
 def state_of(finding: Any) -> str:
     """A finding's state in a word."""
-    return _word(_STATES, finding.state)
+    return read(finding, "state", FindingState.CANDIDATE).word
 
 
 def _shown(content: EventContent, finding: Any) -> ShownFinding:
@@ -159,13 +156,15 @@ def _shown(content: EventContent, finding: Any) -> ShownFinding:
             ShownTier(
                 tier,
                 _TIER_NAMES.get(tier.tier, "unknown"),
-                _word(_TIER_VERDICTS, tier.verdict),
+                read(tier, "verdict", Verdict.UNSURE).text,
                 tuple(filter(None, map(frame_of, tier.frames[:_FRAMES_OF_TIER]))),
             )
             for tier in finding.tiers
         ),
         answers=tuple(
-            ShownAnswer(answer, _word(_ANSWERS, answer.verdict), frame_of(answer.frame))
+            ShownAnswer(
+                answer, read(answer, "verdict", Verdict.UNSURE).text, frame_of(answer.frame)
+            )
             for answer in finding.answers
         ),
         track=track_plot(finding),
@@ -179,7 +178,3 @@ def _sigmas(covariance: Any) -> tuple[float, float] | None:
     if not all(math.isfinite(v) and v > 0.0 for v in variances):
         return None
     return math.sqrt(variances[0]), math.sqrt(variances[1])
-
-
-def _word(words: tuple[str, ...], value: int) -> str:
-    return words[value] if value < len(words) else "unknown"

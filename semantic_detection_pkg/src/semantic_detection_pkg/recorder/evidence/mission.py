@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ros_support_pkg.core.stamps import from_time
+from ros_support_pkg.core.words import GpuOwner, HealthLevel, Level, Verdict, read
 from semantic_detection_pkg.common.core.position import Position
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.recorder.core.events import Event
@@ -29,10 +30,7 @@ _TYPES = {
     _GPU: "interfaces_pkg/msg/GpuState",
     _HEALTH: "interfaces_pkg/msg/HealthState",
 }
-# LEVEL_* of msg/ScanState and of msg/HealthState, OWNER_DETECTOR of msg/GpuState.
-_LEVELS = ("idle", "sweep", "close", "safe")
-_HEALTHS = ("ok", "warn", "shed", "critical")
-_OWNER_DETECTOR = 1
+NOT_RUN = Verdict.NOT_RUN
 _PICTURES_MAX = 200  # of findings; more would make the page too heavy to open
 
 
@@ -146,13 +144,14 @@ def _course(reader: BagReader, robot: str) -> _Course:
         if message.topic == _COVERAGE:
             course.coverage = content
         elif message.topic == _STATE:
-            course.levels.append((time_ns, _word(_LEVELS, content.level), content.reason))
+            course.levels.append((time_ns, read(content, "level", Level.IDLE).word, content.reason))
             course.words = tuple(content.words) or course.words
         elif message.topic == _HEALTH:
             title = "; ".join(content.reasons) or "well"
-            course.healths.append((time_ns, _word(_HEALTHS, content.level), title))
+            course.healths.append((time_ns, read(content, "level", HealthLevel.OK).word, title))
         elif message.topic == _GPU:
-            kind = "detector" if content.owner == _OWNER_DETECTOR else "vlm"
+            owner = read(content, "owner", GpuOwner.UNKNOWN)
+            kind = "detector" if owner is GpuOwner.DETECTOR else "vlm"
             course.owners.append((time_ns, kind, content.reason))
     return course
 
@@ -173,7 +172,7 @@ def _rows(
         best_ns = from_time(finding.best_frame)
         look = looks.get(best_ns)
         event = events.get(finding.id)
-        ran = [tier for tier in finding.tiers if tier.verdict != 0]
+        ran = [one for one in finding.tiers if read(one, "verdict", NOT_RUN) is not NOT_RUN]
         rows.append(
             _Row(
                 finding,
@@ -218,7 +217,3 @@ def _in_words(seconds: float) -> str:
     hours, minutes = divmod(minutes, 60)
     parts = ((hours, "h"), (minutes, "min"), (rest, "s"))
     return " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 s"
-
-
-def _word(words: tuple[str, ...], value: int) -> str:
-    return words[value] if value < len(words) else "unknown"

@@ -52,7 +52,7 @@ class BagReader:
         """
         self.path = _bag_folder(path)
         with _Explained(self.path):
-            self._reader = AnyReader([self.path], default_typestore=_typestore())
+            self._reader = AnyReader([self.path], default_typestore=installed_types())
             self._reader.open()
             _forgive_changed_offers(self._reader)
         if not self._reader.message_count:
@@ -211,10 +211,14 @@ def _bag_folder(path: Path) -> Path:
     raise ConfigurationError(f"folder {path} is no bag: it holds no {_METADATA}")
 
 
-def _typestore() -> Any:
-    """Types for bags that do not define theirs (SQLite before Iron): ROS's, and ours if sourced."""
+def installed_types() -> Any:
+    """Return types for bags without definitions (SQLite before Iron): ROS's, and ours if sourced."""
     store = get_typestore(Stores.ROS2_HUMBLE)
+    definitions: dict[str, str] = {}
     for prefix in filter(None, os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)):
         for path in sorted((Path(prefix) / "share" / _OURS / "msg").glob("*.msg")):
-            store.register(get_types_from_msg(path.read_text(), f"{_OURS}/msg/{path.stem}"))
+            # Of a type that stands in several workspaces the overlay, which comes first, counts.
+            definitions.setdefault(f"{_OURS}/msg/{path.stem}", path.read_text())
+    for type_name, text in definitions.items():
+        store.register(get_types_from_msg(text, type_name))
     return store

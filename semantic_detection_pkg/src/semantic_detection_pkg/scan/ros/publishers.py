@@ -53,7 +53,7 @@ class ScanPublishers:
             self._frame_ns = controller.frame_ns
             self._publish_tracks()
         status = decision.status
-        told = f"{status.level} {status.reason} {status.findings}"
+        told = f"{status.level} {controller.is_paused} {status.reason} {status.findings}"
         if told != self._told:
             self._told = told
             self._publish_state()
@@ -71,8 +71,9 @@ class ScanPublishers:
         )
 
     def _publish_state(self) -> None:
+        controller = self._controller
         state = scan_outputs.to_scan_state(
-            self._decision.status, self._controller.goal, self.header()
+            self._decision.status, controller.goal, self.header(), is_paused=controller.is_paused
         )
         self._state.publish(state)
         self._on_state(state)

@@ -1,8 +1,9 @@
 // Findings, what was confirmed first: what it looks like, what each tier said, where the evidence is.
 
 import { byId, clock, degrees, element, fixed, setText } from "./dom.js";
+import { TEXTS, TIERS } from "./words.js";
 
-const TIER_NAMES = { 1: "detector", 2: "classifier", 3: "VLM" };
+const VERDICTS = TEXTS["TierResult.verdict"];
 const SHOWN_MAX = 60;
 const ORDER = ["confirmed", "uncertain", "candidate", "rejected"];
 
@@ -64,14 +65,14 @@ function words(finding, event) {
   for (const tier of ran) {
     tiers.append(element("span", {
       className: `tier ${tier.verdict}`, title: [tier.model, tier.reason].filter(Boolean).join(": "),
-      textContent: `${TIER_NAMES[tier.tier] ?? `tier ${tier.tier}`}: ${tier.verdict} ${fixed(tier.score * 100, 0, " %")}`,
+      textContent: `${TIERS[tier.tier] ?? `tier ${tier.tier}`}: ${VERDICTS[tier.verdict] ?? tier.verdict} ${fixed(tier.score * 100, 0, " %")}`,
     }));
   }
   part.append(tiers);
   const reason = ran.at(-1)?.reason;
   if (reason) part.append(element("p", { className: "said", textContent: reason }));
   for (const answer of finding.answers) {
-    const said = answer.cause ? `uncertain: ${answer.cause}` : answer.reason || answer.text;
+    const said = answer.cause ? `${VERDICTS[answer.verdict] ?? answer.verdict}: ${answer.cause}` : answer.reason || answer.text;
     part.append(element("p", { className: "said", title: answer.question, textContent: `“${said}” ${answer.model}` }));
   }
   const place = finding.has_position

@@ -2,6 +2,7 @@
 
 import { byId, element, setText, toast } from "./dom.js";
 import { silenceOf } from "./nodes.js";
+import { TEXTS } from "./words.js";
 
 const DETECTOR_SILENT_S = 1.2;
 const GIMBAL_SILENT_S = 1;
@@ -117,11 +118,11 @@ function gimbal(state, age) {
 
 function gpu(state) {
   if (!state) return ["", "absent"];
-  return [state.is_degraded ? "bad" : "good", state.is_degraded ? state.reason : state.purpose || state.owner];
+  return [state.is_degraded ? "bad" : "good", state.is_degraded ? state.reason : state.purpose || TEXTS["GpuState.owner"][state.owner] || state.owner];
 }
 
 function scan({ scan: state, presence }) {
   if (!state) return ["", "absent"];
   if (presence && !presence.scan) return ["bad", "gone"];
-  return [{ sweep: "good", close: "good", safe: "warn" }[state.level] ?? "", state.level];
+  return [{ sweep: "good", close: "good", safe: "warn" }[state.level] ?? "", state.is_paused ? "paused" : state.level];
 }

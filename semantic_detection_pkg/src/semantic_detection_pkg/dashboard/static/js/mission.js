@@ -1,15 +1,15 @@
 // The mission's panel: level and tier, words, start, pause, end.
 
 import { byId, degrees, element, fixed, radians, setFigures, setText, toast } from "./dom.js";
+import { TEXTS } from "./words.js";
 
 const LADDER = [["sweep", 0, "Sweep"], ["close", 0, "Approach"], ["close", 1, "Tier 1"], ["close", 2, "Tier 2"], ["close", 3, "Tier 3"]];
 const AREA = { "yaw-max": "yaw_max_rad", "yaw-min": "yaw_min_rad", "pitch-min": "pitch_min_rad", "pitch-max": "pitch_max_rad" };
-const LEVELS = { idle: "idle", sweep: "level 1: sweep", close: "level 2: close look", safe: "safe" };
+const LEVELS = TEXTS["ScanState.level"];
 
 export class Mission {
   constructor(link, api) {
     Object.assign(this, { link, api });
-    this.isPaused = false;
     byId("ladder").replaceChildren(...LADDER.map(([, , name]) => element("li", { textContent: name })));
     byId("words-form").addEventListener("submit", (event) => {
       // A scan holds on to its own words: new ones begin it again.
@@ -18,12 +18,13 @@ export class Mission {
       if (api.maySteer()) api.post("vocabulary", { words: this.words() });
     });
     byId("scan-form").addEventListener("submit", (event) => this.start(event));
-    byId("pause").addEventListener("click", async () => {
-      if (api.maySteer() && (await api.post("scan/pause", { is_paused: !this.isPaused }))) this.isPaused = !this.isPaused;
-      this.tell();
-    });
+    byId("pause").addEventListener("click", () => api.maySteer() && api.post("scan/pause", { is_paused: !this.isPaused }));
     byId("end").addEventListener("click", () => api.maySteer() && api.post("scan/stop"));
     link.addEventListener("news", ({ detail }) => this.tell(detail));
+  }
+
+  get isPaused() {
+    return Boolean(this.link.sections.scan?.is_paused);
   }
 
   words() {
@@ -36,10 +37,7 @@ export class Mission {
     const words = this.words().length ? this.words() : this.link.sections.detector?.vocabulary ?? [];
     if (!words.length) return void toast("write at least one word to look for", "bad");
     const area = Object.entries(AREA).map(([id, name]) => [name, radians(Number(byId(id).value))]);
-    const isStarted = await this.api.post("scan/start", {
-      ...Object.fromEntries(area), words, is_repeated: byId("repeat").checked,
-    });
-    if (isStarted) this.isPaused = false;
+    await this.api.post("scan/start", { ...Object.fromEntries(area), words, is_repeated: byId("repeat").checked });
   }
 
   tell(changed = new Set()) {
@@ -53,11 +51,7 @@ export class Mission {
     setText(level, scan ? (isThere ? LEVELS[scan.level] ?? scan.level : "gone") : "no scan controller");
     const rungs = byId("ladder").children;
     LADDER.forEach(([name, tier], i) => rungs[i].classList.toggle("on", Boolean(scan) && isThere && scan.level === name && (scan.tier === tier)));
-    if (scan) {
-      if (!this.isAreaKnown && scan.area.yaw_max_rad > scan.area.yaw_min_rad) this.tellArea(scan.area);
-      if (/pause/i.test(`${scan.leaf} ${scan.reason}`)) this.isPaused = true;
-      else if (changed.has("scan") && (scan.level === "sweep" || scan.level === "close")) this.isPaused = false;
-    }
+    if (scan && !this.isAreaKnown && scan.area.yaw_max_rad > scan.area.yaw_min_rad) this.tellArea(scan.area);
     setText(byId("pause"), this.isPaused ? "Go on" : "Pause");
     byId("pause").classList.toggle("held", this.isPaused);
     const ended = result && scan?.level === "idle" ? `ended: ${result.message}` : "";

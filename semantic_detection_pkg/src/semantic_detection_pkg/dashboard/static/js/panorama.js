@@ -3,15 +3,16 @@
 import { byId, element, fixed, radians, setText } from "./dom.js";
 import { bearingOf, outlineOf, viewOfGimbal } from "./geometry.js";
 import { placeToLook } from "./picture.js";
+import { TEXTS } from "./words.js";
 
 const BASE = { left: radians(75), right: radians(-75), top: radians(-8), bottom: radians(34) };
 const MARGIN_RAD = radians(4);
 const MOSAIC_PERIOD_MS = 250;
 const TILES = 8;
 const UNSEEN_AGE = 255;
-const RESULTS = [
-  ["unseen", null], ["empty", "76,194,164"], ["candidate", "242,181,68"], ["finding", "255,107,94"], ["rejected", "139,154,166"],
-];
+const RESULT_COLOURS = { empty: "76,194,164", candidate: "242,181,68", finding: "255,107,94", rejected: "139,154,166" };
+const RESULTS = Object.entries(TEXTS["Coverage.result"]).map(([word, text]) => [text, RESULT_COLOURS[word] ?? null]);
+const EMPTY = Object.keys(TEXTS["Coverage.result"]).indexOf("empty");
 const STATE_COLOURS = { confirmed: "#4cc2a4", uncertain: "#f2b544", rejected: "#8b9aa6", candidate: "#f2b544" };
 
 export class Panorama {
@@ -73,7 +74,7 @@ export class Panorama {
         if (!colour) continue;
         const freshness = ages[cell] === UNSEEN_AGE ? 0 : 1 - ages[cell] / 400;
         colour.split(",").forEach((part, i) => { image.data[pixel + i] = Number(part); });
-        image.data[pixel + 3] = (results[cell] === 1 ? 40 : 130) * freshness;
+        image.data[pixel + 3] = (results[cell] === EMPTY ? 40 : 130) * freshness;
       }
     }
     const cells = document.createElement("canvas");

@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 
-
-class TrackState(Enum):
-    """The values are those of msg/Track."""
-
-    TENTATIVE = 0  # seen, not yet often enough
-    CONFIRMED = 1
-    LOST = 2  # not seen now, still predicted
+from ros_support_pkg.core.words import TrackState as TrackState
 
 
 @dataclass(frozen=True)

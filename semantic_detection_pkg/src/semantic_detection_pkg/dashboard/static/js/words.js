@@ -1,0 +1,77 @@
+// The words of the messages' constants, in the order of their numbers, and their texts.
+// Made by `make docs` from ros_support_pkg/core/words.py.
+
+export const TEXTS = {
+  "GimbalState.link": {
+    "down": "down",
+    "handshake": "handshake",
+    "stale": "stale",
+    "up": "up"
+  },
+  "GimbalState.mode": {
+    "unknown": "unknown",
+    "lock": "lock",
+    "follow": "follow",
+    "fpv": "fpv"
+  },
+  "SetFocus_Request.action": {
+    "stop": "stop",
+    "auto": "auto",
+    "near": "near",
+    "far": "far"
+  },
+  "ScanState.level": {
+    "idle": "idle",
+    "sweep": "level 1: sweep",
+    "close": "level 2: close look",
+    "safe": "safe"
+  },
+  "TierResult.verdict": {
+    "not_run": "not run",
+    "yes": "yes",
+    "no": "no",
+    "unsure": "unsure"
+  },
+  "VlmAnswer.verdict": {
+    "not_run": "not run",
+    "yes": "yes",
+    "no": "no",
+    "unsure": "unsure"
+  },
+  "Finding.state": {
+    "candidate": "candidate",
+    "confirmed": "confirmed",
+    "rejected": "rejected",
+    "uncertain": "uncertain"
+  },
+  "Track.state": {
+    "tentative": "tentative",
+    "confirmed": "confirmed",
+    "lost": "lost"
+  },
+  "Coverage.result": {
+    "unseen": "unseen",
+    "empty": "empty",
+    "candidate": "candidate",
+    "finding": "finding",
+    "rejected": "rejected"
+  },
+  "GpuState.owner": {
+    "nobody": "nobody",
+    "detector": "detector",
+    "lease": "the VLM",
+    "unknown": "unknown"
+  },
+  "HealthState.level": {
+    "ok": "ok",
+    "warn": "warn",
+    "shed": "loads are shed",
+    "critical": "critical"
+  }
+};
+
+export const TIERS = {
+  "1": "detector",
+  "2": "classifier",
+  "3": "VLM"
+};

@@ -100,7 +100,7 @@ class Play:
 
     def do(self, behaviour: type) -> Status | str:
         self.blackboard.wants_tick = False
-        status = behaviour("behaviour", self.blackboard).update()
+        status = behaviour(self.blackboard).update()
         return AGAIN if self.blackboard.wants_tick else status
 
 
@@ -137,7 +137,7 @@ def test_operator_has_the_gimbal_until_the_hold_is_over():
         0.5,
         pytest.approx(math.pi / 2),
     )
-    assert play.blackboard.decision.reason == "an operator looks here for 1 s more"
+    assert play.blackboard.decision.reason == "an operator has the camera for 1 s more"
     play.blackboard.now_ns += S
     assert play.do(stand_by.PointForOperator) is SUCCESS
     assert play.blackboard.operator is None
@@ -175,7 +175,7 @@ def test_angles_that_no_gimbal_has_keep_it_still():
     reading = GimbalReading(S, math.nan, 0.0)
     blackboard.watchdog.note_input(S, reading)
     blackboard.poses.add(reading)
-    assert stand_by.HoldStill("behaviour", blackboard).update() is RUNNING
+    assert stand_by.HoldStill(blackboard).update() is RUNNING
     assert blackboard.decision.reason == "gimbal: no angles that it can have were heard yet"
 
 
@@ -217,7 +217,7 @@ def test_rest_that_is_not_reached_ends_all_the_same():
     play.blackboard.resting_since_ns = play.blackboard.now_ns - 60 * S
     play.hear(yaw=1.0)
     play.do(stand_by.GoToRest)
-    assert play.blackboard.decision.reason == "no goal; rest was not reached"
+    assert play.blackboard.decision.reason == "no goal; the rest position was not reached"
 
 
 # ------------------------------------------------------------------------------------- sweep

@@ -293,12 +293,12 @@ def test_a_newer_goal_takes_over():
 
 STATES = {
     "prepare": lambda d: d.vocabulary is not None,
-    "sweep": lambda d: d.status.leaf == "sweep",
-    "approach": lambda d: d.status.leaf == "approach",
+    "sweep": lambda d: d.status.leaf == "sweep area",
+    "approach": lambda d: d.status.leaf == "approach view",
     "judge": lambda d: d.status.tier in (1, 2),
     "ask": lambda d: d.status.tier == 3,
-    "operator": lambda d: d.status.leaf == "operator",
-    "paused": lambda d: d.status.leaf == "paused",
+    "operator": lambda d: d.status.leaf == "point for operator",
+    "paused": lambda d: d.status.leaf == "stay paused",
 }
 LOSSES = {
     "gimbal silent": ("is_gimbal_silent", True, "gimbal: nothing heard for"),
@@ -438,7 +438,7 @@ def test_an_operator_looks_somewhere_and_the_scan_goes_on():
     made.inbox.append(PointHere(-2.0, 5.0))  # beyond the limit of pitch: as far as it goes
     made.run(5.0)
     assert (made.yaw, made.pitch) == pytest.approx((-2.0, 1.5), abs=0.02)
-    assert made.decisions[-1].status.leaf == "operator"
+    assert made.decisions[-1].status.leaf == "point for operator"
     run_to_end(made)
     assert made.result.findings == 2
 

@@ -107,7 +107,7 @@ def test_odd_inputs_never_raise_and_always_decide_the_same(seed):
         leaves.add(decision.status.leaf)
         if made.controller.goal is None:
             made.start(words=WORDS)
-    assert "sweep" in leaves
+    assert "sweep area" in leaves
     controller = ScanController(made.settings)
     for (now_ns, items), decision in zip(made.journal, made.decisions, strict=True):
         assert controller.step(now_ns, items).to_json() == decision.to_json()

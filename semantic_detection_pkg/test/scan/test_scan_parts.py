@@ -16,6 +16,7 @@ from semantic_detection_pkg.common.core.serialization import canonical, from_pla
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.association import is_same_object
+from semantic_detection_pkg.scan.core.blackboard import Blackboard
 from semantic_detection_pkg.scan.core.evidence import FindingState, TierResult, Verdict, VlmReply
 from semantic_detection_pkg.scan.core.findings import Conclusion, FindingList, position_of
 from semantic_detection_pkg.scan.core.goals import gimbal_limits, parse_words
@@ -30,9 +31,16 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     Goal,
     GpuStatus,
     InspectionResult,
+    Level,
     RateCommand,
+    ScanStatus,
     input_from_plain,
     input_to_plain,
+)
+from semantic_detection_pkg.scan.core.journal import (
+    _RENAMED_BEHAVIOURS,
+    RecordedStep,
+    with_present_words,
 )
 from semantic_detection_pkg.scan.core.mask_descriptors import shape_of
 from semantic_detection_pkg.scan.core.settings import (
@@ -51,6 +59,7 @@ from semantic_detection_pkg.scan.core.tiers import (
     vlm_result,
 )
 from semantic_detection_pkg.scan.core.tracking.track import Track, TrackState
+from semantic_detection_pkg.scan.core.tree import build_tree
 
 S = 1_000_000_000
 TIERS = TierSettings(classifier_accept_threshold=0.75, classifier_reject_threshold=0.25)
@@ -132,6 +141,45 @@ def test_a_decision_is_one_text_whatever_the_last_bits():
     assert first.to_json() == second.to_json()
     assert '"rate":{"pitch_rad_s":0.0,"yaw_rad_s":0.1}' in first.to_json()
     assert first.to_json() != Decision(rate=RateCommand(0.10001, 0.0)).to_json()
+
+
+def recorded(status: ScanStatus) -> RecordedStep:
+    return RecordedStep(0, 1, (), (), "[]", Decision(status).to_json())
+
+
+@pytest.mark.parametrize(
+    ("leaf", "reason", "leaf_now", "reason_now"),
+    [
+        ("safe", "gimbal: link down", "hold still", "gimbal: link down"),
+        ("approach", "approaches person 3", "approach view", "approaching person 3"),
+        ("tier 3 model", "asks the model about a 1", "ask vlm", "asking the VLM about a 1"),
+        ("rest", "no goal", "go to rest", "no goal"),
+        ("follow path", "follows footpath 2", "follow path", "following footpath 2"),
+    ],
+)
+def test_decisions_recorded_with_old_words_are_compared_in_the_present_ones(
+    leaf, reason, leaf_now, reason_now
+):
+    old = recorded(ScanStatus(Level.SWEEP, 1, leaf, reason))
+    now = recorded(ScanStatus(Level.SWEEP, 1, leaf_now, reason_now))
+    assert with_present_words(old) == now
+    assert with_present_words(now) == now
+
+
+def test_words_of_a_message_are_no_old_names():
+    """A text that looks like a status is none: its quotes are escaped."""
+    text = '"leaf":"safe","level":3,"reason":"sweeps'
+    step = recorded(ScanStatus(Level.IDLE, 0, "go to rest", text))
+    assert with_present_words(step) == step
+
+
+def test_no_behaviour_has_an_old_name_again():
+    tree = build_tree(Blackboard(ScanSettings()))
+    names = {one.name for one in tree.iterate() if not one.children}
+    for old, (now, reasons) in _RENAMED_BEHAVIOURS.items():
+        assert now in names
+        assert old == now or old not in names
+        assert not any(new.startswith(tuple(reasons)) for new in reasons.values())
 
 
 def test_arrays_and_numpy_numbers_are_plain():

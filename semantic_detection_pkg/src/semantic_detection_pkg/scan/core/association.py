@@ -1,8 +1,8 @@
 """When two bearings of one class are one thing.
 
-Two rules: association, for bearings of the same moment, and a gate that grows with the time in which
-a thing was not seen (gating as trackers have it: Y. Bar-Shalom and T. Fortmann, "Tracking and Data
-Association", 1988; here with a bound on the speed in place of a covariance).
+Two rules: association, for bearings of the same moment, and a gate that grows with the time in
+which a thing was not seen (gating as trackers have it: Y. Bar-Shalom and T. Fortmann, "Tracking and
+Data Association", 1988; here with a bound on the speed in place of a covariance).
 """
 
 from __future__ import annotations

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ros_support_pkg.core.settings import with_new_names
@@ -18,6 +19,42 @@ from semantic_detection_pkg.scan.core.settings import ScanSettings
 
 #: What the list of inputs holds where a new controller began.
 _SETTINGS_TYPE = "ScanSettings"
+
+#: Behaviours under the names that they had, and how the reasons that they gave began, with what
+#: each became: recordings with the old words are compared by the new ones. No old name is in use
+#: again, and no reason of today begins with an old one, so that applying it twice changes nothing.
+_RENAMED_BEHAVIOURS: dict[str, tuple[str, dict[str, str]]] = {
+    "safe": ("hold still", {}),
+    "operator": ("point for operator", {"an operator looks here": "an operator has the camera"}),
+    "paused": ("stay paused", {}),
+    "rest": (
+        "go to rest",
+        {
+            "goes to rest": "returning to rest",
+            "no goal; rest was not": "no goal; the rest position was not",
+        },
+    ),
+    "prepare": (
+        "prepare search",
+        {"tells the": "telling the", "waits for a first": "waiting for the first"},
+    ),
+    "choose view": (
+        "choose view",
+        {"waits for what the last views show": "waiting for the results of the last views"},
+    ),
+    "approach": ("approach view", {"approaches": "approaching"}),
+    "tier 1 detector": ("watch candidates", {"watches": "watching"}),
+    "tier 2 classifier": ("await classifier", {"classifies": "classifying"}),
+    "sweep": ("sweep area", {"sweeps": "sweeping"}),
+    "follow path": ("follow path", {"follows": "following"}),
+    "tier 3 model": ("ask vlm", {"asks the model": "asking the VLM"}),
+    "finish": (
+        "finish search",
+        {"the area is covered: begins again": "the area is covered: starting again"},
+    ),
+}
+# Canonical JSON: quotes within a text are escaped, so this is a key of the status and nothing else.
+_STATUS = re.compile(r'"leaf":"([^"\\]*)","level":(\d+),"reason":"')
 
 
 @dataclass(frozen=True)
@@ -41,7 +78,7 @@ class RecordedStep:
 
 
 def inputs_to_json(settings: ScanSettings | None, inputs: Sequence[Input]) -> str:
-    """The inputs of one step that are no messages of their own.
+    """Return the inputs of one step that are no messages of their own.
 
     Args:
         settings: where a new controller began with this step.
@@ -50,6 +87,22 @@ def inputs_to_json(settings: ScanSettings | None, inputs: Sequence[Input]) -> st
     if settings is not None:
         plain.insert(0, {"type": _SETTINGS_TYPE, **to_plain(settings)})
     return canonical(plain)
+
+
+def with_present_words(step: RecordedStep) -> RecordedStep:
+    """Return a step whose decision names behaviours and reasons as this version does."""
+    text = step.decision
+    found = _STATUS.search(text)
+    if found is None or found[1] not in _RENAMED_BEHAVIOURS:
+        return step
+    name, reasons = _RENAMED_BEHAVIOURS[found[1]]
+    rest = text[found.end() :]
+    for old, new in reasons.items():
+        if rest.startswith(old):
+            rest = new + rest[len(old) :]
+            break
+    status = f'"leaf":"{name}","level":{found[2]},"reason":"'
+    return replace(step, decision=text[: found.start()] + status + rest)
 
 
 @dataclass(frozen=True)
@@ -67,7 +120,7 @@ class StepInputs:
 
 
 def inputs_from_json(text: str) -> StepInputs:
-    """The inverse of `inputs_to_json`, bit for bit.
+    """Return what `inputs_to_json` wrote, bit for bit.
 
     Settings of another version are taken as far as they are known, also by the names that they had
     before; new ones have their defaults.

@@ -39,28 +39,28 @@ from semantic_detection_pkg.scan.core.blackboard import Blackboard
 def build_tree(blackboard: Blackboard) -> Behaviour:
     """Return the tree over a blackboard."""
     close_look = Sequence(
-        "closer look",
+        "close look",
         memory=False,
         children=[
-            ChooseView("choose view", blackboard),
-            ApproachView("approach", blackboard),
-            WatchCandidates("tier 1 detector", blackboard),
-            AwaitClassifier("tier 2 classifier", blackboard),
+            ChooseView(blackboard),
+            ApproachView(blackboard),
+            WatchCandidates(blackboard),
+            AwaitClassifier(blackboard),
         ],
     )
     return Sequence(
         "scan",
         memory=False,
         children=[
-            HoldStill("safe", blackboard),
-            PointForOperator("operator", blackboard),
-            StayPaused("paused", blackboard),
-            GoToRest("rest", blackboard),
-            PrepareSearch("prepare", blackboard),
+            HoldStill(blackboard),
+            PointForOperator(blackboard),
+            StayPaused(blackboard),
+            GoToRest(blackboard),
+            PrepareSearch(blackboard),
             close_look,
-            SweepArea("sweep", blackboard),
-            FollowPath("follow path", blackboard),
-            AskVlm("tier 3 model", blackboard),
-            FinishSearch("finish", blackboard),
+            SweepArea(blackboard),
+            FollowPath(blackboard),
+            AskVlm(blackboard),
+            FinishSearch(blackboard),
         ],
     )

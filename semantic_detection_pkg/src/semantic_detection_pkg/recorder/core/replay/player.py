@@ -12,7 +12,11 @@ from dataclasses import dataclass
 
 from semantic_detection_pkg.scan.core.controller import ScanController
 from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections, GimbalReading
-from semantic_detection_pkg.scan.core.journal import RecordedStep, inputs_from_json
+from semantic_detection_pkg.scan.core.journal import (
+    RecordedStep,
+    inputs_from_json,
+    with_present_words,
+)
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 
 #: What a recording of a scan consists of, in the order of recording.
@@ -83,11 +87,11 @@ class _Player:
             self._held.popitem(last=False)
 
     def wait(self, step: RecordedStep) -> None:
-        """Take a step in its turn, once."""
+        """Take a step in its turn, once, its decision in the words of this version."""
         name = (step.number, step.now_ns)
         if name not in self._seen:
             self._seen.append(name)
-            self._waiting.append(step)
+            self._waiting.append(with_present_words(step))
 
     def take_ready(self, patience: int) -> Iterator[Outcome]:
         """Take the steps whose messages are there, or for which `patience` later steps wait."""

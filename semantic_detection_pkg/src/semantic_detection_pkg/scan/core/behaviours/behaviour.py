@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 
 from py_trees.behaviour import Behaviour
@@ -25,8 +26,9 @@ class ScanBehaviour(Behaviour):
     level = Level.IDLE
     tier = 0
 
-    def __init__(self, name: str, blackboard: Blackboard) -> None:
-        super().__init__(name)
+    def __init__(self, blackboard: Blackboard) -> None:
+        """Take the name from the class: ScanState and journals know `GoToRest` as "go to rest"."""
+        super().__init__(re.sub(r"(?<!^)(?=[A-Z])", " ", type(self).__name__).lower())
         self.blackboard = blackboard
 
     def running(self, reason: str) -> Status:

@@ -45,7 +45,7 @@ class ChooseView(CloseLookBehaviour):
             return Status.SUCCESS
         targets = [one.view_target for one in wanting if self._is_due(one)]
         if not targets:
-            return self.running("waits for what the last views show")
+            return self.running("waiting for the results of the last views")
         if not search.is_touring:
             search.is_touring = True
             search.planner.interrupt()
@@ -100,7 +100,7 @@ class ApproachView(CloseLookBehaviour):
         if visit.arrived_ns:
             return Status.SUCCESS
         if not self._is_there(search, visit, target):
-            return self.about("approaches", search)
+            return self.about("approaching", search)
         search.visit = replace(visit, arrived_ns=blackboard.now_ns)
         return Status.SUCCESS
 
@@ -140,7 +140,7 @@ class WatchCandidates(CloseLookBehaviour):
     def advance(self, search: Search) -> Status:
         if all(one.may(CandidateAction.CLASSIFY) for one in search.in_view()):
             return Status.SUCCESS
-        return self.about("watches", search)
+        return self.about("watching", search)
 
 
 class AwaitClassifier(CloseLookBehaviour):
@@ -151,4 +151,4 @@ class AwaitClassifier(CloseLookBehaviour):
     def advance(self, search: Search) -> Status:
         if search.visit is None:
             return Status.SUCCESS
-        return self.about("classifies", search) if search.in_view() else self.again()
+        return self.about("classifying", search) if search.in_view() else self.again()

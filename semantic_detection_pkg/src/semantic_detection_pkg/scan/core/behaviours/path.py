@@ -38,4 +38,4 @@ class FollowPath(SearchBehaviour):
         blackboard.point_at(Motion(blackboard.now_s, *follower.target))
         blackboard.zoom_to(follower.zoom)
         track = follower.conclusion.track
-        return self.running(f"follows {track.class_name} {track.id}")
+        return self.running(f"following {track.class_name} {track.id}")

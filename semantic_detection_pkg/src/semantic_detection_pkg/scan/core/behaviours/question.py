@@ -41,7 +41,7 @@ class AskVlm(SearchBehaviour):
         blackboard.watchdog.restart_detections_timeout(blackboard.now_ns)
         track = question.candidate.track
         blackboard.point_at(Motion(blackboard.now_s, track.yaw_rad, track.pitch_rad))
-        return self.running(f"asks the model about {track.class_name} {track.id}")
+        return self.running(f"asking the VLM about {track.class_name} {track.id}")
 
     def _next(self, waiting: list[Candidate]) -> VlmQuestion | None:
         """Put the next question; candidates that none can be put about are skipped, in words."""

@@ -45,7 +45,7 @@ class PointForOperator(ScanBehaviour):
         limits = gimbal_limits(blackboard.reading, blackboard.settings.gimbal)
         blackboard.go_to_angle(AngleCommand(*limits.nearest((where.yaw_rad, where.pitch_rad))))
         left_s = math.ceil((until_ns - blackboard.now_ns) / NS_PER_S)
-        return self.running(f"an operator looks here for {left_s} s more")
+        return self.running(f"an operator has the camera for {left_s} s more")
 
 
 class StayPaused(ScanBehaviour):
@@ -76,7 +76,9 @@ class GoToRest(ScanBehaviour):
         waited_s = (blackboard.now_ns - blackboard.resting_since_ns) / NS_PER_S
         if is_there or waited_s >= gimbal.rest_timeout_s:
             blackboard.resting_since_ns = 0
-            return self.running("no goal" if is_there else "no goal; rest was not reached")
+            return self.running(
+                "no goal" if is_there else "no goal; the rest position was not reached"
+            )
         blackboard.go_to_angle(AngleCommand(yaw, pitch))
         blackboard.zoom_to(1.0)
-        return self.running("goes to rest")
+        return self.running("returning to rest")

@@ -37,12 +37,12 @@ class PrepareSearch(ScanBehaviour):
             mission.vocabulary_sent_ns = blackboard.now_ns
             request = VocabularyRequest(mission.vocabulary_id, mission.goal.words)
             blackboard.decision.vocabulary = request
-        return self.running("tells the detector what to look for")
+        return self.running("telling the detector what to look for")
 
     def _plan(self, mission: Mission) -> Status:
         blackboard, settings = self.blackboard, self.blackboard.settings
         if blackboard.picture_size is None:
-            return self.running("waits for a first picture")
+            return self.running("waiting for the first picture")
         reading = blackboard.reading
         try:
             area, zoom, cut = fit_goal(mission.goal, reading, settings)
@@ -75,7 +75,7 @@ class SweepArea(SearchBehaviour):
             return self.again()  # candidates that waited for this come before the end
         blackboard.zoom_to(search.plan.zoom)
         blackboard.set_rates(rates)
-        return self.running("sweeps the area")
+        return self.running("sweeping the area")
 
 
 class FinishSearch(SearchBehaviour):
@@ -89,7 +89,7 @@ class FinishSearch(SearchBehaviour):
             search.coverage.forget_older(blackboard.now_s, 0.0)
             search.planner.restart()
             search.is_swept = False
-            return self.running("the area is covered: begins again")
+            return self.running("the area is covered: starting again")
         message = "the area is covered"
         if search.planner.is_stuck:
             unseen = 1 - search.coverage.share_seen()

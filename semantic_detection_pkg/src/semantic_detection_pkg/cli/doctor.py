@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from semantic_detection_pkg.cli.bringup import DEFAULT_CONFIG, EXIT_USAGE, read_file
+from semantic_detection_pkg.common.configuration.reading import load_schema
 from semantic_detection_pkg.errors import SemanticDetectionError
 from semantic_detection_pkg.health.checkup import CHECKS, CheckStatus, Finding, Machine
 
@@ -40,14 +41,20 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def machine_from(config: dict[str, Any]) -> Machine:
-    """What a checked config.yaml says of the machine."""
-    gimbal = config.get("gimbal_driver", {})
-    mode = os.environ.get("GIMBAL_MODE", gimbal.get("gimbal_mode", "serial"))
-    launch = config.get("launch", {})
+    """Return what a checked config.yaml says of the machine."""
+    gimbal, launch, recorder = (
+        config.get(name, {}) for name in ("gimbal_driver", "launch", "recorder")
+    )
+    defaults = load_schema()["properties"]["gimbal_driver"]["properties"]
+    mode = os.environ.get(
+        "GIMBAL_MODE", gimbal.get("gimbal_mode", defaults["gimbal_mode"]["default"])
+    )
+    device = gimbal.get("serial_device", defaults["serial_device"]["default"])
+    output_dir = launch.get("output_dir", os.environ.get("OUTPUT_DIR", "output"))
     return Machine(
         model=config.get("detector", {}).get("model", ""),
-        serial_device=gimbal.get("serial_device", "/dev/ttyTHS1") if mode == "serial" else "",
-        output_dir=launch.get("output_dir", os.environ.get("OUTPUT_DIR", "output")),
+        serial_device=device if mode == "serial" else "",
+        output_dir=recorder.get("output_dir", output_dir),
         shared_dir=launch.get("shared_dir", os.environ.get("TIER3_DIR", "/run/tier3")),
         now_s=time.time(),
     )

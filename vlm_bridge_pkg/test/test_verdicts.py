@@ -27,7 +27,7 @@ YES, NO, UNSURE = Verdict.YES, Verdict.NO, Verdict.UNSURE
         ("unsure\ntoo small", UNSURE, "too small", "unsure"),
         ("yes or no", UNSURE, "yes or no", "contradiction"),
         ("yes\nthere is no doubt", YES, "there is no doubt", ""),
-        ("maybe", UNSURE, "maybe", "unreadable"),
+        ("maybe", UNSURE, "maybe", "doubt"),
         ("The answer is yes", UNSURE, "The answer is yes", "unreadable"),
         ("nothing", UNSURE, "nothing", "unreadable"),
         ("", UNSURE, "", "empty"),

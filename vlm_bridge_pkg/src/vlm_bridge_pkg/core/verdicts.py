@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ros_support_pkg.core.words import Verdict
+from vlm_bridge_pkg.core.answer_text import read_verdict
 
-_WORDS = {
-    "yes": Verdict.YES,
-    "no": Verdict.NO,
-    "unsure": Verdict.UNSURE,
-    "uncertain": Verdict.UNSURE,
-}
-_THINKING = re.compile(r"<think>.*?(</think>|$)", re.DOTALL | re.IGNORECASE)
-_MARKUP = re.compile(r"</?s>|<\|[^|>]*\|>|```\w*|[*_#>`]")
-_LETTERS = re.compile(r"[a-z]+")
+_WORDS = {"yes": Verdict.YES, "no": Verdict.NO}
+_REASON_CHARS = 300
 
 
 @dataclass(frozen=True)
@@ -25,7 +18,7 @@ class Reading:
     """What one answer says.
 
     Attributes:
-        cause: why it is unsure: "empty", "unreadable", "contradiction", "unsure"; else empty.
+        cause: why it is unsure, as `answer_text.read_verdict` names it; else empty.
         confidence: 0..1 from the probabilities of the first word; None: they are not known.
     """
 
@@ -36,21 +29,10 @@ class Reading:
 
 
 def read_answer(text: str, first_logprobs: Mapping[str, float] | None = None) -> Reading:
-    """Read an answer: its first word is the verdict, the rest is the reason. Never raises."""
-    plain = _MARKUP.sub("", _THINKING.sub("", text)).strip()
-    if not plain:
-        return Reading(Verdict.UNSURE, cause="empty")
-    first_line, _, rest = plain.partition("\n")
-    words = _LETTERS.findall(first_line.lower())
-    reason = " ".join((rest or first_line).split())[:300]
-    if not words or words[0] not in _WORDS:
-        return Reading(Verdict.UNSURE, reason, "unreadable")
-    # "no" inside a sentence that begins with "yes" is a word like any other only in a reason.
-    if len({_WORDS[word] for word in words if word in _WORDS}) > 1:
-        return Reading(Verdict.UNSURE, reason, "contradiction")
-    verdict = _WORDS[words[0]]
-    cause = "unsure" if verdict is Verdict.UNSURE else ""
-    return Reading(verdict, reason, cause, _probability(verdict, first_logprobs or {}))
+    """Read one answer; see `answer_text`. Never raises."""
+    verdict, reason, cause = read_verdict(text)
+    confidence = _probability(verdict, first_logprobs or {})
+    return Reading(verdict, reason[:_REASON_CHARS], cause, confidence)
 
 
 def _probability(verdict: Verdict, logprobs: Mapping[str, float]) -> float | None:

@@ -1,0 +1,201 @@
+"""Read yes or no out of what a model wrote. Whatever leaves a doubt is uncertain, never "no".
+
+A model that saw no picture, refuses, hedges or speaks another language often begins with the
+letters of a verdict: "No image was provided", "No idea", "No doubt, that is a tent", "Non.". So
+"no" counts alone, or before punctuation and a reason that fits. A wrong "no" rejects a person; a
+wrong "uncertain" costs an operator a look.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from ros_support_pkg.core.words import Verdict
+
+_VERDICTS = {
+    "yes": Verdict.YES,
+    "no": Verdict.NO,
+    "unsure": Verdict.UNSURE,
+    "uncertain": Verdict.UNSURE,
+}
+_TAGS = "think|thinking|thought|reasoning|analysis|reflection"
+_THINKING = re.compile(rf"<({_TAGS})>.*?(</\1>|$)|\[THINK\].*?(\[/THINK\]|$)", re.DOTALL | re.I)
+#: Harmony's channels (gpt-oss): only what comes after the last "final" is said.
+_CHANNEL = re.compile(r".*<\|channel\|>\s*final\s*(<\|message\|>)?", re.DOTALL)
+_MARKUP = re.compile(r"</?(s|b|i|em|strong|answer|p)>|<br ?/?>|<\|[^|>]*\|>|```\w*|[*_#>`~]")
+_LABEL = re.compile(r"^(the )?(final |short |my )?(answer|verdict|response)\s*:\s*", re.IGNORECASE)
+_FIRST = re.compile(r"[^\w]*([^\W\d_]+)\s*([^\w\s]*)\s*(.*)", re.DOTALL)
+_LIST_NUMBER = re.compile(r"^\s*\d{1,2}[.)]\s+")
+#: Marks after which "no" stands for itself. Not an apostrophe, a hyphen, a slash.
+_ENDS = frozenset(".,;:!\u2014\u2013()[]\"'\u201d")
+
+#: Keys under which models put a verdict into JSON, and the reason.
+_VERDICT_KEYS = ("answer", "verdict", "result", "response", "is_there", "present", "detected")
+_REASON_KEYS = ("reason", "explanation", "reasoning", "description", "why")
+
+_PICTURE = r"(image|picture|photo|photograph|attachment|file|frame|screenshot)s?"
+#: Within one sentence.
+_ON = r"[^.!?\n]*"
+#: Cause -> patterns of reasons that carry no verdict, in the order in which they are looked for.
+_CAUSES = {
+    "no_picture": (
+        rf"\b(no|not|n't|any|without|missing|unable|cannot|never)\b{_ON}\b{_PICTURE}\b{_ON}"
+        r"\b(provided|attached|given|supplied|uploaded|included|shared|available|loaded"
+        r"|received|sent"
+        r"|displayed|accessible)\b",
+        rf"\b{_PICTURE}\b{_ON}\b(is|was|were|are|has|did|could|appears|seems)\b{_ON}"
+        r"\b(not|n't|missing|blank|empty|black|corrupted|broken|unavailable)\b",
+        rf"\b{_PICTURE}\b{_ON}\bfail(ed|s)\b",
+        rf"\b(don't|do not|can't|cannot|didn't|did not|unable to)\b{_ON}"
+        rf"\b(see|view|access|open|load|receive|find|detect)\b{_ON}\b(the|an?|any|your"
+        rf"|this) {_PICTURE}\b",
+        rf"\b(see|upload|attach|provide|share|send)\b{_ON}\b(an?|the|your) {_PICTURE}\b{_ON}"
+        r"\b(so|and|then|first|again)\b",
+        rf"^\s*(there (is|was) )?no {_PICTURE}\b",
+    ),
+    "refusal": (
+        r"\b(i|we)('m| am|'re| are)? ?(sorry|afraid|unable|not able|not allowed|not comfortable"
+        r"|cannot|can't|can not|won't|will not|must decline|apologi[sz]e)\b",
+        r"\bas an ai\b|\blanguage model\b|\bcontent polic|\bpolic(y|ies)\b",
+        r"\bunable to (tell|determine|say|see|view|assist|identify|answer|help|confirm|verify"
+        r"|analy[sz]e|process|judge)\b",
+        r"\b(can't|cannot|can not|could not|couldn't) (tell|determine|say|see|view|assist|identify"
+        r"|answer|help|confirm|verify|judge|make out|be (determined|confirmed|seen clearly))\b",
+        r"\bnot (possible|able) to (tell|say|determine|see|judge|confirm)\b",
+    ),
+    "doubt": (
+        r"\b(not|n't|isn't|am not|never) (entirely|completely|fully|quite|really|100 ?%|very"
+        r"|at all)? ?(sure|certain|clear|confident)\b",
+        r"\b(unclear|unsure|uncertain|ambiguous|inconclusive)\b",
+        r"\b(hard|difficult|tough|impossible) to (say|tell|see|know|judge|determine|make out)\b",
+        r"\b(maybe|perhaps|possibl[ey]|probabl[ey]|likely|unlikely|might|may be|could be"
+        r"|could have|could also|i think|i guess|i believe|appears to|seems to|seems like"
+        r"|looks like it could)\b",
+        r"\btoo (small|dark|blurry|blurred|far|bright|noisy|low|grainy|unclear)\b",
+        r"\b(need|requires?) (more|a closer|another|better)\b|\bno (way|idea|clue) (to|of|how)\b",
+    ),
+    "contradiction": (r"\b(but|however|although|though|yet|on second thought|wait|actually)\b",),
+}
+_REASONS = {
+    cause: re.compile("|".join(patterns), re.IGNORECASE) for cause, patterns in _CAUSES.items()
+}
+_BUT_NO = re.compile(
+    r"\b(but|however|though|yet|although)[ ,]+(there (is|are) )?(no|not|none)\b", re.IGNORECASE
+)
+
+#: Words that no English reason has, of the languages that models fall into.
+_FOREIGN = frozenset(
+    word
+    for words in (
+        "ja nein kein keine keinen nicht ich ist sind das der ein eine auf bild es gibt und zelt",
+        "oui non pas une il dans aucun aucune n'y y'a cette je vois les",
+        "hay ninguna ning\u00fan veo una el los imagen se ve tienda ninguno aparece",
+        "sim n\u00e3o uma nenhum nenhuma h\u00e1 vejo imagem",
+        "s\u00ec nessun nessuna vedo immagine c'\u00e8 sono della questa nell'immagine",
+        "nee nej nei geen niet een het inte finns ingen ikke bildet afbeelding nie",
+        "evet hay\u0131r yok resimde",
+    )
+    for word in words.split()
+)
+
+
+def read_verdict(text: str) -> tuple[Verdict, str, str]:
+    """Return the verdict, the reason in the model's words, and why it is uncertain.
+
+    Args:
+        text: everything that the model wrote; any text is read.
+
+    Returns:
+        verdict: YES, NO or UNSURE.
+        reason: one line; may be empty.
+        cause: empty unless UNSURE: "empty", "unreadable", "unsure", "no_picture", "refusal",
+            "doubt", "contradiction", "other_language".
+    """
+    said = _CHANNEL.sub("", _THINKING.sub("", text), count=1)
+    from_json = _read_json(said)
+    if from_json is not None:
+        return from_json
+    plain = _LIST_NUMBER.sub("", _LABEL.sub("", _MARKUP.sub("", said).strip()))
+    return _read_plain(plain)
+
+
+def _read_plain(plain: str) -> tuple[Verdict, str, str]:
+    first_line, _, rest = plain.partition("\n")
+    reason = " ".join((rest if rest.strip() else first_line).split())
+    match = _FIRST.match(plain)
+    if match is None:
+        return Verdict.UNSURE, reason, "unreadable" if plain else "empty"
+    word, marks, after = match[1].lower(), match[2], match[3]
+    verdict = _VERDICTS.get(word)
+    if verdict is None:
+        return Verdict.UNSURE, reason, _cause_of(plain) or "unreadable"
+    if verdict is Verdict.UNSURE:
+        return verdict, reason, "unsure"
+    if _of_another_verdict(verdict, first_line):
+        return Verdict.UNSURE, reason, "contradiction"
+    is_alone = not after.strip() or first_line.strip().lower().rstrip(".!,;: ") == word
+    is_ended = bool(marks) and marks[0] in _ENDS
+    # "Yes there is" is a yes; "No image", "No idea", "No doubt" are not a no.
+    if verdict is Verdict.NO and not (is_alone or is_ended):
+        return Verdict.UNSURE, reason, _cause_of(plain) or "unreadable"
+    cause = _cause_of(after)
+    return (Verdict.UNSURE, reason, cause) if cause else (verdict, reason, "")
+
+
+def _of_another_verdict(verdict: Verdict, first_line: str) -> bool:
+    words = re.findall(r"[^\W\d_]+", first_line.lower())[1:]
+    if verdict is Verdict.YES:  # "yes, no doubt" and "yes, there are no trees around it" are a yes
+        return words[:2] in (["and", "no"], ["or", "no"], ["no"])
+    return bool({"yes", "unsure", "uncertain"} & set(words))
+
+
+def _cause_of(reason: str) -> str:
+    """Return why a reason does not carry a verdict; empty: it does."""
+    if _is_foreign(reason):
+        return "other_language"
+    for cause, pattern in _REASONS.items():
+        text = _BUT_NO.sub("", reason) if cause == "contradiction" else reason
+        if pattern.search(text):
+            return cause
+    return ""
+
+
+def _is_foreign(reason: str) -> bool:
+    words = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", reason.lower())
+    if any(not _is_latin(word) for word in words):
+        return True
+    return bool(set(words) & _FOREIGN)
+
+
+def _is_latin(word: str) -> bool:
+    return all(ord(letter) < 0x250 for letter in word)
+
+
+def _read_json(said: str) -> tuple[Verdict, str, str] | None:
+    """Read an answer in JSON; None where it is none."""
+    start, end = said.find("{"), said.rfind("}")
+    if start < 0 or end < start or re.search(r"\w{3}", said[:start].replace("json", "")):
+        return None
+    try:
+        document = json.loads(said[start : end + 1])
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(document, dict):
+        return None
+    keys = {str(key).strip().lower(): value for key, value in document.items()}
+    reason = " ".join(str(_first(keys, _REASON_KEYS) or "").split())
+    value = _first(keys, _VERDICT_KEYS)
+    if isinstance(value, bool):
+        value = "yes" if value else "no"
+    if not isinstance(value, str):
+        return Verdict.UNSURE, reason, "unreadable"
+    verdict, own_reason, cause = _read_plain(value.strip())
+    if not cause and reason:
+        cause = _cause_of(reason)
+    return (Verdict.UNSURE if cause else verdict), reason or own_reason, cause
+
+
+def _first(values: dict[str, Any], keys: tuple[str, ...]) -> Any:
+    return next((values[key] for key in keys if key in values), None)

@@ -1,0 +1,147 @@
+"""Answers as models write them, with what each may count for.
+
+The forms are those that users of VILA, LLaVA, Qwen-VL, Gemma, Phi, InternVL, gpt-oss and DeepSeek
+report: bare words, refusals, hedges, markdown, JSON, thinking aloud, other languages.
+"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ros_support_pkg.core.words import Verdict
+from vlm_bridge_pkg.core.answer_text import read_verdict
+
+YES, NO, UNSURE = Verdict.YES, Verdict.NO, Verdict.UNSURE
+
+ANSWERS = [
+    # Plain verdicts.
+    ("yes", YES, ""),
+    ("No", NO, ""),
+    ("no.", NO, ""),
+    ("NO!", NO, ""),
+    ("Yes.</s>", YES, ""),
+    ("yes\nA red tent stands between two trees.", YES, ""),
+    ("no\nOnly grass and rocks are visible.", NO, ""),
+    ("No, only grass.", NO, ""),
+    ("No \u2014 it is a rock.", NO, ""),
+    ("No: this is a bush.", NO, ""),
+    ("No. The object is a collapsed tarp.", NO, ""),
+    ("No, there is no tent in this image.", NO, ""),
+    ("No, there are no people in the picture, only trees.", NO, ""),
+    ("No, this picture shows a boat.", NO, ""),
+    ("No, there is grass but no person.", NO, ""),
+    ("Yes, there is a person wearing a red jacket.", YES, ""),
+    ("Yes there is a tent.", YES, ""),
+    ("Yes, no doubt: a tent.", YES, ""),
+    ("yes\nThere are no trees around the tent.", YES, ""),
+    ("Answer: no\nReason: a rock.", NO, ""),
+    ("**Answer:** Yes", YES, ""),
+    ("1. Yes\n2. It is a tent.", YES, ""),
+    ("**No**\n\nThe picture shows a footpath.", NO, ""),
+    ("```\nno\nnothing there\n```", NO, ""),
+    ("> yes", YES, ""),
+    ("<answer>no</answer>", NO, ""),
+    # JSON.
+    ('{"answer": "no", "reason": "only grass"}', NO, ""),
+    ('```json\n{"answer": "Yes", "reason": "a tent"}\n```', YES, ""),
+    ('{"verdict": "unsure"}', UNSURE, "unsure"),
+    ('{"present": false, "reason": "a rock"}', NO, ""),
+    ('{"present": true}', YES, ""),
+    ('{"answer": "no", "reason": "no image was provided"}', UNSURE, "no_picture"),
+    ('{"answer": "No idea"}', UNSURE, "unreadable"),
+    ('{"score": 0.4}', UNSURE, "unreadable"),
+    ('{"answer": "no", "reason": "I cannot tell"}', UNSURE, "refusal"),
+    # Thinking aloud.
+    ("<think>Is it a tent? no... yes?</think>\nno\nIt is a rock.", NO, ""),
+    ("<thinking>No picture?</thinking>yes", YES, ""),
+    ("[THINK]no[/THINK]Yes.", YES, ""),
+    ("<think>no, because", UNSURE, "empty"),
+    (
+        "<|channel|>analysis<|message|>no tent?<|end|><|channel|>final<|message|>yes\nA tent.",
+        YES,
+        "",
+    ),
+    # No picture, none that it can see.
+    ("No image was provided, so I am unable to tell.", UNSURE, "no_picture"),
+    ("No picture is attached.", UNSURE, "no_picture"),
+    ("No, I don't see an image in our conversation.", UNSURE, "no_picture"),
+    ("No. The image was not uploaded.", UNSURE, "no_picture"),
+    ("No, the picture is completely black.", UNSURE, "no_picture"),
+    ("no\nThere is no image attached to this message.", UNSURE, "no_picture"),
+    ("No, the image failed to load.", UNSURE, "no_picture"),
+    ("Yes, please upload the image and I will look.", UNSURE, "no_picture"),
+    # Idioms with "no".
+    ("No idea.", UNSURE, "unreadable"),
+    ("No clue", UNSURE, "unreadable"),
+    ("No doubt, that is a tent.", UNSURE, "unreadable"),
+    ("No way to tell from here.", UNSURE, "doubt"),
+    ("No problem! I can help with that.", UNSURE, "unreadable"),
+    ("No-one knows", UNSURE, "unreadable"),
+    ("No tent is visible.", UNSURE, "unreadable"),
+    ("Not sure.", UNSURE, "doubt"),
+    ("None", UNSURE, "unreadable"),
+    ("Nope", UNSURE, "unreadable"),
+    # Refusals.
+    ("I'm sorry, but I cannot assist with that.", UNSURE, "refusal"),
+    ("No, I'm sorry, I can't identify people.", UNSURE, "refusal"),
+    ("No. As an AI language model I do not have eyes.", UNSURE, "refusal"),
+    ("No, I am unable to determine that.", UNSURE, "refusal"),
+    ("no\nThis cannot be determined from the crop.", UNSURE, "refusal"),
+    # Hedges.
+    ("No, but I'm not sure.", UNSURE, "doubt"),
+    ("No, it is too blurry to be a tent.", UNSURE, "doubt"),
+    ("No, probably a rock.", UNSURE, "doubt"),
+    ("Yes, it might be a tent.", UNSURE, "doubt"),
+    ("no\nIt is hard to tell.", UNSURE, "doubt"),
+    ("unsure\ntoo small", UNSURE, "unsure"),
+    ("Uncertain.", UNSURE, "unsure"),
+    ("maybe", UNSURE, "doubt"),
+    # Both at once.
+    ("yes or no", UNSURE, "contradiction"),
+    ("yes and no", UNSURE, "contradiction"),
+    ("No, yes.", UNSURE, "contradiction"),
+    ("No, however there is a person lying behind the rock.", UNSURE, "contradiction"),
+    # Nothing that can be read.
+    ("", UNSURE, "empty"),
+    (" \n </s>", UNSURE, "empty"),
+    ("1234", UNSURE, "unreadable"),
+    ("The answer is yes", UNSURE, "unreadable"),
+    ("A tent.", UNSURE, "unreadable"),
+    # Other languages: German, French, Spanish, Portuguese, Italian, Chinese, Russian, Japanese.
+    ("Nein.", UNSURE, "other_language"),
+    ("Ja, das ist ein Zelt.", UNSURE, "other_language"),
+    ("Non, il n'y a pas de tente.", UNSURE, "other_language"),
+    ("Oui.", UNSURE, "other_language"),
+    ("No, no hay ninguna tienda.", UNSURE, "other_language"),
+    ("No. En la imagen se ve una roca.", UNSURE, "other_language"),
+    ("N\u00e3o.", UNSURE, "other_language"),
+    ("No, non vedo nessuna tenda.", UNSURE, "other_language"),
+    ("\u6ca1\u6709\u3002", UNSURE, "other_language"),
+    ("\u041d\u0435\u0442.", UNSURE, "other_language"),
+    ("\u3044\u3044\u3048", UNSURE, "other_language"),
+]
+
+
+def test_the_table_is_large_enough_to_mean_something() -> None:
+    assert len(ANSWERS) >= 60
+    assert len({text for text, _, _ in ANSWERS}) == len(ANSWERS)
+
+
+@pytest.mark.parametrize(("text", "verdict", "cause"), ANSWERS)
+def test_an_answer_counts_for_what_it_says(text: str, verdict: Verdict, cause: str) -> None:
+    found, _, why = read_verdict(text)
+    assert (found, why) == (verdict, cause)
+
+
+@given(st.text(max_size=400))
+def test_any_text_is_read(text: str) -> None:
+    verdict, reason, cause = read_verdict(text)
+    assert (verdict is UNSURE) == bool(cause)
+    assert "\n" not in reason
+
+
+@given(st.sampled_from(["image", "idea", "doubt", "way", "person", "tent", "answer"]), st.text())
+def test_no_before_a_word_is_never_a_no(word: str, rest: str) -> None:
+    assert read_verdict(f"No {word}{rest}")[0] is not NO

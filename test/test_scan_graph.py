@@ -32,6 +32,7 @@ from interfaces_pkg.msg import (
     TierResult,
     Tracks,
 )
+from ros_support_pkg.core.stamps import from_time
 from ros_support_pkg.qos import COMMAND, EVENT, RECORD, STATE
 from semantic_detection_pkg.recorder.core.replay.player import replay
 from semantic_detection_pkg.scan.core.from_messages import (
@@ -148,6 +149,7 @@ def test_a_scan_finds_is_steered_cancelled_and_replayed(
     )
     probe.wait_for(lambda: states[-1].reason == "no goal", "the controller at rest")
     probe.wait_for(lambda: len(journals) >= STEPS, "steps to replay", START_TIMEOUT_S)
+    check_poses(list(detections))
     check_replay(list(journals), list(gimbal), list(detections))
     assert not [line for line in graph.lines if "Traceback" in line]
 
@@ -187,14 +189,25 @@ def check_evidence(finding: Finding) -> None:
 def check_pause_and_operator(probe: GraphProbe, points, states: list, gimbal: list) -> None:
     """A pause stands still; an operator looks elsewhere; the scan goes on after that."""
     assert probe.call(SetBool, "scan/pause", SetBool.Request(data=True)).success
-    probe.wait_for(lambda: states[-1].reason == "paused", "the pause")
+    probe.wait_for(lambda: states[-1].is_paused, "the pause")
+    assert states[-1].reason == "paused"
     assert probe.call(SetBool, "scan/pause", SetBool.Request(data=False)).success
     points.publish(GimbalAngle(yaw_rad=-1.2, pitch_rad=0.2))
-    probe.wait_for(lambda: states[-1].leaf == "operator", "the operator")
+    probe.wait_for(lambda: states[-1].leaf == "point for operator", "the operator")
     probe.wait_for(lambda: abs(gimbal[-1].yaw_rad + 1.2) < 0.05, "the operator's direction")
     probe.wait_for(
         lambda: states[-1].level in (ScanState.LEVEL_SWEEP, ScanState.LEVEL_CLOSE), "the scan again"
     )
+
+
+def check_poses(detections: list) -> None:
+    """Each frame tells where the camera looked, between two readings rather than beyond them."""
+    known = [message for message in detections[-50:] if message.pose.is_known]
+    assert len(known) > 0.9 * len(detections[-50:])
+    late = [
+        one for one in known if from_time(one.pose.newest_reading) < from_time(one.header.stamp)
+    ]
+    assert len(late) < 0.1 * len(known)
 
 
 def check_replay(journals: list, gimbal: list, detections: list) -> None:

@@ -14,7 +14,7 @@ from generated.nodes import NODES
 from generated.page_words import page_words
 from generated.ros_api import ros_api
 from generated.scan_tree import scan_tree
-from generated.state_machines import candidate_states_page, gpu_turns
+from generated.state_machines import candidate_states_page, gimbal_link, gpu_turns
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -25,6 +25,7 @@ FILES: dict[str, Callable[[], str]] = {
     f"{_CONFIGURATION}/config.schema.json": partial(config_schema, NODES),
     "docs/candidate.md": candidate_states_page,
     "semantic_detection_pkg/src/semantic_detection_pkg/dashboard/static/js/words.js": page_words,
+    "docs/gimbal_link.md": gimbal_link,
     "docs/gpu_arbiter.md": gpu_turns,
     "docs/licences.md": partial(licences, ROOT / "requirements"),
     "docs/ros_api.md": partial(ros_api, NODES),

@@ -1,4 +1,4 @@
-"""docs/gpu_arbiter.md and docs/candidate.md: state machines, drawn from their tables."""
+"""docs/gpu_arbiter.md, gimbal_link.md and candidate.md: state machines, drawn from their tables."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import TypeVar
 
+from gimbal_driver_pkg.core import link_state
 from semantic_detection_pkg.gpu.core.turns import TRANSITIONS
 from semantic_detection_pkg.scan.core import candidate_states
 
@@ -37,6 +38,23 @@ stateDiagram-v2
 """
 
 
+_LINK_HEAD = """\
+# The line to the gimbal
+
+Made by `make docs` from `gimbal_driver_pkg.core.link_state`. The names are those of `link` in
+msg/GimbalState. Only while it is up are angles taken for poses.
+
+```mermaid
+stateDiagram-v2
+    [*] --> down
+"""
+
+
+def gimbal_link() -> str:
+    """Return the page with the diagram of the line to the gimbal."""
+    return _LINK_HEAD + _arrows(link_state.TRANSITIONS) + "\n```\n"
+
+
 def gpu_turns() -> str:
     """Return the page with the diagram of the turns on the GPU."""
     return _GPU_HEAD + _arrows(TRANSITIONS) + "\n```\n"
@@ -46,7 +64,7 @@ def candidate_states_page() -> str:
     """Return the page with the diagram of a candidate's states, and what each allows."""
     rows = ["", "| state | what may be done |", "| --- | --- |"]
     for state, actions in candidate_states.ALLOWED.items():
-        allowed = ", ".join(one.value for one in candidate_states.Action if one in actions)
+        allowed = ", ".join(one.value for one in candidate_states.CandidateAction if one in actions)
         rows.append(f"| {state.value} | {allowed or 'nothing'} |")
     diagram = _arrows(candidate_states.TRANSITIONS)
     return _CANDIDATE_HEAD + diagram + "\n```\n" + "\n".join(rows) + "\n"
@@ -54,6 +72,6 @@ def candidate_states_page() -> str:
 
 def _arrows(table: Mapping[tuple[_State, _Cause], _State]) -> str:
     return "\n".join(
-        f"    {before.value} --> {after.value}: {cause.value}"
+        f"    {before.name.lower()} --> {after.name.lower()}: {cause.value}"
         for (before, cause), after in table.items()
     )

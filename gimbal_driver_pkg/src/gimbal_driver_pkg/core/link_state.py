@@ -1,7 +1,4 @@
-"""The states of the line to the gimbal, and the only table of how they follow each other. Pure.
-
-`python -m gimbal_driver_pkg.core.link_state` prints the diagram.
-"""
+"""The states of the line to the gimbal, and the only table of how they follow each other."""
 
 from __future__ import annotations
 
@@ -34,13 +31,3 @@ TRANSITIONS: dict[tuple[LinkState, LinkEvent], LinkState] = {
 def follow(state: LinkState, event: LinkEvent) -> LinkState:
     """Return the state after `event`; an event without a row changes nothing."""
     return TRANSITIONS.get((state, event), state)
-
-
-def diagram() -> str:
-    """Return the table as a Mermaid state diagram."""
-    rows = [f"    {a.name} --> {b.name}: {event.value}" for (a, event), b in TRANSITIONS.items()]
-    return "\n".join(["stateDiagram-v2", "    [*] --> DOWN", *rows])
-
-
-if __name__ == "__main__":
-    print(diagram())  # noqa: T201

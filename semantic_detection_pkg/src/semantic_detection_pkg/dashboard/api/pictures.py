@@ -18,9 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.common.kernels.crops import encode_jpeg, resized, square_around
 from semantic_detection_pkg.common.kernels.drawing import draw_objects
 
-_CROP_MARGIN = 0.35  # of the box's size, on each side
+_CROP_MARGIN = 1.7  # side of a crop, in longest sides of its box
+_CROP_LEAST_PX = 8.0  # a smaller square shows nothing but the interpolation
 _CROP_SIDE_PX = 192
 _REMEMBERED_PICTURES = 200  # half a minute at 7 Hz, some 25 MB: most findings rest on younger ones
 _REMEMBERED_CROPS = 200
@@ -186,20 +188,13 @@ def cut(picture: Picture, box_xyxy: tuple[float, ...]) -> bytes | None:
     Args:
         box_xyxy: [px] of the frame that the picture was made of.
     """
-    left, top, right, bottom = (edge * picture.scale for edge in box_xyxy)
-    margin = _CROP_MARGIN * max(right - left, bottom - top)
-    columns = slice(max(0, int(left - margin)), max(0, int(right + margin)))
-    rows = slice(max(0, int(top - margin)), max(0, int(bottom + margin)))
     image = cv2.imdecode(np.frombuffer(picture.jpeg, np.uint8), cv2.IMREAD_COLOR)
-    part = image[rows, columns]
-    if not part.size:
+    height, width = image.shape[:2]
+    left, top, right, bottom = box = [edge * picture.scale for edge in box_xyxy]
+    if right <= 0.0 or bottom <= 0.0 or left >= width or top >= height:
         return None
-    scale = _CROP_SIDE_PX / max(part.shape[:2])
-    size = (max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
-    _, jpeg = cv2.imencode(
-        ".jpg", cv2.resize(part, size), [cv2.IMWRITE_JPEG_QUALITY, _CROP_QUALITY]
-    )
-    return bytes(jpeg.tobytes())
+    part = image[square_around(box, image, _CROP_MARGIN, _CROP_LEAST_PX)]
+    return encode_jpeg(resized(part, _CROP_SIDE_PX, _CROP_SIDE_PX), _CROP_QUALITY)
 
 
 def _put(store: OrderedDict[Any, Any], key: object, value: object, count_max: int) -> None:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from ros_support_pkg.core.closing import Closing
 from semantic_detection_pkg.common.plugins import load_plugin, plugin_names
 from semantic_detection_pkg.detector.backends.protocol import EngineOptions, InferenceBackend
 from semantic_detection_pkg.detector.core.model_layout import ModelInfo, inspect_model
@@ -42,7 +43,7 @@ _HINTS = {"tensorrt": "; build it on this machine: tools/build_engine.py"}
 
 
 @dataclass(frozen=True)
-class LoadedDetector:
+class LoadedDetector(Closing):
     """A pipeline and the engine under it; a context manager that closes the engine."""
 
     pipeline: DetectorPipeline
@@ -51,17 +52,6 @@ class LoadedDetector:
     def close(self) -> None:
         """Free the model; may be called again."""
         self.backend.close()
-
-    def __enter__(self) -> LoadedDetector:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def check_engine(name: str) -> None:

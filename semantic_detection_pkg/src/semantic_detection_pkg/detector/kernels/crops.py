@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from semantic_detection_pkg.common.kernels.crops import encode_jpeg, resized, square_around
 from semantic_detection_pkg.detector.kernels.letterbox import PADDING
 
 _LEAST_SIDE_PX = 8.0  # a smaller square shows nothing but the interpolation
@@ -70,21 +71,5 @@ def crop_jpeg(
         margin: side of the square, in longest sides of the box.
         sides_px: (least, greatest) longer side of the result; a part beyond is enlarged or shrunk.
     """
-    height, width = image.shape[:2]
-    x0, y0, x1, y1 = box_xyxy
-    half = max(max(x1 - x0, y1 - y0) * margin, _LEAST_SIDE_PX) / 2.0
-    middle_x = min(max((x0 + x1) / 2.0, 0.0), float(width))
-    middle_y = min(max((y0 + y1) / 2.0, 0.0), float(height))
-    left, right = max(int(middle_x - half), 0), min(int(np.ceil(middle_x + half)), width)
-    top, bottom = max(int(middle_y - half), 0), min(int(np.ceil(middle_y + half)), height)
-    part = image[top:bottom, left:right]
-    longest = max(part.shape[:2])
-    scale = min(max(longest, sides_px[0]), sides_px[1]) / longest
-    if scale != 1.0:
-        size = (max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
-        way = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_CUBIC
-        part = cv2.resize(part, size, interpolation=way)
-    _, data = cv2.imencode(
-        ".jpg", np.ascontiguousarray(part), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
-    )
-    return data.tobytes()
+    part = image[square_around(box_xyxy, image, margin, _LEAST_SIDE_PX)]
+    return encode_jpeg(resized(part, *sides_px), _JPEG_QUALITY)

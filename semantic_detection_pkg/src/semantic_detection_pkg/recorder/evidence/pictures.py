@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.common.core.overlay import draw_overlay
+from semantic_detection_pkg.common.kernels.crops import encode_jpeg, resized, square_around
 from semantic_detection_pkg.common.pictures import decode_picture
 from semantic_detection_pkg.recorder.evidence.content import Look
 
 _FRAME_WIDTH = 960
 _CROP_SIDE = 420
-_CROP_MARGIN = 0.6  # of the box's longer side, around it
+_CROP_MARGIN = 2.2  # side of a crop, in longest sides of its box
+_CROP_LEAST_PX = 52.0
 _QUALITY = 82
 _NEAR_SHARE = 0.12  # of the picture's width: a box farther from the bearing is of something else
 
@@ -65,19 +67,22 @@ def show(look: Look, finding: Any | None, best_ns: int = 0) -> Shown:
     hfov = look.pose.hfov_rad if look.pose else math.nan
     note = f"{math.degrees(hfov):.1f}° wide" if math.isfinite(hfov) else ""
     if finding is None:
-        return Shown(stamp, _jpeg_uri(_narrowed(whole, _FRAME_WIDTH)), zoom_note=note)
+        return Shown(stamp, _jpeg_uri(resized(whole, 1, _FRAME_WIDTH)), zoom_note=note)
     box = finding.best_box_xyxy if stamp == best_ns else None
     index = _index_of(found, vocabulary, finding, look, box)
     if index is not None:
         box = found.boxes_xyxy[index]
     if box is None or not _is_box(box):
-        return Shown(stamp, _jpeg_uri(_narrowed(whole, _FRAME_WIDTH)), zoom_note=note)
+        return Shown(stamp, _jpeg_uri(resized(whole, 1, _FRAME_WIDTH)), zoom_note=note)
     only = Detections.none(width, height) if index is None else found.take([index])
-    cut = _around(box, width, height)
-    crops = [_enlarged(picture[cut]) for picture in (image, draw_overlay(image, only, vocabulary))]
+    cut = square_around(box, image, _CROP_MARGIN, _CROP_LEAST_PX)
+    crops = [
+        resized(picture[cut], _CROP_SIDE, _CROP_SIDE)
+        for picture in (image, draw_overlay(image, only, vocabulary))
+    ]
     return Shown(
         stamp,
-        _jpeg_uri(_narrowed(whole, _FRAME_WIDTH)),
+        _jpeg_uri(resized(whole, 1, _FRAME_WIDTH)),
         _jpeg_uri(crops[0]),
         _jpeg_uri(crops[1]),
         note,
@@ -124,39 +129,14 @@ def _is_box(box: Any) -> bool:
     return all(map(math.isfinite, (x0, y0, x1, y1))) and x1 > x0 and y1 > y0
 
 
-def _around(box: Any, width: int, height: int) -> tuple[slice, slice]:
-    """Rows and columns of a square around a box, as far as the picture goes."""
-    x0, y0, x1, y1 = (float(edge) for edge in box)
-    half = (0.5 + _CROP_MARGIN) * max(x1 - x0, y1 - y0, 24.0)
-    middle_x = min(max((x0 + x1) / 2, 0.0), width - 1.0)
-    middle_y = min(max((y0 + y1) / 2, 0.0), height - 1.0)
-    rows = slice(max(0, int(middle_y - half)), min(height, math.ceil(middle_y + half)))
-    return rows, slice(max(0, int(middle_x - half)), min(width, math.ceil(middle_x + half)))
-
-
-def _enlarged(image: Image) -> Image:
-    """To the side that crops have on a page, whatever they were."""
-    scale = _CROP_SIDE / max(image.shape[:2])
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=way), np.uint8)
-
-
-def _narrowed(image: Image, width: int) -> Image:
-    if image.shape[1] <= width:
-        return image
-    scale = width / image.shape[1]
-    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.uint8)
-
-
 def _jpeg_uri(image: Image) -> str:
-    return _uri("jpeg", cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1])
+    return _uri("jpeg", encode_jpeg(image, _QUALITY))
 
 
 def png_uri(image: Image) -> str:
     """A small drawing without losses."""
-    return _uri("png", cv2.imencode(".png", image)[1])
+    return _uri("png", cv2.imencode(".png", image)[1].tobytes())
 
 
-def _uri(kind: str, data: Any) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(data.tobytes()).decode()}"
+def _uri(kind: str, data: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

@@ -6,13 +6,13 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from rosbags.highlevel import AnyReader
 from rosbags.interfaces import Connection
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
+from ros_support_pkg.core.closing import Closing
 from semantic_detection_pkg.errors import ConfigurationError
 
 _METADATA = "metadata.yaml"
@@ -38,7 +38,7 @@ class BagMessage:
     data: bytes
 
 
-class BagReader:
+class BagReader(Closing):
     """A bag that is open for reading; a context manager."""
 
     def __init__(self, path: Path) -> None:
@@ -62,17 +62,6 @@ class BagReader:
     def close(self) -> None:
         """Close its files."""
         self._reader.close()
-
-    def __enter__(self) -> BagReader:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def start_ns(self) -> int:
@@ -212,7 +201,7 @@ def _bag_folder(path: Path) -> Path:
 
 
 def installed_types() -> Any:
-    """Return types for bags without definitions (SQLite before Iron): ROS's, and ours if sourced."""
+    """Return types for bags without any (SQLite before Iron): ROS's, and ours if sourced."""
     store = get_typestore(Stores.ROS2_HUMBLE)
     definitions: dict[str, str] = {}
     for prefix in filter(None, os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)):

@@ -106,7 +106,11 @@ def read_completion(body: bytes) -> Reply:
 
 
 class StreamReader:
-    """Puts a streamed answer together: feed bytes as they come, read `reply` at the end."""
+    """Puts a streamed answer together: feed bytes as they come, read `reply` at the end.
+
+    Servers differ: some send a whole JSON body although a stream was asked for, leave out the last
+    line's end or "[DONE]", or send an error with status 200. All of that is read.
+    """
 
     def __init__(self) -> None:
         self._rest = b""
@@ -114,6 +118,8 @@ class StreamReader:
         self._model = ""
         self._logprobs: Mapping[str, float] = {}
         self._is_cut = False
+        self._is_whole = False  # a JSON body instead of a stream
+        self._is_finished = False  # a finish reason came
         self.text = ""
         self.is_complete = False
 
@@ -121,36 +127,53 @@ class StreamReader:
         """Take in bytes.
 
         Raises:
-            ServiceError: unreadable, or too_large.
+            ServiceError: unreadable, too_large, or a refusal that came as an event.
         """
         self._size += len(data)
         if self._size > MAX_REPLY_BYTES:
             raise ServiceError("too_large", f"the answer is over {MAX_REPLY_BYTES} bytes")
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for payload in _payloads(lines):
-            if payload == b"[DONE]":
-                self.is_complete = True
-            elif not self.is_complete:
-                self._take(payload)
+        self._rest += data
+        if self._is_whole or (not self.text and self._rest.lstrip()[:1] == b"{"):
+            self._is_whole = True
+            return
+        *lines, self._rest = self._rest.split(b"\n")
+        self._read(lines)
 
     def reply(self) -> Reply:
-        """The whole answer.
+        """Return the whole answer.
 
         Raises:
-            ServiceError: cut_off, the stream did not come to its end.
+            ServiceError: cut_off, the stream did not come to its end; unreadable; a refusal.
         """
-        if not self.is_complete:
+        if self._is_whole:
+            return read_completion(self._rest)
+        last, self._rest = self._rest, b""
+        try:
+            self._read([last])
+        except ServiceError as error:
+            if error.cause != "unreadable":  # half an event: what broke off
+                raise
+        if not (self.is_complete or self._is_finished):
             raise ServiceError("cut_off", f"the answer broke off after {self.text[:40]!r}")
         return Reply(self.text, self._model, self._logprobs, self._is_cut)
 
+    def _read(self, lines: Sequence[bytes]) -> None:
+        for payload in _payloads(lines):
+            if payload == b"[DONE]":
+                self.is_complete = True
+            elif payload and not self.is_complete:
+                self._take(payload)
+
     def _take(self, payload: bytes) -> None:
-        choice, self._model = _choice(payload)
+        choice, model = _choice(payload)
+        self._model = model or self._model
         delta = choice.get("delta")
         text = delta.get("content") if isinstance(delta, dict) else None
         if isinstance(text, str):
             self.text += text
         self._logprobs = self._logprobs or _first_logprobs(choice)
         self._is_cut = self._is_cut or choice.get("finish_reason") == "length"
+        self._is_finished = self._is_finished or bool(choice.get("finish_reason"))
 
 
 def _payloads(lines: Sequence[bytes]) -> Iterator[bytes]:
@@ -160,18 +183,30 @@ def _payloads(lines: Sequence[bytes]) -> Iterator[bytes]:
 
 
 def _choice(body: bytes) -> tuple[dict[str, Any], str]:
+    """Return the first choice, empty where there is none, and the model's name."""
     try:
         document = json.loads(body)
-        if "error" in document:  # a stream that has begun has no status left to say it with
-            raise refused(document["error"])
+        # A stream that has begun has no status left to say it with; null says that there is none.
+        error = document.get("error") or _other_error(document)
+        if error:
+            raise refused(error)
         choices = document["choices"]
-        choice = choices[0] if choices else {}  # vLLM ends a stream with an empty list
+        # vLLM ends a stream with an empty list; of several answers the first one counts.
+        choice: Any = next((one for one in choices if one.get("index", 0) == 0), {})
         model = document.get("model") or ""
     except (ValueError, RecursionError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise ServiceError("unreadable", f"the answer is no completion: {body[:60]!r}") from error
     if not isinstance(choice, dict):
         raise ServiceError("unreadable", f"the answer is no completion: {body[:60]!r}")
     return choice, str(model)[:200]
+
+
+def _other_error(document: Mapping[str, Any]) -> Any:
+    """Return what servers say under other names; older vLLM and FastAPI do."""
+    if "choices" in document:
+        return None
+    is_error = document.get("object") == "error"
+    return document if is_error else document.get("detail")
 
 
 def refused(error: Any, default: str = "refused") -> ServiceError:

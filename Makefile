@@ -76,7 +76,7 @@ lint: $(SETUP_STAMP)
 	$(BIN)/ruff format --check .
 
 types: $(SETUP_STAMP)
-	$(BIN)/mypy $(wildcard $(addsuffix /src,$(PACKAGES))) tools bench
+	$(BIN)/mypy $(wildcard $(addsuffix /src,$(PACKAGES))) tools bench $(wildcard examples/*.py)
 
 # Rewrites what is generated; a test fails when it is out of date.
 docs: build

@@ -1,7 +1,7 @@
 """Health monitor node: memory, GPU, heat, disk, rates; says what is to be shed.
 
-It only says so on `health/level`; who can shed something listens (`ros.shedding`). The model in the
-other container has no ROS: a file in the shared folder holds it back.
+It only says so on `health/level`; who can shed something listens (`ros_support_pkg.shedding`). The
+model in the other container has no ROS: a file in the shared folder holds it back.
 """
 
 from __future__ import annotations

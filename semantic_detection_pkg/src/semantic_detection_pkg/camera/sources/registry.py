@@ -67,7 +67,7 @@ def open_camera(
     """Open the camera that `uri` names.
 
     Args:
-        uri: see `cameras.uri`.
+        uri: see `camera.core.uri`.
         clock_ns: stamps the pictures.
         allocate: gives the memory of pictures to sources that write where they are told.
 

@@ -39,7 +39,7 @@ def group(
     same_box_iou: float,
     is_agnostic: bool,
 ) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
-    """See `kernels.merging.group`."""
+    """See `kernels.merging.Merger.group`."""
     things = np.full(len(scores), -1, np.int32)
     roles = np.full(len(scores), _SEEN_AGAIN, np.uint8)
     boxes: list[Rectangle] = [tuple(box) for box in boxes_xyxy.astype(np.float64).tolist()]
@@ -190,7 +190,7 @@ def join_rings(
     axis: int,
     seam: float,
 ) -> tuple[NDArray[np.float32], NDArray[np.uint32]]:
-    """See `kernels.merging.join_rings`."""
+    """See `kernels.merging.Merger.join_rings`."""
     rings, low = _cut(*first, axis, seam, is_low=True)
     more, high = _cut(*second, axis, seam, is_low=False)
     rings += more

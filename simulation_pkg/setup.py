@@ -27,6 +27,6 @@ setup(
     },
     maintainer="semantic detection maintainers",
     maintainer_email="maintainers@semantic-detection.example.org",
-    description="The simulated world: its camera, the demo's judge, the eyes of the model's stub.",
+    description="The simulated world and its camera, the demo's judge, harnesses of tests.",
     license="Apache-2.0",
 )

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semantic_detection_pkg.detector.backends.protocol import EngineOptions, InferenceBackend
-from semantic_detection_pkg.detector.classifier import Box, Classification, Classifier
+from semantic_detection_pkg.detector.classifier import Classification, Classifier
 from semantic_detection_pkg.detector.core.model_layout import TensorSpec
+from semantic_detection_pkg.detector.kernels.crops import Box
 from semantic_detection_pkg.errors import FrameError
 
 _SIZE = 64

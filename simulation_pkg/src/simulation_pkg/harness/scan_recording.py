@@ -38,11 +38,13 @@ class WireScan(ExactScan):
 
     def sense(self) -> list[Input]:
         return [
-            replace(item, **{name: float(np.float32(getattr(item, name))) for name in _FLOAT32})
-            if isinstance(item, GimbalReading)
-            else item
-            for item in super().sense()
+            _as_sent(item) if isinstance(item, GimbalReading) else item for item in super().sense()
         ]
+
+
+def _as_sent(reading: GimbalReading) -> GimbalReading:
+    rounded: dict[str, Any] = {name: float(np.float32(getattr(reading, name))) for name in _FLOAT32}
+    return replace(reading, **rounded)
 
 
 def recorded_scan(seconds: float = 12.0, later_s: int = 0, **goal: Any) -> ExactScan:
@@ -96,12 +98,12 @@ def messages_of(
                 decision=decision.to_json(),
             ),
         )
-        for item in gimbal:
-            yield _gimbal(namespace, now_ns, item)
-        for item in frames:
-            yield _detections(namespace, now_ns, item)
+        for reading in gimbal:
+            yield _gimbal(namespace, now_ns, reading)
+        for frame in frames:
+            yield _detections(namespace, now_ns, frame)
             if with_frames:
-                yield _picture(namespace, now_ns, item.stamp_ns)
+                yield _picture(namespace, now_ns, frame.stamp_ns)
 
 
 def _gimbal(namespace: str, now_ns: int, item: GimbalReading) -> Message:

@@ -13,7 +13,6 @@ import pytest
 
 from gimbal_driver_pkg.core.build import build_driver
 from gimbal_driver_pkg.core.driver import GimbalDriver
-from gimbal_driver_pkg.core.link_state import LinkState
 from gimbal_driver_pkg.core.settings import DriverSettings
 from gimbal_driver_pkg.core.state import GimbalState
 from gimbal_driver_pkg.mock.body import Body
@@ -23,6 +22,7 @@ from gimbal_driver_pkg.mock.sessions import new_session
 from gimbal_driver_pkg.models import MODELS
 from gimbal_driver_pkg.protocol.catalogue import Direction
 from gimbal_driver_pkg.protocol.dialects import DIALECTS
+from ros_support_pkg.core.words import LinkState
 
 GOLDEN = Path(__file__).parent / "golden"
 

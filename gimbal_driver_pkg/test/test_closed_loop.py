@@ -22,12 +22,12 @@ from patience import patience, wait_until
 
 from gimbal_driver_pkg.core.build import build_driver
 from gimbal_driver_pkg.core.driver import GimbalDriver
-from gimbal_driver_pkg.core.link_state import LinkState
 from gimbal_driver_pkg.core.settings import DriverSettings
 from gimbal_driver_pkg.core.state import GimbalState
 from gimbal_driver_pkg.links.engine import Engine
 from gimbal_driver_pkg.links.opening import open_link
 from gimbal_driver_pkg.mock.background import BackgroundMock
+from ros_support_pkg.core.words import LinkState
 
 TOLERANCE_RAD = math.radians(0.5)
 #: [rad/s] and how many times as slow as life that is; a tenth of the way to a limit in a second.

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from gimbal_driver_pkg.core.build import build_driver
-from gimbal_driver_pkg.core.link_state import LinkState
 from gimbal_driver_pkg.mock.faults import Faults
 from gimbal_driver_pkg.models import MODELS
 from gimbal_driver_pkg.protocol.catalogue import Direction
 from gimbal_driver_pkg.protocol.siyi.dialect import SIYI
 from ros_support_pkg.core.pose_history import Pose, PoseHistory
+from ros_support_pkg.core.words import LinkState
 
 DEG = math.pi / 180
 Rig = Any

@@ -10,10 +10,10 @@ import pytest
 
 from gimbal_driver_pkg.core.build import build_driver
 from gimbal_driver_pkg.core.driver import GimbalDriver
-from gimbal_driver_pkg.core.link_state import LinkState
 from gimbal_driver_pkg.core.settings import DriverSettings
 from gimbal_driver_pkg.errors import InvalidValueError, LinkError
 from gimbal_driver_pkg.mock.faults import Faults
+from ros_support_pkg.core.words import LinkState
 
 Rig = Any
 MakeRig = Callable[..., Rig]

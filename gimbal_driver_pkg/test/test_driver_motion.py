@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from gimbal_driver_pkg.core.link_state import LinkState
 from gimbal_driver_pkg.core.settings import DriverSettings
 from gimbal_driver_pkg.mock.faults import Faults
 from gimbal_driver_pkg.models import MODELS
+from ros_support_pkg.core.words import LinkState
 
 DEG = math.pi / 180
 Rig = Any

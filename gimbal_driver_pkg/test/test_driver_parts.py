@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gimbal_driver_pkg.core.attitude_source import AttitudeSource
 from gimbal_driver_pkg.core.limits import AxisLimits, SoftLimits
-from gimbal_driver_pkg.core.link_state import TRANSITIONS, LinkEvent, LinkState, follow
+from gimbal_driver_pkg.core.link_state import TRANSITIONS, LinkEvent, follow
 from gimbal_driver_pkg.core.motion import Aim
 from gimbal_driver_pkg.core.pointing import Pointing
 from gimbal_driver_pkg.core.requests import Requests
@@ -22,6 +22,7 @@ from gimbal_driver_pkg.errors import InvalidValueError
 from gimbal_driver_pkg.models import MODELS
 from gimbal_driver_pkg.protocol import messages as m
 from gimbal_driver_pkg.protocol.siyi.codec import TRAITS
+from ros_support_pkg.core.words import LinkState
 
 
 def reading(stamp_s: float, yaw: float = 0.0, pitch: float = 0.0) -> m.Attitude:

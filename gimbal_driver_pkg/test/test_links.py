@@ -13,13 +13,13 @@ from patience import patience, wait_until
 
 from gimbal_driver_pkg.core.build import build_driver
 from gimbal_driver_pkg.core.driver import GimbalDriver
-from gimbal_driver_pkg.core.link_state import LinkState
 from gimbal_driver_pkg.core.settings import DriverSettings
 from gimbal_driver_pkg.errors import InvalidValueError, LinkError
 from gimbal_driver_pkg.links.engine import Engine
 from gimbal_driver_pkg.links.last_will import LastWill
 from gimbal_driver_pkg.links.opening import open_link
 from gimbal_driver_pkg.protocol.siyi.dialect import SIYI
+from ros_support_pkg.core.words import LinkState
 
 STOP = SIYI.write("gimbal_rotation", {})
 HARDWARE_ID = SIYI.write("hardware_id", {"id_ascii": "6B01"})

@@ -9,7 +9,7 @@ import pytest
 
 from interfaces_pkg import msg, srv
 from ros_support_pkg.core import words
-from ros_support_pkg.core.words import FIELDS, Level, Link, Verdict, names_of, read
+from ros_support_pkg.core.words import FIELDS, Level, LinkState, Verdict, names_of, read
 
 TYPES: dict[str, Any] = {**vars(msg), "SetFocus_Request": srv.SetFocus.Request}
 
@@ -31,8 +31,11 @@ def test_every_set_of_constants_has_its_enumeration() -> None:
 
 
 def test_a_number_is_read_by_its_name() -> None:
-    assert read(msg.GimbalState(link=msg.GimbalState.LINK_STALE), "link", Link.DOWN) is Link.STALE
-    assert read(msg.GimbalState(link=99), "link", Link.DOWN) is Link.DOWN
+    assert (
+        read(msg.GimbalState(link=msg.GimbalState.LINK_STALE), "link", LinkState.DOWN)
+        is LinkState.STALE
+    )
+    assert read(msg.GimbalState(link=99), "link", LinkState.DOWN) is LinkState.DOWN
 
 
 class OlderAnswer:

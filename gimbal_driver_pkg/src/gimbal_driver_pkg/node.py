@@ -18,7 +18,6 @@ from std_srvs.srv import SetBool, Trigger
 
 from gimbal_driver_pkg.core.build import build_driver
 from gimbal_driver_pkg.core.driver import GimbalDriver
-from gimbal_driver_pkg.core.link_state import LinkState
 from gimbal_driver_pkg.core.requests import Outcome, Ticket
 from gimbal_driver_pkg.core.settings import GimbalDriverSettings
 from gimbal_driver_pkg.errors import GimbalError
@@ -31,10 +30,12 @@ from gimbal_driver_pkg.ros import conversions
 from gimbal_driver_pkg.ros.pointing import PointAction
 from interfaces_pkg.msg import GimbalAngle, GimbalRate, GimbalState
 from interfaces_pkg.srv import SetFocus, SetZoom, SetZoomRate
+from ros_support_pkg.core.words import LinkState
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import COMMAND, SENSOR_DATA
 from ros_support_pkg.running import run_node
+from ros_support_pkg.timers import every
 
 
 class GimbalDriverNode(Node):
@@ -76,7 +77,7 @@ class GimbalDriverNode(Node):
             self, self._engine, waiting, tolerance_rad, config.point_timeout_s
         )
         publish_diagnostics(self, self._check)
-        self.create_timer(1.0 / config.state_hz, self._publish)
+        every(self, 1.0 / config.state_hz, self._publish)
         self._engine.start()
 
     def destroy_node(self) -> None:

@@ -7,26 +7,19 @@ import numpy as np
 import pytest
 from py_trees.common import Status
 
+from ros_support_pkg.core.words import Level, Verdict
 from semantic_detection_pkg.common.core.detections import Detections
-from semantic_detection_pkg.scan.core.behaviours import (
-    close_look,
-    path,
-    question,
-    stand_by,
-    sweep,
-)
+from semantic_detection_pkg.scan.core.behaviours import close_look, path, question, stand_by, sweep
 from semantic_detection_pkg.scan.core.blackboard import Blackboard
 from semantic_detection_pkg.scan.core.candidate_states import CandidateState
 from semantic_detection_pkg.scan.core.decision_builder import DecisionBuilder
 from semantic_detection_pkg.scan.core.evaluate_candidates import evaluate_candidates
-from semantic_detection_pkg.scan.core.evidence import Verdict
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     FrameDetections,
     GimbalReading,
     Goal,
     GpuStatus,
     InspectionResult,
-    Level,
     PointHere,
 )
 from semantic_detection_pkg.scan.core.mission import Mission

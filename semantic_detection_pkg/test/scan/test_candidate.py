@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from ros_support_pkg.core.words import FindingState, TrackState, Verdict
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.scan.core.candidate import Candidate
@@ -17,10 +18,10 @@ from semantic_detection_pkg.scan.core.candidate_states import (
     CandidateCause,
     CandidateState,
 )
-from semantic_detection_pkg.scan.core.evidence import FindingState, Verdict, VlmReply
+from semantic_detection_pkg.scan.core.evidence import VlmReply
 from semantic_detection_pkg.scan.core.inputs_and_decisions import InspectionResult
 from semantic_detection_pkg.scan.core.settings import CloseSettings, ScanSettings
-from semantic_detection_pkg.scan.core.tracking.track import Track, TrackState
+from semantic_detection_pkg.scan.core.tracking.track import Track
 
 S = 1_000_000_000
 WIDTH, HEIGHT = 1280, 720

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from patience import patience
 
+from ros_support_pkg.core.words import CellResult
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import (
@@ -18,7 +19,7 @@ from semantic_detection_pkg.scan.core.area import (
     cut_to_limits,
     is_within,
 )
-from semantic_detection_pkg.scan.core.coverage import CoverageMap, Result, SeeingNeeds
+from semantic_detection_pkg.scan.core.coverage import CoverageMap, SeeingNeeds
 
 CELL = math.radians(0.5)
 LIMITS = GimbalLimits((-2.0, 2.0), (-0.4, 1.5))
@@ -197,16 +198,16 @@ def test_ages_and_revisits():
 
 def test_results_are_kept_where_they_were_marked():
     coverage = CoverageMap(wide_area(), CELL, once())
-    coverage.mark(rad(10, 20), rad(2, 1), Result.CANDIDATE)
+    coverage.mark(rad(10, 20), rad(2, 1), CellResult.CANDIDATE)
     coverage.see(view_at(0, 20), 0.0)
-    candidates = coverage.results == Result.CANDIDATE
+    candidates = coverage.results == CellResult.CANDIDATE
     assert 8 <= candidates.sum() <= 18
     assert np.all(np.abs(coverage.yaw_rad[candidates.any(axis=0)] - math.radians(10)) < 0.03)
-    assert (coverage.results == Result.EMPTY).sum() > 1000
-    coverage.mark(rad(10, 20), (0.0, 0.0), Result.FINDING)
-    assert (coverage.results == Result.FINDING).sum() == 1
-    coverage.mark(rad(170, 20), rad(2, 1), Result.FINDING)  # beyond the map: nothing
-    assert (coverage.results == Result.FINDING).sum() == 1
+    assert (coverage.results == CellResult.EMPTY).sum() > 1000
+    coverage.mark(rad(10, 20), (0.0, 0.0), CellResult.FINDING)
+    assert (coverage.results == CellResult.FINDING).sum() == 1
+    coverage.mark(rad(170, 20), rad(2, 1), CellResult.FINDING)  # beyond the map: nothing
+    assert (coverage.results == CellResult.FINDING).sum() == 1
 
 
 def test_an_area_behind_the_gimbal_is_one_piece():

@@ -10,14 +10,13 @@ import pickle
 
 import pytest
 
+from ros_support_pkg.core.words import FindingState, Level, Verdict
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.controller import ScanController
-from semantic_detection_pkg.scan.core.evidence import FindingState, Verdict
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     Cancel,
     FrameDetections,
     GpuStatus,
-    Level,
     Pause,
     PointHere,
     input_from_plain,

@@ -6,10 +6,11 @@ import random
 import numpy as np
 import pytest
 
+from ros_support_pkg.core.words import Verdict
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.controller import ScanController
-from semantic_detection_pkg.scan.core.evidence import Verdict, VlmReply
+from semantic_detection_pkg.scan.core.evidence import VlmReply
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     BaseAttitude,
     CameraBeat,

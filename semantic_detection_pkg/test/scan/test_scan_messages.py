@@ -11,24 +11,17 @@ from visualization_msgs.msg import Marker
 
 from interfaces_pkg.msg import GimbalAngle, GimbalState, GpuState, VlmAnswer
 from ros_support_pkg.core.settings import make, settings_of
+from ros_support_pkg.core.words import FindingState, Level, Verdict
 from ros_support_pkg.stamps import from_time, to_time
 from semantic_detection_pkg.common.core.position import Position
 from semantic_detection_pkg.common.core.serialization import to_plain
 from semantic_detection_pkg.recorder.core.replay.player import replay
 from semantic_detection_pkg.scan.core import from_messages as scan_inputs
-from semantic_detection_pkg.scan.core.evidence import (
-    Finding,
-    FindingState,
-    PathCourse,
-    TierResult,
-    Verdict,
-    VlmReply,
-)
+from semantic_detection_pkg.scan.core.evidence import Finding, PathCourse, TierResult, VlmReply
 from semantic_detection_pkg.scan.core.from_messages import from_journal
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     FrameDetections,
     GimbalReading,
-    Level,
     ScanStatus,
 )
 from semantic_detection_pkg.scan.core.settings import ScanControllerSettings

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ros_support_pkg.core.words import FindingState, Level, TrackState, Verdict
 from semantic_detection_pkg.common.core.camera_view import CameraPoses
 from semantic_detection_pkg.common.core.detections import Detections, MaskRings
 from semantic_detection_pkg.common.core.optics import CameraView
@@ -17,7 +18,7 @@ from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.association import is_same_object
 from semantic_detection_pkg.scan.core.blackboard import Blackboard
-from semantic_detection_pkg.scan.core.evidence import FindingState, TierResult, Verdict, VlmReply
+from semantic_detection_pkg.scan.core.evidence import TierResult, VlmReply
 from semantic_detection_pkg.scan.core.findings import Conclusion, FindingList, position_of
 from semantic_detection_pkg.scan.core.goals import gimbal_limits, parse_words
 from semantic_detection_pkg.scan.core.input_watchdog import InputWatchdog
@@ -31,7 +32,6 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     Goal,
     GpuStatus,
     InspectionResult,
-    Level,
     RateCommand,
     ScanStatus,
     input_from_plain,
@@ -58,7 +58,7 @@ from semantic_detection_pkg.scan.core.tiers import (
     pool_probabilities,
     vlm_result,
 )
-from semantic_detection_pkg.scan.core.tracking.track import Track, TrackState
+from semantic_detection_pkg.scan.core.tracking.track import Track
 from semantic_detection_pkg.scan.core.tree import build_tree
 
 S = 1_000_000_000

@@ -16,7 +16,8 @@ from rclpy.node import Node
 
 from interfaces_pkg.action import AskVlm
 from interfaces_pkg.srv import InspectFrame
-from semantic_detection_pkg.scan.core.evidence import Verdict, VlmReply
+from ros_support_pkg.core.words import Verdict
+from semantic_detection_pkg.scan.core.evidence import VlmReply
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     AskRequest,
     Decision,

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ros_support_pkg.core.words import TrackState
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.scan.core.tracking.association import Noise
 from semantic_detection_pkg.scan.core.tracking.motion import MotionModel
-from semantic_detection_pkg.scan.core.tracking.track import TrackState
 from semantic_detection_pkg.scan.core.tracking.tracker import Tracker, TrackerSettings
 
 WORDS = ["person", "tent", "footpath"]

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
+from ros_support_pkg.core.words import TrackState
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.optics import CameraView
-from semantic_detection_pkg.scan.core.tracking.track import Track, TrackState
+from semantic_detection_pkg.scan.core.tracking.track import Track
 from semantic_detection_pkg.scan.core.tracking.tracker import Tracker
 from simulation_pkg.core.world.geometry import Lens, Pose, board_vectors, projection
 from simulation_pkg.core.world.layout import Layout, World, build_world

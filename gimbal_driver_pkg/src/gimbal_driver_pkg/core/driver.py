@@ -14,7 +14,7 @@ import math
 from gimbal_driver_pkg.core.attitude_source import AttitudeSource
 from gimbal_driver_pkg.core.handshake import Handshake
 from gimbal_driver_pkg.core.knowledge import Knowledge
-from gimbal_driver_pkg.core.link_state import LinkEvent, LinkState, follow
+from gimbal_driver_pkg.core.link_state import LinkEvent, follow
 from gimbal_driver_pkg.core.motion import Aim, Motion
 from gimbal_driver_pkg.core.requests import Judge, Requests, Ticket
 from gimbal_driver_pkg.core.settings import DriverSettings
@@ -25,6 +25,7 @@ from gimbal_driver_pkg.errors import InvalidValueError, LinkError
 from gimbal_driver_pkg.models import DEFAULT_MODELS, MODELS, GimbalModel
 from gimbal_driver_pkg.protocol import messages as m
 from gimbal_driver_pkg.protocol.codec import Codec
+from ros_support_pkg.core.words import LinkState
 
 _MODEL_WAIT_S = 3.0
 """[s] A gimbal that does not say what it is, is driven with the narrowest limits after that."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from ros_support_pkg.core.words import Link as LinkState
+from ros_support_pkg.core.words import LinkState
 
 
 class LinkEvent(Enum):

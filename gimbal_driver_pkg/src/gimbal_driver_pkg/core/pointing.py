@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from gimbal_driver_pkg.core.link_state import LinkState
 from gimbal_driver_pkg.core.motion import Aim
 from gimbal_driver_pkg.core.state import GimbalState
 from gimbal_driver_pkg.errors import InvalidValueError
+from ros_support_pkg.core.words import LinkState
 
 _HOLD_S = 0.1
 """[s] It counts as reached when it has been within the tolerance for so long."""

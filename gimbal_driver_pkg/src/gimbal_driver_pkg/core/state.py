@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gimbal_driver_pkg.core.limits import SoftLimits
-from gimbal_driver_pkg.core.link_state import LinkState
 from gimbal_driver_pkg.protocol.messages import Attitude, Mode
+from ros_support_pkg.core.words import LinkState
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """The constants of the messages as enumerations, and their words: the one table of both.
 
-A message's field `link` has the constants LINK_DOWN, LINK_UP, ...: here they are `Link`, with the
-same names and values (a test compares them). ROS, recordings, evidence pages and, by a generated
-file, the dashboard take names and words from here.
+A message's field `link` has the constants LINK_DOWN, LINK_UP, ...: here they are `LinkState`, with
+the same names and values (a test compares them). ROS, recordings, evidence pages and, by a
+generated file, the dashboard take names and words from here.
 
 A recording may be older than the constants. So `read` goes by the name that the message's own
 definition gives a number, not by the number.
@@ -32,7 +32,7 @@ class Worded:
         return TEXTS.get(self, self.word.replace("_", " "))
 
 
-class Link(Worded, Enum):
+class LinkState(Worded, Enum):
     """How far the line to the gimbal can be trusted."""
 
     DOWN = 0  # not connected
@@ -137,7 +137,7 @@ TEXTS: Mapping[Any, str] = {
 
 #: (message type, field) -> its enumeration. `SetFocus` is a service; its request has the field.
 FIELDS: Mapping[tuple[str, str], type[Worded]] = {
-    ("GimbalState", "link"): Link,
+    ("GimbalState", "link"): LinkState,
     ("GimbalState", "mode"): GimbalMode,
     ("SetFocus_Request", "action"): FocusAction,
     ("ScanState", "level"): Level,
@@ -164,7 +164,8 @@ def read(message: Any, field: str, default: WordedT) -> WordedT:
         field: a number that the message's type names by constants FIELD_NAME.
         default: of the wanted enumeration: for numbers and names that it does not know.
     """
-    name = names_of(type(message), field).get(int(getattr(message, field)), "")
+    kind: Any = type(message)
+    name = names_of(kind, field).get(int(getattr(message, field)), "")
     return type(default).__members__.get(name, default)
 
 

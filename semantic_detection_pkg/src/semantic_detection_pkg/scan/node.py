@@ -7,11 +7,13 @@ from sensor_msgs.msg import CameraInfo, Imu, NavSatFix
 from std_srvs.srv import SetBool
 
 from interfaces_pkg.msg import Detections, GimbalAngle, GimbalRate, GimbalState, GpuState
+from ros_support_pkg.core.words import Level
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import COMMAND, SENSOR_DATA, STATE
 from ros_support_pkg.running import run_node
 from ros_support_pkg.stamps import from_time
+from ros_support_pkg.timers import every
 from semantic_detection_pkg.errors import FrameError, SemanticDetectionError
 from semantic_detection_pkg.scan.core import from_messages
 from semantic_detection_pkg.scan.core.controller import ScanController
@@ -20,7 +22,6 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     Decision,
     Goal,
     Input,
-    Level,
     Pause,
     PointHere,
 )
@@ -68,7 +69,7 @@ class ScanControllerNode(Node):
             self.create_subscription(kind, topic, take, qos)
         self.create_service(SetBool, "scan/pause", self._pause)
         publish_diagnostics(self, self._check)
-        self.create_timer(1.0 / self._config.update_rate_hz, self._step)
+        every(self, 1.0 / self._config.update_rate_hz, self._step)
 
     def destroy_node(self) -> None:
         self._action.destroy()

@@ -13,10 +13,11 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ros_support_pkg.core.words import Verdict
 from semantic_detection_pkg.common.core.detections import Detections, MaskRings
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.scan.core.area import Area
-from semantic_detection_pkg.scan.core.evidence import Verdict, VlmReply
+from semantic_detection_pkg.scan.core.evidence import VlmReply
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     AskRequest,
     CameraBeat,

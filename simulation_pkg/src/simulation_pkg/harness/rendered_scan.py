@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from semantic_detection_pkg.scan.core.evidence import Box, Finding, FindingState, Verdict, VlmReply
+from ros_support_pkg.core.words import FindingState, Verdict
+from semantic_detection_pkg.scan.core.evidence import Box, Finding, VlmReply
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     AskRequest,
     Decision,

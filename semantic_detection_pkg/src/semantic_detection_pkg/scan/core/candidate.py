@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from ros_support_pkg.core.words import FindingState, Verdict
 from semantic_detection_pkg.scan.core.association import angular_distance_rad, is_within_gate
 from semantic_detection_pkg.scan.core.candidate_evidence import (
     CropRequest,
@@ -32,7 +33,7 @@ from semantic_detection_pkg.scan.core.candidate_states import (
     CandidateCause,
     CandidateState,
 )
-from semantic_detection_pkg.scan.core.evidence import FindingState, TierResult, Verdict, VlmReply
+from semantic_detection_pkg.scan.core.evidence import TierResult, VlmReply
 from semantic_detection_pkg.scan.core.inputs_and_decisions import InspectionResult, InspectRequest
 from semantic_detection_pkg.scan.core.mask_descriptors import shape_of
 from semantic_detection_pkg.scan.core.planning.view_planning import Sought

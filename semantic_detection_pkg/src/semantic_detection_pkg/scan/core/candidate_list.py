@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from ros_support_pkg.core.words import TrackState
 from semantic_detection_pkg.scan.core.area import Area, is_within
 from semantic_detection_pkg.scan.core.association import is_same_object, is_within_gate
 from semantic_detection_pkg.scan.core.candidate import Candidate
 from semantic_detection_pkg.scan.core.candidate_evidence import TrackedFrame
 from semantic_detection_pkg.scan.core.candidate_states import CandidateAction
 from semantic_detection_pkg.scan.core.settings import ScanSettings
-from semantic_detection_pkg.scan.core.tracking.track import Track, TrackState
+from semantic_detection_pkg.scan.core.tracking.track import Track
 
 _NS_PER_S = 1_000_000_000
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ros_support_pkg.core.settings import setting
-from ros_support_pkg.core.words import CellResult as Result
+from ros_support_pkg.core.words import CellResult
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import Area, Bearing
@@ -63,7 +63,8 @@ class SeeingNeeds:
         ):
             raise ConfigurationError(
                 f"coverage: exposure {self.exposure_time_s} s, "
-                f"motion blur {self.max_motion_blur_px} px, resolution {self.pixels_per_rad} px/rad: not below 0, motion blur above 0"
+                f"motion blur {self.max_motion_blur_px} px, resolution {self.pixels_per_rad} "
+                "px/rad: not below 0, motion blur above 0"
             )
         if self.min_views < 1 or not 0.0 <= self.edge <= 0.4:
             raise ConfigurationError(
@@ -95,7 +96,7 @@ class CoverageMap:
         is_wanted: (rows, columns) which cells belong to the area.
         last_seen_s: (rows, columns) stamp of the newest picture that counted [s]; -inf: never.
         pixels_per_rad: (rows, columns) finest resolution of a picture that counted; 0: never.
-        results: (rows, columns) uint8, `Result`.
+        results: (rows, columns) uint8, `CellResult`.
     """
 
     def __init__(self, area: Area, cell_rad: float, needs: SeeingNeeds | None = None) -> None:
@@ -159,10 +160,10 @@ class CoverageMap:
             looks = self._looks[rows, columns]
             looks[shown & (looks < needs.min_views)] += 1
             results = self.results[rows, columns]
-            results[shown & (results == Result.UNSEEN)] = Result.EMPTY
+            results[shown & (results == CellResult.UNSEEN)] = CellResult.EMPTY
         return True
 
-    def mark(self, bearing: Bearing, size_rad: Bearing, result: Result) -> None:
+    def mark(self, bearing: Bearing, size_rad: Bearing, result: CellResult) -> None:
         """Note a result for the cells of a box: (width, height) [rad] around a bearing."""
         self.results[self._cells(bearing, size_rad)] = result
 

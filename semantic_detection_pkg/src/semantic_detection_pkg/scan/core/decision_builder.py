@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ros_support_pkg.core.words import Level
 from semantic_detection_pkg.scan.core.evidence import Finding
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     AngleCommand,
@@ -9,7 +10,6 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     Decision,
     GoalResult,
     InspectRequest,
-    Level,
     RateCommand,
     ScanStatus,
     VocabularyRequest,

@@ -6,11 +6,10 @@ a closer look.
 
 from __future__ import annotations
 
-from ros_support_pkg.core.words import CellResult
+from ros_support_pkg.core.words import CellResult, FindingState
 from semantic_detection_pkg.scan.core.blackboard import Blackboard
 from semantic_detection_pkg.scan.core.candidate import Candidate
 from semantic_detection_pkg.scan.core.candidate_states import CandidateAction
-from semantic_detection_pkg.scan.core.evidence import FindingState
 from semantic_detection_pkg.scan.core.findings import Conclusion, position_of
 from semantic_detection_pkg.scan.core.search import Search
 

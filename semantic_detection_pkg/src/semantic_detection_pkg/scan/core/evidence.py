@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ros_support_pkg.core.words import FindingState as FindingState
-from ros_support_pkg.core.words import Verdict as Verdict
+from ros_support_pkg.core.words import FindingState, Verdict
 from semantic_detection_pkg.common.core.position import Position
 from semantic_detection_pkg.scan.core.tracking.track import Sight
 

@@ -6,16 +6,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from ros_support_pkg.core.words import FindingState
 from semantic_detection_pkg.common.core.position import NoPosition, Place, Position, locate
 from semantic_detection_pkg.scan.core.association import is_same_object
-from semantic_detection_pkg.scan.core.evidence import (
-    Box,
-    Finding,
-    FindingState,
-    PathCourse,
-    TierResult,
-    VlmReply,
-)
+from semantic_detection_pkg.scan.core.evidence import Box, Finding, PathCourse, TierResult, VlmReply
 from semantic_detection_pkg.scan.core.inputs_and_decisions import BaseAttitude, Fix
 from semantic_detection_pkg.scan.core.settings import CandidateSettings
 from semantic_detection_pkg.scan.core.tracking.track import Track

@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from ros_support_pkg.core.stamps import from_time
-from ros_support_pkg.core.words import GpuOwner, Link, Verdict, read
+from ros_support_pkg.core.words import GpuOwner, LinkState, Verdict, read
 from semantic_detection_pkg.common.core import from_messages as common
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.evidence import VlmReply
@@ -30,7 +30,7 @@ def from_gimbal_state(message: Any) -> GimbalReading:
     return GimbalReading(
         **vars(common.pose_of_state(message)),
         zoom_max=float(message.zoom_max),
-        link=read(message, "link", Link.DOWN).word,
+        link=read(message, "link", LinkState.DOWN).word,
         yaw_min_rad=float(message.yaw_min_rad),
         yaw_max_rad=float(message.yaw_max_rad),
         pitch_min_rad=float(message.pitch_min_rad),

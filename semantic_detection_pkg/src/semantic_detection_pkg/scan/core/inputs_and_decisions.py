@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ros_support_pkg.core.pose_history import Pose
-from ros_support_pkg.core.words import Level as Level
+from ros_support_pkg.core.words import Level
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.serialization import canonical, from_plain, to_plain
 from semantic_detection_pkg.scan.core.area import Area

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from semantic_detection_pkg.scan.core.evidence import Verdict
+from ros_support_pkg.core.words import Verdict
 
 
 @dataclass(frozen=True)

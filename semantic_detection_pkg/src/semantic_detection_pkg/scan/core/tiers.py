@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from semantic_detection_pkg.scan.core.evidence import FindingState, TierResult, Verdict, VlmReply
+from ros_support_pkg.core.words import FindingState, Verdict
+from semantic_detection_pkg.scan.core.evidence import TierResult, VlmReply
 from semantic_detection_pkg.scan.core.inputs_and_decisions import InspectionResult
 from semantic_detection_pkg.scan.core.settings import TierSettings
 from semantic_detection_pkg.scan.core.sprt import Consensus

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
+from ros_support_pkg.core.words import CellResult, FindingState, TrackState
 from semantic_detection_pkg.common.core.optics import CameraView, direction
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.controller import ScanController
-from semantic_detection_pkg.scan.core.coverage import CoverageMap, Result
-from semantic_detection_pkg.scan.core.evidence import FindingState
-from semantic_detection_pkg.scan.core.tracking.track import TrackState
+from semantic_detection_pkg.scan.core.coverage import CoverageMap
 
 _RADIUS_M = 10.0
 _MAP_RADIUS_M = 10.2  # behind all else
@@ -35,10 +34,10 @@ _FINDINGS: dict[FindingState, _Colour] = {
     FindingState.UNCERTAIN: (0.7, 0.4, 1.0, 1.0),
 }
 _CELLS: dict[int, tuple[float, float, float]] = {
-    Result.EMPTY: (0.2, 0.45, 0.9),
-    Result.CANDIDATE: (1.0, 0.8, 0.1),
-    Result.FINDING: (0.1, 0.9, 0.2),
-    Result.REJECTED: (0.9, 0.2, 0.2),
+    CellResult.EMPTY: (0.2, 0.45, 0.9),
+    CellResult.CANDIDATE: (1.0, 0.8, 0.1),
+    CellResult.FINDING: (0.1, 0.9, 0.2),
+    CellResult.REJECTED: (0.9, 0.2, 0.2),
 }
 
 
@@ -68,7 +67,7 @@ def scan_markers(header: Header, now_s: float, controller: ScanController) -> Ma
 
 def _coverage(header: Header, coverage: CoverageMap, now_s: float) -> Marker:
     """The seen cells of the map: colour by result, fainter with age."""
-    rows, columns = np.nonzero(coverage.is_wanted & (coverage.results != Result.UNSEEN))
+    rows, columns = np.nonzero(coverage.is_wanted & (coverage.results != CellResult.UNSEEN))
     rows, columns = rows[:_CELLS_MAX], columns[:_CELLS_MAX]
     half = 0.46 * coverage.cell_rad  # a gap shows the grid
     yaw, pitch = coverage.yaw_rad[columns], coverage.pitch_rad[rows]

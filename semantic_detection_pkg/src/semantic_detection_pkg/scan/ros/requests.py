@@ -16,9 +16,10 @@ from sensor_msgs.msg import CompressedImage
 
 from interfaces_pkg.action import AskVlm
 from interfaces_pkg.srv import InspectFrame, SetVocabulary, SetZoom
+from ros_support_pkg.core.words import Verdict
 from ros_support_pkg.requests import Requests
 from ros_support_pkg.stamps import from_time, to_time
-from semantic_detection_pkg.scan.core.evidence import Verdict, VlmReply
+from semantic_detection_pkg.scan.core.evidence import VlmReply
 from semantic_detection_pkg.scan.core.from_messages import from_vlm_answer
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     AskRequest,

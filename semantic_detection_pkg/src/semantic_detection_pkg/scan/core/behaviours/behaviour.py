@@ -8,8 +8,8 @@ from abc import abstractmethod
 from py_trees.behaviour import Behaviour
 from py_trees.common import Status
 
+from ros_support_pkg.core.words import Level
 from semantic_detection_pkg.scan.core.blackboard import Blackboard
-from semantic_detection_pkg.scan.core.inputs_and_decisions import Level
 from semantic_detection_pkg.scan.core.search import Search
 
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from py_trees.common import Status
 
+from ros_support_pkg.core.words import Level
 from semantic_detection_pkg.scan.core.behaviours.behaviour import SearchBehaviour
 from semantic_detection_pkg.scan.core.blackboard import NS_PER_S
 from semantic_detection_pkg.scan.core.candidate import Candidate
 from semantic_detection_pkg.scan.core.candidate_states import CandidateAction
-from semantic_detection_pkg.scan.core.inputs_and_decisions import Level
 from semantic_detection_pkg.scan.core.planning.view_planning import plan_tour
 from semantic_detection_pkg.scan.core.pointing import Motion
 from semantic_detection_pkg.scan.core.search import Search, Visit

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from py_trees.common import Status
 
+from ros_support_pkg.core.words import Level
 from semantic_detection_pkg.scan.core.behaviours.behaviour import SearchBehaviour
 from semantic_detection_pkg.scan.core.blackboard import NS_PER_S
 from semantic_detection_pkg.scan.core.candidate import Candidate
 from semantic_detection_pkg.scan.core.candidate_states import CandidateAction
-from semantic_detection_pkg.scan.core.inputs_and_decisions import AskRequest, Level
+from semantic_detection_pkg.scan.core.inputs_and_decisions import AskRequest
 from semantic_detection_pkg.scan.core.pointing import Motion
 from semantic_detection_pkg.scan.core.search import Search, VlmQuestion
 

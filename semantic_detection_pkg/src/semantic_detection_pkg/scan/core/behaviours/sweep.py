@@ -6,12 +6,13 @@ from dataclasses import replace
 
 from py_trees.common import Status
 
+from ros_support_pkg.core.words import Level
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.behaviours.behaviour import ScanBehaviour, SearchBehaviour
 from semantic_detection_pkg.scan.core.blackboard import NS_PER_S
 from semantic_detection_pkg.scan.core.goals import fit_goal, gimbal_limits
-from semantic_detection_pkg.scan.core.inputs_and_decisions import Level, VocabularyRequest
+from semantic_detection_pkg.scan.core.inputs_and_decisions import VocabularyRequest
 from semantic_detection_pkg.scan.core.mission import Mission
 from semantic_detection_pkg.scan.core.search import Search, SearchPlan
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from ros_support_pkg.core.words import TrackState
 from semantic_detection_pkg.common.core.optics import Matrix
 from semantic_detection_pkg.scan.core.tracking.motion import Motion
-from semantic_detection_pkg.scan.core.tracking.track import Sight, Track, TrackState
+from semantic_detection_pkg.scan.core.tracking.track import Sight, Track
 
 _VOTE_MEMORY = 0.97  # of a vote at each later one: what a thing looks like close up may correct it
 _SIZE_GAIN = 0.2

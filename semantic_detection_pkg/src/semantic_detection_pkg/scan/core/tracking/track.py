@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ros_support_pkg.core.words import TrackState as TrackState
+from ros_support_pkg.core.words import TrackState
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def write_launch_file(folder: Path) -> Path:
                     {"name": name, "value": patience(seconds)}
                     for name, seconds in (
                         ("pause_timeout_s", 1.0),
-                        ("grace_s", 1.0),
+                        ("grace_period_s", 1.0),
                         ("max_lease_s", 20.0),
                     )
                 ),

@@ -5,6 +5,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ros_support_pkg.core.words import FindingState, TrackState, Verdict
 from semantic_detection_pkg.common.core.detections import Detections
@@ -96,6 +98,20 @@ class Life:
         result = InspectionResult(
             request.request_id, 1, error, "net", labels, (share, 1.0 - share)[: len(labels)]
         )
+        self.candidate.add_inspection(result)
+        self.candidate.evaluate(self.now_ns)
+
+    def answer_newest(self, what: str) -> None:
+        """The classifier's answer about the newest sighting, where there is one to inspect."""
+        request = self.candidate.order_crop(self.now_ns, self.next_id)
+        if request is None or what == "silent":
+            self.now_ns += 2 * S
+            return
+        share = {"sure": 0.97, "vague": 0.5}.get(what, 0.0)
+        labels = () if what == "failed" else ("person", "scarecrow")
+        shares = (share, 1.0 - share)[: len(labels)]
+        error = "no crop" if what == "failed" else ""
+        result = InspectionResult(request.request_id, 1, error, "net", labels, shares)
         self.candidate.add_inspection(result)
         self.candidate.evaluate(self.now_ns)
 
@@ -260,3 +276,29 @@ def test_a_request_without_an_answer_makes_room_for_the_next():
     assert [one.error for one in life.candidate.evidence.inspections] == [
         "the classifier did not answer"
     ]
+
+
+STEPS = ("seen", "missed", "beside", "smeared", "sure", "vague", "failed", "silent", "last view")
+
+
+@given(st.lists(st.sampled_from(STEPS), max_size=40))
+def test_whatever_comes_in_whatever_order_leads_on_through_the_table(steps):
+    life = Life()
+    for step in steps:
+        if not life.candidate.may(CandidateAction.OBSERVE):
+            break
+        if step == "last view":
+            life.candidate.give_up(life.now_ns, "no more views")
+        elif step in ("seen", "missed", "beside", "smeared"):
+            shown = {"missed": (), "beside": (track(yaw_rad=math.radians(3.0), track_id=2),)}
+            life.show(*shown.get(step, (track(),)), frames=1, blur_px=9.0 * (step == "smeared"))
+        else:
+            life.answer_newest(step)
+    assert life.candidate.evidence.searches <= 1
+    assert life.candidate.evidence.refinements <= 1
+    if not life.candidate.may(CandidateAction.OBSERVE):
+        assert {1, 2} <= set(life.candidate.evidence.by_tier)
+        if life.candidate.may(CandidateAction.ASK):
+            life.candidate.skip_vlm("off")
+        life.candidate.conclude()
+        assert life.state in FINAL

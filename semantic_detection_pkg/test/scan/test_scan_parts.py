@@ -53,7 +53,7 @@ from semantic_detection_pkg.scan.core.settings import (
 from semantic_detection_pkg.scan.core.sprt import Consensus
 from semantic_detection_pkg.scan.core.tiers import (
     classifier_result,
-    conclude,
+    combine_tiers,
     needs_vlm,
     pool_probabilities,
     vlm_result,
@@ -308,8 +308,8 @@ CONFIRMED, REJECTED, UNCERTAIN = (
 )
 def test_the_verdict_of_all_tiers(verdicts, state, by_lower):
     tiers = {n: TierResult(n, v, 0.6, "so") for n, v in enumerate(verdicts, start=1)}
-    assert conclude(tiers, TIERS)[0] is state
-    assert conclude(tiers, TierSettings(vlm_unavailable_policy="lower"))[0] is by_lower
+    assert combine_tiers(tiers, TIERS)[0] is state
+    assert combine_tiers(tiers, TierSettings(vlm_unavailable_policy="lower"))[0] is by_lower
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ from semantic_detection_pkg.scan.core.planning.view_planning import Sought
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.tiers import (
     classifier_result,
-    conclude,
+    combine_tiers,
     detector_result,
     needs_vlm,
     vlm_result,
@@ -213,7 +213,7 @@ class Candidate:
 
     def conclude(self) -> tuple[FindingState, float]:
         """Return the verdict of all tiers and its score, 0..1."""
-        verdict, score, _ = conclude(self.evidence.by_tier, self._settings.tiers)
+        verdict, score = combine_tiers(self.evidence.by_tier, self._settings.tiers)
         self._advance(_VERDICTS[verdict])
         return verdict, score
 

@@ -105,26 +105,25 @@ def needs_vlm(tiers: Mapping[int, TierResult], settings: TierSettings) -> bool:
     return tiers[2].verdict not in (Verdict.YES, Verdict.NO)
 
 
-def conclude(
+def combine_tiers(
     tiers: Mapping[int, TierResult], settings: TierSettings
-) -> tuple[FindingState, float, str]:
-    """Return the verdict of all tiers that ran: state, score 0..1, and why.
+) -> tuple[FindingState, float]:
+    """Return the verdict of all tiers that ran, and its score, 0..1.
 
-    A missing or unreadable answer is never a no.
+    The highest tier that says yes or no decides. A missing or unreadable answer is never a no: it
+    leaves the finding uncertain, or what the lower tiers say is likelier where the settings ask
+    for that.
     """
-    first, second = tiers[1], tiers.get(2)
+    first, second, third = tiers[1], tiers.get(2), tiers.get(3)
     if first.verdict is Verdict.NO:
-        return FindingState.REJECTED, first.score, "not there close up"
-    third = tiers.get(3)
+        return FindingState.REJECTED, first.score
     decided = {Verdict.YES: FindingState.CONFIRMED, Verdict.NO: FindingState.REJECTED}
     for result in (third, second):
         if result is not None and result.verdict in decided:
-            return decided[result.verdict], result.score, f"tier {result.tier}: {result.reason}"
-    asked = third if third is not None else second
-    why = asked.reason if asked is not None else first.reason
+            return decided[result.verdict], result.score
     score = second.score if second is not None and second.verdict is Verdict.UNSURE else 0.0
     if settings.vlm_unavailable_policy == "lower":
         score = score or first.score
         state = FindingState.CONFIRMED if score >= 0.5 else FindingState.UNCERTAIN
-        return state, score, f"by the lower tiers: {why}"
-    return FindingState.UNCERTAIN, score, why
+        return state, score
+    return FindingState.UNCERTAIN, score

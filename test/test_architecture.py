@@ -323,3 +323,13 @@ def test_the_checks_can_fail(tmp_path: Path) -> None:
     assert trespasses({(scan, page), (page, scan)}) == [f"{scan} imports {page}"]
     assert trespasses({(scan, "simulation_pkg.camera")}) != []
     assert circles(graph_of({("a", "b"), ("b", "c"), ("c", "a"), ("c", "d")})) == [["a", "b", "c"]]
+
+
+def test_timers_are_steady() -> None:
+    """`create_timer` stops with the system's clock; `ros_support_pkg.timers` does not."""
+    offenders = [
+        module
+        for module, path in ALL.items()
+        if module != "ros_support_pkg.timers" and "create_timer(" in path.read_text()
+    ]
+    assert offenders == []

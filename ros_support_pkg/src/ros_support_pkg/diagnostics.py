@@ -10,6 +10,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 
 from ros_support_pkg.qos import EVENT
+from ros_support_pkg.timers import every
 
 PERIOD_S = 1.0
 
@@ -50,4 +51,4 @@ def publish_diagnostics(node: Node, check: Callable[[], Health]) -> None:
         message.header.stamp = node.get_clock().now().to_msg()
         publisher.publish(message)
 
-    node.create_timer(PERIOD_S, publish)
+    every(node, PERIOD_S, publish)

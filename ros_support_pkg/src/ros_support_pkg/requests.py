@@ -13,9 +13,10 @@ from typing import Any
 
 from rclpy.action import ActionClient
 from rclpy.client import Client
-from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.task import Future
+
+from ros_support_pkg.timers import every
 
 _PERIOD_S = 0.1  # how late a request may be given up
 
@@ -43,9 +44,7 @@ class Requests:
     def __init__(self, node: Node) -> None:
         """Wait for nothing yet."""
         self._open: dict[Future, _Open] = {}
-        self._timer = node.create_timer(
-            _PERIOD_S, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME)
-        )
+        self._timer = every(node, _PERIOD_S, self._look)
         self._timer.cancel()  # runs only while something is open
 
     @property

@@ -7,6 +7,7 @@ Where the simulated world tells the truth, that is checked; on real pictures any
 from __future__ import annotations
 
 import json
+import time
 from collections import OrderedDict
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import EVENT, SENSOR_DATA
 from ros_support_pkg.running import run_node
 from ros_support_pkg.stamps import NS_PER_S, from_time
+from ros_support_pkg.timers import every
 from semantic_detection_pkg.camera.ros import frames
 from semantic_detection_pkg.common.core.frame import Frame
 from semantic_detection_pkg.common.core.from_messages import from_detections
@@ -54,7 +56,7 @@ class DemoJudgeNode(Node):
             self._subscription = frames.subscribe_frames(
                 self, self._config.frame_transport, self._keep_frame, self._complain
             )
-        self.create_timer(1.0, self._report)
+        every(self, 1.0, self._report)
 
     @property
     def exit_status(self) -> int:
@@ -122,7 +124,7 @@ class DemoJudgeNode(Node):
         return (self._now_ns() - self._first_ns) / NS_PER_S if self._first_ns else 0.0
 
     def _now_ns(self) -> int:
-        return int(self.get_clock().now().nanoseconds)
+        return time.monotonic_ns()
 
 
 def _make_folder(name: str) -> Path:

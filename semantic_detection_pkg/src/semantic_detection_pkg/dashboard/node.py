@@ -9,6 +9,7 @@ from rclpy.node import Node
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.running import run_node
+from ros_support_pkg.timers import every
 from semantic_detection_pkg.dashboard.api.dashboard import Dashboard
 from semantic_detection_pkg.dashboard.api.server import DashboardServer
 from semantic_detection_pkg.dashboard.api.settings import DashboardSettings, read_token
@@ -45,7 +46,7 @@ class DashboardNode(Node):
         self._feed = feed
         self._robot.on_watch = feed.watch
         self._robot.on_scan_end = feed.end_scan
-        self.create_timer(_BEAT_PERIOD_S, self._beat)
+        every(self, _BEAT_PERIOD_S, self._beat)
         publish_diagnostics(self, self._check)
         self._server.start()
         self.get_logger().info(f"the page is at {self._server.address}")

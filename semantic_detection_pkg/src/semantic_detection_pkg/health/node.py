@@ -6,6 +6,7 @@ model in the other container has no ROS: a file in the shared folder holds it ba
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from ros_support_pkg.diagnostics import Health, publish_diagnostics
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import SENSOR_DATA, STATE
 from ros_support_pkg.running import run_node
+from ros_support_pkg.timers import every
 from semantic_detection_pkg.errors import SemanticDetectionError
 from semantic_detection_pkg.health.core.policy import SHED, Assessment, Policy, Step
 from semantic_detection_pkg.health.core.rates import RateMeter
@@ -46,7 +48,7 @@ class HealthMonitorNode(Node):
         self._watch("detections", Detections, self._config.detections_min_hz)
         self._watch("gimbal/state", GimbalState, self._config.gimbal_min_hz)
         self._level = self.create_publisher(HealthState, "health/level", STATE)
-        self.create_timer(self._config.period_s, self._look)
+        every(self, self._config.period_s, self._look)
         publish_diagnostics(self, self._check)
         self._look()
 
@@ -128,7 +130,7 @@ class HealthMonitorNode(Node):
         return Health.warn(words, **figures) if words else Health.ok("all well", **figures)
 
     def _now_s(self) -> float:
-        return float(self.get_clock().now().nanoseconds) / 1e9
+        return time.monotonic()
 
 
 def main() -> int:

@@ -19,6 +19,7 @@ from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import STATE
 from ros_support_pkg.running import run_node
 from ros_support_pkg.stamps import to_time
+from ros_support_pkg.timers import every
 from semantic_detection_pkg.errors import SemanticDetectionError
 from semantic_detection_pkg.recorder.core.settings import RecorderSettings
 from semantic_detection_pkg.recorder.core.topics import Message
@@ -56,7 +57,7 @@ class RecorderNode(Node):
         self._recorder.start()
         self._scribe.start()
         self._inputs = RawSubscriptions(self, wanted, self._take, self._recorder.lose)
-        self.create_timer(_PERIOD_S, self._look_around)
+        every(self, _PERIOD_S, self._look_around)
 
     def destroy_node(self) -> None:
         self._scribe.stop()

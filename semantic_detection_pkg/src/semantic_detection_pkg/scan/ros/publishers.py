@@ -11,6 +11,7 @@ from visualization_msgs.msg import MarkerArray
 from interfaces_pkg.msg import Coverage, Finding, ScanJournal, ScanState, Tracks
 from ros_support_pkg.qos import EVENT, RECORD, STATE, VIEW
 from ros_support_pkg.stamps import NS_PER_S, from_time
+from ros_support_pkg.timers import every
 from semantic_detection_pkg.scan.core.controller import ScanController
 from semantic_detection_pkg.scan.core.inputs_and_decisions import Decision
 from semantic_detection_pkg.scan.ros import outputs as scan_outputs
@@ -38,7 +39,7 @@ class ScanPublishers:
         # A recorder that is found late must have the first step: a replay begins there.
         self._journal = node.create_publisher(ScanJournal, "scan/journal", RECORD)
         self._markers = node.create_publisher(MarkerArray, "scan/markers", VIEW)
-        node.create_timer(_SHOWN_EVERY_S, self._show)
+        every(node, _SHOWN_EVERY_S, self._show)
 
     def header(self) -> Header:
         """Of now, in the base frame."""

@@ -7,12 +7,13 @@ import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from recording_samples import ROOT, SENSOR, counted, message, typestore
 from rosbags.rosbag2 import StoragePlugin, Writer
-from scan_recording import messages_of, staged, write_bag
+from scan_recording import THINGS, WireStage, messages_of, staged, write_bag
 
 from semantic_detection_pkg.cli.replay import main
 from semantic_detection_pkg.core.recording.topics import Message
@@ -26,7 +27,7 @@ from semantic_detection_pkg.core.replay.journal import (
 from semantic_detection_pkg.core.replay.player import BEFORE_START, replay
 from semantic_detection_pkg.core.replay.summary import Summary
 from semantic_detection_pkg.core.scan.settings import ScanSettings
-from semantic_detection_pkg.core.scan.steps import Goal, Pause
+from semantic_detection_pkg.core.scan.steps import GimbalReading, Goal, Input, Pause
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.storage.bag_messages import recorded_step, scan_recording
 from semantic_detection_pkg.storage.bag_reader import BagReader
@@ -141,6 +142,37 @@ def test_a_step_waits_for_messages_that_were_written_after_it(bag: Path) -> None
     with BagReader(bag) as reader:
         kinds = [type(item).__name__ for item in scan_recording(reader, "/")]
     assert kinds[:2] == ["RecordedStep", "GimbalReading"]
+
+
+class StateOfOldAngles(WireStage):
+    """New angles come with every other step; the state is published twice in each all the same."""
+
+    angles: GimbalReading | None = None
+
+    def _sense(self) -> list[Input]:
+        *others, reading = sorted(super()._sense(), key=lambda i: isinstance(i, GimbalReading))
+        assert isinstance(reading, GimbalReading)
+        if self.angles is None or len(self.journal) % 2 == 0:
+            self.angles = reading
+        state = replace(self.angles, zoom=reading.zoom)
+        return [replace(state, link="stale"), state, *others]
+
+
+def test_messages_of_the_same_stamp(tmp_path: Path) -> None:
+    stage = StateOfOldAngles(list(THINGS))
+    stage.start()
+    stage.run(12.0)
+    written = list(messages_of(stage))
+    # Steps come after what they took, as of a live scan. What is before the first no step took.
+    starts = [i for i, one in enumerate(written) if is_journal(one)] + [len(written)]
+    before = [one for one in written[: starts[1]] if not is_journal(one)]
+    live = [*before, *before]
+    for start, end in pairwise(starts):
+        live += [*written[start + 1 : end], written[start]]
+    for messages in (written, live):
+        summary = summary_of(write_bag(tmp_path / str(len(messages)), messages))
+        assert [(one.steps, one.problem) for one in summary.stretches] == [(240, "")]
+        assert summary.first_different is None
 
 
 def test_steps_that_a_recorder_was_told_twice(bag: Path) -> None:

@@ -158,4 +158,5 @@ def main() -> int:
         return made[0]
 
     status = run_node(make_node, expected_errors=(SemanticDetectionError,))
-    return status or (made[0].exit_status if made else 0)  # none: interrupted before
+    # Who was interrupted before it could look has seen nothing either.
+    return status or (made[0].exit_status if made else 1)

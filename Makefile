@@ -38,7 +38,7 @@ help:
 	@echo 'targets: setup build demo test replay bench lint types asan docs lock clean'
 
 setup: $(SETUP_STAMP)
-$(SETUP_STAMP): requirements.lock requirements/bootstrap.txt tools/setup/make_venv.sh tools/setup/make_underlay.py
+$(SETUP_STAMP): requirements.lock requirements/bootstrap.txt tools/setup/make_venv.sh tools/setup/make_underlay.py tools/setup/uv.sh
 	tools/setup/make_venv.sh "$(PYTHON)" "$(VENV)"
 	touch $@
 
@@ -47,6 +47,8 @@ $(BUILD_STAMP): $(SETUP_STAMP) $(BUILD_INPUTS)
 	# Links to files that are gone since the last build would end this one.
 	[ ! -d build ] || find build install -xtype l -delete
 	$(UNDERLAY)
+	# Python's own flags ask for debug information; of generated code it helps nobody, and takes time.
+	export CFLAGS="-g0 $${CFLAGS:-}"
 	colcon --log-base log build --symlink-install --packages-select $(PACKAGES) \
 	  --event-handlers parallel_status- --cmake-args -DCMAKE_BUILD_TYPE=Release
 	touch $@
@@ -88,7 +90,7 @@ asan: setup
 	tools/asan_kernels.sh $(ARGS)
 
 lock: $(SETUP_STAMP)
-	cd requirements && $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
+	cd requirements && ../tools/setup/uv.sh "$(VENV)" pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
 	  --overrides overrides.txt run.in ros.in build.in dev.in -o ../requirements.lock
 
 clean:

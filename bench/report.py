@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from bench.row import Row
@@ -37,14 +38,25 @@ class Results:
         return Results(machine, {**kept, **{row.name: asdict(row) for row in rows}})
 
     def save(self, path: Path) -> None:
-        """Write the file in the form that `load` reads."""
-        path.parent.mkdir(exist_ok=True)
+        """Write the file in the form that `load` reads; at no time is a part of it there."""
+        path.parent.mkdir(parents=True, exist_ok=True)
         document = {"machine": dict(self.machine), "rows": list(self.rows.values())}
-        path.write_text(json.dumps(document, indent=2) + "\n")
+        written = path.with_name(f"{path.name}.new")
+        written.write_text(json.dumps(document, indent=2) + "\n")
+        written.replace(path)
 
 
-def table(rows: Sequence[Row], machine: Mapping[str, object], baseline: Results) -> str:
-    """The rows with goals, the baseline's values, and by how much they differ."""
+def table(
+    rows: Sequence[Row],
+    machine: Mapping[str, object],
+    baseline: Results,
+    failures: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """The rows with goals, the baseline's values, and by how much they differ.
+
+    Args:
+        failures: why parts failed, by their names; each gets a line.
+    """
     heads = ("row", "value", "unit", "goal", "reached", "baseline", "change")
     form = "{:<30}{:>11} {:<8}{:>10}  {:<8}{:>10}  {}"
     lines = [form.format(*heads)]
@@ -58,6 +70,7 @@ def table(rows: Sequence[Row], machine: Mapping[str, object], baseline: Results)
         lines.append(
             form.format(row.name, f"{row.value:.4g}", row.unit, goal, reached, known, change)
         )
+    lines += [f"{part:<30}     FAILED {reason}" for part, reason in failures.items()]
     if baseline.machine and baseline.machine != machine:
         other = f"{baseline.machine.get('processor')}, {baseline.machine.get('cores')} cores"
         lines.append(f"The baseline is of another machine ({other}): only ratios (x) compare.")

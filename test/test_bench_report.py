@@ -1,5 +1,7 @@
 """The bench's table and files: what a second run says of the first."""
 
+from pathlib import Path
+
 import pytest
 
 from bench.report import Results, table
@@ -53,3 +55,23 @@ def test_files_keep_other_rows_of_the_same_machine_only(tmp_path) -> None:
     assert values == {"a": 1.0, "b": 3.0}
     Results.load(path).with_rows(ELSEWHERE, [Row("b", 4.0, "")]).save(path)
     assert list(Results.load(path).rows) == ["b"]
+
+
+def test_what_failed_stands_below_the_rows() -> None:
+    text = table([Row("hop_ms", 1.0, "ms")], HERE, Results(), {"recorder": "OSError: full"})
+    assert [line.split()[0] for line in text.splitlines()] == ["row", "hop_ms", "recorder"]
+    assert "FAILED OSError: full" in text
+
+
+def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch) -> None:
+    path = tmp_path / "latest.json"
+    Results().with_rows(HERE, [Row("a", 1.0, "")]).save(path)
+
+    def half(self: Path, text: str) -> int:
+        self.write_bytes(text[: len(text) // 2].encode())
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Path, "write_text", half)
+    with pytest.raises(OSError, match="disk full"):
+        Results().with_rows(HERE, [Row("a", 2.0, "")]).save(path)
+    assert Results.load(path).rows["a"]["value"] == 1.0

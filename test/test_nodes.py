@@ -11,6 +11,8 @@ from generated.nodes import NODES, NodeEntry
 from patience import patience
 from ros_graph import GraphProbe
 
+from semantic_detection_pkg.nodes import watch
+
 pytestmark = pytest.mark.graph
 
 #: The demo's judge: nothing seen is a failure.
@@ -36,6 +38,14 @@ def test_starts_and_ends(node: NodeEntry, probe: GraphProbe) -> None:
         process.kill()
     assert process.returncode == STATUS_WITHOUT_INPUT.get(node.name, 0), errors
     assert "Traceback" not in errors
+
+
+def test_who_was_interrupted_before_it_could_look_has_seen_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The status of the demo's judge is 0 only if it saw something, however early it is stopped."""
+    monkeypatch.setattr(watch, "run_node", lambda *_, **__: 0)  # as after Ctrl-C while it is made
+    assert watch.main() == 1
 
 
 def test_every_executable_is_listed() -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 import cv2
 import pytest
 
+from ros_support_pkg.core.words import Verdict
 from simulation_pkg.core.world.geometry import Lens, Pose
 from simulation_pkg.core.world.layout import Layout, build_world
 from simulation_pkg.core.world.render import Renderer
 from simulation_pkg.vlm_eyes import WorldEyes
 from vlm_bridge_pkg.cli.vlm_stub import main
 from vlm_bridge_pkg.core.questions import make_questions
-from ros_support_pkg.core.words import Verdict
 from vlm_bridge_pkg.core.verdicts import read_answer
 from vlm_bridge_pkg.kernels.crop import fit_square
 from vlm_bridge_pkg.protocol.pictures import Picture

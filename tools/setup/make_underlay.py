@@ -20,9 +20,10 @@ export CMAKE_TOOLCHAIN_FILE="{venv}/share/wheel_toolchain.cmake"
 
 # The exported message targets name include directories of the wheels' build machine
 # (/opt/python/cp3*); CMake refuses targets whose include directories do not exist. Nothing that
-# links them needs those.
+# links them needs those. Nor does anything here link C++ messages; see interfaces_pkg.
 TOOLCHAIN = """\
 set(CMAKE_PROJECT_INCLUDE "{venv}/share/wheel_includes.cmake")
+set(INTERFACES_FOR_PYTHON ON CACHE BOOL "Generate messages for Python only, without C++")
 """
 INCLUDES = """\
 function(drop_wheel_builder_includes)

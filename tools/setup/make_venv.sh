@@ -20,7 +20,7 @@ fi
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
 
 # Never `uv pip sync`: the ROS wheels carry nested package records that a second sync removes.
-install="$venv/bin/uv pip install --quiet --python $venv/bin/python"
+install="$here/uv.sh $venv pip install --quiet --python $venv/bin/python"
 if [ -n "${ROS_DISTRO:-}" ]; then
     wanted=$venv/wanted.txt
     for group in ${SETUP_GROUPS:-run build dev}; do

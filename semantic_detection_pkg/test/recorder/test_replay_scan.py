@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from semantic_detection_pkg.recorder.core.replay.summary import Summary
 from semantic_detection_pkg.recorder.core.topics import Message
 from semantic_detection_pkg.recorder.storage.bag_messages import recorded_step, scan_recording
 from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
-from semantic_detection_pkg.scan.core.inputs_and_decisions import Goal, Pause
+from semantic_detection_pkg.scan.core.inputs_and_decisions import GimbalReading, Goal, Input, Pause
 from semantic_detection_pkg.scan.core.journal import (
     RecordedStep,
     inputs_from_json,
@@ -29,7 +30,13 @@ from semantic_detection_pkg.scan.core.journal import (
 )
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from simulation_pkg.harness.recorded_messages import ROOT, SENSOR, counted, message, typestore
-from simulation_pkg.harness.scan_recording import messages_of, recorded_scan, write_bag
+from simulation_pkg.harness.scan_recording import (
+    THINGS,
+    WireScan,
+    messages_of,
+    recorded_scan,
+    write_bag,
+)
 
 JOURNAL = "interfaces_pkg/msg/ScanJournal"
 
@@ -143,6 +150,37 @@ def test_a_step_waits_for_messages_that_were_written_after_it(bag: Path) -> None
     with BagReader(bag) as reader:
         kinds = [type(item).__name__ for item in scan_recording(reader, "/")]
     assert kinds[:2] == ["RecordedStep", "GimbalReading"]
+
+
+class StateOfOldAngles(WireScan):
+    """New angles come with every other step; the state is published twice in each all the same."""
+
+    angles: GimbalReading | None = None
+
+    def sense(self) -> list[Input]:
+        *others, reading = sorted(super().sense(), key=lambda i: isinstance(i, GimbalReading))
+        assert isinstance(reading, GimbalReading)
+        if self.angles is None or len(self.journal) % 2 == 0:
+            self.angles = reading
+        state = replace(self.angles, zoom=reading.zoom)
+        return [replace(state, link="stale"), state, *others]
+
+
+def test_messages_of_the_same_stamp(tmp_path: Path) -> None:
+    scan = StateOfOldAngles(list(THINGS))
+    scan.start()
+    scan.run(12.0)
+    written = list(messages_of(scan))
+    # Steps come after what they took, as of a live scan. What is before the first no step took.
+    starts = [i for i, one in enumerate(written) if is_journal(one)] + [len(written)]
+    before = [one for one in written[: starts[1]] if not is_journal(one)]
+    live = [*before, *before]
+    for start, end in pairwise(starts):
+        live += [*written[start + 1 : end], written[start]]
+    for messages in (written, live):
+        summary = summary_of(write_bag(tmp_path / str(len(messages)), messages))
+        assert [(one.steps, one.problem) for one in summary.stretches] == [(240, "")]
+        assert summary.first_different is None
 
 
 def test_steps_that_a_recorder_was_told_twice(bag: Path) -> None:

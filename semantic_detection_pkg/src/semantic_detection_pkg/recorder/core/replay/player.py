@@ -2,11 +2,15 @@
 
 Nothing here has a clock. What was recorded best effort may have been written a little after the
 step that took it, so a step waits for its messages until enough later steps have come.
+
+Messages are named by their stamps, and several may have the same: the gimbal's state is that of its
+newest angles, however often it is published. Of those the newest are the step's own: what no step
+names, since nothing was in hand, is older.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -22,6 +26,8 @@ from semantic_detection_pkg.scan.core.settings import ScanSettings
 #: What a recording of a scan consists of, in the order of recording.
 Recorded = GimbalReading | FrameDetections | RecordedStep
 Change = Callable[[ScanSettings], ScanSettings]
+_Message = GimbalReading | FrameDetections
+_Name = tuple[type, int]
 
 _PATIENCE = 100  # later steps, 5 s of them, until a message counts as lost
 _SEEN_MAX = 1000  # a recorder that starts again is told the newest steps again
@@ -78,13 +84,16 @@ class _Player:
         self._problem = BEFORE_START
         self._next_number = -1
         self._seen: deque[tuple[int, int]] = deque(maxlen=_SEEN_MAX)
-        self._held: OrderedDict[tuple[type, int], GimbalReading | FrameDetections] = OrderedDict()
+        self._held: OrderedDict[_Name, list[_Message]] = OrderedDict()
+        self._held_count = 0
 
-    def hold(self, item: GimbalReading | FrameDetections) -> None:
+    def hold(self, item: _Message) -> None:
         """Keep a message until a step names it."""
-        self._held[type(item), item.stamp_ns] = item
-        while len(self._held) > _HELD_MAX:
-            self._held.popitem(last=False)
+        self._held.setdefault((type(item), item.stamp_ns), []).append(item)
+        self._held_count += 1
+        while self._held_count > _HELD_MAX:
+            oldest = next(iter(self._held))
+            self._let_go(oldest, slice(0, 1))
 
     def wait(self, step: RecordedStep) -> None:
         """Take a step in its turn, once, its decision in the words of this version."""
@@ -102,8 +111,8 @@ class _Player:
             yield self._take(self._waiting.popleft(), missing)
 
     def _missing(self, step: RecordedStep) -> str:
-        for kind, stamp_ns in _named(step):
-            if (kind, stamp_ns) not in self._held:
+        for (kind, stamp_ns), count in Counter(_named(step)).items():
+            if len(self._held.get((kind, stamp_ns), ())) < count:
                 return f"{kind.__name__} of {stamp_ns} ns is not in the recording"
         return ""
 
@@ -123,9 +132,26 @@ class _Player:
             self._stop(missing)
         if self._controller is None:
             return Outcome(step, None, self._problem, inputs.version_notes)
-        messages = [self._held.pop(name) for name in _named(step)]
+        messages = self._messages(step)
         decision = self._controller.step(step.now_ns, [*messages, *inputs.others])
         return Outcome(step, decision.to_json(), "", inputs.version_notes)
+
+    def _messages(self, step: RecordedStep) -> list[_Message]:
+        names = _named(step)
+        own = {
+            name: iter(self._let_go(name, slice(-count, None)))
+            for name, count in Counter(names).items()
+        }
+        return [next(own[name]) for name in names]
+
+    def _let_go(self, name: _Name, which: slice) -> list[_Message]:
+        messages = self._held[name]
+        gone = messages[which]
+        del messages[which]
+        self._held_count -= len(gone)
+        if not messages:
+            del self._held[name]
+        return gone
 
     def _stop(self, problem: str) -> None:
         """Nothing can be replayed up to the next beginning; the first reason counts."""
@@ -133,7 +159,7 @@ class _Player:
             self._controller, self._problem = None, problem
 
 
-def _named(step: RecordedStep) -> list[tuple[type, int]]:
+def _named(step: RecordedStep) -> list[_Name]:
     return [
         *((GimbalReading, stamp_ns) for stamp_ns in step.gimbal_ns),
         *((FrameDetections, stamp_ns) for stamp_ns in step.detections_ns),

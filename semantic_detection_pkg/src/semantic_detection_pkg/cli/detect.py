@@ -22,6 +22,7 @@ from semantic_detection_pkg.common.pictures import read_picture, write_picture
 from semantic_detection_pkg.detector.backends.loading import ENGINES, LoadedDetector, load_detector
 from semantic_detection_pkg.detector.core.pipeline import DetectionResult
 from semantic_detection_pkg.detector.core.settings import DetectorSettings
+from semantic_detection_pkg.detector.core.tiles import Looking, TileSettings
 from semantic_detection_pkg.errors import FrameError, SemanticDetectionError
 
 # Exit statuses, as the usual tools have them.
@@ -39,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         settings = DetectorSettings(confidence_threshold=options.conf, iou_threshold=options.iou)
+        tiling = TileSettings(
+            options.tiles, options.tile_px, options.overlap, options.tiles_per_frame
+        )
         if options.save is not None:
             _make_folder(options.save)
         with load_detector(
@@ -48,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             names_file=options.names,
             words=options.classes.split(",") if options.classes else (),
             settings=settings,
+            tiling=tiling,
         ) as detector:
             return _detect(detector, options)
     except SemanticDetectionError as error:
@@ -96,6 +101,8 @@ def _as_json(path: Path, image: NDArray[np.uint8], result: DetectionResult) -> s
             "postprocess": round(result.elapsed_ms.postprocess, 3),
         },
     }
+    if len(result.looks) > 1:
+        document["looks"] = [list(look) for look in result.looks]
     return json.dumps(document)
 
 
@@ -157,6 +164,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="WORDS",
         help="look only for these, separated by commas (default: all of the model)",
     )
+    _add_tiling(parser)
     parser.add_argument(
         "--names", metavar="FILE", help="class names, one on each line, instead of the model's"
     )
@@ -181,6 +189,40 @@ def _parser() -> argparse.ArgumentParser:
         help=f"{', '.join(ENGINES)}, or that of a plug-in (default: %(default)s)",
     )
     return parser
+
+
+def _add_tiling(parser: argparse.ArgumentParser) -> None:
+    defaults = TileSettings()
+    group = parser.add_argument_group("small things", "look at parts of a picture at a time")
+    group.add_argument(
+        "--tiles",
+        default=defaults.tiles,
+        choices=[way.value for way in Looking],
+        help="full: as a whole; tiles: in all tiles; rotating: as a whole and in some tiles, other "
+        "ones with the next picture (default: %(default)s)",
+    )
+    group.add_argument(
+        "--tile-px",
+        type=int,
+        default=defaults.tile_px,
+        metavar="N",
+        help="longer side of a tile [px of the picture]; smaller ones show smaller things, and "
+        "there are more of them (default: %(default)s)",
+    )
+    group.add_argument(
+        "--overlap",
+        type=float,
+        default=defaults.tile_overlap,
+        metavar="0..0.9",
+        help="share of a tile that its neighbour sees, too (default: %(default)s)",
+    )
+    group.add_argument(
+        "--tiles-per-frame",
+        type=int,
+        default=defaults.tiles_per_frame,
+        metavar="N",
+        help="with --tiles rotating (default: %(default)s)",
+    )
 
 
 if __name__ == "__main__":

@@ -58,6 +58,7 @@ class DetectorNode(GuardedLifecycleNode):
         self._inspector = FrameInspector(self, self._config.frame_buffer_size)
         self._frames = 0
         self._frames_before = 0
+        self._looks_given_up = 0
         self._failure = ""
         self._detections = self.create_lifecycle_publisher(
             DetectionsMessage, "detections", SENSOR_DATA
@@ -81,6 +82,7 @@ class DetectorNode(GuardedLifecycleNode):
             names_file=wanted.class_names_file or None,
             words=wanted.classes,
             settings=wanted.thresholds,
+            tiling=wanted.tiling,
         )
         self._inspector.load(wanted.classifier, engine=wanted.engine, threads=wanted.threads)
         self.get_logger().info(
@@ -133,6 +135,7 @@ class DetectorNode(GuardedLifecycleNode):
             self._fail(error)
             return
         self._frames += 1
+        self._looks_given_up += result.given_up
         self._inspector.keep(frame.stamp_ns, frame.image, frame.frame_id)
         self._failure = ""
         model, header = Path(self._config.model).name, conversions.to_header(frame)
@@ -169,6 +172,7 @@ class DetectorNode(GuardedLifecycleNode):
     def _change(self, changed: DetectorNodeSettings) -> None:
         if self._detector is not None:
             self._detector.pipeline.settings = changed.thresholds
+            self._detector.pipeline.tiling = changed.tiling
         self._config = changed
 
     def _check(self) -> Health:
@@ -185,6 +189,7 @@ class DetectorNode(GuardedLifecycleNode):
         if self._subscription is None:
             return Health.ok("not active", **figures)
         figures["dropped"] = self._subscription.dropped
+        figures["looks_given_up"] = self._looks_given_up
         return Health.ok("active", **figures) if rate else Health.warn("no frames", **figures)
 
 

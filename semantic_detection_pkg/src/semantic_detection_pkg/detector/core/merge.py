@@ -47,6 +47,7 @@ class LookFound(NamedTuple):
     detections: Detections
 
 
+@functools.lru_cache(maxsize=8)
 def looks_settings(settings: DetectorSettings) -> DetectorSettings:
     """The thresholds for each one of several looks, of which `LookMerger` weighs the results."""
     faint = _FAINT * settings.confidence_threshold
@@ -145,11 +146,11 @@ class LookMerger:
         low, high = boxes[members, :2].min(0), boxes[members, 2:].max(0)
         parts = sorted(
             ((region, rings[member]) for region, member in zip(regions, members, strict=True)),
-            key=lambda part: (part[0].y0, part[0].x0),
+            key=lambda part: (part[0].y0, part[0].y1, part[0].x0),
         )
         rows = [
             functools.reduce(self._join_masks, row)
-            for _, row in itertools.groupby(parts, key=lambda part: part[0].y0)
+            for _, row in itertools.groupby(parts, key=lambda part: (part[0].y0, part[0].y1))
         ]
         _, mask = functools.reduce(self._join_masks, rows)
         return np.concatenate((low, high)), mask

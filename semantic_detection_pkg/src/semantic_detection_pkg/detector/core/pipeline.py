@@ -151,8 +151,8 @@ class DetectorPipeline:
                 is worth, where not all tiles are looked at; None: all alike.
 
         Raises:
-            FrameError: the picture has another form, or inference failed on it.
-            ConfigurationError: the tiling makes too many tiles of this picture.
+            FrameError: the picture has another form, the tiling makes too many tiles of it, or
+                inference failed on it.
         """
         try:
             check_image(image)
@@ -165,7 +165,7 @@ class DetectorPipeline:
         tally = _Tally([])
         now_s = started_s = self._clock()
         while len(tally.found) < len(due):
-            is_late = 1e3 * (now_s + tally.longest_s - started_s) > tiling.budget_ms > 0
+            is_late = now_s + tally.longest_s - started_s > tiling.frame_budget_s > 0
             if tally.found and is_late:
                 break
             batch = due[len(tally.found) :]

@@ -7,6 +7,7 @@ from enum import Enum
 
 from ros_support_pkg.core.settings import SettingError, check, setting
 from semantic_detection_pkg.camera.core.settings import FRAMES_HELD_MAX, frame_transport_setting
+from semantic_detection_pkg.detector.core.tiles import TileSettings
 from semantic_detection_pkg.errors import ConfigurationError
 
 AUTOSTARTS = ("nothing", "configure", "activate")
@@ -102,6 +103,7 @@ class DetectorNodeSettings:
         (), "what to look for first; ['']: all that the model knows", formerly=("words",)
     )
     thresholds: DetectorSettings = field(default_factory=DetectorSettings)
+    tiling: TileSettings = field(default_factory=TileSettings)
     gpu_lock_file: str = setting(
         "", "kernel lock held while active, shared by all who use the GPU; '': none"
     )

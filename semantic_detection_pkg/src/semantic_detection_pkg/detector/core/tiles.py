@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.errors import ConfigurationError
+from ros_support_pkg.core.settings import SettingError, check, setting
+from semantic_detection_pkg.errors import ConfigurationError, FrameError
 
 #: Tiles of the lowest row may be so many times as large as those of the highest: a camera that
 #: looks down obliquely shows what is nearer, hence larger, farther down.
@@ -24,8 +25,6 @@ GROWTH = 1.5
 #: A layout of fewer tiles is taken where its tiles are at most so much coarser.
 _COARSER = 1.1
 MOST_TILES = 256
-TILE_PX_RANGE = (32, 8192)
-OVERLAP_MAX = 0.9
 
 
 class Looking(Enum):
@@ -57,38 +56,57 @@ class Region(NamedTuple):
 
 @dataclass(frozen=True)
 class TileSettings:
-    """How pictures are looked at.
-
-    Attributes:
-        looking: `full`: the whole picture at once; `tiles`: all tiles; `rotating`: the whole
-            picture and `tiles_per_frame` tiles by turns.
-        tile_px: side of a tile, in pixels of the picture, where that is the input's longer side;
-            as large as that: native resolution, smaller: enlarged. See `tile_layout`.
-        overlap: share of a tile that its neighbour sees, too, 0..0.9.
-        tiles_per_frame: of `rotating`, >= 1.
-        budget_ms: no look is begun that would end later than this after the frame's beginning;
-            0: there is no limit. The first look is always taken.
+    """How pictures are looked at; each may be changed while the detector runs.
 
     Raises:
         ConfigurationError: on construction, if a value is out of its range.
     """
 
-    looking: Looking = Looking.FULL
-    tile_px: int = 640
-    overlap: float = 0.15
-    tiles_per_frame: int = 2
-    budget_ms: float = 0.0
+    tiles: str = setting(
+        Looking.FULL.value,
+        "full: a frame is looked at as a whole; tiles: in all its tiles; rotating: as a whole and "
+        "in some tiles by turns",
+        choices=tuple(way.value for way in Looking),
+        is_runtime=True,
+    )
+    # Measured on aerial pictures: so small an overlap, hence smaller tiles, finds more than 0.2.
+    tile_px: int = setting(
+        640,
+        "longer side of a tile of the frame; that of the model's input: native resolution, less: "
+        "enlarged",
+        minimum=32,
+        maximum=8192,
+        is_runtime=True,
+    )
+    tile_overlap: float = setting(
+        0.15,
+        "share of a tile that its neighbour sees, too",
+        minimum=0.0,
+        maximum=0.9,
+        is_runtime=True,
+    )
+    tiles_per_frame: int = setting(
+        2, "tiles of a frame where they rotate", minimum=1, maximum=MOST_TILES, is_runtime=True
+    )
+    frame_budget_s: float = setting(
+        0.0,
+        "no look at a frame is begun that would end later than this after its beginning; 0: there "
+        "is no limit",
+        minimum=0.0,
+        maximum=60.0,
+        is_runtime=True,
+    )
 
     def __post_init__(self) -> None:
-        least, most = TILE_PX_RANGE
-        for name, value, minimum, maximum in (
-            ("tile_px", self.tile_px, least, most),
-            ("overlap", self.overlap, 0.0, OVERLAP_MAX),
-            ("tiles_per_frame", self.tiles_per_frame, 1, MOST_TILES),
-            ("budget_ms", self.budget_ms, 0.0, 60_000.0),
-        ):
-            if not minimum <= value <= maximum:
-                raise ConfigurationError(f"{name} {value:g} must be in {minimum:g}..{maximum:g}")
+        try:
+            check(self)
+        except SettingError as error:
+            raise ConfigurationError(str(error)) from None
+
+    @property
+    def looking(self) -> Looking:
+        """Return the way of looking."""
+        return Looking(self.tiles)
 
 
 class _Rows(NamedTuple):
@@ -120,15 +138,15 @@ def tile_layout(
         overlap: of neighbours, as a share of the smaller one's side, 0..0.9.
 
     Raises:
-        ConfigurationError: more than 256 tiles would be needed.
+        FrameError: more than 256 tiles would be needed.
     """
     shape = (input_size[0] / max(input_size), input_size[1] / max(input_size))
     columns, rows = (
         _count(length, tile_px * side, overlap) for length, side in zip(size, shape, strict=True)
     )
     if columns * rows > MOST_TILES:
-        raise ConfigurationError(
-            f"tile_px {tile_px} with overlap {overlap:g} makes {columns * rows} tiles of a picture "
+        raise FrameError(
+            f"tile_px {tile_px} with tile_overlap {overlap:g} makes {columns * rows} tiles of a picture "
             f"of {size[0]}x{size[1]}; at most {MOST_TILES} are allowed: take larger tiles"
         )
     if columns * rows == 1:
@@ -262,7 +280,7 @@ class TilePlanner:
             of those that are due, the most wanted first: at least one.
 
         Raises:
-            ConfigurationError: there would be too many tiles.
+            FrameError: there would be too many tiles.
         """
         if (size, settings) != self._key:
             self._lay_out(size, settings)
@@ -279,7 +297,7 @@ class TilePlanner:
     def _lay_out(self, size: tuple[int, int], settings: TileSettings) -> None:
         whole, tiles = (Region(0, 0, *size),), tuple[Region, ...]()
         if settings.looking is not Looking.FULL:
-            tiles = tile_layout(size, self._input_size, settings.tile_px, settings.overlap)
+            tiles = tile_layout(size, self._input_size, settings.tile_px, settings.tile_overlap)
             tiles = tiles if len(tiles) > 1 else ()
         self._first_tile = 0 if settings.looking is Looking.TILES and tiles else 1
         self._views = whole[: self._first_tile] + tiles

@@ -1,0 +1,178 @@
+"""Where the tiles of a picture lie, and whose turn it is."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from semantic_detection_pkg.detector.core.tiles import (
+    GROWTH,
+    Region,
+    TilePlanner,
+    TileSettings,
+    tile_layout,
+)
+from semantic_detection_pkg.errors import ConfigurationError, FrameError
+
+INPUT = (640, 640)
+HD = (1920, 1080)
+
+
+def plain_grid(size, tile_px: int, overlap: float, shape=(1.0, 1.0)) -> int:
+    """Tiles of a grid as everybody lays it."""
+    counts = []
+    for length, share in zip(size, shape, strict=True):
+        side, count = tile_px * share, 1
+        while side + (count - 1) * side * (1 - overlap) < length * (1 - 1e-9):
+            count += 1
+        counts.append(count)
+    return counts[0] * counts[1]
+
+
+pictures = st.tuples(st.integers(1, 3000), st.integers(1, 3000))
+
+
+def rows_of(tiles):
+    return [list(row) for _, row in itertools.groupby(tiles, key=lambda tile: (tile.y0, tile.y1))]
+
+
+@given(pictures, st.integers(400, 1500), st.floats(0, 0.6), st.sampled_from([INPUT, (640, 384)]))
+def test_every_pixel_lies_in_a_tile_and_neighbours_overlap(size, tile_px, overlap, network):
+    tiles = tile_layout(size, network, tile_px, overlap)
+
+    assert all(0 <= t.x0 < t.x1 <= size[0] and 0 <= t.y0 < t.y1 <= size[1] for t in tiles)
+    rows = rows_of(tiles)
+    for row in rows:
+        assert (row[0].x0, row[-1].x1) == (0, size[0])
+        for left, right in itertools.pairwise(row):
+            assert left.x1 - right.x0 >= overlap * left.width - 2  # whole pixels
+    assert (rows[0][0].y0, rows[-1][0].y1) == (0, size[1])
+    for (upper, *_), (lower, *_) in itertools.pairwise(rows):
+        assert upper.y1 - lower.y0 >= overlap * min(upper.height, lower.height) - 2
+
+
+@given(pictures, st.integers(400, 1500), st.floats(0, 0.6))
+def test_never_more_than_a_plain_grid_nor_coarser_than_allowed(size, tile_px, overlap):
+    tiles = tile_layout(size, INPUT, tile_px, overlap)
+
+    assert len(tiles) <= plain_grid(size, tile_px, overlap)
+    assert max(max(t.width, t.height) for t in tiles) <= GROWTH * tile_px + 1
+    assert max(max(t.width, t.height) for t in tiles if t.y0 == 0) <= tile_px + 1
+
+
+@pytest.mark.parametrize(
+    ("size", "tile_px", "rows"),
+    [
+        (HD, 640, [(5, 437), (3, 712)]),  # a plain grid: 4 and 4 of 640
+        ((1360, 765), 640, [(3, 504), (2, 736)]),  # 3 and 3 of 640
+        ((640, 480), 640, [(1, 640)]),
+        ((700, 700), 640, [(2, 379), (2, 379)]),
+    ],
+)
+def test_known_layouts(size, tile_px, rows):
+    tiles = tile_layout(size, INPUT, tile_px, 0.15)
+
+    found = [(len(row), max(row[0].width, row[0].height)) for row in rows_of(tiles)]
+    assert found == rows
+
+
+def test_a_picture_that_fits_into_a_tile_is_one():
+    assert tile_layout((300, 200), INPUT, 640, 0.2) == (Region(0, 0, 300, 200),)
+    assert tile_layout((1, 1), INPUT, 32, 0.9) == (Region(0, 0, 1, 1),)
+
+
+@pytest.mark.parametrize("size", [(1, 3000), (3000, 1)])
+def test_a_line_is_cut_into_pieces(size):
+    tiles = tile_layout(size, INPUT, 640, 0.2)
+
+    assert 5 <= len(tiles) <= plain_grid(size, 640, 0.2)
+    assert {min(t.width, t.height) for t in tiles} == {1}
+
+
+def test_too_many_tiles_are_refused_in_one_line():
+    with pytest.raises(FrameError, match=r"makes 2025 tiles .* at most 256") as raised:
+        tile_layout((3840, 3840), INPUT, 96, 0.1)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"tile_overlap": 1.0}, "'tile_overlap' is 1.0, allowed is .* from 0 to 0.9"),
+        ({"tile_overlap": float("nan")}, "'tile_overlap' is nan"),
+        ({"tile_px": 31}, "'tile_px' is 31, allowed is a whole number from 32 to 8192"),
+        ({"tiles": "some"}, "'tiles' is 'some', allowed is one of full, tiles, rotating"),
+        ({"tiles_per_frame": 0}, "'tiles_per_frame' is 0"),
+        ({"frame_budget_s": -1.0}, "'frame_budget_s' is -1.0"),
+    ],
+)
+def test_settings_out_of_range_are_refused(change, message):
+    with pytest.raises(ConfigurationError, match=message):
+        TileSettings(**change)
+
+
+ROTATING = TileSettings("rotating", tile_px=640, tiles_per_frame=2)
+
+
+def planned(planner: TilePlanner, settings=ROTATING, need=None) -> list[int]:
+    _, due = planner.plan(HD, settings, need)
+    planner.looked_at(due)
+    return due
+
+
+def test_full_and_all_tiles():
+    planner = TilePlanner(INPUT)
+    whole = Region(0, 0, *HD)
+
+    assert planner.plan(HD, TileSettings()) == ((whole,), [0])
+    views, due = planner.plan(HD, TileSettings("tiles"))
+    assert (views, due) == (tile_layout(HD, INPUT, 640, 0.15), list(range(8)))
+    assert planner.plan((640, 480), TileSettings("tiles")) == ((Region(0, 0, 640, 480),), [0])
+
+
+def test_without_a_need_the_tiles_take_turns():
+    planner = TilePlanner(INPUT)
+    views, _ = planner.plan(HD, ROTATING)
+    assert views == (Region(0, 0, *HD), *tile_layout(HD, INPUT, 640, 0.15))
+
+    frames = [planned(planner) for _ in range(8)]
+
+    assert frames[:4] == [[0, 1, 2], [0, 3, 4], [0, 5, 6], [0, 7, 8]]
+    assert frames[4:] == frames[:4]
+
+
+def test_need_decides_and_nothing_that_is_needed_waits_for_ever():
+    planner = TilePlanner(INPUT)
+    need = np.ones((9, 16))
+    need[:4, 13:] = 9.0  # upper right: the fifth tile
+
+    frames = [planned(planner, need=need) for _ in range(40)]
+
+    seen = [tile for _, *tiles in frames for tile in tiles]
+    assert frames[0][1] == 5
+    assert seen.count(5) == max(map(seen.count, set(seen)))
+    assert set(seen) == set(range(1, 9))
+
+
+def test_a_part_without_need_is_not_looked_at_unless_nothing_is_needed():
+    planner = TilePlanner(INPUT)
+    need = np.zeros((2, 2))
+    need[1, 1] = 1.0
+    nothing = np.full((2, 2), np.nan)
+
+    frames = [planned(planner, need=need) for _ in range(10)]
+    assert {tile for _, *tiles in frames for tile in tiles[:1]} <= {7, 8}
+    others = {tile for _ in range(8) for tile in planned(planner, need=nothing)}
+    assert others == set(range(9))
+
+
+def test_a_tile_that_was_given_up_is_first_in_the_next_frame():
+    planner = TilePlanner(INPUT)
+    settings = TileSettings("tiles")
+    _, due = planner.plan(HD, settings)
+
+    planner.looked_at(due[:3])
+
+    assert planner.plan(HD, settings)[1][:5] == [3, 4, 5, 6, 7]

@@ -20,8 +20,9 @@ from semantic_detection_pkg.recorder.core.replay.comparison import Digest, diffe
 from semantic_detection_pkg.recorder.core.replay.player import BEFORE_START, replay
 from semantic_detection_pkg.recorder.core.replay.summary import Summary
 from semantic_detection_pkg.recorder.core.topics import Message
-from semantic_detection_pkg.recorder.storage.bag_messages import recorded_step, scan_recording
+from semantic_detection_pkg.recorder.storage.bag_messages import scan_recording
 from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
+from semantic_detection_pkg.scan.core.from_messages import from_journal
 from semantic_detection_pkg.scan.core.inputs_and_decisions import GimbalReading, Goal, Input, Pause
 from semantic_detection_pkg.scan.core.journal import (
     RecordedStep,
@@ -254,7 +255,7 @@ def test_differences(then: str, now: str, lines: list[str]) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"clasifier_yes": "1"}, "unknown; known: tiers.classifier_accept_threshold"),
+        ({"classifier_acept_threshold": "1"}, "unknown; known: tiers.classifier_accept_threshold"),
         ({"vlm_policy": "sometimes"}, "is 'sometimes', allowed is one of unsure"),
         ({"classifier_accept_threshold": "high"}, "setting classifier_accept_threshold=high: "),
         ({"classifier_accept_threshold": "2"}, "must rise within 0..1"),
@@ -384,6 +385,6 @@ def test_a_message_as_the_bag_has_it() -> None:
     store = typestore()
     step = recorded_scan(0.1)
     journal = next(one for one in messages_of(step) if is_journal(one))
-    read = recorded_step(store.deserialize_cdr(journal.data, JOURNAL))
+    read = from_journal(store.deserialize_cdr(journal.data, JOURNAL))
     assert (read.number, read.now_ns) == (0, step.journal[0][0])
     assert read.decision == step.decisions[0].to_json()

@@ -58,6 +58,7 @@ def _frame(count: int, width: int, height: int) -> Callable[[], object]:
     """What is done for one frame with so many objects."""
     from std_msgs.msg import Header
 
+    from interfaces_pkg.msg import PoseAtCapture
     from semantic_detection_pkg.detector.ros.conversions import to_detections
 
     seen = scene(count, width, height)
@@ -79,4 +80,4 @@ def _frame(count: int, width: int, height: int) -> Callable[[], object]:
     engine = _Instant(outputs)
     pipeline = DetectorPipeline(engine, info, words, words.choose([]), time.perf_counter)
     image = np.random.default_rng(1).integers(0, 256, (height, width, 3), np.uint8)
-    return lambda: to_detections(pipeline.process(image), info.name, Header())
+    return lambda: to_detections(pipeline.process(image), info.name, Header(), PoseAtCapture())

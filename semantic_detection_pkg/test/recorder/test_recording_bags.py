@@ -18,10 +18,11 @@ from mcap_ros2.decoder import DecoderFactory
 from recording_reader import numbers_in
 from rosbags.highlevel import AnyReader
 from rosbags.interfaces import QosDurability, QosReliability
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from semantic_detection_pkg.recorder.core.events import Event, EventRules
 from semantic_detection_pkg.recorder.core.ring import RingRules
-from semantic_detection_pkg.recorder.core.topics import Message
+from semantic_detection_pkg.recorder.core.topics import Message, Topic
 from semantic_detection_pkg.recorder.storage.bag_metadata import BagFormat, parse_qos, qos_text
 from semantic_detection_pkg.recorder.storage.bag_reader import BagReader, installed_types
 from semantic_detection_pkg.recorder.storage.disk import Disk
@@ -410,3 +411,27 @@ def test_of_a_type_in_two_workspaces_the_overlay_counts(
         assert reader.connections
     changed = installed_types().get_msgdef("interfaces_pkg/msg/Changed")
     assert [name for name, _ in changed.fields] == ["a", "b"]
+
+
+@pytest.mark.parametrize("bag_format", [BagFormat.JAZZY, BagFormat.HUMBLE])
+def test_a_ring_that_outlives_an_upgrade_is_read_by_both_definitions(
+    tmp_path: Path, bag_format: BagFormat
+) -> None:
+    """It was "cut off or damaged": each type was read by one definition."""
+    kind = "std_msgs/msg/Versioned"
+    for version, text in enumerate(("int32 a\n", "int32 a\nint32 b\n"), start=1):
+        store = get_typestore(Stores.EMPTY)
+        store.register(get_types_from_msg(text, kind))
+        data = bytes(store.serialize_cdr(store.types[kind](*range(7, 7 + version)), kind))
+        topic = Topic("/versioned", kind, store.hash_rihs01(kind), (SENSOR,))
+        at_ns = START_NS + version * NS_PER_S
+        recording = session(tmp_path / "out", replace(SETTINGS, bag_format=bag_format))
+        recording.write(deque([Message(topic, text, at_ns, at_ns, data)]), 0.0)
+        recording.close()
+    with BagReader(tmp_path / "out") as reader:
+        read = [vars(reader.read(one)) for one in reader.messages("/", {"versioned": kind})]
+        assert [one.msgcount for one in reader.connections] == [1, 1]
+    assert [{k: v for k, v in one.items() if k in "ab"} for one in read] == [
+        {"a": 7},
+        {"a": 7, "b": 8},
+    ]

@@ -107,9 +107,3 @@ def _header(number: int) -> Any:
     return types["std_msgs/msg/Header"](
         stamp=types["builtin_interfaces/msg/Time"](sec=number, nanosec=0), frame_id="camera"
     )
-
-
-def number_of(message: Message) -> int:
-    """What `counted` was given."""
-    stamp = typestore().deserialize_cdr(message.data, message.topic.type_name).header.stamp
-    return int(stamp.sec)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
+from ros_support_pkg.core.pose_history import Pose, PoseHistory
+from ros_support_pkg.core.words import LinkState
 from semantic_detection_pkg.recorder.core.events import EventRules
 from semantic_detection_pkg.recorder.core.ring import RingRules
 from semantic_detection_pkg.recorder.core.topics import Message
@@ -29,17 +31,36 @@ from simulation_pkg.harness.recorded_messages import NS_PER_S, STATE, message, t
 SETTINGS = SessionSettings(
     RingRules(1 << 30, 0, 1 << 20, 3600.0), EventRules(1 << 30, before_s=1.0, after_s=1.0)
 )
+_POSE = tuple(field.name for field in fields(Pose))
 _FLOAT32 = ("zoom", "zoom_max", "hfov_rad")
 THINGS = [Thing(0.3, 0.2), Thing(-0.3, 0.3, "tent", truth="boulder")]
 
 
 class WireScan(ExactScan):
-    """A scan whose gimbal speaks through messages, where some numbers are float32."""
+    """A scan whose inputs go by messages: some numbers are float32, frames tell their pose."""
+
+    def __init__(self, things: list[Thing], **options: Any) -> None:
+        super().__init__(things, **options)
+        self._poses: PoseHistory[GimbalReading] = PoseHistory()
 
     def sense(self) -> list[Input]:
-        return [
+        items = [
             _as_sent(item) if isinstance(item, GimbalReading) else item for item in super().sense()
         ]
+        for item in items:
+            if isinstance(item, GimbalReading):
+                self._poses.add(item)
+        return [
+            replace(item, pose=self._pose_at(item.stamp_ns))
+            if isinstance(item, FrameDetections)
+            else item
+            for item in items
+        ]
+
+    def _pose_at(self, stamp_ns: int) -> Pose | None:
+        """Look the pose up as the detector does."""
+        found = self._poses.at(stamp_ns)
+        return None if found is None else Pose(**{name: getattr(found, name) for name in _POSE})
 
 
 def _as_sent(reading: GimbalReading) -> GimbalReading:
@@ -113,7 +134,7 @@ def _gimbal(namespace: str, now_ns: int, item: GimbalReading) -> Message:
         header=_header(item.stamp_ns),
         roll_rate_rad_s=0.0,
         mode=0,
-        link=("down", "handshake", "stale", "up").index(item.link),
+        link=LinkState[item.link.upper()].value,
         age_s=0.0,
         yaw_saturated=False,
         pitch_saturated=False,
@@ -145,9 +166,20 @@ def _detections(namespace: str, now_ns: int, item: FrameDetections) -> Message:
         preprocess_ms=0.0,
         inference_ms=0.0,
         postprocess_ms=0.0,
+        pose=_pose(item),
     )
     return message(
         f"{namespace}detections", "interfaces_pkg/msg/Detections", now_ns, content=content
+    )
+
+
+def _pose(item: FrameDetections) -> Any:
+    pose = Pose(0, 0.0, 0.0) if item.pose is None else item.pose
+    return _new(
+        "interfaces_pkg/msg/PoseAtCapture",
+        is_known=item.pose is not None,
+        newest_reading=_time(pose.stamp_ns),
+        **{name: getattr(pose, name) for name in _POSE if name != "stamp_ns"},
     )
 
 

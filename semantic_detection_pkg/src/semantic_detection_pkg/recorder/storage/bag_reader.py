@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rosbags.highlevel import AnyReader
-from rosbags.interfaces import Connection
-from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+from rosbags.interfaces import Connection, MessageDefinition, MessageDefinitionFormat
+from rosbags.rosbag2 import Reader
+from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
 
 from ros_support_pkg.core.closing import Closing
 from semantic_detection_pkg.errors import ConfigurationError
@@ -51,10 +53,11 @@ class BagReader(Closing):
             ConfigurationError: it cannot be read.
         """
         self.path = _bag_folder(path)
+        self._types: dict[tuple[str, str], Any] = {}  # by definition and name
         with _Explained(self.path):
-            self._reader = AnyReader([self.path], default_typestore=installed_types())
+            self._reader = Reader(self.path)
             self._reader.open()
-            _forgive_changed_offers(self._reader)
+            _accept_changes(self._reader)
         if not self._reader.message_count:
             self.close()
             raise ConfigurationError(f"bag {self.path} is empty: it holds no message")
@@ -152,8 +155,12 @@ class BagReader(Closing):
         Raises:
             ConfigurationError: its bytes are no such message.
         """
+        connection = message.connection
         with _Explained(self.path):
-            return self._reader.deserialize(message.data, message.connection.msgtype)
+            name = (connection.msgdef.data, connection.msgtype)
+            if name not in self._types:
+                self._types[name] = _types_of(connection.msgdef, connection.msgtype)
+            return self._types[name].deserialize_cdr(message.data, connection.msgtype)
 
 
 class _Explained:
@@ -175,18 +182,37 @@ class _Explained:
             ) from error
 
 
-def _forgive_changed_offers(reader: AnyReader) -> None:
-    """Make files and metadata agree on what QoS was offered.
+def _accept_changes(reader: Reader) -> None:
+    """Make files and metadata agree on what was offered, and tell versions of a type apart.
 
-    The library takes a file's messages only where that is equal to the bag's, and says nothing; in
-    a ring that outlives a change of a publisher's QoS it is not.
+    The library takes a file's messages only where the offered QoS is equal to the bag's, and says
+    nothing; in a ring that outlives a change of a publisher's QoS it is not. And it reads a type by
+    one definition; a ring that outlives an upgrade holds two.
     """
-    for bag in reader.readers:
-        offers = {(c.topic, c.msgtype): c.ext for c in bag.connections}
-        for storage in getattr(getattr(bag, "storage", None), "storages", ()):
-            storage.connections[:] = [
-                c._replace(ext=offers.get((c.topic, c.msgtype), c.ext)) for c in storage.connections
-            ]
+    bag = reader.storage
+    offers = {(c.topic, c.msgtype): c.ext for c in bag.connections}
+    versions: dict[tuple[str, str, str], Connection] = {}
+    for storage in getattr(bag, "storages", ()):
+        for index, one in enumerate(storage.connections):
+            name = (one.topic, one.msgtype)
+            version = one.digest or _digest(one.msgdef.data)
+            one = one._replace(ext=offers.get(name, one.ext), digest=version)
+            storage.connections[index] = one
+            key = (*name, version)
+            known = versions.get(key)
+            count = one.msgcount + (known.msgcount if known else 0)
+            versions[key] = one._replace(msgcount=count, owner=bag)
+    if not versions:
+        return
+    recorded = {(c.topic, c.msgtype) for c in versions.values()}
+    unseen = [c for c in bag.connections if (c.topic, c.msgtype) not in recorded]
+    found = [*versions.values(), *unseen]
+    bag.connections[:] = [c._replace(id=number) for number, c in enumerate(found, start=1)]
+
+
+def _digest(text: str) -> str:
+    """Return what tells definitions apart where the recording does not; empty: there is none."""
+    return hashlib.sha256(text.encode()).hexdigest() if text else ""
 
 
 def _bag_folder(path: Path) -> Path:
@@ -198,6 +224,24 @@ def _bag_folder(path: Path) -> Path:
         if (folder / _METADATA).is_file():
             return folder
     raise ConfigurationError(f"folder {path} is no bag: it holds no {_METADATA}")
+
+
+def _types_of(definition: MessageDefinition, type_name: str) -> Any:
+    """Return the types that a definition names.
+
+    Each connection has its own: a ring that outlives an upgrade holds a type in both versions.
+    """
+    if definition.format is MessageDefinitionFormat.NONE:
+        return installed_types()
+    store = get_typestore(Stores.EMPTY)
+    if definition.format is MessageDefinitionFormat.MSG:
+        store.register(get_types_from_msg(definition.data, type_name))
+        return store
+    # Types of an IDL file stand one after the other, each under a line that names it.
+    for part in re.split(r"^={80}\nIDL: .*\n", definition.data, flags=re.MULTILINE):
+        if part.strip():
+            store.register(get_types_from_idl(part))
+    return store
 
 
 def installed_types() -> Any:

@@ -103,14 +103,16 @@ def test_overlays_are_saved_and_none_replaces_another(capsys, model, picture, tm
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (["--conf", "1.5"], "confidence 1.5 must be in 0..1"),
-        (["--iou", "nan"], "iou nan must be in 0..1"),
+        (["--conf", "1.5"], "'confidence_threshold' is 1.5, allowed is"),
+        (["--iou", "nan"], "'iou_threshold' is nan, allowed is"),
         (["--classes", "yeti"], "'yeti' is unknown; known: red, green, blue"),
         (["--threads", "-3"], "threads -3 must be >= 0"),
         (["--names", "/nowhere"], "names file /nowhere: no such file"),
         (["--model", "/nowhere.onnx"], "model /nowhere.onnx: does not exist"),
         (["--model", __file__], "is not an ONNX file"),
         (["--save", __file__], "cannot be made: file exists"),
+        (["--tiles", "tiles", "--overlap", "1"], "'tile_overlap' is 1.0, allowed is"),
+        (["--tiles", "tiles", "--tile-px", "8"], "'tile_px' is 8, allowed is"),
     ],
 )
 def test_options_that_are_no_good_are_refused_in_one_line(capsys, model, picture, change, message):
@@ -120,6 +122,37 @@ def test_options_that_are_no_good_are_refused_in_one_line(capsys, model, picture
     assert err.startswith("detect: ")
     assert err.count("\n") == 1
     assert message in err
+
+
+def test_tiles_show_what_is_small(capsys, model, tmp_path):
+    """A patch of 6 px is little of a cell of 22 px, and fills one that shows 4 px."""
+    picture = np.zeros((96, 180, 3), np.uint8)
+    picture[40:46, 90:96] = (0, 0, 255)
+    path = tmp_path / "small.png"
+    cv2.imwrite(str(path), picture)
+
+    _, out, _ = run(capsys, "--model", model, "--conf", "0.5", "--json", path)
+    assert json.loads(out)["detections"] == []
+    assert "looks" not in json.loads(out)
+    options = ("--conf", "0.5", "--tiles", "tiles", "--tile-px", "34", "--overlap", "0.3")
+    _, out, _ = run(capsys, "--model", model, "--json", *options, path)
+
+    document = json.loads(out)
+    assert {thing["class_name"] for thing in document["detections"]} == {"red"}
+    assert len(document["looks"]) > 10
+    assert all(len(look) == 4 for look in document["looks"])
+
+
+def test_a_picture_of_too_many_tiles_does_not_stop_the_others(capsys, model, picture, tmp_path):
+    large = tmp_path / "large.png"
+    cv2.imwrite(str(large), np.zeros((2000, 2000, 3), np.uint8))
+
+    status, out, err = run(
+        capsys, "--model", model, "--tiles", "tiles", "--tile-px", "32", large, picture
+    )
+
+    assert (status, out.count("\n"), err.count("\n")) == (1, 1, 1)
+    assert "at most 256 are allowed: take larger tiles" in err
 
 
 def test_no_picture_is_a_usage_error(capsys, model):

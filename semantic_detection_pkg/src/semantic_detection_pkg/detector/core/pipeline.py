@@ -212,10 +212,9 @@ class DetectorPipeline:
         inferred_s = self._clock()
         for slot, (index, letterbox) in enumerate(zip(batch, letterboxes, strict=True)):
             candidates = self._decoder.candidates(outputs, vocabulary, settings, slot)
-            found = self._locate(candidates, outputs, letterbox, settings, slot)
-            tally.found.append(
-                LookFound(index, _moved(found, views[index], (image.shape[1], image.shape[0])))
-            )
+            size, view = (image.shape[1], image.shape[0]), views[index]
+            found = self._locate(candidates, outputs, letterbox, settings, slot, view, size)
+            tally.found.append(LookFound(index, found))
             tally.rejected += candidates.rejected
         finished_s = self._clock()
         tally.preprocess_s += prepared_s - started_s
@@ -231,32 +230,19 @@ class DetectorPipeline:
         letterbox: Letterbox,
         settings: DetectorSettings,
         slot: int,
+        view: Region,
+        size: tuple[int, int],
     ) -> Detections:
-        """Boxes and masks in what was looked at; what shows no pixel of its mask is dropped."""
+        """Boxes and masks in the picture; what shows no pixel of its mask is dropped."""
         boxes = letterbox.boxes_to_source(candidates.boxes_xyxy)
         tolerance_px = settings.polygon_tolerance_px
         masks = self._decoder.masks(candidates, outputs, boxes, letterbox, tolerance_px, slot)
+        if view.x0 or view.y0:
+            offset = np.array((view.x0, view.y0), np.float32)
+            boxes += np.tile(offset, 2)
+            masks = MaskRings(masks.points + offset, masks.ring_sizes, masks.ring_counts)
         detections = Detections(
-            letterbox.source_width,
-            letterbox.source_height,
-            candidates.labels.astype(np.uint16),
-            candidates.scores,
-            boxes,
-            masks,
+            *size, candidates.labels.astype(np.uint16), candidates.scores, boxes, masks
         )
-        return detections.take(masks.ring_counts > 0)
-
-
-def _moved(found: Detections, view: Region, size: tuple[int, int]) -> Detections:
-    """Detections of a view in the coordinates of the picture it is a part of."""
-    if (found.width, found.height) == size:
-        return found
-    offset = np.array((view.x0, view.y0), np.float32)
-    masks = found.masks
-    return Detections(
-        *size,
-        found.class_ids,
-        found.scores,
-        (found.boxes_xyxy.reshape(-1, 2, 2) + offset).reshape(-1, 4),
-        MaskRings(masks.points + offset, masks.ring_sizes, masks.ring_counts),
-    )
+        is_shown = masks.ring_counts > 0
+        return detections if is_shown.all() else detections.take(is_shown)

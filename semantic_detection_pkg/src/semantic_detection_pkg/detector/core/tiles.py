@@ -146,8 +146,8 @@ def tile_layout(
     )
     if columns * rows > MOST_TILES:
         raise FrameError(
-            f"tile_px {tile_px} with tile_overlap {overlap:g} makes {columns * rows} tiles of a picture "
-            f"of {size[0]}x{size[1]}; at most {MOST_TILES} are allowed: take larger tiles"
+            f"tile_px {tile_px} with tile_overlap {overlap:g} makes {columns * rows} tiles of a "
+            f"picture of {size[0]}x{size[1]}; at most {MOST_TILES} are allowed: take larger tiles"
         )
     if columns * rows == 1:
         return (Region(0, 0, *size),)

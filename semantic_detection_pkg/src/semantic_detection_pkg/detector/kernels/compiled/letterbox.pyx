@@ -13,6 +13,8 @@ cdef extern from "letterbox_loops.h" nogil:
         float*, float*, float*, const uint8_t*, const uint8_t*, float, const int32_t*,
         const float*, long
     )
+    void spread_line(float*, float*, float*, const uint8_t*, const int32_t*, const float*, long)
+    void mix_lines(float*, const float*, const float*, float, long)
     void to_half(uint16_t*, const float*, long)
 
 ctypedef fused element:
@@ -54,6 +56,10 @@ cdef class Letterboxer:
     cdef int32_t[::1] _at  # byte offset of the left pixel that each output pixel samples
     cdef float[::1] _across  # share of its right neighbour
     cdef float[:, ::1] _line  # red, green, blue of one output line, on its way to float16
+    # Two source lines spread to the output's width, and which ones: neighbouring output lines lie
+    # between the same ones where the picture is hardly shrunk.
+    cdef float[:, :, ::1] _spread
+    cdef Py_ssize_t _spread_of[2]
     cdef uint8_t[:, ::1] _packed  # two source lines without gaps, of pictures that have some
 
     def write(self, const uint8_t[:, :, :] image, tensor, content_size, offset, padding):
@@ -84,6 +90,7 @@ cdef class Letterboxer:
         self._at = np.empty(width, np.int32)
         self._across = np.empty(width, np.float32)
         self._line = np.empty((3, width), np.float32)
+        self._spread = np.empty((2, 3, width), np.float32)
         # The loops read pairs: a line of one pixel is followed by a black one of share 0.
         self._packed = np.zeros((2, 3 * max(source_width, 2)), np.uint8)
         for i in range(width):
@@ -109,6 +116,7 @@ cdef class Letterboxer:
     cdef void _write(self, const uint8_t[:, :, :] image, element* tensor, Box box) noexcept:
         cdef Py_ssize_t y, channel, plane = box.lines * box.columns
         cdef element* line
+        self._spread_of[0] = self._spread_of[1] = -1
         with nogil:
             for y in range(box.height):
                 line = tensor + (box.top + y) * box.columns + box.left
@@ -133,9 +141,37 @@ cdef class Letterboxer:
         if down == 0:
             sample_line(red, green, blue, upper, &self._at[0], &self._across[0], self._width)
             return
+        # From 1.5 source lines for each output line on, hardly one would be met again.
+        if 2 * image.shape[0] < 3 * height:
+            self._spread_source(image, before)
+            self._spread_source(image, before + 1)
+            self._mix(red, before, down, 0)
+            self._mix(green, before, down, 1)
+            self._mix(blue, before, down, 2)
+            return
         sample_lines(
             red, green, blue, upper, self._source_line(image, before + 1, 1), down,
             &self._at[0], &self._across[0], self._width,
+        )
+
+    cdef inline void _spread_source(self, const uint8_t[:, :, :] image, Py_ssize_t y) noexcept nogil:
+        """See that source line `y` is spread; its neighbours are in the other place."""
+        cdef Py_ssize_t place = y & 1
+        if self._spread_of[place] == y:
+            return
+        spread_line(
+            &self._spread[place, 0, 0], &self._spread[place, 1, 0], &self._spread[place, 2, 0],
+            self._source_line(image, y, place), &self._at[0], &self._across[0], self._width,
+        )
+        self._spread_of[place] = y
+
+    cdef inline void _mix(
+        self, float* line, Py_ssize_t before, float down, Py_ssize_t channel
+    ) noexcept nogil:
+        """One channel of an output line between the source lines `before` and the next."""
+        mix_lines(
+            line, &self._spread[before & 1, channel, 0],
+            &self._spread[(before + 1) & 1, channel, 0], down, self._width,
         )
 
     cdef const uint8_t* _source_line(

@@ -56,6 +56,28 @@ VECTOR_LOOP void sample_lines(float *restrict red, float *restrict green, float 
     }
 }
 
+/* The same in two steps, for lines that several output lines lie between: first across, in 0..255, */
+VECTOR_LOOP void spread_line(float *restrict red, float *restrict green, float *restrict blue,
+                             const uint8_t *restrict line, const int32_t *restrict at,
+                             const float *restrict across, long count) {
+    for (long i = 0; i < count; i++) {
+        const uint32_t left = LEFT_WORD(line, at[i]), right = RIGHT_WORD(line, at[i]);
+        const float share = across[i];
+        blue[i] = MIX(CHANNEL(left, 0), CHANNEL(right, 0), share);
+        green[i] = MIX(CHANNEL(left, 8), CHANNEL(right, 8), share);
+        red[i] = MIX(CHANNEL(left, 16), CHANNEL(right, 16), share);
+    }
+}
+
+/* then down, one channel at a time. */
+VECTOR_LOOP void mix_lines(float *restrict mixed, const float *restrict above,
+                           const float *restrict below, float down, long count) {
+    const float scale = 1.0f / 255.0f;
+    for (long i = 0; i < count; i++) {
+        mixed[i] = MIX(above[i], below[i], down) * scale;
+    }
+}
+
 /* float32 in 0..1 to float16, rounded to nearest, ties to even. Below the smallest normal number
    2^-14, adding 1/2 leaves the rounded multiple of 2^-24, float16's step there, in the low bits. */
 VECTOR_LOOP void to_half(uint16_t *restrict half, const float *restrict values, long count) {

@@ -11,7 +11,7 @@ from generated.nodes import NODES, NodeEntry
 from patience import patience
 from ros_graph import GraphProbe
 
-from semantic_detection_pkg.nodes import watch
+from simulation_pkg import demo_judge
 
 pytestmark = pytest.mark.graph
 
@@ -44,8 +44,10 @@ def test_who_was_interrupted_before_it_could_look_has_seen_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The status of the demo's judge is 0 only if it saw something, however early it is stopped."""
-    monkeypatch.setattr(watch, "run_node", lambda *_, **__: 0)  # as after Ctrl-C while it is made
-    assert watch.main() == 1
+    monkeypatch.setattr(
+        demo_judge, "run_node", lambda *_, **__: 0
+    )  # as after Ctrl-C while it is made
+    assert demo_judge.main() == 1
 
 
 def test_every_executable_is_listed() -> None:

@@ -19,7 +19,7 @@ from rosidl_parser.definition import (
     NamespacedType,
 )
 
-from semantic_detection_pkg.ros.recording import type_hash
+from semantic_detection_pkg.recorder.ros.topics import type_hash
 
 FOLDER = Path(__file__).resolve().parent.parent / "interfaces_pkg"
 #: What is published stays for a reader that is discovered later.

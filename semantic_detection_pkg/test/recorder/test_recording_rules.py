@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semantic_detection_pkg.recorder.core.definitions import full_definition
+from semantic_detection_pkg.recorder.core.definitions import full_definition, is_same
 from semantic_detection_pkg.recorder.core.events import Event, EventRules, bytes_of, event_name
 from semantic_detection_pkg.recorder.core.intake import Intake
 from semantic_detection_pkg.recorder.core.ring import RingRules, Segment
@@ -219,3 +219,12 @@ def test_qos_without_meaning_is_refused(change: dict[str, object]) -> None:
     fields = OfferedQos("reliable", "volatile").to_rosbag2(by_name=True)
     with pytest.raises(ValueError):
         OfferedQos.from_rosbag2({**fields, **change})
+
+
+def test_definitions_are_the_same_whatever_their_comments() -> None:
+    line = "=" * 80
+    one = f"#\nint32 a   # why\nB b\n{line}\nMSG: a_pkg/B\nint8 c\n{line}\nMSG: a_pkg/C\nbool d\n"
+    other = f"int32 a\nB  b\n{line}\nMSG: a_pkg/C\nbool d # so\n{line}\nMSG: a_pkg/B\nint8 c\n"
+    assert is_same(one, other)
+    assert not is_same(one, other.replace("int8 c", "int16 c"))
+    assert not is_same(one, other.replace("int32 a\n", "int32 a\nint32 more\n"))

@@ -41,6 +41,26 @@ def full_definition(type_name: str, text_of: Callable[[str], str]) -> str:
     return "".join(parts)
 
 
+def is_same(one: str, other: str) -> bool:
+    """Return whether two definitions say the same, whatever their comments and spaces are.
+
+    The types that they need may follow in any order.
+    """
+    return _sections(one) == _sections(other)
+
+
+def _sections(definition: str) -> tuple[str, frozenset[str]]:
+    own, *needed = (
+        "\n".join(
+            " ".join(words)
+            for line in section.splitlines()
+            if (words := line.partition("#")[0].split())
+        )
+        for section in definition.split(_SEPARATOR)
+    )
+    return own, frozenset(needed)
+
+
 def _types_in(text: str, type_name: str) -> Iterator[str]:
     """Types of the fields that are no primitives, with package."""
     package = type_name.split("/")[0]

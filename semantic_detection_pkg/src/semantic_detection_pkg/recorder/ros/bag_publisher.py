@@ -14,12 +14,14 @@ from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
+from rosbags.interfaces import Connection
 from rosgraph_msgs.msg import Clock
 
 from ros_support_pkg.stamps import to_time
 from ros_support_pkg.starting import interrupt_from_now_on
 from semantic_detection_pkg.errors import ConfigurationError
-from semantic_detection_pkg.recorder.ros.topics import message_class
+from semantic_detection_pkg.recorder.core.definitions import is_same
+from semantic_detection_pkg.recorder.ros.topics import definition, message_class
 from semantic_detection_pkg.recorder.storage.bag_reader import BagMessage, BagReader
 
 _DEPTH = 100
@@ -79,14 +81,22 @@ def _wait_for_somebody(publishers: Collection[Publisher], wait_s: float) -> None
 
 def _publishers(node: Node, reader: BagReader, without: Collection[str]) -> dict[str, Publisher]:
     publishers: dict[str, Publisher] = {}
+    refused: set[str] = set()
     for connection in reader.connections:
         topic = connection.topic
-        if topic in publishers or any(topic.endswith(f"/{name.strip('/')}") for name in without):
+        if (
+            topic in publishers
+            or topic in refused
+            or any(topic.endswith(f"/{name.strip('/')}") for name in without)
+        ):
             continue
         try:
             kind = message_class(connection.msgtype)
+            for version in (one for one in reader.connections if one.topic == topic):
+                _check_version(version)
         except ConfigurationError as error:
             node.get_logger().warning(f"{topic} is left out: {error}")
+            refused.add(topic)
             continue
         offers = getattr(connection.ext, "offered_qos_profiles", [])
         # The first offer counts: the others could not all be met by one publisher anyway.
@@ -103,6 +113,16 @@ def _publishers(node: Node, reader: BagReader, without: Collection[str]) -> dict
         )
         publishers[topic] = node.create_publisher(kind, topic, qos)
     return publishers
+
+
+def _check_version(connection: Connection) -> None:
+    """Refuse a type of ours that is recorded in another version: its bytes would be misread."""
+    recorded = connection.msgdef.data
+    is_ours = connection.msgtype.startswith("interfaces_pkg/")
+    if is_ours and recorded and not is_same(recorded, definition(connection.msgtype)):
+        raise ConfigurationError(
+            f"{connection.msgtype} is recorded in another version than the installed one"
+        )
 
 
 def _paced(

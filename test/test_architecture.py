@@ -56,6 +56,7 @@ STANDARD_LIBRARY_ONLY = {
     f"{MAIN}.gpu.lock",
     f"{MAIN}.gpu.lock_witness",
     f"{MAIN}.gpu.epoch_file",
+    f"{MAIN}.gpu.owners",
 }
 
 ROS = {

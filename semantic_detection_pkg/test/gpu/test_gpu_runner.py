@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from queue import Queue
 
@@ -16,7 +19,7 @@ from semantic_detection_pkg.gpu.core.arbiter import Arbiter
 from semantic_detection_pkg.gpu.core.messages import Answer, DetectorIs, Life, Transition
 from semantic_detection_pkg.gpu.core.turns import Mode, Rules
 from semantic_detection_pkg.gpu.epoch_file import read_epoch, write_epoch
-from semantic_detection_pkg.gpu.lock import KernelLock
+from semantic_detection_pkg.gpu.lock import KernelLock, find_holder
 from semantic_detection_pkg.gpu.runner import ArbiterRunner
 
 RULES = Rules(
@@ -26,6 +29,7 @@ RULES = Rules(
     answer_timeout_s=patience(0.2),
     pause_timeout_s=patience(5.0),
 )
+OURS = "robot 0 /r1"
 _AFTER = {
     Transition.CONFIGURE: Life.INACTIVE,
     Transition.CLEANUP: Life.UNCONFIGURED,
@@ -59,7 +63,7 @@ class Stand:
         self.seen: list[Arbiter] = []
         self.detector = Obedient()
         self.runner = ArbiterRunner(
-            RULES, self.lock, self.epoch, lambda arbiter, _: self.seen.append(arbiter)
+            RULES, self.lock, self.epoch, [OURS], lambda arbiter, _: self.seen.append(arbiter)
         )
         self.detector.runner = self.runner
 
@@ -107,23 +111,54 @@ def test_epochs_go_on_where_an_earlier_run_ended(tmp_path: Path) -> None:
     stand.runner.stop()
 
 
+@contextmanager
+def holding(lock: Path, owner: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Another process that holds the lock and does not leave."""
+    script = (
+        "import sys, time; from semantic_detection_pkg.gpu.lock import KernelLock\n"
+        "lock = KernelLock(*sys.argv[1:]); lock.acquire(5.0); print('held', flush=True)\n"
+        "time.sleep(3600)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(lock), owner], stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        yield holder
+        holder.kill()
+
+
 def test_who_does_not_leave_is_ended(stand: Stand) -> None:
     """A process that holds the kernel lock beyond the lease's end and the grace."""
     answer = stand.ask()
     assert answer.lease is not None
-    script = (
-        "import sys, time; from semantic_detection_pkg.gpu.lock import KernelLock\n"
-        "lock = KernelLock(sys.argv[1]); lock.acquire(5.0); print('held', flush=True)\n"
-        "time.sleep(3600)"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", script, str(stand.lock)], stdout=subprocess.PIPE
-    ) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == b"held\n"
+    with holding(stand.lock, OURS) as holder:
         stand.release(answer.lease.epoch)
         assert holder.wait(patience(10.0)) == -9
     stand.wait(Mode.DETECTOR)
+
+
+@pytest.mark.parametrize("owner", ["", "robot 0 /r2", "model /run/tier3/r2/gpu.epoch"])
+def test_what_belongs_to_somebody_else_is_never_ended(
+    stand: Stand, owner: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = stand.ask()
+    assert answer.lease is not None
+    with holding(stand.lock, owner) as holder:
+        stand.release(answer.lease.epoch)
+        said = f"of '{owner or 'nobody known'}', which is not ours and is not ended"
+        wait_until(lambda: said in caplog.text, "the arbiter's word")
+        assert holder.poll() is None
+    stand.wait(Mode.DETECTOR)
+
+
+def test_a_signature_of_the_dead_is_not_the_holder_s(stand: Stand) -> None:
+    """What ours signed before it died, somebody else may hold."""
+    with holding(stand.lock, OURS):
+        assert find_holder(stand.lock).owner == OURS
+    with stand.lock.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert find_holder(stand.lock) == (os.getpid(), "")
 
 
 def test_a_held_lock_keeps_the_lease_back_until_it_is_free(stand: Stand) -> None:
@@ -166,7 +201,7 @@ def test_the_end_answers_who_waits(stand: Stand) -> None:
 
 def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="gpu.lock: No such file or directory"):
-        ArbiterRunner(RULES, tmp_path / "nowhere" / "gpu.lock", tmp_path / "gpu.epoch")
+        ArbiterRunner(RULES, tmp_path / "nowhere" / "gpu.lock", tmp_path / "gpu.epoch", [])
     (tmp_path / "gpu.epoch").write_text("seven")
     with pytest.raises(ConfigurationError, match="'seven', allowed is a number"):
-        ArbiterRunner(RULES, tmp_path / "gpu.lock", tmp_path / "gpu.epoch")
+        ArbiterRunner(RULES, tmp_path / "gpu.lock", tmp_path / "gpu.epoch", [])

@@ -19,6 +19,7 @@ from ros_support_pkg.qos import EVENT
 from ros_support_pkg.running import run_node, tolerating_shutdown
 from ros_support_pkg.shedding import TIER3, Shedding
 from semantic_detection_pkg.errors import SemanticDetectionError
+from semantic_detection_pkg.gpu import owners
 from vlm_bridge_pkg.core.questions import make_questions
 from vlm_bridge_pkg.core.settings import VlmBridgeSettings
 from vlm_bridge_pkg.errors import ConfigurationError, ServiceError
@@ -40,7 +41,11 @@ class VlmBridgeNode(Node):
         self._config = declare_parameters(self, VlmBridgeSettings)
         config = self._config
         self._service = Service(
-            config.socket, config.model, config.gpu_lock_file, config.max_tokens
+            config.socket,
+            config.model,
+            config.gpu_lock_file,
+            owners.robot(self.get_namespace()),
+            config.max_tokens,
         )
         # Of this process only: after a restart the old lease belongs to somebody else.
         self._holder = f"{self.get_fully_qualified_name()}-{os.getpid()}"

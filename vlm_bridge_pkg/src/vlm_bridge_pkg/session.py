@@ -51,12 +51,14 @@ class Service:
 
     Attributes:
         lock_file: held here while it computes, for servers that do not take it themselves; "": not.
+        lock_owner: by whom; see `gpu.owners`.
         max_tokens: of an answer.
     """
 
     socket_path: str
     model: str = ""
     lock_file: str = ""
+    lock_owner: str = ""
     max_tokens: int = 48
 
 
@@ -152,7 +154,7 @@ class Session:
             model=service.model,
         )
         on_progress("request", "")
-        lock = KernelLock(service.lock_file) if service.lock_file else None
+        lock = KernelLock(service.lock_file, service.lock_owner) if service.lock_file else None
         with lock.held(_LOCK_TIMEOUT_S) if lock else nullcontext():
             self._call = call = VlmCall(service.socket_path)
             left_s = end_s - time.monotonic()

@@ -35,6 +35,7 @@ from semantic_detection_pkg.detector.ros.conversions import to_detections, to_po
 from semantic_detection_pkg.detector.ros.inspection import FrameInspector
 from semantic_detection_pkg.detector.ros.vision import VisionDetections
 from semantic_detection_pkg.errors import ConfigurationError, FrameError, SemanticDetectionError
+from semantic_detection_pkg.gpu import owners
 from semantic_detection_pkg.gpu.errors import LockError
 from semantic_detection_pkg.gpu.lock import KernelLock
 
@@ -54,7 +55,8 @@ class DetectorNode(GuardedLifecycleNode):
         self._detector: LoadedDetector | None = None
         self._subscription: frames.FrameSubscription | None = None
         lock_file = self._config.gpu_lock_file
-        self._lock = KernelLock(lock_file) if lock_file else None
+        owner = owners.robot(self.get_namespace())
+        self._lock = KernelLock(lock_file, owner) if lock_file else None
         self._inspector = FrameInspector(self, self._config.frame_buffer_size)
         self._frames = 0
         self._frames_before = 0

@@ -18,6 +18,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from semantic_detection_pkg.gpu.errors import LockError
 
@@ -25,6 +26,7 @@ _log = logging.getLogger(__name__)
 
 #: A blocking flock has no time-out, so it is tried again at this distance.
 _RETRY_S = 0.002
+_SIGNATURE_BYTES_MAX = 1024
 _MODE = 0o660  # both containers share a group
 
 
@@ -33,16 +35,19 @@ class KernelLock:
 
     Args:
         path: the file; it is made where it is missing, its folder is not.
+        owner: who holds it, written into the file while it is held; see `owners`.
         clock, sleep: for tests.
     """
 
     def __init__(
         self,
         path: str | Path,
+        owner: str = "",
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.path = Path(path)
+        self._owner = owner
         self._clock = clock
         self._sleep = sleep
         self._file: int | None = None
@@ -73,6 +78,7 @@ class KernelLock:
             os.close(file)
             return False
         self._file = file
+        self._sign(file)
         return True
 
     def acquire(self, timeout_s: float) -> None:
@@ -128,6 +134,12 @@ class KernelLock:
         finally:
             self.release()
 
+    def _sign(self, file: int) -> None:
+        """Say in the file who holds it; a lock without a signature is a lock all the same."""
+        with contextlib.suppress(OSError):
+            os.ftruncate(file, 0)
+            os.pwrite(file, f"{os.getpid()} {self._owner}\n".encode("utf-8", "replace"), 0)
+
     def _is_at_path(self, file: int) -> bool:
         try:
             there = os.stat(self.path, follow_symlinks=False)
@@ -181,6 +193,38 @@ def holder_pid(path: str | Path) -> int | None:
         if fields[1] == "FLOCK" and fields[5] == f"{device}:{status.st_ino}":
             return int(fields[4]) or None
     return None
+
+
+class Holder(NamedTuple):
+    """Who holds a lock: its process as it is seen from here, and what it says of itself."""
+
+    pid: int
+    owner: str
+
+
+def find_holder(path: str | Path) -> Holder | None:
+    """Return who holds the lock; None as `holder_pid`.
+
+    The owner is empty where the file's signature is not that of the process which holds the lock:
+    a process of somebody else's may hold what ours has signed before it died.
+    """
+    pid = holder_pid(path)
+    if pid is None:
+        return None
+    try:
+        signed, _, owner = Path(path).read_bytes()[:_SIGNATURE_BYTES_MAX].decode().partition(" ")
+        is_signed = int(signed) in _names_of(pid)
+    except (OSError, ValueError):
+        return Holder(pid, "")
+    return Holder(pid, owner.strip() if is_signed else "")
+
+
+def _names_of(pid: int) -> list[int]:
+    """Return a process's numbers in its PID namespaces, from ours to its own (man 5 proc)."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("NSpid:"):
+            return [int(number) for number in line.split()[1:]]
+    return [pid]
 
 
 def _forget_in_child() -> None:

@@ -12,7 +12,7 @@ import logging
 import os
 from pathlib import Path
 
-from semantic_detection_pkg.gpu.lock import holder_pid, open_lock_file
+from semantic_detection_pkg.gpu.lock import Holder, find_holder, open_lock_file
 
 _log = logging.getLogger(__name__)
 
@@ -42,10 +42,10 @@ class LockWitness:
         self._files = [file for file in self._files[:-1] if file in held] + self._files[-1:]
         return not held
 
-    def holder_pid(self) -> int | None:
-        """As `kernel_lock.holder_pid`, of the oldest file that somebody holds."""
-        pids = (holder_pid(f"/proc/self/fd/{file}") for file in self._files)
-        return next((pid for pid in pids if pid is not None), None)
+    def holder(self) -> Holder | None:
+        """Return who holds the oldest file that somebody holds; None as `lock.holder_pid`."""
+        found = (find_holder(f"/proc/self/fd/{file}") for file in self._files)
+        return next((one for one in found if one is not None), None)
 
     def close(self) -> None:
         """Let go of the files; may be called again."""

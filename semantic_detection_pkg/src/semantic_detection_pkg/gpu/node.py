@@ -21,6 +21,7 @@ from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import STATE
 from ros_support_pkg.running import EXIT_USAGE, run_node
 from semantic_detection_pkg.errors import SemanticDetectionError
+from semantic_detection_pkg.gpu import owners
 from semantic_detection_pkg.gpu.core.arbiter import Arbiter
 from semantic_detection_pkg.gpu.core.messages import Answer
 from semantic_detection_pkg.gpu.core.settings import GpuArbiterSettings
@@ -64,7 +65,13 @@ class GpuArbiterNode(GuardedLifecycleNode):
 
     def activate(self) -> None:
         config = self._config
-        runner = ArbiterRunner(config.rules, config.gpu_lock_file, config.epoch_file, self._changed)
+        runner = ArbiterRunner(
+            config.rules,
+            config.gpu_lock_file,
+            config.epoch_file,
+            (owners.robot(self.get_namespace()), owners.model(config.epoch_file)),
+            self._changed,
+        )
         self._lifecycle = DetectorLifecycle(self, config.detector, runner.tell)
         runner.start(self._lifecycle)
         self._runner = runner

@@ -8,7 +8,7 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from itertools import count
 from pathlib import Path
 from typing import Protocol
@@ -68,11 +68,13 @@ class ArbiterRunner:
         rules: Rules,
         lock_file: str | Path,
         epoch_file: str | Path,
+        owners: Container[str],
         on_change: Callable[[Arbiter, float], None] = lambda *_: None,
     ) -> None:
         """Check that the files can be used.
 
         Args:
+            owners: of processes that may be ended when they do not leave the GPU; see `owners`.
             on_change: is given the arbiter and the time on the monotonic clock, by its thread.
 
         Raises:
@@ -80,6 +82,8 @@ class ArbiterRunner:
         """
         self._epoch_file = Path(epoch_file)
         self._rules = rules
+        self._owners = owners
+        self._spared = 0
         self._on_change = on_change
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._answers: dict[int, Callable[[Answer], None]] = {}
@@ -195,10 +199,21 @@ class ArbiterRunner:
             return False
 
     def _end_holder(self) -> None:
-        pid = self._lock.holder_pid()
-        if pid is None or pid == os.getpid():
+        holder = self._lock.holder()
+        if holder is None or holder.pid == os.getpid():
             # Another PID namespace: only the process's own watchdog can end it.
             _log.error("%s is held by a process that cannot be seen from here", self._lock.path)
+            return
+        pid, owner = holder
+        if owner not in self._owners:
+            if pid != self._spared:
+                _log.error(
+                    "%s is held by process %d of '%s', which is not ours and is not ended",
+                    self._lock.path,
+                    pid,
+                    owner or "nobody known",
+                )
+            self._spared = pid
             return
         _log.error("process %d does not leave the GPU and is ended", pid)
         try:

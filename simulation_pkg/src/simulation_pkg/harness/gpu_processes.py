@@ -21,6 +21,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+from semantic_detection_pkg.gpu import owners
 from semantic_detection_pkg.gpu.core.messages import Answer, DetectorIs, Life, Transition
 from semantic_detection_pkg.gpu.core.turns import Rules
 from semantic_detection_pkg.gpu.errors import LockError
@@ -49,6 +50,7 @@ RULES = Rules(
     retry_max_s=0.3,
 )
 _PF_EXITING = 0x4  # include/linux/sched.h; set before a dying process gives its locks back
+_ROBOT = owners.robot("/")
 _WORDS = ("yes", *([" indeed"] * 11))
 _WORD_S = 0.005
 _CALL_TIMEOUT_S = 0.2  # a client gives its lease back before the service has noticed
@@ -133,7 +135,7 @@ def serve(path: Path, answer: Any) -> None:
 
 def detector(folder: Path, lock_file: Path) -> None:
     """On the GPU while it is active, as the real one is; nobody starts it but the arbiter."""
-    gpu, lock = StandInGpu(folder), KernelLock(lock_file)
+    gpu, lock = StandInGpu(folder), KernelLock(lock_file, _ROBOT)
     life, inside, guard = Life.UNCONFIGURED, contextlib.ExitStack(), threading.Lock()
 
     def change(transition: Transition | None) -> Life:
@@ -186,7 +188,8 @@ class _DetectorPort:
 
 
 def arbiter(folder: Path, lock_file: Path) -> None:
-    runner = ArbiterRunner(RULES, lock_file, folder / "gpu.epoch")
+    epoch_file = folder / "gpu.epoch"
+    runner = ArbiterRunner(RULES, lock_file, epoch_file, (_ROBOT, owners.model(epoch_file)))
     runner.start(_DetectorPort(folder / "detector.sock", runner))
 
     def answer(message: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from semantic_detection_pkg.errors import SemanticDetectionError
+from semantic_detection_pkg.gpu import owners
 from semantic_detection_pkg.gpu.epoch_file import read_epoch
 from semantic_detection_pkg.gpu.errors import LockError
 from semantic_detection_pkg.gpu.lock import KernelLock
@@ -40,7 +41,8 @@ class Turn:
     def __init__(self, guards: Guards) -> None:
         self._guards = guards
         self._busy = threading.Lock()
-        self._lock = KernelLock(guards.lock_file) if guards.lock_file else None
+        owner = owners.model(guards.epoch_file) if guards.epoch_file else ""
+        self._lock = KernelLock(guards.lock_file, owner) if guards.lock_file else None
 
     @property
     def is_busy(self) -> bool:

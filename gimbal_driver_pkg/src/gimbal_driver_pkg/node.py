@@ -32,6 +32,7 @@ from interfaces_pkg.msg import GimbalAngle, GimbalRate, GimbalState
 from interfaces_pkg.srv import SetFocus, SetZoom, SetZoomRate
 from ros_support_pkg.core.words import LinkState
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
+from ros_support_pkg.frames import in_namespace
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import COMMAND, SENSOR_DATA
 from ros_support_pkg.running import run_node
@@ -54,7 +55,7 @@ class GimbalDriverNode(Node):
             config.rate_map,
             config.mavlink_role,
         )
-        self._url, self._base_frame = config.url, config.base_frame
+        self._url, self._base_frame = config.url, in_namespace(self, config.base_frame)
         self._published_attitude: Attitude | None = None
         self._engine = Engine(driver, partial(open_link, config.url, config.serial_baud))
         self._state = self.create_publisher(GimbalState, "gimbal/state", SENSOR_DATA)

@@ -76,6 +76,16 @@ def test_port_in_use_is_one_line(local, tmp_path):
         DashboardServer(_with_settings(dashboard, DashboardSettings(port=port)))
 
 
+def test_robots_of_one_host_take_the_next_port(local):
+    port = int(local.host.rpartition(":")[2])
+    settings = DashboardSettings(port=port, robot="r2")
+    server = DashboardServer(_with_settings(local.dashboard, settings))
+    try:
+        assert port < int(server.address.rstrip("/").rpartition(":")[2]) <= port + 9
+    finally:
+        server._socket.close()
+
+
 def test_address_of_another_machine_is_one_line(local):
     with pytest.raises(ConfigurationError, match="'host' is '192.0.2.1'"):
         DashboardServer(

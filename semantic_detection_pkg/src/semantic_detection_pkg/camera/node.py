@@ -16,6 +16,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage
 
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
+from ros_support_pkg.frames import in_namespace
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import SENSOR_DATA, VIEW
 from ros_support_pkg.running import run_node, tolerating_shutdown
@@ -40,7 +41,8 @@ class CameraNode(Node):
         super().__init__("camera")
         self._config = declare_parameters(self, CameraSettings, self._change)
         self._source_label = CameraUri.parse(self._config.source).label
-        graph_cameras.attach(self, self._config.source, self._config.frame_id)
+        self._frame_id = in_namespace(self, self._config.frame_id)
+        graph_cameras.attach(self, self._config.source, self._frame_id)
         path = self._config.calibration_file
         self._calibration = load_calibration(path) if path else None
         self._frames = FramePublisher(self, self._config.frame_transport)
@@ -77,7 +79,7 @@ class CameraNode(Node):
             if RATES in self._shedding and frame.sequence % 2:
                 continue
             with tolerating_shutdown(self):
-                self._publish(replace(frame, frame_id=self._config.frame_id))
+                self._publish(replace(frame, frame_id=self._frame_id))
 
     def _publish(self, frame: Frame) -> None:
         stamp_ns, frame_id = frame.stamp_ns, frame.frame_id

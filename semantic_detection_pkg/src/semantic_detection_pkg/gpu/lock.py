@@ -27,14 +27,14 @@ _log = logging.getLogger(__name__)
 #: A blocking flock has no time-out, so it is tried again at this distance.
 _RETRY_S = 0.002
 _SIGNATURE_BYTES_MAX = 1024
-_MODE = 0o660  # both containers share a group
+_MODE, _FOLDER_MODE = 0o660, 0o770  # both containers share a group
 
 
 class KernelLock:
     """One process's handle on a lock file. Not for use by several threads at once.
 
     Args:
-        path: the file; it is made where it is missing, its folder is not.
+        path: the file; it and its folder are made where they are missing.
         owner: who holds it, written into the file while it is held; see `owners`.
         clock, sleep: for tests.
     """
@@ -149,11 +149,13 @@ class KernelLock:
 
 
 def open_lock_file(path: Path) -> int:
-    """The lock file, made where it is missing.
+    """Return the lock file opened, made where it is missing, as its folder is.
 
     Raises:
         LockError: it cannot be opened or made.
     """
+    with contextlib.suppress(OSError):  # the opening says what is wrong
+        path.parent.mkdir(mode=_FOLDER_MODE, exist_ok=True)
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _MODE)
     except OSError as error:

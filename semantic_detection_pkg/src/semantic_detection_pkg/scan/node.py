@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Imu, NavSatFix
 from std_srvs.srv import SetBool
@@ -9,6 +11,7 @@ from std_srvs.srv import SetBool
 from interfaces_pkg.msg import Detections, GimbalAngle, GimbalRate, GimbalState, GpuState
 from ros_support_pkg.core.words import Level
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
+from ros_support_pkg.frames import in_namespace
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import COMMAND, SENSOR_DATA, STATE
 from ros_support_pkg.running import run_node
@@ -54,7 +57,9 @@ class ScanControllerNode(Node):
         self._wants_start = self._config.start.autostart
         self._action = ScanAction(self, self._inbox.append)
         self._requests = ScanRequests(self, self._inbox.append, self._config.names_by_class())
-        self._shown = ScanPublishers(self, self._config.base_frame, self._action.feed_back)
+        self._shown = ScanPublishers(
+            self, in_namespace(self, self._config.base_frame), self._action.feed_back
+        )
         self._rate = self.create_publisher(GimbalRate, "gimbal/cmd_rate", COMMAND)
         self._angle = self.create_publisher(GimbalAngle, "gimbal/cmd_angle", COMMAND)
         for kind, topic, take, qos in (
@@ -137,8 +142,9 @@ class ScanControllerNode(Node):
             self._changed = list(self._standing)
         inputs += [self._standing[kind] for kind in self._changed]
         self._changed.clear()
+        started_s = time.monotonic()
         decision = self._decision = self._controller.step(now_ns, inputs)
-        step_ms = 1e-6 * (self.get_clock().now().nanoseconds - now_ns)
+        step_ms = 1e3 * (time.monotonic() - started_s)
         self._slowest_ms = max(step_ms, _FADE * self._slowest_ms)
         if was_busy or self._controller.is_busy or decision.result is not None:
             journal = to_journal(self._steps, now_ns, settings, inputs, decision)

@@ -15,6 +15,7 @@ from semantic_detection_pkg.dashboard.api.dashboard import Dashboard
 from semantic_detection_pkg.dashboard.api.settings import DashboardSettings
 from semantic_detection_pkg.errors import ConfigurationError
 
+_PORTS = 10  # robots with a page on one host
 _BACKLOG = 64
 _CLOSE_TIMEOUT_S = 1
 
@@ -66,23 +67,40 @@ class DashboardServer:
 
 
 def _bind(settings: DashboardSettings) -> socket.socket:
+    """Listen; robots of a namespace share a host, so each takes the next port that is free."""
+    last = settings.port + (_PORTS - 1 if settings.robot and settings.port else 0)
+    for port in range(settings.port, last):
+        try:
+            return _listen(settings, port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                break
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-        if os.name == "posix":
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(_BACKLOG)
+        return _listen(settings, last)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
+            upwards = f" and up to {last}" if last > settings.port else ""
             raise ConfigurationError(
-                f"parameter 'port' is {settings.port}: another program uses it on "
+                f"parameter 'port' is {settings.port}: another program uses it{upwards} on "
                 f"{settings.host}, a free port is allowed"
             ) from error
         raise ConfigurationError(
             f"parameter 'host' is {settings.host!r}, port {settings.port}: "
             f"{error.strerror or error}; an address of this machine is allowed"
         ) from error
+
+
+def _listen(settings: DashboardSettings, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        settings.host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
     return listener

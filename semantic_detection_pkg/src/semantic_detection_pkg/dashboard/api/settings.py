@@ -17,11 +17,11 @@ class DashboardSettings:
 
     Attributes:
         host: address to bind to; any but a loopback address needs a token.
-        port: TCP port; 0: a free one.
+        port: TCP port; 0: a free one. Of a robot with a name the next free one of ten.
         token: what control needs; empty: whoever is on this machine may control.
         is_viewing_open: with a token, looking needs none.
         evidence_dir: folder that is served read-only below /evidence/.
-        robot: name of the robot, for the page's title.
+        robot: name of the robot, its namespace; for the page's title.
 
     Raises:
         ConfigurationError: on construction, if it would be open to the network without a token.

@@ -32,6 +32,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     VocabularyReply,
 )
 from semantic_detection_pkg.scan.core.mission import Mission
+from semantic_detection_pkg.scan.core.scan_clock import ScanClock
 from semantic_detection_pkg.scan.core.search import Search
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.tracking.track import Track
@@ -52,6 +53,7 @@ class ScanController:
     def __init__(self, settings: ScanSettings | None = None) -> None:
         """Begin idle, without a goal."""
         self._blackboard = Blackboard(settings or ScanSettings())
+        self._clock = ScanClock()
         self._tree = build_tree(self._blackboard)
 
     @property
@@ -80,21 +82,27 @@ class ScanController:
         return None if self._search is None else self._search.coverage
 
     @property
+    def now_s(self) -> float:
+        """Return the time of the last step on the clock of `coverage`; it never falls. [s]"""
+        return self._blackboard.now_s
+
+    @property
     def tracks(self) -> tuple[Track, ...]:
         """Return the tracks after the newest frame."""
         mission = self._blackboard.mission
-        return () if mission is None else mission.tracks
+        return () if mission is None else self._clock.tracks_outward(mission.tracks)
 
     @property
     def frame_ns(self) -> int:
         """Return the stamp of the frame that `tracks` stand for."""
         mission = self._blackboard.mission
-        return 0 if mission is None else mission.frame_ns
+        return 0 if mission is None else self._clock.outward(mission.frame_ns)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """Return the findings of the goal in hand, the newest revision of each."""
-        return () if self._search is None else self._search.findings.all
+        search = self._search
+        return () if search is None else self._clock.findings_outward(search.findings.all)
 
     @property
     def pose_delay_s(self) -> float:
@@ -115,13 +123,14 @@ class ScanController:
         """Apply what came since the last step, and return what is to be done.
 
         Args:
-            now_ns: [ns] since the epoch; a time before that of the last step counts as that.
+            now_ns: [ns] since the epoch. The clock may step: inside, time goes on evenly, and
+                stamps in the decision are those that came in; see `ScanClock`.
             inputs: since the last step.
         """
         blackboard = self._blackboard
-        blackboard.now_ns = max(now_ns, blackboard.now_ns)
+        blackboard.now_ns = self._clock.advance(now_ns)
         blackboard.decision = DecisionBuilder()
-        for item in in_order(inputs):
+        for item in map(self._clock.input_inward, in_order(inputs)):
             blackboard.watchdog.note_input(blackboard.now_ns, item)
             self._apply(item)
         for _ in range(_TICKS_MAX):
@@ -130,7 +139,7 @@ class ScanController:
             self._tree.tick_once()
             if self._tree.status is TreeStatus.RUNNING and not blackboard.wants_tick:
                 break
-        return blackboard.decision.build(*blackboard.summary())
+        return self._clock.decision_outward(blackboard.decision.build(*blackboard.summary()))
 
     @property
     def _search(self) -> Search | None:
@@ -180,7 +189,8 @@ class ScanController:
             return
         if blackboard.mission is not None:
             blackboard.end_mission("aborted", "another goal was given")
-        blackboard.mission = Mission(blackboard.now_ns, goal, blackboard.settings)
+        stamp_ns = self._clock.outward(blackboard.now_ns)
+        blackboard.mission = Mission(blackboard.now_ns, goal, blackboard.settings, stamp_ns)
         blackboard.resting_since_ns = 0
         blackboard.is_paused = False
         blackboard.repeat_commands()

@@ -23,6 +23,8 @@ class Mission:
     """The state of one goal.
 
     Attributes:
+        started_ns: [ns] of the scan's clock.
+        stamp_ns: the same on the clock of the outside, for names; see `ScanClock`.
         search: None until there is a plan, which needs gimbal and camera.
         delay: by which pictures and poses are out of step.
         vocabulary: what the detector answered to the words; empty: nothing yet.
@@ -31,9 +33,13 @@ class Mission:
         frame_ns: stamp of the newest frame; `tracks` stand for it.
     """
 
-    def __init__(self, now_ns: int, goal: Goal, settings: ScanSettings) -> None:
+    def __init__(
+        self, now_ns: int, goal: Goal, settings: ScanSettings, stamp_ns: int | None = None
+    ) -> None:
+        """Begin at `now_ns`; `stamp_ns` left out: the scan's clock is that of the outside."""
         self.goal = goal
         self.started_ns = now_ns
+        self.stamp_ns = now_ns if stamp_ns is None else stamp_ns
         self.search: Search | None = None
         self.vocabulary: tuple[str, ...] = ()
         self.vocabulary_id = 0
@@ -57,7 +63,7 @@ class Mission:
 
     def begin_search(self, plan: SearchPlan) -> None:
         """Begin to search as planned."""
-        self.search = Search(self.started_ns, self.goal, plan, self._settings)
+        self.search = Search(self.stamp_ns, self.goal, plan, self._settings)
 
     def interrupt(self) -> None:
         """Drop what is under way: the camera is taken somewhere else."""

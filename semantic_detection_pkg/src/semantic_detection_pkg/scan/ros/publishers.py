@@ -10,7 +10,6 @@ from visualization_msgs.msg import MarkerArray
 
 from interfaces_pkg.msg import Coverage, Finding, ScanJournal, ScanState, Tracks
 from ros_support_pkg.qos import EVENT, RECORD, STATE, VIEW
-from ros_support_pkg.stamps import NS_PER_S, from_time
 from ros_support_pkg.timers import every
 from semantic_detection_pkg.scan.core.controller import ScanController
 from semantic_detection_pkg.scan.core.inputs_and_decisions import Decision
@@ -81,7 +80,7 @@ class ScanPublishers:
 
     def _show(self) -> None:
         controller, header = self._controller, self.header()
-        now_s = from_time(header.stamp) / NS_PER_S
+        now_s = controller.now_s
         self._publish_state()
         if controller.coverage is not None:
             self._coverage.publish(scan_outputs.to_coverage(controller.coverage, now_s, header))

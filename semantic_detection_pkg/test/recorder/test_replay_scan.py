@@ -210,6 +210,10 @@ def test_settings_of_another_version_are_taken_as_far_as_they_are_known() -> Non
 def test_settings_are_read_under_the_names_that_they_had() -> None:
     text = inputs_to_json(with_values(ScanSettings(), {"refine_factor": "4.0"}), [])
     for new, old in (
+        ("input_timeouts", "losses"),
+        ("view_planning", "tour"),
+        ("size_margin", "spare"),
+        ("true_positive_rate", "hit_if_there"),
         ("refine_factor", "closer"),
         ("min_views", "looks"),
         ("vlm_unavailable_policy", "without_vlm"),

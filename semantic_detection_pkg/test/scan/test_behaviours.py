@@ -242,7 +242,7 @@ def test_sweep_turns_until_all_is_seen():
     play = Play()
     assert play.do(sweep.SweepArea) is RUNNING
     assert play.blackboard.decision.rate is not None
-    play.search.coverage._looks[:] = 99
+    play.search.coverage._view_counts[:] = 99
     assert play.do(sweep.SweepArea) is AGAIN
     assert play.search.is_swept
     assert play.do(sweep.SweepArea) is SUCCESS
@@ -252,7 +252,7 @@ def test_sweep_turns_until_all_is_seen():
 def test_finish_ends_or_begins_again(is_repeating):
     play = Play(is_repeating=is_repeating)
     play.search.is_swept = True
-    play.search.coverage._looks[:] = 99
+    play.search.coverage._view_counts[:] = 99
     if is_repeating:
         assert play.do(sweep.FinishSearch) is RUNNING
         assert not play.search.is_swept
@@ -264,7 +264,7 @@ def test_finish_ends_or_begins_again(is_repeating):
 
 def test_finish_says_what_could_not_be_seen():
     play = Play()
-    play.search.planner._vain_passes = 99
+    play.search.planner._futile_passes = 99
     assert play.do(sweep.FinishSearch) is AGAIN
     assert play.blackboard.decision.result.message == "100.0 % of the area could not be seen"
 

@@ -19,7 +19,7 @@ from semantic_detection_pkg.scan.core.area import (
     cut_to_limits,
     is_within,
 )
-from semantic_detection_pkg.scan.core.coverage import CoverageMap, SeeingNeeds
+from semantic_detection_pkg.scan.core.coverage import CoverageCriteria, CoverageMap
 
 CELL = math.radians(0.5)
 LIMITS = GimbalLimits((-2.0, 2.0), (-0.4, 1.5))
@@ -37,8 +37,8 @@ def view_at(yaw_deg: float, pitch_deg: float, roll_deg: float = 0.0, hfov_deg: f
     return CameraView(*rad(yaw_deg, pitch_deg, roll_deg, hfov_deg), 1280, 720)
 
 
-def once(**changes: float) -> SeeingNeeds:
-    return SeeingNeeds(**{"min_views": 1, "edge": 0.0, **changes})
+def once(**changes: float) -> CoverageCriteria:
+    return CoverageCriteria(**{"min_views": 1, "edge_margin": 0.0, **changes})
 
 
 # --------------------------------------------------------------------------------- areas
@@ -138,7 +138,7 @@ def test_senseless_limits_are_refused(limits):
 def test_a_picture_marks_the_cells_that_its_optics_show(yaw, pitch, roll, hfov):
     coverage = CoverageMap(wide_area(), math.radians(3.0), once())
     view = view_at(yaw, pitch, roll, hfov)
-    coverage.see(view, 5.0)
+    coverage.add_view(view, 5.0)
     grid = np.meshgrid(coverage.yaw_rad, coverage.pitch_rad)
     share = view.project(np.stack([axis.ravel() for axis in grid], 1)) / (view.width, view.height)
     depth = np.abs(share - 0.5).max(axis=1)  # NaN behind the camera
@@ -152,43 +152,43 @@ def test_a_cell_needs_enough_looks():
     coverage = CoverageMap(wide_area(), CELL, once(min_views=3))
     for look in range(3):
         assert coverage.share_seen() == 0.0
-        coverage.see(view_at(0, 20), float(look))
+        coverage.add_view(view_at(0, 20), float(look))
     assert 0.1 < coverage.share_seen() < 0.5
 
 
 def test_smeared_or_coarse_pictures_do_not_count():
-    needs = once(exposure_time_s=0.004, max_motion_blur_px=2.0, pixels_per_rad=1000.0)
-    coverage = CoverageMap(wide_area(), CELL, needs)
+    criteria = once(exposure_time_s=0.004, max_motion_blur_px=2.0, pixels_per_rad=1000.0)
+    coverage = CoverageMap(wide_area(), CELL, criteria)
     view = view_at(0, 20)
-    fast = 1.2 * needs.sharp_yaw_rate(view)
-    assert not coverage.see(view, 0.0, (fast, 0.0))
-    assert not coverage.see(view, 0.0, (0.0, fast))
-    assert not coverage.see(view_at(0, 20, hfov_deg=70), 0.0)
+    fast = 1.2 * criteria.max_sharp_yaw_rate_rad_s(view)
+    assert not coverage.add_view(view, 0.0, (fast, 0.0))
+    assert not coverage.add_view(view, 0.0, (0.0, fast))
+    assert not coverage.add_view(view_at(0, 20, hfov_deg=70), 0.0)
     assert coverage.share_seen() == 0.0
-    assert coverage.see(view, 0.0, (0.9 * needs.sharp_yaw_rate(view), 0.0))
+    assert coverage.add_view(view, 0.0, (0.9 * criteria.max_sharp_yaw_rate_rad_s(view), 0.0))
     assert coverage.share_seen() > 0.1
     assert coverage.share_seen(pixels_per_rad=2000.0) == 0.0
 
 
 def test_yaw_smears_less_the_farther_the_camera_looks_down():
-    needs = SeeingNeeds()
-    assert needs.smear_of(view_at(0, 60), (1.0, 0.0)) == pytest.approx(
-        needs.smear_of(view_at(0, 0), (1.0, 0.0)) / 2
+    criteria = CoverageCriteria()
+    assert criteria.motion_blur_px(view_at(0, 60), (1.0, 0.0)) == pytest.approx(
+        criteria.motion_blur_px(view_at(0, 0), (1.0, 0.0)) / 2
     )
 
 
 def test_the_edge_of_a_picture_does_not_count():
-    whole, inner = (CoverageMap(wide_area(), CELL, once(edge=edge)) for edge in (0.0, 0.1))
+    whole, inner = (CoverageMap(wide_area(), CELL, once(edge_margin=edge)) for edge in (0.0, 0.1))
     for coverage in (whole, inner):
-        coverage.see(view_at(0, 20), 0.0)
+        coverage.add_view(view_at(0, 20), 0.0)
     assert inner.share_seen() < 0.75 * whole.share_seen()
     assert not (whole.unseen() & ~inner.unseen()).any()
 
 
 def test_ages_and_revisits():
     coverage = CoverageMap(wide_area(), CELL, once())
-    coverage.see(view_at(-40, 20), 10.0)
-    coverage.see(view_at(40, 20), 50.0)
+    coverage.add_view(view_at(-40, 20), 10.0)
+    coverage.add_view(view_at(40, 20), 50.0)
     ages = coverage.ages_s(60.0)
     assert set(np.unique(ages)) == {10.0, 50.0, math.inf}
     before = int(coverage.unseen().sum())
@@ -199,7 +199,7 @@ def test_ages_and_revisits():
 def test_results_are_kept_where_they_were_marked():
     coverage = CoverageMap(wide_area(), CELL, once())
     coverage.mark(rad(10, 20), rad(2, 1), CellResult.CANDIDATE)
-    coverage.see(view_at(0, 20), 0.0)
+    coverage.add_view(view_at(0, 20), 0.0)
     candidates = coverage.results == CellResult.CANDIDATE
     assert 8 <= candidates.sum() <= 18
     assert np.all(np.abs(coverage.yaw_rad[candidates.any(axis=0)] - math.radians(10)) < 0.03)
@@ -212,7 +212,7 @@ def test_results_are_kept_where_they_were_marked():
 
 def test_an_area_behind_the_gimbal_is_one_piece():
     coverage = CoverageMap(Area(*rad(150, 210, 0, 20)), CELL, once())
-    coverage.see(view_at(-180, 10, hfov_deg=30), 0.0)
+    coverage.add_view(view_at(-180, 10, hfov_deg=30), 0.0)
     columns = np.nonzero(~coverage.unseen().all(axis=0))[0]
     assert np.all(np.diff(columns) == 1)
     assert coverage.yaw_rad[columns].mean() == pytest.approx(math.pi, abs=CELL)
@@ -221,7 +221,7 @@ def test_an_area_behind_the_gimbal_is_one_piece():
 def test_bearings_are_cells_of_their_own():
     coverage = CoverageMap(Area(bearings=(rad(0, 0), rad(30, 10))), CELL, once())
     assert coverage.is_wanted.sum() == 2
-    coverage.see(view_at(0, 0, hfov_deg=10), 0.0)
+    coverage.add_view(view_at(0, 0, hfov_deg=10), 0.0)
     assert coverage.share_seen() == 0.5
 
 
@@ -231,10 +231,12 @@ def test_senseless_cells_are_refused(cell_deg):
         CoverageMap(wide_area(), math.radians(cell_deg))
 
 
-@pytest.mark.parametrize("needs", [{"max_motion_blur_px": 0.0}, {"min_views": 0}, {"edge": 0.5}])
-def test_senseless_needs_are_refused(needs):
+@pytest.mark.parametrize(
+    "criteria", [{"max_motion_blur_px": 0.0}, {"min_views": 0}, {"edge_margin": 0.5}]
+)
+def test_senseless_criteria_are_refused(criteria):
     with pytest.raises(ConfigurationError, match="coverage"):
-        SeeingNeeds(**needs)
+        CoverageCriteria(**criteria)
 
 
 def test_counting_a_picture_takes_less_than_a_millisecond():
@@ -243,6 +245,6 @@ def test_counting_a_picture_takes_less_than_a_millisecond():
     took_s = []
     for yaw in range(-70, 70, 2):
         began = time.thread_time()
-        coverage.see(view_at(yaw, 20, 1.0), 0.0)
+        coverage.add_view(view_at(yaw, 20, 1.0), 0.0)
         took_s.append(time.thread_time() - began)
     assert np.median(took_s) < patience(1e-3)

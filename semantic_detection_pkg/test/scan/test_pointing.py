@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gimbal_driver_pkg.mock.body import Body, Dynamics
 from gimbal_driver_pkg.models import MODELS
 from semantic_detection_pkg.scan.core.area import GimbalLimits
-from semantic_detection_pkg.scan.core.pointing import Motion, kept_within, rates_towards
+from semantic_detection_pkg.scan.core.pointing import Motion, limit_rates, rates_towards
 
 LIMITS = GimbalLimits((math.radians(-135), math.radians(135)), (math.radians(-25), math.pi / 2))
 STEP_S = 0.05
@@ -105,7 +105,7 @@ def test_an_endless_axis_takes_the_short_way():
     rates=st.tuples(st.floats(-50, 50), st.floats(-50, 50)),
 )
 def test_no_rate_is_beyond_the_limits_or_leads_out_of_them(yaw, pitch, rates):
-    kept = kept_within(Motion(0.0, yaw, pitch), rates, LIMITS)
+    kept = limit_rates(Motion(0.0, yaw, pitch), rates, LIMITS)
     for angle, asked, rate, (low, high) in zip(
         (yaw, pitch), rates, kept, (LIMITS.yaw_rad, LIMITS.pitch_rad), strict=True
     ):

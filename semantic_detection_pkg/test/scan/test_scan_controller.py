@@ -22,7 +22,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     input_from_plain,
     input_to_plain,
 )
-from semantic_detection_pkg.scan.core.settings import LossSettings, ScanSettings, TierSettings
+from semantic_detection_pkg.scan.core.settings import InputTimeouts, ScanSettings, TierSettings
 from simulation_pkg.harness.exact_scan import STEP_NS, ExactScan, Thing
 
 PERSON = Thing(0.3, 0.3, "person", 0.02)
@@ -37,7 +37,9 @@ def exact_scan(*things: Thing, **switches) -> ExactScan:
     settings = switches.pop("settings", SMALL)
     settings = dataclasses.replace(
         settings,
-        losses=LossSettings(gimbal_timeout_s=0.3, detections_timeout_s=0.5, camera_timeout_s=0.4),
+        input_timeouts=InputTimeouts(
+            gimbal_timeout_s=0.3, detections_timeout_s=0.5, camera_timeout_s=0.4
+        ),
     )
     return ExactScan(list(things), settings=settings, **switches)
 

@@ -26,7 +26,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     PointHere,
     VocabularyReply,
 )
-from semantic_detection_pkg.scan.core.settings import LossSettings, ScanSettings
+from semantic_detection_pkg.scan.core.settings import InputTimeouts, ScanSettings
 from simulation_pkg.harness.exact_scan import AREA, STEP_NS, WORDS, ExactScan, Thing
 
 STEPS = 250
@@ -34,7 +34,9 @@ STEPS = 250
 SETTINGS = ScanSettings(
     operator_hold_s=0.3,
     ground_height_m=400.0,
-    losses=LossSettings(gimbal_timeout_s=0.3, detections_timeout_s=0.5, vocabulary_timeout_s=0.5),
+    input_timeouts=InputTimeouts(
+        gimbal_timeout_s=0.3, detections_timeout_s=0.5, vocabulary_timeout_s=0.5
+    ),
 )
 
 

@@ -42,15 +42,15 @@ from semantic_detection_pkg.scan.core.journal import (
     RecordedStep,
     with_present_words,
 )
-from semantic_detection_pkg.scan.core.mask_descriptors import shape_of
+from semantic_detection_pkg.scan.core.mask_descriptors import describe_mask
 from semantic_detection_pkg.scan.core.settings import (
     CandidateSettings,
     GimbalSettings,
-    LossSettings,
+    InputTimeouts,
     ScanSettings,
     TierSettings,
 )
-from semantic_detection_pkg.scan.core.sprt import Consensus
+from semantic_detection_pkg.scan.core.sprt import Sprt
 from semantic_detection_pkg.scan.core.tiers import (
     classifier_result,
     combine_tiers,
@@ -202,7 +202,7 @@ def test_arrays_and_numpy_numbers_are_plain():
     ],
 )
 def test_close_frames_convince_after_a_few(row, verdict):
-    consensus = Consensus()
+    consensus = Sprt()
     for frame in row:
         consensus = consensus.add(frame == "1", 0.92, 0.08)
     assert consensus.verdict(0.02) is verdict
@@ -213,7 +213,7 @@ def test_close_frames_convince_after_a_few(row, verdict):
 @given(st.lists(st.booleans(), max_size=40))
 def test_the_order_of_frames_does_not_change_what_is_known(row):
     def told(frames):
-        consensus = Consensus()
+        consensus = Sprt()
         for frame in frames:
             consensus = consensus.add(frame, 0.9, 0.2)
         return consensus
@@ -273,11 +273,11 @@ def test_crops_that_agree_do_not_make_it_surer_than_one():
 def test_the_shape_of_a_mask_supports_the_verdict(rings, fill):
     picture = Detections(40, 40, [0], [0.9], [[0, 0, 10, 20]], MaskRings.from_rings([rings]))
     view = CameraView(0.0, 0.0, 0.0, 1.0, 40, 40)
-    shape = shape_of(picture, 0, view, is_path=False)
+    shape = describe_mask(picture, 0, view, is_path=False)
     assert (shape.fill, shape.aspect) == (pytest.approx(fill), 2.0)
     assert shape.words == f"mask fills {fill:.2f} of a box 2.0 times as tall as wide"
     assert shape.seen_path() is None
-    assert shape_of(Detections(8, 8, [0], [1], [[0, 0, 1, 1]]), 0, view, is_path=True) is None
+    assert describe_mask(Detections(8, 8, [0], [1], [[0, 0, 1, 1]]), 0, view, is_path=True) is None
 
 
 # ------------------------------------------------------------------------------------ verdict
@@ -362,7 +362,7 @@ def test_a_field_of_view_that_is_not_told_comes_from_the_lens():
 def watch(**heard_s: float) -> InputWatchdog:
     """What was heard when, [s]."""
     made = InputWatchdog(
-        LossSettings(gimbal_timeout_s=0.5, detections_timeout_s=2.0, camera_timeout_s=1.5)
+        InputTimeouts(gimbal_timeout_s=0.5, detections_timeout_s=2.0, camera_timeout_s=1.5)
     )
     items = {
         "gimbal": GimbalReading(0, 0.0, 0.0),
@@ -448,7 +448,10 @@ def test_what_is_one_thing(other, is_same):
             },
             "classifier_reject_threshold, classifier_accept_threshold 0.8, 0.75",
         ),
-        ({"losses": LossSettings(gimbal_timeout_s=0.0)}, "gimbal_timeout_s 0 must be above 0"),
+        (
+            {"input_timeouts": InputTimeouts(gimbal_timeout_s=0.0)},
+            "gimbal_timeout_s 0 must be above 0",
+        ),
     ],
 )
 def test_settings_that_contradict_themselves_are_refused(changes, message):

@@ -13,8 +13,8 @@ from gimbal_driver_pkg.models import MODELS
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import Area, GimbalLimits
-from semantic_detection_pkg.scan.core.coverage import CoverageMap, SeeingNeeds
-from semantic_detection_pkg.scan.core.planning.swaths import Pace, half_widths, plan_legs
+from semantic_detection_pkg.scan.core.coverage import CoverageCriteria, CoverageMap
+from semantic_detection_pkg.scan.core.planning.swaths import SpeedProfile, half_widths, plan_swaths
 from semantic_detection_pkg.scan.core.planning.sweep import SweepPlanner, SweepSettings
 from semantic_detection_pkg.scan.core.pointing import Motion
 
@@ -37,10 +37,10 @@ class Sweep:
         limits: GimbalLimits = ZR10,
         frame_rate_hz: float = 8.0,
         promised_hz: float = 0.0,
-        **needs: float,
+        **criteria: float,
     ) -> None:
         self.lens = CameraView(0.0, 0.0, 0.0, math.radians(hfov_deg), 1280, 720)
-        self.coverage = CoverageMap(area, math.radians(1.0), SeeingNeeds(**needs))
+        self.coverage = CoverageMap(area, math.radians(1.0), CoverageCriteria(**criteria))
         told = SweepSettings(frame_rate_hz=promised_hz or frame_rate_hz)
         self.planner = SweepPlanner(self.coverage, self.lens, limits, told)
         self.body = Body(MODELS["zt30" if limits.is_endless else "zr10"], Dynamics())
@@ -75,7 +75,7 @@ class Sweep:
                     picture.yaw_rad, picture.pitch_rad, 0.0, self.lens.hfov_rad, 1280, 720
                 )
                 rates = picture.yaw_rate_rad_s, picture.pitch_rate_rad_s
-                self.coverage.see(view, picture.stamp_s, rates)
+                self.coverage.add_view(view, picture.stamp_s, rates)
         return at
 
 
@@ -100,14 +100,14 @@ def test_a_wide_area_takes_one_strip_nearly_as_fast_as_smear_allows():
     assert sweep.now_s < 7.0
     cruise = np.median([abs(at.yaw_rate_rad_s) for at in sweep.path])
     at_pitch = CameraView(0, sweep.path[-1].pitch_rad, 0, sweep.lens.hfov_rad, 1280, 720)
-    assert 0.8 <= cruise / sweep.coverage.needs.sharp_yaw_rate(at_pitch) < 1.01
+    assert 0.8 <= cruise / sweep.coverage.criteria.max_sharp_yaw_rate_rad_s(at_pitch) < 1.01
 
 
 def test_strips_are_gone_to_and_fro():
     sweep = Sweep(area_deg(-100, 100, -20, 60))
     assert sweep.run()
     turns = np.diff(np.sign([at.yaw_rate_rad_s for at in sweep.path if at.yaw_rate_rad_s]))
-    pitches = {round(leg, 1) for leg in (at.pitch_rad for at in sweep.path[20:])}
+    pitches = {round(swath, 1) for swath in (at.pitch_rad for at in sweep.path[20:])}
     assert 2 <= np.count_nonzero(turns) <= 6
     assert len(pitches) > 1
     assert sweep.now_s < 25.0
@@ -193,11 +193,11 @@ def test_half_widths_are_those_of_the_optics(pitch, at, hfov, edge):
 
 
 def test_nothing_is_planned_where_all_is_seen():
-    coverage = CoverageMap(area_deg(-5, 5, 0, 4), math.radians(1), SeeingNeeds(min_views=1))
+    coverage = CoverageMap(area_deg(-5, 5, 0, 4), math.radians(1), CoverageCriteria(min_views=1))
     view = CameraView(0.0, 0.0, 0.0, 1.0, 1280, 720)
-    assert len(plan_legs(coverage, view, ZR10, Pace(8.0))) == 1
-    coverage.see(view, 0.0)
-    assert plan_legs(coverage, view, ZR10, Pace(8.0)) == ()
+    assert len(plan_swaths(coverage, view, ZR10, SpeedProfile(8.0))) == 1
+    coverage.add_view(view, 0.0)
+    assert plan_swaths(coverage, view, ZR10, SpeedProfile(8.0)) == ()
 
 
 @pytest.mark.parametrize("values", [{"frame_rate_hz": 0.0}, {"detection_latency_s": -1.0}])

@@ -11,9 +11,9 @@ from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import GimbalLimits
 from semantic_detection_pkg.scan.core.planning.view_planning import (
     CloseView,
-    Sought,
-    TourCosts,
-    plan_tour,
+    ViewPlanningSettings,
+    ViewTarget,
+    plan_views,
 )
 from semantic_detection_pkg.scan.core.pointing import Motion
 
@@ -22,10 +22,10 @@ LIMITS = GimbalLimits((-2.3, 2.3), (-0.4, 1.5))
 AHEAD = Motion(0.0, 0.0, 0.4)
 
 
-def sought(track_id: int, yaw_deg: float, pitch_deg: float, size_px: float = 30.0) -> Sought:
+def sought(track_id: int, yaw_deg: float, pitch_deg: float, size_px: float = 30.0) -> ViewTarget:
     """Something upright with a longer side of so many pixels at zoom 1."""
     side = size_px / WIDE.pixels_per_rad
-    return Sought(
+    return ViewTarget(
         track_id, math.radians(yaw_deg), math.radians(pitch_deg), 0.5 * side, side, needs_px=100.0
     )
 
@@ -35,8 +35,8 @@ def lens_of(view: CloseView) -> CameraView:
     return CameraView(view.yaw_rad, view.pitch_rad, 0.0, hfov, WIDE.width, WIDE.height)
 
 
-def tour(things: list[Sought]) -> tuple[CloseView, ...]:
-    return plan_tour(things, AHEAD, 1.0, WIDE, LIMITS)
+def tour(things: list[ViewTarget]) -> tuple[CloseView, ...]:
+    return plan_views(things, AHEAD, 1.0, WIDE, LIMITS)
 
 
 def test_nothing_sought_is_nothing_to_see():
@@ -46,7 +46,7 @@ def test_nothing_sought_is_nothing_to_see():
 def test_one_candidate_is_shown_as_large_as_it_must_be():
     (view,) = tour([sought(7, 20, 25)])
     assert view.track_ids == (7,)
-    assert view.zoom == pytest.approx(TourCosts().spare * 100.0 / 30.0)
+    assert view.zoom == pytest.approx(ViewPlanningSettings().size_margin * 100.0 / 30.0)
     assert (view.yaw_rad, view.pitch_rad) == pytest.approx((math.radians(20), math.radians(25)))
 
 
@@ -68,9 +68,9 @@ def test_a_tie_goes_to_the_first_given():
 
 
 def test_what_fills_the_picture_is_not_cut():
-    large = Sought(1, 0.0, 0.5, 0.5, 0.2, needs_px=5000.0)
+    large = ViewTarget(1, 0.0, 0.5, 0.5, 0.2, needs_px=5000.0)
     assert 1.0 <= tour([large])[0].zoom < 1.7
-    assert tour([sought(1, 0, 20, 1.0)])[0].zoom == TourCosts().zoom_max
+    assert tour([sought(1, 0, 20, 1.0)])[0].zoom == ViewPlanningSettings().zoom_max
 
 
 @settings(max_examples=60, deadline=None)
@@ -99,7 +99,7 @@ def test_a_tour_shows_every_candidate_whole_and_large_enough(places):
             assert lens.contains(corners).all()
 
 
-@pytest.mark.parametrize("costs", [{"zoom_max": 0.0}, {"edge": 0.6}, {"room": 0.5}])
+@pytest.mark.parametrize("costs", [{"zoom_max": 0.0}, {"edge_margin": 0.6}, {"extent_margin": 0.5}])
 def test_senseless_costs_are_refused(costs):
-    with pytest.raises(ConfigurationError, match="tour"):
-        TourCosts(**costs)
+    with pytest.raises(ConfigurationError, match="view planning"):
+        ViewPlanningSettings(**costs)

@@ -145,6 +145,12 @@ def constant(default: Any, *, formerly: Sequence[str] = ()) -> Any:
     return dataclasses.field(default=default, metadata={_FORMERLY: tuple(formerly)})
 
 
+def group(kind: type[T], *, formerly: Sequence[str]) -> T:
+    """Make a dataclass field that holds the settings of a part, and had other names in journals."""
+    made: Any = dataclasses.field(default_factory=kind, metadata={_FORMERLY: tuple(formerly)})
+    return typing.cast(T, made)
+
+
 @dataclasses.dataclass(frozen=True)
 class Setting:
     """One setting of a dataclass, as people see it.

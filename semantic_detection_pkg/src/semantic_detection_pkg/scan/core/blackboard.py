@@ -34,7 +34,7 @@ class Blackboard:
     """The controller's state between steps, and the present step.
 
     Attributes:
-        now_ns: of this step; never falls.
+        now_ns: of this step on the scan's clock, which never falls or leaps; see `ScanClock`.
         mission: None: no goal is in hand.
         operator: where an operator looks, and until when [ns]; None: nobody does.
         resting_since_ns: since when it goes to rest; 0: it does not.
@@ -48,7 +48,7 @@ class Blackboard:
         self.settings = settings
         self.now_ns = 0
         self.poses: CameraPoses[GimbalReading] = CameraPoses(settings.gimbal.wide_hfov_rad)
-        self.watchdog = InputWatchdog(settings.losses)
+        self.watchdog = InputWatchdog(settings.input_timeouts)
         self.mission: Mission | None = None
         self.operator: tuple[PointHere, int] | None = None
         self.is_paused = False

@@ -35,8 +35,8 @@ from semantic_detection_pkg.scan.core.candidate_states import (
 )
 from semantic_detection_pkg.scan.core.evidence import TierResult, VlmReply
 from semantic_detection_pkg.scan.core.inputs_and_decisions import InspectionResult, InspectRequest
-from semantic_detection_pkg.scan.core.mask_descriptors import shape_of
-from semantic_detection_pkg.scan.core.planning.view_planning import Sought
+from semantic_detection_pkg.scan.core.mask_descriptors import describe_mask
+from semantic_detection_pkg.scan.core.planning.view_planning import ViewTarget
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.tiers import (
     classifier_result,
@@ -95,11 +95,11 @@ class Candidate:
         return refined_px * (close.refind_zoom if self.may(CandidateAction.LOOK_AROUND) else 1.0)
 
     @property
-    def view_target(self) -> Sought:
+    def view_target(self) -> ViewTarget:
         """Return what a close view of it has to show."""
         extent = self.evidence.extent
         bearing = (extent.track.yaw_rad, extent.track.pitch_rad)
-        return Sought(self.first_id, *bearing, *extent.size_rad, self.needs_px)
+        return ViewTarget(self.first_id, *bearing, *extent.size_rad, self.needs_px)
 
     def may(self, action: CandidateAction) -> bool:
         """Return whether its state allows an action."""
@@ -122,7 +122,7 @@ class Candidate:
         if not self._can_be_judged(frame, hit):
             return
         tiers = self._settings.tiers
-        rates = (tiers.hit_if_there, tiers.hit_if_not)
+        rates = (tiers.true_positive_rate, tiers.false_positive_rate)
         self.evidence = self.evidence.with_frame(frame.stamp_ns, hit is not None, *rates)
         if hit is not None:
             if self.state is CandidateState.SEARCHING:
@@ -264,7 +264,7 @@ class Candidate:
         evidence = replace(self.evidence, newest=sighting)
         if evidence.is_better(sighting):
             is_path = self.label in self._settings.tiers.path_classes
-            shape = shape_of(frame.detections, hit.detection, frame.view, is_path)
+            shape = describe_mask(frame.detections, hit.detection, frame.view, is_path)
             evidence = replace(evidence, best=sighting, shape=shape)
         self.evidence = evidence
 

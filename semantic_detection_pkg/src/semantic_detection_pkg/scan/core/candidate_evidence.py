@@ -10,8 +10,8 @@ from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.scan.core.evidence import Box, TierResult, VlmReply
 from semantic_detection_pkg.scan.core.inputs_and_decisions import InspectionResult
-from semantic_detection_pkg.scan.core.mask_descriptors import Shape
-from semantic_detection_pkg.scan.core.sprt import Consensus
+from semantic_detection_pkg.scan.core.mask_descriptors import MaskDescriptors
+from semantic_detection_pkg.scan.core.sprt import Sprt
 from semantic_detection_pkg.scan.core.tracking.track import Track
 
 _FRAMES_MAX = 20  # that a tier names as its evidence
@@ -119,12 +119,12 @@ class Evidence:
     """
 
     extent: Extent
-    presence: Consensus = field(default_factory=Consensus)
+    presence: Sprt = field(default_factory=Sprt)
     frames_ns: tuple[int, ...] = ()
     detector: str = ""
     newest: Sighting | None = None
     best: Sighting | None = None
-    shape: Shape | None = None
+    shape: MaskDescriptors | None = None
     inspections: tuple[InspectionResult, ...] = ()
     crop_request: CropRequest | None = None
     inspected_frame_ns: int = 0
@@ -142,12 +142,12 @@ class Evidence:
         return {one.tier: one for one in self.tiers}
 
     def with_frame(
-        self, stamp_ns: int, is_hit: bool, hit_if_there: float, hit_if_not: float
+        self, stamp_ns: int, is_hit: bool, true_positive_rate: float, false_positive_rate: float
     ) -> Evidence:
         """Return the evidence after one more close frame of Tier 1's test."""
         return replace(
             self,
-            presence=self.presence.add(is_hit, hit_if_there, hit_if_not),
+            presence=self.presence.add(is_hit, true_positive_rate, false_positive_rate),
             frames_ns=(*self.frames_ns, stamp_ns)[-_FRAMES_MAX:],
         )
 
@@ -173,7 +173,7 @@ class Evidence:
 
     def for_search(self) -> Evidence:
         """Return the evidence with which a wider view begins: Tier 1's test starts anew."""
-        return replace(self, presence=Consensus(), searches=self.searches + 1)
+        return replace(self, presence=Sprt(), searches=self.searches + 1)
 
     def for_refinement(self) -> Evidence:
         """Return the evidence with which larger crops begin: only new crops count."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ros_support_pkg.core.settings import setting
+from ros_support_pkg.core.settings import constant, setting
 from ros_support_pkg.core.words import CellResult
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
@@ -24,12 +24,12 @@ _MOST_CELLS = 2_000_000  # of a map: 0.1 deg over a sphere would be 6.5 million
 
 
 @dataclass(frozen=True)
-class SeeingNeeds:
+class CoverageCriteria:
     """When a part of the area counts as seen.
 
     Attributes:
-        edge: 0..0.4, share of the picture at each edge that does not count: what stands there is
-            cut off.
+        edge_margin: 0..0.4, share of the picture at each edge that does not count: objects there
+            are cut off.
         pixels_per_rad: [px/rad] least resolution of a picture that counts.
     """
 
@@ -52,7 +52,7 @@ class SeeingNeeds:
     min_views: int = setting(
         2, "sharp pictures that must show a cell", minimum=1, maximum=20, formerly=("looks",)
     )
-    edge: float = 0.04
+    edge_margin: float = constant(0.04, formerly=("edge",))
     pixels_per_rad: float = 0.0
 
     def __post_init__(self) -> None:
@@ -66,19 +66,19 @@ class SeeingNeeds:
                 f"motion blur {self.max_motion_blur_px} px, resolution {self.pixels_per_rad} "
                 "px/rad: not below 0, motion blur above 0"
             )
-        if self.min_views < 1 or not 0.0 <= self.edge <= 0.4:
+        if self.min_views < 1 or not 0.0 <= self.edge_margin <= 0.4:
             raise ConfigurationError(
                 f"coverage: min_views {self.min_views} must be 1 or more, "
-                f"edge {self.edge} in 0..0.4"
+                f"edge_margin {self.edge_margin} in 0..0.4"
             )
 
-    def smear_of(self, view: CameraView, rates_rad_s: tuple[float, float]) -> float:
+    def motion_blur_px(self, view: CameraView, rates_rad_s: tuple[float, float]) -> float:
         """[px] by which the middle of a picture is smeared at rates (yaw, pitch) of the gimbal."""
         yaw_rate, pitch_rate = rates_rad_s
         across = yaw_rate * math.cos(view.pitch_rad)
         return self.exposure_time_s * view.pixels_per_rad * math.hypot(across, pitch_rate)
 
-    def sharp_yaw_rate(self, view: CameraView) -> float:
+    def max_sharp_yaw_rate_rad_s(self, view: CameraView) -> float:
         """[rad/s] greatest yaw rate at which a picture still counts."""
         exposure = self.exposure_time_s * view.pixels_per_rad * math.cos(view.pitch_rad)
         return self.max_motion_blur_px / exposure if exposure > 0.0 else math.inf
@@ -89,7 +89,7 @@ class CoverageMap:
 
     Attributes:
         area: what it covers.
-        needs: when a cell counts as seen.
+        criteria: when a cell counts as seen.
         cell_rad: side of a cell [rad].
         yaw_rad: (columns,) middles of the cells; they may go beyond pi.
         pitch_rad: (rows,) middles of the cells.
@@ -99,14 +99,16 @@ class CoverageMap:
         results: (rows, columns) uint8, `CellResult`.
     """
 
-    def __init__(self, area: Area, cell_rad: float, needs: SeeingNeeds | None = None) -> None:
+    def __init__(
+        self, area: Area, cell_rad: float, criteria: CoverageCriteria | None = None
+    ) -> None:
         """Nothing of it is seen yet.
 
         Raises:
             ConfigurationError: cell_rad is not above 0, or there would be too many cells.
         """
         self.area = area
-        self.needs = needs or SeeingNeeds()
+        self.criteria = criteria or CoverageCriteria()
         self.cell_rad = cell_rad
         low, high = _bounds(area, cell_rad)
         columns, rows = (
@@ -130,11 +132,11 @@ class CoverageMap:
         self.last_seen_s = np.full(shape, -np.inf)
         self.pixels_per_rad = np.zeros(shape, np.float32)
         self.results = np.zeros(shape, np.uint8)
-        self._looks = np.zeros(shape, np.uint16)  # no more than wanted
-        self._level = np.cos(self.pitch_rad)
-        self._drop = np.sin(self.pitch_rad)
+        self._view_counts = np.zeros(shape, np.uint16)  # no more than wanted
+        self._cos_pitch = np.cos(self.pitch_rad)
+        self._sin_pitch = np.sin(self.pitch_rad)
 
-    def see(
+    def add_view(
         self, view: CameraView, stamp_s: float, rates_rad_s: tuple[float, float] = (0.0, 0.0)
     ) -> bool:
         """Count one picture.
@@ -147,18 +149,18 @@ class CoverageMap:
         Returns:
             Whether it counted: sharp enough, and of the wanted resolution.
         """
-        needs = self.needs
-        if view.pixels_per_rad < needs.pixels_per_rad * (1.0 - 1e-9):
+        criteria = self.criteria
+        if view.pixels_per_rad < criteria.pixels_per_rad * (1.0 - 1e-9):
             return False
-        if needs.smear_of(view, rates_rad_s) > needs.max_motion_blur_px * 1.05:
+        if criteria.motion_blur_px(view, rates_rad_s) > criteria.max_motion_blur_px * 1.05:
             return False
         for rows, columns in self._windows(view):
             shown = self._shown(view, rows, columns)
             self.last_seen_s[rows, columns][shown] = stamp_s
             finest = self.pixels_per_rad[rows, columns]
             np.maximum(finest, view.pixels_per_rad, out=finest, where=shown)
-            looks = self._looks[rows, columns]
-            looks[shown & (looks < needs.min_views)] += 1
+            counts = self._view_counts[rows, columns]
+            counts[shown & (counts < criteria.min_views)] += 1
             results = self.results[rows, columns]
             results[shown & (results == CellResult.UNSEEN)] = CellResult.EMPTY
         return True
@@ -169,11 +171,13 @@ class CoverageMap:
 
     def unseen(self) -> Mask:
         """(rows, columns) wanted cells that do not count as seen."""
-        return self.is_wanted & (self._looks < self.needs.min_views)
+        return self.is_wanted & (self._view_counts < self.criteria.min_views)
 
     def share_seen(self, pixels_per_rad: float = 0.0) -> float:
         """Share 0..1 of the wanted cells that count as seen, with at least this resolution."""
-        is_seen = (self._looks >= self.needs.min_views) & (self.pixels_per_rad >= pixels_per_rad)
+        is_seen = (self._view_counts >= self.criteria.min_views) & (
+            self.pixels_per_rad >= pixels_per_rad
+        )
         return float(np.count_nonzero(is_seen & self.is_wanted) / np.count_nonzero(self.is_wanted))
 
     def ages_s(self, now_s: float) -> NDArray[np.float64]:
@@ -188,7 +192,7 @@ class CoverageMap:
         Returns:
             How many wanted cells are unseen now.
         """
-        self._looks[self.ages_s(now_s) >= age_s] = 0
+        self._view_counts[self.ages_s(now_s) >= age_s] = 0
         return int(np.count_nonzero(self.unseen()))
 
     def _windows(self, view: CameraView) -> list[tuple[slice, slice]]:
@@ -213,7 +217,7 @@ class CoverageMap:
         row and column, not of each cell.
         """
         turn = self.yaw_rad[columns] - view.yaw_rad
-        level, drop = self._level[rows, None], self._drop[rows, None]
+        level, drop = self._cos_pitch[rows, None], self._sin_pitch[rows, None]
         cos_turn = np.cos(turn)
         sin_pitch, cos_pitch = math.sin(view.pitch_rad), math.cos(view.pitch_rad)
         along = level * cos_turn
@@ -223,7 +227,7 @@ class CoverageMap:
         if view.roll_rad:
             cos_roll, sin_roll = math.cos(view.roll_rad), math.sin(view.roll_rad)
             right, down = cos_roll * right + sin_roll * down, cos_roll * down - sin_roll * right
-        inside = (0.5 - self.needs.edge) / view.pixels_per_rad
+        inside = (0.5 - self.criteria.edge_margin) / view.pixels_per_rad
         half_x, half_y = view.width * inside, view.height * inside
         # Behind the camera the depth is below 0, and neither comparison holds.
         return np.asarray((np.abs(right) <= half_x * depth) & (np.abs(down) <= half_y * depth))

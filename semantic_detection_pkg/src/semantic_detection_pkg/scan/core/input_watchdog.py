@@ -8,7 +8,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     GimbalReading,
     GpuStatus,
 )
-from semantic_detection_pkg.scan.core.settings import LossSettings
+from semantic_detection_pkg.scan.core.settings import InputTimeouts
 
 _NS_PER_S = 1_000_000_000
 _LENT_KNOWN_NS = 5_000_000_000  # the arbiter tells each second; then it is gone
@@ -17,7 +17,7 @@ _LENT_KNOWN_NS = 5_000_000_000  # the arbiter tells each second; then it is gone
 class InputWatchdog:
     """Tells in words what is missing. Times are those of the steps in which messages came."""
 
-    def __init__(self, settings: LossSettings) -> None:
+    def __init__(self, settings: InputTimeouts) -> None:
         """Begin with nothing heard."""
         self._settings = settings
         self._reading: GimbalReading | None = None

@@ -17,7 +17,7 @@ _LEAST_PX = 1e-6
 
 
 @dataclass(frozen=True)
-class Shape:
+class MaskDescriptors:
     """The shape of one mask.
 
     Attributes:
@@ -57,7 +57,9 @@ class Shape:
         )
 
 
-def shape_of(picture: Detections, index: int, view: CameraView, is_path: bool) -> Shape | None:
+def describe_mask(
+    picture: Detections, index: int, view: CameraView, is_path: bool
+) -> MaskDescriptors | None:
     """The shape of the mask of one detection; None where it has no mask.
 
     Args:
@@ -71,7 +73,7 @@ def shape_of(picture: Detections, index: int, view: CameraView, is_path: bool) -
     # Even-odd: a hole turns the other way round and counts negative.
     area = abs(sum(_signed_area(ring[:, 0].tolist(), ring[:, 1].tolist()) for ring in rings))
     path = path_of(rings, view) if is_path else None
-    return Shape(min(area / (width * height), 1.0), height / width, path)
+    return MaskDescriptors(min(area / (width * height), 1.0), height / width, path)
 
 
 def _signed_area(xs: list[float], ys: list[float]) -> float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ros_support_pkg.core.settings import setting
+from ros_support_pkg.core.settings import constant, setting
 from semantic_detection_pkg.scan.core.area import Bearing, GimbalLimits
 
 Rates = tuple[float, float]
@@ -53,7 +53,8 @@ class PointingSettings:
         gain_per_s: share of a small error that is closed in a second [1/s]; above the rate of
             steps it would swing.
         braking_share: 0..1, of the limits' acceleration that the law counts on.
-        longest_guess_s: [s] a target that was not seen for longer is taken to stand still there.
+        max_extrapolation_s: [s] a target is not extrapolated beyond this: after that it counts as
+            standing still.
     """
 
     gain_per_s: float = 12.0
@@ -65,7 +66,7 @@ class PointingSettings:
         formerly=("latency_s",),
     )
     braking_share: float = 0.7
-    longest_guess_s: float = 1.0
+    max_extrapolation_s: float = constant(1.0, formerly=("longest_guess_s",))
 
 
 def rates_towards(
@@ -87,13 +88,13 @@ def rates_towards(
     settings = settings or PointingSettings()
     then_s = now_s + settings.command_latency_s
     age_s = then_s - target.stamp_s
-    is_fresh = age_s <= settings.longest_guess_s
+    is_fresh = age_s <= settings.max_extrapolation_s
     yaw, pitch = limits.nearest(
-        target.at(then_s if is_fresh else target.stamp_s + settings.longest_guess_s)
+        target.at(then_s if is_fresh else target.stamp_s + settings.max_extrapolation_s)
     )
     at_yaw, at_pitch = gimbal.at(then_s)
     ahead = (target.yaw_rate_rad_s, target.pitch_rate_rad_s) if is_fresh else (0.0, 0.0)
-    return kept_within(
+    return limit_rates(
         gimbal,
         (
             _rate(limits.turn(at_yaw, yaw), ahead[0], limits, settings),
@@ -103,7 +104,7 @@ def rates_towards(
     )
 
 
-def kept_within(gimbal: Motion, rates: Rates, limits: GimbalLimits) -> Rates:
+def limit_rates(gimbal: Motion, rates: Rates, limits: GimbalLimits) -> Rates:
     """The rates, cut to the greatest and slowed down towards the gimbal's limits."""
     yaw, pitch = (max(-limits.rate_rad_s, min(limits.rate_rad_s, rate)) for rate in rates)
     if not limits.is_endless:

@@ -21,7 +21,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetection
 from semantic_detection_pkg.scan.core.path_following import PathFollower
 from semantic_detection_pkg.scan.core.paths.walk import WalkSettings
 from semantic_detection_pkg.scan.core.planning.sweep import SweepPlanner
-from semantic_detection_pkg.scan.core.planning.view_planning import CloseView, TourCosts
+from semantic_detection_pkg.scan.core.planning.view_planning import CloseView, ViewPlanningSettings
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.tracking.track import Track
 
@@ -48,7 +48,7 @@ class SearchPlan:
     zoom: float
     wide: CameraView
     limits: GimbalLimits
-    costs: TourCosts
+    costs: ViewPlanningSettings
     cut: str
 
 
@@ -81,7 +81,7 @@ class Search:
     Attributes:
         visit: the close view in hand; None: none is.
         question: the question in hand; None: none is.
-        is_touring: candidates are looked at, one view after the other.
+        is_viewing: candidates are looked at, one view after the other.
         is_swept: nothing of the area is unseen, or the planner gave up.
         followers: of paths that are still to be followed, in order.
         frame_ns: stamp of the newest frame; the candidates' tracks stand for it.
@@ -95,7 +95,7 @@ class Search:
         self.plan = plan
         self.visit: Visit | None = None
         self.question: VlmQuestion | None = None
-        self.is_touring = False
+        self.is_viewing = False
         self.is_swept = False
         self.followers: list[PathFollower] = []
         self.frame_ns = 0
@@ -105,8 +105,8 @@ class Search:
         self._settings = settings
         hfov_rad = hfov_at_zoom(plan.wide.hfov_rad, plan.zoom)
         view = replace(plan.wide, hfov_rad=hfov_rad)
-        needs = replace(settings.seeing, pixels_per_rad=_COUNTED_SHARE * view.pixels_per_rad)
-        self.coverage = CoverageMap(plan.area, settings.cell_size_rad, needs)
+        criteria = replace(settings.coverage, pixels_per_rad=_COUNTED_SHARE * view.pixels_per_rad)
+        self.coverage = CoverageMap(plan.area, settings.cell_size_rad, criteria)
         self.planner = SweepPlanner(self.coverage, view, plan.limits, settings.sweep)
 
     @property
@@ -139,11 +139,11 @@ class Search:
         """
         self.frame_ns = frame.stamp_ns
         rates = (pose.yaw_rate_rad_s, pose.pitch_rate_rad_s)
-        self.coverage.see(view, frame.stamp_ns / _NS_PER_S, rates)
+        self.coverage.add_view(view, frame.stamp_ns / _NS_PER_S, rates)
         shown = TrackedFrame(
             frame.stamp_ns,
             view,
-            self.coverage.needs.smear_of(view, rates),
+            self.coverage.criteria.motion_blur_px(view, rates),
             {track.id: track for track in tracks},
             is_at_max_zoom=pose.zoom >= _ZOOM_REACHED * self.plan.costs.zoom_max,
             detections=frame.detections,

@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, fields
 
-from ros_support_pkg.core.settings import DEGREES, constant, setting, settings_of
+from ros_support_pkg.core.settings import DEGREES, constant, group, setting, settings_of
 from semantic_detection_pkg.common.core.settings import wide_hfov_setting
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import Area
-from semantic_detection_pkg.scan.core.coverage import SeeingNeeds
+from semantic_detection_pkg.scan.core.coverage import CoverageCriteria
 from semantic_detection_pkg.scan.core.planning.sweep import SweepSettings
-from semantic_detection_pkg.scan.core.planning.view_planning import TourCosts
+from semantic_detection_pkg.scan.core.planning.view_planning import ViewPlanningSettings
 from semantic_detection_pkg.scan.core.pointing import PointingSettings
 from semantic_detection_pkg.scan.core.tracking.tracker import TrackerSettings
 
@@ -57,7 +57,7 @@ class GimbalSettings:
 
 
 @dataclass(frozen=True)
-class LossSettings:
+class InputTimeouts:
     """After how long without a message something counts as lost."""
 
     gimbal_timeout_s: float = setting(
@@ -194,14 +194,14 @@ class TierSettings:
     """What convinces.
 
     Attributes:
-        hit_if_there, hit_if_not: chance that the detector sees in one close frame what is there,
-            and what is not.
+        true_positive_rate, false_positive_rate: chance that the detector sees in one close frame
+            what is there, and what is not.
         error_rate: of the sequential test, either way.
         inspections_at_once: requests under way.
     """
 
-    hit_if_there: float = 0.92
-    hit_if_not: float = 0.08
+    true_positive_rate: float = constant(0.92, formerly=("hit_if_there",))
+    false_positive_rate: float = constant(0.08, formerly=("hit_if_not",))
     error_rate: float = 0.02
     classifier_accept_threshold: float = setting(
         0.75,
@@ -292,12 +292,12 @@ class ScanSettings:
         math.nan, "ground above the ellipsoid, for positions; .nan: none are given"
     )
     gimbal: GimbalSettings = field(default_factory=GimbalSettings)
-    losses: LossSettings = field(default_factory=LossSettings)
+    input_timeouts: InputTimeouts = group(InputTimeouts, formerly=("losses",))
     candidates: CandidateSettings = field(default_factory=CandidateSettings)
     close: CloseSettings = field(default_factory=CloseSettings)
-    tour: TourCosts = field(default_factory=TourCosts)
+    view_planning: ViewPlanningSettings = group(ViewPlanningSettings, formerly=("tour",))
     tiers: TierSettings = field(default_factory=TierSettings)
-    seeing: SeeingNeeds = field(default_factory=SeeingNeeds)
+    coverage: CoverageCriteria = group(CoverageCriteria, formerly=("seeing",))
     sweep: SweepSettings = field(default_factory=SweepSettings)
     pointing: PointingSettings = field(default_factory=PointingSettings)
     tracker: TrackerSettings = field(default_factory=TrackerSettings)
@@ -309,7 +309,11 @@ class ScanSettings:
             if not rules[name].allows(getattr(tiers, name)):
                 raise ConfigurationError(rules[name].refusal(getattr(tiers, name)))
         for names, low, high in (
-            ("hit_if_not, hit_if_there", tiers.hit_if_not, tiers.hit_if_there),
+            (
+                "false_positive_rate, true_positive_rate",
+                tiers.false_positive_rate,
+                tiers.true_positive_rate,
+            ),
             (
                 "classifier_reject_threshold, classifier_accept_threshold",
                 tiers.classifier_reject_threshold,
@@ -318,7 +322,7 @@ class ScanSettings:
         ):
             if not 0.0 < low < high < 1.0:
                 raise ConfigurationError(f"{names} {low:g}, {high:g}: must rise within 0..1")
-        for part in (self.losses, self.gimbal):
+        for part in (self.input_timeouts, self.gimbal):
             for one in fields(part):
                 if one.name.endswith(("_s", "_s2")) and not getattr(part, one.name) > 0.0:
                     raise ConfigurationError(

@@ -16,7 +16,7 @@ from ros_support_pkg.core.words import Verdict
 
 
 @dataclass(frozen=True)
-class Consensus:
+class Sprt:
     """Where the test stands.
 
     Attributes:
@@ -28,12 +28,12 @@ class Consensus:
     misses: int = 0
     log_ratio: float = 0.0
 
-    def add(self, is_hit: bool, hit_if_there: float, hit_if_not: float) -> Consensus:
+    def add(self, is_hit: bool, true_positive_rate: float, false_positive_rate: float) -> Sprt:
         """After one more frame."""
         if is_hit:
-            gain = math.log(hit_if_there / hit_if_not)
+            gain = math.log(true_positive_rate / false_positive_rate)
             return replace(self, hits=self.hits + 1, log_ratio=self.log_ratio + gain)
-        loss = math.log((1.0 - hit_if_there) / (1.0 - hit_if_not))
+        loss = math.log((1.0 - true_positive_rate) / (1.0 - false_positive_rate))
         return replace(self, misses=self.misses + 1, log_ratio=self.log_ratio + loss)
 
     def verdict(self, error_rate: float) -> Verdict:

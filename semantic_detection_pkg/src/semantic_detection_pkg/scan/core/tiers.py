@@ -9,13 +9,13 @@ from ros_support_pkg.core.words import FindingState, Verdict
 from semantic_detection_pkg.scan.core.evidence import TierResult, VlmReply
 from semantic_detection_pkg.scan.core.inputs_and_decisions import InspectionResult
 from semantic_detection_pkg.scan.core.settings import TierSettings
-from semantic_detection_pkg.scan.core.sprt import Consensus
+from semantic_detection_pkg.scan.core.sprt import Sprt
 
 _LEAST_PROBABILITY = 1e-6  # a classifier is never surer than that
 
 
 def detector_result(
-    consensus: Consensus, settings: TierSettings, model: str, frames_ns: tuple[int, ...]
+    consensus: Sprt, settings: TierSettings, model: str, frames_ns: tuple[int, ...]
 ) -> TierResult:
     """Return Tier 1's result: is it still seen, close up, frame after frame?"""
     seen, looked = consensus.hits, consensus.hits + consensus.misses

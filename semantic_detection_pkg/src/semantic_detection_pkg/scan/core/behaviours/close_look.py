@@ -11,7 +11,7 @@ from semantic_detection_pkg.scan.core.behaviours.behaviour import SearchBehaviou
 from semantic_detection_pkg.scan.core.blackboard import NS_PER_S
 from semantic_detection_pkg.scan.core.candidate import Candidate
 from semantic_detection_pkg.scan.core.candidate_states import CandidateAction
-from semantic_detection_pkg.scan.core.planning.view_planning import plan_tour
+from semantic_detection_pkg.scan.core.planning.view_planning import plan_views
 from semantic_detection_pkg.scan.core.pointing import Motion
 from semantic_detection_pkg.scan.core.search import Search, Visit
 
@@ -40,18 +40,18 @@ class ChooseView(CloseLookBehaviour):
         wanting = [one for one in search.candidates.all if one.may(CandidateAction.VIEW)]
         wait_s = search.candidates.longest_wait_s(blackboard.now_ns)
         is_time = search.is_swept or wait_s >= blackboard.settings.candidates.max_candidate_wait_s
-        if not wanting or not (is_time or search.is_touring):
-            search.is_touring = False
+        if not wanting or not (is_time or search.is_viewing):
+            search.is_viewing = False
             return Status.SUCCESS
         targets = [one.view_target for one in wanting if self._is_due(one)]
         if not targets:
             return self.running("waiting for the results of the last views")
-        if not search.is_touring:
-            search.is_touring = True
+        if not search.is_viewing:
+            search.is_viewing = True
             search.planner.interrupt()
         plan, reading = search.plan, blackboard.reading
         zoom = reading.zoom if reading.zoom >= 1.0 else 1.0
-        tour = plan_tour(
+        tour = plan_views(
             targets, blackboard.camera_motion, zoom, plan.wide, plan.limits, plan.costs
         )
         search.visit = Visit(tour[0], blackboard.now_ns)

@@ -33,7 +33,10 @@ class PrepareSearch(ScanBehaviour):
     def _tell_words(self, mission: Mission) -> Status:
         blackboard = self.blackboard
         waited_s = (blackboard.now_ns - mission.vocabulary_sent_ns) / NS_PER_S
-        if not mission.vocabulary_id or waited_s >= blackboard.settings.losses.vocabulary_timeout_s:
+        if (
+            not mission.vocabulary_id
+            or waited_s >= blackboard.settings.input_timeouts.vocabulary_timeout_s
+        ):
             mission.vocabulary_id = blackboard.next_request_id()
             mission.vocabulary_sent_ns = blackboard.now_ns
             request = VocabularyRequest(mission.vocabulary_id, mission.goal.words)
@@ -50,8 +53,8 @@ class PrepareSearch(ScanBehaviour):
             limits = gimbal_limits(reading, settings.gimbal)
             hfov_rad = blackboard.poses.hfov_rad(1.0)
             wide = CameraView(0.0, 0.0, 0.0, hfov_rad, *blackboard.picture_size)
-            zoom_max = min(settings.tour.zoom_max, max(reading.zoom_max, 1.0))
-            costs = replace(settings.tour, zoom_max=zoom_max)
+            zoom_max = min(settings.view_planning.zoom_max, max(reading.zoom_max, 1.0))
+            costs = replace(settings.view_planning, zoom_max=zoom_max)
             mission.begin_search(SearchPlan(area, zoom, wide, limits, costs, cut))
         except ConfigurationError as error:
             blackboard.end_mission("aborted", str(error))

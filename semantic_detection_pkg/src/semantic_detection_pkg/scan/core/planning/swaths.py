@@ -23,7 +23,7 @@ _EVEN_STEPS = 12  # halvings when the strips' overlap is evened out
 
 
 @dataclass(frozen=True, eq=False)
-class Leg:
+class Swath:
     """One pass of the camera's axis at one pitch, in either direction.
 
     Attributes:
@@ -40,13 +40,13 @@ class Leg:
     cells: Mask
 
     @property
-    def is_stop(self) -> bool:
+    def is_stationary(self) -> bool:
         """Whether it is one place to look from."""
         return self.low_rad == self.high_rad
 
 
 @dataclass(frozen=True)
-class Pace:
+class SpeedProfile:
     """How fast pictures come and how fast the axis may go.
 
     Attributes:
@@ -87,41 +87,41 @@ def half_widths(view: CameraView, edge: float, pitch_rad: NDArray[np.float64]) -
     return np.asarray(width)
 
 
-def plan_legs(
-    coverage: CoverageMap, view: CameraView, limits: GimbalLimits, pace: Pace
-) -> tuple[Leg, ...]:
+def plan_swaths(
+    coverage: CoverageMap, view: CameraView, limits: GimbalLimits, speed: SpeedProfile
+) -> tuple[Swath, ...]:
     """Legs that show every cell that is wanted and unseen, often enough; in no order.
 
     Args:
         coverage: what is unseen, and what seeing needs.
         view: lens of the sweep; where it looks does not matter.
         limits: of the gimbal.
-        pace: of pictures and axis.
+        speed: of pictures and axis.
     """
     unseen = coverage.unseen()
     rows = np.nonzero(unseen.any(axis=1))[0]
     if rows.size == 0:
         return ()
-    bands = _Bands(coverage, view, limits, pace)
-    legs: list[Leg] = []
+    bands = _PitchBands(coverage, view, limits, speed)
+    swaths: list[Swath] = []
     left = unseen.copy()
     for pitch in bands.pitches(int(rows[0]), int(rows[-1])):
         cells = left & bands.rows_shown(pitch)[:, None]
         left &= ~cells
-        legs += bands.legs(pitch, cells)
-    return tuple(legs)
+        swaths += bands.swaths(pitch, cells)
+    return tuple(swaths)
 
 
-class _Bands:
+class _PitchBands:
     """What the axis shows at each pitch."""
 
     def __init__(
-        self, coverage: CoverageMap, view: CameraView, limits: GimbalLimits, pace: Pace
+        self, coverage: CoverageMap, view: CameraView, limits: GimbalLimits, speed: SpeedProfile
     ) -> None:
         self._coverage = coverage
         self._view = view
         self._limits = limits
-        self._pace = pace
+        self._speed_share = speed
         self._half_cell = coverage.cell_rad / 2.0
 
     def pitches(self, first: int, last: int) -> list[float]:
@@ -141,8 +141,8 @@ class _Bands:
         """(rows,) which rows a pass at a pitch shows for long enough."""
         return np.asarray(self._widths(pitch_rad) >= self._needed(pitch_rad))
 
-    def legs(self, pitch_rad: float, cells: Mask) -> Iterator[Leg]:
-        """The legs at one pitch for these cells; wide gaps between them are left out."""
+    def swaths(self, pitch_rad: float, cells: Mask) -> Iterator[Swath]:
+        """The swaths at one pitch for these cells; wide gaps between them are left out."""
         columns = np.nonzero(cells.any(axis=0))[0]
         if columns.size == 0:
             return
@@ -153,25 +153,25 @@ class _Bands:
         for part in parts:
             own = np.zeros_like(cells)
             own[:, part[0] : part[-1] + 1] = cells[:, part[0] : part[-1] + 1]
-            yield self._leg(pitch_rad, own, float(widths[own.any(axis=1)].min()))
+            yield self._swath(pitch_rad, own, float(widths[own.any(axis=1)].min()))
 
-    def _leg(self, pitch_rad: float, cells: Mask, half_rad: float) -> Leg:
-        coverage, needs = self._coverage, self._coverage.needs
+    def _swath(self, pitch_rad: float, cells: Mask, half_rad: float) -> Swath:
+        coverage, criteria = self._coverage, self._coverage.criteria
         columns = np.nonzero(cells.any(axis=0))[0]
         # One picture more than needed: the first may fall just before the axis gets there.
-        looks_s = (needs.min_views + 1) / self._pace.frame_rate_hz
-        rate = self._pace.share * min(
-            needs.sharp_yaw_rate(replace(self._view, pitch_rad=pitch_rad)),
+        dwell_s = (criteria.min_views + 1) / self._speed_share.frame_rate_hz
+        rate = self._speed_share.share * min(
+            criteria.max_sharp_yaw_rate_rad_s(replace(self._view, pitch_rad=pitch_rad)),
             self._limits.rate_rad_s,
-            half_rad / looks_s,
+            half_rad / dwell_s,
         )
-        inset = half_rad - rate * looks_s
+        inset = half_rad - rate * dwell_s
         low = float(coverage.yaw_rad[columns[0]]) - self._half_cell + inset
         high = float(coverage.yaw_rad[columns[-1]]) + self._half_cell - inset
         if low >= high:
             low = high = (low + high) / 2.0
         low, high = (self._limits.nearest((yaw, pitch_rad))[0] for yaw in (low, high))
-        return Leg(pitch_rad, low, high, rate, cells)
+        return Swath(pitch_rad, low, high, rate, cells)
 
     def _cover(self, first: int, last: int, inset_rad: float) -> list[float]:
         """From the highest row down, each band as low as it still shows the next unseen row."""
@@ -209,9 +209,9 @@ class _Bands:
 
     def _widths(self, pitch_rad: float) -> NDArray[np.float64]:
         view = replace(self._view, pitch_rad=pitch_rad)
-        return half_widths(view, self._coverage.needs.edge, self._coverage.pitch_rad)
+        return half_widths(view, self._coverage.criteria.edge_margin, self._coverage.pitch_rad)
 
     def _needed(self, pitch_rad: float) -> float:
         view = replace(self._view, pitch_rad=pitch_rad)
-        middle = half_widths(view, self._coverage.needs.edge, np.array([pitch_rad]))
+        middle = half_widths(view, self._coverage.criteria.edge_margin, np.array([pitch_rad]))
         return _LEAST_WIDTH * float(middle[0])

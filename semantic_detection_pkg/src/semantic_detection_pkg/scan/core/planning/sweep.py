@@ -17,18 +17,18 @@ from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import GimbalLimits
 from semantic_detection_pkg.scan.core.coverage import CoverageMap, Mask
-from semantic_detection_pkg.scan.core.planning.swaths import Leg, Pace, plan_legs
+from semantic_detection_pkg.scan.core.planning.swaths import SpeedProfile, Swath, plan_swaths
 from semantic_detection_pkg.scan.core.pointing import (
     Motion,
     PointingSettings,
     Rates,
-    kept_within,
+    limit_rates,
     rates_towards,
 )
 
-_SLOWER = 0.7  # of the pace, after a pass that left something unseen
-_END_SLACK_S = 0.05  # [s] of a leg that may be missing at its end
-_MOST_VAIN_PASSES = 4  # passes in turn that show nothing new before the sweep gives up
+_SLOWER = 0.7  # of the speed, after a pass that left something unseen
+_END_SLACK_S = 0.05  # [s] of a swath that may be missing at its end
+_FUTILE_PASSES_MAX = 4  # passes in turn that show nothing new before the sweep gives up
 
 
 @dataclass(frozen=True)
@@ -82,32 +82,32 @@ class SweepPlanner:
         self._view = view
         self._limits = limits
         self._settings = settings or SweepSettings()
-        self._legs: list[Leg] = []
-        self._leg: _Run | None = None
-        self._judge_at_s: float | None = None
-        self._pace = 1.0
-        self._vain_passes = 0
-        self._left_at_last_plan = -1
+        self._swaths: list[Swath] = []
+        self._pass: _Pass | None = None
+        self._evaluate_at_s: float | None = None
+        self._speed_share = 1.0
+        self._futile_passes = 0
+        self._unseen_at_last_plan = -1
 
     @property
     def is_stuck(self) -> bool:
         """Whether it gave up: passes in turn showed nothing new."""
-        return self._vain_passes >= _MOST_VAIN_PASSES
+        return self._futile_passes >= _FUTILE_PASSES_MAX
 
     @property
-    def legs(self) -> tuple[Leg, ...]:
-        """What is planned: the leg in hand first, the others in no order."""
-        return (() if self._leg is None else (self._leg.leg,)) + tuple(self._legs)
+    def swaths(self) -> tuple[Swath, ...]:
+        """What is planned: the swath in hand first, the others in no order."""
+        return (() if self._pass is None else (self._pass.swath,)) + tuple(self._swaths)
 
     def interrupt(self) -> None:
         """The axis was, or will be, somewhere else: plan anew from what is unseen then."""
-        self._legs, self._leg, self._judge_at_s = [], None, None
-        self._left_at_last_plan = -1
+        self._swaths, self._pass, self._evaluate_at_s = [], None, None
+        self._unseen_at_last_plan = -1
 
     def restart(self) -> None:
         """Begin a new pass, as after `CoverageMap.forget_older`."""
         self.interrupt()
-        self._pace, self._vain_passes = 1.0, 0
+        self._speed_share, self._futile_passes = 1.0, 0
 
     def rates(self, now_s: float, gimbal: Motion) -> Rates | None:
         """(yaw, pitch) rates [rad/s] to command now; None when all is seen, or it is stuck.
@@ -120,97 +120,99 @@ class SweepPlanner:
         if not unseen.any():
             self.interrupt()
             return None
-        if self._leg is not None and self._leg.is_over(now_s, gimbal, unseen):
-            self._leg = None
-        if self._leg is None:
+        if self._pass is not None and self._pass.is_over(now_s, gimbal, unseen):
+            self._pass = None
+        if self._pass is None:
             self._choose(now_s, gimbal, unseen)
-        if self._leg is not None:
-            return self._leg.rates(now_s, gimbal, self._limits, self._settings)
+        if self._pass is not None:
+            return self._pass.rates(now_s, gimbal, self._limits, self._settings)
         return None if self.is_stuck else (0.0, 0.0)
 
     def _choose(self, now_s: float, gimbal: Motion, unseen: Mask) -> None:
-        """Take up the nearest leg; where there is none left, judge the pass and plan the next."""
-        self._legs = [leg for leg in self._legs if (leg.cells & unseen).any()]
-        if not self._legs and self._is_time_to_plan(now_s):
+        """Take up the nearest swath; where there is none left, judge the pass and plan the next."""
+        self._swaths = [swath for swath in self._swaths if (swath.cells & unseen).any()]
+        if not self._swaths and self._is_time_to_plan(now_s):
             self._plan(unseen)
-        if not self._legs:
+        if not self._swaths:
             return
         at_yaw, at_pitch = gimbal.at(now_s)
 
-        def distance(yaw_rad: float, leg: Leg) -> float:
+        def distance(yaw_rad: float, swath: Swath) -> float:
             turn = abs(self._limits.turn(at_yaw, yaw_rad))
-            return max(turn, abs(leg.pitch_rad - at_pitch))
+            return max(turn, abs(swath.pitch_rad - at_pitch))
 
         starts = [
-            (distance(yaw, leg), index, is_rising)
-            for index, leg in enumerate(self._legs)
-            for yaw, is_rising in ((leg.low_rad, True), (leg.high_rad, False))
+            (distance(yaw, swath), index, is_rising)
+            for index, swath in enumerate(self._swaths)
+            for yaw, is_rising in ((swath.low_rad, True), (swath.high_rad, False))
         ]
         _, index, is_rising = min(starts)
-        patience_s = (self._coverage.needs.min_views + 2) / self._settings.frame_rate_hz
-        self._leg = _Run(
-            self._legs.pop(index), is_rising, patience_s + self._settings.detection_latency_s
+        dwell_timeout_s = (self._coverage.criteria.min_views + 2) / self._settings.frame_rate_hz
+        self._pass = _Pass(
+            self._swaths.pop(index), is_rising, dwell_timeout_s + self._settings.detection_latency_s
         )
-        self._judge_at_s = None
+        self._evaluate_at_s = None
 
     def _is_time_to_plan(self, now_s: float) -> bool:
-        if self._left_at_last_plan < 0:
+        if self._unseen_at_last_plan < 0:
             return True
-        if self._judge_at_s is None:
-            self._judge_at_s = now_s + self._settings.detection_latency_s
-        return now_s >= self._judge_at_s
+        if self._evaluate_at_s is None:
+            self._evaluate_at_s = now_s + self._settings.detection_latency_s
+        return now_s >= self._evaluate_at_s
 
     def _plan(self, unseen: Mask) -> None:
         left = int(np.count_nonzero(unseen))
-        if self._left_at_last_plan >= 0:
-            self._pace *= _SLOWER
-            self._vain_passes = self._vain_passes + 1 if left >= self._left_at_last_plan else 0
-        self._left_at_last_plan = left
+        if self._unseen_at_last_plan >= 0:
+            self._speed_share *= _SLOWER
+            self._futile_passes = (
+                self._futile_passes + 1 if left >= self._unseen_at_last_plan else 0
+            )
+        self._unseen_at_last_plan = left
         if not self.is_stuck:
-            pace = Pace(self._settings.frame_rate_hz, self._pace)
-            self._legs = list(plan_legs(self._coverage, self._view, self._limits, pace))
+            speed = SpeedProfile(self._settings.frame_rate_hz, self._speed_share)
+            self._swaths = list(plan_swaths(self._coverage, self._view, self._limits, speed))
 
 
-class _Run:
-    """One leg being run: to its start, then along it."""
+class _Pass:
+    """One swath being run: to its start, then along it."""
 
-    def __init__(self, leg: Leg, is_rising: bool, patience_s: float) -> None:
-        self.leg = leg
+    def __init__(self, swath: Swath, is_rising: bool, dwell_timeout_s: float) -> None:
+        self.swath = swath
         self._sign = 1.0 if is_rising else -1.0
-        self._start_rad = leg.low_rad if is_rising else leg.high_rad
-        self._patience_s = patience_s
+        self._start_rad = swath.low_rad if is_rising else swath.high_rad
+        self._dwell_timeout_s = dwell_timeout_s
         self._began_s: float | None = None  # at its start
         self._last_yaw_rad = 0.0
-        self._done_rad = 0.0  # way made along the leg; its own sum, as yaw may wrap on the way
+        self._done_rad = 0.0  # way made along the swath; its own sum, as yaw may wrap on the way
 
     def is_over(self, now_s: float, gimbal: Motion, unseen: Mask) -> bool:
         """Whether its end is passed, or nothing of it is unseen any more."""
-        if not (self.leg.cells & unseen).any():
+        if not (self.swath.cells & unseen).any():
             return True
         if self._began_s is None:
             return False
-        if self.leg.is_stop:
-            return now_s - self._began_s > self._patience_s
+        if self.swath.is_stationary:
+            return now_s - self._began_s > self._dwell_timeout_s
         yaw, _ = gimbal.at(now_s)
         self._done_rad += self._sign * math.remainder(yaw - self._last_yaw_rad, math.tau)
         self._last_yaw_rad = yaw
         # Its end may be the gimbal's limit, which is never quite reached.
-        length = self.leg.high_rad - self.leg.low_rad
-        return self._done_rad >= length - _END_SLACK_S * self.leg.rate_rad_s
+        length = self.swath.high_rad - self.swath.low_rad
+        return self._done_rad >= length - _END_SLACK_S * self.swath.rate_rad_s
 
     def rates(
         self, now_s: float, gimbal: Motion, limits: GimbalLimits, settings: SweepSettings
     ) -> Rates:
-        """Rates towards the start, and from there on along the leg."""
-        leg = self.leg
+        """Rates towards the start, and from there on along the swath."""
+        swath = self.swath
         yaw, pitch = gimbal.at(now_s)
         to_start = limits.turn(yaw, self._start_rad)
-        slack = leg.rate_rad_s / settings.frame_rate_hz
-        if self._began_s is None and max(abs(to_start), 2.0 * abs(leg.pitch_rad - pitch)) < slack:
+        slack = swath.rate_rad_s / settings.frame_rate_hz
+        if self._began_s is None and max(abs(to_start), 2.0 * abs(swath.pitch_rad - pitch)) < slack:
             self._began_s = now_s
             self._last_yaw_rad, self._done_rad = yaw, -self._sign * to_start
-        goal = Motion(now_s, yaw + to_start, leg.pitch_rad)
+        goal = Motion(now_s, yaw + to_start, swath.pitch_rad)
         wanted = rates_towards(gimbal, goal, now_s, limits, settings.pointing)
-        if self._began_s is None or leg.is_stop:
+        if self._began_s is None or swath.is_stationary:
             return wanted
-        return kept_within(gimbal, (self._sign * leg.rate_rad_s, wanted[1]), limits)
+        return limit_rates(gimbal, (self._sign * swath.rate_rad_s, wanted[1]), limits)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ros_support_pkg.core.settings import setting
+from ros_support_pkg.core.settings import constant, setting
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import GimbalLimits
@@ -18,7 +18,7 @@ from semantic_detection_pkg.scan.core.pointing import Motion
 
 
 @dataclass(frozen=True)
-class Sought:
+class ViewTarget:
     """A candidate that wants a closer look.
 
     Attributes:
@@ -47,15 +47,15 @@ class CloseView:
 
 
 @dataclass(frozen=True)
-class TourCosts:
+class ViewPlanningSettings:
     """What zooming takes, and how a close view is composed.
 
     Attributes:
-        edge: 0..0.4, share of the picture at each edge that stays free of candidates.
-        spare: >= 1, candidates are shown so many times as large as they need: what falls short of
-            it by a pixel would cost another view.
-        room: >= 1, a candidate counts as so many times as large as it is: it moves, and its
-            bearing is not exact.
+        edge_margin: 0..0.4, share of the picture at each edge that stays free of candidates.
+        size_margin: >= 1, candidates are shown larger by this factor than they have to be: one that
+            falls short by a pixel would cost another view.
+        extent_margin: >= 1, a candidate takes up more room by this factor than its size: it moves,
+            and its bearing is not exact.
     """
 
     zoom_rate_per_s: float = setting(
@@ -72,30 +72,32 @@ class TourCosts:
         minimum=1.0,
         maximum=100.0,
     )
-    edge: float = 0.06
-    spare: float = 1.15
-    room: float = 1.2
+    edge_margin: float = constant(0.06, formerly=("edge",))
+    size_margin: float = constant(1.15, formerly=("spare",))
+    extent_margin: float = constant(1.2, formerly=("room",))
 
     def __post_init__(self) -> None:
         if not (self.zoom_rate_per_s > 0.0 and self.zoom_max >= 1.0):
             raise ConfigurationError(
-                f"tour: zoom rate {self.zoom_rate_per_s} 1/s must be above 0, "
+                f"view planning: zoom rate {self.zoom_rate_per_s} 1/s must be above 0, "
                 f"zoom_max {self.zoom_max} 1 or more"
             )
-        if not (0.0 <= self.edge <= 0.4 and min(self.room, self.spare) >= 1.0):
+        if not (
+            0.0 <= self.edge_margin <= 0.4 and min(self.extent_margin, self.size_margin) >= 1.0
+        ):
             raise ConfigurationError(
-                f"tour: edge {self.edge} must be in 0..0.4, room {self.room} and spare "
-                f"{self.spare} 1 or more"
+                f"view planning: edge_margin {self.edge_margin} must be in 0..0.4, extent_margin "
+                f"{self.extent_margin} and size_margin {self.size_margin} 1 or more"
             )
 
 
-def plan_tour(
-    sought: Sequence[Sought],
+def plan_views(
+    sought: Sequence[ViewTarget],
     gimbal: Motion,
     zoom: float,
     wide: CameraView,
     limits: GimbalLimits,
-    costs: TourCosts | None = None,
+    costs: ViewPlanningSettings | None = None,
 ) -> tuple[CloseView, ...]:
     """Few views that show every candidate, in an order that takes little time.
 
@@ -113,50 +115,54 @@ def plan_tour(
     Returns:
         Views in their order; none where nothing is sought. Equal inputs give the same tour.
     """
-    costs = costs or TourCosts()
-    left = [_Need(one, wide, costs) for one in sought]
+    costs = costs or ViewPlanningSettings()
+    left = [_FramedTarget(one, wide, costs) for one in sought]
     views: list[CloseView] = []
     while left:
-        tried = (_view_around(need, left, wide, limits, costs) for need in left)
+        tried = (_grow_view(need, left, wide, limits, costs) for need in left)
         views.append(max(tried, key=lambda view: len(view.track_ids)))
         shown = views[-1].track_ids
         left = [need for need in left if need.one.track_id not in shown]
     start = CloseView(gimbal.yaw_rad, gimbal.pitch_rad, zoom, ())
-    return tuple(_shortened(_nearest_next(start, views, limits, costs), limits, costs)[1:])
+    return tuple(_two_opt(_nearest_neighbour_order(start, views, limits, costs), limits, costs)[1:])
 
 
-class _Need:
+class _FramedTarget:
     """A candidate, the magnification at which it can be judged, the room it takes."""
 
-    def __init__(self, one: Sought, wide: CameraView, costs: TourCosts) -> None:
+    def __init__(self, one: ViewTarget, wide: CameraView, costs: ViewPlanningSettings) -> None:
         self.one = one
         # Where yaw narrows towards the pole a box reaches over more of it.
         self.level = max(math.cos(one.pitch_rad), 0.05)
-        self.half_yaw = costs.room * one.width_rad / 2.0 / self.level
-        self.half_pitch = costs.room * one.height_rad / 2.0
+        self.half_yaw = costs.extent_margin * one.width_rad / 2.0 / self.level
+        self.half_pitch = costs.extent_margin * one.height_rad / 2.0
         side = max(one.width_rad, one.height_rad, 1e-4)
-        wanted = costs.spare * one.needs_px / (side * wide.pixels_per_rad)
+        wanted = costs.size_margin * one.needs_px / (side * wide.pixels_per_rad)
         self.zoom = min(max(wanted, 1.0), self._fitting(wide, costs), costs.zoom_max)
 
-    def _fitting(self, wide: CameraView, costs: TourCosts) -> float:
+    def _fitting(self, wide: CameraView, costs: ViewPlanningSettings) -> float:
         """The greatest magnification at which all of it is in the picture, at least 1."""
         across, along = _reach(wide, 1.0, costs)
         width, height = self.half_yaw * self.level, self.half_pitch
         return max(1.0, min(across / max(width, 1e-6), along / max(height, 1e-6)))
 
 
-def _view_around(
-    seed: _Need, needs: Sequence[_Need], wide: CameraView, limits: GimbalLimits, costs: TourCosts
+def _grow_view(
+    seed: _FramedTarget,
+    needs: Sequence[_FramedTarget],
+    wide: CameraView,
+    limits: GimbalLimits,
+    costs: ViewPlanningSettings,
 ) -> CloseView:
     """A view at the seed's magnification with as many neighbours as fit, the nearest first."""
     across, along = _reach(wide, seed.zoom, costs)
     middle = seed.one
 
-    def offset(need: _Need) -> tuple[float, float]:
+    def offset(need: _FramedTarget) -> tuple[float, float]:
         turn = limits.turn(middle.yaw_rad, need.one.yaw_rad)
         return turn, need.one.pitch_rad - middle.pitch_rad
 
-    def distance(need: _Need) -> float:
+    def distance(need: _FramedTarget) -> float:
         turn, tilt = offset(need)
         return max(abs(turn) * seed.level / across, abs(tilt) / along)
 
@@ -187,13 +193,15 @@ def _view_around(
     return CloseView(yaw, pitch, seed.zoom, tuple(sorted(ids)))
 
 
-def _reach(wide: CameraView, zoom: float, costs: TourCosts) -> tuple[float, float]:
+def _reach(wide: CameraView, zoom: float, costs: ViewPlanningSettings) -> tuple[float, float]:
     """Half the usable width and height of the picture [rad]."""
-    share = (0.5 - costs.edge) / (wide.pixels_per_rad * zoom)
+    share = (0.5 - costs.edge_margin) / (wide.pixels_per_rad * zoom)
     return math.atan(wide.width * share), math.atan(wide.height * share)
 
 
-def _hop_s(one: CloseView, other: CloseView, limits: GimbalLimits, costs: TourCosts) -> float:
+def _transition_time_s(
+    one: CloseView, other: CloseView, limits: GimbalLimits, costs: ViewPlanningSettings
+) -> float:
     """[s] from one view to another, both axes and the zoom at once."""
     turn = abs(limits.turn(one.yaw_rad, other.yaw_rad))
     farthest = max(turn, abs(other.pitch_rad - one.pitch_rad))
@@ -204,29 +212,33 @@ def _hop_s(one: CloseView, other: CloseView, limits: GimbalLimits, costs: TourCo
     return max(ramps_s if is_short else slew_s, abs(other.zoom - one.zoom) / costs.zoom_rate_per_s)
 
 
-def _nearest_next(
-    start: CloseView, views: Sequence[CloseView], limits: GimbalLimits, costs: TourCosts
+def _nearest_neighbour_order(
+    start: CloseView, views: Sequence[CloseView], limits: GimbalLimits, costs: ViewPlanningSettings
 ) -> list[CloseView]:
     way, left = [start], list(views)
     while left:
-        hops = [_hop_s(way[-1], view, limits, costs) for view in left]
+        hops = [_transition_time_s(way[-1], view, limits, costs) for view in left]
         way.append(left.pop(hops.index(min(hops))))
     return way
 
 
-def _shortened(way: list[CloseView], limits: GimbalLimits, costs: TourCosts) -> list[CloseView]:
+def _two_opt(
+    way: list[CloseView], limits: GimbalLimits, costs: ViewPlanningSettings
+) -> list[CloseView]:
     """2-opt on an open way whose first place is fixed (Croes 1958)."""
 
-    def hop_s(first: int, second: int) -> float:
-        return _hop_s(way[first], way[second], limits, costs) if second < len(way) else 0.0
+    def transition_s(first: int, second: int) -> float:
+        return (
+            _transition_time_s(way[first], way[second], limits, costs) if second < len(way) else 0.0
+        )
 
     is_shorter = True
     while is_shorter:
         is_shorter = False
         for first in range(1, len(way) - 1):
             for last in range(first + 1, len(way)):
-                now_s = hop_s(first - 1, first) + hop_s(last, last + 1)
-                turned_s = hop_s(first - 1, last) + hop_s(first, last + 1)
+                now_s = transition_s(first - 1, first) + transition_s(last, last + 1)
+                turned_s = transition_s(first - 1, last) + transition_s(first, last + 1)
                 if turned_s < now_s - 1e-9:
                     way[first : last + 1] = way[first : last + 1][::-1]
                     is_shorter = True

@@ -118,3 +118,36 @@ def test_zoom_scales_the_focal_length() -> None:
     wide = math.radians(60.0)
     assert math.tan(hfov_at_zoom(wide, 2.0) / 2) == pytest.approx(math.tan(wide / 2) / 2)
     assert hfov_at_zoom(hfov_at_zoom(wide, 3.0), 1.0, known_zoom=3.0) == pytest.approx(wide)
+
+
+@pytest.mark.parametrize("fall_s", [5.0, 3600.0])
+def test_a_clock_that_was_set_back_is_followed(fall_s: float) -> None:
+    old = [reading(5000.0 + 0.02 * n, 0.1) for n in range(9)]
+    new = [reading(5000.2 - fall_s + 0.02 * n, 0.2) for n in range(9)]
+    history = history_of(*old, *new)
+    assert history.newest == new[-1]
+    assert yaw_at(history, 5000.21 - fall_s) == pytest.approx(0.2)
+    assert yaw_at(history, 5000.1) == pytest.approx(0.1)  # of a frame that is still on its way
+    assert yaw_at(history, 5000.1 - 60.0) is None
+
+
+def test_one_stamp_that_falls_is_no_step_of_the_clock() -> None:
+    history = history_of(reading(10.0, 0.1), reading(4.0, 9.0), reading(10.02, 0.1))
+    assert history.newest == reading(10.02, 0.1)
+    assert yaw_at(history, 10.01) == pytest.approx(0.1)
+    again = history_of(reading(10.0, 0.1), reading(4.0, 9.0), reading(4.0, 9.0))
+    assert again.newest == reading(10.0, 0.1)
+
+
+def test_one_stamp_far_ahead_does_not_blind() -> None:
+    history = history_of(reading(10.0), reading(1e6), reading(10.02, 0.3), reading(10.04, 0.3))
+    assert yaw_at(history, 10.03) == pytest.approx(0.3)
+
+
+def test_settings_of_the_clock_are_forgotten_in_time() -> None:
+    history: PoseHistory[Pose] = PoseHistory()
+    for setting in range(20):
+        for number in range(3):
+            history.add(reading(10_000.0 - 100.0 * setting + 0.02 * number, float(setting) / 10))
+    assert yaw_at(history, 10_000.0 - 100.0 * 16) == pytest.approx(1.6)
+    assert yaw_at(history, 10_000.0 - 100.0 * 15) is None

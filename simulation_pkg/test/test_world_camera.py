@@ -92,6 +92,24 @@ def test_the_same_uri_gives_the_same_pictures():
         assert np.array_equal(first.image, second.image)
 
 
+@pytest.mark.parametrize("step_s", [-3600, -5, 365 * 24 * 3600])
+def test_the_world_goes_on_evenly_where_the_clock_steps(step_s, monkeypatch):
+    """How long the step itself took nobody can tell: nothing moves between its two pictures."""
+    clock, times = Clock(), []
+    clock.now_ns += 4000 * SECOND
+    camera = open_source(CameraUri.parse(f"sim:4?{SMALL}&delay_ms=0"), clock)
+    render = camera._renderer.render
+    monkeypatch.setattr(
+        camera._renderer,
+        "render",
+        lambda pose, time_s, n: times.append(time_s) or render(pose, time_s, n),
+    )
+    for number in range(5):
+        clock.now_ns += SECOND // 2 + (step_s * SECOND if number == 3 else 0)
+        assert camera.read().stamp_ns == clock.now_ns
+    assert times == [0.0, 0.5, 1.0, 1.0, 1.5]
+
+
 def test_lost_pictures_are_longer_pauses():
     clock = Clock()
     camera = open_camera("sim:9?width=64&height=36&rate=10&drop=0.5", clock)

@@ -14,6 +14,7 @@ from semantic_detection_pkg.camera.sources.source import Shot
 from semantic_detection_pkg.errors import ConfigurationError, SourceLostError
 from simulation_pkg.fakes.camera import FakeCamera
 
+S = 1_000_000_000
 LONG_S = patience(20.0)
 FREE = Pacing()  # as fast as it reads, dropping what nobody takes
 
@@ -71,6 +72,17 @@ def test_stamps_strictly_increase_even_if_the_clock_does_not(clock):
         stamps = [frame.stamp_ns for frame in iter(lambda: reader.take(LONG_S), None)]
 
     assert stamps == list(range(1000, 1010))
+
+
+@pytest.mark.parametrize("fall_s", [0.6, 5.0, 3600.0])
+def test_a_clock_that_was_set_back_is_followed(fall_s):
+    """Corrected by 1 ns a frame its stamps would stand still until it has caught up."""
+    before = [10_000 * S + n * S // 10 for n in range(4)]
+    after = [round(before[-1] + (n + 1) * S // 10 - fall_s * S) for n in range(4)]
+    source = camera(frames=8, clock=iter([*before, *after]).__next__)
+    with LatestFrameReader(source.open) as reader:
+        stamps = [frame.stamp_ns for frame in iter(lambda: reader.take(LONG_S), None)]
+    assert stamps == before + after
 
 
 def test_a_file_keeps_its_rate():

@@ -25,6 +25,8 @@ from simulation_pkg.core.world.layout import Layout, build_world
 from simulation_pkg.core.world.render import Effects, Renderer
 from simulation_pkg.core.world.truth import Truth
 
+_PAUSE_MAX_NS = 60_000_000_000  # between pictures; what is longer is a step of the clock
+
 PoseAt = Callable[[int], Pose | None]
 """The gimbal's pose at a time [ns since the epoch]; None while it is unknown."""
 
@@ -87,20 +89,21 @@ class SimCamera:
         self._pose_at = pose_at
         self._on_truth = on_truth
         self._index = 0
-        self._first_ns: int | None = None
+        self._world_ns = 0  # goes on evenly where the clock steps
+        self._last_ns: int | None = None
         self._pose = settings.rest
 
     def read(self) -> Shot:
         """Render what the camera sees now; see `FrameSource`. It never ends."""
         settings = self._settings
         captured_ns = self._clock_ns() - round(settings.delay_s * 1e9)
-        if self._first_ns is None:
-            self._first_ns = captured_ns
+        if self._last_ns is not None and 0 < captured_ns - self._last_ns <= _PAUSE_MAX_NS:
+            self._world_ns += captured_ns - self._last_ns
+        self._last_ns = captured_ns
         pose = self._pose_at(captured_ns) if self._pose_at is not None else None
         if pose is not None:
             self._pose = pose
-        time_s = (captured_ns - self._first_ns) / 1e9
-        view = self._renderer.render(self._pose, time_s, self._index)
+        view = self._renderer.render(self._pose, self._world_ns / 1e9, self._index)
         stamp_ns = max(0, captured_ns + round(settings.stamp_error_s * 1e9))
         if self._on_truth is not None:
             self._on_truth(stamp_ns, view.truth)

@@ -18,6 +18,8 @@ _ANGLE_MAX_RAD = 4.0 * math.pi
 _RATE_MAX_RAD_S = 100.0
 _GUESS_NS = 150_000_000  # beyond a reading its rates are trusted for so long
 _GAP_NS = 500_000_000  # readings farther apart say nothing of the time between them
+_SET_BACK_NS = 1_000_000_000  # stamps that fall further, twice, are of a clock that was set back
+_CLOCKS_MAX = 4  # settings of the clock whose readings are kept
 
 
 @dataclass(frozen=True)
@@ -52,23 +54,42 @@ PoseT = TypeVar("PoseT", bound=Pose)
 
 
 class PoseHistory(Generic[PoseT]):
-    """Usable readings in the order of their stamps."""
+    """Usable readings in the order of their stamps.
+
+    Where the clock was set back, two readings in a row say so. From then on the newer setting
+    counts first; readings of the ones before are kept for frames that are still on their way.
+    """
 
     def __init__(self, readings_max: int = _READINGS_MAX) -> None:
         """Start empty; of more than `readings_max` readings the oldest are forgotten."""
+        self._readings_max = readings_max
         self._readings: deque[PoseT] = deque(maxlen=readings_max)
+        self._earlier: deque[deque[PoseT]] = deque(maxlen=_CLOCKS_MAX - 1)  # the newest first
+        self._fallen: PoseT | None = None  # a reading whose stamp fell, alone so far
 
     def add(self, reading: PoseT) -> None:
         """Take a reading; one that is not newer than the last, or of no use, changes nothing."""
         if not reading.is_usable:
             return
-        if self._readings and reading.stamp_ns <= self._readings[-1].stamp_ns:
-            return
         if not 0.0 < reading.hfov_rad < math.pi:
             reading = replace(reading, hfov_rad=math.nan)
         if not 1.0 <= reading.zoom < _ZOOM_MAX:
             reading = replace(reading, zoom=math.nan)
-        self._readings.append(reading)
+        readings = self._readings
+        if readings and reading.stamp_ns < readings[-1].stamp_ns - _SET_BACK_NS:
+            self._add_fallen(reading)
+        elif not readings or reading.stamp_ns > readings[-1].stamp_ns:
+            self._fallen = None
+            readings.append(reading)
+
+    def _add_fallen(self, reading: PoseT) -> None:
+        fallen = self._fallen
+        if fallen is None or reading.stamp_ns < fallen.stamp_ns:
+            self._fallen = reading
+        elif reading.stamp_ns > fallen.stamp_ns:
+            self._earlier.appendleft(self._readings)
+            self._readings = deque((fallen, reading), maxlen=self._readings_max)
+            self._fallen = None
 
     @property
     def newest(self) -> PoseT | None:
@@ -82,17 +103,22 @@ class PoseHistory(Generic[PoseT]):
         before the first or after the last, and into a gap of more than 0.5 s, the rates carry the
         nearer reading on.
         """
-        readings = self._readings
-        index = bisect_right(readings, stamp_ns, key=lambda reading: reading.stamp_ns)
-        before = readings[index - 1] if index > 0 else None
-        after = readings[index] if index < len(readings) else None
-        if before and after and after.stamp_ns - before.stamp_ns <= _GAP_NS:
-            return _between(before, after, stamp_ns)
-        if before and stamp_ns - before.stamp_ns <= _GUESS_NS:
-            return _moved(before, stamp_ns)
-        if after and after.stamp_ns - stamp_ns <= _GUESS_NS:
-            return _moved(after, stamp_ns)
-        return None
+        found = (_pose_among(one, stamp_ns) for one in (self._readings, *self._earlier))
+        return next((pose for pose in found if pose is not None), None)
+
+
+def _pose_among(readings: deque[PoseT], stamp_ns: int) -> PoseT | None:
+    """Return the pose at a moment by readings of one setting of the clock; see `PoseHistory.at`."""
+    index = bisect_right(readings, stamp_ns, key=lambda reading: reading.stamp_ns)
+    before = readings[index - 1] if index > 0 else None
+    after = readings[index] if index < len(readings) else None
+    if before and after and after.stamp_ns - before.stamp_ns <= _GAP_NS:
+        return _between(before, after, stamp_ns)
+    if before and stamp_ns - before.stamp_ns <= _GUESS_NS:
+        return _moved(before, stamp_ns)
+    if after and after.stamp_ns - stamp_ns <= _GUESS_NS:
+        return _moved(after, stamp_ns)
+    return None
 
 
 def hfov_at_zoom(hfov_rad: float, zoom: float, known_zoom: float = 1.0) -> float:

@@ -12,6 +12,7 @@ from semantic_detection_pkg.camera.sources.source import FrameSource, Shot
 from semantic_detection_pkg.common.core.frame import Frame
 from semantic_detection_pkg.errors import ConfigurationError, SourceLostError
 
+_SET_BACK_NS = 500_000_000  # a clock that falls further was set back
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 10.0  # before a lost camera is opened again
 
 
@@ -41,8 +42,9 @@ class ReaderStatus:
 class LatestFrameReader:
     """Reads a camera in its own thread; `take` hands out the newest frame, each only once.
 
-    Frames are numbered over reconnects and their stamps strictly increase: a source whose clock
-    stands still or steps back is corrected by the least that keeps them apart.
+    Frames are numbered over reconnects. Their stamps strictly increase: a source whose clock stands
+    still or falls a little is corrected by the least that keeps them apart. One that was set back
+    further is followed: its stamps would stand still until it has caught up.
     """
 
     def __init__(
@@ -193,7 +195,9 @@ class LatestFrameReader:
 
     def _offer(self, shot: Shot, name: str) -> None:
         with self._changed:
-            stamp_ns = max(shot.stamp_ns, self._last_stamp_ns + 1)
+            stamp_ns = shot.stamp_ns
+            if stamp_ns > self._last_stamp_ns - _SET_BACK_NS:
+                stamp_ns = max(stamp_ns, self._last_stamp_ns + 1)
             try:
                 frame = Frame(stamp_ns, self._status.frames, shot.image)
             except ValueError as error:

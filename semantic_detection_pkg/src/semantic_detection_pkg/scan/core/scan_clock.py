@@ -1,9 +1,9 @@
 """The scan's own time, which no step of the system's clock moves.
 
 Steps, timeouts, tracks, poses and coverage compare times. A clock that is set back would freeze all
-of them until it has caught up; one that leaps would let everything grow old at once. So times of the
-outside are shifted onto a time that never falls and never leaps, and stamps, by which others know
-their frames, are shifted back on their way out. Where the clock never steps nothing is shifted.
+of them until it has caught up; one that leaps would let everything grow old at once. So times of
+the outside are shifted onto a time that never falls and never leaps, and stamps, by which others
+know their frames, are shifted back on their way out. Where the clock never steps nothing is.
 """
 
 from __future__ import annotations

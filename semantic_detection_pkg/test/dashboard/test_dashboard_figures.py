@@ -140,6 +140,20 @@ def test_frame_waits_for_its_detections():
     assert pairing.add_frame(6, "frame 6", 1.1) == ("frame 6", None)  # the detector has stopped
 
 
+@pytest.mark.parametrize("step_s", [-5, -3600, 365 * 24 * 3600])
+def test_frames_are_shown_after_a_step_of_the_clock(step_s):
+    pairing, second = Pairing[str, str](silence_s=0.5), 1_000_000_000
+    start_ns, step_ns = 1_700_000_000 * second, step_s * second
+    assert pairing.add_frame(start_ns, "bare", 0.0) == ("bare", None)
+    assert pairing.add_found(start_ns, "found", 0.1) is None
+    assert pairing.add_frame(start_ns + second, "left over", 0.15) is None
+    for number in range(1, 30):
+        stamp_ns = start_ns + step_ns + number
+        assert pairing.add_frame(stamp_ns, "frame", 0.2) is None
+        assert pairing.add_found(stamp_ns, "found", 0.2) == ("frame", "found")
+        assert pairing.add_found(stamp_ns, "found", 0.2) is None  # shown already
+
+
 def test_track_ids_stand_at_the_detections_that_hold_them():
     view = CameraView(0.0, 0.0, 0.0, 1.0, 640, 360)
     found = Detections(

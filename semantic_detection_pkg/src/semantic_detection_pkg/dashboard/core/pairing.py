@@ -14,6 +14,7 @@ FrameT = TypeVar("FrameT")
 FoundT = TypeVar("FoundT")
 
 _FRAMES_MAX = 12  # more than a detector falls behind at 30 Hz within the silence
+_SET_BACK_NS = 1_000_000_000  # stamps that fall further are of a clock that was set back
 
 
 class Pairing(Generic[FrameT, FoundT]):
@@ -50,8 +51,8 @@ class Pairing(Generic[FrameT, FoundT]):
         if stamp_ns not in self._frames:
             return None
         frame = self._frames[stamp_ns]
-        for older_ns in [key for key in self._frames if key <= stamp_ns]:
-            del self._frames[older_ns]
+        while self._frames.popitem(last=False)[0] != stamp_ns:
+            pass  # older ones, by the order in which they came: the clock may have been set back
         return self._show(stamp_ns, frame, found)
 
     def clear(self) -> None:
@@ -61,7 +62,7 @@ class Pairing(Generic[FrameT, FoundT]):
     def _show(
         self, stamp_ns: int, frame: FrameT, found: FoundT | None
     ) -> tuple[FrameT, FoundT | None] | None:
-        if stamp_ns <= self._shown_ns:
+        if self._shown_ns - _SET_BACK_NS <= stamp_ns <= self._shown_ns:
             return None
         self._shown_ns = stamp_ns
         return frame, found

@@ -231,7 +231,8 @@ class DashboardFeed:
                 "level": _LEVELS.get(status.level, "error"),
                 "message": status.message,
                 "values": {item.key: item.value for item in status.values},
-                "stamp_ns": str(from_time(message.header.stamp)),
+                # Not the stamp: after a step of the clock a silent node would be the newest.
+                "heard_ns": str(time.monotonic_ns()),
             }
         self._board.put("diagnostics", dict(self._diagnostics))
 

@@ -6,9 +6,9 @@ const SILENT_S = 4;
 
 /** Seconds since a node last spoke, against the newest word of all. */
 export function silenceOf(diagnostics, name) {
-  const stamps = Object.values(diagnostics).map((one) => BigInt(one.stamp_ns));
+  const stamps = Object.values(diagnostics).map((one) => BigInt(one.heard_ns));
   const newest = stamps.reduce((a, b) => (a > b ? a : b), 0n);
-  return Number(newest - BigInt(diagnostics[name].stamp_ns)) / 1e9;
+  return Number(newest - BigInt(diagnostics[name].heard_ns)) / 1e9;
 }
 
 export class Nodes {

@@ -322,6 +322,18 @@ def test_an_event_keeps_its_segments_beyond_the_ring(tmp_path: Path, has_links: 
     assert links == {1}, "the ring has let them go"
 
 
+def test_events_stay_in_the_order_of_their_marks(tmp_path: Path) -> None:
+    """After a start, too: the oldest go first, and the clock may have been set back."""
+    recording = session(tmp_path / "r", replace(SETTINGS, ring=SMALL))
+    for number, name in enumerate(["2026_a", "2027_b", "1970_c"]):
+        fill(recording, range(20 * number, 20 * number + 20))
+        recording.keep(event(name, 0.2 * number, 0.2 * number + 0.1))
+    recording.close()
+    again = session(tmp_path / "r", replace(SETTINGS, ring=SMALL))
+    assert [one.name for one in again.events.events] == ["2026_a", "2027_b", "1970_c"]
+    again.close()
+
+
 def test_an_event_goes_on_after_a_power_cut(tmp_path: Path) -> None:
     first = session(tmp_path / "r")
     fill(first, range(3))

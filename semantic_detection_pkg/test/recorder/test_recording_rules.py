@@ -118,6 +118,47 @@ def test_oldest_events_go_until_the_budget_is_kept(
     assert not gone or bytes_of(events[len(gone) - 1 :]) > budget
 
 
+def at(number: int, start_s: float, end_s: float) -> Segment:
+    return Segment(number, 1, round(start_s * 1e9), round(end_s * 1e9), {SMALL: 1})
+
+
+def marked(start_s: float, at_s: float, end_s: float, after_number: int) -> Event:
+    times = [round(second * 1e9) for second in (at_s, start_s, end_s)]
+    return Event("e", "x", *times, after_number=after_number)
+
+
+def test_an_event_goes_by_time_where_the_clock_does_not_step() -> None:
+    ring = [at(n, 100.0 * n, 100.0 * n + 99) for n in range(1, 9)]
+    event = marked(320.0, 430.0, 540.0, after_number=3)
+    assert [one.number for one in event.wanted(ring)] == [3, 4, 5]
+    assert [event.is_past(one.number, one.end_ns) for one in ring] == [False] * 4 + [True] * 4
+
+
+def test_an_event_ends_where_the_clock_is_set_back_after_it() -> None:
+    """Otherwise it waits for an hour, and then keeps what has nothing to do with it."""
+    ring = [at(1, 4000, 4009), at(2, 4010, 4019), at(3, 419, 4025)]  # back by an hour within 3
+    event = marked(4012.0, 4022.0, 4032.0, after_number=2)
+    assert not any(event.is_past(one.number, one.end_ns) for one in ring)
+    ring += [at(4, 430, 439), at(5, 4020, 4029)]
+    assert [event.is_past(one.number, one.end_ns) for one in ring] == [False] * 3 + [True, False]
+    assert [one.number for one in event.wanted(ring[:2])] == [2]
+
+
+def test_an_event_does_not_keep_what_the_clock_said_the_same_of_before() -> None:
+    """An hour back, the ring still holds the same times of an hour ago."""
+    ring = [at(1, 400, 409), at(2, 410, 419), at(3, 4000, 4009), at(4, 405, 4015), at(5, 416, 425)]
+    event = marked(410.0, 420.0, 430.0, after_number=4)
+    assert [one.number for one in event.wanted(ring)] == [4, 5]
+    assert [one.number for one in event.wanted([*ring, at(6, 426, 435), at(7, 412, 420)])] == [
+        *(4, 5, 6)
+    ]
+
+
+def test_a_leap_of_the_clock_completes_an_event() -> None:
+    event = marked(4012.0, 4022.0, 4032.0, after_number=2)
+    assert event.is_past(3, round(1e8 * 1e9))
+
+
 def test_shared_segments_count_once() -> None:
     assert bytes_of([event(1, {1: 10, 2: 20}), event(2, {2: 20, 3: 30})]) == 60
 

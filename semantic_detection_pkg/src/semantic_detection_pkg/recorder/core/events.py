@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ros_support_pkg.core.settings import MEGABYTES, setting
+from semantic_detection_pkg.recorder.core.ring import Segment
 
 _NS_PER_S = 1_000_000_000
 _LABEL_LENGTH = 40
@@ -39,8 +40,41 @@ class Event:
     is_complete: bool = False
 
     def is_past(self, number: int, end_ns: int) -> bool:
-        """Whether a segment that was finished after the mark ends beyond what is kept."""
-        return number > self.after_number and end_ns > self.end_ns
+        """Whether a segment that was finished after the mark ends beyond what is kept.
+
+        One that was begun after the mark and ends before it tells of a clock that was set back:
+        nothing of the time that is kept comes any more.
+        """
+        is_set_back = number > self.after_number + 1 and end_ns < self.marked_ns
+        return number > self.after_number and (end_ns > self.end_ns or is_set_back)
+
+    def wanted(self, segments: Sequence[Segment]) -> list[Segment]:
+        """Return those that hold some of what is kept, by time and as the clock was at the mark.
+
+        Args:
+            segments: finished ones, oldest first. Where one begins before the one that precedes
+                it, the clock was set back in between.
+        """
+        is_before = [one.number <= self.after_number + 1 for one in segments]
+        before = [one for one, is_one in zip(segments, is_before, strict=True) if is_one]
+        after = [one for one, is_one in zip(segments, is_before, strict=True) if not is_one]
+        first = next(
+            (i for i in range(len(before) - 1, 0, -1) if _is_set_back(before[i - 1], before[i])), 0
+        )
+        joined = before[first:] + after
+        last = next(
+            (
+                i
+                for i in range(max(1, len(joined) - len(after)), len(joined))
+                if _is_set_back(joined[i - 1], joined[i])
+            ),
+            len(joined),
+        )
+        return [one for one in joined[:last] if one.overlaps(self.start_ns, self.end_ns)]
+
+
+def _is_set_back(earlier: Segment, later: Segment) -> bool:
+    return later.start_ns < earlier.start_ns
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ _NS_PER_S = 1_000_000_000
 
 
 class EventStore:
-    """Events by time; methods that change something may raise OSError."""
+    """Events in the order of their marks; methods that change something may raise OSError."""
 
     def __init__(self, disk: Disk, folder: Path, rules: EventRules, bag_format: BagFormat) -> None:
         """Prepare; nothing is touched before `open`.
@@ -73,6 +73,8 @@ class EventStore:
                 self.events.append(read_event(path))
             except ValueError as error:
                 _log.warning("%s; the folder is left alone", error)
+        # Names sort by a clock that may have been set back; numbers of segments only rise.
+        self.events.sort(key=lambda event: (event.after_number, event.name))
 
     def name(self, marked_ns: int, label: str, taken: Sequence[str]) -> str:
         """A free name for a new event.
@@ -105,7 +107,7 @@ class EventStore:
             self.events.remove(event)
 
     def _extend(self, event: Event, ring: RingStore) -> None:
-        wanted = [s for s in ring.segments if s.overlaps(event.start_ns, event.end_ns)]
+        wanted = event.wanted(ring.segments)
         new = [segment for segment in wanted if segment.number not in event.segments]
         for segment in new:
             self._link(event, segment, ring)

@@ -105,6 +105,28 @@ def test_refused_change_changes_nothing(context: Context, name: str, value: obje
     assert node.get_parameter(name).value == getattr(Example(), name)
 
 
+def test_simulated_time_is_for_the_start(context: Context) -> None:
+    node = make_node(context)
+    declare_parameters(node, Example)
+    before_ns = node.get_clock().now().nanoseconds
+    (result,) = node.set_parameters([Parameter("use_sim_time", value=True)])
+    assert not result.successful
+    assert "'use_sim_time' can be given at the start only" in result.reason
+    assert "\n" not in result.reason
+    assert node.get_clock().now().nanoseconds >= before_ns  # neither 0 nor that of /clock
+    (same,) = node.set_parameters([Parameter("use_sim_time", value=False)])
+    assert same.successful
+
+
+def test_simulated_time_given_at_the_start_stamps(context: Context) -> None:
+    node = make_node(context, use_sim_time=True)
+    declare_parameters(node, Example)
+    assert node.get_parameter("use_sim_time").value is True
+    assert node.get_clock().now().nanoseconds == 0  # nobody publishes /clock
+    (result,) = node.set_parameters([Parameter("use_sim_time", value=False)])
+    assert not result.successful
+
+
 def test_node_may_refuse_a_change(context: Context) -> None:
     node = make_node(context)
 

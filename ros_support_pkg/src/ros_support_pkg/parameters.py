@@ -3,7 +3,9 @@
     settings = declare_parameters(node, CameraSettings)
 
 An empty list has no type in ROS, so an empty list of texts is written as `['']`. Settings marked
-`is_runtime` can be changed while the node runs; the others are read-only.
+`is_runtime` can be changed while the node runs; the others are read-only. So is ROS's own
+`use_sim_time` here: given at the start, stamps are those of `/clock`. Changed under way, all stamps
+of a node would stand until somebody publishes that, and what others do by them.
 """
 
 from collections.abc import Callable
@@ -29,6 +31,12 @@ from ros_support_pkg.core.settings import (
 )
 
 Settings = TypeVar("Settings")
+
+_SIM_TIME = "use_sim_time"
+_SIM_TIME_REFUSAL = (
+    "parameter 'use_sim_time' can be given at the start only: changed while the node runs, its "
+    "stamps would stand still until somebody publishes /clock"
+)
 
 
 class ParameterError(Exception):
@@ -59,7 +67,7 @@ def declare_parameters(
         settings = make(settings_class, shown)
     except ValueError as error:
         raise ParameterError(str(error)) from None
-    node.add_on_set_parameters_callback(_change_handler(settings_class, shown, on_change))
+    node.add_on_set_parameters_callback(_change_handler(node, settings_class, shown, on_change))
     return settings
 
 
@@ -76,10 +84,16 @@ def _declare(node: Node, one: Setting) -> Shown:
 
 
 def _change_handler(
-    settings_class: type[Any], shown: dict[str, Shown], on_change: Callable[[Any], None] | None
+    node: Node,
+    settings_class: type[Any],
+    shown: dict[str, Shown],
+    on_change: Callable[[Any], None] | None,
 ) -> Callable[[list[Parameter]], SetParametersResult]:
     def handle(changes: list[Parameter]) -> SetParametersResult:
         nonlocal shown
+        for one in changes:
+            if one.name == _SIM_TIME and one.value != node.get_parameter(_SIM_TIME).value:
+                return SetParametersResult(successful=False, reason=_SIM_TIME_REFUSAL)
         # A type mismatch never gets here: rclpy refuses it for statically typed parameters.
         changed = shown | {p.name: _from_ros(p.value) for p in changes if p.name in shown}
         try:

@@ -334,3 +334,45 @@ def test_timers_are_steady() -> None:
         if module != "ros_support_pkg.timers" and "create_timer(" in path.read_text()
     ]
     assert offenders == []
+
+
+#: Where Python would lose what a thread fails of, or find it late: the process would go on deaf.
+HIDES_FAILURES = ("ThreadPoolExecutor", "start_new_thread")
+
+
+def calls_of(name: str, text: str) -> Iterator[ast.Call]:
+    """Calls of `name` or of something's `name`."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Call) and name in (
+            getattr(node.func, "attr", ""),
+            getattr(node.func, "id", ""),
+        ):
+            yield node
+
+
+def test_the_failure_of_a_thread_is_seen_by_the_one_hook() -> None:
+    """`ros_support_pkg.threads` ends the process; nobody else hooks in or hides a failure."""
+    offenders = [
+        f"{module}: {word}"
+        for module, path in ALL.items()
+        for word in ("excepthook", *HIDES_FAILURES)
+        if word in path.read_text() and module != "ros_support_pkg.threads"
+    ]
+    assert offenders == []
+
+
+def test_threads_have_names_by_which_their_failure_is_told() -> None:
+    offenders = [
+        f"{module}:{call.lineno}"
+        for module, path in ALL.items()
+        for call in calls_of("Thread", path.read_text())
+        if "name" not in {keyword.arg for keyword in call.keywords}
+    ]
+    assert offenders == []
+
+
+def test_all_nodes_are_run_by_the_one_way() -> None:
+    """Where the threads are watched and the arguments checked."""
+    nodes = [module for module in ALL if module.endswith((".node", ".demo_judge"))]
+    assert len(nodes) > 8
+    assert [module for module in nodes if "run_node(" not in ALL[module].read_text()] == []

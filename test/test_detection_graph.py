@@ -18,6 +18,9 @@ from launch_runner import LaunchSession
 from patience import patience
 from ros_graph import GraphProbe
 
+from interfaces_pkg.msg import Detections
+from ros_support_pkg.qos import SENSOR_DATA
+
 pytestmark = pytest.mark.graph
 ROBOT = ("semantic_detection_pkg", "robot.launch.yaml")
 DEV = ("semantic_detection_pkg", "dev.launch.yaml")
@@ -80,6 +83,28 @@ def test_killed_camera_comes_back(graph: LaunchSession, probe: GraphProbe) -> No
         lambda: graph.processes["camera-1"].pid != first, "a new camera", timeout_s=30.0
     )
     check_detections_flow(probe)
+
+
+def test_a_detector_that_was_stopped_and_continued_sees_on(
+    graph: LaunchSession, probe: GraphProbe
+) -> None:
+    """As by a debugger, `docker pause` or the machine's suspend."""
+    detections = probe.listen(Detections, "detections", SENSOR_DATA)
+    probe.wait_for(lambda: detections, "detections")
+    before = graph.processes["detector-2"]
+    for _ in range(3):
+        graph.send("detector", signal.SIGSTOP)
+        probe.wait_for(lambda: _state_of(before.pid) == "T", "a process that is stopped")
+        graph.send("detector", signal.SIGCONT)
+        probe.wait_for(lambda: _state_of(before.pid) != "T", "a process that goes on")
+        detections.clear()
+        probe.wait_for(lambda: len(detections) > 5, "detections after the stop")
+    assert graph.processes["detector-2"].pid == before.pid, "the same process, not a new one"
+
+
+def _state_of(pid: int) -> str:
+    """Return the letter that the kernel has for the state of a process (man 5 proc)."""
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
 
 
 def test_demo_ends_by_itself_with_pictures_and_a_summary(

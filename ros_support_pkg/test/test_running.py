@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from patience import patience
@@ -32,7 +34,17 @@ class Example(Node):
             raise ParameterError("parameter 'x' is 1, allowed is 2")
         if "{fails}" == "bug":
             raise ZeroDivisionError
+        if "{fails}" in ("thread", "thread while stuck"):
+            import threading
+            threading.Thread(target=self.listen, name="listener", daemon=True).start()
+        if "{fails}" == "thread while stuck":
+            import threading, ros_support_pkg.running
+            ros_support_pkg.running.EXIT_TIMEOUT_S = 0.5
+            self.create_timer(0.05, threading.Event().wait)
         self.create_timer(0.05, lambda: print("up", flush=True))
+
+    def listen(self):
+        raise OSError("the wait was cut short")
 
     def destroy_node(self):
         print("released", flush=True)
@@ -42,9 +54,9 @@ sys.exit(run_node(Example, expected_errors=(Mistake,)))
 """
 
 
-def start(fails: str = "") -> subprocess.Popen[str]:
+def start(fails: str = "", arguments: Sequence[str] = ()) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM.replace("{fails}", fails)],
+        [sys.executable, "-c", PROGRAM.replace("{fails}", fails), *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -87,3 +99,52 @@ def test_bug_shows_its_traceback(ros_domain: dict[str, str]) -> None:
     _, errors = process.communicate(timeout=patience(30.0))
     assert process.returncode == 1
     assert "ZeroDivisionError" in errors
+
+
+@pytest.mark.parametrize("fails", ["thread", "thread while stuck"])
+def test_a_thread_that_fails_ends_its_process(ros_domain: dict[str, str], fails: str) -> None:
+    process = start(fails)
+    output, errors = process.communicate(timeout=patience(30.0))
+    assert process.returncode == 1
+    assert "thread 'listener' ended by OSError: the wait was cut short" in errors
+    assert "in listen" in errors, "the traceback goes with it"
+    assert output.endswith("released\n") or fails == "thread while stuck", "in an orderly way"
+
+
+UNREADABLE = {
+    "tabs": "example:\n\tros__parameters:\n\t\tx: 1\n",
+    "a list of two types": "example:\n  ros__parameters:\n    x: [person, 4]\n",
+    "an empty value": "example:\n  ros__parameters:\n    x:\n",
+    "no ros__parameters": "example:\n  x: 1\n",
+}
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+def test_an_unreadable_parameter_file_is_named(
+    ros_domain: dict[str, str], tmp_path: Path, what: str
+) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text(UNREADABLE[what])
+    process = start(arguments=["--ros-args", "--params-file", str(path)])
+    output, errors = process.communicate(timeout=patience(30.0))
+    assert (process.returncode, output) == (2, "")
+    assert errors.startswith(f"error: parameter file {path} cannot be read: ")
+    assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("argument", "line"),
+    [
+        (["-p", "x:=[1, a]"], "error: parameter override rule '-p x:=[1, a]': Sequence should"),
+        (["--params-file", "/no.yaml"], "error: parameter file /no.yaml cannot be read: Error op"),
+        (["--frobnicate"], "error: arguments ['--frobnicate'] after --ros-args are unknown to"),
+    ],
+)
+def test_an_unreadable_argument_is_named(
+    ros_domain: dict[str, str], argument: list[str], line: str
+) -> None:
+    process = start(arguments=["--ros-args", *argument])
+    _, errors = process.communicate(timeout=patience(30.0))
+    assert process.returncode == 2
+    assert errors.startswith(line)
+    assert errors.count("\n") == 1

@@ -3,16 +3,19 @@
 import contextlib
 import faulthandler
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
 import rclpy
-from rclpy._rclpy_pybind11 import RCLError
+from rclpy._rclpy_pybind11 import InvalidHandle, RCLError, UnknownROSArgsError
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
+from rclpy.logging import LoggingSeverity, get_logger_level, set_logger_level
 from rclpy.node import Node
 
 from ros_support_pkg.parameters import ParameterError
 from ros_support_pkg.starting import interrupt_from_now_on
+from ros_support_pkg.threads import watching_threads
 
 #: Destroying a Fast DDS participant may spin for ever with the GIL held (eProsima/Fast-DDS#6513);
 #: the C watchdog of faulthandler then ends the process, before launch sends SIGTERM after 5 s.
@@ -20,6 +23,20 @@ EXIT_TIMEOUT_S = 4.0
 
 #: Exit status after a user's mistake, as command-line tools have it.
 EXIT_USAGE = 2
+
+#: Exit status after a failure of ours: a thread ended by an exception.
+EXIT_FAILURE = 1
+
+#: How rcl refuses an argument: what it is, what is wrong with it, and places in its own source.
+_REFUSAL = re.compile(
+    r"Couldn't parse (?P<what>[^:]+): '(?P<option>--?\S+) (?P<value>.*)'\. Error: (?P<reason>.*)",
+    re.DOTALL,
+)
+_SOURCE_PLACES = re.compile(r"(\\n)?,? at [^ ,]*\.c(pp)?:\d+")
+
+
+class ArgumentsError(Exception):
+    """Say which argument or parameter file cannot be read, and why: one line for the user."""
 
 
 def run_node(
@@ -52,32 +69,71 @@ def _run(
 ) -> int:
     node: Node | None = None
     executor: Executor | None = None
+    with watching_threads(rclpy.try_shutdown, _is_end_of_context, EXIT_TIMEOUT_S) as threads:
+        try:
+            interrupt_from_now_on()
+            _init(args)
+            executor = make_executor()
+            node = make_node()
+            logging.basicConfig(level=logging.INFO, handlers=[_RosLogHandler(node)])
+            executor.add_node(node)
+            executor.spin()
+        except (KeyboardInterrupt, ExternalShutdownException):
+            pass
+        except RCLError:
+            # SIGINT between two waits invalidates the context under the executor's feet.
+            if rclpy.ok():
+                raise
+        except (ArgumentsError, ParameterError, *expected_errors) as error:  # type: ignore[misc]
+            print(f"error: {error}", file=sys.stderr)  # noqa: T201 - there may be no node's log
+            return EXIT_USAGE
+        finally:
+            threads.arm(EXIT_TIMEOUT_S)
+            if executor is not None:
+                executor.shutdown(timeout_sec=1.0)
+            if node is not None:
+                node.destroy_node()
+            rclpy.try_shutdown()
+            threads.disarm()
+    return EXIT_FAILURE if threads.has_failed else 0
+
+
+def _init(args: Sequence[str] | None) -> None:
+    """Begin with ROS.
+
+    Raises:
+        ArgumentsError: an argument or a parameter file cannot be read.
+    """
+    level = get_logger_level("rcl")
+    set_logger_level("rcl", LoggingSeverity.FATAL)  # it would only say that something is wrong
     try:
-        interrupt_from_now_on()
         rclpy.init(args=list(args) if args is not None else None)
-        executor = make_executor()
-        node = make_node()
-        logging.basicConfig(level=logging.INFO, handlers=[_RosLogHandler(node)])
-        executor.add_node(node)
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    except RCLError:
-        # SIGINT between two waits invalidates the context under the executor's feet.
-        if rclpy.ok():
-            raise
-    except (ParameterError, *expected_errors) as error:  # type: ignore[misc]
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - there may be no node to log with
-        return EXIT_USAGE
+    except (RCLError, UnknownROSArgsError) as error:
+        raise ArgumentsError(_in_words(error)) from None
     finally:
-        faulthandler.dump_traceback_later(EXIT_TIMEOUT_S, exit=True)
-        if executor is not None:
-            executor.shutdown(timeout_sec=1.0)
-        if node is not None:
-            node.destroy_node()
-        rclpy.try_shutdown()
-        faulthandler.cancel_dump_traceback_later()
-    return 0
+        if get_logger_level("rcl") == LoggingSeverity.FATAL:  # no argument has set it
+            set_logger_level("rcl", level)
+
+
+def _in_words(error: RuntimeError) -> str:
+    said = _SOURCE_PLACES.sub("", str(error)).strip()
+    if isinstance(error, UnknownROSArgsError):
+        return f"arguments {said} after --ros-args are unknown to ROS"
+    refused = _REFUSAL.search(said)
+    if refused is None:
+        return said
+    reason = refused["reason"]
+    if refused["option"] != "--params-file":
+        return f"{refused['what']} '{refused['option']} {refused['value']}': {reason}"
+    return (
+        f"parameter file {refused['value']} cannot be read: {reason}; allowed is YAML, indented by "
+        "spaces, of the form 'node: ros__parameters: name: value', lists of one type"
+    )
+
+
+def _is_end_of_context(error: BaseException) -> bool:
+    """Whether Ctrl-C has taken the context from under a thread: no news."""
+    return isinstance(error, RCLError | InvalidHandle) and not rclpy.ok()
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -90,6 +91,41 @@ def test_pictures_of_any_size_arrive_as_they_are(writer, reader, size) -> None:
         )
         assert np.array_equal(frame.image, sent)
         assert not frame.image.flags.writeable
+
+
+def test_a_wait_that_a_signal_interrupts_goes_on(writer, reader, monkeypatch) -> None:
+    """As after SIGSTOP and SIGCONT: the kernel ends the wait by EINTR, iceoryx2 passes it on."""
+    waits = threading.Semaphore(0)
+    received: list[Frame | Exception] = []
+    from_secs = shared_memory.iox.Duration.from_secs_f64
+
+    def counted(seconds: float) -> object:
+        waits.release()
+        return from_secs(seconds)
+
+    monkeypatch.setattr(
+        shared_memory.iox, "Duration", SimpleNamespace(from_secs_f64=counted), raising=True
+    )
+
+    def listen() -> None:
+        try:
+            received.append(reader.take(TIMEOUT_S))
+        except Exception as error:
+            received.append(error)
+
+    before = signal.signal(signal.SIGUSR1, lambda *_: None)
+    thread = threading.Thread(target=listen)
+    try:
+        thread.start()
+        assert waits.acquire(timeout=TIMEOUT_S)
+        # Once into the wait itself at least: who began it again was interrupted.
+        while thread.is_alive() and not waits.acquire(timeout=0.01):
+            signal.pthread_kill(thread.ident, signal.SIGUSR1)
+        writer.send(Frame(1, 0, picture(4, 4)))
+        thread.join(TIMEOUT_S)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert [frame.stamp_ns for frame in received] == [1]
 
 
 def test_odd_memory_layouts_are_sent(writer, reader) -> None:

@@ -60,7 +60,7 @@ class SerialLink:
     def close(self) -> None:
         if self._is_tcp:
             # pyserial sleeps 0.3 s after closing a socket; nobody has to wait for that.
-            threading.Thread(target=self._close, daemon=True).start()
+            threading.Thread(target=self._close, name="serial close", daemon=True).start()
         else:
             self._close()
 

@@ -46,7 +46,9 @@ class BackgroundMock:
         self.udp_port = 0
         self._started: Future[None] = Future()
         self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._run()), name="mock gimbal", daemon=True
+        )
 
     def __enter__(self) -> BackgroundMock:
         self._thread.start()

@@ -65,7 +65,9 @@ class CameraNode(Node):
         publish_diagnostics(self, self._check)
         self._reader.start()  # refuses a source that can never work
         # Publishing is thread-safe; a thread of its own keeps encoding off the executor.
-        self._publisher_thread = threading.Thread(target=self._publish_frames, daemon=True)
+        self._publisher_thread = threading.Thread(
+            target=self._publish_frames, name="camera publisher", daemon=True
+        )
         self._publisher_thread.start()
 
     def destroy_node(self) -> None:

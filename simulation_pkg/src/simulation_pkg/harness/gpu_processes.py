@@ -170,7 +170,7 @@ class _DetectorPort:
     def __init__(self, path: Path, runner: ArbiterRunner) -> None:
         self._orders: SimpleQueue[tuple[int, Transition | None]] = SimpleQueue()
         self._path, self._runner = path, runner
-        threading.Thread(target=self._work, daemon=True).start()
+        threading.Thread(target=self._work, name="detector port", daemon=True).start()
 
     def look(self, serial: int) -> None:
         self._orders.put((serial, None))

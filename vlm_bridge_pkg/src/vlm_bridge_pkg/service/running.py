@@ -12,7 +12,7 @@ from pathlib import Path
 from vlm_bridge_pkg.service.memory import free_memory_bytes
 from vlm_bridge_pkg.service.server import Options, VlmServer
 from vlm_bridge_pkg.service.turn import Guards
-from vlm_bridge_pkg.service.watchdog import end_process
+from vlm_bridge_pkg.service.watchdog import EXIT_HUNG, end_process
 
 DEFAULT_SOCKET = "/run/tier3/vlm.sock"
 EXIT_USAGE = 2
@@ -54,7 +54,7 @@ def serve(server: VlmServer, hold_file: Path | None = None) -> int:
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: over.set())
-    threading.Thread(target=server.serve_forever, args=[0.1], daemon=True).start()
+    threading.Thread(target=_listen, args=[server], name="service", daemon=True).start()
     logging.info("listening on %s", server.server_address)
     while _is_held(hold_file):
         if over.wait(_HOLD_POLL_S):
@@ -67,6 +67,13 @@ def serve(server: VlmServer, hold_file: Path | None = None) -> int:
             end_process(f"{hold_file} holds the model back", EXIT_HELD)
     server.close()
     return 0
+
+
+def _listen(server: VlmServer) -> None:
+    try:
+        server.serve_forever(0.1)
+    except Exception as error:  # whoever supervises it starts it anew; deaf, it would stay
+        end_process(f"the service cannot listen any more: {error!r}", EXIT_HUNG)
 
 
 def _is_held(hold_file: Path | None) -> bool:

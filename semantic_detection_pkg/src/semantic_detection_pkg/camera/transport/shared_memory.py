@@ -52,6 +52,9 @@ _IOX_ERRORS = (
     iox.SemanticStringError,
 )
 
+#: What iceoryx2 says of a wait that ended by EINTR; unlike Python, it does not wait on.
+_INTERRUPTED = "InterruptSignal"
+
 iox.set_log_level(iox.LogLevel.Fatal)  # what fails is raised, and our own line says it
 
 
@@ -244,7 +247,7 @@ class SharedMemoryReader:
             # Every frame is followed by a wake-up, so none is missed by waiting first.
             left_s = end_s - time.monotonic()
             if left_s > 0.0:
-                self._listener.timed_wait(iox.Duration.from_secs_f64(left_s))
+                self._wait(left_s)
             sample = self._newest()
             if sample is not None:
                 return self._frame(sample)
@@ -264,6 +267,14 @@ class SharedMemoryReader:
             self._listener.delete()
             self._interrupter.delete()
             self._service = None
+
+    def _wait(self, timeout_s: float) -> None:
+        """Wait for news. A signal, or a stop and continue of the process, may end it early."""
+        try:
+            self._listener.timed_wait(iox.Duration.from_secs_f64(timeout_s))
+        except iox.ListenerWaitError as error:
+            if str(error) != _INTERRUPTED:
+                raise
 
     def _newest(self) -> Any:
         newest = None

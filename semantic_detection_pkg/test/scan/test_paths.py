@@ -9,8 +9,12 @@ import pytest
 
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.common.kernels import contours
-from semantic_detection_pkg.scan.core.paths.geometry import distance, length_of, path_of
-from semantic_detection_pkg.scan.core.paths.skeleton import skeleton_of
+from semantic_detection_pkg.scan.core.paths.geometry import (
+    angular_length_rad,
+    bearing_distance_rad,
+    trace_path,
+)
+from semantic_detection_pkg.scan.core.paths.skeleton import trace_skeleton
 from simulation_pkg.core.world.geometry import Lens, Pose
 from simulation_pkg.core.world.layout import Layout, build_world
 from simulation_pkg.core.world.render import Effects, Renderer
@@ -45,7 +49,7 @@ def pixel_length(line: np.ndarray) -> float:
 @pytest.mark.parametrize("angle_deg", [0, 7, 22.5, 30, 45, 67, 90, 135])
 @pytest.mark.parametrize("width", [6, 20, 40])
 def test_a_straight_strip_has_its_length_width_and_ends(angle_deg, width):
-    skeleton = skeleton_of([strip(straight(angle_deg), width)])
+    skeleton = trace_skeleton([strip(straight(angle_deg), width)])
     assert pixel_length(skeleton.longest) == pytest.approx(600, rel=0.03)
     assert skeleton.width_px == pytest.approx(width, rel=0.1, abs=1.5)
     assert (len(skeleton.ends), len(skeleton.branches)) == (2, 0)
@@ -56,11 +60,11 @@ def test_a_straight_strip_has_its_length_width_and_ends(angle_deg, width):
 def test_a_winding_strip_has_its_length_in_angles():
     along = np.linspace(0, 1, 200)
     line = np.stack([50 + 1180 * along, 360 + 250 * np.sin(6 * along)], 1)
-    path = path_of([strip(line, 22)], VIEW)
-    true = length_of(VIEW.bearings_of(line))
+    path = trace_path([strip(line, 22)], VIEW)
+    true = angular_length_rad(VIEW.bearings_of(line))
     assert path.length_rad == pytest.approx(true, rel=0.03)
     ends = VIEW.bearings_of(line[[0, -1]])
-    assert path.straightness == pytest.approx(distance(*ends) / true, rel=0.05)
+    assert path.straightness == pytest.approx(bearing_distance_rad(*ends) / true, rel=0.05)
     assert len(path.ends) == 2
     assert path.exits == path.branches == ()
 
@@ -74,7 +78,7 @@ def test_branches_are_found_once(angles, branches):
     for angle in angles:
         step = 220 * np.array([math.cos(math.radians(angle)), -math.sin(math.radians(angle))])
         arms.append(strip(np.array([640.0, 360.0]) + np.linspace(0, 1, 30)[:, None] * step, 14))
-    skeleton = skeleton_of(rings_of(trunk, *arms))
+    skeleton = trace_skeleton(rings_of(trunk, *arms))
     assert len(skeleton.ends) == 2 + len(angles)
     assert len(skeleton.branches) == branches
     assert np.hypot(*(skeleton.branches[0] - (640, 360)).T) < 20
@@ -83,21 +87,21 @@ def test_branches_are_found_once(angles, branches):
 def test_roughness_makes_no_branches():
     rng = np.random.default_rng(1)
     outline = strip(straight(20), 24) + rng.normal(0, 2.0, (120, 2))
-    skeleton = skeleton_of([outline])
+    skeleton = trace_skeleton([outline])
     assert (len(skeleton.ends), len(skeleton.branches)) == (2, 0)
     assert pixel_length(skeleton.longest) == pytest.approx(600, rel=0.05)
 
 
 def test_a_stub_as_short_as_the_width_is_no_branch():
     stub = strip([(640, 360), (640, 345), (640, 334)], 14)
-    skeleton = skeleton_of(rings_of(strip(straight(0), 24), stub))
+    skeleton = trace_skeleton(rings_of(strip(straight(0), 24), stub))
     assert (len(skeleton.ends), len(skeleton.branches)) == (2, 0)
 
 
 def test_what_the_picture_cuts_off_is_an_exit():
     line = straight(0, 700, middle=(300, 400))
     clipped = np.clip(strip(line, 20), 0, (1280, 720))
-    path = path_of([clipped], VIEW)
+    path = trace_path([clipped], VIEW)
     assert (len(path.ends), len(path.exits)) == (1, 1)
     assert VIEW.project(path.exits)[0] == pytest.approx((0, 400), abs=15)
     assert VIEW.project(path.ends)[0] == pytest.approx((650, 400), abs=15)
@@ -114,15 +118,15 @@ def test_what_the_picture_cuts_off_is_an_exit():
     ids=["none", "dot", "point", "nothing"],
 )
 def test_what_has_no_course_gives_none(rings):
-    assert path_of(rings, VIEW) is None
+    assert trace_path(rings, VIEW) is None
 
 
 def test_a_loop_and_a_disc_do_not_break():
     circle = np.linspace(0, math.tau, 80, endpoint=False)
     outline = np.stack([640 + 200 * np.cos(circle), 360 + 200 * np.sin(circle)], 1)
-    loop = skeleton_of([outline, 640 + (outline - 640) * 0.9 - (0, 28)])
+    loop = trace_skeleton([outline, 640 + (outline - 640) * 0.9 - (0, 28)])
     assert pixel_length(loop.longest) == pytest.approx(math.tau * 190, rel=0.1)
-    disc = skeleton_of([outline])
+    disc = trace_skeleton([outline])
     assert disc is None or disc.width_px > 100
 
 
@@ -147,14 +151,16 @@ def test_footpaths_of_the_simulated_world(world):
         ids = renderer.render(Pose(yaw, pitch, 0.0, 1.6), has_ids=True).ids
         view = CameraView(yaw, pitch, 0.0, lens.hfov_rad(1.6), lens.width, lens.height)
         rings = contours.trace((ids == path.id).astype(np.float32) - 0.5)
-        found = path_of([contours.simplify(ring, 1.0, 1e4) for ring in rings], view)
+        found = trace_path([contours.simplify(ring, 1.0, 1e4) for ring in rings], view)
         # The longest way may leave the trunk for a branch: compare with what it passes by.
         tips = [bearings_of(end[None])[0] for end in path.ends]
-        near = [min(distance(tip, end) for end in found.ends + found.exits) for tip in tips]
+        near = [
+            min(bearing_distance_rad(tip, end) for end in found.ends + found.exits) for tip in tips
+        ]
         ends_found += sum(off < 0.015 for off in near)
         ends_all += len(tips)
         # A path is drawn half its width beyond each of its ends.
-        true = length_of(bearings_of(path.lines[0])) + found.width_rad
+        true = angular_length_rad(bearings_of(path.lines[0])) + found.width_rad
         errors.append(found.length_rad / true - 1.0)
         assert 1 <= len(found.branches) <= len(path.lines) - 1
     assert len(errors) >= 4
@@ -168,6 +174,6 @@ def test_a_mask_over_the_whole_picture_takes_few_milliseconds():
     took = []
     for _ in range(7):
         begin = time.thread_time()
-        assert path_of([outline], VIEW) is not None
+        assert trace_path([outline], VIEW) is not None
         took.append(time.thread_time() - begin)
     assert statistics.median(took) < 0.020

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gimbal_driver_pkg.mock.body import Body, Dynamics
 from gimbal_driver_pkg.models import MODELS
 from semantic_detection_pkg.scan.core.area import GimbalLimits
-from semantic_detection_pkg.scan.core.pointing import Motion, limit_rates, rates_towards
+from semantic_detection_pkg.scan.core.pointing import BearingState, limit_rates, rates_towards
 
 LIMITS = GimbalLimits((math.radians(-135), math.radians(135)), (math.radians(-25), math.pi / 2))
 STEP_S = 0.05
@@ -24,11 +24,13 @@ class Rig:
         self.body = Body(MODELS[model], Dynamics())
         self.now_s = 0.0
 
-    def reading(self) -> Motion:
+    def reading(self) -> BearingState:
         yaw, pitch = self.body.yaw, self.body.pitch
-        return Motion(self.now_s, yaw.angle_rad, pitch.angle_rad, yaw.rate_rad_s, pitch.rate_rad_s)
+        return BearingState(
+            self.now_s, yaw.angle_rad, pitch.angle_rad, yaw.rate_rad_s, pitch.rate_rad_s
+        )
 
-    def step(self, target: Motion) -> Motion:
+    def step(self, target: BearingState) -> BearingState:
         """Command once; the reading one step later."""
         rates = rates_towards(self.reading(), target, self.now_s, self.limits)
         self.body.advance(self.now_s + LATENCY_S)
@@ -45,7 +47,7 @@ def test_it_reaches_a_still_target_without_swinging(yaw, pitch):
     rig = Rig()
     errors = []
     for _ in range(100):
-        at = rig.step(Motion(rig.now_s, yaw, pitch))
+        at = rig.step(BearingState(rig.now_s, yaw, pitch))
         errors.append((at.yaw_rad - yaw, at.pitch_rad - pitch))
     assert max(abs(part) for part in errors[-1]) < 1e-3
     # It may pass the target by a little once, and not swing about it.
@@ -55,7 +57,7 @@ def test_it_reaches_a_still_target_without_swinging(yaw, pitch):
 
 def test_a_far_turn_takes_little_longer_than_the_gimbal_needs():
     rig = Rig()
-    while abs(rig.step(Motion(rig.now_s, 1.5, 0.5)).yaw_rad - 1.5) > 0.02:
+    while abs(rig.step(BearingState(rig.now_s, 1.5, 0.5)).yaw_rad - 1.5) > 0.02:
         assert rig.now_s < 5.0
     assert rig.now_s < 1.5 / LIMITS.rate_rad_s + 0.6
 
@@ -66,17 +68,17 @@ def test_a_moving_target_is_met_and_kept(rate_deg_s):
     rate = math.radians(rate_deg_s)
     errors = []
     while rig.now_s < 3.0:
-        target = Motion(rig.now_s, -1.0 + rate * rig.now_s, 0.3, rate)
+        target = BearingState(rig.now_s, -1.0 + rate * rig.now_s, 0.3, rate)
         at = rig.step(target)
         errors.append(abs(at.yaw_rad - target.at(at.stamp_s)[0]))
     assert max(errors[-20:]) < math.radians(0.3)
 
 
 def test_an_old_sighting_is_carried_forward_but_not_for_ever():
-    still = Motion(0.0, 0.0, 0.0)
-    seen = Motion(0.0, 0.1, 0.0, 0.2)
-    fresh, _ = rates_towards(Motion(0.5, 0.0, 0.0), seen, 0.5, LIMITS)
-    stale, _ = rates_towards(Motion(9.0, 0.3, 0.0), seen, 9.0, LIMITS)
+    still = BearingState(0.0, 0.0, 0.0)
+    seen = BearingState(0.0, 0.1, 0.0, 0.2)
+    fresh, _ = rates_towards(BearingState(0.5, 0.0, 0.0), seen, 0.5, LIMITS)
+    stale, _ = rates_towards(BearingState(9.0, 0.3, 0.0), seen, 9.0, LIMITS)
     at_once, _ = rates_towards(still, seen, 0.0, LIMITS)
     assert fresh > at_once
     assert stale == pytest.approx(0.0, abs=1e-9)  # 0.1 + 0.2 * 1 s: it is there
@@ -87,7 +89,7 @@ def test_a_target_that_runs_out_of_reach_is_followed_to_the_limit_and_no_farther
     rig = Rig()
     rate = math.radians(rate_deg_s)
     while rig.now_s < 12.0:
-        at = rig.step(Motion(rig.now_s, rate * rig.now_s, 0.0, rate))
+        at = rig.step(BearingState(rig.now_s, rate * rig.now_s, 0.0, rate))
         assert at.yaw_rad <= LIMITS.yaw_rad[1] + 1e-6
     assert at.yaw_rad == pytest.approx(LIMITS.yaw_rad[1], abs=1e-3)
     assert at.yaw_rate_rad_s == pytest.approx(0.0, abs=1e-3)
@@ -95,7 +97,7 @@ def test_a_target_that_runs_out_of_reach_is_followed_to_the_limit_and_no_farther
 
 def test_an_endless_axis_takes_the_short_way():
     endless = GimbalLimits(is_endless=True)
-    rate, _ = rates_towards(Motion(0.0, 3.0, 0.0), Motion(0.0, -3.0, 0.0), 0.0, endless)
+    rate, _ = rates_towards(BearingState(0.0, 3.0, 0.0), BearingState(0.0, -3.0, 0.0), 0.0, endless)
     assert rate > 0.0
 
 
@@ -105,7 +107,7 @@ def test_an_endless_axis_takes_the_short_way():
     rates=st.tuples(st.floats(-50, 50), st.floats(-50, 50)),
 )
 def test_no_rate_is_beyond_the_limits_or_leads_out_of_them(yaw, pitch, rates):
-    kept = limit_rates(Motion(0.0, yaw, pitch), rates, LIMITS)
+    kept = limit_rates(BearingState(0.0, yaw, pitch), rates, LIMITS)
     for angle, asked, rate, (low, high) in zip(
         (yaw, pitch), rates, kept, (LIMITS.yaw_rad, LIMITS.pitch_rad), strict=True
     ):

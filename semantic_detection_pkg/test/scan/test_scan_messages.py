@@ -25,7 +25,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     ScanStatus,
 )
 from semantic_detection_pkg.scan.core.settings import ScanControllerSettings
-from semantic_detection_pkg.scan.core.tracking.track import Sight
+from semantic_detection_pkg.scan.core.tracking.track import TrackPoint
 from semantic_detection_pkg.scan.ros import outputs as scan_outputs
 from semantic_detection_pkg.scan.ros.journal import to_journal
 from semantic_detection_pkg.scan.ros.markers import scan_markers
@@ -182,7 +182,7 @@ def test_a_finding_is_complete():
         covariance=(1e-6, 0.0, 2e-6),
         range_m=30.0,
         track_id=7,
-        history=(Sight(1, 0.1, 0.2), Sight(2, 0.11, 0.2)),
+        history=(TrackPoint(1, 0.1, 0.2), TrackPoint(2, 0.11, 0.2)),
         best_frame_ns=4,
         best_box_xyxy=(1.0, 2.0, 3.0, 4.0),
         position=Position(47.0, 8.0, 400.0, 30.0, 2.0, 1.0, 0.3),

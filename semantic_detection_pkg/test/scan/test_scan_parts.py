@@ -202,23 +202,23 @@ def test_arrays_and_numpy_numbers_are_plain():
     ],
 )
 def test_close_frames_convince_after_a_few(row, verdict):
-    consensus = Sprt()
+    sprt = Sprt()
     for frame in row:
-        consensus = consensus.add(frame == "1", 0.92, 0.08)
-    assert consensus.verdict(0.02) is verdict
-    assert (consensus.hits, consensus.misses) == (row.count("1"), row.count("0"))
-    assert 0.0 < consensus.probability < 1.0
+        sprt = sprt.update(frame == "1", 0.92, 0.08)
+    assert sprt.verdict(0.02) is verdict
+    assert (sprt.hits, sprt.misses) == (row.count("1"), row.count("0"))
+    assert 0.0 < sprt.probability < 1.0
 
 
 @given(st.lists(st.booleans(), max_size=40))
 def test_the_order_of_frames_does_not_change_what_is_known(row):
     def told(frames):
-        consensus = Sprt()
+        sprt = Sprt()
         for frame in frames:
-            consensus = consensus.add(frame, 0.9, 0.2)
-        return consensus
+            sprt = sprt.update(frame, 0.9, 0.2)
+        return sprt
 
-    assert told(row).log_ratio == pytest.approx(told(sorted(row)).log_ratio)
+    assert told(row).log_likelihood_ratio == pytest.approx(told(sorted(row)).log_likelihood_ratio)
 
 
 # ------------------------------------------------------------------------------------ tier 2
@@ -273,10 +273,10 @@ def test_crops_that_agree_do_not_make_it_surer_than_one():
 def test_the_shape_of_a_mask_supports_the_verdict(rings, fill):
     picture = Detections(40, 40, [0], [0.9], [[0, 0, 10, 20]], MaskRings.from_rings([rings]))
     view = CameraView(0.0, 0.0, 0.0, 1.0, 40, 40)
-    shape = describe_mask(picture, 0, view, is_path=False)
-    assert (shape.fill, shape.aspect) == (pytest.approx(fill), 2.0)
-    assert shape.words == f"mask fills {fill:.2f} of a box 2.0 times as tall as wide"
-    assert shape.seen_path() is None
+    mask = describe_mask(picture, 0, view, is_path=False)
+    assert (mask.fill_ratio, mask.aspect_ratio) == (pytest.approx(fill), 2.0)
+    assert mask.summary == f"mask fills {fill:.2f} of a box 2.0 times as tall as wide"
+    assert mask.to_path_course() is None
     assert describe_mask(Detections(8, 8, [0], [1], [[0, 0, 1, 1]]), 0, view, is_path=True) is None
 
 

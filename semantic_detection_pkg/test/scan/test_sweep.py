@@ -16,7 +16,7 @@ from semantic_detection_pkg.scan.core.area import Area, GimbalLimits
 from semantic_detection_pkg.scan.core.coverage import CoverageCriteria, CoverageMap
 from semantic_detection_pkg.scan.core.planning.swaths import SpeedProfile, half_widths, plan_swaths
 from semantic_detection_pkg.scan.core.planning.sweep import SweepPlanner, SweepSettings
-from semantic_detection_pkg.scan.core.pointing import Motion
+from semantic_detection_pkg.scan.core.pointing import BearingState
 
 STEP_S = 0.05
 ZR10 = GimbalLimits((math.radians(-135), math.radians(135)), (math.radians(-25), math.pi / 2))
@@ -45,10 +45,10 @@ class Sweep:
         self.planner = SweepPlanner(self.coverage, self.lens, limits, told)
         self.body = Body(MODELS["zt30" if limits.is_endless else "zr10"], Dynamics())
         self.now_s = 0.0
-        self.path: list[Motion] = []
+        self.path: list[BearingState] = []
         self._frame_s = 1.0 / frame_rate_hz
         self._delay_s = 0.15
-        self._pictures: list[Motion] = []
+        self._pictures: list[BearingState] = []
 
     def run(self, until: Callable[["Sweep"], bool] = lambda _: False, longest_s: float = 200.0):
         """Go on until all is seen, or until told; returns whether all is seen."""
@@ -63,9 +63,11 @@ class Sweep:
             self.body.advance(self.now_s)
         return False
 
-    def _look(self) -> Motion:
+    def _look(self) -> BearingState:
         yaw, pitch = self.body.yaw, self.body.pitch
-        at = Motion(self.now_s, yaw.angle_rad, pitch.angle_rad, yaw.rate_rad_s, pitch.rate_rad_s)
+        at = BearingState(
+            self.now_s, yaw.angle_rad, pitch.angle_rad, yaw.rate_rad_s, pitch.rate_rad_s
+        )
         self.path.append(at)
         if not self._pictures or at.stamp_s >= self._pictures[-1].stamp_s + self._frame_s - 1e-9:
             self._pictures.append(at)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ros_support_pkg.core.words import TrackState
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.optics import CameraView
-from semantic_detection_pkg.scan.core.tracking.association import Noise
+from semantic_detection_pkg.scan.core.tracking.association import MeasurementNoise
 from semantic_detection_pkg.scan.core.tracking.motion import MotionModel
 from semantic_detection_pkg.scan.core.tracking.tracker import Tracker, TrackerSettings
 
@@ -204,9 +204,9 @@ def test_old_frames_change_nothing_and_forget_drops():
     run = Run()
     before = run.frame(view_at(), PERSON)
     assert run.tracker.update(run.stamp_ns, view_at(), found(view_at()), WORDS) == before
-    run.tracker.forget(7)
+    run.tracker.drop(7)
     assert run.tracker.tracks == before
-    run.tracker.forget(1)
+    run.tracker.drop(1)
     assert run.tracker.tracks == ()
 
 
@@ -268,7 +268,7 @@ def test_an_update_of_20_tracks_takes_about_two_milliseconds():
         (lambda: TrackerSettings(confirm_hits=0), "confirm_hits 0"),
         (lambda: TrackerSettings(lost_after_s=math.nan), "lost_after_s nan must be above 0"),
         (lambda: MotionModel(rate_memory_s=0.0), "rate_memory_s 0.0 must be above 0"),
-        (lambda: Noise(box_px=-1.0), "box_px -1.0 must be 0 or more"),
+        (lambda: MeasurementNoise(box_px=-1.0), "box_px -1.0 must be 0 or more"),
         (
             lambda: Tracker().update(1, view_at(), Detections.none(64, 36), WORDS),
             "view 1280x720 and detections 64x36 must be of one picture",

@@ -15,7 +15,7 @@ from gimbal_driver_pkg.mock.body import Body, Dynamics
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.scan.core.area import GimbalLimits
-from semantic_detection_pkg.scan.core.pointing import Motion, rates_towards
+from semantic_detection_pkg.scan.core.pointing import BearingState, rates_towards
 from semantic_detection_pkg.scan.core.tracking.track import Track
 from semantic_detection_pkg.scan.core.tracking.tracker import Tracker
 from simulation_pkg.core.world.geometry import Lens
@@ -120,11 +120,11 @@ def follow(law: Law, speed_deg_s: float, reach_deg: float = 60.0) -> Outcome:
 def smooth(body: Body, now_s: float, track: Track | None, stamp_s: float) -> None:
     """The scan controller's pointing law."""
     yaw, pitch = body.yaw, body.pitch
-    axis = Motion(now_s, yaw.angle_rad, pitch.angle_rad, yaw.rate_rad_s, pitch.rate_rad_s)
+    axis = BearingState(now_s, yaw.angle_rad, pitch.angle_rad, yaw.rate_rad_s, pitch.rate_rad_s)
     if track is None or now_s - track.last_seen_ns * 1e-9 > _GIVES_UP_S:
-        goal = Motion(now_s, axis.yaw_rad, axis.pitch_rad)
+        goal = BearingState(now_s, axis.yaw_rad, axis.pitch_rad)
     else:
-        goal = Motion(
+        goal = BearingState(
             stamp_s, track.yaw_rad, track.pitch_rad, track.yaw_rate_rad_s, track.pitch_rate_rad_s
         )
     yaw_rate, pitch_rate = rates_towards(axis, goal, now_s, LIMITS)

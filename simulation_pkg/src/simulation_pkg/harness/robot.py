@@ -20,7 +20,7 @@ from semantic_detection_pkg.detector.backends.loading import load_detector
 from semantic_detection_pkg.detector.classifier import Classification, Classifier, load_classifier
 from semantic_detection_pkg.detector.core.pipeline import DetectorPipeline
 from semantic_detection_pkg.scan.core.area import Area, GimbalLimits
-from semantic_detection_pkg.scan.core.pointing import Motion
+from semantic_detection_pkg.scan.core.pointing import BearingState
 from simulation_pkg.core.world.geometry import Lens, Pose
 from simulation_pkg.core.world.layout import Layout, World, build_world
 from simulation_pkg.core.world.render import Renderer
@@ -95,17 +95,19 @@ class SimulatedRobot:
         self._frames = 0
 
     @property
-    def gimbal(self) -> Motion:
+    def gimbal(self) -> BearingState:
         """Return where the axis is and how it turns."""
         yaw, pitch = self.body.yaw, self.body.pitch
-        return Motion(self.now_s, yaw.angle_rad, pitch.angle_rad, yaw.rate_rad_s, pitch.rate_rad_s)
+        return BearingState(
+            self.now_s, yaw.angle_rad, pitch.angle_rad, yaw.rate_rad_s, pitch.rate_rad_s
+        )
 
     @property
     def wide(self) -> CameraView:
         """Return the view of the lens at zoom 1."""
-        return self.view_at(Motion(0.0, 0.0, 0.0), 1.0)
+        return self.view_at(BearingState(0.0, 0.0, 0.0), 1.0)
 
-    def view_at(self, at: Motion, zoom: float) -> CameraView:
+    def view_at(self, at: BearingState, zoom: float) -> CameraView:
         """Return the view from a pose."""
         hfov = self.lens.hfov_rad(zoom)
         return CameraView(at.yaw_rad, at.pitch_rad, 0.0, hfov, self.lens.width, self.lens.height)

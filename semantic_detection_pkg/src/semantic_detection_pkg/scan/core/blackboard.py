@@ -18,7 +18,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     RateCommand,
 )
 from semantic_detection_pkg.scan.core.mission import Mission
-from semantic_detection_pkg.scan.core.pointing import Motion, Rates, rates_towards
+from semantic_detection_pkg.scan.core.pointing import BearingState, Rates, rates_towards
 from semantic_detection_pkg.scan.core.search import Search
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 
@@ -75,10 +75,10 @@ class Blackboard:
         return self.poses.newest or _NOT_HEARD
 
     @property
-    def camera_motion(self) -> Motion:
+    def camera_state(self) -> BearingState:
         """Return how the camera's axis moves, for the planner and the law."""
         reading = self.reading
-        return Motion(
+        return BearingState(
             reading.stamp_ns / NS_PER_S,
             reading.yaw_rad,
             reading.pitch_rad,
@@ -121,11 +121,11 @@ class Blackboard:
         self.decision.angle = None
         self.decision.rate = RateCommand(*rates)
 
-    def point_at(self, target: Motion) -> None:
+    def point_at(self, target: BearingState) -> None:
         """Turn towards a target, and with it once it is met."""
         limits = gimbal_limits(self.reading, self.settings.gimbal)
         self.set_rates(
-            rates_towards(self.camera_motion, target, self.now_s, limits, self.settings.pointing)
+            rates_towards(self.camera_state, target, self.now_s, limits, self.settings.pointing)
         )
 
     def go_to_angle(self, angle: AngleCommand) -> None:

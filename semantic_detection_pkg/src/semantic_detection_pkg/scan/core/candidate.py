@@ -233,8 +233,8 @@ class Candidate:
     def _evaluate_crops(self, now_ns: int) -> None:
         """Settle Tier 2, order larger crops, or wait for more of this size."""
         settings, evidence = self._settings.tiers, self.evidence
-        shape = evidence.shape.words if evidence.shape is not None else ""
-        result = classifier_result(self.label, evidence.inspections, settings, shape)
+        mask_summary = evidence.mask.summary if evidence.mask is not None else ""
+        result = classifier_result(self.label, evidence.inspections, settings, mask_summary)
         answers = sum(not one.error for one in evidence.inspections)
         has_none = answers > 0 and not any(one.labels for one in evidence.inspections)
         is_sure = result.verdict in (Verdict.YES, Verdict.NO)
@@ -264,8 +264,8 @@ class Candidate:
         evidence = replace(self.evidence, newest=sighting)
         if evidence.is_better(sighting):
             is_path = self.label in self._settings.tiers.path_classes
-            shape = describe_mask(frame.detections, hit.detection, frame.view, is_path)
-            evidence = replace(evidence, best=sighting, shape=shape)
+            mask = describe_mask(frame.detections, hit.detection, frame.view, is_path)
+            evidence = replace(evidence, best=sighting, mask=mask)
         self.evidence = evidence
 
     def _matching_track(self, tracks: Mapping[int, Track]) -> Track | None:

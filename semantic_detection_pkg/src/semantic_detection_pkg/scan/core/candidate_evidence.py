@@ -106,7 +106,7 @@ class Evidence:
         detector: name of the model that they come from.
         newest, best: the newest frame that shows it large enough, and the one that shows it
             largest and whole; None before the first.
-        shape: of its mask in the best frame.
+        mask: descriptors of its mask in the best frame.
         inspections: the classifier's results at the present size, in order.
         crop_request: under way; None: none is.
         inspected_frame_ns: frame of the newest request.
@@ -124,7 +124,7 @@ class Evidence:
     detector: str = ""
     newest: Sighting | None = None
     best: Sighting | None = None
-    shape: MaskDescriptors | None = None
+    mask: MaskDescriptors | None = None
     inspections: tuple[InspectionResult, ...] = ()
     crop_request: CropRequest | None = None
     inspected_frame_ns: int = 0
@@ -147,7 +147,7 @@ class Evidence:
         """Return the evidence after one more close frame of Tier 1's test."""
         return replace(
             self,
-            presence=self.presence.add(is_hit, true_positive_rate, false_positive_rate),
+            presence=self.presence.update(is_hit, true_positive_rate, false_positive_rate),
             frames_ns=(*self.frames_ns, stamp_ns)[-_FRAMES_MAX:],
         )
 

@@ -64,7 +64,7 @@ def _conclude(candidate: Candidate, search: Search, blackboard: Blackboard) -> N
         position=position_of(
             track, blackboard.fix, blackboard.attitude, settings.ground_height_m, is_path
         ),
-        path=evidence.shape.seen_path() if evidence.shape is not None else None,
+        path=evidence.mask.to_path_course() if evidence.mask is not None else None,
     )
     blackboard.decision.findings.append(search.findings.record(blackboard.now_ns, conclusion))
     if is_path and state is FindingState.CONFIRMED:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from ros_support_pkg.core.words import FindingState, Verdict
 from semantic_detection_pkg.common.core.position import Position
-from semantic_detection_pkg.scan.core.tracking.track import Sight
+from semantic_detection_pkg.scan.core.tracking.track import TrackPoint
 
 Box = tuple[float, float, float, float]
 
@@ -108,7 +108,7 @@ class Finding:
     covariance: tuple[float, float, float]
     range_m: float
     track_id: int
-    history: tuple[Sight, ...]
+    history: tuple[TrackPoint, ...]
     best_frame_ns: int
     best_box_xyxy: Box
     position: Position | None = None

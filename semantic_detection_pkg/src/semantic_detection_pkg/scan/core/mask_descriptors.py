@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.scan.core.evidence import PathCourse
-from semantic_detection_pkg.scan.core.paths.geometry import PathGeometry, path_of
+from semantic_detection_pkg.scan.core.paths.geometry import PathTrace, trace_path
 
 _LEAST_PX = 1e-6
 
@@ -21,19 +21,22 @@ class MaskDescriptors:
     """The shape of one mask.
 
     Attributes:
-        fill: 0..1, share of its box that it covers.
-        aspect: height of the box over its width.
+        fill_ratio: 0..1, share of its box that it covers.
+        aspect_ratio: height of the box over its width.
         path: its course, where paths were asked for and it has one.
     """
 
-    fill: float
-    aspect: float
-    path: PathGeometry | None = None
+    fill_ratio: float
+    aspect_ratio: float
+    path: PathTrace | None = None
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         """For a tier's reason."""
-        told = f"mask fills {self.fill:.2f} of a box {self.aspect:.1f} times as tall as wide"
+        told = (
+            f"mask fills {self.fill_ratio:.2f} of a box "
+            f"{self.aspect_ratio:.1f} times as tall as wide"
+        )
         if self.path is None:
             return told
         path = self.path
@@ -42,7 +45,7 @@ class MaskDescriptors:
             f"{len(path.ends) + len(path.exits)} ends, straightness {path.straightness:.2f}"
         )
 
-    def seen_path(self) -> PathCourse | None:
+    def to_path_course(self) -> PathCourse | None:
         """The course as far as one picture shows it."""
         if self.path is None:
             return None
@@ -72,7 +75,7 @@ def describe_mask(
     width, height = max(x1 - x0, _LEAST_PX), max(y1 - y0, _LEAST_PX)
     # Even-odd: a hole turns the other way round and counts negative.
     area = abs(sum(_signed_area(ring[:, 0].tolist(), ring[:, 1].tolist()) for ring in rings))
-    path = path_of(rings, view) if is_path else None
+    path = trace_path(rings, view) if is_path else None
     return MaskDescriptors(min(area / (width * height), 1.0), height / width, path)
 
 

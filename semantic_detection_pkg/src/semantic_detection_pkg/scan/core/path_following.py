@@ -13,8 +13,12 @@ from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.scan.core.area import GimbalLimits
 from semantic_detection_pkg.scan.core.evidence import PathCourse
 from semantic_detection_pkg.scan.core.findings import Conclusion
-from semantic_detection_pkg.scan.core.paths.geometry import Bearing, PathGeometry, path_of
-from semantic_detection_pkg.scan.core.paths.walk import PathWalk, WalkSettings, WalkState
+from semantic_detection_pkg.scan.core.paths.geometry import Bearing, PathTrace, trace_path
+from semantic_detection_pkg.scan.core.paths.traversal import (
+    PathTraversal,
+    TraversalSettings,
+    TraversalState,
+)
 
 _INSIDE = 0.2  # share of the picture: the target must be so far inside for a frame to count
 _ZOOM_ROOM = 1.05  # more than what counts as close
@@ -36,7 +40,7 @@ class PathFollower:
         wide: CameraView,
         zoom_max: float,
         limits: GimbalLimits,
-        settings: WalkSettings,
+        settings: TraversalSettings,
     ) -> None:
         """Begin at the finding's bearing, with nothing of the path seen."""
         self.conclusion = conclusion
@@ -46,13 +50,13 @@ class PathFollower:
         reachable = self.zoom * wide.pixels_per_rad / _ZOOM_ROOM
         self._settings = replace(settings, pixels_per_rad=min(settings.pixels_per_rad, reachable))
         self._limits = limits
-        self._walk = PathWalk(self._settings)
+        self._walk = PathTraversal(self._settings)
         self.until_ns = 0
 
     @property
     def is_done(self) -> bool:
         """Return whether nothing of the path is left to look at."""
-        return self._walk.state is WalkState.DONE
+        return self._walk.state is TraversalState.DONE
 
     @property
     def target(self) -> Bearing:
@@ -66,10 +70,10 @@ class PathFollower:
             return
         wanted = self._walk.target
         if wanted is not None and self._limits.nearest(wanted) != wanted:
-            self._walk.unreachable(view)
+            self._walk.skip_target(view)
             return
         if bool(view.contains([self.target], _INSIDE)[0]):
-            self._walk.saw(view, self._piece(view, picture, names))
+            self._walk.add_view(view, self._piece(view, picture, names))
 
     def path(self) -> PathCourse | None:
         """Return its course as far as it is known; None where nothing of it was seen."""
@@ -88,7 +92,7 @@ class PathFollower:
 
     def _piece(
         self, view: CameraView, picture: Detections, names: Sequence[str]
-    ) -> PathGeometry | None:
+    ) -> PathTrace | None:
         """Return the course of the path nearest to the target; None where there is none."""
         wanted = self.conclusion.track.class_name
         target = view.project([self.target])[0]
@@ -101,4 +105,4 @@ class PathFollower:
             apart_px = math.sqrt(float((apart**2).sum(axis=1).min()))
             if apart_px < best_px:
                 best, best_px = rings, apart_px
-        return None if best is None else path_of(best, view)
+        return None if best is None else trace_path(best, view)

@@ -1,8 +1,9 @@
-"""Rates that bring the camera's axis onto something and keep it there, never step-and-wait.
+"""Control law: rates that bring the camera's axis onto a target and keep it there.
 
-Both the gimbal and the target are taken to where they will be when the command takes effect. The
-target's rate is fed forward; what is left of the error is closed at a rate that is proportional
-when near and, when far, the greatest from which the gimbal can still brake in time.
+Gimbal and target are both extrapolated to when the command takes effect. The target's rate is fed
+forward. What is left of the error e is closed at k e when near and, when far, at the greatest rate
+from which the gimbal can still brake in time, sqrt(2 a (e - e0 / 2)): a square-root controller, as
+ArduPilot's position control has it. At e0 = a / k^2 both have the same value and slope.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ Rates = tuple[float, float]
 """(yaw, pitch) [rad/s]."""
 
 _LIMIT_APPROACH_S = 0.15
-"""[s] A rate never lets an axis reach its limit sooner: time for the command, and to brake."""
+"""[s] No rate may reach a limit sooner than this: time for the command, and to brake."""
 
 
 @dataclass(frozen=True)
-class Motion:
-    """Where something was and how it moved: the gimbal's axis, or a target.
+class BearingState:
+    """Bearing and rates of the gimbal's axis, or of a target, at one moment.
 
     Attributes:
-        stamp_s: [s] when.
+        stamp_s: [s] of that moment.
         yaw_rad, pitch_rad: [rad] REP 103.
         yaw_rate_rad_s, pitch_rate_rad_s: [rad/s].
     """
@@ -37,7 +38,7 @@ class Motion:
     pitch_rate_rad_s: float = 0.0
 
     def at(self, time_s: float) -> Bearing:
-        """The bearing at another time, if it goes on as it did."""
+        """Return the bearing at another time, at constant rates. [rad]"""
         later_s = time_s - self.stamp_s
         return (
             self.yaw_rad + self.yaw_rate_rad_s * later_s,
@@ -47,12 +48,12 @@ class Motion:
 
 @dataclass(frozen=True)
 class PointingSettings:
-    """How hard the law pulls.
+    """How fast errors are corrected.
 
     Attributes:
-        gain_per_s: share of a small error that is closed in a second [1/s]; above the rate of
-            steps it would swing.
-        braking_share: 0..1, of the limits' acceleration that the law counts on.
+        gain_per_s: rate per error while it is small [1/s]; above the rate of steps the axis would
+            oscillate.
+        braking_share: 0..1, share of the limits' acceleration that the law counts on.
         max_extrapolation_s: [s] a target is not extrapolated beyond this: after that it counts as
             standing still.
     """
@@ -70,17 +71,17 @@ class PointingSettings:
 
 
 def rates_towards(
-    gimbal: Motion,
-    target: Motion,
+    gimbal: BearingState,
+    target: BearingState,
     now_s: float,
     limits: GimbalLimits,
     settings: PointingSettings | None = None,
 ) -> Rates:
-    """The rates to command now, so that the axis meets the target and goes along with it.
+    """Return the rates at which the axis meets the target and then moves along with it. [rad/s]
 
     Args:
-        gimbal: newest reading.
-        target: newest estimate; its rate may be 0. Beyond the limits the axis stops at them.
+        gimbal: newest state of the axis.
+        target: newest estimate; its rate may be 0. Where it is beyond a limit the axis stops there.
         now_s: [s] on the clock of both stamps.
         limits: of the gimbal.
         settings: left out: the defaults.
@@ -97,28 +98,28 @@ def rates_towards(
     return limit_rates(
         gimbal,
         (
-            _rate(limits.turn(at_yaw, yaw), ahead[0], limits, settings),
-            _rate(pitch - at_pitch, ahead[1], limits, settings),
+            _closing_rate(limits.turn(at_yaw, yaw), ahead[0], limits, settings),
+            _closing_rate(pitch - at_pitch, ahead[1], limits, settings),
         ),
         limits,
     )
 
 
-def limit_rates(gimbal: Motion, rates: Rates, limits: GimbalLimits) -> Rates:
-    """The rates, cut to the greatest and slowed down towards the gimbal's limits."""
+def limit_rates(gimbal: BearingState, rates: Rates, limits: GimbalLimits) -> Rates:
+    """Return the rates, at most the greatest, slowed down near the gimbal's limits. [rad/s]"""
     yaw, pitch = (max(-limits.rate_rad_s, min(limits.rate_rad_s, rate)) for rate in rates)
     if not limits.is_endless:
-        yaw = _guarded(yaw, gimbal.yaw_rad, limits.yaw_rad)
-    return yaw, _guarded(pitch, gimbal.pitch_rad, limits.pitch_rad)
+        yaw = _slow_down_at_limit(yaw, gimbal.yaw_rad, limits.yaw_rad)
+    return yaw, _slow_down_at_limit(pitch, gimbal.pitch_rad, limits.pitch_rad)
 
 
-def _rate(
+def _closing_rate(
     error_rad: float, ahead_rad_s: float, limits: GimbalLimits, settings: PointingSettings
 ) -> float:
+    """Return the rate of one axis: feedforward plus what closes the error. [rad/s]"""
     braking = settings.braking_share * limits.acceleration_rad_s2
     error = abs(error_rad)
     near_rad = braking / settings.gain_per_s**2
-    # The tangent of the square root where both have the same slope: no kink in the rate.
     if error <= near_rad:
         closing = settings.gain_per_s * error
     else:
@@ -126,7 +127,9 @@ def _rate(
     return ahead_rad_s + math.copysign(closing, error_rad)
 
 
-def _guarded(rate_rad_s: float, angle_rad: float, limit_rad: tuple[float, float]) -> float:
+def _slow_down_at_limit(
+    rate_rad_s: float, angle_rad: float, limit_rad: tuple[float, float]
+) -> float:
     low, high = limit_rad
     room = high - angle_rad if rate_rad_s > 0.0 else angle_rad - low
     return math.copysign(min(abs(rate_rad_s), max(0.0, room) / _LIMIT_APPROACH_S), rate_rad_s)

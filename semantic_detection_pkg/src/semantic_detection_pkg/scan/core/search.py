@@ -19,7 +19,7 @@ from semantic_detection_pkg.scan.core.findings import Conclusion, FindingList
 from semantic_detection_pkg.scan.core.goals import parse_words
 from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections, Goal
 from semantic_detection_pkg.scan.core.path_following import PathFollower
-from semantic_detection_pkg.scan.core.paths.walk import WalkSettings
+from semantic_detection_pkg.scan.core.paths.traversal import TraversalSettings
 from semantic_detection_pkg.scan.core.planning.sweep import SweepPlanner
 from semantic_detection_pkg.scan.core.planning.view_planning import CloseView, ViewPlanningSettings
 from semantic_detection_pkg.scan.core.settings import ScanSettings
@@ -157,7 +157,9 @@ class Search:
         """Have the path of a finding followed, when there is time."""
         plan = self.plan
         self.followers.append(
-            PathFollower(conclusion, plan.wide, plan.costs.zoom_max, plan.limits, WalkSettings())
+            PathFollower(
+                conclusion, plan.wide, plan.costs.zoom_max, plan.limits, TraversalSettings()
+            )
         )
 
     def mark(self, track: Track, result: CellResult) -> None:

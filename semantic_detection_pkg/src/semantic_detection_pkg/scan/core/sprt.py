@@ -21,29 +21,33 @@ class Sprt:
 
     Attributes:
         hits, misses: close frames in which the thing was seen, and was not.
-        log_ratio: of the two likelihoods.
+        log_likelihood_ratio: of the two likelihoods.
     """
 
     hits: int = 0
     misses: int = 0
-    log_ratio: float = 0.0
+    log_likelihood_ratio: float = 0.0
 
-    def add(self, is_hit: bool, true_positive_rate: float, false_positive_rate: float) -> Sprt:
+    def update(self, is_hit: bool, true_positive_rate: float, false_positive_rate: float) -> Sprt:
         """After one more frame."""
         if is_hit:
             gain = math.log(true_positive_rate / false_positive_rate)
-            return replace(self, hits=self.hits + 1, log_ratio=self.log_ratio + gain)
+            return replace(
+                self, hits=self.hits + 1, log_likelihood_ratio=self.log_likelihood_ratio + gain
+            )
         loss = math.log((1.0 - true_positive_rate) / (1.0 - false_positive_rate))
-        return replace(self, misses=self.misses + 1, log_ratio=self.log_ratio + loss)
+        return replace(
+            self, misses=self.misses + 1, log_likelihood_ratio=self.log_likelihood_ratio + loss
+        )
 
     def verdict(self, error_rate: float) -> Verdict:
         """YES, NO, or UNSURE while neither bound is reached."""
         bound = math.log((1.0 - error_rate) / error_rate)
-        if self.log_ratio >= bound:
+        if self.log_likelihood_ratio >= bound:
             return Verdict.YES
-        return Verdict.NO if self.log_ratio <= -bound else Verdict.UNSURE
+        return Verdict.NO if self.log_likelihood_ratio <= -bound else Verdict.UNSURE
 
     @property
     def probability(self) -> float:
         """0..1 that it is there, if before the first frame that was as likely as not."""
-        return 1.0 / (1.0 + math.exp(-self.log_ratio))
+        return 1.0 / (1.0 + math.exp(-self.log_likelihood_ratio))

@@ -15,14 +15,14 @@ _LEAST_PROBABILITY = 1e-6  # a classifier is never surer than that
 
 
 def detector_result(
-    consensus: Sprt, settings: TierSettings, model: str, frames_ns: tuple[int, ...]
+    sprt: Sprt, settings: TierSettings, model: str, frames_ns: tuple[int, ...]
 ) -> TierResult:
     """Return Tier 1's result: is it still seen, close up, frame after frame?"""
-    seen, looked = consensus.hits, consensus.hits + consensus.misses
+    seen, looked = sprt.hits, sprt.hits + sprt.misses
     return TierResult(
         tier=1,
-        verdict=consensus.verdict(settings.error_rate),
-        score=consensus.probability,
+        verdict=sprt.verdict(settings.error_rate),
+        score=sprt.probability,
         reason=f"seen in {seen} of {looked} close frames",
         model=model,
         frames_ns=frames_ns,

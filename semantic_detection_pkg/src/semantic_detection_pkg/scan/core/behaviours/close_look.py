@@ -12,7 +12,7 @@ from semantic_detection_pkg.scan.core.blackboard import NS_PER_S
 from semantic_detection_pkg.scan.core.candidate import Candidate
 from semantic_detection_pkg.scan.core.candidate_states import CandidateAction
 from semantic_detection_pkg.scan.core.planning.view_planning import plan_views
-from semantic_detection_pkg.scan.core.pointing import Motion
+from semantic_detection_pkg.scan.core.pointing import BearingState
 from semantic_detection_pkg.scan.core.search import Search, Visit
 
 _ZOOM_REACHED = 0.06  # of the zoom
@@ -52,7 +52,7 @@ class ChooseView(CloseLookBehaviour):
         plan, reading = search.plan, blackboard.reading
         zoom = reading.zoom if reading.zoom >= 1.0 else 1.0
         tour = plan_views(
-            targets, blackboard.camera_motion, zoom, plan.wide, plan.limits, plan.costs
+            targets, blackboard.camera_state, zoom, plan.wide, plan.limits, plan.costs
         )
         search.visit = Visit(tour[0], blackboard.now_ns)
         return Status.SUCCESS
@@ -104,13 +104,13 @@ class ApproachView(CloseLookBehaviour):
         search.visit = replace(visit, arrived_ns=blackboard.now_ns)
         return Status.SUCCESS
 
-    def _target(self, search: Search, visit: Visit) -> Motion:
+    def _target(self, search: Search, visit: Visit) -> BearingState:
         view = visit.view
         alone = search.candidates.get(view.track_ids[0]) if len(view.track_ids) == 1 else None
         if alone is None:
-            return Motion(self.blackboard.now_s, view.yaw_rad, view.pitch_rad)
+            return BearingState(self.blackboard.now_s, view.yaw_rad, view.pitch_rad)
         track = alone.track
-        return Motion(
+        return BearingState(
             search.frame_ns / NS_PER_S,  # tracks stand where they are at the newest frame
             track.yaw_rad,
             track.pitch_rad,
@@ -118,7 +118,7 @@ class ApproachView(CloseLookBehaviour):
             track.pitch_rate_rad_s,
         )
 
-    def _is_there(self, search: Search, visit: Visit, target: Motion) -> bool:
+    def _is_there(self, search: Search, visit: Visit, target: BearingState) -> bool:
         blackboard, reading = self.blackboard, self.blackboard.reading
         hfov_rad = blackboard.poses.hfov_rad(reading.zoom)
         near_rad = blackboard.settings.close.arrival_share * hfov_rad

@@ -9,7 +9,7 @@ from py_trees.common import Status
 from ros_support_pkg.core.words import Level
 from semantic_detection_pkg.scan.core.behaviours.behaviour import SearchBehaviour
 from semantic_detection_pkg.scan.core.blackboard import NS_PER_S
-from semantic_detection_pkg.scan.core.pointing import Motion
+from semantic_detection_pkg.scan.core.pointing import BearingState
 from semantic_detection_pkg.scan.core.search import Search
 
 
@@ -35,7 +35,7 @@ class FollowPath(SearchBehaviour):
                 finding = search.findings.record(blackboard.now_ns, conclusion)
                 blackboard.decision.findings.append(finding)
             return self.again()
-        blackboard.point_at(Motion(blackboard.now_s, *follower.target))
+        blackboard.point_at(BearingState(blackboard.now_s, *follower.target))
         blackboard.zoom_to(follower.zoom)
         track = follower.conclusion.track
         return self.running(f"following {track.class_name} {track.id}")

@@ -10,7 +10,7 @@ from semantic_detection_pkg.scan.core.blackboard import NS_PER_S
 from semantic_detection_pkg.scan.core.candidate import Candidate
 from semantic_detection_pkg.scan.core.candidate_states import CandidateAction
 from semantic_detection_pkg.scan.core.inputs_and_decisions import AskRequest
-from semantic_detection_pkg.scan.core.pointing import Motion
+from semantic_detection_pkg.scan.core.pointing import BearingState
 from semantic_detection_pkg.scan.core.search import Search, VlmQuestion
 
 
@@ -41,7 +41,7 @@ class AskVlm(SearchBehaviour):
             return self.again()
         blackboard.watchdog.restart_detections_timeout(blackboard.now_ns)
         track = question.candidate.track
-        blackboard.point_at(Motion(blackboard.now_s, track.yaw_rad, track.pitch_rad))
+        blackboard.point_at(BearingState(blackboard.now_s, track.yaw_rad, track.pitch_rad))
         return self.running(f"asking the VLM about {track.class_name} {track.id}")
 
     def _next(self, waiting: list[Candidate]) -> VlmQuestion | None:

@@ -73,7 +73,7 @@ class SweepArea(SearchBehaviour):
         blackboard = self.blackboard
         if search.is_swept:
             return Status.SUCCESS
-        rates = search.planner.rates(blackboard.now_s, blackboard.camera_motion)
+        rates = search.planner.rates(blackboard.now_s, blackboard.camera_state)
         if rates is None:
             search.is_swept = True
             return self.again()  # candidates that waited for this come before the end

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semantic_detection_pkg.common.core.optics import CameraView, Matrix, wrapped
-from semantic_detection_pkg.scan.core.paths.skeleton import skeleton_of
+from semantic_detection_pkg.scan.core.paths.skeleton import trace_skeleton
 
 Bearing = tuple[float, float]  # yaw, pitch [rad]
 
@@ -17,7 +17,7 @@ _EXIT_SHARE = 0.025  # of the picture: an end as near to its edge is where the p
 
 
 @dataclass(frozen=True)
-class PathGeometry:
+class PathTrace:
     """The course of one footpath, as far as it was seen.
 
     Attributes:
@@ -39,47 +39,49 @@ class PathGeometry:
     lines: tuple[tuple[Bearing, ...], ...]
 
 
-def path_of(rings: Sequence[NDArray[np.floating]], view: CameraView) -> PathGeometry | None:
+def trace_path(rings: Sequence[NDArray[np.floating]], view: CameraView) -> PathTrace | None:
     """The path that a mask shows; None if it is too small to have a course.
 
     Args:
         rings: (k, 2) [px] of the mask, `Detections.masks.rings(index)`.
         view: where the picture looked.
     """
-    skeleton = skeleton_of(rings)
+    skeleton = trace_skeleton(rings)
     if skeleton is None:
         return None
     lines = [view.bearings_of(line) for line in skeleton.lines]
     total_px = sum(_pixel_length(line) for line in skeleton.lines)
-    total_rad = sum(length_of(line) for line in lines)
+    total_rad = sum(angular_length_rad(line) for line in lines)
     longest = view.bearings_of(skeleton.longest)
-    length = length_of(longest)
+    length = angular_length_rad(longest)
     share = skeleton.ends / (view.width, view.height)
     is_exit = ((share < _EXIT_SHARE) | (share > 1.0 - _EXIT_SHARE)).any(axis=1)
     ends = view.bearings_of(skeleton.ends)
-    return PathGeometry(
-        bearings(ends[~is_exit]),
-        bearings(ends[is_exit]),
-        bearings(view.bearings_of(skeleton.branches)),
+    return PathTrace(
+        to_bearings(ends[~is_exit]),
+        to_bearings(ends[is_exit]),
+        to_bearings(view.bearings_of(skeleton.branches)),
         length,
         skeleton.width_px * total_rad / max(total_px, 1e-9),
-        min(distance(longest[0], longest[-1]) / max(length, 1e-9), 1.0),
-        tuple(bearings(line) for line in lines),
+        min(bearing_distance_rad(longest[0], longest[-1]) / max(length, 1e-9), 1.0),
+        tuple(to_bearings(line) for line in lines),
     )
 
 
-def distance(first: Sequence[float] | Matrix, second: Sequence[float] | Matrix) -> float:
+def bearing_distance_rad(
+    first: Sequence[float] | Matrix, second: Sequence[float] | Matrix
+) -> float:
     """Angle [rad] between two bearings near to each other."""
-    return length_of(np.array([first, second], np.float64))
+    return angular_length_rad(np.array([first, second], np.float64))
 
 
-def length_of(line: Matrix) -> float:
+def angular_length_rad(line: Matrix) -> float:
     """Angle [rad] along (k, 2) bearings near to each other."""
     yaw = wrapped(np.diff(line[:, 0])) * np.cos((line[1:, 1] + line[:-1, 1]) / 2.0)
     return float(np.hypot(yaw, np.diff(line[:, 1])).sum())
 
 
-def bearings(array: Matrix) -> tuple[Bearing, ...]:
+def to_bearings(array: Matrix) -> tuple[Bearing, ...]:
     """(n, 2) as pairs."""
     return tuple((float(yaw), float(pitch)) for yaw, pitch in array.tolist())
 

@@ -16,7 +16,7 @@ Indices = NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
-class Tree:
+class SpanningTree:
     """The longest connected part of a graph of n points, without cycles.
 
     Attributes:
@@ -55,13 +55,13 @@ class Tree:
         steps = np.diff(self.points[way], axis=0)
         return float(np.hypot(steps[:, 0], steps[:, 1]).sum())
 
-    def without(self, dropped: set[int]) -> Tree:
+    def remove(self, dropped: set[int]) -> SpanningTree:
         """The tree without some of its points."""
         neighbours = [
             [] if index in dropped else [other for other in near if other not in dropped]
             for index, near in enumerate(self.neighbours)
         ]
-        return Tree(self.points, neighbours)
+        return SpanningTree(self.points, neighbours)
 
     def longest_way(self) -> list[int]:
         """The points of its longest way from end to end; empty without points."""
@@ -90,7 +90,7 @@ class Tree:
         return way[::-1]
 
 
-def spanning_tree(points: Matrix, pairs: Indices) -> Tree:
+def build_spanning_tree(points: Matrix, pairs: Indices) -> SpanningTree:
     """The minimum spanning tree of (n, 2) points over (k, 2) possible edges: its longest part."""
     count = len(points)
     steps = points[pairs[:, 0]] - points[pairs[:, 1]]
@@ -105,4 +105,4 @@ def spanning_tree(points: Matrix, pairs: Indices) -> Tree:
         for first, second in zip(tree.row[kept].tolist(), tree.col[kept].tolist(), strict=True):
             neighbours[first].append(second)
             neighbours[second].append(first)
-    return Tree(points, neighbours)
+    return SpanningTree(points, neighbours)

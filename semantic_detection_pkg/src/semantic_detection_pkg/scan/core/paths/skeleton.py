@@ -13,7 +13,7 @@ from skimage.morphology import skeletonize
 
 from semantic_detection_pkg.common.core.optics import Matrix
 from semantic_detection_pkg.common.kernels import contours
-from semantic_detection_pkg.scan.core.paths.graph import Indices, Tree, spanning_tree
+from semantic_detection_pkg.scan.core.paths.graph import Indices, SpanningTree, build_spanning_tree
 
 _RASTER_PX = 45_000  # cells of the raster, whatever the size of the mask: a bound on the time
 _SPUR_WIDTHS = 1.2  # a side branch shorter than this many widths is the outline's roughness
@@ -41,7 +41,7 @@ class Skeleton:
     width_px: float
 
 
-def skeleton_of(rings: Sequence[NDArray[np.floating]]) -> Skeleton | None:
+def trace_skeleton(rings: Sequence[NDArray[np.floating]]) -> Skeleton | None:
     """Of the even-odd fill of (k, 2) rings [px]: of its longest part. None: nothing long enough.
 
     The raster is as coarse as its box is large; a loop is cut open at one place.
@@ -76,22 +76,24 @@ def _trace(mask: NDArray[np.bool_]) -> Skeleton | None:
     rows, columns = np.nonzero(skeletonize(mask))
     if len(rows) < _FEWEST_CELLS:
         return None
-    tree = spanning_tree(np.stack([columns, rows], 1) + 0.5, _neighbours(rows, columns, mask.shape))
+    tree = build_spanning_tree(
+        np.stack([columns, rows], 1) + 0.5, _neighbours(rows, columns, mask.shape)
+    )
     total = sum(tree.length(chain) for chain in tree.chains())
     if total <= 0.0:
         return None
     area = float(mask.sum())
     width = area / total
-    tree = _pruned(tree, width)
+    tree = _prune_spurs(tree, width)
     chains = tree.chains()
     sigma = max(_SMOOTH_WIDTHS * width, 2.0)
     ends = {index: _tip(tree, index, mask, width) for index in tree.ends()}
-    lines = [_smooth(tree.points[chain], sigma) for chain in chains]
-    lines = [_extended(line, chain, ends) for line, chain in zip(lines, chains, strict=True)]
+    lines = [_smooth_line(tree.points[chain], sigma) for chain in chains]
+    lines = [_add_tips(line, chain, ends) for line, chain in zip(lines, chains, strict=True)]
     way = tree.longest_way()
-    longest = _extended(_smooth(tree.points[way], sigma), way, ends)
+    longest = _add_tips(_smooth_line(tree.points[way], sigma), way, ends)
     total = sum(_length(line) for line in lines)
-    branches = tree.points[_apart(tree, tree.branches(), width)]
+    branches = tree.points[_merge_crossings(tree, tree.branches(), width)]
     tips = np.array(list(ends.values())).reshape(-1, 2)
     return Skeleton(tuple(lines), tips, branches, longest, area / max(total, 1.0))
 
@@ -108,7 +110,7 @@ def _neighbours(rows: Indices, columns: Indices, shape: tuple[int, ...]) -> Indi
     return np.concatenate(pairs)
 
 
-def _pruned(tree: Tree, width: float) -> Tree:
+def _prune_spurs(tree: SpanningTree, width: float) -> SpanningTree:
     """Without side branches that are hardly longer than the mask is wide, the shortest first."""
     limit = _SPUR_WIDTHS * width + _SPUR_CELLS
     while tree.branches():
@@ -120,11 +122,11 @@ def _pruned(tree: Tree, width: float) -> Tree:
                 spurs.append((length, end, chain[:-1]))
         if not spurs:
             break
-        tree = tree.without(set(min(spurs)[2]))
+        tree = tree.remove(set(min(spurs)[2]))
     return tree
 
 
-def _apart(tree: Tree, knots: list[int], width: float) -> list[int]:
+def _merge_crossings(tree: SpanningTree, knots: list[int], width: float) -> list[int]:
     """One of each group of branches that lie within a width: a wide crossing is one."""
     kept: list[int] = []
     for knot in knots:
@@ -134,7 +136,7 @@ def _apart(tree: Tree, knots: list[int], width: float) -> list[int]:
     return kept
 
 
-def _tip(tree: Tree, end: int, mask: NDArray[np.bool_], width: float) -> Matrix:
+def _tip(tree: SpanningTree, end: int, mask: NDArray[np.bool_], width: float) -> Matrix:
     """Where the mask ends beyond an end of its skeleton, straight on."""
     chain = tree.chain(end, tree.neighbours[end][0])
     back = chain[min(len(chain) - 1, max(3, round(1.5 * width)))]
@@ -149,7 +151,7 @@ def _tip(tree: Tree, end: int, mask: NDArray[np.bool_], width: float) -> Matrix:
     return np.asarray(tip)
 
 
-def _smooth(line: Matrix, sigma: float) -> Matrix:
+def _smooth_line(line: Matrix, sigma: float) -> Matrix:
     """A chain of cells without its steps; it keeps both of its ends."""
     if len(line) < 4:
         return line
@@ -161,7 +163,7 @@ def _smooth(line: Matrix, sigma: float) -> Matrix:
     return np.asarray(gaussian_filter1d(padded, sigma, axis=0)[reach : reach + len(line)])
 
 
-def _extended(line: Matrix, chain: list[int], ends: dict[int, Matrix]) -> Matrix:
+def _add_tips(line: Matrix, chain: list[int], ends: dict[int, Matrix]) -> Matrix:
     """A line with the tips of those of its ends that have one."""
     head = [ends[chain[0]][None]] if chain[0] in ends else []
     tail = [ends[chain[-1]][None]] if chain[-1] in ends else []

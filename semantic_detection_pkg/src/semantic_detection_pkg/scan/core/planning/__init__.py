@@ -1,1 +1,1 @@
-"""Where to look next: the sweep of an area, close views of candidates."""
+"""Plan where to look next: the sweep of an area, and close views of candidates."""

@@ -1,8 +1,11 @@
-"""Strips along yaw that cover what is unseen: where each lies, how long and how fast it is.
+"""Coverage path planning: swaths along yaw that cover the unseen cells of an area.
 
 A picture shows a narrower range of yaw at its lower edge than at its upper one when the camera
-looks down, and the other way round when it looks up. So a strip is as high as its rows stay in the
-picture for long enough, worked out row by row and not from the field of view alone.
+looks down, and the other way round when it looks up. So the height of a swath is worked out row by
+row, from how long each row stays in the picture, and not from the vertical field of view alone.
+
+Parallel swaths to and fro are the boustrophedon pattern of H. Choset and P. Pignon, "Coverage Path
+Planning: The Boustrophedon Cellular Decomposition", 1998; here over bearings instead of ground.
 """
 
 from __future__ import annotations
@@ -18,8 +21,10 @@ from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.scan.core.area import GimbalLimits
 from semantic_detection_pkg.scan.core.coverage import CoverageMap, Mask
 
-_LEAST_WIDTH = 0.4  # of the yaw seen in the middle row: what a row of a strip is seen in at least
-_EVEN_STEPS = 12  # halvings when the strips' overlap is evened out
+_LEAST_WIDTH = (
+    0.4  # of the middle row's: rows seen over less are not part of a swath
+)
+_EVEN_STEPS = 12  # bisection steps when the overlap of swaths is evened out
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +33,10 @@ class Swath:
 
     Attributes:
         pitch_rad: of the axis.
-        low_rad, high_rad: yaw of the axis at its ends; equal: look from there until it is seen.
+        low_rad, high_rad: yaw of the axis at its ends; equal: the camera stays there until the
+            cells are seen.
         rate_rad_s: yaw rate [rad/s], > 0.
-        cells: (rows, columns) what it is to show.
+        cells: (rows, columns) which cells of the map it covers.
     """
 
     pitch_rad: float
@@ -41,17 +47,17 @@ class Swath:
 
     @property
     def is_stationary(self) -> bool:
-        """Whether it is one place to look from."""
+        """Return whether the camera stays at one bearing instead of moving along."""
         return self.low_rad == self.high_rad
 
 
 @dataclass(frozen=True)
 class SpeedProfile:
-    """How fast pictures come and how fast the axis may go.
+    """How many pictures the detector gets, and how fast the axis may turn.
 
     Attributes:
-        frame_rate_hz: pictures that the detector looks at in a second, > 0.
-        share: 0..1, of the greatest sensible rate.
+        frame_rate_hz: frames that the detector processes in a second, > 0.
+        share: 0..1, of the greatest rate at which every cell is still seen often enough.
     """
 
     frame_rate_hz: float
@@ -59,7 +65,7 @@ class SpeedProfile:
 
 
 def half_widths(view: CameraView, edge: float, pitch_rad: NDArray[np.float64]) -> NDArray:
-    """(n,) half the range of yaw [rad] over which each pitch is in the picture, 0 where it is not.
+    """Return half the range of yaw over which each pitch is in the picture, or 0: (n,) [rad].
 
     The side of the picture is a great circle, sin(y) - t cos(p0) cos(y) <= t sin(p0) tan(p) with t
     the half width of the picture over its focal length; its upper and lower edges are others,
@@ -90,13 +96,13 @@ def half_widths(view: CameraView, edge: float, pitch_rad: NDArray[np.float64]) -
 def plan_swaths(
     coverage: CoverageMap, view: CameraView, limits: GimbalLimits, speed: SpeedProfile
 ) -> tuple[Swath, ...]:
-    """Legs that show every cell that is wanted and unseen, often enough; in no order.
+    """Return swaths that show every unseen cell of the area often enough, in no order.
 
     Args:
-        coverage: what is unseen, and what seeing needs.
+        coverage: which cells are unseen, and when a cell counts as seen.
         view: lens of the sweep; where it looks does not matter.
         limits: of the gimbal.
-        speed: of pictures and axis.
+        speed: frame rate, and share of the greatest rate.
     """
     unseen = coverage.unseen()
     rows = np.nonzero(unseen.any(axis=1))[0]
@@ -113,7 +119,7 @@ def plan_swaths(
 
 
 class _PitchBands:
-    """What the axis shows at each pitch."""
+    """The band of rows that a pass at each pitch shows for long enough."""
 
     def __init__(
         self, coverage: CoverageMap, view: CameraView, limits: GimbalLimits, speed: SpeedProfile
@@ -125,7 +131,11 @@ class _PitchBands:
         self._half_cell = coverage.cell_rad / 2.0
 
     def pitches(self, first: int, last: int) -> list[float]:
-        """Pitches of the axis whose bands cover the rows, as few and as evenly as possible."""
+        """Return pitches whose bands cover the rows: as few as possible, evenly spread.
+
+        With the greatest bands the last one often overlaps the others by far. So the bands are made
+        narrower by bisection as long as their number stays the same.
+        """
         best = self._cover(first, last, 0.0)
         low, high = 0.0, self._view.vfov_rad / 2.0
         for _ in range(_EVEN_STEPS):
@@ -138,11 +148,11 @@ class _PitchBands:
         return best
 
     def rows_shown(self, pitch_rad: float) -> Mask:
-        """(rows,) which rows a pass at a pitch shows for long enough."""
+        """Return which rows (rows,) a pass at this pitch shows for long enough."""
         return np.asarray(self._widths(pitch_rad) >= self._needed(pitch_rad))
 
     def swaths(self, pitch_rad: float, cells: Mask) -> Iterator[Swath]:
-        """The swaths at one pitch for these cells; wide gaps between them are left out."""
+        """Yield the swaths at one pitch for these cells; wide gaps between them are skipped."""
         columns = np.nonzero(cells.any(axis=0))[0]
         if columns.size == 0:
             return
@@ -158,7 +168,7 @@ class _PitchBands:
     def _swath(self, pitch_rad: float, cells: Mask, half_rad: float) -> Swath:
         coverage, criteria = self._coverage, self._coverage.criteria
         columns = np.nonzero(cells.any(axis=0))[0]
-        # One picture more than needed: the first may fall just before the axis gets there.
+        # One more picture than needed: the first may be captured just before the axis arrives.
         dwell_s = (criteria.min_views + 1) / self._speed_share.frame_rate_hz
         rate = self._speed_share.share * min(
             criteria.max_sharp_yaw_rate_rad_s(replace(self._view, pitch_rad=pitch_rad)),
@@ -174,7 +184,7 @@ class _PitchBands:
         return Swath(pitch_rad, low, high, rate, cells)
 
     def _cover(self, first: int, last: int, inset_rad: float) -> list[float]:
-        """From the highest row down, each band as low as it still shows the next unseen row."""
+        """Return pitches from the highest row down, each as low as still shows the next row."""
         pitches: list[float] = []
         row = first
         while row <= last:
@@ -190,7 +200,7 @@ class _PitchBands:
         return pitches
 
     def _lowest_showing(self, row: int, last: int, inset_rad: float) -> float:
-        """Greatest pitch of the axis that shows a row, at most the middle of what is left."""
+        """Return the greatest pitch that shows a row, at most the middle of the rows left."""
         at = self._coverage.pitch_rad
         top, bottom = float(at[row]), float(at[last])
         reach = max(self._view.vfov_rad / 2.0 - inset_rad, self._half_cell)

@@ -1,8 +1,9 @@
-"""The sweep: which way the camera's axis goes next, so that nothing of the area stays unseen.
+"""The sweep: how the camera's axis moves so that no part of the area stays unseen.
 
-Strips along yaw, to and fro, at the greatest rate at which pictures are sharp and each spot is in
-enough of them. The plan is made from what is unseen, and made again whenever it was left or is
-done: so a sweep that was cut off goes on with the rest, and what slipped through is seen after all.
+It runs along swaths of yaw, to and fro, at the greatest rate at which pictures are sharp and every
+cell is in enough of them. The plan is made from the unseen cells, and made again whenever it was
+interrupted or is finished: an interrupted sweep goes on with what is left, and cells that were
+missed get another pass.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ from semantic_detection_pkg.scan.core.area import GimbalLimits
 from semantic_detection_pkg.scan.core.coverage import CoverageMap, Mask
 from semantic_detection_pkg.scan.core.planning.swaths import SpeedProfile, Swath, plan_swaths
 from semantic_detection_pkg.scan.core.pointing import (
-    Motion,
+    BearingState,
     PointingSettings,
     Rates,
     limit_rates,
     rates_towards,
 )
 
-_SLOWER = 0.7  # of the speed, after a pass that left something unseen
-_END_SLACK_S = 0.05  # [s] of a swath that may be missing at its end
-_FUTILE_PASSES_MAX = 4  # passes in turn that show nothing new before the sweep gives up
+_SLOWER = 0.7  # the next plan's share of the speed, where a plan left cells unseen
+_END_SLACK_S = 0.05  # [s] a pass ends this much before its end
+_FUTILE_PASSES_MAX = 4  # plans in a row that show nothing new, then the sweep gives up
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,13 @@ class SweepSettings:
     """How the sweep moves.
 
     Attributes:
-        pointing: law by which it goes to the start of a strip and keeps its pitch.
+        pointing: control law for the way to the start of a swath, and for its pitch.
     """
 
     frame_rate_hz: float = setting(
         10.0, "pictures in which the detector looks in a second", minimum=0.5, maximum=120.0
     )
-    # The sweep waits so long at the end of a pass before it judges what stayed unseen.
+    # After a plan's last pass the sweep waits this long before it counts what is still unseen.
     detection_latency_s: float = setting(
         0.35,
         "from a capture until its detections are known",
@@ -61,7 +62,7 @@ class SweepSettings:
 
 
 class SweepPlanner:
-    """Rates for each step of the sweep of one area at one zoom."""
+    """Plans the sweep of one area at one zoom, and commands rates step by step."""
 
     def __init__(
         self,
@@ -70,10 +71,10 @@ class SweepPlanner:
         limits: GimbalLimits,
         settings: SweepSettings | None = None,
     ) -> None:
-        """Plan nothing yet.
+        """Begin without a plan.
 
         Args:
-            coverage: of the area; the caller counts pictures in it.
+            coverage: map of the area; the caller adds the views.
             view: lens and picture of the sweep; where it looks does not matter.
             limits: of the gimbal; the area lies within them (see `cut_to_limits`).
             settings: left out: the defaults.
@@ -91,26 +92,26 @@ class SweepPlanner:
 
     @property
     def is_stuck(self) -> bool:
-        """Whether it gave up: passes in turn showed nothing new."""
+        """Return whether it gave up: several plans in a row showed nothing new."""
         return self._futile_passes >= _FUTILE_PASSES_MAX
 
     @property
     def swaths(self) -> tuple[Swath, ...]:
-        """What is planned: the swath in hand first, the others in no order."""
+        """Return the planned swaths: the one under way first, the others in no order."""
         return (() if self._pass is None else (self._pass.swath,)) + tuple(self._swaths)
 
     def interrupt(self) -> None:
-        """The axis was, or will be, somewhere else: plan anew from what is unseen then."""
+        """Drop the plan, as the axis is moved elsewhere; the next one is made from the map then."""
         self._swaths, self._pass, self._evaluate_at_s = [], None, None
         self._unseen_at_last_plan = -1
 
     def restart(self) -> None:
-        """Begin a new pass, as after `CoverageMap.forget_older`."""
+        """Begin again at full speed, as after `CoverageMap.forget_older`."""
         self.interrupt()
         self._speed_share, self._futile_passes = 1.0, 0
 
-    def rates(self, now_s: float, gimbal: Motion) -> Rates | None:
-        """(yaw, pitch) rates [rad/s] to command now; None when all is seen, or it is stuck.
+    def rates(self, now_s: float, gimbal: BearingState) -> Rates | None:
+        """Return the (yaw, pitch) rates to command now [rad/s]; None: all is seen, or it gave up.
 
         Args:
             now_s: [s] on the clock of the gimbal's stamp.
@@ -128,8 +129,8 @@ class SweepPlanner:
             return self._pass.rates(now_s, gimbal, self._limits, self._settings)
         return None if self.is_stuck else (0.0, 0.0)
 
-    def _choose(self, now_s: float, gimbal: Motion, unseen: Mask) -> None:
-        """Take up the nearest swath; where there is none left, judge the pass and plan the next."""
+    def _choose(self, now_s: float, gimbal: BearingState, unseen: Mask) -> None:
+        """Begin a pass along the nearest swath; where none is left, plan again from the map."""
         self._swaths = [swath for swath in self._swaths if (swath.cells & unseen).any()]
         if not self._swaths and self._is_time_to_plan(now_s):
             self._plan(unseen)
@@ -174,19 +175,19 @@ class SweepPlanner:
 
 
 class _Pass:
-    """One swath being run: to its start, then along it."""
+    """One pass along a swath: to its start, then along it."""
 
     def __init__(self, swath: Swath, is_rising: bool, dwell_timeout_s: float) -> None:
         self.swath = swath
         self._sign = 1.0 if is_rising else -1.0
         self._start_rad = swath.low_rad if is_rising else swath.high_rad
         self._dwell_timeout_s = dwell_timeout_s
-        self._began_s: float | None = None  # at its start
+        self._began_s: float | None = None  # when it reached the start; None: on its way
         self._last_yaw_rad = 0.0
-        self._done_rad = 0.0  # way made along the swath; its own sum, as yaw may wrap on the way
+        self._done_rad = 0.0  # [rad] covered so far; summed up, as yaw may wrap on the way
 
-    def is_over(self, now_s: float, gimbal: Motion, unseen: Mask) -> bool:
-        """Whether its end is passed, or nothing of it is unseen any more."""
+    def is_over(self, now_s: float, gimbal: BearingState, unseen: Mask) -> bool:
+        """Return whether its end is passed, or none of its cells is unseen any more."""
         if not (self.swath.cells & unseen).any():
             return True
         if self._began_s is None:
@@ -196,14 +197,14 @@ class _Pass:
         yaw, _ = gimbal.at(now_s)
         self._done_rad += self._sign * math.remainder(yaw - self._last_yaw_rad, math.tau)
         self._last_yaw_rad = yaw
-        # Its end may be the gimbal's limit, which is never quite reached.
+        # The end may be the gimbal's limit, which is approached ever more slowly.
         length = self.swath.high_rad - self.swath.low_rad
         return self._done_rad >= length - _END_SLACK_S * self.swath.rate_rad_s
 
     def rates(
-        self, now_s: float, gimbal: Motion, limits: GimbalLimits, settings: SweepSettings
+        self, now_s: float, gimbal: BearingState, limits: GimbalLimits, settings: SweepSettings
     ) -> Rates:
-        """Rates towards the start, and from there on along the swath."""
+        """Return the rates towards the start, and from there along the swath. [rad/s]"""
         swath = self.swath
         yaw, pitch = gimbal.at(now_s)
         to_start = limits.turn(yaw, self._start_rad)
@@ -211,7 +212,7 @@ class _Pass:
         if self._began_s is None and max(abs(to_start), 2.0 * abs(swath.pitch_rad - pitch)) < slack:
             self._began_s = now_s
             self._last_yaw_rad, self._done_rad = yaw, -self._sign * to_start
-        goal = Motion(now_s, yaw + to_start, swath.pitch_rad)
+        goal = BearingState(now_s, yaw + to_start, swath.pitch_rad)
         wanted = rates_towards(gimbal, goal, now_s, limits, settings.pointing)
         if self._began_s is None or swath.is_stationary:
             return wanted

@@ -1,7 +1,14 @@
-"""A tour of close views that shows every candidate large enough, in little time.
+"""View planning: close views that show every candidate large enough, in little time.
 
-Candidates that stand near each other and need about the same zoom share a view; a close look at
-each of them alone would take the gimbal several times as long.
+Candidates that are near each other and need about the same zoom share a view; a view for each of
+them alone would take the gimbal several times as long. Both parts of the problem are NP-hard, and
+greedy answers are good enough for some tens of candidates:
+
+- Which views: set cover, solved greedily by the view that shows most of the candidates left
+  (V. Chvatal, "A Greedy Heuristic for the Set-Covering Problem", 1979).
+- Their order: an open travelling salesman's path, nearest neighbour first, improved by 2-opt (G. A.
+  Croes, "A Method for Solving Traveling-Salesman Problems", 1958). Its cost is time: the slower of
+  the two axes and the zoom, which move at once.
 """
 
 from __future__ import annotations
@@ -14,18 +21,18 @@ from ros_support_pkg.core.settings import constant, setting
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import GimbalLimits
-from semantic_detection_pkg.scan.core.pointing import Motion
+from semantic_detection_pkg.scan.core.pointing import BearingState
 
 
 @dataclass(frozen=True)
 class ViewTarget:
-    """A candidate that wants a closer look.
+    """A candidate that needs a close view.
 
     Attributes:
         track_id: of its track.
         yaw_rad, pitch_rad: bearing of its middle.
         width_rad, height_rad: angular size.
-        needs_px: [px] longer side of its box from which it can be judged.
+        needs_px: [px] length of its box's longer side from which it can be judged.
     """
 
     track_id: int
@@ -38,7 +45,7 @@ class ViewTarget:
 
 @dataclass(frozen=True)
 class CloseView:
-    """Where to look, how close, and whom it is for."""
+    """Where to look, at which zoom, and for which tracks."""
 
     yaw_rad: float
     pitch_rad: float
@@ -48,7 +55,7 @@ class CloseView:
 
 @dataclass(frozen=True)
 class ViewPlanningSettings:
-    """What zooming takes, and how a close view is composed.
+    """How fast the zoom moves, and how a close view is composed.
 
     Attributes:
         edge_margin: 0..0.4, share of the picture at each edge that stays free of candidates.
@@ -93,27 +100,24 @@ class ViewPlanningSettings:
 
 def plan_views(
     sought: Sequence[ViewTarget],
-    gimbal: Motion,
+    gimbal: BearingState,
     zoom: float,
     wide: CameraView,
     limits: GimbalLimits,
     costs: ViewPlanningSettings | None = None,
 ) -> tuple[CloseView, ...]:
-    """Few views that show every candidate, in an order that takes little time.
-
-    Which views: greedily those that show most of what is left. Their order: the nearest next, then
-    parts of the way are turned round as long as that makes it shorter.
+    """Return few views that show every candidate, in an order that takes little time.
 
     Args:
-        sought: all that are undecided.
-        gimbal: newest reading; the tour begins there.
+        sought: the candidates to show.
+        gimbal: where the axis is now; the order begins there.
         zoom: magnification now.
         wide: lens at zoom 1; where it looks does not matter.
         limits: of the gimbal.
         costs: left out: the defaults.
 
     Returns:
-        Views in their order; none where nothing is sought. Equal inputs give the same tour.
+        Views in their order; none without targets. Equal inputs give equal views.
     """
     costs = costs or ViewPlanningSettings()
     left = [_FramedTarget(one, wide, costs) for one in sought]
@@ -128,11 +132,11 @@ def plan_views(
 
 
 class _FramedTarget:
-    """A candidate, the magnification at which it can be judged, the room it takes."""
+    """A target, the magnification at which it can be judged, and its extent with margins."""
 
     def __init__(self, one: ViewTarget, wide: CameraView, costs: ViewPlanningSettings) -> None:
         self.one = one
-        # Where yaw narrows towards the pole a box reaches over more of it.
+        # Circles of yaw get narrower towards the pole, so the same box spans more yaw.
         self.level = max(math.cos(one.pitch_rad), 0.05)
         self.half_yaw = costs.extent_margin * one.width_rad / 2.0 / self.level
         self.half_pitch = costs.extent_margin * one.height_rad / 2.0
@@ -141,7 +145,7 @@ class _FramedTarget:
         self.zoom = min(max(wanted, 1.0), self._fitting(wide, costs), costs.zoom_max)
 
     def _fitting(self, wide: CameraView, costs: ViewPlanningSettings) -> float:
-        """The greatest magnification at which all of it is in the picture, at least 1."""
+        """Return the greatest magnification at which all of it is in the picture, at least 1."""
         across, along = _reach(wide, 1.0, costs)
         width, height = self.half_yaw * self.level, self.half_pitch
         return max(1.0, min(across / max(width, 1e-6), along / max(height, 1e-6)))
@@ -154,7 +158,7 @@ def _grow_view(
     limits: GimbalLimits,
     costs: ViewPlanningSettings,
 ) -> CloseView:
-    """A view at the seed's magnification with as many neighbours as fit, the nearest first."""
+    """Return a view at the seed's magnification with as many neighbours as fit, nearest first."""
     across, along = _reach(wide, seed.zoom, costs)
     middle = seed.one
 
@@ -180,7 +184,7 @@ def _grow_view(
             min(top, tilt - need.half_pitch),
             max(bottom, tilt + need.half_pitch),
         )
-        # A turn moves what is near the horizon most.
+        # A turn in yaw moves objects near the horizon most: the widest case decides.
         steepest = max(level, need.level)
         fits_across = (box[1] - box[0]) * steepest <= 2.0 * across
         if fits_across and box[3] - box[2] <= 2.0 * along:
@@ -194,7 +198,7 @@ def _grow_view(
 
 
 def _reach(wide: CameraView, zoom: float, costs: ViewPlanningSettings) -> tuple[float, float]:
-    """Half the usable width and height of the picture [rad]."""
+    """Return half the usable width and height of the picture. [rad]"""
     share = (0.5 - costs.edge_margin) / (wide.pixels_per_rad * zoom)
     return math.atan(wide.width * share), math.atan(wide.height * share)
 
@@ -202,10 +206,13 @@ def _reach(wide: CameraView, zoom: float, costs: ViewPlanningSettings) -> tuple[
 def _transition_time_s(
     one: CloseView, other: CloseView, limits: GimbalLimits, costs: ViewPlanningSettings
 ) -> float:
-    """[s] from one view to another, both axes and the zoom at once."""
+    """Return the time from one view to another, both axes and the zoom moving at once. [s]
+
+    An axis accelerates at a to at most the rate v, and brakes likewise: a short way d never reaches
+    v and takes 2 sqrt(d / a) (triangular profile), a long one d / v + v / a (trapezoidal profile).
+    """
     turn = abs(limits.turn(one.yaw_rad, other.yaw_rad))
     farthest = max(turn, abs(other.pitch_rad - one.pitch_rad))
-    # Speeding up and braking cost as much as the greatest rate does on its way.
     ramps_s = 2.0 * math.sqrt(farthest / limits.acceleration_rad_s2)
     slew_s = farthest / limits.rate_rad_s + limits.rate_rad_s / limits.acceleration_rad_s2
     is_short = farthest < limits.rate_rad_s**2 / limits.acceleration_rad_s2
@@ -215,6 +222,7 @@ def _transition_time_s(
 def _nearest_neighbour_order(
     start: CloseView, views: Sequence[CloseView], limits: GimbalLimits, costs: ViewPlanningSettings
 ) -> list[CloseView]:
+    """Return the start and the views in nearest-neighbour order."""
     way, left = [start], list(views)
     while left:
         hops = [_transition_time_s(way[-1], view, limits, costs) for view in left]
@@ -225,7 +233,7 @@ def _nearest_neighbour_order(
 def _two_opt(
     way: list[CloseView], limits: GimbalLimits, costs: ViewPlanningSettings
 ) -> list[CloseView]:
-    """2-opt on an open way whose first place is fixed (Croes 1958)."""
+    """Return the way improved by 2-opt: stretches are reversed as long as that saves time."""
 
     def transition_s(first: int, second: int) -> float:
         return (

@@ -1,9 +1,13 @@
-"""Which detection is which track: boxes that reach beyond the picture, costs, the assignment.
+"""Data association: which detection belongs to which track.
 
-A long thing, such as a footpath, may span the whole picture and more; its box then tells nothing
-about the edges that the picture cuts off. Those edges are completed from what is known of the
-track before anything is compared, so that the free edges alone decide. A slanted thing that is cut
-off on one side shows only a part of its extent along the other side, too.
+One global nearest-neighbour assignment per frame (Y. Bar-Shalom and T. Fortmann, "Tracking and Data
+Association", 1988): gates exclude impossible pairs, the rest are assigned at the least total cost by
+the Hungarian method (H. W. Kuhn, 1955), as SciPy has it.
+
+A long object, such as a footpath, may span the whole picture and more; its box then says nothing
+about the edges that the picture cuts off. Those edges are completed from the track before boxes are
+compared, so that the free edges alone decide. A slanted object that is cut off on one side shows
+only a part of its extent along the other side, too.
 """
 
 from __future__ import annotations
@@ -16,35 +20,35 @@ from scipy.optimize import linear_sum_assignment
 
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.optics import CameraView, Matrix, wrapped
-from semantic_detection_pkg.scan.core.tracking.motion import Motion
+from semantic_detection_pkg.scan.core.tracking.motion import KalmanStates
 
-_EDGE_SHARE = 0.004  # of the picture: a box that comes as near to an edge is cut off by it
+_EDGE_SHARE = 0.004  # of the picture: a box as near to its edge is cut off by it
 _EDGE_PX = 1.5
 _CUT_SIGMA = 0.12  # of a box's size, added where an edge is cut off
-_SMALL_SHARE = 0.6  # of a thing's size: what is cut off and smaller is only some part of it
-_GROWTH_SHARE = 0.01  # of the field of view: a part must reach farther beyond what is known
-_WIDEST_RAD = 1.4  # off the optical axis: nothing is guessed to reach farther
-_SIZE_SIGMA = 0.35  # of the logarithm of a size
+_SMALL_SHARE = 0.6  # of the known size: a box that is cut off and smaller is just some part of it
+_GROWTH_SHARE = 0.01  # of the field of view: by less, a part does not extend the known size
+_WIDEST_RAD = 1.4  # off the optical axis: no completed box reaches farther
+_SIZE_SIGMA = 0.35  # of the logarithm of a size: 35 % is one sigma
 _GROWTH_SIGMA = 0.18
-_UNKNOWN_SIZE_SIGMA = 0.8  # where a thing was never seen whole
-_SMALL_PX = 2.0  # sizes below say nothing
-_REFERENCE_VARIANCE = 0.005**2  # [rad^2] at which the determinant's part of the cost is zero
-_POSITION_GATE = 16.0  # squared Mahalanobis distance of 2 degrees of freedom: 99.97 %
-_SIZE_GATE = 14.0
+_UNKNOWN_SIZE_SIGMA = 0.8  # where the object was never seen whole
+_SMALL_PX = 2.0  # added to sizes before they are compared: smaller ones say nothing
+_REFERENCE_VARIANCE = 0.005**2  # [rad^2] at which the log determinant in the cost is zero
+_POSITION_GATE = 16.0  # squared Mahalanobis distance, chi-square with 2 degrees of freedom: 99.97 %
+_SIZE_GATE = 14.0  # the same of the two log sizes: 99.9 %
 _OTHER_CLASS_COST = 6.0
-_OTHER_CLASS_GATE = 8.0  # of position and size together
+_OTHER_CLASS_GATE = 8.0  # of position and size together: another class only where both fit well
 _MISS_COST = 60.0  # above what any pair inside the gates costs
 
 
 @dataclass(frozen=True)
-class Noise:
-    """How far off detections and poses are, one sigma each.
+class MeasurementNoise:
+    """Standard deviations of detections and poses.
 
     Attributes:
-        box_px: of a box's middle [px].
-        box_share: the same, as a share of its longer side.
+        box_px: of the centre of a box [px].
+        box_share: the same, as a share of its longer side; both add up.
         pose_rad: of the view.
-        pose_s: of the stamps: counts while the view turns.
+        pose_s: of its stamp, which matters while the view turns.
     """
 
     box_px: float = 1.0
@@ -60,12 +64,12 @@ class Noise:
 
 @dataclass(frozen=True, eq=False)
 class Observations:
-    """m detections as the tracker takes them.
+    """m detections with what the tracker needs to know of each.
 
     Attributes:
         boxes_xyxy: (m, 4) [px].
         is_cut: (m, 4) whether each edge of the box is cut off by the picture.
-        variances: (m, 2) [rad^2] of the bearings of their middles.
+        variances: (m, 2) [rad^2] of the bearings of their centres.
         class_names: of each.
     """
 
@@ -76,12 +80,12 @@ class Observations:
 
     @property
     def is_whole(self) -> NDArray[np.bool_]:
-        """(m,) whether no edge is cut off."""
+        """Return whether no edge is cut off: (m,)."""
         return np.asarray(~self.is_cut.any(axis=1))
 
     @property
     def is_part(self) -> NDArray[np.bool_]:
-        """(m, 2) whether the box is only a part along x, along y, with no free edge to go by.
+        """Return whether the box is only a part along x, along y, without a free edge: (m, 2).
 
         Both edges are cut off, or one along the other axis.
         """
@@ -89,14 +93,14 @@ class Observations:
         return np.asarray((is_low & is_high) | (is_low | is_high)[:, ::-1])
 
 
-def observe(
+def to_observations(
     view: CameraView,
     detections: Detections,
     class_names: tuple[str, ...],
-    noise: Noise,
+    noise: MeasurementNoise,
     turn_rates_rad_s: tuple[float, float],
 ) -> Observations:
-    """The detections of a view that turns at these rates of yaw and pitch."""
+    """Return the detections of a view that turns at these rates of yaw and pitch."""
     boxes = detections.boxes_xyxy.astype(np.float64)
     near = np.maximum(_EDGE_SHARE * np.array([view.width, view.height]), _EDGE_PX)
     is_cut = np.concatenate(
@@ -113,19 +117,23 @@ def observe(
     return Observations(boxes, is_cut, variances, class_names)
 
 
-def completed(
+def complete_boxes(
     view: CameraView, seen: Observations, expected: Matrix, is_size_known: NDArray[np.bool_]
 ) -> tuple[Matrix, NDArray[np.bool_]]:
-    """The boxes of m detections, were each that of the n tracks expected at (n, 4) [px].
+    """Return the whole box of each of m detections, if it were each of n tracks.
 
-    Along an axis with one free edge the other lies where the track's size puts it; with none, see
-    `Observations.is_part`, where the track's own edges are; never inside the box that was seen.
+    Along an axis with one free edge the other lies where the track's size puts it; with none (see
+    `Observations.is_part`) where the track's own edges are; never inside the box that was seen.
+
+    Args:
+        expected: (n, 4) [px] boxes of the tracks.
+        is_size_known: (n,) whether each track was ever seen whole.
 
     Returns:
-        (n, m, 4) in angles off the optical axis [rad], see `_angles`: pixels stretch a thing the
-        more the farther outside it is guessed to be; and (n, m, 2) whether each is only a part
-        along x, along y. A part that is small for the thing has no free edge either: where it
-        winds it may come into the picture anywhere.
+        (n, m, 4) in angles off the optical axis [rad], see `_angles`: pixels are stretched the more
+        the farther outside the picture they are; and (n, m, 2) whether each is only a part along x,
+        along y. A part that is small for its track has no free edge either: a winding path may
+        enter the picture anywhere.
     """
     boxes, tracks = _angles(view, seen.boxes_xyxy), _angles(view, expected)
     is_low_cut, is_high_cut = seen.is_cut[None, :, :2], seen.is_cut[None, :, 2:]
@@ -134,7 +142,7 @@ def completed(
     is_small = (boxes[:, 2:] - boxes[:, :2])[None] < _SMALL_SHARE * size
     is_small &= is_size_known[:, None, None]
     is_part = seen.is_part[None] | (is_small & (is_low_cut | is_high_cut))
-    # What noise adds to a part is no growth.
+    # Noise of the box must not make the object grow.
     slack = np.where(is_part, _GROWTH_SHARE * np.array([view.hfov_rad, view.vfov_rad]), 0.0)
     low, high = boxes[None, :, :2] + slack, boxes[None, :, 2:] - slack
     low_edge = np.where(is_part, track_low, high - size)
@@ -150,7 +158,7 @@ def completed(
 
 
 def innovations(view: CameraView, boxes_xyxy: Matrix, expected: Matrix) -> Matrix:
-    """(n, m, 2) [rad] from the middles of n expected boxes to those of (n, m, 4) boxes [px]."""
+    """Return bearings from n expected centres to those of (n, m, 4) boxes [px]: (n, m, 2) [rad]."""
     there = view.bearings_of(_middles(boxes_xyxy).reshape(-1, 2))
     here = view.bearings_of(_middles(expected))
     return wrapped(there.reshape(*boxes_xyxy.shape[:2], 2) - here[:, None])
@@ -161,25 +169,25 @@ def _middles(boxes: Matrix) -> Matrix:
 
 
 def _angles(view: CameraView, boxes_xyxy: Matrix) -> Matrix:
-    """Edges of boxes [px] as angles [rad] off the optical axis, to the right and down."""
+    """Return edges of boxes [px] as angles off the optical axis, to the right and down. [rad]"""
     middle = np.array([view.width, view.height] * 2) / 2.0
     return np.asarray(np.arctan((boxes_xyxy - middle) / view.pixels_per_rad))
 
 
 def _pixels(view: CameraView, angles: Matrix) -> Matrix:
-    """The inverse of `_angles`."""
+    """Return the inverse of `_angles`. [px]"""
     middle = np.array([view.width, view.height] * 2) / 2.0
     tangents = np.tan(np.clip(angles, -_WIDEST_RAD, _WIDEST_RAD))
     return np.asarray(middle + tangents * view.pixels_per_rad)
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
-    """k matches of tracks and detections.
+class Assignment:
+    """k matched pairs of track and detection.
 
     Attributes:
         tracks, detections: (k,) indices.
-        innovations: (k, 2) [rad] by which each track was off.
+        innovations: (k, 2) [rad] detected minus predicted bearing.
         sizes_rad: (k, 2) of the completed boxes.
         is_part: (k, 2) whether the detection is only a part along x, along y.
     """
@@ -194,26 +202,30 @@ class Pairs:
 def associate(
     view: CameraView,
     seen: Observations,
-    motion: Motion,
+    states: KalmanStates,
     expected: Matrix,
     track_classes: tuple[str, ...],
     is_size_known: NDArray[np.bool_],
-) -> Pairs:
-    """The best assignment of m detections to the n tracks expected at (n, 4) boxes [px].
+) -> Assignment:
+    """Return the best assignment of m detections to the n tracks expected at (n, 4) boxes [px].
 
-    The cost of a pair is its negative log likelihood: distance and size in sigmas, and the
-    determinant, so that a track that could be anywhere does not win over one that knows.
+    The cost of a pair is twice its negative log likelihood under Gaussian errors, up to a constant:
+
+        d^T S^-1 d + ln det S + sum (ln(size / known size) / sigma)^2
+
+    with the innovation d and its covariance S. Without ln det S an uncertain track, for which every
+    distance is few sigmas, would win over one whose position is known.
     """
-    angles, is_part = completed(view, seen, expected, is_size_known)
+    angles, is_part = complete_boxes(view, seen, expected, is_size_known)
     known = _angles(view, expected)
     boxes = _pixels(view, angles)
     off = innovations(view, boxes, expected)
-    total = motion.position_variance[:, None] + seen.variances[None]
+    total = states.position_variance[:, None] + seen.variances[None]
     distance = (off**2 / total).sum(axis=2)
     small = _SMALL_PX / view.pixels_per_rad
     sizes = np.maximum(angles[..., 2:] - angles[..., :2], 0.0) + small
     known_sizes = known[:, 2:] - known[:, :2] + small
-    # What was seen whole does not grow where only a part is seen.
+    # A known size hardly changes where only a part is seen.
     sigma = np.where(is_part, _GROWTH_SIGMA, _SIZE_SIGMA)
     sigma = np.where(is_size_known[:, None, None], sigma, _UNKNOWN_SIZE_SIGMA)
     misfit = ((np.log(sizes / known_sizes[:, None]) / sigma) ** 2).sum(axis=2)
@@ -221,7 +233,7 @@ def associate(
     cost = distance + misfit + np.log(total / _REFERENCE_VARIANCE).sum(axis=2)
     cost += np.where(is_other, _OTHER_CLASS_COST, 0.0)
     is_possible = (distance <= _POSITION_GATE) & (misfit <= _SIZE_GATE) & (cost < _MISS_COST)
-    # Of another class only if it fits well; what is cut off fits nearly everywhere.
+    # A box that is cut off fits nearly every track, so it cannot change a class.
     is_alike = (distance + misfit <= _OTHER_CLASS_GATE) & seen.is_whole[None]
     is_possible &= ~is_other | is_alike
     cost = np.where(is_possible, cost, _MISS_COST)
@@ -229,4 +241,6 @@ def associate(
     is_match = is_possible[rows, columns]
     rows, columns = rows[is_match], columns[is_match]
     chosen = boxes[rows, columns]
-    return Pairs(rows, columns, off[rows, columns], view.sizes_of(chosen), is_part[rows, columns])
+    return Assignment(
+        rows, columns, off[rows, columns], view.sizes_of(chosen), is_part[rows, columns]
+    )

@@ -1,8 +1,10 @@
-"""Where things are and how they move: a Kalman filter over many bearings at once.
+"""Kalman filters for the bearings and rates of many objects at once.
 
 Yaw and pitch are two independent filters: their errors are hardly correlated (only by roll and far
-off the optical axis), and everything stays elementwise, hence fast and equal in every run. Rates
-die away (Ornstein-Uhlenbeck), soon where a thing is out of sight: it does not fly off.
+off the optical axis), and everything stays elementwise, hence fast and the same in every run. Rates
+decay exponentially (integrated Ornstein-Uhlenbeck process, in tracking known as Singer's model: R.
+A. Singer, "Estimating Optimal Tracking Filter Performance for Manned Maneuvering Targets", 1970),
+faster while an object is out of sight, so that it does not drift away.
 """
 
 from __future__ import annotations
@@ -15,21 +17,21 @@ from numpy.typing import NDArray
 
 from semantic_detection_pkg.common.core.optics import Matrix, wrapped
 
-_DOUBTS = 4.0  # variances at which a rate is half believed
+_TRUST_VARIANCES = 4.0  # a rate squared of so many variances is half trusted
 
 Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
 class MotionModel:
-    """How things move.
+    """How objects move.
 
     Attributes:
-        rate_sigma_rad_s, rate_memory_s: standard deviation of the rate of a thing that was seen in
-            the last frame, and the time after which a rate has died away to 1/e.
-        unseen_rate_sigma_rad_s, unseen_rate_memory_s: the same of a thing that was not.
-        first_rate_sigma_rad_s: of a thing that was seen once, as a whole: it may move.
-        position_sigma_max_rad: what a long absence may do to what is known.
+        rate_sigma_rad_s, rate_memory_s: standard deviation of the rate of an object that was seen
+            in the last frame, and the time in which a rate decays to 1/e.
+        unseen_rate_sigma_rad_s, unseen_rate_memory_s: the same of an object that was not.
+        first_rate_sigma_rad_s: of an object that was seen once, whole: it may move.
+        position_sigma_max_rad: upper bound of the standard deviation of a bearing.
     """
 
     rate_sigma_rad_s: float = 0.09
@@ -46,8 +48,8 @@ class MotionModel:
 
 
 @dataclass(frozen=True, eq=False)
-class Motion:
-    """n things; every array is (n, 2), for yaw and pitch.
+class KalmanStates:
+    """States of n filters; every array is (n, 2), for yaw and pitch.
 
     Attributes:
         position, rate: [rad], [rad/s]; yaw within -pi..pi.
@@ -61,23 +63,23 @@ class Motion:
     covariance: Matrix
 
     @classmethod
-    def none(cls) -> Motion:
-        """Nothing yet."""
+    def empty(cls) -> KalmanStates:
+        """Return the states of no filter."""
         return cls(*(np.empty((0, 2)) for _ in range(5)))
 
     def __len__(self) -> int:
         return len(self.position)
 
-    def predicted(
+    def predict(
         self, duration_s: float, model: MotionModel, is_followed: NDArray[np.bool_]
-    ) -> Motion:
-        """After a time; `is_followed` (n,) tells what was seen at its beginning."""
+    ) -> KalmanStates:
+        """Return the states after a time; `is_followed` (n,): the object was in the last frame."""
         is_followed = is_followed[:, None]
         memory = np.where(is_followed, model.rate_memory_s, model.unseen_rate_memory_s)
         variance = np.where(is_followed, model.rate_sigma_rad_s, model.unseen_rate_sigma_rad_s) ** 2
         keep = np.exp(-duration_s / memory)
         reach = memory * (1.0 - keep)
-        # Exact noise of the integrated Ornstein-Uhlenbeck process over the time.
+        # Exact process noise of the integrated Ornstein-Uhlenbeck process over this time.
         position_noise = variance * memory * (2 * duration_s - memory * (3 - 4 * keep + keep**2))
         covariance_noise = variance * memory * (1.0 - keep) ** 2
         rate_noise = variance * (1.0 - keep**2)
@@ -90,11 +92,13 @@ class Motion:
         rate_variance = keep**2 * self.rate_variance + rate_noise
         covariance = keep * (self.covariance + reach * self.rate_variance) + covariance_noise
         position_variance = np.minimum(position_variance, model.position_sigma_max_rad**2)
-        limit = 0.99 * np.sqrt(position_variance * rate_variance)  # the cap must not break it
-        # Out of sight, a rate counts as far as it stands out of its own doubt.
+        limit = 0.99 * np.sqrt(position_variance * rate_variance)  # keeps it positive definite
+        # Out of sight a rate only counts as far as it is significant.
         square = self.rate**2
-        trust = np.where(is_followed, 1.0, square / (square + _DOUBTS * self.rate_variance))
-        return Motion(
+        trust = np.where(
+            is_followed, 1.0, square / (square + _TRUST_VARIANCES * self.rate_variance)
+        )
+        return KalmanStates(
             _in_range(self.position + reach * self.rate * trust),
             keep * self.rate,
             position_variance,
@@ -102,23 +106,23 @@ class Motion:
             np.clip(covariance, -limit, limit),
         )
 
-    def corrected(
+    def correct(
         self,
         rows: Rows,
         innovations: Matrix,
         variances: Matrix,
         tells_rate: NDArray[np.bool_],
-    ) -> Motion:
-        """After seeing the things `rows` (k,) off by (k, 2) innovations of (k, 2) variances.
+    ) -> KalmanStates:
+        """Return the states after measurements of `rows` (k,): innovations and variances (k, 2).
 
-        Where `tells_rate` (k,) is false only the position is corrected, and what it was off by
-        is not held against the rate later.
+        Where `tells_rate` (k,) is false only the position is corrected, and the covariance is
+        cleared: the jump must not show up as a rate later.
         """
         position_variance, covariance = self.position_variance[rows], self.covariance[rows]
         total = position_variance + variances
         gain = position_variance / total
         rate_gain = np.where(tells_rate[:, None], covariance / total, 0.0)
-        after = Motion(*(array.copy() for array in vars(self).values()))
+        after = KalmanStates(*(array.copy() for array in vars(self).values()))
         after.position[rows] = _in_range(self.position[rows] + gain * innovations)
         after.rate[rows] += rate_gain * innovations
         after.position_variance[rows] = (1.0 - gain) * position_variance
@@ -126,30 +130,30 @@ class Motion:
         after.rate_variance[rows] -= rate_gain * covariance
         return after
 
-    def widened(self, least_variance: Matrix) -> Motion:
-        """With positions known no better than (n, 2) variances."""
+    def inflate(self, least_variance: Matrix) -> KalmanStates:
+        """Return the states with position variances of at least (n, 2) [rad^2]."""
         return replace(self, position_variance=np.maximum(self.position_variance, least_variance))
 
-    def moved(self, rows: Rows, moves: Matrix) -> Motion:
-        """With the points that stand for the things `rows` (k,) moved by (k, 2) [rad]."""
-        after = Motion(*(array.copy() for array in vars(self).values()))
+    def shift(self, rows: Rows, moves: Matrix) -> KalmanStates:
+        """Return the states with the positions of `rows` (k,) moved by (k, 2). [rad]"""
+        after = KalmanStates(*(array.copy() for array in vars(self).values()))
         after.position[rows] = _in_range(self.position[rows] + moves)
         return after
 
-    def joined(
+    def append_new(
         self, positions: Matrix, variances: Matrix, may_move: NDArray[np.bool_], model: MotionModel
-    ) -> Motion:
-        """With things seen for the first time at (k, 2) positions of (k, 2) variances."""
+    ) -> KalmanStates:
+        """Return the states with k new ones behind them, at (k, 2) positions of (k, 2) variances."""
         zeros = np.zeros_like(positions)
         sigma = np.where(may_move, model.first_rate_sigma_rad_s, model.unseen_rate_sigma_rad_s)
         rates = zeros + sigma[:, None] ** 2
-        new = Motion(positions, zeros, variances, rates, zeros)
+        new = KalmanStates(positions, zeros, variances, rates, zeros)
         pairs = zip(vars(self).values(), vars(new).values(), strict=True)
-        return Motion(*(np.concatenate(pair) for pair in pairs))
+        return KalmanStates(*(np.concatenate(pair) for pair in pairs))
 
-    def take(self, rows: Rows) -> Motion:
-        """The things `rows`, in that order."""
-        return Motion(*(array[rows] for array in vars(self).values()))
+    def select(self, rows: Rows) -> KalmanStates:
+        """Return the states `rows`, in that order."""
+        return KalmanStates(*(array[rows] for array in vars(self).values()))
 
 
 def _in_range(position: Matrix) -> Matrix:

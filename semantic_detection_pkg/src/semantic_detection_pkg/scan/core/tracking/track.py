@@ -1,4 +1,4 @@
-"""What the tracker knows about one thing: only data."""
+"""A track as the tracker gives it out: data only."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from ros_support_pkg.core.words import TrackState
 
 
 @dataclass(frozen=True)
-class Sight:
-    """Where a track was at one moment of its history."""
+class TrackPoint:
+    """Where a track was at one moment."""
 
     stamp_ns: int
     yaw_rad: float
@@ -18,14 +18,14 @@ class Sight:
 
 @dataclass(frozen=True)
 class Track:
-    """One thing in bearing space after a frame.
+    """One object in bearing space after a frame.
 
     Attributes:
         id: 1.., never used twice by a tracker.
         class_name: voted by score over its detections.
         score: 0..1, of the newest detection.
         score_mean: 0..1, over its detections.
-        yaw_rad, pitch_rad: bearing of its middle, at the frame's stamp.
+        yaw_rad, pitch_rad: bearing of its centre at the frame's stamp.
         covariance: [rad^2] of (yaw, pitch): var(yaw), cov(yaw, pitch), var(pitch).
         yaw_rate_rad_s, pitch_rate_rad_s: its own motion, not the gimbal's.
         width_rad, height_rad: angular size; a lower bound while `is_whole` is false.
@@ -35,7 +35,7 @@ class Track:
         first_seen_ns, last_seen_ns: stamps of its first and newest frame with a detection.
         box_xyxy: [px] its box in the frame of `last_seen_ns`.
         detection: index of its detection in this frame; -1 unless `is_seen`.
-        history: a thinned course, oldest first.
+        history: where it was, thinned, oldest first.
     """
 
     id: int
@@ -57,4 +57,4 @@ class Track:
     last_seen_ns: int
     box_xyxy: tuple[float, float, float, float]
     detection: int
-    history: tuple[Sight, ...]
+    history: tuple[TrackPoint, ...]

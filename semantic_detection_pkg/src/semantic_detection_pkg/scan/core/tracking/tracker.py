@@ -1,4 +1,9 @@
-"""Detections of each frame into tracks whose ids stay through slews, zoom changes and losses."""
+"""The tracker: detections become tracks whose ids survive slews, zoom changes and gaps.
+
+Each frame: predict all tracks, associate detections, correct what matched, count time without a
+detection where one was expected, start tracks for the detections left, delete what was missed for
+too long. Tracks live in bearings, not pixels: only that way they outlast the camera's own motion.
+"""
 
 from __future__ import annotations
 
@@ -12,35 +17,35 @@ from numpy.typing import NDArray
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.optics import CameraView, Matrix
 from semantic_detection_pkg.scan.core.tracking.association import (
-    Noise,
+    Assignment,
+    MeasurementNoise,
     Observations,
-    Pairs,
     associate,
-    observe,
+    to_observations,
 )
-from semantic_detection_pkg.scan.core.tracking.motion import Motion, MotionModel
-from semantic_detection_pkg.scan.core.tracking.record import Record
+from semantic_detection_pkg.scan.core.tracking.motion import KalmanStates, MotionModel
 from semantic_detection_pkg.scan.core.tracking.track import Track
+from semantic_detection_pkg.scan.core.tracking.track_record import TrackRecord
 
-_NEAR_MARGIN = -0.6  # of the picture: tracks farther outside cannot be what was detected
-_HIDDEN_SHARE = 0.35  # of the known size of a thing: how far its middle is off, never seen whole
-_SAME_IOU = 0.5  # two boxes of one frame that overlap by more show one thing
-_LONGEST_MISS_S = 0.25  # that one frame counts for, however long ago the last one was
+_GATE_MARGIN = -0.6  # of the picture: tracks farther outside than this are not compared
+_CUT_OFF_SIGMA = 0.35  # of the known size: sigma of the centre of an object never seen whole
+_DUPLICATE_IOU = 0.5  # two boxes of one frame with a larger IoU show one object
+_LONGEST_MISS_S = 0.25  # a frame counts for at most this, however long ago the last one was
 
 
 @dataclass(frozen=True)
 class TrackerSettings:
-    """When a track is born, believed, lost and given up.
+    """When a track is started, confirmed, lost and deleted.
 
     Attributes:
-        birth_score: a detection below goes on with a track but does not begin one.
+        birth_score: a detection below this continues a track but starts none.
         confirm_hits: detections after which a track is confirmed.
         lost_after_s: a confirmed track that was not seen for this long is lost.
-        tentative_miss_s, confirmed_miss_s: a track that ought to be in view is given up when it
-            was not detected for this long.
-        tentative_memory_s: a tentative track out of view is given up after this.
-        expected_px: a thing whose longer side is smaller in the picture need not be detected.
-        tracks_max: the longest unseen go first.
+        tentative_miss_s, confirmed_miss_s: a track that should be in view is deleted after this
+            time without a detection.
+        tentative_memory_s: a tentative track out of view is deleted after this.
+        expected_px: below this longer side in the picture no detection is expected.
+        tracks_max: beyond this those that were not seen for longest are deleted.
     """
 
     birth_score: float = 0.25
@@ -52,7 +57,7 @@ class TrackerSettings:
     expected_px: float = 9.0
     tracks_max: int = 200
     motion: MotionModel = field(default_factory=MotionModel)
-    noise: Noise = field(default_factory=Noise)
+    noise: MeasurementNoise = field(default_factory=MeasurementNoise)
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.birth_score <= 1.0:
@@ -73,25 +78,25 @@ class Tracker:
     def __init__(self, settings: TrackerSettings | None = None) -> None:
         """Start without tracks."""
         self._settings = TrackerSettings() if settings is None else settings
-        self._motion = Motion.none()
-        self._records: list[Record] = []
+        self._states = KalmanStates.empty()
+        self._records: list[TrackRecord] = []
         self._next_id = 1
         self._stamp_ns: int | None = None
         self._view: CameraView | None = None
 
     @property
     def tracks(self) -> tuple[Track, ...]:
-        """As they were after the newest frame, by rising id."""
+        """Return the tracks after the newest frame, by rising id."""
         now_ns = self._stamp_ns or 0
         lost_ns = round(self._settings.lost_after_s * 1e9)
         return tuple(
-            record.track(row, self._motion, now_ns - record.last_ns > lost_ns)
+            record.to_track(row, self._states, now_ns - record.last_ns > lost_ns)
             for row, record in enumerate(self._records)
         )
 
-    def forget(self, track_id: int) -> None:
-        """Drop a track; an id that there is not is no mistake."""
-        self._keep([record.id != track_id for record in self._records])
+    def drop(self, track_id: int) -> None:
+        """Drop a track; an unknown id is ignored."""
+        self._keep_tracks([record.id != track_id for record in self._records])
 
     def update(
         self,
@@ -100,16 +105,13 @@ class Tracker:
         detections: Detections,
         vocabulary: Sequence[str],
     ) -> tuple[Track, ...]:
-        """Take one frame.
+        """Process one frame, and return all tracks by rising id.
 
         Args:
-            stamp_ns: its capture; a frame that is not newer than the last changes nothing.
-            view: where it looked, of the same picture size as the detections.
-            detections: what was found.
-            vocabulary: the class names that its class_ids index.
-
-        Returns:
-            All tracks, by rising id.
+            stamp_ns: of its capture; a frame that is not newer than the last changes nothing.
+            view: where the camera looked, of the same picture size as the detections.
+            detections: in that frame.
+            vocabulary: the class names that the class ids index.
 
         Raises:
             ValueError: the sizes differ, or a class has no name.
@@ -129,87 +131,91 @@ class Tracker:
         elapsed_s = 0.0 if self._stamp_ns is None else (stamp_ns - self._stamp_ns) * 1e-9
         settings = self._settings
         is_followed = np.array([record.detection >= 0 for record in self._records], bool)
-        self._motion = self._motion.predicted(elapsed_s, settings.motion, is_followed)
+        self._states = self._states.predict(elapsed_s, settings.motion, is_followed)
         names = tuple(vocabulary[class_id] for class_id in detections.class_ids.tolist())
-        seen = observe(view, detections, names, settings.noise, self._turn_rates(view, elapsed_s))
+        seen = to_observations(
+            view, detections, names, settings.noise, self._turn_rates(view, elapsed_s)
+        )
         self._stamp_ns, self._view = stamp_ns, view
-        self._motion = self._motion.widened(self._hidden_variances())
+        self._states = self._states.inflate(self._cut_off_variances())
 
         expected = self._expected_boxes(view)
-        pairs = self._match(view, seen, expected)
+        pairs = self._associate(view, seen, expected)
         scores = detections.scores.tolist()
         for record in self._records:
             record.detection = -1
-        self._correct(stamp_ns, seen, pairs, scores)
-        self._count_misses(view, expected, elapsed_s)
-        self._begin(stamp_ns, view, seen, pairs, scores)
-        self._give_up(stamp_ns)
+        self._update_matched(stamp_ns, seen, pairs, scores)
+        self._update_missed(view, expected, elapsed_s)
+        self._start_tracks(stamp_ns, view, seen, pairs, scores)
+        self._delete_tracks(stamp_ns)
         for record, (yaw_rad, pitch_rad) in zip(
-            self._records, self._motion.position.tolist(), strict=True
+            self._records, self._states.position.tolist(), strict=True
         ):
             if record.detection >= 0:
-                record.note(stamp_ns, yaw_rad, pitch_rad)
+                record.add_history_point(stamp_ns, yaw_rad, pitch_rad)
         return self.tracks
 
     def _turn_rates(self, view: CameraView, elapsed_s: float) -> tuple[float, float]:
-        """How fast [rad/s] the view's yaw and pitch changed since the last frame."""
+        """Return how fast the view's yaw and pitch changed since the last frame. [rad/s]"""
         if self._view is None or elapsed_s <= 0.0:
             return 0.0, 0.0
         yaw = math.remainder(view.yaw_rad - self._view.yaw_rad, math.tau)
         return yaw / elapsed_s, (view.pitch_rad - self._view.pitch_rad) / elapsed_s
 
-    def _hidden_variances(self) -> Matrix:
-        """(n, 2) [rad^2] of the middles of things that were never seen whole."""
+    def _cut_off_variances(self) -> Matrix:
+        """Return variances of the centres of objects never seen whole, else 0: (n, 2) [rad^2]."""
         sigmas = [
-            _HIDDEN_SHARE * record.size_rad * (not record.is_size_known) for record in self._records
+            _CUT_OFF_SIGMA * record.size_rad * (not record.is_size_known)
+            for record in self._records
         ]
         return np.array(sigmas, np.float64).reshape(-1, 2) ** 2
 
     def _expected_boxes(self, view: CameraView) -> Matrix:
-        """(n, 4) [px] where each track's box ought to be, cut off by nothing."""
+        """Return each track's predicted box, also beyond the picture: (n, 4) [px]."""
         if not self._records:
             return np.empty((0, 4))
         sizes = np.array([record.size_rad for record in self._records])
-        return view.boxes_of(self._motion.position, sizes)
+        return view.boxes_of(self._states.position, sizes)
 
-    def _match(self, view: CameraView, seen: Observations, expected: Matrix) -> Pairs:
+    def _associate(self, view: CameraView, seen: Observations, expected: Matrix) -> Assignment:
+        """Associate detections with the tracks in or near the picture."""
         with np.errstate(invalid="ignore"):  # NaN, behind the camera, is not near
             middles = (expected[:, :2] + expected[:, 2:]) / 2.0
             reach = (expected[:, 2:] - expected[:, :2]) / 2.0
             size = np.array([view.width, view.height])
             off = np.abs(middles - size / 2.0) - reach
-            near = np.flatnonzero((off <= (0.5 - _NEAR_MARGIN) * size).all(axis=1))
+            near = np.flatnonzero((off <= (0.5 - _GATE_MARGIN) * size).all(axis=1))
         pairs = associate(
             view,
             seen,
-            self._motion.take(near),
+            self._states.select(near),
             expected[near],
             tuple(self._records[row].class_name for row in near),
             np.array([self._records[row].is_size_known for row in near], bool),
         )
         return replace(pairs, tracks=near[pairs.tracks])
 
-    def _correct(
-        self, stamp_ns: int, seen: Observations, pairs: Pairs, scores: list[float]
+    def _update_matched(
+        self, stamp_ns: int, seen: Observations, pairs: Assignment, scores: list[float]
     ) -> None:
-        """Take the matches: move, resize, count."""
+        """Update matched tracks: Kalman state, size, class votes."""
         rows, columns = pairs.tracks, pairs.detections
-        # Without a free edge an innovation means that more of the thing came into sight: its
-        # middle moves, the thing does not.
+        # Without a free edge an innovation means that more of the object came into view: its
+        # centre moves, the object does not.
         is_growth = pairs.is_part
         growth = np.where(is_growth, pairs.innovations, 0.0)
         innovations = np.where(is_growth, 0.0, pairs.innovations)
-        self._motion = self._motion.moved(rows, growth)
+        self._states = self._states.shift(rows, growth)
         is_whole = seen.is_whole
-        # What a part lets guess of the middle jumps when the whole comes into sight.
+        # A centre guessed from a part jumps when the whole comes into view: that is no motion.
         was_whole = np.array([self._records[row].is_whole for row in rows], bool)
-        self._motion = self._motion.corrected(
+        self._states = self._states.correct(
             rows, innovations, seen.variances[columns], is_whole[columns] & was_whole
         )
         is_cut = seen.is_cut[:, :2] | seen.is_cut[:, 2:]
         for pair, (row, column) in enumerate(zip(rows.tolist(), columns.tolist(), strict=True)):
             record = self._records[row]
-            record.hit(
+            record.add_hit(
                 stamp_ns,
                 column,
                 seen.class_names[column],
@@ -217,38 +223,38 @@ class Tracker:
                 seen.boxes_xyxy[column],
                 bool(is_whole[column]),
             )
-            record.resize(pairs.sizes_rad[pair], is_cut[column] | pairs.is_part[pair])
+            record.update_size(pairs.sizes_rad[pair], is_cut[column] | pairs.is_part[pair])
             record.is_confirmed |= record.hits >= self._settings.confirm_hits
 
-    def _count_misses(self, view: CameraView, expected: Matrix, elapsed_s: float) -> None:
-        """A miss is what ought to be well inside the picture, large enough, and is not found."""
+    def _update_missed(self, view: CameraView, expected: Matrix, elapsed_s: float) -> None:
+        """Count the time of tracks that should be well inside the picture, but were not detected."""
         if not self._records:
             return
         with np.errstate(invalid="ignore"):
             middles = (expected[:, :2] + expected[:, 2:]) / 2.0
             sizes = (expected[:, 2:] - expected[:, :2]).max(axis=1)
-            doubt = np.sqrt(self._motion.position_variance) * view.pixels_per_rad
+            doubt = np.sqrt(self._states.position_variance) * view.pixels_per_rad
             inside = np.minimum(middles, (view.width, view.height) - middles) - doubt
             is_expected = (inside > 0.0).all(axis=1) & (sizes >= self._settings.expected_px)
         for record, is_due in zip(self._records, is_expected.tolist(), strict=True):
             if is_due and record.detection < 0:
                 record.missed_s += min(elapsed_s, _LONGEST_MISS_S)
 
-    def _begin(
+    def _start_tracks(
         self,
         stamp_ns: int,
         view: CameraView,
         seen: Observations,
-        pairs: Pairs,
+        pairs: Assignment,
         scores: list[float],
     ) -> None:
-        """Tracks for detections that nothing explains."""
+        """Start tracks for detections without a track, the highest score first."""
         taken = pairs.detections.tolist()
         fresh = []
         for column in sorted(range(len(scores)), key=lambda column: -scores[column]):
             if column in taken or scores[column] < self._settings.birth_score:
                 continue
-            if not _overlaps(seen.boxes_xyxy[column], seen.boxes_xyxy[taken]):
+            if not _is_duplicate(seen.boxes_xyxy[column], seen.boxes_xyxy[taken]):
                 fresh.append(column)
                 taken.append(column)
         if not fresh:
@@ -256,12 +262,12 @@ class Tracker:
         boxes = seen.boxes_xyxy[fresh]
         sizes = view.sizes_of(boxes)
         positions = view.bearings_of((boxes[:, :2] + boxes[:, 2:]) / 2.0)
-        self._motion = self._motion.joined(
+        self._states = self._states.append_new(
             positions, seen.variances[fresh], seen.is_whole[fresh], self._settings.motion
         )
         for row, column in enumerate(fresh):
-            record = Record(self._next_id, stamp_ns, sizes[row])
-            record.hit(
+            record = TrackRecord(self._next_id, stamp_ns, sizes[row])
+            record.add_hit(
                 stamp_ns,
                 column,
                 seen.class_names[column],
@@ -273,7 +279,8 @@ class Tracker:
             self._next_id += 1
             self._records.append(record)
 
-    def _give_up(self, stamp_ns: int) -> None:
+    def _delete_tracks(self, stamp_ns: int) -> None:
+        """Delete tracks that were missed for too long, and those beyond the greatest number."""
         settings = self._settings
         keep = []
         for record in self._records:
@@ -288,20 +295,20 @@ class Tracker:
             alive.sort(key=lambda row: (self._records[row].last_ns, self._records[row].id))
             for row in alive[:excess]:
                 keep[row] = False
-        self._keep(keep)
+        self._keep_tracks(keep)
 
-    def _keep(self, keep: list[bool]) -> None:
+    def _keep_tracks(self, keep: list[bool]) -> None:
         if not all(keep):
             rows: NDArray[np.intp] = np.flatnonzero(keep)
-            self._motion = self._motion.take(rows)
+            self._states = self._states.select(rows)
             self._records = [self._records[row] for row in rows]
 
 
-def _overlaps(box: Matrix, boxes: Matrix) -> bool:
-    """Whether a box (4,) is nearly the same as one of (k, 4)."""
+def _is_duplicate(box: Matrix, boxes: Matrix) -> bool:
+    """Return whether a box (4,) is nearly the same as one of (k, 4)."""
     if not len(boxes):
         return False
     edges = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
     common = np.maximum(edges, 0.0).prod(axis=1)
     areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1) + (box[2:] - box[:2]).prod()
-    return bool((common > _SAME_IOU * (areas - common)).any())
+    return bool((common > _DUPLICATE_IOU * (areas - common)).any())

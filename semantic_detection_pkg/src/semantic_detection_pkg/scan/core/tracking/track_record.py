@@ -1,4 +1,4 @@
-"""What the tracker remembers of one thing besides its motion: votes, looks, misses."""
+"""What the tracker keeps for one track besides its Kalman state: class votes, size, misses."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from numpy.typing import NDArray
 
 from ros_support_pkg.core.words import TrackState
 from semantic_detection_pkg.common.core.optics import Matrix
-from semantic_detection_pkg.scan.core.tracking.motion import Motion
-from semantic_detection_pkg.scan.core.tracking.track import Sight, Track
+from semantic_detection_pkg.scan.core.tracking.motion import KalmanStates
+from semantic_detection_pkg.scan.core.tracking.track import Track, TrackPoint
 
-_VOTE_MEMORY = 0.97  # of a vote at each later one: what a thing looks like close up may correct it
+_VOTE_MEMORY = 0.97  # of a vote's weight with each later one: a closer view may correct the class
 _SIZE_GAIN = 0.2
 _HISTORY_STEP_NS = 500_000_000
 _HISTORY_LENGTH = 64
 
 
 @dataclass(eq=False)
-class Record:
-    """One thing, seen for the first time at `first_ns`.
+class TrackRecord:
+    """One track, detected for the first time at `first_ns`.
 
     Attributes:
         size_rad: (2,) angular width and height.
-        missed_s: for how long it ought to have been seen and was not, since it was seen.
-        detection: its index in the newest frame, -1: none.
+        missed_s: for how long it was expected and not detected, since its last detection.
+        detection: index of its detection in the newest frame; -1: none.
     """
 
     id: int
@@ -42,11 +42,11 @@ class Record:
     missed_s: float = 0.0
     detection: int = -1
     box_xyxy: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
-    history: deque[Sight] = field(default_factory=lambda: deque(maxlen=_HISTORY_LENGTH))
+    history: deque[TrackPoint] = field(default_factory=lambda: deque(maxlen=_HISTORY_LENGTH))
     class_name: str = ""
     _votes: dict[str, float] = field(default_factory=dict)
 
-    def hit(
+    def add_hit(
         self,
         stamp_ns: int,
         detection: int,
@@ -55,7 +55,7 @@ class Record:
         box_xyxy: Matrix,
         is_whole: bool,
     ) -> None:
-        """It was detected."""
+        """Count a detection, and vote for its class by its score."""
         self.last_ns, self.detection, self.score = stamp_ns, detection, score
         self.score_total += score
         self.hits += 1
@@ -68,24 +68,24 @@ class Record:
         self._votes[class_name] = self._votes.get(class_name, 0.0) + score
         self.class_name = max(self._votes, key=lambda name: self._votes[name])
 
-    def resize(self, size_rad: Matrix, is_cut: NDArray[np.bool_]) -> None:
-        """Take a completed box's size; (2,) along cut axes it counts at once, as it only grows."""
+    def update_size(self, size_rad: Matrix, is_cut: NDArray[np.bool_]) -> None:
+        """Average the size with that of a completed box; along cut axes (2,) it is taken as it is."""
         gain = max(_SIZE_GAIN, 1.0 / max(self.hits, 1))
         self.size_rad = np.where(
             is_cut, size_rad, self.size_rad + gain * (size_rad - self.size_rad)
         )
 
-    def note(self, stamp_ns: int, yaw_rad: float, pitch_rad: float) -> None:
-        """Remember where it is, at most every _HISTORY_STEP_NS."""
+    def add_history_point(self, stamp_ns: int, yaw_rad: float, pitch_rad: float) -> None:
+        """Keep where it is, at most once in `_HISTORY_STEP_NS`."""
         if not self.history or stamp_ns - self.history[-1].stamp_ns >= _HISTORY_STEP_NS:
-            self.history.append(Sight(stamp_ns, yaw_rad, pitch_rad))
+            self.history.append(TrackPoint(stamp_ns, yaw_rad, pitch_rad))
 
-    def track(self, row: int, motion: Motion, is_lost: bool) -> Track:
-        """As others see it; `row` is its own in `motion`."""
+    def to_track(self, row: int, states: KalmanStates, is_lost: bool) -> Track:
+        """Return it as a `Track`; `row` is its index in `states`."""
         state = TrackState.CONFIRMED if self.is_confirmed else TrackState.TENTATIVE
-        yaw_variance, pitch_variance = motion.position_variance[row].tolist()
-        yaw_rad, pitch_rad = motion.position[row].tolist()
-        yaw_rate, pitch_rate = motion.rate[row].tolist()
+        yaw_variance, pitch_variance = states.position_variance[row].tolist()
+        yaw_rad, pitch_rad = states.position[row].tolist()
+        yaw_rate, pitch_rate = states.rate[row].tolist()
         width_rad, height_rad = self.size_rad.tolist()
         return Track(
             self.id,

@@ -15,11 +15,11 @@ from semantic_detection_pkg.scan.core.planning.view_planning import (
     ViewTarget,
     plan_views,
 )
-from semantic_detection_pkg.scan.core.pointing import Motion
+from semantic_detection_pkg.scan.core.pointing import BearingState
 
 WIDE = CameraView(0.0, 0.0, 0.0, math.radians(62.0), 1280, 720)
 LIMITS = GimbalLimits((-2.3, 2.3), (-0.4, 1.5))
-AHEAD = Motion(0.0, 0.0, 0.4)
+AHEAD = BearingState(0.0, 0.0, 0.4)
 
 
 def sought(track_id: int, yaw_deg: float, pitch_deg: float, size_px: float = 30.0) -> ViewTarget:

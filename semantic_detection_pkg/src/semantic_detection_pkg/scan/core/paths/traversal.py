@@ -4,9 +4,9 @@ A path is longer than the view. Each look shows a piece of it; where the piece l
 the next place to look, unless an earlier look has shown what is there. Ends that were only seen
 from afar are looked at, too.
 
-    WALKING --saw, something left to look at--> WALKING
-    WALKING --saw, nothing left--> DONE
-    WALKING --out of looks--> DONE
+    UNDER_WAY --saw, something left to look at--> UNDER_WAY
+    UNDER_WAY --saw, nothing left--> DONE
+    UNDER_WAY --out of looks--> DONE
 """
 
 from __future__ import annotations
@@ -19,69 +19,70 @@ import numpy as np
 from semantic_detection_pkg.common.core.optics import CameraView, Matrix
 from semantic_detection_pkg.scan.core.paths.geometry import (
     Bearing,
-    PathGeometry,
-    bearings,
-    distance,
-    length_of,
+    PathTrace,
+    angular_length_rad,
+    bearing_distance_rad,
+    to_bearings,
 )
-from semantic_detection_pkg.scan.core.paths.graph import spanning_tree
+from semantic_detection_pkg.scan.core.paths.graph import build_spanning_tree
 
 _MOST_POINTS = 400  # that the whole course is kept as: a bound on the time
 
 
-class WalkState(Enum):
+class TraversalState(Enum):
     """Where a walk stands."""
 
-    WALKING = "walking"
+    UNDER_WAY = "under way"
     DONE = "done"
 
 
 @dataclass(frozen=True)
-class WalkSettings:
+class TraversalSettings:
     """How a path is walked.
 
     Attributes:
-        looks_max: the walk ends after so many looks, whatever is left.
-        tries_max: looks at one place that show no path before it is given up.
-        same_rad: ends, exits and branches that are as near to each other are one.
-        seen_margin: share of the picture; what lies farther inside an earlier look was seen in it.
+        max_views: the walk ends after so many looks, whatever is left.
+        max_attempts: looks at one place that show no path before it is given up.
+        merge_distance_rad: ends, exits and branches that are as near to each other are one.
+        edge_margin: share of the picture; what lies farther inside an earlier look was seen in it.
         pixels_per_rad: a look from farther away than this resolution tells only where to look.
     """
 
-    looks_max: int = 12
-    tries_max: int = 2
-    same_rad: float = 0.015
-    seen_margin: float = 0.06
+    max_views: int = 12
+    max_attempts: int = 2
+    merge_distance_rad: float = 0.015
+    edge_margin: float = 0.06
     pixels_per_rad: float = 2500.0
 
     def __post_init__(self) -> None:
-        if self.looks_max < 1 or self.tries_max < 1:
+        if self.max_views < 1 or self.max_attempts < 1:
             raise ValueError(
-                f"walk: looks_max {self.looks_max} and tries_max {self.tries_max} must be >= 1"
+                f"path traversal: max_views {self.max_views} and max_attempts "
+                f"{self.max_attempts} must be 1 or more"
             )
-        if not self.same_rad > 0.0 or not self.pixels_per_rad >= 0.0:
+        if not self.merge_distance_rad > 0.0 or not self.pixels_per_rad >= 0.0:
             raise ValueError(
-                f"walk: same_rad {self.same_rad} must be above 0 and pixels_per_rad "
-                f"{self.pixels_per_rad} not below"
+                f"path traversal: merge_distance_rad {self.merge_distance_rad} must be above 0 and "
+                f"pixels_per_rad {self.pixels_per_rad} not below"
             )
-        if not 0.0 <= self.seen_margin < 0.5:
-            raise ValueError(f"walk: seen_margin {self.seen_margin} must be 0..0.5")
+        if not 0.0 <= self.edge_margin < 0.5:
+            raise ValueError(f"path traversal: edge_margin {self.edge_margin} must be 0..0.5")
 
 
 @dataclass(frozen=True)
-class WalkedPath:
+class TraversedPath:
     """What a walk has found so far.
 
     Attributes:
         geometry: of all pieces together; its exits are the places not looked at.
         is_followed: all ends were reached and nothing is left to look at.
-        looks: that were taken.
+        views: that were taken.
         reason: why the walk is where it is, in words.
     """
 
-    geometry: PathGeometry
+    geometry: PathTrace
     is_followed: bool
-    looks: int
+    views: int
     reason: str
 
 
@@ -90,16 +91,16 @@ class _Target:
     """A place to look at, and how often it was looked at in vain."""
 
     bearing: Bearing
-    tries: int = 0
+    attempts: int = 0
 
 
 @dataclass
-class PathWalk:
+class PathTraversal:
     """One walk. Begin with `saw` of the first look, then look at `target` and call `saw` again."""
 
-    settings: WalkSettings = field(default_factory=WalkSettings)
-    state: WalkState = field(init=False, default=WalkState.WALKING)
-    looks: int = field(init=False, default=0)
+    settings: TraversalSettings = field(default_factory=TraversalSettings)
+    state: TraversalState = field(init=False, default=TraversalState.UNDER_WAY)
+    views: int = field(init=False, default=0)
     _targets: list[_Target] = field(init=False, default_factory=list)
     _views: list[CameraView] = field(init=False, default_factory=list)
     _ends: list[Bearing] = field(init=False, default_factory=list)
@@ -115,49 +116,49 @@ class PathWalk:
         """Where to look next; None when done."""
         return self._targets[0].bearing if self._targets else None
 
-    def saw(self, view: CameraView, geometry: PathGeometry | None) -> WalkState:
+    def add_view(self, view: CameraView, geometry: PathTrace | None) -> TraversalState:
         """Take what a look showed.
 
         Args:
             view: where it looked.
             geometry: the piece of this path in it; None where the path was not found.
         """
-        if self.state is WalkState.DONE:
+        if self.state is TraversalState.DONE:
             return self.state
-        self.looks += 1
+        self.views += 1
         is_close = view.pixels_per_rad >= self.settings.pixels_per_rad
         if geometry is None:
-            self._miss(view)
+            self._count_attempt(view)
         else:
-            self._hit(view, geometry, is_close)
-        self._settle(view)
+            self._add_piece(view, geometry, is_close)
+        self._choose_target(view)
         return self.state
 
-    def unreachable(self, view: CameraView) -> WalkState:
+    def skip_target(self, view: CameraView) -> TraversalState:
         """The target cannot be looked at, such as beyond the gimbal's limits: go on without it."""
-        if self.state is WalkState.WALKING and self._targets:
+        if self.state is TraversalState.UNDER_WAY and self._targets:
             self._given_up.append(self._targets.pop(0).bearing)
-            self._settle(view)
+            self._choose_target(view)
         return self.state
 
-    def result(self) -> WalkedPath:
+    def result(self) -> TraversedPath:
         """What is known by now, at any time."""
         is_followed = (
-            self.state is WalkState.DONE
+            self.state is TraversalState.DONE
             and bool(self._ends)
             and not self._targets
             and not self._given_up
         )
         left = len(self._targets) + len(self._given_up)
-        if self.state is WalkState.WALKING:
+        if self.state is TraversalState.UNDER_WAY:
             reason = f"walking, {len(self._targets)} places left to look at"
         elif is_followed:
             reason = f"all {len(self._ends)} ends were looked at"
         else:
-            reason = f"ended after {self.looks} looks with {left} places not seen"
-        return WalkedPath(self._geometry(), is_followed, self.looks, reason)
+            reason = f"ended after {self.views} looks with {left} places not seen"
+        return TraversedPath(self._geometry(), is_followed, self.views, reason)
 
-    def _hit(self, view: CameraView, geometry: PathGeometry, is_close: bool) -> None:
+    def _add_piece(self, view: CameraView, geometry: PathTrace, is_close: bool) -> None:
         earlier = list(self._views)  # this look shows an exit only at its very edge
         if is_close:
             self._drop_seen_targets(view)
@@ -169,36 +170,36 @@ class PathWalk:
             self._add(self._ends, geometry.ends)
         places = geometry.exits if is_close else (*geometry.ends, *geometry.exits)
         for place in places:
-            self._want(place, earlier)
+            self._add_target(place, earlier)
 
-    def _miss(self, view: CameraView) -> None:
+    def _count_attempt(self, view: CameraView) -> None:
         """The path is not there: another try, then the place is given up."""
         if self._targets and bool(view.contains([self._targets[0].bearing])[0]):
-            self._targets[0].tries += 1
-            if self._targets[0].tries >= self.settings.tries_max:
+            self._targets[0].attempts += 1
+            if self._targets[0].attempts >= self.settings.max_attempts:
                 self._given_up.append(self._targets.pop(0).bearing)
 
-    def _want(self, place: Bearing, views: list[CameraView]) -> None:
+    def _add_target(self, place: Bearing, views: list[CameraView]) -> None:
         """Look there, unless that is known."""
         known = [*(target.bearing for target in self._targets), *self._ends, *self._given_up]
-        is_seen = any(bool(view.contains([place], self.settings.seen_margin)[0]) for view in views)
+        is_seen = any(bool(view.contains([place], self.settings.edge_margin)[0]) for view in views)
         if not is_seen and not self._is_known(place, known):
             self._targets.append(_Target(place))
 
     def _drop_seen_targets(self, view: CameraView) -> None:
-        margin = self.settings.seen_margin
+        margin = self.settings.edge_margin
         self._targets = [
             target
             for target in self._targets
             if not bool(view.contains([target.bearing], margin)[0])
         ]
 
-    def _settle(self, view: CameraView) -> None:
+    def _choose_target(self, view: CameraView) -> None:
         """The nearest target first; done without any, or out of looks."""
         here = (view.yaw_rad, view.pitch_rad)
-        self._targets.sort(key=lambda target: distance(here, target.bearing))
-        if not self._targets or self.looks >= self.settings.looks_max:
-            self.state = WalkState.DONE
+        self._targets.sort(key=lambda target: bearing_distance_rad(here, target.bearing))
+        if not self._targets or self.views >= self.settings.max_views:
+            self.state = TraversalState.DONE
             self._given_up += [target.bearing for target in self._targets]
             self._targets = []
 
@@ -208,28 +209,30 @@ class PathWalk:
                 known.append(place)
 
     def _is_known(self, place: Bearing, known: list[Bearing]) -> bool:
-        return any(distance(place, other) < self.settings.same_rad for other in known)
+        return any(
+            bearing_distance_rad(place, other) < self.settings.merge_distance_rad for other in known
+        )
 
-    def _geometry(self) -> PathGeometry:
+    def _geometry(self) -> PathTrace:
         """All pieces as one path: its longest way through the points of all of them."""
         exits = (*(target.bearing for target in self._targets), *self._given_up)
         ends, branches = tuple(self._ends), tuple(self._branches)
-        way = _longest_way(self._points, self.settings.same_rad)
+        way = _longest_way(self._points, self.settings.merge_distance_rad)
         if len(way) < 2:
-            return PathGeometry(ends, exits, branches, 0.0, 0.0, 0.0, ())
-        length = length_of(way)
+            return PathTrace(ends, exits, branches, 0.0, 0.0, 0.0, ())
+        length = angular_length_rad(way)
         widths = np.array(self._widths)
         width = float((widths[:, 0] * widths[:, 1]).sum() / widths[:, 1].sum())
-        straightness = min(distance(way[0], way[-1]) / max(length, 1e-9), 1.0)
-        return PathGeometry(ends, exits, branches, length, width, straightness, (bearings(way),))
+        straightness = min(bearing_distance_rad(way[0], way[-1]) / max(length, 1e-9), 1.0)
+        return PathTrace(ends, exits, branches, length, width, straightness, (to_bearings(way),))
 
 
-def _longest_way(points: list[Bearing], same_rad: float) -> Matrix:
-    """(k, 2) the longest way through points, thinned to one for each cell of half of `same_rad`."""
+def _longest_way(points: list[Bearing], merge_distance_rad: float) -> Matrix:
+    """Return the longest way (k, 2) through points, thinned to one in each cell of a grid."""
     if not points:
         return np.empty((0, 2))
     array = np.array(points)
-    cell = same_rad / 2.0
+    cell = merge_distance_rad / 2.0
     extent = np.ptp(array, axis=0).sum()
     cell = max(cell, float(extent) / _MOST_POINTS)
     cells = np.floor((array - array.min(axis=0)) / cell).astype(np.intp)
@@ -239,4 +242,4 @@ def _longest_way(points: list[Bearing], same_rad: float) -> Matrix:
     flat = middles * (np.cos(middles[:, 1].mean()), 1.0)
     off = flat[:, None] - flat[None]
     near = np.triu(np.hypot(off[..., 0], off[..., 1]) < 2.5 * cell, 1)
-    return np.asarray(middles[spanning_tree(flat, np.argwhere(near)).longest_way()])
+    return np.asarray(middles[build_spanning_tree(flat, np.argwhere(near)).longest_way()])

@@ -59,7 +59,9 @@ def _stream() -> bytes:
     from gimbal_driver_pkg.protocol.siyi import wire
 
     dice = random.Random(1)
-    frames = (wire.Frame(2, i & 0xFFFF, 0x0D, dice.randbytes(12)) for i in range(_STREAM_FRAMES))
+    frames = (
+        wire.SiyiFrame(2, i & 0xFFFF, 0x0D, dice.randbytes(12)) for i in range(_STREAM_FRAMES)
+    )
     return b"".join(map(wire.pack, frames))
 
 

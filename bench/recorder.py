@@ -207,12 +207,12 @@ def _turnover(output: Path) -> tuple[float, float]:
     from semantic_detection_pkg.recorder.core.events import EventRules
     from semantic_detection_pkg.recorder.core.ring import RingRules
     from semantic_detection_pkg.recorder.storage.disk import Disk
-    from semantic_detection_pkg.recorder.storage.session import Session, SessionSettings
+    from semantic_detection_pkg.recorder.storage.session import RecordingSession, SessionSettings
     from simulation_pkg.harness.recorded_messages import START_NS, counted
 
     output.mkdir()
     rules = RingRules(_BUDGET_BYTES, 0, _SEGMENT_BYTES, 3600.0)
-    session = Session(output, SessionSettings(rules, EventRules(1, 0.0, 0.0)), Disk())
+    session = RecordingSession(output, SessionSettings(rules, EventRules(1, 0.0, 0.0)), Disk())
     session.open()
     frame = counted(0, START_NS, _JPEG_BYTES)
     count = _TURNOVERS * _BUDGET_BYTES // len(frame.data)
@@ -235,13 +235,13 @@ def _repair_s(output: Path) -> float:
     from semantic_detection_pkg.recorder.core.ring import RingRules
     from semantic_detection_pkg.recorder.ros.topics import sources
     from semantic_detection_pkg.recorder.storage.disk import Disk
-    from semantic_detection_pkg.recorder.storage.session import Session, SessionSettings
+    from semantic_detection_pkg.recorder.storage.session import RecordingSession, SessionSettings
     from simulation_pkg.harness.recorded_messages import NS_PER_S, START_NS, counted, message
 
     output.mkdir()
     rules = RingRules(1 << 50, 0, 1 << 30, 3600.0)
     settings = SessionSettings(rules, EventRules(1, 0.0, 0.0))
-    session = Session(output, settings, Disk())
+    session = RecordingSession(output, settings, Disk())
     session.open()
     types = sources(with_frames=False)
     for number in range(60):  # 60 chunks with all topics, as a segment of 64 MB has
@@ -258,5 +258,5 @@ def _repair_s(output: Path) -> float:
     last = output / "ring/ring_0001000.mcap"
     last.rename(last.with_name(last.name + ".part"))
     start_s = time.perf_counter()
-    Session(output, settings, Disk()).open()
+    RecordingSession(output, settings, Disk()).open()
     return time.perf_counter() - start_s

@@ -20,7 +20,7 @@ from gimbal_driver_pkg.protocol.viewpro.dialect import VIEWPRO, VIEWPRO_TCP
 
 def siyi_frame(sequence: int) -> bytes:
     data = random.Random(sequence).randbytes(12)
-    return siyi.pack(siyi.Frame(2, sequence & 0xFFFF, 0x0D, data))
+    return siyi.pack(siyi.SiyiFrame(2, sequence & 0xFFFF, 0x0D, data))
 
 
 def viewpro_frame(sequence: int) -> bytes:

@@ -7,7 +7,7 @@ import cv2
 import pytest
 
 from ros_support_pkg.core.words import Verdict
-from simulation_pkg.core.world.geometry import Lens, Pose
+from simulation_pkg.core.world.geometry import CameraPose, Lens
 from simulation_pkg.core.world.layout import Layout, build_world
 from simulation_pkg.core.world.render import Renderer
 from simulation_pkg.vlm_eyes import WorldEyes
@@ -42,7 +42,7 @@ def crops() -> dict[tuple[str, bool], Picture]:
 def _crop(renderer: Renderer, board) -> Picture:
     x_m, y_m = board.foot(0.0)
     drop_m = 26.0 - board.height_m / 2
-    pose = Pose(math.atan2(y_m, x_m), math.atan2(drop_m, math.hypot(x_m, y_m)), zoom=8.0)
+    pose = CameraPose(math.atan2(y_m, x_m), math.atan2(drop_m, math.hypot(x_m, y_m)), zoom=8.0)
     view = renderer.render(pose, 0.0)
     box = next(seen.box_xyxy for seen in view.truth.objects if seen.id == board.id)
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2

@@ -10,7 +10,7 @@ from semantic_detection_pkg.camera.sources.registry import open_camera
 from semantic_detection_pkg.common.core.optics import direction
 from semantic_detection_pkg.errors import ConfigurationError
 from simulation_pkg.camera import open_source
-from simulation_pkg.core.world.geometry import Pose, projection
+from simulation_pkg.core.world.geometry import CameraPose, projection
 
 SMALL = "width=320&height=180&noise=0&readout_ms=0"
 SECOND = 1_000_000_000
@@ -24,9 +24,9 @@ class Clock:
         return self.now_ns
 
 
-def sweeping(stamp_ns: int) -> Pose:
+def sweeping(stamp_ns: int) -> CameraPose:
     """A gimbal that turns left by 0.2 rad/s."""
-    return Pose(-0.4 + 0.2 * (stamp_ns / SECOND - 100.0), 0.4)
+    return CameraPose(-0.4 + 0.2 * (stamp_ns / SECOND - 100.0), 0.4)
 
 
 @pytest.mark.parametrize("delay_ms", [0, 60, 400])
@@ -63,7 +63,7 @@ def test_a_wrong_stamp_is_only_a_wrong_stamp():
 
 def test_the_last_known_pose_holds_and_before_it_the_rest_pose():
     clock, truths = Clock(), []
-    poses = {0: None, 1: Pose(0.3, 0.5), 2: None}
+    poses = {0: None, 1: CameraPose(0.3, 0.5), 2: None}
     uri = CameraUri.parse(f"sim:4?{SMALL}&delay_ms=0&yaw_deg=10&pitch_deg=30&zoom=2")
     camera = open_source(
         uri,
@@ -74,8 +74,8 @@ def test_the_last_known_pose_holds_and_before_it_the_rest_pose():
     for _ in poses:
         camera.read()
         clock.now_ns += SECOND
-    rest = Pose(math.radians(10), math.radians(30), zoom=2.0)
-    assert truths == [rest, Pose(0.3, 0.5), Pose(0.3, 0.5)]
+    rest = CameraPose(math.radians(10), math.radians(30), zoom=2.0)
+    assert truths == [rest, CameraPose(0.3, 0.5), CameraPose(0.3, 0.5)]
 
 
 def test_the_same_uri_gives_the_same_pictures():

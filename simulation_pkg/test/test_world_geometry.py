@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from semantic_detection_pkg.common.core.optics import bearing, direction
 from simulation_pkg.core.world.geometry import (
+    CameraPose,
     Lens,
-    Pose,
     ground_homography,
     project,
     projection,
@@ -20,7 +20,7 @@ LENS = Lens(1280, 720)
 angles = st.floats(-1.4, 1.4)
 
 
-def pixel_of(pose: Pose, yaw_rad: float, pitch_rad: float, lens: Lens = LENS) -> np.ndarray:
+def pixel_of(pose: CameraPose, yaw_rad: float, pitch_rad: float, lens: Lens = LENS) -> np.ndarray:
     homogeneous = projection(lens, pose) @ direction(yaw_rad, pitch_rad)
     assert homogeneous[2] > 0
     return homogeneous[:2] / homogeneous[2]
@@ -33,13 +33,15 @@ def test_bearing_is_the_inverse_of_direction(yaw, pitch):
 
 @given(yaw=angles, pitch=angles, zoom=st.floats(1, 20))
 def test_the_optical_axis_meets_the_middle_of_the_picture(yaw, pitch, zoom):
-    assert pixel_of(Pose(yaw, pitch, 0.0, zoom), yaw, pitch) == pytest.approx((640, 360), abs=1e-6)
+    assert pixel_of(CameraPose(yaw, pitch, 0.0, zoom), yaw, pitch) == pytest.approx(
+        (640, 360), abs=1e-6
+    )
 
 
 @pytest.mark.parametrize("zoom", [1.0, 2.0, 10.0])
 def test_the_field_of_view_ends_at_the_edges(zoom):
     half = LENS.hfov_rad(zoom) / 2
-    pose = Pose(0.0, 0.0, 0.0, zoom)
+    pose = CameraPose(0.0, 0.0, 0.0, zoom)
     assert pixel_of(pose, half, 0.0)[0] == pytest.approx(0.0, abs=1e-6)
     assert pixel_of(pose, -half, 0.0)[0] == pytest.approx(1280.0, abs=1e-6)
     assert math.tan(half) * zoom == pytest.approx(math.tan(LENS.hfov_wide_rad / 2))
@@ -54,7 +56,7 @@ def test_the_field_of_view_ends_at_the_edges(zoom):
     ],
 )
 def test_signs(yaw, pitch, roll, moves_x, moves_y):
-    x, y = pixel_of(Pose(0.0, 0.0, roll), yaw, pitch) - (640, 360)
+    x, y = pixel_of(CameraPose(0.0, 0.0, roll), yaw, pitch) - (640, 360)
     assert (round(x / 40), round(y / 40)) == (moves_x, moves_y)
 
 
@@ -66,12 +68,12 @@ def test_a_bearing_off_the_axis_against_spherical_trigonometry(yaw, pitch, base)
     down = math.sin(there) * math.cos(base) - math.cos(there) * math.cos(yaw) * math.sin(base)
     focal = 640 / math.tan(LENS.hfov_wide_rad / 2)
     expected = (640 + focal * right / forward, 360 + focal * down / forward)
-    assert pixel_of(Pose(1.0, base), 1.0 + yaw, there) == pytest.approx(expected, abs=1e-6)
+    assert pixel_of(CameraPose(1.0, base), 1.0 + yaw, there) == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_rolling_shutter_shears_about_the_middle_row():
-    pose = Pose(0.2, 0.0, yaw_rate_rad_s=0.5)
-    still = Pose(0.2, 0.0)
+    pose = CameraPose(0.2, 0.0, yaw_rate_rad_s=0.5)
+    still = CameraPose(0.2, 0.0)
     focal = LENS.focal_px(1.0)
     for yaw, pitch in ((0.2, 0.0), (0.3, 0.2), (0.1, -0.25)):
         plain = pixel_of(still, yaw, pitch)
@@ -82,7 +84,7 @@ def test_the_rolling_shutter_shears_about_the_middle_row():
 
 
 def test_what_is_behind_the_camera_has_no_pixels():
-    ground = ground_homography(projection(LENS, Pose(0.0, 0.4)), 20.0)
+    ground = ground_homography(projection(LENS, CameraPose(0.0, 0.4)), 20.0)
     assert project(ground, np.array([[50.0, 0.0]])) is not None
     assert project(ground, np.array([[50.0, 0.0], [-50.0, 0.0]])) is None
 
@@ -90,8 +92,8 @@ def test_what_is_behind_the_camera_has_no_pixels():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Pose(0.0, 0.0, zoom=0.5), "zoom 0.5: must be 1 or more"),
-        (lambda: Pose(math.nan, 0.0), "must be finite"),
+        (lambda: CameraPose(0.0, 0.0, zoom=0.5), "zoom 0.5: must be 1 or more"),
+        (lambda: CameraPose(math.nan, 0.0), "must be finite"),
         (lambda: Lens(width=8), "picture 8x720"),
         (lambda: Lens(hfov_wide_rad=3.0), "hfov 3.0 rad: must be"),
         (lambda: Lens(exposure_s=-1.0), "not below 0"),

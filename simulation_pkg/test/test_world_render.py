@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from semantic_detection_pkg.common.core.optics import direction
-from simulation_pkg.core.world.geometry import Lens, Pose, projection
+from simulation_pkg.core.world.geometry import CameraPose, Lens, projection
 from simulation_pkg.core.world.layout import Layout, World, build_world
 from simulation_pkg.core.world.render import Effects, Renderer
 from simulation_pkg.core.world.things import CLASS_NAMES
@@ -28,9 +28,9 @@ def renderer(world) -> Renderer:
     return Renderer(world, LENS, CLEAN)
 
 
-def look_at(yaw: float, pitch: float, zoom: float, off: tuple[float, float]) -> Pose:
+def look_at(yaw: float, pitch: float, zoom: float, off: tuple[float, float]) -> CameraPose:
     field = LENS.hfov_rad(zoom)
-    return Pose(yaw + off[0] * field, pitch + off[1] * field, 0.0, zoom)
+    return CameraPose(yaw + off[0] * field, pitch + off[1] * field, 0.0, zoom)
 
 
 def bounds(mask: np.ndarray) -> np.ndarray:
@@ -109,7 +109,7 @@ def test_every_box_fits_its_mask_to_a_pixel_over_angles_and_zooms(world, rendere
 
 
 def test_the_truth_bearing_is_where_the_middle_is_drawn(renderer):
-    pose = Pose(0.2, 0.45, 0.0, 1.5)
+    pose = CameraPose(0.2, 0.45, 0.0, 1.5)
     view = renderer.render(pose, time_s=1.0)
     whole = [seen for seen in view.truth.objects if seen.visible == 1.0]
     assert len(whole) >= 3
@@ -131,14 +131,18 @@ def test_footpaths_end_and_branch_where_they_are_drawn(world):
         assert len(path.ends) == 1 + len(path.lines)
         middle = (path.ends.min(axis=0) + path.ends.max(axis=0)) / 2
         yaw = math.atan2(middle[1], middle[0])
-        pose = Pose(yaw, math.atan2(world.layout.camera_height_m, math.hypot(*middle)), zoom=1.6)
+        pose = CameraPose(
+            yaw, math.atan2(world.layout.camera_height_m, math.hypot(*middle)), zoom=1.6
+        )
         view = view_of.render(pose, has_ids=True)
         seen = next(s for s in view.truth.objects if s.id == path.id)
         assert seen.visible == pytest.approx(1.0)
         assert bounds(view.ids == path.id) == pytest.approx(seen.box_xyxy, abs=1.6)
 
 
-@pytest.mark.parametrize("pose", [Pose(0.3, 0.4), Pose(-0.5, 0.02, 0.1, 3.0, 0.4, -0.2)])
+@pytest.mark.parametrize(
+    "pose", [CameraPose(0.3, 0.4), CameraPose(-0.5, 0.02, 0.1, 3.0, 0.4, -0.2)]
+)
 def test_the_same_seed_gives_the_same_pixels(pose):
     first, second = (
         Renderer(build_world(Layout(11)), LENS).render(pose, 7.0, seed=5, has_ids=True)
@@ -150,7 +154,7 @@ def test_the_same_seed_gives_the_same_pixels(pose):
 
 
 def test_other_seeds_give_other_worlds_noise_and_times(renderer):
-    pose = Pose(0.0, 0.4)
+    pose = CameraPose(0.0, 0.4)
     other = Renderer(build_world(Layout(12, plants=30)), LENS, CLEAN).render(pose)
     here = renderer.render(pose)
     assert not np.array_equal(other.image, here.image)
@@ -172,7 +176,7 @@ def test_things_move_with_time(world, renderer):
 
 def test_a_fast_camera_blurs_along_its_motion(renderer):
     def roughness(rates: tuple[float, float]) -> tuple[float, float]:
-        pose = Pose(0.1, 0.4, 0.0, 2.0, *rates)
+        pose = CameraPose(0.1, 0.4, 0.0, 2.0, *rates)
         grey = renderer.render(pose).image.mean(axis=2)
         return np.abs(np.diff(grey, axis=1)).mean(), np.abs(np.diff(grey, axis=0)).mean()
 
@@ -195,7 +199,7 @@ def test_things_and_decoys_of_every_class_are_there():
 
 
 def test_looking_at_the_sky_shows_nothing():
-    view = Renderer(build_world(Layout(4)), LENS, CLEAN).render(Pose(0.0, -1.0), has_ids=True)
+    view = Renderer(build_world(Layout(4)), LENS, CLEAN).render(CameraPose(0.0, -1.0), has_ids=True)
     assert view.truth.objects == ()
     assert not view.ids.any()
     assert np.ptp(view.image.reshape(-1, 3), axis=0).max() == 0
@@ -219,6 +223,6 @@ def test_bad_settings_are_named(make, message):
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("pitch_rad", [0.0, 1e-12, -0.2, math.pi / 2])
 def test_the_horizon_in_the_middle_is_no_trouble(renderer: Renderer, pitch_rad: float) -> None:
-    image = renderer.render(Pose(0.3, pitch_rad)).image
+    image = renderer.render(CameraPose(0.3, pitch_rad)).image
     sky, ground = image[20].reshape(-1, 3), image[-20].reshape(-1, 3)
     assert (sky.std() < ground.std()) == (pitch_rad < 0.1), "grass below, plain sky above"

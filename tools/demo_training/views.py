@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulation_pkg.core.world.geometry import Lens, Pose
+from simulation_pkg.core.world.geometry import CameraPose, Lens
 from simulation_pkg.core.world.layout import World
 
 TRAIN_SEEDS = range(1000, 1120)
@@ -32,7 +32,7 @@ class Shot(NamedTuple):
     """One picture to take. target_id is 0 for a sweep."""
 
     level: str
-    pose: Pose
+    pose: CameraPose
     time_s: float
     seed: int
     target_id: int
@@ -71,7 +71,7 @@ def shots(world: World, lens: Lens, sweeps: int, approaches: int, close_ups: int
     for _ in range(sweeps):
         seed += 1
         zoom = float(rng.uniform(1.0, 1.15))
-        pose = Pose(float(rng.uniform(-half, half)), float(rng.uniform(0.3, 0.62)), 0.0, zoom)
+        pose = CameraPose(float(rng.uniform(-half, half)), float(rng.uniform(0.3, 0.62)), 0.0, zoom)
         yield Shot(SWEEP, pose, float(rng.uniform(0, 300)), seed, 0)
     order = list(rng.permutation(len(known)))
     for index in range(approaches + close_ups):
@@ -83,7 +83,9 @@ def shots(world: World, lens: Lens, sweeps: int, approaches: int, close_ups: int
         yield Shot(level, pose, float(rng.uniform(0, 300)), seed, target.id)
 
 
-def aim(world: World, lens: Lens, target: Target, share: float, rng: np.random.Generator) -> Pose:
+def aim(
+    world: World, lens: Lens, target: Target, share: float, rng: np.random.Generator
+) -> CameraPose:
     """Point near the target, zoomed until it fills `share` of the picture's width."""
     reach = math.hypot(target.x_m, target.y_m)
     drop = world.layout.camera_height_m - target.z_m
@@ -92,4 +94,4 @@ def aim(world: World, lens: Lens, target: Target, share: float, rng: np.random.G
     zoom = float(np.clip(2.0 * math.tan(lens.hfov_wide_rad / 2.0) * share / angle, 1.0, MAX_ZOOM))
     offset = rng.uniform(-0.12, 0.12, 2) * lens.hfov_rad(zoom)
     yaw = math.atan2(target.y_m, target.x_m) + float(offset[0])
-    return Pose(yaw, math.atan2(drop, reach) + 0.5 * float(offset[1]), 0.0, zoom)
+    return CameraPose(yaw, math.atan2(drop, reach) + 0.5 * float(offset[1]), 0.0, zoom)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semantic_detection_pkg.common.core.optics import CameraView, bearing, direction, wrapped
-from simulation_pkg.core.world.geometry import Lens, Pose, projection
+from simulation_pkg.core.world.geometry import CameraPose, Lens, projection
 
 LENS = Lens(1280, 720)
 views = st.builds(
@@ -39,7 +39,7 @@ def test_it_agrees_with_the_simulated_camera(view, zoom, off):
     same = CameraView(
         view.yaw_rad, view.pitch_rad, view.roll_rad, LENS.hfov_rad(zoom), LENS.width, LENS.height
     )
-    pose = Pose(view.yaw_rad, view.pitch_rad, view.roll_rad, zoom)
+    pose = CameraPose(view.yaw_rad, view.pitch_rad, view.roll_rad, zoom)
     homogeneous = projection(LENS, pose) @ direction(*there)
     assert same.project([there])[0] == pytest.approx(homogeneous[:2] / homogeneous[2], abs=1e-5)
 

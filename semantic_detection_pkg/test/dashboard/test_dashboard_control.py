@@ -60,7 +60,7 @@ COMMANDS = [
     ("scan/start", {"words": ["person"], "yaw_min_rad": -0.2}, commands.StartScan),
     ("scan/pause", {"is_paused": True}, commands.PauseScan),
     ("scan/stop", None, commands.StopScan),
-    ("scan/look", {"yaw_rad": 0.1, "pitch_rad": 0.2}, commands.Look),
+    ("scan/look", {"yaw_rad": 0.1, "pitch_rad": 0.2}, commands.PointScan),
     ("recorder/events", {"label": "a light"}, commands.MarkEvent),
 ]
 

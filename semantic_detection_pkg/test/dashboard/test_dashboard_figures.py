@@ -98,7 +98,7 @@ def test_fuzzing_finds_no_server_error(served):
         send()
 
     served.dashboard.operators.enter(operator)
-    served.dashboard.operators.take(operator.id)
+    served.dashboard.operators.take_control(operator.id)
     for result in schema.get_all_operations():
         operation = result.ok()
         if operation.path not in ("/api/picture", "/api/operator"):  # waits; gives control away

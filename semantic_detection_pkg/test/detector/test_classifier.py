@@ -14,7 +14,7 @@ from semantic_detection_pkg.detector.classifier import (
 from semantic_detection_pkg.detector.core.model_layout import TensorSpec
 from semantic_detection_pkg.detector.kernels.crops import crop_jpeg, crop_square
 from semantic_detection_pkg.errors import FrameError, ModelError
-from simulation_pkg.core.world.geometry import Lens, Pose
+from simulation_pkg.core.world.geometry import CameraPose, Lens
 from simulation_pkg.core.world.layout import Layout, build_world
 from simulation_pkg.core.world.render import Renderer
 from simulation_pkg.core.world.things import CLASS_NAMES, DECOY_NAMES
@@ -160,7 +160,9 @@ def test_demo_model_tells_things_from_decoys_on_the_crops_made_here(width):
             drop = world.layout.camera_height_m - board.height_m / 2
             size = max(board.width_m, 1.4 * board.height_m) / math.hypot(x_m, y_m, drop)
             zoom = 2 * math.tan(lens.hfov_wide_rad / 2) * 0.33 / size
-            pose = Pose(math.atan2(y_m, x_m), math.atan2(drop, math.hypot(x_m, y_m)), 0.0, zoom)
+            pose = CameraPose(
+                math.atan2(y_m, x_m), math.atan2(drop, math.hypot(x_m, y_m)), 0.0, zoom
+            )
             view = renderer.render(pose, TIME_S)
             seen = next(s for s in view.truth.objects if s.id == board.id)
             wanted = DECOY_NAMES[name] if is_decoy else name

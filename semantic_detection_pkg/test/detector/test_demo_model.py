@@ -12,7 +12,7 @@ import pytest
 
 from semantic_detection_pkg.detector.backends.loading import load_detector
 from semantic_detection_pkg.errors import ConfigurationError
-from simulation_pkg.core.world.geometry import Lens, Pose
+from simulation_pkg.core.world.geometry import CameraPose, Lens
 from simulation_pkg.core.world.layout import Layout, build_world
 from simulation_pkg.core.world.render import Renderer
 from simulation_pkg.core.world.things import CLASS_NAMES, DECOY_NAMES
@@ -46,7 +46,7 @@ def iou(first, second) -> float:
     return inter / (sum(areas) - inter)
 
 
-def close_up(world, name: str, is_decoy: bool) -> Pose:
+def close_up(world, name: str, is_decoy: bool) -> CameraPose:
     """A view in which one thing fills about a third of the picture's width."""
     board = next(b for b in world.boards if b.class_name == name and b.is_decoy == is_decoy)
     x_m, y_m = board.foot(TIME_S)
@@ -54,7 +54,7 @@ def close_up(world, name: str, is_decoy: bool) -> Pose:
     drop = world.layout.camera_height_m - board.height_m / 2
     size = max(board.width_m, 1.4 * board.height_m) / math.hypot(reach, drop)
     zoom = max(1.0, 2 * math.tan(Lens().hfov_wide_rad / 2) * 0.33 / size)
-    return Pose(math.atan2(y_m, x_m), math.atan2(drop, reach), 0.0, zoom)
+    return CameraPose(math.atan2(y_m, x_m), math.atan2(drop, reach), 0.0, zoom)
 
 
 def test_the_detector_has_the_interface_of_a_run_time_vocabulary_export():
@@ -87,7 +87,7 @@ def test_the_committed_files_are_small():
 
 @pytest.mark.parametrize("yaw", [-0.7, 0.0, 0.7])
 def test_a_sweep_of_an_unseen_world_finds_most_things(detector, renderer, yaw):
-    view = renderer.render(Pose(yaw, 0.45), TIME_S)
+    view = renderer.render(CameraPose(yaw, 0.45), TIME_S)
     found = detector.process(view.image).detections
     wanted = [seen for seen in view.truth.objects if seen.visible > 0.9]
     assert len(wanted) >= 4
@@ -121,12 +121,12 @@ def test_a_close_up_is_found_with_its_box_and_mask(detector, renderer, world, na
 def test_an_empty_scene_is_empty(detector):
     bare = Renderer(build_world(Layout(UNSEEN_SEED, per_class=0, plants=60)), Lens(1280, 720))
     for yaw in (-0.5, 0.5):
-        found = detector.process(bare.render(Pose(yaw, 0.45)).image).detections
+        found = detector.process(bare.render(CameraPose(yaw, 0.45)).image).detections
         assert (found.scores > 0.5).sum() == 0
 
 
 def test_words_change_between_two_pictures_without_loading_again(detector, renderer):
-    image = renderer.render(Pose(0.0, 0.45), TIME_S).image
+    image = renderer.render(CameraPose(0.0, 0.45), TIME_S).image
     everything = detector.process(image).detections
     present = sorted({CLASS_NAMES[i] for i in everything.class_ids})
     assert len(present) >= 2
@@ -145,7 +145,7 @@ def test_words_change_between_two_pictures_without_loading_again(detector, rende
 
 
 def test_the_same_picture_gives_the_same_detections(detector, renderer):
-    image = renderer.render(Pose(0.3, 0.45), TIME_S).image
+    image = renderer.render(CameraPose(0.3, 0.45), TIME_S).image
     first, second = (detector.process(image).detections.to_json(CLASS_NAMES) for _ in range(2))
     assert first == second
 

@@ -20,10 +20,10 @@ from semantic_detection_pkg.gpu.core.messages import (
     Lease,
     Life,
     LockIs,
-    Look,
     Order,
     ProbeLock,
     Publish,
+    QueryDetector,
     Released,
     Request,
     Tick,
@@ -103,7 +103,7 @@ def test_a_lease_from_request_to_return() -> None:
 )
 def test_start_finds_out_what_is(life: Life, is_free: bool | None, mode: Mode) -> None:
     play = Play(epoch=6)
-    assert play.commands == [Publish(7), Look(play.arbiter.serial)]
+    assert play.commands == [Publish(7), QueryDetector(play.arbiter.serial)]
     play.detector(life)
     if is_free is not None:
         assert play.commands == [ProbeLock()]
@@ -314,7 +314,7 @@ class AnyEvents(RuleBasedStateMachine):
                     life = (up | down)[command.transition]
             if self.play.wanted(ProbeLock):
                 self.tell(LockIs(life is not Life.ACTIVE))
-            elif self.play.wanted(Look) or self.play.wanted(Order):
+            elif self.play.wanted(QueryDetector) or self.play.wanted(Order):
                 self.tell(DetectorIs(self.play.arbiter.serial, life))
             else:
                 self.tell(Tick(), 0.1)

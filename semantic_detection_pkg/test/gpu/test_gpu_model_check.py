@@ -40,10 +40,10 @@ from semantic_detection_pkg.gpu.core.messages import (
     Event,
     Life,
     LockIs,
-    Look,
     Order,
     ProbeLock,
     Publish,
+    QueryDetector,
     Released,
     Request,
     Tick,
@@ -166,7 +166,7 @@ def _summary(arbiter: Arbiter, commands: list[Command], now_s: float) -> Effects
             case Publish(epoch):
                 assert epoch > published, "epochs must rise"
                 published = epoch
-            case Look(serial):
+            case QueryDetector(serial):
                 orders.append(Sent(serial == arbiter.serial, None))
             case Order(serial, transition):
                 orders.append(Sent(serial == arbiter.serial, transition))

@@ -45,14 +45,14 @@ class Obedient:
         self.life = Life.UNCONFIGURED
         self.runner: ArbiterRunner | None = None
 
-    def look(self, serial: int) -> None:
+    def query_state(self, serial: int) -> None:
         assert self.runner is not None
         self.runner.tell(DetectorIs(serial, self.life))
 
     def order(self, serial: int, transition: Transition) -> None:
         if (self.life, transition) != (Life.UNCONFIGURED, Transition.ACTIVATE):
             self.life = _AFTER[transition]
-        self.look(serial)
+        self.query_state(serial)
 
 
 class Stand:

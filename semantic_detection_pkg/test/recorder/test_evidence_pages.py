@@ -23,7 +23,7 @@ from semantic_detection_pkg.recorder.evidence.drawings import coverage_map, span
 from semantic_detection_pkg.recorder.evidence.evidence_writer import Scribe
 from semantic_detection_pkg.recorder.evidence.rendering import plain
 from semantic_detection_pkg.recorder.storage.disk import Disk
-from semantic_detection_pkg.recorder.storage.session import Session
+from semantic_detection_pkg.recorder.storage.session import RecordingSession
 from simulation_pkg.harness.recorded_messages import NS_PER_S, START_NS, blank, message, typestore
 from simulation_pkg.harness.scan_recording import SETTINGS
 
@@ -162,7 +162,7 @@ def messages(*findings: Any) -> list[Message]:
 def recorded(folder: Path, *findings: Any) -> Path:
     """A recording with one complete event; returns the event's folder."""
     folder.mkdir(exist_ok=True)
-    session = Session(folder, SETTINGS, Disk())
+    session = RecordingSession(folder, SETTINGS, Disk())
     session.open()
     event = Event(
         "20231114T221320.000Z_tent",

@@ -26,7 +26,7 @@ from semantic_detection_pkg.recorder.core.topics import Message, Topic
 from semantic_detection_pkg.recorder.storage.bag_metadata import BagFormat, parse_qos, qos_text
 from semantic_detection_pkg.recorder.storage.bag_reader import BagReader, installed_types
 from semantic_detection_pkg.recorder.storage.disk import Disk
-from semantic_detection_pkg.recorder.storage.session import Session, SessionSettings
+from semantic_detection_pkg.recorder.storage.session import RecordingSession, SessionSettings
 from semantic_detection_pkg.recorder.storage.tables import Row
 from simulation_pkg.harness.recorded_messages import (
     NS_PER_S,
@@ -59,9 +59,9 @@ def session(
     settings: SessionSettings = SETTINGS,
     disk: Disk | None = None,
     rows_of: Callable[[Message], Iterable[Row]] = lambda _: (),
-) -> Session:
+) -> RecordingSession:
     folder.mkdir(exist_ok=True)
-    recording = Session(folder, settings, disk or Disk(), rows_of)
+    recording = RecordingSession(folder, settings, disk or Disk(), rows_of)
     recording.open()
     return recording
 
@@ -175,7 +175,7 @@ def test_qos_of_either_distribution_is_read_after_an_upgrade(tmp_path: Path) -> 
 # ------------------------------------------------------------------------------- ring on the disk
 
 
-def fill(recording: Session, numbers: range, padding: int = 10_000) -> None:
+def fill(recording: RecordingSession, numbers: range, padding: int = 10_000) -> None:
     for number in numbers:
         recording.write(deque([counted(number, padding=padding)]), float(number))
 

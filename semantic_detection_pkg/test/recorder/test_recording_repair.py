@@ -26,7 +26,7 @@ from semantic_detection_pkg.recorder.storage.segment_reader import (
     UnfinishedSegmentError,
     read_segment,
 )
-from semantic_detection_pkg.recorder.storage.session import Session, SessionSettings
+from semantic_detection_pkg.recorder.storage.session import RecordingSession, SessionSettings
 from simulation_pkg.harness.recorded_messages import counted
 
 #: 200 in the long run, which is for a quiet machine: there a second is a second.
@@ -38,8 +38,8 @@ PER_SEGMENT = 40
 SETTINGS = SessionSettings(RingRules(1 << 30, 0, 1 << 20, 3600.0), EventRules(1 << 30, 1.0, 1.0))
 
 
-def session(folder: Path) -> Session:
-    return Session(folder, SETTINGS, Disk())
+def session(folder: Path) -> RecordingSession:
+    return RecordingSession(folder, SETTINGS, Disk())
 
 
 def segments(folder: Path) -> list[Path]:
@@ -175,7 +175,7 @@ def test_metadata_is_made_from_the_segments(
 
 
 def test_half_a_row_is_cut_off(tmp_path: Path) -> None:
-    rows = Session(tmp_path, SETTINGS, Disk(), lambda _: [("gimbal", {"a": 1})])
+    rows = RecordingSession(tmp_path, SETTINGS, Disk(), lambda _: [("gimbal", {"a": 1})])
     rows.open()
     rows.write(deque([counted(1)]), 0.0)
     rows.tick(1.0)
@@ -250,7 +250,7 @@ def test_kill_9_loses_nothing_that_was_written(
         told = told_path.read_bytes() if told_path.exists() else b""
         written, first_ns = victim.TOLD.unpack(told) if len(told) == 16 else (0, 0)
         finished = {path.name: path.read_bytes() for path in segments(tmp_path)}
-        recording = Session(tmp_path, victim.settings(flush_s, SEGMENT_BYTES), Disk())
+        recording = RecordingSession(tmp_path, victim.settings(flush_s, SEGMENT_BYTES), Disk())
         recording.open()
         assert not list((tmp_path / "ring").glob("*.part"))
         for name, data in finished.items():

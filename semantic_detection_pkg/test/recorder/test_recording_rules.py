@@ -213,9 +213,9 @@ def test_the_queue_is_bounded_and_loses_frames_first(
             assert set(map(id, frames_before)) <= set(map(id, lost)), "a frame was kept instead"
         dropped += lost
         assert intake.bytes <= capacity
-    taken = intake.take()
+    taken = intake.drain()
     assert taken == [m for m in sent if m not in dropped], "order of arrival"
-    assert (intake.bytes, intake.take()) == (0, [])
+    assert (intake.bytes, intake.drain()) == (0, [])
 
 
 def test_the_newest_frames_give_way() -> None:
@@ -226,7 +226,7 @@ def test_the_newest_frames_give_way() -> None:
     assert intake.offer(late, is_frame=True) == [late]
     small = message(SMALL, 4, 10)
     assert intake.offer(small, is_frame=False) == [frames[2]]
-    assert intake.take() == [*frames[:2], small]
+    assert intake.drain() == [*frames[:2], small]
     with pytest.raises(ValueError, match="capacity is 0"):
         Intake(0)
 

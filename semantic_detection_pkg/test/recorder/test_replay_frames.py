@@ -10,7 +10,11 @@ import pytest
 
 from semantic_detection_pkg.cli.replay import main
 from semantic_detection_pkg.common.core.detections import Detections
-from semantic_detection_pkg.recorder.core.replay.redetect import Comparison, Picture, detected_again
+from semantic_detection_pkg.recorder.core.replay.redetect import (
+    Comparison,
+    RecordedPicture,
+    detected_again,
+)
 from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections
 from simulation_pkg.harness.scan_recording import messages_of, recorded_scan, write_bag
 
@@ -48,10 +52,10 @@ def test_detections_compared(then, now, found_again, lost, new, same) -> None:
 def test_a_picture_stands_for_the_detections_of_its_stamp() -> None:
     """2 was not looked at then, 3 has no picture."""
     then = [frame(1), frame(3)]
-    items = [then[0], Picture(1, b"a"), Picture(2, b"b"), then[1]]
+    items = [then[0], RecordedPicture(1, b"a"), RecordedPicture(2, b"b"), then[1]]
     seen = []
 
-    def detect(picture: Picture, words: tuple[str, ...]) -> FrameDetections:
+    def detect(picture: RecordedPicture, words: tuple[str, ...]) -> FrameDetections:
         seen.append((picture.stamp_ns, words))
         return frame(picture.stamp_ns, (0, 0.5, 5))
 

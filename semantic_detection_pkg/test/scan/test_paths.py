@@ -15,7 +15,7 @@ from semantic_detection_pkg.scan.core.paths.geometry import (
     trace_path,
 )
 from semantic_detection_pkg.scan.core.paths.skeleton import trace_skeleton
-from simulation_pkg.core.world.geometry import Lens, Pose
+from simulation_pkg.core.world.geometry import CameraPose, Lens
 from simulation_pkg.core.world.layout import Layout, build_world
 from simulation_pkg.core.world.render import Effects, Renderer
 
@@ -148,7 +148,7 @@ def test_footpaths_of_the_simulated_world(world):
     errors, ends_found, ends_all = [], 0, 0
     for path in world.footpaths:
         yaw, pitch = bearings_of(np.concatenate(path.lines).mean(axis=0)[None])[0]
-        ids = renderer.render(Pose(yaw, pitch, 0.0, 1.6), has_ids=True).ids
+        ids = renderer.render(CameraPose(yaw, pitch, 0.0, 1.6), has_ids=True).ids
         view = CameraView(yaw, pitch, 0.0, lens.hfov_rad(1.6), lens.width, lens.height)
         rings = contours.trace((ids == path.id).astype(np.float32) - 0.5)
         found = trace_path([contours.simplify(ring, 1.0, 1e4) for ring in rings], view)

@@ -15,7 +15,7 @@ from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.scan.core.tracking.track import Track
 from semantic_detection_pkg.scan.core.tracking.tracker import Tracker
-from simulation_pkg.core.world.geometry import Lens, Pose, board_vectors, projection
+from simulation_pkg.core.world.geometry import CameraPose, Lens, board_vectors, projection
 from simulation_pkg.core.world.layout import Layout, World, build_world
 from simulation_pkg.core.world.things import CLASS_NAMES
 
@@ -43,7 +43,7 @@ class Look:
     """Where the camera is at one frame."""
 
     time_s: float
-    pose: Pose
+    pose: CameraPose
 
 
 @dataclass
@@ -175,7 +175,7 @@ def looks_along(*legs: tuple[float, float, float, float]) -> list[Look]:
         steps = max(1, round(duration_s * RATE_HZ))
         for step in range(1, steps + 1):
             share = step / steps
-            pose = Pose(
+            pose = CameraPose(
                 yaw + share * (to_yaw - yaw),
                 pitch + share * (to_pitch - pitch),
                 0.0,

@@ -20,14 +20,14 @@ import numpy as np
 from semantic_detection_pkg.camera.core.uri import CameraUri, integer, number
 from semantic_detection_pkg.camera.sources.source import ClockNs, FrameSource, Shot
 from semantic_detection_pkg.errors import ConfigurationError
-from simulation_pkg.core.world.geometry import Lens, Pose
+from simulation_pkg.core.world.geometry import CameraPose, Lens
 from simulation_pkg.core.world.layout import Layout, build_world
 from simulation_pkg.core.world.render import Effects, Renderer
 from simulation_pkg.core.world.truth import Truth
 
 _PAUSE_MAX_NS = 60_000_000_000  # between pictures; what is longer is a step of the clock
 
-PoseAt = Callable[[int], Pose | None]
+PoseAt = Callable[[int], CameraPose | None]
 """The gimbal's pose at a time [ns since the epoch]; None while it is unknown."""
 
 TruthSink = Callable[[int, Truth], None]
@@ -51,7 +51,7 @@ class SimSettings:
     delay_s: float = 0.06
     stamp_error_s: float = 0.0
     drop_share: float = 0.0
-    rest: Pose = Pose(0.0, math.radians(25.0))
+    rest: CameraPose = CameraPose(0.0, math.radians(25.0))
 
 
 class SimCamera:
@@ -166,7 +166,7 @@ def open_source(
     def given(name: str, default: float) -> float:
         return float(options.get(name, default))
 
-    rest = Pose(
+    rest = CameraPose(
         math.radians(given("yaw_deg", 0.0)),
         math.radians(given("pitch_deg", 25.0)),
         zoom=given("zoom", 1.0),

@@ -18,7 +18,7 @@ from typing import Any
 from semantic_detection_pkg.cli.bringup import DEFAULT_CONFIG, EXIT_USAGE, read_file
 from semantic_detection_pkg.common.configuration.reading import load_schema
 from semantic_detection_pkg.errors import SemanticDetectionError
-from semantic_detection_pkg.health.checkup import CHECKS, CheckStatus, Finding, Machine
+from semantic_detection_pkg.health.checkup import CHECKS, CheckResult, CheckStatus, Machine
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -60,7 +60,7 @@ def machine_from(config: dict[str, Any]) -> Machine:
     )
 
 
-def line_of(finding: Finding) -> str:
+def line_of(finding: CheckResult) -> str:
     """Return one line: status, name, what was found, and after an arrow what to do."""
     text = f"{finding.status.value:>4}  {finding.name:<8} {finding.what}"
     return f"{text} -> {finding.remedy}" if finding.remedy else text

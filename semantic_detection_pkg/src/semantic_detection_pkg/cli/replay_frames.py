@@ -16,7 +16,11 @@ from semantic_detection_pkg.detector.core.settings import DetectorSettings
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.recorder.core.replay.comparison import Digest
 from semantic_detection_pkg.recorder.core.replay.player import Change, Recorded, replay
-from semantic_detection_pkg.recorder.core.replay.redetect import Comparison, Picture, detected_again
+from semantic_detection_pkg.recorder.core.replay.redetect import (
+    Comparison,
+    RecordedPicture,
+    detected_again,
+)
 from semantic_detection_pkg.recorder.core.replay.rehearsal import rehearse
 from semantic_detection_pkg.recorder.core.replay.summary import Summary
 from semantic_detection_pkg.recorder.storage.bag_messages import (
@@ -52,7 +56,9 @@ def replay_frames(reader: BagReader, options: argparse.Namespace, change: Change
         if isinstance(item, FrameDetections)
     }
     pictures = frozenset(
-        item.stamp_ns for item in recording(reader, robot, [PICTURES]) if isinstance(item, Picture)
+        item.stamp_ns
+        for item in recording(reader, robot, [PICTURES])
+        if isinstance(item, RecordedPicture)
     )
     comparison = Comparison()
     with load_detector(
@@ -103,7 +109,9 @@ class _Detect:
         self._model = detector.pipeline.info.name
         self._words = words
 
-    def __call__(self, picture: Picture, recorded_words: tuple[str, ...]) -> FrameDetections:
+    def __call__(
+        self, picture: RecordedPicture, recorded_words: tuple[str, ...]
+    ) -> FrameDetections:
         words = self._words or recorded_words
         if words and words != self._pipeline.vocabulary:
             self._pipeline.set_vocabulary(words)

@@ -22,10 +22,10 @@ from semantic_detection_pkg.gpu.core.messages import (
     EndHolder,
     Event,
     LockIs,
-    Look,
     Order,
     ProbeLock,
     Publish,
+    QueryDetector,
     Released,
     Request,
     Tick,
@@ -53,7 +53,7 @@ _STOPPED = "the arbiter stops"
 class Detector(Protocol):
     """The detector's lifecycle. Neither call waits; each leads to one `DetectorIs` at most."""
 
-    def look(self, serial: int) -> None:
+    def query_state(self, serial: int) -> None:
         """Find out the state."""
 
     def order(self, serial: int, transition: Transition) -> None:
@@ -160,8 +160,8 @@ class ArbiterRunner:
         follow_up: list[Command] = []
         for command in commands:
             match command:
-                case Look(serial):
-                    self._detector.look(serial)
+                case QueryDetector(serial):
+                    self._detector.query_state(serial)
                 case Order(serial, transition):
                     self._detector.order(serial, transition)
                 case Publish(epoch):

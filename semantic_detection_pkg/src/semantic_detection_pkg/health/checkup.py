@@ -33,7 +33,7 @@ class CheckStatus(Enum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """What a check found, and what to do about it."""
 
     name: str
@@ -71,43 +71,45 @@ class Machine:
             return ""
 
 
-def check_l4t(machine: Machine) -> Finding:
+def check_l4t(machine: Machine) -> CheckResult:
     """Jetson Linux is one that works."""
     text = machine.text("etc/nv_tegra_release")
     match = re.search(r"R(\d+).*?REVISION: (\d+)\.(\d+)", text)
     if not match:
-        return Finding("l4t", CheckStatus.NOT_HERE, "no Jetson")
+        return CheckResult("l4t", CheckStatus.NOT_HERE, "no Jetson")
     found = tuple(int(number) for number in match.groups())
     name = "L4T " + ".".join(map(str, found))
     if why := _BAD_L4T.get(found):
-        return Finding(
+        return CheckResult(
             "l4t", CheckStatus.BAD, f"{name} {why}", "install JetPack 6.2.2 (L4T 36.5.0)"
         )
     if found < _WANTED_L4T:
-        return Finding(
+        return CheckResult(
             "l4t", CheckStatus.BAD, f"{name} has no TensorRT 10.3", "install JetPack 6.2.2"
         )
-    return Finding("l4t", CheckStatus.OK, name)
+    return CheckResult("l4t", CheckStatus.OK, name)
 
 
-def check_memory(machine: Machine) -> Finding:
+def check_memory(machine: Machine) -> CheckResult:
     """Enough is free for detector and model."""
     found = read_meminfo(machine.text("proc/meminfo"))
     available, total = found["memory_available_mb"], found["memory_total_mb"]
     what = f"{available:.0f} of {total:.0f} MB available"
     if not available >= 2500.0:
-        return Finding(
+        return CheckResult(
             "memory",
             CheckStatus.BAD,
             what,
             "stop the desktop: systemctl set-default multi-user.target",
         )
     if available < 5000.0:
-        return Finding("memory", CheckStatus.WARN, what, "5000 MB hold detector and model at once")
-    return Finding("memory", CheckStatus.OK, what)
+        return CheckResult(
+            "memory", CheckStatus.WARN, what, "5000 MB hold detector and model at once"
+        )
+    return CheckResult("memory", CheckStatus.OK, what)
 
 
-def check_swap(machine: Machine) -> Finding:
+def check_swap(machine: Machine) -> CheckResult:
     """There is real swap, and it is not compressed memory."""
     lines = machine.text("proc/swaps").splitlines()[1:]
     sizes = {
@@ -115,24 +117,24 @@ def check_swap(machine: Machine) -> Finding:
     }
     what = f"{sum(sizes.values()):.0f} MB of swap" if sizes else "no swap"
     if any("zram" in name for name in sizes):
-        return Finding(
+        return CheckResult(
             "swap",
             CheckStatus.WARN,
             f"{what}, in memory (zram)",
             "systemctl disable nvzramconfig, then a swap file on the NVMe",
         )
     if sum(sizes.values()) < 4000:
-        return Finding("swap", CheckStatus.WARN, what, "make a swap file of 16 GB on the NVMe")
-    return Finding("swap", CheckStatus.OK, what)
+        return CheckResult("swap", CheckStatus.WARN, what, "make a swap file of 16 GB on the NVMe")
+    return CheckResult("swap", CheckStatus.OK, what)
 
 
-def check_runtime(machine: Machine) -> Finding:
+def check_runtime(machine: Machine) -> CheckResult:
     """Docker can give the GPU to containers; nothing to check inside one."""
     if machine.find_program("docker") is None:
-        return Finding("runtime", CheckStatus.NOT_HERE, "no docker command here")
+        return CheckResult("runtime", CheckStatus.NOT_HERE, "no docker command here")
     if '"nvidia"' in machine.text("etc/docker/daemon.json") or machine.find_program("nvidia-ctk"):
-        return Finding("runtime", CheckStatus.OK, "NVIDIA's container runtime is there")
-    return Finding(
+        return CheckResult("runtime", CheckStatus.OK, "NVIDIA's container runtime is there")
+    return CheckResult(
         "runtime",
         CheckStatus.BAD,
         "docker knows no runtime 'nvidia'",
@@ -140,48 +142,50 @@ def check_runtime(machine: Machine) -> Finding:
     )
 
 
-def check_serial(machine: Machine) -> Finding:
+def check_serial(machine: Machine) -> CheckResult:
     """The gimbal's line is there and may be opened."""
     if not machine.serial_device:
-        return Finding("serial", CheckStatus.NOT_HERE, "the gimbal is not on a serial line")
+        return CheckResult("serial", CheckStatus.NOT_HERE, "the gimbal is not on a serial line")
     path = machine.root / machine.serial_device.lstrip("/")
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        return Finding(
+        return CheckResult(
             "serial",
             CheckStatus.BAD,
             f"{machine.serial_device}: {error.strerror}",
             "look at cable and gimbal_driver.serial_device; give the container the device",
         )
     if not stat.S_ISCHR(mode):
-        return Finding(
+        return CheckResult(
             "serial",
             CheckStatus.BAD,
             f"{machine.serial_device} is no character device",
             "set gimbal_driver.serial_device",
         )
     if not os.access(path, os.R_OK | os.W_OK):
-        return Finding(
+        return CheckResult(
             "serial",
             CheckStatus.BAD,
             f"{machine.serial_device} may not be opened",
             "usermod -aG dialout USER, log in anew",
         )
-    return Finding("serial", CheckStatus.OK, machine.serial_device)
+    return CheckResult("serial", CheckStatus.OK, machine.serial_device)
 
 
-def check_models(machine: Machine) -> Finding:
+def check_models(machine: Machine) -> CheckResult:
     """The detector's model is there."""
     if not machine.model:
-        return Finding("models", CheckStatus.BAD, "no model is configured", "set detector.model")
+        return CheckResult(
+            "models", CheckStatus.BAD, "no model is configured", "set detector.model"
+        )
     path = Path(machine.model)
     if path.is_file():
-        return Finding("models", CheckStatus.OK, str(path))
+        return CheckResult("models", CheckStatus.OK, str(path))
     folder = path.parent
     others = sorted(p.name for p in folder.glob("*") if p.suffix in _MODEL_SUFFIXES)
     there = f", in its folder are {', '.join(others)}" if others else ""
-    return Finding(
+    return CheckResult(
         "models",
         CheckStatus.BAD,
         f"{path} is not there{there}",
@@ -189,25 +193,25 @@ def check_models(machine: Machine) -> Finding:
     )
 
 
-def check_clock(machine: Machine) -> Finding:
+def check_clock(machine: Machine) -> CheckResult:
     """The clock is not that of a board without a battery."""
     if machine.now_s < 1_735_689_600.0:  # 2025-01-01
-        return Finding(
+        return CheckResult(
             "clock",
             CheckStatus.BAD,
             "the clock is before 2025",
             "set it (timedatectl), or wait for the network's time",
         )
-    return Finding("clock", CheckStatus.OK, "the clock is set")
+    return CheckResult("clock", CheckStatus.OK, "the clock is set")
 
 
-def check_disk(machine: Machine) -> Finding:
+def check_disk(machine: Machine) -> CheckResult:
     """The recorder can write, and there is room."""
     path = Path(machine.output_dir).absolute()
     while not path.exists() and path != path.parent:
         path = path.parent
     if not os.access(path, os.W_OK):
-        return Finding(
+        return CheckResult(
             "disk",
             CheckStatus.BAD,
             f"{path} cannot be written",
@@ -216,33 +220,33 @@ def check_disk(machine: Machine) -> Finding:
     free_gb = shutil.disk_usage(path).free / 1e9
     what = f"{free_gb:.0f} GB free at {path}"
     if free_gb < 4.0:
-        return Finding(
+        return CheckResult(
             "disk", CheckStatus.BAD, what, "free at least 4 GB, or set recorder.directory"
         )
-    return Finding("disk", CheckStatus.OK, what)
+    return CheckResult("disk", CheckStatus.OK, what)
 
 
-def check_shared(machine: Machine) -> Finding:
+def check_shared(machine: Machine) -> CheckResult:
     """The folder shared with the model's container is there and writable."""
     path = Path(machine.shared_dir)
     if not path.is_dir():
-        return Finding(
+        return CheckResult(
             "shared",
             CheckStatus.BAD,
             f"{path} is no folder",
             "mount the volume vlm-socket there, or launch with vlm:=false",
         )
     if not os.access(path, os.W_OK):
-        return Finding(
+        return CheckResult(
             "shared",
             CheckStatus.BAD,
             f"{path} cannot be written",
             "chown it to the user of both containers, mode 2770",
         )
-    return Finding("shared", CheckStatus.OK, str(path))
+    return CheckResult("shared", CheckStatus.OK, str(path))
 
 
-CHECKS: tuple[Callable[[Machine], Finding], ...] = (
+CHECKS: tuple[Callable[[Machine], CheckResult], ...] = (
     check_l4t,
     check_memory,
     check_swap,

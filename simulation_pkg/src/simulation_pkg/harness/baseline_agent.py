@@ -12,7 +12,7 @@ from simulation_pkg.harness.robot import (
     ASK_S,
     INSPECT_S,
     PICTURE_DELAY_S,
-    Picture,
+    RenderedFrame,
     ask,
     classify,
     detect,
@@ -44,7 +44,7 @@ class DecisionRules:
 class _Evidence:
     track: Track
     shares: list[float] = field(default_factory=list)
-    best: Picture | None = None
+    best: RenderedFrame | None = None
     best_px: float = 0.0
     decided: bool = False
 
@@ -59,7 +59,7 @@ class BaselineAgent:
         self._tracker = Tracker()
         self._evidence: dict[int, _Evidence] = {}
 
-    def process_frame(self, picture: Picture) -> tuple[Track, ...]:
+    def process_frame(self, picture: RenderedFrame) -> tuple[Track, ...]:
         """Detect, track and classify in one frame; return the tracks seen in it."""
         found, words = detect(picture)
         tracks = self._tracker.update(picture.stamp_ns, picture.view, found, words)
@@ -96,7 +96,7 @@ class BaselineAgent:
                 self._claim(track, evidence.best.stamp_s, now_s)
         return now_s
 
-    def _inspect(self, track: Track, picture: Picture) -> None:
+    def _inspect(self, track: Track, picture: RenderedFrame) -> None:
         evidence = self._evidence.setdefault(track.id, _Evidence(track))
         left, top, right, bottom = track.box_xyxy
         side = max(right - left, bottom - top)
@@ -119,7 +119,7 @@ class BaselineAgent:
         self.claims.append(Claim(track.class_name, track.yaw_rad, track.pitch_rad, seen_s, told_s))
 
 
-def _is_large(track: Track, picture: Picture) -> bool:
+def _is_large(track: Track, picture: RenderedFrame) -> bool:
     left, top, right, bottom = track.box_xyxy
     width, height = picture.view.width, picture.view.height
     return max((right - left) / width, (bottom - top) / height) >= _WIDE_SHARE

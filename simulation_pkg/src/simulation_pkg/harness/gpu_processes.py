@@ -172,7 +172,7 @@ class _DetectorPort:
         self._path, self._runner = path, runner
         threading.Thread(target=self._work, name="detector port", daemon=True).start()
 
-    def look(self, serial: int) -> None:
+    def query_state(self, serial: int) -> None:
         self._orders.put((serial, None))
 
     def order(self, serial: int, transition: Transition) -> None:

@@ -30,7 +30,7 @@ from simulation_pkg.harness.robot import (
     FRAME_RATE_HZ,
     GIMBAL,
     PICTURE_DELAY_S,
-    Picture,
+    RenderedFrame,
     SimulatedRobot,
     ask,
     classify,
@@ -61,7 +61,7 @@ class RenderedScan(ScanHarness):
         self.robot = SimulatedRobot(seed)
         self.claims: list[Claim] = []
         self.questions = 0
-        self._inspected: dict[int, tuple[Picture, Box]] = {}
+        self._inspected: dict[int, tuple[RenderedFrame, Box]] = {}
         self._lent_until_s = 0.0
         self._rated_s = -1.0
         self._now_s = 0.0

@@ -21,7 +21,7 @@ from semantic_detection_pkg.detector.classifier import Classification, Classifie
 from semantic_detection_pkg.detector.core.pipeline import DetectorPipeline
 from semantic_detection_pkg.scan.core.area import Area, GimbalLimits
 from semantic_detection_pkg.scan.core.pointing import BearingState
-from simulation_pkg.core.world.geometry import Lens, Pose
+from simulation_pkg.core.world.geometry import CameraPose, Lens
 from simulation_pkg.core.world.layout import Layout, World, build_world
 from simulation_pkg.core.world.render import Renderer
 from simulation_pkg.core.world.things import DECOY_NAMES
@@ -43,7 +43,7 @@ _STEP_S = 0.01
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class RenderedFrame:
     """One frame: what is in it, and where it looked. `truth` is for scores and stand-ins."""
 
     stamp_s: float
@@ -91,7 +91,7 @@ class SimulatedRobot:
         )
         self.body = Body(GIMBAL, Dynamics())
         self.now_s = 0.0
-        self.pictures: OrderedDict[int, Picture] = OrderedDict()
+        self.pictures: OrderedDict[int, RenderedFrame] = OrderedDict()
         self._frames = 0
 
     @property
@@ -122,32 +122,34 @@ class SimulatedRobot:
         while not self.body.is_still or self.body.is_zooming:
             self.advance(self.now_s + _STEP_S)
 
-    def next_frame(self) -> Picture:
+    def next_frame(self) -> RenderedFrame:
         """Wait for the camera's next frame and take it."""
         self._frames = max(self._frames + 1, math.ceil(self.now_s * FRAME_RATE_HZ - 1e-6))
         self.advance(self._frames / FRAME_RATE_HZ)
         return self.capture()
 
-    def capture(self) -> Picture:
+    def capture(self) -> RenderedFrame:
         """Take the picture of this moment; the newest are held, as the detector holds them."""
         at, zoom = self.gimbal, self.body.zoom
-        pose = Pose(at.yaw_rad, at.pitch_rad, 0.0, zoom, at.yaw_rate_rad_s, at.pitch_rate_rad_s)
+        pose = CameraPose(
+            at.yaw_rad, at.pitch_rad, 0.0, zoom, at.yaw_rate_rad_s, at.pitch_rate_rad_s
+        )
         noise_seed = round(self.now_s * 1e3)
         shown = self._pictures_of.render(pose, self.now_s, noise_seed)
-        picture = Picture(self.now_s, shown.image, self.view_at(at, zoom), shown.truth)
+        picture = RenderedFrame(self.now_s, shown.image, self.view_at(at, zoom), shown.truth)
         self.pictures[picture.stamp_ns] = picture
         while len(self.pictures) > _HELD_FRAMES:
             self.pictures.popitem(last=False)
         return picture
 
 
-def detect(picture: Picture) -> tuple[Detections, tuple[str, ...]]:
+def detect(picture: RenderedFrame) -> tuple[Detections, tuple[str, ...]]:
     """Return what the detector finds, and the words that its class ids index."""
     result = detector().process(picture.image)
     return result.detections, result.vocabulary
 
 
-def classify(picture: Picture, box_xyxy: tuple[float, float, float, float]) -> Classification:
+def classify(picture: RenderedFrame, box_xyxy: tuple[float, float, float, float]) -> Classification:
     """Return what the classifier says of a part."""
     return classifier().classify(picture.image, box_xyxy)
 
@@ -160,7 +162,9 @@ def share_true(labels: Classification, class_name: str) -> float:
     return thing / max(thing + decoy + other, 1e-9)
 
 
-def ask(picture: Picture, box_xyxy: tuple[float, float, float, float], class_name: str) -> str:
+def ask(
+    picture: RenderedFrame, box_xyxy: tuple[float, float, float, float], class_name: str
+) -> str:
     """Answer as the vision-language model: "yes" or "no" by the truth, or "unsure".
 
     It reads the ground truth of the frame asked about: it shows what a question costs, and what a

@@ -17,7 +17,7 @@ from semantic_detection_pkg.recorder.core.events import EventRules
 from semantic_detection_pkg.recorder.core.ring import RingRules
 from semantic_detection_pkg.recorder.core.topics import Message
 from semantic_detection_pkg.recorder.storage.disk import Disk
-from semantic_detection_pkg.recorder.storage.session import Session, SessionSettings
+from semantic_detection_pkg.recorder.storage.session import RecordingSession, SessionSettings
 from semantic_detection_pkg.scan.core.controller import in_order
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     FrameDetections,
@@ -86,7 +86,7 @@ def recorded_scan(seconds: float = 12.0, later_s: int = 0, **goal: Any) -> Exact
 def write_bag(folder: Path, messages: list[Message]) -> Path:
     """Write a bag of these messages; return its folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    session = Session(folder, SETTINGS, Disk())
+    session = RecordingSession(folder, SETTINGS, Disk())
     session.open()
     session.write(deque(messages), 0.0)
     session.close()

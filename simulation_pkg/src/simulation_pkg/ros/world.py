@@ -13,7 +13,7 @@ from ros_support_pkg.stamps import to_time
 from semantic_detection_pkg.camera.sources.registry import Opener
 from semantic_detection_pkg.common.ros.gimbal_poses import GimbalPoses
 from simulation_pkg import camera
-from simulation_pkg.core.world.geometry import Pose
+from simulation_pkg.core.world.geometry import CameraPose
 from simulation_pkg.core.world.truth import Seen, Truth
 
 
@@ -29,7 +29,7 @@ def attach(node: Node, frame_id: str) -> Opener:
     return partial(camera.open_source, pose_at=partial(pose_of_camera, poses), on_truth=publish)
 
 
-def pose_of_camera(poses: GimbalPoses, stamp_ns: int) -> Pose | None:
+def pose_of_camera(poses: GimbalPoses, stamp_ns: int) -> CameraPose | None:
     """Return the simulated camera's pose at a time [ns since the epoch]; None before any is known.
 
     A gimbal that falls silent stays where it is.
@@ -37,7 +37,7 @@ def pose_of_camera(poses: GimbalPoses, stamp_ns: int) -> Pose | None:
     pose = poses.at(stamp_ns) or poses.newest
     if pose is None:
         return None
-    return Pose(
+    return CameraPose(
         pose.yaw_rad,
         pose.pitch_rad,
         pose.roll_rad,

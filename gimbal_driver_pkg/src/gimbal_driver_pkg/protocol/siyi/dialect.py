@@ -9,7 +9,7 @@ from gimbal_driver_pkg.errors import InvalidValueError
 from gimbal_driver_pkg.protocol.catalogue import Direction
 from gimbal_driver_pkg.protocol.dialect import Dialect, header_number
 from gimbal_driver_pkg.protocol.siyi.table import FROM_GIMBAL, TO_GIMBAL
-from gimbal_driver_pkg.protocol.siyi.wire import MAX_DATA, Frame, SiyiWire, pack, unpack
+from gimbal_driver_pkg.protocol.siyi.wire import MAX_DATA, SiyiFrame, SiyiWire, pack, unpack
 
 _CONTROL = {Direction.TO_GIMBAL: 1, Direction.FROM_GIMBAL: 2}
 
@@ -33,7 +33,7 @@ class SiyiDialect(Dialect):
             raise InvalidValueError(f"data: {len(payload)} bytes, allowed are 0..{MAX_DATA}")
         control = header_number(header, "ctrl", _CONTROL[direction], 0xFF)
         sequence = header_number(header, "seq", 0, 0xFFFF)
-        return pack(Frame(control, sequence, code, payload))
+        return pack(SiyiFrame(control, sequence, code, payload))
 
 
 SIYI = SiyiDialect()

@@ -27,7 +27,7 @@ _HEAD = struct.Struct("<2sBHHB")
 _TAIL = struct.Struct("<H")
 
 
-class Frame(NamedTuple):
+class SiyiFrame(NamedTuple):
     """The content of an intact frame."""
 
     control: int
@@ -36,17 +36,17 @@ class Frame(NamedTuple):
     data: bytes
 
 
-def pack(frame: Frame) -> bytes:
+def pack(frame: SiyiFrame) -> bytes:
     """Return the bytes of `frame`; the data is at most MAX_DATA long."""
     control, sequence, command, data = frame
     body = _HEAD.pack(SiyiWire.header, control, len(data), sequence, command) + data
     return body + _TAIL.pack(crc16_xmodem(body))
 
 
-def unpack(data: bytes) -> Frame:
+def unpack(data: bytes) -> SiyiFrame:
     """Return the content of the bytes of an intact frame."""
     _, control, _, sequence, command = _HEAD.unpack_from(data)
-    return Frame(control, sequence, command, data[_HEAD.size : -_TAIL.size])
+    return SiyiFrame(control, sequence, command, data[_HEAD.size : -_TAIL.size])
 
 
 class SiyiWire(WireFormat):

@@ -14,11 +14,11 @@ from semantic_detection_pkg.dashboard.api.commands import (
     Center,
     Command,
     CommandStatus,
-    Look,
     MarkEvent,
     Outcome,
     PauseScan,
     Point,
+    PointScan,
     SetWords,
     StartScan,
     Stop,
@@ -45,7 +45,7 @@ class Refusal(BaseModel):
     detail: str
 
 
-class Answer(BaseModel):
+class CommandReply(BaseModel):
     """What the robot said."""
 
     message: str
@@ -180,14 +180,14 @@ async def close_session(dashboard: Shared, request: Request) -> Response:
     return response
 
 
-@control.post("/operator", response_model=Answer)
+@control.post("/operator", response_model=CommandReply)
 async def take_or_give_control(
     dashboard: Shared, body: Control, viewer_id: ViewerId = ""
 ) -> JSONResponse:
     """Take control for the page with this live connection, or give it back."""
     try:
         if body.is_taken:
-            dashboard.operators.take(viewer_id, is_forced=body.is_forced)
+            dashboard.operators.take_control(viewer_id, is_forced=body.is_forced)
         else:
             dashboard.operators.give(viewer_id)
     except ControlHeldError as error:
@@ -205,62 +205,62 @@ def _answer(outcome: Outcome) -> JSONResponse:
     return JSONResponse({key: outcome.message}, status)
 
 
-@control.post("/gimbal/stop", response_model=Answer)
+@control.post("/gimbal/stop", response_model=CommandReply)
 async def stop(dashboard: Shared) -> JSONResponse:
     """Stop the gimbal: whoever may control may do it, whoever holds control."""
     dashboard.is_halted = True
     return await _carry_out(dashboard, Stop())
 
 
-@steer.post("/gimbal/point", response_model=Answer)
+@steer.post("/gimbal/point", response_model=CommandReply)
 async def point(dashboard: Shared, body: Point) -> JSONResponse:
     """Point the gimbal to a bearing."""
     return await _carry_out(dashboard, body)
 
 
-@steer.post("/gimbal/center", response_model=Answer)
+@steer.post("/gimbal/center", response_model=CommandReply)
 async def center(dashboard: Shared) -> JSONResponse:
     """Point the gimbal to its middle."""
     return await _carry_out(dashboard, Center())
 
 
-@steer.post("/gimbal/zoom", response_model=Answer)
+@steer.post("/gimbal/zoom", response_model=CommandReply)
 async def zoom(dashboard: Shared, body: Zoom) -> JSONResponse:
     """Zoom to a magnification."""
     return await _carry_out(dashboard, body)
 
 
-@steer.post("/vocabulary", response_model=Answer)
+@steer.post("/vocabulary", response_model=CommandReply)
 async def words(dashboard: Shared, body: SetWords) -> JSONResponse:
     """Choose what the detector looks for."""
     return await _carry_out(dashboard, body)
 
 
-@steer.post("/scan/start", response_model=Answer)
+@steer.post("/scan/start", response_model=CommandReply)
 async def start_scan(dashboard: Shared, body: StartScan) -> JSONResponse:
     """Search an area for what the words name."""
     return await _carry_out(dashboard, body)
 
 
-@steer.post("/scan/pause", response_model=Answer)
+@steer.post("/scan/pause", response_model=CommandReply)
 async def pause_scan(dashboard: Shared, body: PauseScan) -> JSONResponse:
     """Hold the scan, or go on."""
     return await _carry_out(dashboard, body)
 
 
-@steer.post("/scan/stop", response_model=Answer)
+@steer.post("/scan/stop", response_model=CommandReply)
 async def stop_scan(dashboard: Shared) -> JSONResponse:
     """End the scan."""
     return await _carry_out(dashboard, StopScan())
 
 
-@steer.post("/scan/look", response_model=Answer)
-async def look_at(dashboard: Shared, body: Look) -> JSONResponse:
+@steer.post("/scan/look", response_model=CommandReply)
+async def look_at(dashboard: Shared, body: PointScan) -> JSONResponse:
     """Have the scan look at a bearing next."""
     return await _carry_out(dashboard, body)
 
 
-@steer.post("/recorder/events", response_model=Answer)
+@steer.post("/recorder/events", response_model=CommandReply)
 async def mark_event(dashboard: Shared, body: MarkEvent) -> JSONResponse:
     """Keep what happened around now."""
     return await _carry_out(dashboard, body)

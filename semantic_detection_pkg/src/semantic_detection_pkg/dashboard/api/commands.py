@@ -49,7 +49,7 @@ class Point(Command):
     pitch_rad: _Pitch
 
 
-class Look(Point):
+class PointScan(Point):
     """Have the scan look at a bearing next."""
 
 

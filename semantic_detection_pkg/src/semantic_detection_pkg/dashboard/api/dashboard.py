@@ -18,7 +18,7 @@ from semantic_detection_pkg.dashboard.api.evidence import EvidenceFolder
 from semantic_detection_pkg.dashboard.api.hub import Hub
 from semantic_detection_pkg.dashboard.api.metrics import History, Metrics
 from semantic_detection_pkg.dashboard.api.operators import Operators
-from semantic_detection_pkg.dashboard.api.pictures import Picture, PictureMaker
+from semantic_detection_pkg.dashboard.api.pictures import EncodedPicture, PictureMaker
 from semantic_detection_pkg.dashboard.api.settings import DashboardSettings
 from semantic_detection_pkg.dashboard.api.store import Board
 
@@ -126,7 +126,7 @@ class Dashboard:
         """End the thread of the pictures."""
         self.pictures.close()
 
-    def _publish(self, picture: Picture) -> None:
+    def _publish(self, picture: EncodedPicture) -> None:
         counts = {"encoded": self.pictures.encoded, "dropped": self.pictures.dropped}
         self.board.put("pictures", counts)
         self._soon(self.hub.publish, picture)

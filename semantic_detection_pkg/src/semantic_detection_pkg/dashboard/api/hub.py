@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from semantic_detection_pkg.dashboard.api.operators import Operators, Party
-from semantic_detection_pkg.dashboard.api.pictures import Picture
+from semantic_detection_pkg.dashboard.api.pictures import EncodedPicture
 from semantic_detection_pkg.dashboard.api.store import Board
 
 _PICTURES_IN_FLIGHT = 2  # one on the line while the last is being confirmed
@@ -41,13 +41,13 @@ class Viewer:
         self.is_looking = False
         self._number = 0
         self._revisions: dict[str, int] = {}
-        self._picture: Picture | None = None
+        self._picture: EncodedPicture | None = None
         self._is_state_due = True
         self._wake = asyncio.Event()
         # Message number to when it was sent [s] and, of a picture, when that was captured [s].
         self._in_flight: dict[int, tuple[float, float | None]] = {}
 
-    def offer(self, picture: Picture) -> None:
+    def offer(self, picture: EncodedPicture) -> None:
         """Show this picture next, instead of one that still waits."""
         if self.is_looking:
             self._picture = picture
@@ -81,7 +81,7 @@ class Viewer:
             if self._oldest_s() > _SILENCE_S:
                 return
 
-    def _packed(self, picture: Picture) -> bytes:
+    def _packed(self, picture: EncodedPicture) -> bytes:
         """Header length (uint32, little endian), header (JSON), JPEG."""
         header = {
             "n": self._sent(picture.capture_s),
@@ -127,7 +127,7 @@ class Hub:
         """`watch_pictures` is told when the first page begins and the last one ends to look."""
         self._watch_pictures = watch_pictures
         self._viewers: set[Viewer] = set()
-        self._waiting: list[asyncio.Future[Picture]] = []
+        self._waiting: list[asyncio.Future[EncodedPicture]] = []
         self._is_watched = False
 
     @property
@@ -145,12 +145,12 @@ class Hub:
         self._viewers.discard(viewer)
         self._update()
 
-    def look(self, viewer: Viewer, is_looking: bool) -> None:
+    def set_looking(self, viewer: Viewer, is_looking: bool) -> None:
         """A page wants pictures, or does not for now."""
         viewer.is_looking = is_looking
         self._update()
 
-    def publish(self, picture: Picture) -> None:
+    def publish(self, picture: EncodedPicture) -> None:
         """Show a picture to all who look."""
         for viewer in self._viewers:
             viewer.offer(picture)
@@ -163,9 +163,9 @@ class Hub:
         for viewer in self._viewers:
             viewer.tick()
 
-    async def next_picture(self, timeout_s: float) -> Picture | None:
+    async def next_picture(self, timeout_s: float) -> EncodedPicture | None:
         """The next picture, made for the caller if nobody else looks; None: none came."""
-        future: asyncio.Future[Picture] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[EncodedPicture] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
         self._update()
         try:

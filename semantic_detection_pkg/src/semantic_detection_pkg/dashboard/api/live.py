@@ -92,7 +92,7 @@ async def _listen(socket: WebSocket, dashboard: Dashboard, viewer: Viewer) -> No
         if message.ack is not None:
             dashboard.confirm(viewer.confirm(message.ack))
         if message.look is not None:
-            dashboard.hub.look(viewer, message.look)
+            dashboard.hub.set_looking(viewer, message.look)
         if message.rate is not None and _is_obeyed(dashboard, viewer, message.seen_ms):
             _turn(dashboard, *message.rate)
 

@@ -45,7 +45,7 @@ class Operators:
         if self._operator == party:
             self._operator = None
 
-    def take(self, party_id: str, *, is_forced: bool = False) -> None:
+    def take_control(self, party_id: str, *, is_forced: bool = False) -> None:
         """Give control to an open page.
 
         Raises:

@@ -51,7 +51,7 @@ class Scene:
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class EncodedPicture:
     """An encoded scene.
 
     Attributes:
@@ -69,7 +69,7 @@ class Picture:
     objects: int
 
 
-def make_picture(scene: Scene, width_max: int, quality: int) -> Picture:
+def make_picture(scene: Scene, width_max: int, quality: int) -> EncodedPicture:
     """Scale, draw, encode.
 
     Args:
@@ -90,7 +90,7 @@ def make_picture(scene: Scene, width_max: int, quality: int) -> Picture:
         masks = [[ring * factor for ring in rings] for rings in found.masks]
         draw_objects(canvas, found.boxes_xyxy * factor, found.class_ids, scene.labels, masks)
     _, jpeg = cv2.imencode(".jpg", canvas, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return Picture(
+    return EncodedPicture(
         scene.stamp_ns,
         scene.capture_s,
         jpeg.tobytes(),
@@ -107,7 +107,7 @@ class PictureMaker:
 
     def __init__(
         self,
-        publish: Callable[[Picture], None],
+        publish: Callable[[EncodedPicture], None],
         *,
         width_max: int = 1280,
         quality: int = 80,
@@ -120,7 +120,7 @@ class PictureMaker:
         self._scene: Scene | None = None
         self._wanted_crops: OrderedDict[str, tuple[int, tuple[float, ...]]] = OrderedDict()
         self._crops: OrderedDict[str, bytes] = OrderedDict()
-        self._pictures: OrderedDict[int, Picture] = OrderedDict()
+        self._pictures: OrderedDict[int, EncodedPicture] = OrderedDict()
         self._is_ending = False
         self.encoded = 0
         self.encode_s = 0.0
@@ -182,7 +182,7 @@ class PictureMaker:
             _put(self._crops, name, jpeg, _REMEMBERED_CROPS)
 
 
-def cut(picture: Picture, box_xyxy: tuple[float, ...]) -> bytes | None:
+def cut(picture: EncodedPicture, box_xyxy: tuple[float, ...]) -> bytes | None:
     """The JPEG of a part with a margin; None where the part lies outside the picture.
 
     Args:

@@ -145,7 +145,7 @@ class RosRobot:
         elif isinstance(command, commands.Stop):
             self._stop(done)
         elif isinstance(command, commands.Point):  # a Look, too
-            publisher = self._looks if isinstance(command, commands.Look) else self._angles
+            publisher = self._looks if isinstance(command, commands.PointScan) else self._angles
             angle = msg.GimbalAngle(yaw_rad=command.yaw_rad, pitch_rad=command.pitch_rad)
             angle.header.stamp = self._node.get_clock().now().to_msg()
             publisher.publish(angle)

@@ -26,10 +26,10 @@ from semantic_detection_pkg.gpu.core.messages import (
     Lease,
     Life,
     LockIs,
-    Look,
     Order,
     ProbeLock,
     Publish,
+    QueryDetector,
     Released,
     Request,
     Tick,
@@ -349,7 +349,7 @@ def _go(arbiter: Arbiter, cause: Cause, until_s: float) -> Arbiter:
 
 def _look(arbiter: Arbiter, now_s: float) -> Step:
     arbiter = _asking(arbiter, now_s)
-    return arbiter, [Look(arbiter.serial)]
+    return arbiter, [QueryDetector(arbiter.serial)]
 
 
 def _order(arbiter: Arbiter, transition: Transition, now_s: float) -> Step:

@@ -77,7 +77,7 @@ class Released:
 
 @dataclass(frozen=True)
 class DetectorIs:
-    """Event: the answer to `Look` or `Order` number `serial`, after the fact, or `UNKNOWN`."""
+    """Event: the state after `QueryDetector` or `Order` number `serial`; `UNKNOWN`: no answer."""
 
     serial: int
     life: Life
@@ -99,7 +99,7 @@ Event = Asked | Released | DetectorIs | LockIs | Tick
 
 
 @dataclass(frozen=True)
-class Look:
+class QueryDetector:
     """Command: find out the detector's lifecycle state; one `DetectorIs` follows."""
 
     serial: int
@@ -142,4 +142,4 @@ class Answer:
     lease: Lease | None = None
 
 
-Command = Look | Order | ProbeLock | Publish | EndHolder | Answer
+Command = QueryDetector | Order | ProbeLock | Publish | EndHolder | Answer

@@ -49,7 +49,7 @@ class DetectorLifecycle:
         self._open: list[tuple[Client, Any]] = []
         self._seen = (Life.UNKNOWN, 0.0)  # and when, on the monotonic clock
 
-    def look(self, serial: int) -> None:
+    def query_state(self, serial: int) -> None:
         self._forget()
         self._ask_state(lambda life: self._tell(DetectorIs(serial, life)))
 

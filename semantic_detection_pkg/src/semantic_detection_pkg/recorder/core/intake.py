@@ -53,7 +53,7 @@ class Intake:
         self._bytes += cost
         return dropped
 
-    def take(self) -> list[Message]:
+    def drain(self) -> list[Message]:
         """All that waits, oldest first."""
         taken = list(self._waiting.values())
         self._waiting.clear()

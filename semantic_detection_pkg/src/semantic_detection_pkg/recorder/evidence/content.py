@@ -11,7 +11,7 @@ from ros_support_pkg.core.pose_history import Pose, PoseHistory
 from ros_support_pkg.core.stamps import from_time
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.recorder.core.events import Event
-from semantic_detection_pkg.recorder.core.replay.redetect import Picture
+from semantic_detection_pkg.recorder.core.replay.redetect import RecordedPicture
 from semantic_detection_pkg.recorder.storage.bag_messages import (
     DETECTIONS,
     GIMBAL,
@@ -27,10 +27,10 @@ _FRAMES_OF_TIER = 2  # shown of each
 
 
 @dataclass(frozen=True)
-class Look:
+class EvidenceFrame:
     """One frame: its picture, what was detected in it, where the camera looked."""
 
-    picture: Picture
+    picture: RecordedPicture
     detections: FrameDetections | None
     pose: Pose | None
 
@@ -46,7 +46,7 @@ class EventContent:
 
     event: Event
     findings: tuple[Any, ...]
-    looks: dict[int, Look] = field(default_factory=dict)
+    frames: dict[int, EvidenceFrame] = field(default_factory=dict)
 
 
 def read_content(folder: Path) -> EventContent:
@@ -67,7 +67,7 @@ def read_content(folder: Path) -> EventContent:
         wanted = {stamp for finding in findings for stamp in frames_of(finding)}
         if not findings:
             wanted = _frame_near(reader, robot, event.marked_ns)
-        return EventContent(event, findings, read_looks(reader, robot, wanted))
+        return EventContent(event, findings, read_evidence_frames(reader, robot, wanted))
 
 
 def latest_findings(reader: BagReader, robot: str) -> list[Any]:
@@ -88,31 +88,35 @@ def frames_of(finding: Any) -> list[int]:
     return list(dict.fromkeys(stamp for stamp in stamps if stamp))
 
 
-def read_looks(reader: BagReader, robot: str, wanted: Iterable[int]) -> dict[int, Look]:
+def read_evidence_frames(
+    reader: BagReader, robot: str, wanted: Iterable[int]
+) -> dict[int, EvidenceFrame]:
     """Frames by their stamps, in one pass over the bag."""
     stamps = frozenset(wanted)
-    pictures: dict[int, Picture] = {}
+    pictures: dict[int, RecordedPicture] = {}
     detections: dict[int, FrameDetections] = {}
     poses: PoseHistory[GimbalReading] = PoseHistory(readings_max=1_000_000)
     for item in recording(reader, robot, (PICTURES, DETECTIONS, GIMBAL)):
         if isinstance(item, GimbalReading):
             poses.add(item)
-        elif isinstance(item, Picture) and item.stamp_ns in stamps:
+        elif isinstance(item, RecordedPicture) and item.stamp_ns in stamps:
             pictures[item.stamp_ns] = item
         elif isinstance(item, FrameDetections) and item.stamp_ns in stamps:
             detections[item.stamp_ns] = item
-    looks = {}
+    frames = {}
     for stamp, picture in sorted(pictures.items()):
         found = detections.get(stamp)
         # Frames that nobody detected in, and recordings from before poses were published.
         pose = poses.at(stamp) if found is None or found.pose is None else found.pose
-        looks[stamp] = Look(picture, found, pose)
-    return looks
+        frames[stamp] = EvidenceFrame(picture, found, pose)
+    return frames
 
 
 def _frame_near(reader: BagReader, robot: str, marked_ns: int) -> set[int]:
     """The frame captured next to a time, of an event that somebody marked."""
     stamps = [
-        item.stamp_ns for item in recording(reader, robot, [PICTURES]) if isinstance(item, Picture)
+        item.stamp_ns
+        for item in recording(reader, robot, [PICTURES])
+        if isinstance(item, RecordedPicture)
     ]
     return {min(stamps, key=lambda stamp: abs(stamp - marked_ns))} if stamps else set()

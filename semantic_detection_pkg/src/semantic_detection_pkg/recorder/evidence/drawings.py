@@ -107,7 +107,7 @@ def _round_number(value: float) -> float:
 
 
 @dataclass(frozen=True)
-class CoverageMap:
+class CoverageDrawing:
     """What of the area was seen.
 
     Attributes:
@@ -132,7 +132,7 @@ class CoverageMap:
         return round(across * self.columns, 2), round(down * self.rows, 2)
 
 
-def coverage_map(message: Any) -> CoverageMap | None:
+def coverage_map(message: Any) -> CoverageDrawing | None:
     """A message of type Coverage; None where it has no sensible form."""
     columns, rows, cell = int(message.columns), int(message.rows), float(message.cell_rad)
     results = np.asarray(message.results, np.uint8)
@@ -142,7 +142,7 @@ def coverage_map(message: Any) -> CoverageMap | None:
     grid = results.reshape(rows, columns)[:, ::-1]  # columns run with growing yaw, to the left
     left, top = message.yaw_min_rad + columns * cell, message.pitch_min_rad
     edges = (left, message.yaw_min_rad, top, top + rows * cell)
-    return CoverageMap(
+    return CoverageDrawing(
         png_uri(colours[np.minimum(grid, len(colours) - 1)]),
         columns,
         rows,

@@ -91,7 +91,11 @@ def write(folder: Path) -> Path:
 def page_of(content: EventContent) -> str:
     """The page as HTML."""
     findings = [_shown(content, finding) for finding in content.findings]
-    frames = [] if findings else [show(look, None) for look in content.looks.values()]
+    frames = (
+        []
+        if findings
+        else [show(evidence_frame, None) for evidence_frame in content.frames.values()]
+    )
     return render("event.html", event=content.event, findings=findings, frames=frames)
 
 
@@ -141,8 +145,8 @@ def _shown(content: EventContent, finding: Any) -> ShownFinding:
     best_ns = from_time(finding.best_frame)
 
     def frame_of(stamp: Any) -> Shown | None:
-        look = content.looks.get(from_time(stamp))
-        return None if look is None else show(look, finding, best_ns)
+        evidence_frame = content.frames.get(from_time(stamp))
+        return None if evidence_frame is None else show(evidence_frame, finding, best_ns)
 
     position = position_of(finding)
     return ShownFinding(

@@ -37,7 +37,7 @@ class Scribe:
         self._thread = threading.Thread(target=self._run, name="scribe", daemon=True)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Begin to look for events."""
         self._thread.start()
 
     def stop(self) -> None:

@@ -14,7 +14,7 @@ from ros_support_pkg.core.words import GpuOwner, HealthLevel, Level, Verdict, re
 from semantic_detection_pkg.common.core.position import Position
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.recorder.core.events import Event
-from semantic_detection_pkg.recorder.evidence.content import latest_findings, read_looks
+from semantic_detection_pkg.recorder.evidence.content import latest_findings, read_evidence_frames
 from semantic_detection_pkg.recorder.evidence.drawings import Span, coverage_map, spans
 from semantic_detection_pkg.recorder.evidence.event_page import PAGE, position_of, state_of
 from semantic_detection_pkg.recorder.evidence.pictures import show
@@ -166,11 +166,11 @@ def _rows(
     order = {"confirmed": 0, "uncertain": 1, "candidate": 2, "rejected": 3}
     ranked = sorted(findings, key=lambda one: (order.get(state_of(one), 4), -one.score))
     pictured = {from_time(one.best_frame) for one in ranked[:_PICTURES_MAX]}
-    looks = read_looks(reader, robot, pictured)
+    frames = read_evidence_frames(reader, robot, pictured)
     rows = []
     for finding in ranked:
         best_ns = from_time(finding.best_frame)
-        look = looks.get(best_ns)
+        evidence_frame = frames.get(best_ns)
         event = events.get(finding.id)
         ran = [one for one in finding.tiers if read(one, "verdict", NOT_RUN) is not NOT_RUN]
         rows.append(
@@ -180,7 +180,7 @@ def _rows(
                 from_time(finding.header.stamp),
                 position_of(finding),
                 ran[-1] if ran else None,
-                "" if look is None else show(look, finding, best_ns).thumbnail,
+                "" if evidence_frame is None else show(evidence_frame, finding, best_ns).thumbnail,
                 "" if event is None else _page_of(folder, event),
             )
         )

@@ -16,7 +16,7 @@ from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.common.core.overlay import draw_overlay
 from semantic_detection_pkg.common.kernels.crops import encode_jpeg, resized, square_around
 from semantic_detection_pkg.common.pictures import decode_picture
-from semantic_detection_pkg.recorder.evidence.content import Look
+from semantic_detection_pkg.recorder.evidence.content import EvidenceFrame
 
 _FRAME_WIDTH = 960
 _CROP_SIDE = 420
@@ -49,7 +49,7 @@ class Shown:
         return self.masked or self.frame
 
 
-def show(look: Look, finding: Any | None, best_ns: int = 0) -> Shown:
+def show(evidence_frame: EvidenceFrame, finding: Any | None, best_ns: int = 0) -> Shown:
     """A frame with all detections, and the finding's thing cut out of it.
 
     Args:
@@ -59,17 +59,17 @@ def show(look: Look, finding: Any | None, best_ns: int = 0) -> Shown:
     Raises:
         FrameError: the picture cannot be decoded.
     """
-    stamp = look.picture.stamp_ns
-    image = decode_picture(np.frombuffer(look.picture.jpeg, np.uint8), f"of {stamp} ns")
+    stamp = evidence_frame.picture.stamp_ns
+    image = decode_picture(np.frombuffer(evidence_frame.picture.jpeg, np.uint8), f"of {stamp} ns")
     height, width = image.shape[:2]
-    found, vocabulary = _detections(look, width, height)
+    found, vocabulary = _detections(evidence_frame, width, height)
     whole = draw_overlay(image, found, vocabulary)
-    hfov = look.pose.hfov_rad if look.pose else math.nan
+    hfov = evidence_frame.pose.hfov_rad if evidence_frame.pose else math.nan
     note = f"{math.degrees(hfov):.1f}° wide" if math.isfinite(hfov) else ""
     if finding is None:
         return Shown(stamp, _jpeg_uri(resized(whole, 1, _FRAME_WIDTH)), zoom_note=note)
     box = finding.best_box_xyxy if stamp == best_ns else None
-    index = _index_of(found, vocabulary, finding, look, box)
+    index = _index_of(found, vocabulary, finding, evidence_frame, box)
     if index is not None:
         box = found.boxes_xyxy[index]
     if box is None or not _is_box(box):
@@ -89,9 +89,11 @@ def show(look: Look, finding: Any | None, best_ns: int = 0) -> Shown:
     )
 
 
-def _detections(look: Look, width: int, height: int) -> tuple[Detections, tuple[str, ...]]:
+def _detections(
+    evidence_frame: EvidenceFrame, width: int, height: int
+) -> tuple[Detections, tuple[str, ...]]:
     """What was detected in a frame; nothing where that does not fit the picture."""
-    frame = look.detections
+    frame = evidence_frame.detections
     if frame is not None:
         found, words = frame.detections, frame.vocabulary
         is_of_size = (found.width, found.height) == (width, height)
@@ -101,7 +103,11 @@ def _detections(look: Look, width: int, height: int) -> tuple[Detections, tuple[
 
 
 def _index_of(
-    found: Detections, vocabulary: tuple[str, ...], finding: Any, look: Look, box: Any | None
+    found: Detections,
+    vocabulary: tuple[str, ...],
+    finding: Any,
+    evidence_frame: EvidenceFrame,
+    box: Any | None,
 ) -> int | None:
     """The detection that is the finding's thing: by its box, else by its bearing."""
     same = [i for i, c in enumerate(found.class_ids) if vocabulary[c] == finding.class_name]
@@ -110,8 +116,8 @@ def _index_of(
     middles = (found.boxes_xyxy[same, :2] + found.boxes_xyxy[same, 2:]) / 2
     if box is not None:
         wanted = (np.asarray(box[:2]) + np.asarray(box[2:])) / 2
-    elif look.pose is not None and math.isfinite(look.pose.hfov_rad):
-        pose = look.pose
+    elif evidence_frame.pose is not None and math.isfinite(evidence_frame.pose.hfov_rad):
+        pose = evidence_frame.pose
         view = CameraView(
             pose.yaw_rad, pose.pitch_rad, pose.roll_rad, pose.hfov_rad, found.width, found.height
         )

@@ -8,7 +8,7 @@ from typing import Any
 from ros_support_pkg.core.stamps import from_time
 from semantic_detection_pkg.errors import ConfigurationError, FrameError
 from semantic_detection_pkg.recorder.core.replay.player import Recorded
-from semantic_detection_pkg.recorder.core.replay.redetect import Picture
+from semantic_detection_pkg.recorder.core.replay.redetect import RecordedPicture
 from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
 from semantic_detection_pkg.scan.core.from_messages import (
     from_detections,
@@ -17,15 +17,15 @@ from semantic_detection_pkg.scan.core.from_messages import (
 )
 
 
-def picture(message: Any) -> Picture:
+def picture(message: Any) -> RecordedPicture:
     """Return a message of `camera/image_raw/compressed`."""
-    return Picture(from_time(message.header.stamp), bytes(message.data))
+    return RecordedPicture(from_time(message.header.stamp), bytes(message.data))
 
 
 GIMBAL, DETECTIONS, JOURNAL = "gimbal/state", "detections", "scan/journal"
 PICTURES = "camera/image_raw/compressed"
 #: How topics become what a replay takes, by relative name: type and conversion.
-_CONVERSIONS: dict[str, tuple[str, Callable[[Any], Recorded | Picture]]] = {
+_CONVERSIONS: dict[str, tuple[str, Callable[[Any], Recorded | RecordedPicture]]] = {
     GIMBAL: ("interfaces_pkg/msg/GimbalState", from_gimbal_state),
     DETECTIONS: ("interfaces_pkg/msg/Detections", from_detections),
     JOURNAL: ("interfaces_pkg/msg/ScanJournal", from_journal),
@@ -35,7 +35,7 @@ _CONVERSIONS: dict[str, tuple[str, Callable[[Any], Recorded | Picture]]] = {
 
 def recording(
     reader: BagReader, namespace: str, topics: Collection[str]
-) -> Iterator[Recorded | Picture]:
+) -> Iterator[Recorded | RecordedPicture]:
     """Messages of some topics, in the order in which they were received.
 
     Args:
@@ -59,5 +59,5 @@ def recording(
 def scan_recording(reader: BagReader, namespace: str) -> Iterator[Recorded]:
     """All that `core.replay.player.replay` takes of a bag; raises as `recording`."""
     for item in recording(reader, namespace, (GIMBAL, DETECTIONS, JOURNAL)):
-        if not isinstance(item, Picture):
+        if not isinstance(item, RecordedPicture):
             yield item

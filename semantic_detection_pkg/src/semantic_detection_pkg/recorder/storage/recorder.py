@@ -15,7 +15,7 @@ from semantic_detection_pkg.recorder.core.events import Event
 from semantic_detection_pkg.recorder.core.intake import Intake
 from semantic_detection_pkg.recorder.core.topics import Message
 from semantic_detection_pkg.recorder.storage.disk import FULL, Disk
-from semantic_detection_pkg.recorder.storage.session import Session, SessionSettings
+from semantic_detection_pkg.recorder.storage.session import RecordingSession, SessionSettings
 from semantic_detection_pkg.recorder.storage.tables import Row
 
 _log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class Recorder:
             )
         self._settings = settings
         self._disk = disk or Disk()
-        self._session = Session(folder, settings, self._disk, rows_of)
+        self._session = RecordingSession(folder, settings, self._disk, rows_of)
         self._lock = threading.Lock()
         self._intake = Intake(queue_bytes)
         self._marks: list[Event] = []
@@ -204,7 +204,7 @@ class Recorder:
 
     def _work(self, now_s: float) -> None:
         with self._lock:
-            self._backlog.extend(self._intake.take())
+            self._backlog.extend(self._intake.drain())
         self._session.write(self._backlog, now_s)
         self._session.tick(now_s)
         if self._said and self._session.written > self._written_before:

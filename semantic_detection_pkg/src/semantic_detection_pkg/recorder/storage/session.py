@@ -44,7 +44,7 @@ class SessionSettings:
     flush_s: float = 0.5
 
 
-class Session:
+class RecordingSession:
     """Recording into one folder."""
 
     def __init__(

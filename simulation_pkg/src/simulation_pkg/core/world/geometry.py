@@ -16,7 +16,7 @@ from semantic_detection_pkg.common.core.optics import Matrix, bearing, rotation
 
 
 @dataclass(frozen=True)
-class Pose:
+class CameraPose:
     """Where the camera looked at one moment, and how it turned."""
 
     yaw_rad: float
@@ -64,7 +64,7 @@ class Lens:
         return self.width / 2.0 / math.tan(self.hfov_wide_rad / 2.0) * zoom
 
 
-def image_velocity(lens: Lens, pose: Pose) -> tuple[float, float]:
+def image_velocity(lens: Lens, pose: CameraPose) -> tuple[float, float]:
     """(x, y) [px/s] at which the scene crosses the middle of the picture.
 
     Turning left moves the scene right, nose down moves it up; yaw counts by the pitch's cosine.
@@ -76,7 +76,7 @@ def image_velocity(lens: Lens, pose: Pose) -> tuple[float, float]:
     return across * cos_roll + along * sin_roll, along * cos_roll - across * sin_roll
 
 
-def projection(lens: Lens, pose: Pose) -> Matrix:
+def projection(lens: Lens, pose: CameraPose) -> Matrix:
     """(3, 3) from a vector in the base frame to homogeneous pixels.
 
     The rolling shutter is part of it, to first order: a row that is read `dt` after the middle row

@@ -129,7 +129,11 @@ class _Builder:
                 continue
             self._taken += [(float(x), float(y), _Body(1.6, 0.0)) for x, y in points[::3]]
             yield Footpath(
-                self._new_id(), is_decoy, lines, float(self._rng.uniform(0.75, 1.05)), self._look()
+                self._new_id(),
+                is_decoy,
+                lines,
+                float(self._rng.uniform(0.75, 1.05)),
+                self._appearance(),
             )
 
     def _path_lines(self, middle: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
@@ -202,7 +206,7 @@ class _Builder:
             *place,
             width * scale,
             height * scale,
-            self._look(),
+            self._appearance(),
             0.0 if is_decoy and name == "person" else stroll,
             float(self._rng.uniform(14.0, 30.0)),
         )
@@ -261,5 +265,5 @@ class _Builder:
         self._next_id += 1
         return self._next_id
 
-    def _look(self) -> int:
+    def _appearance(self) -> int:
         return int(self._rng.integers(1 << 31))

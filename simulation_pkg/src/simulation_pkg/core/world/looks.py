@@ -39,7 +39,7 @@ _MOVING: dict[str, Callable[[int, float], Image]] = {
 }
 
 
-class Look(NamedTuple):
+class Appearance(NamedTuple):
     """A board's picture.
 
     Attributes:
@@ -57,22 +57,24 @@ class Wardrobe:
     """Draws each board's look when it is first seen; what moves is drawn anew each time."""
 
     def __init__(self) -> None:
-        self._still: dict[tuple[str, int], Look] = {}
+        self._still: dict[tuple[str, int], Appearance] = {}
 
-    def look(self, board: Board, time_s: float) -> Look:
+    def appearance_of(self, board: Board, time_s: float) -> Appearance:
         """How a board looks at a time."""
         name = DECOY_NAMES[board.class_name] if board.is_decoy else board.class_name
         if name in _MOVING:
-            return _look(_MOVING[name](board.look_seed, time_s), _HAZE)
+            return _appearance(_MOVING[name](board.look_seed, time_s), _HAZE)
         key = (name, board.look_seed)
         if key not in self._still:
             rng = np.random.default_rng(board.look_seed)
             is_mirrored = rng.random() < 0.5
             sprite = _STILL[name](rng)
             sprite = np.ascontiguousarray(sprite[:, ::-1]) if is_mirrored else sprite
-            self._still[key] = _look(sprite, _SOLID)
+            self._still[key] = _appearance(sprite, _SOLID)
         return self._still[key]
 
 
-def _look(sprite: Image, threshold: int) -> Look:
-    return Look(pyramid(sprite, _LEVELS), convex_outline(sprite[..., 3], threshold), threshold)
+def _appearance(sprite: Image, threshold: int) -> Appearance:
+    return Appearance(
+        pyramid(sprite, _LEVELS), convex_outline(sprite[..., 3], threshold), threshold
+    )

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from semantic_detection_pkg.common.core.optics import Matrix, direction
 from simulation_pkg.core.world.geometry import (
+    CameraPose,
     Lens,
-    Pose,
     angular_extent,
     board_homography,
     board_vectors,
@@ -90,7 +90,9 @@ class Renderer:
         noise = rng.standard_normal(shape, np.float32) * np.float32(self._effects.noise)
         self._noise = np.clip(np.rint(128 + noise), 0, 255).astype(np.uint8)
 
-    def render(self, pose: Pose, time_s: float = 0.0, seed: int = 0, has_ids: bool = False) -> View:
+    def render(
+        self, pose: CameraPose, time_s: float = 0.0, seed: int = 0, has_ids: bool = False
+    ) -> View:
         """The picture of a pose at a time of the world.
 
         Args:
@@ -119,7 +121,7 @@ class Renderer:
         truth = Truth(lens.width, lens.height, pose, lens.hfov_rad(pose.zoom), objects)
         return View(self._expose(picture, pose, time_s, seed), truth, ids)
 
-    def _in_view(self, pose: Pose) -> list[Board]:
+    def _in_view(self, pose: CameraPose) -> list[Board]:
         """Boards that may be in the picture, the farthest first."""
         lens = self._lens
         half_diagonal = math.hypot(lens.width, lens.height) / 2.0 / lens.focal_px(pose.zoom)
@@ -173,7 +175,7 @@ class Renderer:
         frame = project(homography, _UNIT_SQUARE)
         if frame is None or share_inside(box_of(frame), width, height) <= 0.0:
             return None
-        look = self._wardrobe.look(board, time_s)
+        look = self._wardrobe.appearance_of(board, time_s)
         warped = warp_sprite(look.levels, homography, width, height)
         if warped is None:
             return None
@@ -203,7 +205,7 @@ class Renderer:
         found = polygon_coverage(np.array(shown), *grain.shape[::-1]) if shown else None
         return grain if found is None else darken(grain, *found, _SHADOW_SHARE)
 
-    def _expose(self, picture: Image, pose: Pose, time_s: float, seed: int) -> Image:
+    def _expose(self, picture: Image, pose: CameraPose, time_s: float, seed: int) -> Image:
         """Light, motion blur and noise: what happens between the scene and the file."""
         effects, lens = self._effects, self._lens
         if effects.light > 0.0:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulation_pkg.core.world.geometry import Pose
+from simulation_pkg.core.world.geometry import CameraPose
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Truth:
 
     width: int
     height: int
-    pose: Pose
+    pose: CameraPose
     hfov_rad: float
     objects: tuple[Seen, ...]
 

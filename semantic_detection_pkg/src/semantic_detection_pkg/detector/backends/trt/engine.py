@@ -24,7 +24,7 @@ class TensorRtMessages:
     def __init__(self) -> None:
         self.errors: deque[str] = deque(maxlen=_ERRORS_KEPT)
 
-    def take(self, severity: str, message: str) -> None:
+    def add(self, severity: str, message: str) -> None:
         """One message; severity as TensorRT names it."""
         line = " ".join(message.split())
         if severity in ("INTERNAL_ERROR", "ERROR"):
@@ -44,7 +44,7 @@ def logger(tensorrt: TensorRt) -> tuple[Any, TensorRtMessages]:
             tensorrt.ILogger.__init__(self)
 
         def log(self, severity: Any, msg: str) -> None:
-            messages.take(severity.name, msg)
+            messages.add(severity.name, msg)
 
     return Logger(), messages
 

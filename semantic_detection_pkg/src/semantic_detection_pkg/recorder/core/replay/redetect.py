@@ -17,7 +17,7 @@ _SAME_IOU = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class RecordedPicture:
     """One recorded frame: its capture stamp and its JPEG."""
 
     stamp_ns: int
@@ -25,7 +25,7 @@ class Picture:
 
 
 #: Looks for words in a picture; for none of them: for all that it knows.
-Detect = Callable[[Picture, tuple[str, ...]], FrameDetections]
+Detect = Callable[[RecordedPicture, tuple[str, ...]], FrameDetections]
 
 
 @dataclass
@@ -69,7 +69,7 @@ class Comparison:
 
 
 def detected_again(
-    recorded: Iterable[Recorded | Picture],
+    recorded: Iterable[Recorded | RecordedPicture],
     known: Mapping[int, FrameDetections],
     pictures: frozenset[int],
     detect: Detect,
@@ -88,7 +88,7 @@ def detected_again(
             if item.stamp_ns not in pictures:
                 comparison.without_picture += 1
                 yield item
-        elif not isinstance(item, Picture):
+        elif not isinstance(item, RecordedPicture):
             yield item
         elif not known or item.stamp_ns in known:
             then = known.get(item.stamp_ns)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ros_support_pkg.core.words import Verdict
 from vlm_bridge_pkg.core.questions import CLASS_TEMPLATES, make_questions, quote
-from vlm_bridge_pkg.core.verdicts import Reading, judge, read_answer
+from vlm_bridge_pkg.core.verdicts import Reading, combine_readings, read_answer
 from vlm_bridge_pkg.errors import ConfigurationError
 
 YES, NO, UNSURE = Verdict.YES, Verdict.NO, Verdict.UNSURE
@@ -80,14 +80,16 @@ def test_agreement(
         (read_answer(answer), template.is_negated)
         for answer, template in zip(answers, CLASS_TEMPLATES, strict=False)
     ]
-    judgement = judge(readings)
-    assert (judgement.verdict, judgement.source, judgement.cause) == (verdict, source, cause)
-    assert judgement.confidence == pytest.approx(confidence)
+    combined = combine_readings(readings)
+    assert (combined.verdict, combined.source, combined.cause) == (verdict, source, cause)
+    assert combined.confidence == pytest.approx(confidence)
 
 
 def test_logprobs_go_before_agreement() -> None:
-    judgement = judge([(read_answer("yes", {"yes": math.log(0.9), "no": math.log(0.1)}), False)])
-    assert (judgement.source, judgement.confidence) == ("logprobs", pytest.approx(0.9))
+    combined = combine_readings(
+        [(read_answer("yes", {"yes": math.log(0.9), "no": math.log(0.1)}), False)]
+    )
+    assert (combined.source, combined.confidence) == ("logprobs", pytest.approx(0.9))
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def run(
 def test_lease_question_answer(stub: VlmServer) -> None:
     gpu = Leases()
     outcome, progress = run(stub, gpu)
-    assert (outcome.judgement.verdict, outcome.judgement.reason) == (Verdict.YES, "it is there")
+    assert (outcome.combined.verdict, outcome.combined.reason) == (Verdict.YES, "it is there")
     assert (outcome.model, outcome.prompt_id, outcome.epoch) == ("stub", "is_there.1", 1)
     assert gpu.given == gpu.returned == [1]
     assert progress[:2] == [("lease", ""), ("request", "")]
@@ -109,8 +109,8 @@ def test_faults_are_uncertain_and_the_lease_is_given_back(
     script.fault = fault
     gpu = Leases()
     outcome, _ = run(stub, gpu, timeout_s=0.4 if fault == "hang" else None)
-    assert (outcome.judgement.verdict, outcome.judgement.cause) == (Verdict.UNSURE, cause)
-    assert outcome.judgement.confidence == 0.0
+    assert (outcome.combined.verdict, outcome.combined.cause) == (Verdict.UNSURE, cause)
+    assert outcome.combined.confidence == 0.0
     assert gpu.given == gpu.returned == [1]
 
 
@@ -118,14 +118,14 @@ def test_the_end_of_the_lease_is_the_end_of_the_question(stub: VlmServer, script
     script.fault = "hang"
     gpu = Leases(longest_s=0.2)
     outcome, _ = run(stub, gpu, timeout_s=1e6)
-    assert outcome.judgement.cause == "timeout"
+    assert outcome.combined.cause == "timeout"
     assert outcome.latency_s >= 0.2
 
 
 def test_without_a_lease_nothing_is_asked(stub: VlmServer, script: Script) -> None:
     gpu = Leases(refusal="no_lease")
     outcome, progress = run(stub, gpu)
-    assert (outcome.judgement.cause, outcome.epoch, gpu.returned) == ("no_lease", 0, [])
+    assert (outcome.combined.cause, outcome.epoch, gpu.returned) == ("no_lease", 0, [])
     assert (script.number, progress) == (0, [("lease", "")])
 
 
@@ -140,24 +140,24 @@ def test_a_cancel_at_any_stage(stub: VlmServer, script: Script) -> None:
                 session.cancel()
 
         outcome = session.run(make_questions("tent"), PICTURE, patience(5.0), tell)
-        assert outcome.judgement.cause == "cancelled", when
+        assert outcome.combined.cause == "cancelled", when
         assert gpu.given == gpu.returned
 
 
 def test_agreement_of_three_questions(stub: VlmServer, script: Script) -> None:
     script.answers = ("yes\na roof", "yes\nstill", "no\nthere is one")
     outcome, _ = run(stub, Leases(), variants=3)
-    judgement = outcome.judgement
-    assert (judgement.verdict, judgement.confidence) == (Verdict.YES, 1.0)
-    assert (judgement.source, judgement.reason) == ("agreement", "a roof")
+    combined = outcome.combined
+    assert (combined.verdict, combined.confidence) == (Verdict.YES, 1.0)
+    assert (combined.source, combined.reason) == ("agreement", "a roof")
     script.answers, script.number = ("yes", "no", "no"), 0
-    assert run(stub, Leases(), variants=3)[0].judgement.cause == "contradiction"
+    assert run(stub, Leases(), variants=3)[0].combined.cause == "contradiction"
 
 
 def test_a_fault_in_a_later_question_spoils_all(stub: VlmServer, script: Script) -> None:
     """Half of the questions answered is no agreement."""
     script.fault, script.fault_count = "busy", 1
-    assert run(stub, Leases(), variants=2)[0].judgement.cause == "busy"
+    assert run(stub, Leases(), variants=2)[0].combined.cause == "busy"
 
 
 def test_holds_the_lock_for_servers_that_do_not(
@@ -174,4 +174,4 @@ def test_holds_the_lock_for_servers_that_do_not(
     assert is_free(path)
     with KernelLock(path).held(0.0):
         outcome, _ = run(stub, gpu := Leases(), lock_file=str(path))
-    assert (outcome.judgement.cause, gpu.returned) == ("gpu_busy", [1])
+    assert (outcome.combined.cause, gpu.returned) == ("gpu_busy", [1])

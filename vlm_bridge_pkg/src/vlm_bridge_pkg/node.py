@@ -154,14 +154,14 @@ class VlmBridgeNode(Node):
 
 
 def _answer(request: AskVlm.Goal, prompt: str, outcome: Outcome) -> VlmAnswer:
-    judgement = outcome.judgement
+    combined = outcome.combined
     return VlmAnswer(
-        verdict=judgement.verdict.value,
-        confidence=judgement.confidence,
-        confidence_source=judgement.source,
+        verdict=combined.verdict.value,
+        confidence=combined.confidence,
+        confidence_source=combined.source,
         text=outcome.text,
-        reason=judgement.reason,
-        cause=judgement.cause,
+        reason=combined.reason,
+        cause=combined.cause,
         question=prompt,
         prompt_id=outcome.prompt_id,
         model=outcome.model,

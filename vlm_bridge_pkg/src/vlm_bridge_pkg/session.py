@@ -13,7 +13,7 @@ from ros_support_pkg.core.words import Verdict
 from semantic_detection_pkg.gpu.errors import LockError
 from semantic_detection_pkg.gpu.lock import KernelLock
 from vlm_bridge_pkg.core.questions import SYSTEM, Question
-from vlm_bridge_pkg.core.verdicts import Judgement, Reading, judge, read_answer
+from vlm_bridge_pkg.core.verdicts import CombinedReading, Reading, combine_readings, read_answer
 from vlm_bridge_pkg.errors import ServiceError
 from vlm_bridge_pkg.protocol.pictures import Picture
 from vlm_bridge_pkg.protocol.replies import Reply
@@ -66,7 +66,7 @@ class Service:
 class Outcome:
     """A verdict and where it comes from."""
 
-    judgement: Judgement
+    combined: CombinedReading
     text: str
     prompt_id: str
     model: str
@@ -127,7 +127,7 @@ class Session:
         if cause:  # a verdict on half of the questions is none
             readings = [(Reading(Verdict.UNSURE, cause=cause), False)]
         return Outcome(
-            judge(readings),
+            combine_readings(readings),
             replies[0].text if replies else "",
             questions[0].prompt_id,
             replies[0].model if replies else self._service.model,

@@ -47,8 +47,8 @@ def _probability(verdict: Verdict, logprobs: Mapping[str, float]) -> float | Non
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """What all answers to one goal say together.
+class CombinedReading:
+    """The verdict of all answers to one goal.
 
     Attributes:
         confidence: 0..1; of an unsure verdict 0.
@@ -62,8 +62,8 @@ class Judgement:
     cause: str
 
 
-def judge(readings: Sequence[tuple[Reading, bool]]) -> Judgement:
-    """Put the answers together.
+def combine_readings(readings: Sequence[tuple[Reading, bool]]) -> CombinedReading:
+    """Combine the answers to one goal into one verdict.
 
     Args:
         readings: one or more; each with whether its question was negated.
@@ -71,15 +71,15 @@ def judge(readings: Sequence[tuple[Reading, bool]]) -> Judgement:
     first = readings[0][0]
     votes = [one.verdict.negated() if is_negated else one.verdict for one, is_negated in readings]
     if {Verdict.YES, Verdict.NO} <= set(votes):
-        return Judgement(Verdict.UNSURE, 0.0, "agreement", first.reason, "contradiction")
+        return CombinedReading(Verdict.UNSURE, 0.0, "agreement", first.reason, "contradiction")
     decided = [vote for vote in votes if vote is not Verdict.UNSURE]
     share = len(decided) / len(votes)
     if share <= 0.5:
         source = "agreement" if len(votes) > 1 else "none"
         cause = next((one.cause for one, _ in readings if one.cause), "unsure")
-        return Judgement(Verdict.UNSURE, 0.0, source, first.reason, cause)
+        return CombinedReading(Verdict.UNSURE, 0.0, source, first.reason, cause)
     if first.confidence is not None:
-        return Judgement(decided[0], first.confidence, "logprobs", first.reason, "")
+        return CombinedReading(decided[0], first.confidence, "logprobs", first.reason, "")
     if len(votes) == 1:
-        return Judgement(decided[0], 0.0, "none", first.reason, "")
-    return Judgement(decided[0], share, "agreement", first.reason, "")
+        return CombinedReading(decided[0], 0.0, "none", first.reason, "")
+    return CombinedReading(decided[0], share, "agreement", first.reason, "")

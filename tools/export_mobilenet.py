@@ -23,7 +23,7 @@ import torch
 from model_export.onnx_file import export_onnx
 from torch import nn
 
-from semantic_detection_pkg.detector.backends.loading import read_names
+from semantic_detection_pkg.detector.backends.names_file import read_names
 from semantic_detection_pkg.errors import ConfigurationError, ModelError, SemanticDetectionError
 
 # What torchvision's weights were trained with: of each channel, R, G, B, of pixels 0..1.
@@ -106,7 +106,7 @@ def _network(options: argparse.Namespace) -> tuple[nn.Module, tuple[str, ...]]:
     if options.weights is None:
         weights = models.get_model_weights(make).DEFAULT
         return make(weights=weights).eval(), tuple(weights.meta["categories"])
-    names = read_names(options.names)
+    names = tuple(filter(None, read_names(options.names)))
     network = make(num_classes=len(names))
     state = _state(options.weights)
     try:

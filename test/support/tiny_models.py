@@ -138,6 +138,27 @@ def prompt_side_file(
     }
 
 
+def without_masks(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same model as a detect model: its detections end before the mask coefficients."""
+    boxes = onnx.ModelProto()
+    boxes.CopyFrom(model)
+    graph = boxes.graph
+    for node in graph.node:
+        node.output[:] = ["with_masks" if name == "output0" else name for name in node.output]
+    del graph.output[1]
+    shape = graph.output[0].type.tensor_type.shape.dim
+    axis = 1 if shape[2].dim_value == ANCHORS else 2
+    shape[axis].dim_value -= MASK_CHANNELS
+    values = {"first_box": [0], "end_box": [shape[axis].dim_value], "axis_box": [axis]}
+    for name, value in values.items():
+        graph.initializer.append(numpy_helper.from_array(np.array(value, np.int64), name))
+    graph.node.append(helper.make_node("Slice", ["with_masks", *values], ["output0"]))
+    metadata = {entry.key: entry.value for entry in boxes.metadata_props}
+    helper.set_model_props(boxes, metadata | ({"task": "detect"} if metadata else {}))
+    onnx.checker.check_model(boxes)
+    return boxes
+
+
 def save(model: onnx.ModelProto, path: Path) -> Path:
     """Write a model; returns the path."""
     path.write_bytes(model.SerializeToString())

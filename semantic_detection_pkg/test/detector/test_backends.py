@@ -10,8 +10,8 @@ from semantic_detection_pkg.detector.backends.loading import (
     ENGINES,
     load_detector,
     open_backend,
-    read_names,
 )
+from semantic_detection_pkg.detector.backends.names_file import read_names
 from semantic_detection_pkg.detector.backends.onnx import OnnxBackend
 from semantic_detection_pkg.detector.core.model_layout import Layout
 from semantic_detection_pkg.errors import ConfigurationError, FrameError, ModelError
@@ -57,10 +57,13 @@ BAD_MODELS = {
     ),
     "zeros": (bytes(1000), "is not an ONNX file"),
     "unknown operator": (unknown_operator().SerializeToString(), "ONNX Runtime cannot load it"),
-    "classifier": (classifier().SerializeToString(), "a segmentation model has two"),
-    "one output": (
-        constant(output0=(1, 39, 64)).SerializeToString(),
-        "outputs are output0 float32 1x39x64; a segmentation model has two",
+    "classifier": (
+        classifier().SerializeToString(),
+        "logits float32 1x3 is that of a classification model; export a -seg or a detect model",
+    ),
+    "two boxes": (
+        constant(output0=(1, 39, 64), output1=(1, 39, 64)).SerializeToString(),
+        "outputs are output0 float32 1x39x64, output1 float32 1x39x64; a segmentation model has",
     ),
     "three outputs": (
         constant(
@@ -160,21 +163,76 @@ def test_closing_twice_is_fine_and_inference_then_fails(model, engine):
 
 def test_a_names_file_replaces_the_models_names(tmp_path, model):
     names = tmp_path / "names.txt"
-    names.write_text("rot\n\n  grün \nblau\n", encoding="utf-8")
+    names.write_text("rot\n  grün \nblau\n", encoding="utf-8")
 
     with load_detector(model, names_file=names) as detector:
         assert detector.pipeline.vocabulary == ("rot", "grün", "blau")
 
 
+def test_a_blank_line_is_a_class_that_is_not_looked_for(tmp_path, model, colour_picture):
+    names = tmp_path / "names.txt"
+    names.write_text("rot\n\nblau\n", encoding="utf-8")
+
+    with load_detector(model, names_file=names) as detector:
+        result = detector.pipeline.process(colour_picture)
+        assert result.vocabulary == ("rot", "blau")
+        assert result.detections.class_ids.tolist() == [0, 1]
+
+
+def test_classes_of_one_name_in_a_file_are_one_word(tmp_path, model, colour_picture):
+    names = tmp_path / "names.txt"
+    names.write_text("paint\nlawn\npaint\n", encoding="utf-8")
+
+    with load_detector(model, names_file=names, words="paint") as detector:
+        result = detector.pipeline.process(colour_picture)
+        assert detector.pipeline.known_words == ("paint", "lawn")
+        assert result.vocabulary == ("paint",)
+        assert result.detections.class_ids.tolist() == [0, 0]  # the red and the blue patch
+
+
+def test_names_with_commas_can_be_asked_for(tmp_path, model):
+    names = tmp_path / "names.txt"
+    names.write_text("bus, school\ncar\nlake\n", encoding="utf-8")
+
+    for words in (
+        "bus, school,car",
+        'car, "bus, school"',
+        "Bus,School, car",
+        ["car", "bus, school"],
+    ):
+        with load_detector(model, names_file=names, words=words) as detector:
+            assert set(detector.pipeline.vocabulary) == {"bus, school", "car"}
+
+
 @pytest.mark.parametrize(
-    ("content", "message"), [(b"\n \n", "holds no name"), (b"\xff\xfe\xff", "decode")]
+    ("content", "message"),
+    [
+        (b"\n \n", "holds no name"),
+        (b"", "holds no name"),
+        (b"\xff\xfep\0e\0", "is UTF-16 text, or no text; save it as UTF-8"),
+        (b"person\ncaf\xe9\n", "is not UTF-8: byte 0xe9 in line 2; save it as UTF-8"),
+        (b"names: [a, b", "is no YAML"),
+    ],
 )
 def test_names_files_that_hold_none_are_refused(tmp_path, content, message):
     path = tmp_path / "names.txt"
     path.write_bytes(content)
 
-    with pytest.raises(ConfigurationError, match=message):
+    with pytest.raises(ConfigurationError, match=rf"names file .*names.txt: {message}") as raised:
         read_names(path)
+
+    assert "\n" not in str(raised.value)
+
+
+def test_names_that_do_not_fit_say_how_to_give_others(tmp_path, model):
+    names = tmp_path / "names.txt"
+    names.write_text("a\n\nb\nc\nd\n", encoding="utf-8")
+
+    with pytest.raises(ModelError, match=r"5 class names \(1 of them blank.* for 3 .*--names"):
+        load_detector(model, names_file=names)
+    names.write_text("0\n1\n2\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="'tent' is unknown; known: 0, 1, 2; .*--names"):
+        load_detector(model, names_file=names, words=["tent"])
 
 
 WORDS = {"red": (1, 0, 0), "green": (0, 1, 0)}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semantic_detection_pkg.detector.core.decode import Decoder
+from semantic_detection_pkg.detector.core.decode import Decoder, box_masks
 from semantic_detection_pkg.detector.core.model_layout import Layout, ModelInfo, PromptInputs
 from semantic_detection_pkg.detector.core.settings import DetectorSettings
 from semantic_detection_pkg.detector.core.vocabulary import ClassNames, Vocabulary
@@ -18,6 +18,54 @@ from semantic_detection_pkg.errors import ConfigurationError, FrameError
 NAMES = ("person", "tent", "boat")
 MASKS = 4
 PROTOTYPES = np.zeros((1, MASKS, 8, 8), np.float32)
+
+
+def test_boxes_are_the_masks_of_a_model_without_masks():
+    boxes = np.array([[1, 2, 5.5, 9], [3, 3, 3, 8], [0, 0, 1, 1]], np.float32)
+
+    masks = box_masks(boxes)
+
+    assert [[ring.tolist() for ring in rings] for rings in masks] == [
+        [[[1, 2], [5.5, 2], [5.5, 9], [1, 9]]],  # its inside on the right, as with other masks
+        [],
+        [[[0, 0], [1, 0], [1, 1], [0, 1]]],
+    ]
+
+
+@pytest.mark.parametrize("layout", list(Layout))
+def test_candidates_of_a_model_without_masks(layout):
+    model = replace(info(layout), prototypes_output=None, mask_channels=0)
+    table = raw((A, (0.3, 0.6, 0.1)), (B, (0.9, 0.2, 0.2)))[: 4 + len(NAMES)]
+    if layout is not Layout.RAW:
+        table = rows((A, 0.6, 1), (B, 0.9, 0))[:, :6]
+    settings = DetectorSettings()
+
+    found = Decoder(model).candidates({"out": table[None]}, ClassNames(NAMES).choose([]), settings)
+
+    assert (found.labels.tolist(), found.coefficients.shape) == ([0, 1], (2, 0))
+    np.testing.assert_allclose(found.boxes_xyxy, [B, A])
+    with pytest.raises(FrameError, match=r"outputs \(1, 9, 9\) do not fit"):
+        Decoder(model).candidates(
+            {"out": np.zeros((1, 9, 9), np.float32)}, ClassNames(NAMES).choose([]), settings
+        )
+
+
+@pytest.mark.parametrize("layout", [Layout.RAW, Layout.END_TO_END])
+def test_classes_of_one_name_are_searched_together(layout):
+    """And what both see is one thing."""
+    names = ("person", "tent", "person")
+    model = replace(info(layout), class_names=names)
+    head = raw((A, (0.9, 0, 0)), (A, (0, 0, 0.8)), (B, (0, 0.1, 0.7)))
+    if layout is not Layout.RAW:
+        head = rows((A, 0.9, 0), (A, 0.8, 2), (B, 0.7, 2))
+    outputs = {"out": head[None], "protos": PROTOTYPES}
+
+    for words in ([], ["person"], ["hiker=person"]):
+        vocabulary = ClassNames(names).choose(words)
+        found = Decoder(model).candidates(outputs, vocabulary, DetectorSettings())
+        np.testing.assert_allclose(found.scores, [0.9, 0.7])
+        assert found.labels.tolist() == [0, 0]
+    assert ClassNames(names).choose([]).names == ("person", "tent")
 
 
 def info(layout: Layout) -> ModelInfo:

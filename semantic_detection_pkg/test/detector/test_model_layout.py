@@ -53,6 +53,32 @@ def test_layout(shape, metadata, layout):
     assert (info.width, info.height, info.mask_channels) == (640, 640, 32)
 
 
+@pytest.mark.parametrize(
+    ("shape", "metadata", "layout"),
+    [
+        ((1, 84, 8400), {"end2end": "False", "args": "{'nms': None}"}, Layout.RAW),
+        # Exporters up to 8.3 say nothing about the head; up to 8.2 nothing at all.
+        ((1, 84, 8400), {"args": "{'nms': False}"}, Layout.RAW),
+        ((1, 300, 6), {"args": "{'nms': False}"}, Layout.END_TO_END),
+        ((1, 84, 8400), {}, Layout.RAW),
+        ((1, 6, 8400), {}, Layout.RAW),
+        ((1, 300, 6), {}, Layout.END_TO_END),
+        ((1, None, 6), {}, Layout.END_TO_END),
+        ((None, 300, 6), {"end2end": "True", "args": "{'nms': False}"}, Layout.END_TO_END),
+        ((1, 300, 6), {"end2end": "False", "args": "{'nms': True}"}, Layout.EMBEDDED_NMS),
+        ((1, 300, 6), {"end2end": True, "args": {"nms": None}}, Layout.END_TO_END),
+    ],
+)
+@pytest.mark.parametrize("task", [{}, {"task": "detect"}])
+def test_layouts_of_models_without_masks(shape, metadata, layout, task):
+    classes = shape[1] - 4 if layout is Layout.RAW else 80
+
+    info = inspect_model("m.onnx", [IMAGE], [detections(*shape)], metadata | task | names(classes))
+
+    assert (info.layout, info.has_masks, info.mask_channels) == (layout, False, 0)
+    assert len(info.class_names) == info.class_count == classes
+
+
 def test_outputs_are_told_by_rank_not_by_order():
     info = inspect_model("m", [IMAGE], [PROTOTYPES, detections(1, 40, 8400)], {})
 
@@ -138,7 +164,23 @@ RAW = detections(1, 38, 8400)
 @pytest.mark.parametrize(
     ("inputs", "outputs", "metadata", "message"),
     [
-        ([IMAGE], [RAW], {}, "two, detections of rank 3 and mask prototypes of rank 4"),
+        ([IMAGE], [RAW], {"task": "segment"}, "two, detections of rank 3 and mask prototypes"),
+        ([IMAGE], [detections(1, 1000)], {}, "is that of a classification model; export a -seg or"),
+        ([IMAGE], [RAW], {"task": "obb"}, r"is for oriented boxes \(obb\); export a -seg or a det"),
+        ([IMAGE], [RAW], {"task": "pose"}, r"is for keypoints \(pose\); export a -seg or a detect"),
+        ([IMAGE], [RAW], {"kpt_shape": "[17, 3]"}, r"is for keypoints \(pose\)"),
+        ([IMAGE], [RAW], {"task": "classify"}, r"is for classification \(classify\); export"),
+        ([IMAGE], [RAW], {"task": "semantic"}, "is for semantic; export a -seg or a detect model"),
+        # Rows of oriented boxes and of keypoints, without any metadata.
+        ([IMAGE], [detections(1, 300, 7)], {}, "neither rows of 6 .* nor 400 or more anchors"),
+        ([IMAGE], [detections(1, 300, 57)], {}, "keypoints.*; export a -seg or a detect model"),
+        ([IMAGE], [detections(1, 300, 7)], {"end2end": "True"}, "7 columns where 6 are needed"),
+        (
+            [IMAGE],
+            [detections(1, 85, 8400)],
+            {"task": "detect"} | names(80),
+            "80 class names for 8",
+        ),
         ([IMAGE], [RAW, PROTOTYPES, PROTOTYPES], {}, "outputs are output0 float32 1x38x8400"),
         ([IMAGE], [RAW, RAW], {}, "rank 4"),
         ([IMAGE], [], {}, "outputs are none"),

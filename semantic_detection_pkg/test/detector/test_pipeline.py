@@ -15,6 +15,7 @@ from semantic_detection_pkg.detector.core.letterbox import Letterbox
 from semantic_detection_pkg.detector.core.model_layout import inspect_model
 from semantic_detection_pkg.detector.core.pipeline import DetectorPipeline
 from semantic_detection_pkg.detector.core.settings import DetectorSettings
+from semantic_detection_pkg.detector.core.tiles import TileSettings
 from semantic_detection_pkg.detector.core.vocabulary import ClassNames
 from semantic_detection_pkg.errors import ConfigurationError, FrameError
 from simulation_pkg.fakes.engine import (
@@ -304,6 +305,26 @@ def test_the_overlay_is_a_copy_with_something_drawn():
 
 def test_an_overlay_of_nothing_is_the_picture():
     np.testing.assert_array_equal(draw_overlay(PICTURE, Detections.none(64, 48), ()), PICTURE)
+
+
+@pytest.mark.parametrize("layout", ["raw", "end_to_end", "embedded_nms"])
+@pytest.mark.parametrize("tiles", ["full", "tiles"])
+def test_a_model_without_masks_gives_boxes_as_masks(tmp_path, colour_picture, layout, tiles):
+    model = tiny_models.without_masks(tiny_models.colour_model(layout))
+    path = tiny_models.save(model, tmp_path / "m.onnx")
+    tiling = TileSettings(tiles=tiles, tile_px=64)
+    with load_detector(path, tiling=tiling) as detector:
+        found = detector.pipeline.process(colour_picture).detections
+    path = tiny_models.save(tiny_models.colour_model(layout), tmp_path / "masks.onnx")
+    with load_detector(path, tiling=tiling) as detector:
+        expected = detector.pipeline.process(colour_picture).detections
+
+    assert len(found) > 0
+    np.testing.assert_allclose(found.boxes_xyxy, expected.boxes_xyxy)
+    np.testing.assert_array_equal(found.class_ids, expected.class_ids)
+    for (x0, y0, x1, y1), rings in zip(found.boxes_xyxy.tolist(), found.masks, strict=True):
+        (ring,) = rings
+        assert ring.tolist() == [[x0, y0], [x1, y0], [x1, y1], [x0, y1]]
 
 
 def test_a_real_model_finds_what_the_reference_finds(realdata):

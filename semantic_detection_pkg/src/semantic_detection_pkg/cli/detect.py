@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             engine=options.engine,
             threads=options.threads,
             names_file=options.names,
-            words=options.classes.split(",") if options.classes else (),
+            words=options.classes,
             settings=settings,
             tiling=tiling,
         ) as detector:
@@ -140,10 +140,10 @@ def _complain(message: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     defaults = DetectorSettings()
     parser = argparse.ArgumentParser(
-        prog="detect", description="Find things in pictures with a segmentation model."
+        prog="detect", description="Find things in pictures with a segmentation or detection model."
     )
     parser.add_argument("pictures", nargs="+", type=Path, metavar="PICTURE")
-    parser.add_argument("--model", required=True, metavar="FILE", help="segmentation model")
+    parser.add_argument("--model", required=True, metavar="FILE", help="-seg or detect model")
     parser.add_argument(
         "--conf",
         type=float,
@@ -162,11 +162,15 @@ def _parser() -> argparse.ArgumentParser:
         "--classes",
         default="",
         metavar="WORDS",
-        help="look only for these, separated by commas (default: all of the model)",
+        help="look only for these, separated by commas; names that have commas may stand in double "
+        "quotes (default: all of the model)",
     )
     _add_tiling(parser)
     parser.add_argument(
-        "--names", metavar="FILE", help="class names, one on each line, instead of the model's"
+        "--names",
+        metavar="FILE",
+        help="class names instead of the model's: one on each line (a blank one is an unused "
+        "class), lines of id and name, or a data.yaml",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object per picture")
     parser.add_argument(

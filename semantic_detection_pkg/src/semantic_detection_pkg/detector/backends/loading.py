@@ -14,6 +14,7 @@ import numpy as np
 
 from ros_support_pkg.core.closing import Closing
 from semantic_detection_pkg.common.plugins import load_plugin, plugin_names
+from semantic_detection_pkg.detector.backends.names_file import read_names
 from semantic_detection_pkg.detector.backends.protocol import EngineOptions, InferenceBackend
 from semantic_detection_pkg.detector.core.model_layout import ModelInfo, inspect_model
 from semantic_detection_pkg.detector.core.pipeline import DetectorPipeline
@@ -26,6 +27,7 @@ from semantic_detection_pkg.detector.core.vocabulary import (
     WordEmbeddings,
     WordTable,
     check_checkpoint,
+    split_words,
 )
 from semantic_detection_pkg.errors import ConfigurationError, ModelError
 
@@ -115,7 +117,7 @@ def load_detector(
     threads: int = 0,
     buffers: str = "auto",
     names_file: str | Path | None = None,
-    words: Sequence[str] = (),
+    words: Sequence[str] | str = (),
     settings: DetectorSettings | None = None,
     tiling: TileSettings | None = None,
     clock: Callable[[], float] = time.perf_counter,
@@ -125,8 +127,8 @@ def load_detector(
     Args:
         model: path; `<model>.vocabulary.npz` beside it is read if its classes are an input.
         engine, threads, buffers: see `open_backend`.
-        names_file: class names, one on each line, instead of the model's.
-        words: what to look for; none: all that the model knows.
+        names_file: class names instead of the model's; forms: see `backends.names_file`.
+        words: what to look for, as a list or a text with commas; none: all that the model knows.
         settings: left out: the defaults.
         tiling: how to look at pictures; left out: at the whole at once.
         clock: monotonic time [s] for the timings.
@@ -140,28 +142,13 @@ def load_detector(
         names = read_names(names_file) if names_file else ()
         info = inspect_model(backend.name, backend.inputs, backend.outputs, backend.metadata, names)
         table = _word_table(info, Path(model), backend.metadata)
-        vocabulary = _first_vocabulary(table, info, words)
+        wanted = split_words(words, table.known) if isinstance(words, str) else words
+        vocabulary = _first_vocabulary(table, info, wanted)
         pipeline = DetectorPipeline(backend, info, table, vocabulary, clock, settings, tiling)
     except BaseException:
         backend.close()
         raise
     return LoadedDetector(pipeline, backend)
-
-
-def read_names(path: str | Path) -> tuple[str, ...]:
-    """Class names from a text file, one on each line, in the order of the class ids.
-
-    Raises:
-        ConfigurationError: the file cannot be read or names nothing.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"names file {path}: {_reason(error)}") from error
-    names = tuple(line.strip() for line in text.splitlines() if line.strip())
-    if not names:
-        raise ConfigurationError(f"names file {path}: holds no name; one on each line is needed")
-    return names
 
 
 def _word_table(info: ModelInfo, model: Path, metadata: Mapping[str, Any]) -> WordTable:

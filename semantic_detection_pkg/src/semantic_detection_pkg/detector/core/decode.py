@@ -15,6 +15,7 @@ from semantic_detection_pkg.detector.core.settings import DetectorSettings
 from semantic_detection_pkg.detector.core.vocabulary import Vocabulary
 from semantic_detection_pkg.detector.kernels.candidates import CandidateSelector, Kept, Suppression
 from semantic_detection_pkg.detector.kernels.masks import MaskTracer
+from semantic_detection_pkg.detector.kernels.twins.nms import suppress
 from semantic_detection_pkg.errors import FrameError
 
 # An end-to-end head returns one anchor once for each class that scores high. Such rows share their
@@ -53,11 +54,12 @@ class Decoder:
         info, confidence = self._info, settings.confidence_threshold
         head = _check_shapes(outputs, info, slot)
         rule = _suppression(info.layout, settings)
+        columns = vocabulary.columns
         if info.layout is Layout.RAW:
-            channels = info.mask_channels
-            return self._selector.from_raw(head, vocabulary.columns, channels, confidence, rule)
-        classes = info.class_count
-        return self._selector.from_rows(head, vocabulary.columns, classes, confidence, rule)
+            found = self._selector.from_raw(head, columns, info.mask_channels, confidence, rule)
+        else:
+            found = self._selector.from_rows(head, columns, info.class_count, confidence, rule)
+        return found if vocabulary.labels is None else _by_name(found, vocabulary.labels, rule)
 
     def masks(
         self,
@@ -68,7 +70,7 @@ class Decoder:
         tolerance_px: float,
         slot: int = 0,
     ) -> MaskRings:
-        """Masks of candidates in the picture.
+        """Masks of candidates in the picture; those of a model without masks are their boxes.
 
         Args:
             candidates: k of them.
@@ -78,6 +80,8 @@ class Decoder:
             tolerance_px: see `DetectorSettings.polygon_tolerance_px`.
             slot: which picture of the batch.
         """
+        if self._info.prototypes_output is None:
+            return box_masks(boxes_xyxy)
         prototypes = outputs[self._info.prototypes_output][slot]
         columns, rows = letterbox.prototype_axes(prototypes.shape[2], prototypes.shape[1])
         return MaskRings(
@@ -85,6 +89,35 @@ class Decoder:
                 prototypes, candidates.coefficients, boxes_xyxy, columns, rows, tolerance_px
             )
         )
+
+
+def _by_name(found: Kept, labels: NDArray[np.intp], rule: Suppression) -> Kept:
+    """With names for columns: two columns of one name find the same things once."""
+    names = labels[found.labels]
+    kept = np.arange(len(names))
+    if rule.iou is not None:
+        kept = suppress(
+            found.boxes_xyxy,
+            found.scores,
+            None if rule.is_agnostic else names,
+            rule.iou,
+            rule.most,
+        )
+    return Kept(
+        found.boxes_xyxy[kept],
+        found.scores[kept],
+        names[kept],
+        found.coefficients[kept],
+        found.rejected,
+    )
+
+
+def box_masks(boxes_xyxy: NDArray[np.float32]) -> MaskRings:
+    """(n, 4) boxes as masks; none for an empty box."""
+    is_shown = (boxes_xyxy[:, :2] < boxes_xyxy[:, 2:]).all(1)
+    corners = boxes_xyxy[is_shown][:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 2)
+    rings = is_shown.astype(np.uint32)
+    return MaskRings(corners, np.full(rings.sum(), 4, np.uint32), rings)
 
 
 def _suppression(layout: Layout, settings: DetectorSettings) -> Suppression:
@@ -101,16 +134,19 @@ def _suppression(layout: Layout, settings: DetectorSettings) -> Suppression:
 def _check_shapes(outputs: Mapping[str, NDArray[Any]], info: ModelInfo, slot: int) -> NDArray[Any]:
     """The detections of one picture of the batch."""
     head = outputs[info.detections_output]
-    prototypes = outputs[info.prototypes_output]
     if info.layout is not Layout.RAW:
         is_right = head.ndim == 3 and head.shape[2] == 6 + info.mask_channels
     else:
         channels = 4 + info.class_count + info.mask_channels
         is_right = head.ndim == 3 and head.shape[1] == channels
-    is_right = is_right and slot < min(len(head), len(prototypes))
-    if not is_right or prototypes.ndim != 4 or prototypes.shape[1] != info.mask_channels:
+    shapes = [head.shape]
+    if info.prototypes_output is not None:
+        prototypes = outputs[info.prototypes_output]
+        shapes.append(prototypes.shape)
+        is_right &= prototypes.ndim == 4 and prototypes.shape[1] == info.mask_channels
+    if not is_right or any(slot >= shape[0] for shape in shapes):
         raise FrameError(
-            f"{info.name}: outputs {head.shape} and {prototypes.shape} do not fit the layout "
+            f"{info.name}: outputs {' and '.join(map(str, shapes))} do not fit the layout "
             f"'{info.layout.value}' with {info.mask_channels} mask coefficients"
         )
     return head[slot]

@@ -1,7 +1,8 @@
-"""What a segmentation model's inputs, outputs and metadata say about how to use it.
+"""What a model's inputs, outputs and metadata say about how to use it.
 
 The layouts are those of Ultralytics exports. `detections` below is the output of rank 3,
-`prototypes` the one of rank 4; nm is the number of mask coefficients, nc of classes.
+`prototypes` the one of rank 4; nm is the number of mask coefficients, nc of classes. A model that
+gives boxes only has no prototypes, and nm is 0.
 
     raw           (1, 4 + nc + nm, anchors)  cx, cy, w, h; class scores; mask coefficients
     end to end    (1, rows, 6 + nm)          x1, y1, x2, y2, score, class, mask coefficients
@@ -12,19 +13,26 @@ Boxes are pixels of the letterboxed input; scores are probabilities.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from semantic_detection_pkg.detector.core.class_names import fit_names, literal, metadata_names
 from semantic_detection_pkg.errors import ModelError
 
 # A raw head has more anchors than this, a row layout fewer rows (300 by default).
 _MOST_ROWS = 1000
+_COARSEST_STRIDE = 32  # [px of the input]; a raw head has an anchor for each such cell, and others
 _BOX = 4
 _BOX_SCORE_CLASS = 6
-_MOST_CLASSES = 65_535  # class ids are uint16
+_WANTED = "export a -seg or a detect model"
+# Ultralytics' names of the tasks that find no upright boxes.
+_OTHER_TASKS = {
+    "obb": "oriented boxes (obb)",
+    "pose": "keypoints (pose)",
+    "classify": "classification (classify)",
+}
 _FLOATS = ("float32", "float16")
 PROMPT_WEIGHTS, PROMPT_BIASES = "cls_w", "cls_b"
 
@@ -76,9 +84,11 @@ class ModelInfo:
         width, height: of the input picture [px].
         image_input: name of the picture's input, (1, 3, height, width), RGB, 0..1.
         image_dtype: "float32" or "float16".
-        detections_output, prototypes_output: names.
+        detections_output: name.
+        prototypes_output: name; None: the model gives boxes only.
         mask_channels: nm.
-        class_names: (nc) baked classes; with `prompts` the export's default words, may be empty.
+        class_names: (nc) baked classes, "" where one is unused; with `prompts` the export's
+            default words, may be empty.
         prompts: inputs that hold the classes; None: they are baked.
         batch: pictures of one inference, >= 1; None: as many as are given.
     """
@@ -90,11 +100,16 @@ class ModelInfo:
     image_input: str
     image_dtype: str
     detections_output: str
-    prototypes_output: str
+    prototypes_output: str | None
     mask_channels: int
     class_names: tuple[str, ...]
     prompts: PromptInputs | None = None
     batch: int | None = 1
+
+    @property
+    def has_masks(self) -> bool:
+        """False: the box is all that is known of a thing's shape."""
+        return self.prototypes_output is not None
 
     @property
     def class_count(self) -> int:
@@ -123,11 +138,13 @@ def inspect_model(
     """
     image, prompts = _find_inputs(name, inputs)
     width, height = _input_size(name, image, metadata)
-    detections, prototypes = _find_outputs(name, outputs)
+    _check_task(name, metadata)
+    detections, prototypes = _find_outputs(name, outputs, metadata)
     mask_channels = _mask_channels(name, prototypes)
     layout = _decide_layout(name, detections, mask_channels, metadata)
-    names = tuple(class_names) or _metadata_names(name, metadata)
     slots = _class_slots(name, layout, detections, mask_channels)
+    if prototypes is None and layout is Layout.RAW:
+        _check_anchors(name, detections, width, height)
     return ModelInfo(
         name=name,
         layout=layout,
@@ -136,11 +153,11 @@ def inspect_model(
         image_input=image.name,
         image_dtype=image.dtype,
         detections_output=detections.name,
-        prototypes_output=prototypes.name,
+        prototypes_output=prototypes.name if prototypes else None,
         mask_channels=mask_channels,
-        class_names=_check_names(name, names, slots, prompts),
+        class_names=_class_names(name, class_names, metadata, slots, prompts),
         prompts=prompts,
-        batch=_batch(name, image, detections, prototypes),
+        batch=_batch(name, image, *((detections, prototypes) if prototypes else (detections,))),
     )
 
 
@@ -181,7 +198,7 @@ def _find_inputs(name: str, inputs: Sequence[TensorSpec]) -> tuple[TensorSpec, P
 def _input_size(name: str, image: TensorSpec, metadata: Mapping[str, Any]) -> tuple[int, int]:
     height, width = image.shape[2:]
     if height is None or width is None:
-        size = _literal(name, metadata, "imgsz")
+        size = literal(name, metadata, "imgsz")
         sizes = [size, size] if isinstance(size, int) else size
         if not (
             isinstance(sizes, (list, tuple))
@@ -196,20 +213,37 @@ def _input_size(name: str, image: TensorSpec, metadata: Mapping[str, Any]) -> tu
     return int(width), int(height)
 
 
-def _find_outputs(name: str, outputs: Sequence[TensorSpec]) -> tuple[TensorSpec, TensorSpec]:
-    # By rank, because engines keep no order of outputs.
-    by_rank = {len(spec.shape): spec for spec in outputs}
-    if len(outputs) != 2 or set(by_rank) != {3, 4}:
-        raise ModelError(
-            f"{name}: outputs are {_listed(outputs)}; a segmentation model has two, detections of "
-            "rank 3 and mask prototypes of rank 4"
-        )
+def _check_task(name: str, metadata: Mapping[str, Any]) -> None:
+    task = str(metadata.get("task", ""))
+    task = "pose" if "kpt_shape" in metadata else task
+    if task not in ("", "segment", "detect"):
+        raise ModelError(f"{name}: is for {_OTHER_TASKS.get(task, task)}; {_WANTED}")
+
+
+def _find_outputs(
+    name: str, outputs: Sequence[TensorSpec], metadata: Mapping[str, Any]
+) -> tuple[TensorSpec, TensorSpec | None]:
+    """Detections, and prototypes where the model gives masks."""
     for spec in outputs:
         _check_type(name, spec)
-    return by_rank[3], by_rank[4]
+    # By rank, because engines keep no order of outputs.
+    by_rank = {len(spec.shape): spec for spec in outputs}
+    is_segment = metadata.get("task") == "segment"
+    if len(outputs) == 1 and set(by_rank) == {2}:
+        raise ModelError(
+            f"{name}: its one output {outputs[0]} is that of a classification model; {_WANTED}"
+        )
+    if len(outputs) == len(by_rank) and set(by_rank) in ({3, 4}, set() if is_segment else {3}):
+        return by_rank[3], by_rank.get(4)
+    raise ModelError(
+        f"{name}: outputs are {_listed(outputs)}; a segmentation model has two, detections of "
+        f"rank 3 and mask prototypes of rank 4, a detect model the detections alone; {_WANTED}"
+    )
 
 
-def _mask_channels(name: str, prototypes: TensorSpec) -> int:
+def _mask_channels(name: str, prototypes: TensorSpec | None) -> int:
+    if prototypes is None:
+        return 0
     channels = prototypes.shape[1]
     if channels is None or channels < 1:
         raise ModelError(f"{name}: output {prototypes} must be 1xCHANNELSxHEIGHTxWIDTH")
@@ -222,22 +256,31 @@ def _decide_layout(
     """By the export's flags where they are there, otherwise by shape."""
     rows, columns = detections.shape[1:]
     row_length = _BOX_SCORE_CLASS + mask_channels
-    if "args" in metadata or "end2end" in metadata:
-        flags = _literal(name, metadata, "args")
-        has_nms = isinstance(flags, Mapping) and flags.get("nms") is True
-        is_end_to_end = _literal(name, metadata, "end2end") is True
-        if not has_nms and not is_end_to_end:
-            return Layout.RAW
+    flags = literal(name, metadata, "args")
+    has_nms = isinstance(flags, Mapping) and flags.get("nms") is True
+    is_end_to_end = literal(name, metadata, "end2end")
+    if has_nms or is_end_to_end is True:
         if columns not in (row_length, None):
             raise ModelError(
                 f"{name}: metadata says rows, but output {detections} has {columns} columns where "
                 f"{row_length} are needed (box, score, class, {mask_channels} mask coefficients)"
             )
         return Layout.EMBEDDED_NMS if has_nms else Layout.END_TO_END
+    # Exporters before 8.4 write `args`, but not whether the head is end to end.
     # Not by which side is longer: a large vocabulary has more channels than a small input anchors.
-    if columns == row_length and rows is not None and rows <= _MOST_ROWS:
-        return Layout.END_TO_END
-    return Layout.RAW
+    is_rows = columns == row_length and (rows is None or rows <= _MOST_ROWS)
+    return Layout.END_TO_END if is_rows and is_end_to_end is not False else Layout.RAW
+
+
+def _check_anchors(name: str, detections: TensorSpec, width: int, height: int) -> None:
+    """Are there as many as a raw head has? Rows of other things pass for channels otherwise."""
+    anchors = detections.shape[2]
+    fewest = (width // _COARSEST_STRIDE) * (height // _COARSEST_STRIDE)
+    if anchors is not None and anchors < fewest:
+        raise ModelError(
+            f"{name}: output {detections} is neither rows of {_BOX_SCORE_CLASS} (box, score, "
+            f"class) nor {fewest} or more anchors (oriented boxes? keypoints?); {_WANTED}"
+        )
 
 
 def _class_slots(
@@ -256,56 +299,23 @@ def _class_slots(
     return slots
 
 
-def _check_names(
-    name: str, names: tuple[str, ...], slots: int | None, prompts: PromptInputs | None
+def _class_names(
+    name: str,
+    given: Sequence[str],
+    metadata: Mapping[str, Any],
+    slots: int | None,
+    prompts: PromptInputs | None,
 ) -> tuple[str, ...]:
-    if prompts is not None:
-        if slots not in (prompts.capacity, None):
-            raise ModelError(
-                f"{name}: output has {slots} classes, {PROMPT_WEIGHTS} {prompts.capacity}: they "
-                "must be equal"
-            )
-        return names
-    if not names and slots is not None:
-        names = tuple(f"class_{i}" for i in range(slots))
-    if not names:
+    """Those of the side file, else of the metadata, else numbers, as many as the output has."""
+    own = metadata_names(name, metadata)
+    if prompts is None:
+        return fit_names(name, given, own, slots)
+    if slots not in (prompts.capacity, None):
         raise ModelError(
-            f"{name}: the class names are neither in the metadata nor can they be counted in this "
-            "layout; give a file with one name on each line"
+            f"{name}: output has {slots} classes, {PROMPT_WEIGHTS} {prompts.capacity}: they "
+            "must be equal"
         )
-    if slots not in (len(names), None) or len(names) > _MOST_CLASSES:
-        raise ModelError(f"{name}: {len(names)} class names for {slots or 'at most 65535'} classes")
-    return names
-
-
-def _metadata_names(name: str, metadata: Mapping[str, Any]) -> tuple[str, ...]:
-    """Class names in order; the keys are numbers in ONNX, texts in an engine's JSON."""
-    names = _literal(name, metadata, "names")
-    if names is None:
-        return ()
-    if isinstance(names, Mapping):
-        try:
-            by_id = {int(key): str(value) for key, value in names.items()}
-        except (TypeError, ValueError):
-            by_id = {}
-        if sorted(by_id) == list(range(len(names))):
-            return tuple(by_id[i] for i in range(len(by_id)))
-    if isinstance(names, (list, tuple)):
-        return tuple(str(value) for value in names)
-    raise ModelError(f"{name}: metadata names must be a list or a table from 0, 1, 2, ... to names")
-
-
-def _literal(name: str, metadata: Mapping[str, Any], key: str) -> Any:
-    """A metadata value; texts are Python literals. None where it is missing."""
-    value = metadata.get(key)
-    if not isinstance(value, str):
-        return value
-    try:
-        return ast.literal_eval(value)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        raise ModelError(
-            f"{name}: metadata {key} is {value[:40]!r}, not a Python literal"
-        ) from None
+    return tuple(given) or own
 
 
 def _check_type(name: str, spec: TensorSpec) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from semantic_detection_pkg.common.core.detections import Detections, MaskRings
 from semantic_detection_pkg.common.core.frame import check_image
-from semantic_detection_pkg.detector.core.decode import Decoder
+from semantic_detection_pkg.detector.core.decode import Decoder, box_masks
 from semantic_detection_pkg.detector.core.input_slots import InputSlots
 from semantic_detection_pkg.detector.core.letterbox import Letterbox
 from semantic_detection_pkg.detector.core.merge import LookFound, LookMerger, looks_settings
@@ -178,6 +179,9 @@ class DetectorPipeline:
             detections = self._merger.merge(
                 tally.found, views, (self.info.width, self.info.height), settings
             )
+            if not self.info.has_masks:  # parts of boxes need not be one box
+                masks = box_masks(detections.boxes_xyxy)
+                detections = dataclasses.replace(detections, masks=masks)
             tally.postprocess_s += self._clock() - now_s
         return DetectionResult(
             detections,

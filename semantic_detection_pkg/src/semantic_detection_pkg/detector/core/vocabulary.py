@@ -33,6 +33,7 @@ one checkpoint mean nothing to another, though they have the same shape.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -40,6 +41,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from semantic_detection_pkg.detector.core.class_names import NAMES_HINT, are_odd
 from semantic_detection_pkg.detector.core.model_layout import PromptInputs
 from semantic_detection_pkg.errors import ConfigurationError
 
@@ -55,14 +57,16 @@ class Vocabulary:
     """The words in force.
 
     Attributes:
-        names: (n) words; class ids of detections index them.
-        columns: (n,) class of the model for each name.
+        names: (n) words, different from each other; class ids of detections index them.
+        columns: (k,) classes of the model that are looked for.
         inputs: further inputs of the model that make it so, by name; often empty.
+        labels: (k,) index of the name of each column; None: there is one for each name, in order.
     """
 
     names: tuple[str, ...]
     columns: NDArray[np.intp]
     inputs: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    labels: NDArray[np.intp] | None = None
 
 
 class WordTable(Protocol):
@@ -75,24 +79,67 @@ class WordTable(Protocol):
     def choose(self, words: Sequence[str]) -> Vocabulary:
         """The vocabulary that looks for `words`; for none: for all that is known.
 
-        Letters' case is ignored. `new name=known word` looks for the known word and calls it by
-        the new name.
+        Letters' case is ignored, but where words differ in it alone. `new name=known word` looks
+        for the known word and calls it by the new name.
 
         Raises:
             ConfigurationError: a word is unknown, empty or given twice, or there are too many.
         """
 
 
-@dataclass(frozen=True)
 class ClassNames:
-    """The words of a model with baked classes."""
+    """The words of a model with baked classes; `known` are they, each once."""
 
-    known: tuple[str, ...]
+    def __init__(self, names: Sequence[str]) -> None:
+        """Args: names: of the classes, by id; "" where a class is unused, equal ones are one."""
+        self.known: tuple[str, ...] = tuple(dict.fromkeys(filter(None, names)))
+        columns: dict[str, list[int]] = {name: [] for name in self.known}
+        for column, name in enumerate(names):
+            if name:
+                columns[name].append(column)
+        self._columns = [columns[name] for name in self.known]
 
     def choose(self, words: Sequence[str]) -> Vocabulary:
-        """See `WordTable.choose`."""
-        names, columns = _look_up(words, self.known)
-        return Vocabulary(names, columns)
+        """See `WordTable.choose`; of a name that several classes have, all are looked for."""
+        names, positions = _look_up(words, self.known)
+        groups = [self._columns[position] for position in positions]
+        columns = np.array([column for group in groups for column in group], np.intp)
+        labels = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+        return Vocabulary(names, columns, {}, labels if len(labels) > len(groups) else None)
+
+
+def split_words(text: str, known: Sequence[str] = ()) -> list[str]:
+    """Words out of a text with commas between them.
+
+    A word that has commas itself is recognised if it is known, and may stand in double quotes
+    (as in CSV files, RFC 4180).
+
+    Raises:
+        ConfigurationError: the quotes do not pair.
+    """
+    try:
+        (parts,) = csv.reader([text], skipinitialspace=True, strict=True)
+    except (csv.Error, ValueError) as error:
+        raise ConfigurationError(f"vocabulary: {text!r} is no list of words: {error}") from None
+    with_comma = {_bare(name) for name in known if "," in name}
+    longest = max((name.count(",") for name in with_comma), default=0) + 1
+    words: list[str] = []
+    while parts:
+        counts = range(min(longest, len(parts)), 1, -1)
+        count = next((n for n in counts if _bare(_meaning(parts[:n])) in with_comma), 1)
+        words.append(",".join(parts[:count]))
+        del parts[:count]
+    return words
+
+
+def _meaning(parts: Sequence[str]) -> str:
+    text = ",".join(parts)
+    return text.partition("=")[2] or text
+
+
+def _bare(name: str) -> str:
+    """Without what does not tell words apart: case, and blanks about commas."""
+    return ",".join(part.strip() for part in name.casefold().split(","))
 
 
 def check_checkpoint(
@@ -190,20 +237,29 @@ def _look_up(
     """Names to show and positions in `known` for the wanted words; all for none."""
     if not words:
         return known, np.arange(len(known))
-    position_of = {name.casefold(): i for i, name in reversed(list(enumerate(known)))}
+    position_of = {_bare(name): i for i, name in reversed(list(enumerate(known)))}
     position_of.update((name, i) for i, name in enumerate(known))
+
+    def find(text: str) -> int | None:
+        return position_of.get(text, position_of.get(_bare(text)))
+
     names: list[str] = []
     positions: list[int] = []
     for word in words:
+        position = find(word.strip())  # known words may have "=" in them
         name, _, meaning = (part.strip() for part in word.partition("="))
-        meaning = meaning or name
-        position = position_of.get(meaning, position_of.get(meaning.casefold()))
+        is_renamed = position is None and bool(meaning)
         if not name:
             raise ConfigurationError(f"vocabulary: {word!r} is not a word")
         if position is None:
-            raise ConfigurationError(f"vocabulary: {meaning!r} is unknown; known: {_listed(known)}")
+            position = find(meaning or name)
+        if position is None:
+            raise ConfigurationError(
+                f"vocabulary: {meaning or name!r} is unknown; known: {_listed(known)}"
+                + (f"; these are odd: {NAMES_HINT}" if are_odd(known) else "")
+            )
         # Without a new name the known spelling is shown.
-        name = name if "=" in word else known[position]
+        name = name if is_renamed else known[position]
         if name in names:
             raise ConfigurationError(f"vocabulary: {name!r} is given twice")
         names.append(name)

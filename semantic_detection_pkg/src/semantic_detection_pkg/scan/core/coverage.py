@@ -1,7 +1,7 @@
-"""What has been seen: a grid over yaw and pitch with time, sharpness and result of each cell.
+"""The coverage map: a grid over yaw and pitch with time, resolution and result of each cell.
 
-A cell counts as seen only when enough sharp pictures of the wanted resolution showed it whole: a
-picture taken while the gimbal turns too fast shows nothing to a detector.
+A cell counts as seen only when enough sharp pictures of the wanted resolution have shown it: in a
+picture taken while the gimbal turns too fast a detector finds nothing.
 """
 
 from __future__ import annotations
@@ -73,13 +73,13 @@ class CoverageCriteria:
             )
 
     def motion_blur_px(self, view: CameraView, rates_rad_s: tuple[float, float]) -> float:
-        """[px] by which the middle of a picture is smeared at rates (yaw, pitch) of the gimbal."""
+        """Return the motion blur in the centre of a picture at (yaw, pitch) rates. [px]"""
         yaw_rate, pitch_rate = rates_rad_s
         across = yaw_rate * math.cos(view.pitch_rad)
         return self.exposure_time_s * view.pixels_per_rad * math.hypot(across, pitch_rate)
 
     def max_sharp_yaw_rate_rad_s(self, view: CameraView) -> float:
-        """[rad/s] greatest yaw rate at which a picture still counts."""
+        """Return the greatest yaw rate at which a picture still counts. [rad/s]"""
         exposure = self.exposure_time_s * view.pixels_per_rad * math.cos(view.pitch_rad)
         return self.max_motion_blur_px / exposure if exposure > 0.0 else math.inf
 
@@ -102,7 +102,7 @@ class CoverageMap:
     def __init__(
         self, area: Area, cell_rad: float, criteria: CoverageCriteria | None = None
     ) -> None:
-        """Nothing of it is seen yet.
+        """Begin with nothing seen.
 
         Raises:
             ConfigurationError: cell_rad is not above 0, or there would be too many cells.
@@ -139,15 +139,12 @@ class CoverageMap:
     def add_view(
         self, view: CameraView, stamp_s: float, rates_rad_s: tuple[float, float] = (0.0, 0.0)
     ) -> bool:
-        """Count one picture.
+        """Count one picture, and return whether it counts: sharp, and of the wanted resolution.
 
         Args:
-            view: where it looked.
-            stamp_s: [s] when.
+            view: of the picture.
+            stamp_s: [s] of its capture.
             rates_rad_s: (yaw, pitch) at which the gimbal turned then.
-
-        Returns:
-            Whether it counted: sharp enough, and of the wanted resolution.
         """
         criteria = self.criteria
         if view.pixels_per_rad < criteria.pixels_per_rad * (1.0 - 1e-9):
@@ -166,37 +163,34 @@ class CoverageMap:
         return True
 
     def mark(self, bearing: Bearing, size_rad: Bearing, result: CellResult) -> None:
-        """Note a result for the cells of a box: (width, height) [rad] around a bearing."""
+        """Set the result of the cells of a box: (width, height) [rad] around a bearing."""
         self.results[self._cells(bearing, size_rad)] = result
 
     def unseen(self) -> Mask:
-        """(rows, columns) wanted cells that do not count as seen."""
+        """Return which cells of the area do not count as seen yet: (rows, columns)."""
         return self.is_wanted & (self._view_counts < self.criteria.min_views)
 
     def share_seen(self, pixels_per_rad: float = 0.0) -> float:
-        """Share 0..1 of the wanted cells that count as seen, with at least this resolution."""
+        """Return how much of the area was seen with at least this resolution, 0..1."""
         is_seen = (self._view_counts >= self.criteria.min_views) & (
             self.pixels_per_rad >= pixels_per_rad
         )
         return float(np.count_nonzero(is_seen & self.is_wanted) / np.count_nonzero(self.is_wanted))
 
     def ages_s(self, now_s: float) -> NDArray[np.float64]:
-        """(rows, columns) [s] since each cell was last seen; inf: never."""
+        """Return the time since each cell was last seen, inf: never; (rows, columns) [s]."""
         return np.asarray(now_s - self.last_seen_s)
 
     def forget_older(self, now_s: float, age_s: float) -> int:
-        """Have cells that were last seen longer ago than `age_s` seen again; 0: all of them.
+        """Make cells count as unseen that were last seen `age_s` ago or longer; 0: all of them.
 
-        Times, resolutions and results stay as the record of what was.
-
-        Returns:
-            How many wanted cells are unseen now.
+        Times, resolutions and results are kept. Returns how many cells of the area are unseen now.
         """
         self._view_counts[self.ages_s(now_s) >= age_s] = 0
         return int(np.count_nonzero(self.unseen()))
 
     def _windows(self, view: CameraView) -> list[tuple[slice, slice]]:
-        """Parts of the grid that hold all that the view can show."""
+        """Return the parts of the grid that a view can show."""
         reach = math.atan(math.hypot(view.width, view.height) / 2.0 / view.pixels_per_rad)
         rows = _span(self.pitch_min_rad, self.cell_rad, len(self.pitch_rad), view.pitch_rad, reach)
         if abs(view.pitch_rad) + reach >= math.pi / 2:
@@ -211,10 +205,10 @@ class CoverageMap:
         return [(rows, columns) for columns in spans if columns.start < columns.stop]
 
     def _shown(self, view: CameraView, rows: slice, columns: slice) -> Mask:
-        """Which cells of a window the view shows inside its edge.
+        """Return which cells of a window the view shows inside its margin.
 
-        `CameraView.project` for the product of two axes: sines and cosines are taken of each
-        row and column, not of each cell.
+        This is `CameraView.project` for a grid: sines and cosines are taken of each row and column,
+        not of each cell.
         """
         turn = self.yaw_rad[columns] - view.yaw_rad
         level, drop = self._cos_pitch[rows, None], self._sin_pitch[rows, None]
@@ -229,11 +223,11 @@ class CoverageMap:
             right, down = cos_roll * right + sin_roll * down, cos_roll * down - sin_roll * right
         inside = (0.5 - self.criteria.edge_margin) / view.pixels_per_rad
         half_x, half_y = view.width * inside, view.height * inside
-        # Behind the camera the depth is below 0, and neither comparison holds.
+        # Behind the camera the depth is negative, and neither comparison holds.
         return np.asarray((np.abs(right) <= half_x * depth) & (np.abs(down) <= half_y * depth))
 
     def _cells(self, bearing: Bearing, size_rad: Bearing) -> tuple[slice, slice]:
-        """The cells under a box, at least one where it touches the grid."""
+        """Return the cells under a box, at least one where it touches the grid."""
         yaw, pitch = bearing
         middle = (self.yaw_rad[0] + self.yaw_rad[-1]) / 2.0
         yaw = middle + math.remainder(yaw - middle, math.tau)
@@ -246,7 +240,7 @@ class CoverageMap:
 
 
 def _bounds(area: Area, cell_rad: float) -> tuple[Bearing, Bearing]:
-    """(yaw, pitch) of the least and the greatest corner."""
+    """Return (yaw, pitch) of the least and the greatest corner. [rad]"""
     if not 0.0 < cell_rad <= math.pi:
         raise ConfigurationError(f"coverage: cell {cell_rad} rad must be above 0, at most pi")
     if not area.bearings:
@@ -257,7 +251,7 @@ def _bounds(area: Area, cell_rad: float) -> tuple[Bearing, Bearing]:
 
 
 def _span(start_rad: float, cell_rad: float, count: int, middle: float, half: float) -> slice:
-    """Cells of an axis that the range middle +- half touches."""
+    """Return the cells of an axis that the range middle +- half touches."""
     first = math.floor((middle - half - start_rad) / cell_rad)
     last = math.floor((middle + half - start_rad) / cell_rad)
     return slice(min(max(first, 0), count), min(max(last + 1, 0), count))

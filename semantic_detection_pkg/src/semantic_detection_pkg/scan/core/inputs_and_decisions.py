@@ -269,7 +269,7 @@ class VocabularyRequest:
 
 @dataclass(frozen=True)
 class InspectRequest:
-    """Have the classifier look at one part of a frame, and keep the picture of it."""
+    """Have the classifier inspect one part of a frame, and keep the crop of it."""
 
     request_id: int
     frame_ns: int

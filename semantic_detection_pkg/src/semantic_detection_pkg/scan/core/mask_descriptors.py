@@ -1,6 +1,7 @@
-"""What the mask of a thing tells beside its class: how it fills its box, or the course of a path.
+"""Mask descriptors: how an object's mask fills its box, and the course of a path.
 
-Supporting numbers for people and models; they decide nothing.
+Supporting numbers for people and models; no decision rests on them. The fill ratio is what
+scikit-image's `regionprops` calls extent.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ _LEAST_PX = 1e-6
 
 @dataclass(frozen=True)
 class MaskDescriptors:
-    """The shape of one mask.
+    """The descriptors of one mask.
 
     Attributes:
-        fill_ratio: 0..1, share of its box that it covers.
+        fill_ratio: 0..1, area of the mask over that of its box.
         aspect_ratio: height of the box over its width.
-        path: its course, where paths were asked for and it has one.
+        path: its course; None: no path was asked for, or it has none.
     """
 
     fill_ratio: float
@@ -32,7 +33,7 @@ class MaskDescriptors:
 
     @property
     def summary(self) -> str:
-        """For a tier's reason."""
+        """Return the descriptors in words, for a tier's reason."""
         told = (
             f"mask fills {self.fill_ratio:.2f} of a box "
             f"{self.aspect_ratio:.1f} times as tall as wide"
@@ -46,7 +47,7 @@ class MaskDescriptors:
         )
 
     def to_path_course(self) -> PathCourse | None:
-        """The course as far as one picture shows it."""
+        """Return the course as far as one picture shows it; None without a path."""
         if self.path is None:
             return None
         path = self.path
@@ -63,24 +64,24 @@ class MaskDescriptors:
 def describe_mask(
     picture: Detections, index: int, view: CameraView, is_path: bool
 ) -> MaskDescriptors | None:
-    """The shape of the mask of one detection; None where it has no mask.
+    """Return the descriptors of one detection's mask; None where it has no mask.
 
     Args:
-        is_path: find its course, too.
+        is_path: trace its course, too.
     """
     rings = picture.masks.rings(index)
     if not rings:
         return None
     x0, y0, x1, y1 = (float(value) for value in picture.boxes_xyxy[index])
     width, height = max(x1 - x0, _LEAST_PX), max(y1 - y0, _LEAST_PX)
-    # Even-odd: a hole turns the other way round and counts negative.
+    # Holes run the other way round, so their area is negative.
     area = abs(sum(_signed_area(ring[:, 0].tolist(), ring[:, 1].tolist()) for ring in rings))
     path = trace_path(rings, view) if is_path else None
     return MaskDescriptors(min(area / (width * height), 1.0), height / width, path)
 
 
 def _signed_area(xs: list[float], ys: list[float]) -> float:
-    """Of a closed ring (shoelace formula)."""
+    """Return the signed area of a closed ring (shoelace formula)."""
     following = zip([*xs[1:], xs[0]], [*ys[1:], ys[0]], strict=True)
     return 0.5 * sum(
         x * next_y - next_x * y for x, y, (next_x, next_y) in zip(xs, ys, following, strict=True)

@@ -1,4 +1,4 @@
-"""What can be set about the scan: frozen, checked, and (`ScanSettings`) part of the journal.
+"""Settings of the scan: frozen, checked, and (`ScanSettings`) part of the journal.
 
 Name, default, unit, range and text of each setting are here and in the settings of the parts that
 `ScanSettings` holds; see `ros_support_pkg.core.settings`.
@@ -22,13 +22,13 @@ from semantic_detection_pkg.scan.core.tracking.tracker import TrackerSettings
 
 @dataclass(frozen=True)
 class GimbalSettings:
-    """What the gimbal's own messages do not tell.
+    """What the gimbal's own messages do not say.
 
     Attributes:
-        rest_tolerance_rad: so near, the gimbal is at rest.
+        rest_tolerance_rad: as near as this to its rest position, the gimbal is there.
     """
 
-    # Cautious figures.
+    # Deliberately low: too high, the axis would overshoot.
     max_rate_rad_s: float = setting(
         90.0,
         "greatest rate of an axis",
@@ -58,7 +58,7 @@ class GimbalSettings:
 
 @dataclass(frozen=True)
 class InputTimeouts:
-    """After how long without a message something counts as lost."""
+    """How long an input may be silent until it counts as lost."""
 
     gimbal_timeout_s: float = setting(
         0.6,
@@ -86,17 +86,17 @@ class InputTimeouts:
 
 @dataclass(frozen=True)
 class CandidateSettings:
-    """Which tracks become candidates, and what counts as one thing.
+    """Which tracks become candidates, and when two of them are one object.
 
     Attributes:
-        association_gate_sizes, association_gate_rad: two bearings of one class are one thing where,
-            along both axes, they are within so many of their mean size, or this angle.
-        association_min_overlap: they are also one where so much of the smaller box, 0..1, lies in
-            the other: a close view shows parts of what is larger than it.
-        area_margin_rad: so far beside the area something may stand.
-        gating_max_rad, gating_rate_rad_s: what is seen so near to where another was last seen may
-            be that one: at most, and for each second since then.
-        kept_max: of candidates and of decisions; the oldest go first.
+        association_gate_sizes, association_gate_rad: two bearings of one class are one object
+            where, along both axes, they are within this many mean sizes, or this angle.
+        association_min_overlap: they are also one object where this share of the smaller box, 0..1,
+            lies in the other: a close view shows parts of larger objects.
+        area_margin_rad: objects may be this far outside the area.
+        gating_max_rad, gating_rate_rad_s: how far an object may have moved while it was not seen:
+            at most, and for each second.
+        kept_max: greatest number of candidates, and of decided ones; the oldest go first.
     """
 
     min_score: float = setting(
@@ -130,15 +130,15 @@ class CandidateSettings:
 
 @dataclass(frozen=True)
 class CloseSettings:
-    """How close a close view is, and how long it takes at most.
+    """How close a close view is, and how long it may take.
 
     Attributes:
-        arrival_share: of the picture, within which the view's middle is reached.
-        answer_s: [s] from the end of a stay until all that it showed is told; until then it is no
-            candidate for another view.
-        refind_zoom: share of the zoom for one look around, where the candidate is not where it
-            was; 0: none.
-        refind_rad: how far it may have gone.
+        arrival_share: share of the picture: so near to its bearing a view counts as reached.
+        answer_s: [s] from the end of a view until the results of its frames are in; until then its
+            candidates get no other view.
+        refind_zoom: share of the zoom for one wider view, where the candidate is not where it was;
+            0: none.
+        refind_rad: how far the candidate may have moved.
     """
 
     # The default is what the demo classifier was trained from.
@@ -191,13 +191,13 @@ class CloseSettings:
 
 @dataclass(frozen=True)
 class TierSettings:
-    """What convinces.
+    """When each tier is sure.
 
     Attributes:
-        true_positive_rate, false_positive_rate: chance that the detector sees in one close frame
-            what is there, and what is not.
-        error_rate: of the sequential test, either way.
-        inspections_at_once: requests under way.
+        true_positive_rate, false_positive_rate: chance of a detection in one close frame where
+            the object is there, and where it is not.
+        error_rate: of the sequential test, both for yes and for no.
+        inspections_at_once: greatest number of requests under way.
     """
 
     true_positive_rate: float = constant(0.92, formerly=("hit_if_there",))
@@ -268,7 +268,7 @@ class TierSettings:
 
 @dataclass(frozen=True)
 class ScanSettings:
-    """Everything a scan depends on beside its inputs.
+    """Everything that a scan depends on besides its inputs.
 
     Raises:
         ConfigurationError: on construction, if values contradict each other.

@@ -1,10 +1,10 @@
-"""Tier 1's judgement over frames: Wald's sequential probability ratio test.
+"""Tier 1's test over frames: Wald's sequential probability ratio test (SPRT).
 
-Each close frame in which the thing ought to show is one trial: seen, or not. The log of how much
-more likely the row of trials is if the thing is there than if it is not goes up or down, and the
-test ends at the first bound it reaches. No other test with these error rates needs fewer frames on
-average (A. Wald, "Sequential Tests of Statistical Hypotheses", 1945), and a clear case ends after
-two or three.
+Each close frame in which the object should be visible is one trial: detected, or not. The log
+likelihood ratio of "it is there" to "it is not" goes up or down with each trial, and the test ends
+at the first bound it reaches, +-ln((1 - error) / error). No other test with these error rates needs
+fewer frames on average (A. Wald, "Sequential Tests of Statistical Hypotheses", 1945), and a clear
+case ends after two or three.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from ros_support_pkg.core.words import Verdict
 
 @dataclass(frozen=True)
 class Sprt:
-    """Where the test stands.
+    """The state of one test.
 
     Attributes:
-        hits, misses: close frames in which the thing was seen, and was not.
-        log_likelihood_ratio: of the two likelihoods.
+        hits, misses: close frames in which the object was detected, and was not.
+        log_likelihood_ratio: above 0 it is rather there.
     """
 
     hits: int = 0
@@ -29,7 +29,7 @@ class Sprt:
     log_likelihood_ratio: float = 0.0
 
     def update(self, is_hit: bool, true_positive_rate: float, false_positive_rate: float) -> Sprt:
-        """After one more frame."""
+        """Return the state after one more frame."""
         if is_hit:
             gain = math.log(true_positive_rate / false_positive_rate)
             return replace(
@@ -41,7 +41,7 @@ class Sprt:
         )
 
     def verdict(self, error_rate: float) -> Verdict:
-        """YES, NO, or UNSURE while neither bound is reached."""
+        """Return YES, NO, or UNSURE while neither bound is reached."""
         bound = math.log((1.0 - error_rate) / error_rate)
         if self.log_likelihood_ratio >= bound:
             return Verdict.YES
@@ -49,5 +49,5 @@ class Sprt:
 
     @property
     def probability(self) -> float:
-        """0..1 that it is there, if before the first frame that was as likely as not."""
+        """Return the probability that it is there, from even odds before the first frame."""
         return 1.0 / (1.0 + math.exp(-self.log_likelihood_ratio))

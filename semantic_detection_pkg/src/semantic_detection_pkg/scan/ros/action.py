@@ -24,7 +24,7 @@ class ScanAction:
     """
 
     def __init__(self, node: Node, tell: Callable[[Input], None]) -> None:
-        """Serve; `tell` gets goals and cancellations as inputs."""
+        """Create the server; `tell` is called with goals and cancellations as inputs."""
         self._node = node
         self._tell = tell
         self._open: dict[str, tuple[ServerGoalHandle, Future]] = {}
@@ -44,19 +44,19 @@ class ScanAction:
         self._server.destroy()
 
     def poll(self) -> None:
-        """Tell of goals that were cancelled since the last time."""
+        """Pass on the goals that were cancelled since the last call."""
         for goal_id, (handle, _) in self._open.items():
             if handle.is_cancel_requested and goal_id not in self._cancelled:
                 self._cancelled.add(goal_id)
                 self._tell(Cancel(goal_id))
 
     def feed_back(self, state: ScanState) -> None:
-        """Show the state to the clients of goals."""
+        """Send the state to the clients of goals as feedback."""
         for handle, _ in self._open.values():
             handle.publish_feedback(Scan.Feedback(state=state))
 
     def finish(self, result: GoalResult) -> None:
-        """End a goal."""
+        """End a goal with its result."""
         _, done = self._open.pop(result.goal_id, (None, None))
         self._cancelled.discard(result.goal_id)
         if done is not None:

@@ -1,4 +1,4 @@
-"""The journal of a scan as messages: what each step was given and what it decided."""
+"""The journal of a scan as messages: the inputs and the decision of each step."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def to_journal(
     inputs: Sequence[Input],
     decision: Decision,
 ) -> ScanJournal:
-    """One step.
+    """Return the message of one step.
 
     Args:
         settings: where a new controller began with this step.

@@ -1,4 +1,4 @@
-"""What a scan knows, drawn for rviz2 on a sphere around the gimbal's base."""
+"""The state of a scan as rviz2 markers, on a sphere around the gimbal's base."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from semantic_detection_pkg.scan.core.controller import ScanController
 from semantic_detection_pkg.scan.core.coverage import CoverageMap
 
 _RADIUS_M = 10.0
-_MAP_RADIUS_M = 10.2  # behind all else
+_MAP_RADIUS_M = 10.2  # behind everything else
 _OLD_S = 60.0  # cells fade until then
 _CELLS_MAX = 20_000  # more are too many to draw once a second
 _Colour = tuple[float, float, float, float]
@@ -42,8 +42,8 @@ _CELLS: dict[int, tuple[float, float, float]] = {
 
 
 def scan_markers(header: Header, now_s: float, controller: ScanController) -> MarkerArray:
-    """Coverage, area, field of view, tracks and findings."""
-    # Each array is the whole picture: what it does not name is gone.
+    """Return markers of coverage, area, field of view, tracks and findings."""
+    # Each array is complete: markers that it does not name are removed.
     markers = [Marker(action=Marker.DELETEALL)]
     if controller.coverage is not None:
         markers.append(_coverage(header, controller.coverage, now_s))
@@ -66,7 +66,7 @@ def scan_markers(header: Header, now_s: float, controller: ScanController) -> Ma
 
 
 def _coverage(header: Header, coverage: CoverageMap, now_s: float) -> Marker:
-    """The seen cells of the map: colour by result, fainter with age."""
+    """Return the seen cells of the map: colour by result, fainter with age."""
     rows, columns = np.nonzero(coverage.is_wanted & (coverage.results != CellResult.UNSEEN))
     rows, columns = rows[:_CELLS_MAX], columns[:_CELLS_MAX]
     half = 0.46 * coverage.cell_rad  # a gap shows the grid

@@ -1,4 +1,4 @@
-"""Decisions of the scan controller, and what it knows, as messages."""
+"""Decisions and state of the scan controller as messages."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from semantic_detection_pkg.scan.core.tracking import track as tracking
 
 
 def to_area(area: Area) -> ScanArea:
-    """An area."""
+    """Return an area."""
     return ScanArea(
         yaw_min_rad=area.yaw_min_rad,
         yaw_max_rad=area.yaw_max_rad,
@@ -44,7 +44,7 @@ def to_area(area: Area) -> ScanArea:
 def to_scan_state(
     status: ScanStatus, goal: Goal | None, header: Header, *, is_paused: bool
 ) -> ScanState:
-    """What the controller is doing and why, and the goal as it is carried out."""
+    """Return what the controller is doing and why, and the goal as it is carried out."""
     message = ScanState(
         header=header,
         level=status.level.value,
@@ -65,7 +65,7 @@ def to_scan_state(
 
 
 def to_scan_result(result: GoalResult) -> Scan.Result:
-    """How a goal ended."""
+    """Return how a goal ended."""
     return Scan.Result(
         success=result.outcome == "succeeded",
         message=result.message,
@@ -76,7 +76,7 @@ def to_scan_result(result: GoalResult) -> Scan.Result:
 
 
 def to_coverage(coverage: CoverageMap, now_s: float, header: Header) -> Coverage:
-    """The coverage map as it is now."""
+    """Return the coverage map as it is now."""
     rows, columns = coverage.is_wanted.shape
     return Coverage(
         header=header,
@@ -92,7 +92,7 @@ def to_coverage(coverage: CoverageMap, now_s: float, header: Header) -> Coverage
 
 
 def to_track(track: tracking.Track) -> Track:
-    """One track."""
+    """Return one track."""
     return Track(
         id=track.id,
         state=track.state.value,
@@ -113,7 +113,7 @@ def to_track(track: tracking.Track) -> Track:
 def to_tracks(
     tracks: Sequence[tracking.Track], frame_ns: int, pose_delay_s: float, frame_id: str
 ) -> Tracks:
-    """All tracks after a frame."""
+    """Return all tracks after a frame."""
     return Tracks(
         header=Header(stamp=to_time(frame_ns), frame_id=frame_id),
         pose_delay_s=pose_delay_s,
@@ -122,7 +122,7 @@ def to_tracks(
 
 
 def to_finding(finding: evidence.Finding, frame_id: str) -> Finding:
-    """One finding with its evidence."""
+    """Return one finding with its evidence."""
     message = Finding(
         header=Header(stamp=to_time(finding.stamp_ns), frame_id=frame_id),
         id=finding.finding_id,
@@ -157,7 +157,7 @@ def to_finding(finding: evidence.Finding, frame_id: str) -> Finding:
 
 
 def in_words(finding: evidence.Finding) -> str:
-    """One line for the log."""
+    """Return a finding in one line for the log."""
     yaw_deg, pitch_deg = math.degrees(finding.yaw_rad), math.degrees(finding.pitch_rad)
     return (
         f"{finding.state.name.lower()}: {finding.class_name} {finding.score:.2f} at yaw "

@@ -1,4 +1,4 @@
-"""What the scan controller shows: state, tracks, coverage, findings, journal, markers."""
+"""Publishers of the scan controller: state, tracks, coverage, findings, journal, markers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ScanPublishers:
     """Publishes what changed after each step, and the rest once a second."""
 
     def __init__(self, node: Node, base_frame: str, on_state: Callable[[ScanState], None]) -> None:
-        """Make the publishers; `on_state` gets each state, too."""
+        """Create the publishers; `on_state` is called with each state, too."""
         self._node = node
         self._base_frame = base_frame
         self._on_state = on_state
@@ -41,7 +41,7 @@ class ScanPublishers:
         every(node, _SHOWN_EVERY_S, self._show)
 
     def header(self) -> Header:
-        """Of now, in the base frame."""
+        """Return a header with the present time and the base frame."""
         return Header(stamp=self._node.get_clock().now().to_msg(), frame_id=self._base_frame)
 
     def after_step(self, controller: ScanController, decision: Decision) -> None:
@@ -59,7 +59,7 @@ class ScanPublishers:
             self._publish_state()
 
     def write_journal(self, journal: ScanJournal) -> None:
-        """Publish one step."""
+        """Publish one step of the journal."""
         self._journal.publish(journal)
 
     def _publish_tracks(self) -> None:

@@ -46,10 +46,10 @@ class ScanRequests:
     def __init__(
         self, node: Node, tell: Callable[[Input], None], aliases: Mapping[str, Sequence[str]]
     ) -> None:
-        """Make the clients.
+        """Create the clients.
 
         Args:
-            tell: gets each answer, in the node's executor.
+            tell: called with each answer, in the node's executor.
             aliases: other names of a word, for questions.
         """
         self._node = node
@@ -64,13 +64,13 @@ class ScanRequests:
         self._requests = Requests(node)
 
     def carry_out(self, decision: Decision) -> None:
-        """Send what the decision asks for."""
+        """Send the requests of a decision."""
         if decision.zoom is not None:
             self._call(self._zoom, SetZoom.Request(zoom=decision.zoom), lambda _: None)
         if decision.vocabulary is not None:
             self._set_vocabulary(decision.vocabulary)
         for request in decision.inspect:
-            self._look(request)
+            self._inspect_frame(request)
         for ask in decision.ask:
             self._ask(ask)
         for request_id in decision.cancel_asks:
@@ -79,7 +79,7 @@ class ScanRequests:
                 goal.cancel_goal_async()  # one that is not accepted yet is cancelled then
 
     def forget(self) -> None:
-        """A mission has ended: its crops are of no use any more."""
+        """Drop the crops of a mission that has ended."""
         self._crops.clear()
 
     def _set_vocabulary(self, request: VocabularyRequest) -> None:
@@ -95,7 +95,7 @@ class ScanRequests:
 
         self._call(self._vocabulary, SetVocabulary.Request(words=list(request.words)), answer)
 
-    def _look(self, request: InspectRequest) -> None:
+    def _inspect_frame(self, request: InspectRequest) -> None:
         def answer(response: InspectFrame.Response) -> None:
             self._tell(self._inspected(request, response))
 

@@ -1,4 +1,4 @@
-"""The course of a footpath or the like as the gimbal sees it: bearings and angles."""
+"""The course of a footpath in bearings and angles, as the gimbal sees it."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from semantic_detection_pkg.scan.core.paths.skeleton import trace_skeleton
 
 Bearing = tuple[float, float]  # yaw, pitch [rad]
 
-_EXIT_SHARE = 0.025  # of the picture: an end as near to its edge is where the picture cuts it off
+_EXIT_SHARE = 0.025  # of the picture: an end as near to its edge is where the path is cut off
 
 
 @dataclass(frozen=True)
 class PathTrace:
-    """The course of one footpath, as far as it was seen.
+    """The course of one footpath as far as it was seen.
 
     Attributes:
         ends: where it ends.
         exits: where it leaves the picture.
-        branches: where it divides.
-        length_rad: along its longest way, through ends and exits alike.
-        width_rad: mean.
-        straightness: 0..1: distance of the ends of the longest way over its length.
-        lines: its middle lines, as bearings.
+        branches: where it forks.
+        length_rad: of its longest way, whether that begins at an end or an exit.
+        width_rad: mean width.
+        straightness: 0..1, distance between the ends of the longest way over its length.
+        lines: its centre lines, as bearings.
     """
 
     ends: tuple[Bearing, ...]
@@ -40,11 +40,11 @@ class PathTrace:
 
 
 def trace_path(rings: Sequence[NDArray[np.floating]], view: CameraView) -> PathTrace | None:
-    """The path that a mask shows; None if it is too small to have a course.
+    """Return the path that a mask shows; None: it is too small to have a course.
 
     Args:
         rings: (k, 2) [px] of the mask, `Detections.masks.rings(index)`.
-        view: where the picture looked.
+        view: of the picture.
     """
     skeleton = trace_skeleton(rings)
     if skeleton is None:
@@ -71,18 +71,18 @@ def trace_path(rings: Sequence[NDArray[np.floating]], view: CameraView) -> PathT
 def bearing_distance_rad(
     first: Sequence[float] | Matrix, second: Sequence[float] | Matrix
 ) -> float:
-    """Angle [rad] between two bearings near to each other."""
+    """Return the angle between two bearings that are near each other. [rad]"""
     return angular_length_rad(np.array([first, second], np.float64))
 
 
 def angular_length_rad(line: Matrix) -> float:
-    """Angle [rad] along (k, 2) bearings near to each other."""
+    """Return the angle along (k, 2) bearings that are near each other. [rad]"""
     yaw = wrapped(np.diff(line[:, 0])) * np.cos((line[1:, 1] + line[:-1, 1]) / 2.0)
     return float(np.hypot(yaw, np.diff(line[:, 1])).sum())
 
 
 def to_bearings(array: Matrix) -> tuple[Bearing, ...]:
-    """(n, 2) as pairs."""
+    """Return an array (n, 2) as pairs."""
     return tuple((float(yaw), float(pitch)) for yaw, pitch in array.tolist())
 
 

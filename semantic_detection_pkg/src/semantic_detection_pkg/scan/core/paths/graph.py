@@ -1,4 +1,4 @@
-"""Trees of points: what a skeleton or a cloud of points is turned into. Numbers only."""
+"""Spanning trees of points, as skeletons and clouds of points are turned into."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ class SpanningTree:
     neighbours: list[list[int]]
 
     def ends(self) -> list[int]:
-        """Points with one neighbour."""
+        """Return the points with one neighbour."""
         return [index for index, near in enumerate(self.neighbours) if len(near) == 1]
 
     def branches(self) -> list[int]:
-        """Points with three or more."""
+        """Return the points with three or more neighbours."""
         return [index for index, near in enumerate(self.neighbours) if len(near) >= 3]
 
     def chain(self, start: int, towards: int) -> list[int]:
-        """From a point on through its neighbour to the next end or branch, both included."""
+        """Return the way from a point through its neighbour up to the next end or branch."""
         chain = [start, towards]
         while len(self.neighbours[chain[-1]]) == 2:
             first, second = self.neighbours[chain[-1]]
@@ -45,18 +45,18 @@ class SpanningTree:
         return chain
 
     def chains(self) -> list[list[int]]:
-        """All chains between ends and branches, each once."""
+        """Return all chains between ends and branches, each once."""
         knots = [*self.ends(), *self.branches()]
         chains = [self.chain(knot, near) for knot in knots for near in self.neighbours[knot]]
         return [chain for chain in chains if chain[0] < chain[-1]]
 
     def length(self, way: list[int]) -> float:
-        """Sum of the steps of a way."""
+        """Return the length of a way."""
         steps = np.diff(self.points[way], axis=0)
         return float(np.hypot(steps[:, 0], steps[:, 1]).sum())
 
     def remove(self, dropped: set[int]) -> SpanningTree:
-        """The tree without some of its points."""
+        """Return the tree without some of its points."""
         neighbours = [
             [] if index in dropped else [other for other in near if other not in dropped]
             for index, near in enumerate(self.neighbours)
@@ -64,15 +64,18 @@ class SpanningTree:
         return SpanningTree(self.points, neighbours)
 
     def longest_way(self) -> list[int]:
-        """The points of its longest way from end to end; empty without points."""
+        """Return the points of its longest way from end to end; empty without points.
+
+        The farthest point from anywhere is an end of it, and the farthest from there is the other.
+        """
         alive = [index for index, near in enumerate(self.neighbours) if near]
         if not alive:
             return []
-        far = self._farthest(alive[0])[-1]  # of a tree, the farthest of anywhere is an end of it
+        far = self._farthest(alive[0])[-1]
         return self._farthest(far)
 
     def _farthest(self, start: int) -> list[int]:
-        """The way from a point to the farthest one."""
+        """Return the way from a point to the farthest one."""
         points: list[list[float]] = self.points.tolist()
         before: dict[int, int] = {start: start}
         reach = {start: 0.0}
@@ -91,7 +94,7 @@ class SpanningTree:
 
 
 def build_spanning_tree(points: Matrix, pairs: Indices) -> SpanningTree:
-    """The minimum spanning tree of (n, 2) points over (k, 2) possible edges: its longest part."""
+    """Return the longest part of the minimum spanning tree of points (n, 2), edges (k, 2)."""
     count = len(points)
     steps = points[pairs[:, 0]] - points[pairs[:, 1]]
     lengths = np.hypot(steps[:, 0], steps[:, 1])

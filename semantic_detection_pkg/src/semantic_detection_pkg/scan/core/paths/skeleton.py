@@ -1,4 +1,4 @@
-"""The middle lines of a mask: where it ends, where it branches, how long and wide it is. Pixels."""
+"""The centre lines of a mask in pixels: its ends, its branches, how long and wide it is."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from semantic_detection_pkg.common.core.optics import Matrix
 from semantic_detection_pkg.common.kernels import contours
 from semantic_detection_pkg.scan.core.paths.graph import Indices, SpanningTree, build_spanning_tree
 
-_RASTER_PX = 45_000  # cells of the raster, whatever the size of the mask: a bound on the time
-_SPUR_WIDTHS = 1.2  # a side branch shorter than this many widths is the outline's roughness
+_RASTER_PX = 45_000  # cells of the raster, however large the mask is: bounds the time
+_SPUR_WIDTHS = 1.2  # a shorter side branch is roughness of the outline, not a path
 _SPUR_CELLS = 3.0
-_SMOOTH_WIDTHS = 0.5  # of the width: what a skeleton wiggles within is no course
+_SMOOTH_WIDTHS = 0.5  # of the width: sigma of the smoothing, as a skeleton wiggles within the mask
 _FEWEST_CELLS = 5
 
 
 @dataclass(frozen=True, eq=False)
 class Skeleton:
-    """The middle lines of one mask, in pixels of the picture.
+    """The centre lines of one mask, in pixels of the picture.
 
     Attributes:
         lines: (k, 2) points between ends and branches, smoothed.
         ends: (e, 2) where the mask ends.
         branches: (b, 2).
         longest: (k, 2) points of the longest way from end to end.
-        width_px: mean.
+        width_px: mean width.
     """
 
     lines: tuple[Matrix, ...]
@@ -42,9 +42,12 @@ class Skeleton:
 
 
 def trace_skeleton(rings: Sequence[NDArray[np.floating]]) -> Skeleton | None:
-    """Of the even-odd fill of (k, 2) rings [px]: of its longest part. None: nothing long enough.
+    """Return the skeleton of the longest part of a mask; None: nothing is long enough.
 
-    The raster is as coarse as its box is large; a loop is cut open at one place.
+    The raster is the coarser the larger the box is; a loop is cut open at one point.
+
+    Args:
+        rings: (k, 2) [px], filled even-odd.
     """
     if not rings:
         return None
@@ -72,7 +75,7 @@ def trace_skeleton(rings: Sequence[NDArray[np.floating]]) -> Skeleton | None:
 
 
 def _trace(mask: NDArray[np.bool_]) -> Skeleton | None:
-    """The skeleton of a raster, in its cells."""
+    """Return the skeleton of a raster, in cells."""
     rows, columns = np.nonzero(skeletonize(mask))
     if len(rows) < _FEWEST_CELLS:
         return None
@@ -99,7 +102,7 @@ def _trace(mask: NDArray[np.bool_]) -> Skeleton | None:
 
 
 def _neighbours(rows: Indices, columns: Indices, shape: tuple[int, ...]) -> Indices:
-    """(k, 2) pairs of cells that touch, corners included."""
+    """Return pairs of cells that touch, corners included: (k, 2)."""
     index = np.full((shape[0] + 2, shape[1] + 2), -1, np.intp)
     index[rows + 1, columns + 1] = np.arange(len(rows))
     pairs = []
@@ -111,7 +114,7 @@ def _neighbours(rows: Indices, columns: Indices, shape: tuple[int, ...]) -> Indi
 
 
 def _prune_spurs(tree: SpanningTree, width: float) -> SpanningTree:
-    """Without side branches that are hardly longer than the mask is wide, the shortest first."""
+    """Remove side branches that are hardly longer than the mask is wide, the shortest first."""
     limit = _SPUR_WIDTHS * width + _SPUR_CELLS
     while tree.branches():
         spurs = []
@@ -127,7 +130,7 @@ def _prune_spurs(tree: SpanningTree, width: float) -> SpanningTree:
 
 
 def _merge_crossings(tree: SpanningTree, knots: list[int], width: float) -> list[int]:
-    """One of each group of branches that lie within a width: a wide crossing is one."""
+    """Return one of each group of branches within a width: a wide crossing counts once."""
     kept: list[int] = []
     for knot in knots:
         off = tree.points[kept] - tree.points[knot]
@@ -137,7 +140,7 @@ def _merge_crossings(tree: SpanningTree, knots: list[int], width: float) -> list
 
 
 def _tip(tree: SpanningTree, end: int, mask: NDArray[np.bool_], width: float) -> Matrix:
-    """Where the mask ends beyond an end of its skeleton, straight on."""
+    """Return where the mask ends, straight on from an end of its skeleton."""
     chain = tree.chain(end, tree.neighbours[end][0])
     back = chain[min(len(chain) - 1, max(3, round(1.5 * width)))]
     tip = tree.points[end]
@@ -152,10 +155,10 @@ def _tip(tree: SpanningTree, end: int, mask: NDArray[np.bool_], width: float) ->
 
 
 def _smooth_line(line: Matrix, sigma: float) -> Matrix:
-    """A chain of cells without its steps; it keeps both of its ends."""
+    """Return a chain of cells without its steps; both ends stay in place."""
     if len(line) < 4:
         return line
-    # Odd reflection about the ends leaves a straight line and the ends where they are.
+    # Odd reflection about the ends keeps them, and straight lines, unchanged.
     reach = min(len(line) - 1, int(3 * sigma) + 1)
     head = 2 * line[0] - line[reach:0:-1]
     tail = 2 * line[-1] - line[-2 : -reach - 2 : -1]
@@ -164,7 +167,7 @@ def _smooth_line(line: Matrix, sigma: float) -> Matrix:
 
 
 def _add_tips(line: Matrix, chain: list[int], ends: dict[int, Matrix]) -> Matrix:
-    """A line with the tips of those of its ends that have one."""
+    """Return a line extended to the tips of its ends, where it has some."""
     head = [ends[chain[0]][None]] if chain[0] in ends else []
     tail = [ends[chain[-1]][None]] if chain[-1] in ends else []
     return np.concatenate([*head, line, *tail])

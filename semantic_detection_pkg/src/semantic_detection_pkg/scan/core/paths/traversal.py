@@ -1,12 +1,12 @@
-"""Walking a path with the camera: which bearing to look at next until every end was seen. Pure.
+"""Traversal of a path with the camera: where to look next until every end was seen.
 
-A path is longer than the view. Each look shows a piece of it; where the piece leaves the picture is
-the next place to look, unless an earlier look has shown what is there. Ends that were only seen
-from afar are looked at, too.
+A path is longer than the view. Each view shows a piece of it; where the piece leaves the picture is
+the next target, unless an earlier view has shown what is there. Ends that were only seen from afar
+are targets, too.
 
-    UNDER_WAY --saw, something left to look at--> UNDER_WAY
-    UNDER_WAY --saw, nothing left--> DONE
-    UNDER_WAY --out of looks--> DONE
+    UNDER_WAY --view added, targets left--> UNDER_WAY
+    UNDER_WAY --view added, no target left--> DONE
+    UNDER_WAY --out of views--> DONE
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from semantic_detection_pkg.scan.core.paths.geometry import (
 )
 from semantic_detection_pkg.scan.core.paths.graph import build_spanning_tree
 
-_MOST_POINTS = 400  # that the whole course is kept as: a bound on the time
+_MOST_POINTS = 400  # of the whole course: bounds the time
 
 
 class TraversalState(Enum):
-    """Where a walk stands."""
+    """Whether there is anything left to look at."""
 
     UNDER_WAY = "under way"
     DONE = "done"
@@ -38,14 +38,14 @@ class TraversalState(Enum):
 
 @dataclass(frozen=True)
 class TraversalSettings:
-    """How a path is walked.
+    """How a path is traversed.
 
     Attributes:
-        max_views: the walk ends after so many looks, whatever is left.
-        max_attempts: looks at one place that show no path before it is given up.
-        merge_distance_rad: ends, exits and branches that are as near to each other are one.
-        edge_margin: share of the picture; what lies farther inside an earlier look was seen in it.
-        pixels_per_rad: a look from farther away than this resolution tells only where to look.
+        max_views: the traversal ends after this many views, whatever is left.
+        max_attempts: views of one target without a path before it is given up.
+        merge_distance_rad: ends, exits and branches nearer to each other than this are the same.
+        edge_margin: share of the picture; places farther inside an earlier view count as seen.
+        pixels_per_rad: views of a lower resolution only tell where to look.
     """
 
     max_views: int = 12
@@ -71,13 +71,13 @@ class TraversalSettings:
 
 @dataclass(frozen=True)
 class TraversedPath:
-    """What a walk has found so far.
+    """What a traversal has found so far.
 
     Attributes:
-        geometry: of all pieces together; its exits are the places not looked at.
-        is_followed: all ends were reached and nothing is left to look at.
+        geometry: of all pieces together; its exits are the targets that were not seen.
+        is_followed: all ends were reached and no target is left.
         views: that were taken.
-        reason: why the walk is where it is, in words.
+        reason: why it ended, or what is left, in words.
     """
 
     geometry: PathTrace
@@ -88,7 +88,7 @@ class TraversedPath:
 
 @dataclass
 class _Target:
-    """A place to look at, and how often it was looked at in vain."""
+    """A place to look at, and how many views of it showed no path."""
 
     bearing: Bearing
     attempts: int = 0
@@ -96,7 +96,7 @@ class _Target:
 
 @dataclass
 class PathTraversal:
-    """One walk. Begin with `saw` of the first look, then look at `target` and call `saw` again."""
+    """One traversal: call `add_view` with the first view, then look at `target`, and so on."""
 
     settings: TraversalSettings = field(default_factory=TraversalSettings)
     state: TraversalState = field(init=False, default=TraversalState.UNDER_WAY)
@@ -113,14 +113,14 @@ class PathTraversal:
 
     @property
     def target(self) -> Bearing | None:
-        """Where to look next; None when done."""
+        """Return where to look next; None: it is done."""
         return self._targets[0].bearing if self._targets else None
 
     def add_view(self, view: CameraView, geometry: PathTrace | None) -> TraversalState:
-        """Take what a look showed.
+        """Add what a view showed, and return whether anything is left.
 
         Args:
-            view: where it looked.
+            view: of the picture.
             geometry: the piece of this path in it; None where the path was not found.
         """
         if self.state is TraversalState.DONE:
@@ -135,14 +135,14 @@ class PathTraversal:
         return self.state
 
     def skip_target(self, view: CameraView) -> TraversalState:
-        """The target cannot be looked at, such as beyond the gimbal's limits: go on without it."""
+        """Give up the target, as where it is beyond the gimbal's limits, and go on."""
         if self.state is TraversalState.UNDER_WAY and self._targets:
             self._given_up.append(self._targets.pop(0).bearing)
             self._choose_target(view)
         return self.state
 
     def result(self) -> TraversedPath:
-        """What is known by now, at any time."""
+        """Return what is known by now, at any time."""
         is_followed = (
             self.state is TraversalState.DONE
             and bool(self._ends)
@@ -159,7 +159,7 @@ class PathTraversal:
         return TraversedPath(self._geometry(), is_followed, self.views, reason)
 
     def _add_piece(self, view: CameraView, geometry: PathTrace, is_close: bool) -> None:
-        earlier = list(self._views)  # this look shows an exit only at its very edge
+        earlier = list(self._views)  # this view shows its own exits only at its very edge
         if is_close:
             self._drop_seen_targets(view)
             self._views.append(view)
@@ -173,14 +173,14 @@ class PathTraversal:
             self._add_target(place, earlier)
 
     def _count_attempt(self, view: CameraView) -> None:
-        """The path is not there: another try, then the place is given up."""
+        """Count a view of the target without a path; after some the target is given up."""
         if self._targets and bool(view.contains([self._targets[0].bearing])[0]):
             self._targets[0].attempts += 1
             if self._targets[0].attempts >= self.settings.max_attempts:
                 self._given_up.append(self._targets.pop(0).bearing)
 
     def _add_target(self, place: Bearing, views: list[CameraView]) -> None:
-        """Look there, unless that is known."""
+        """Make a place a target, unless it is known or was seen."""
         known = [*(target.bearing for target in self._targets), *self._ends, *self._given_up]
         is_seen = any(bool(view.contains([place], self.settings.edge_margin)[0]) for view in views)
         if not is_seen and not self._is_known(place, known):
@@ -195,7 +195,7 @@ class PathTraversal:
         ]
 
     def _choose_target(self, view: CameraView) -> None:
-        """The nearest target first; done without any, or out of looks."""
+        """Put the nearest target first; end without any, or when out of views."""
         here = (view.yaw_rad, view.pitch_rad)
         self._targets.sort(key=lambda target: bearing_distance_rad(here, target.bearing))
         if not self._targets or self.views >= self.settings.max_views:
@@ -214,7 +214,7 @@ class PathTraversal:
         )
 
     def _geometry(self) -> PathTrace:
-        """All pieces as one path: its longest way through the points of all of them."""
+        """Return all pieces as one path: the longest way through the points of all of them."""
         exits = (*(target.bearing for target in self._targets), *self._given_up)
         ends, branches = tuple(self._ends), tuple(self._branches)
         way = _longest_way(self._points, self.settings.merge_distance_rad)

@@ -21,9 +21,7 @@ from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.scan.core.area import GimbalLimits
 from semantic_detection_pkg.scan.core.coverage import CoverageMap, Mask
 
-_LEAST_WIDTH = (
-    0.4  # of the middle row's: rows seen over less are not part of a swath
-)
+_LEAST_WIDTH = 0.4  # of the middle row's: rows seen over less are not part of a swath
 _EVEN_STEPS = 12  # bisection steps when the overlap of swaths is evened out
 
 

@@ -1,8 +1,9 @@
 """Data association: which detection belongs to which track.
 
 One global nearest-neighbour assignment per frame (Y. Bar-Shalom and T. Fortmann, "Tracking and Data
-Association", 1988): gates exclude impossible pairs, the rest are assigned at the least total cost by
-the Hungarian method (H. W. Kuhn, 1955), as SciPy has it.
+Association", 1988): gates exclude impossible pairs, the others are assigned at the least total cost
+by SciPy's `linear_sum_assignment` (D. F. Crouse, "On Implementing 2D Rectangular Assignment
+Algorithms", 2016).
 
 A long object, such as a footpath, may span the whole picture and more; its box then says nothing
 about the edges that the picture cuts off. Those edges are completed from the track before boxes are

@@ -1,11 +1,11 @@
 """Estimate by how much pictures and poses are out of step, from the apparent motion of objects.
 
 A picture stamped t that truly shows the pose of t + d is looked up at the wrong pose while the
-gimbal turns: everything in it appears -d times the turning rate away from where it is. So the bearings of each
-track are regressed against that rate. A straight line over time (a bearing and a constant rate for
-each segment of a track) is subtracted first, so objects that move do not matter, and neither does a
-gimbal that turns steadily: only changes of its rate carry information. Outliers count little (Huber
-weights).
+gimbal turns: everything in it appears -d times the turning rate away from where it is. So the
+bearings of each track are regressed against that rate. A straight line over time (a bearing and a
+constant rate for each segment of a track) is subtracted first, so objects that move do not matter,
+and neither does a gimbal that turns steadily: only changes of its rate carry information. Outliers
+count little (Huber weights).
 """
 
 from __future__ import annotations

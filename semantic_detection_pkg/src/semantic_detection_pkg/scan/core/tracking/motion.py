@@ -143,7 +143,7 @@ class KalmanStates:
     def append_new(
         self, positions: Matrix, variances: Matrix, may_move: NDArray[np.bool_], model: MotionModel
     ) -> KalmanStates:
-        """Return the states with k new ones behind them, at (k, 2) positions of (k, 2) variances."""
+        """Return the states with k new ones appended: positions and variances (k, 2)."""
         zeros = np.zeros_like(positions)
         sigma = np.where(may_move, model.first_rate_sigma_rad_s, model.unseen_rate_sigma_rad_s)
         rates = zeros + sigma[:, None] ** 2

@@ -69,7 +69,7 @@ class TrackRecord:
         self.class_name = max(self._votes, key=lambda name: self._votes[name])
 
     def update_size(self, size_rad: Matrix, is_cut: NDArray[np.bool_]) -> None:
-        """Average the size with that of a completed box; along cut axes (2,) it is taken as it is."""
+        """Average the size with that of a completed box; along cut axes (2,) replace it."""
         gain = max(_SIZE_GAIN, 1.0 / max(self.hits, 1))
         self.size_rad = np.where(
             is_cut, size_rad, self.size_rad + gain * (size_rad - self.size_rad)

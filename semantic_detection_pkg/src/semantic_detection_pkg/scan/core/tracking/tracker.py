@@ -227,7 +227,7 @@ class Tracker:
             record.is_confirmed |= record.hits >= self._settings.confirm_hits
 
     def _update_missed(self, view: CameraView, expected: Matrix, elapsed_s: float) -> None:
-        """Count the time of tracks that should be well inside the picture, but were not detected."""
+        """Count the time of tracks that should be well inside the picture but were not detected."""
         if not self._records:
             return
         with np.errstate(invalid="ignore"):

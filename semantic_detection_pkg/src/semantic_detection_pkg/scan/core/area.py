@@ -10,7 +10,11 @@ from semantic_detection_pkg.errors import ConfigurationError
 Bearing = tuple[float, float]
 """(yaw, pitch) [rad] REP 103: yaw + is left, pitch + is nose down."""
 
+Range = tuple[float, float]
+"""(least, greatest) [rad]."""
+
 _LEAST_SPAN_RAD = math.radians(0.01)  # a narrower range is a slip of the pen
+_ROUNDING_RAD = 1e-9  # lost by turning an angle round
 
 
 @dataclass(frozen=True)
@@ -113,13 +117,14 @@ class GimbalLimits:
 
 
 def cut_to_limits(area: Area, limits: GimbalLimits) -> tuple[Area, str]:
-    """The part of an area that the gimbal can point at, and a sentence that says what was cut.
+    """Return the part of an area that the gimbal can point at, and a sentence on what was cut.
 
+    Yaw counts modulo a turn: 300..360 deg is -60..0 deg to a gimbal that turns from -133 to 133.
     What cannot be pointed at cannot be looked at closely, so it is not covered either, even where
     the edge of a picture would still show it.
 
     Returns:
-        The area, unchanged with an empty sentence where nothing was cut.
+        The area in the turns that the gimbal has; the sentence is empty where nothing was cut.
 
     Raises:
         ConfigurationError: the area makes no sense (see `check_area`), or nothing of it is left.
@@ -129,43 +134,105 @@ def cut_to_limits(area: Area, limits: GimbalLimits) -> tuple[Area, str]:
         return _cut_bearings(area, limits)
     yaw = (area.yaw_min_rad, area.yaw_max_rad)
     pitch = (area.pitch_min_rad, area.pitch_max_rad)
-    cut_yaw = yaw if limits.is_endless else _common(yaw, limits.yaw_rad)
-    cut_pitch = _common(pitch, limits.pitch_rad)
+    yaw_in_reach, left_out = _yaw_in_reach(yaw, limits)
+    pitch_in_reach = _common(pitch, limits.pitch_rad)
     told = []
     for name, asked, cut, limit in (
-        ("yaw", yaw, cut_yaw, limits.yaw_rad),
-        ("pitch", pitch, cut_pitch, limits.pitch_rad),
+        ("yaw", yaw, yaw_in_reach, limits.yaw_rad),
+        ("pitch", pitch, pitch_in_reach, limits.pitch_rad),
     ):
         if cut[1] - cut[0] < _LEAST_SPAN_RAD:
             raise ConfigurationError(
                 f"area: {name} {_degrees(*asked)} lies outside the gimbal's limits "
                 f"{_degrees(*limit)}"
             )
-        if cut != asked:
+        if cut[1] - cut[0] < asked[1] - asked[0] - _ROUNDING_RAD:
             told.append(f"{name} {_degrees(*asked)} to {_degrees(*cut)}")
+    cut_area = Area(*yaw_in_reach, *pitch_in_reach)
     if not told:
-        return area, ""
-    cut_area = Area(*cut_yaw, *cut_pitch)
-    return cut_area, f"area cut to the gimbal's limits: {' and '.join(told)}"
+        return cut_area, ""
+    return cut_area, f"area cut to the gimbal's limits: {' and '.join(told)}{left_out}"
+
+
+def _yaw_in_reach(asked: Range, limits: GimbalLimits) -> tuple[Range, str]:
+    """Return the yaw of an area in the gimbal's turns, and what else is in reach but apart.
+
+    A gimbal that cannot look behind cuts an area there into two. One range is swept, so both are
+    covered, with what lies between, where that is less than what would be lost; else the wider one.
+    """
+    low, high = limits.yaw_rad
+    if limits.is_endless:
+        middle = sum(asked) / 2.0
+        return _turned(asked, round((math.remainder(middle, math.tau) - middle) / math.tau)), ""
+    centre = (low + high) / 2.0
+    span = asked[1] - asked[0]
+    pieces = [
+        piece
+        for turns in _turns_between(low - asked[1], high - asked[0])
+        if _span(piece := _common(_turned(asked, turns), limits.yaw_rad)) >= _LEAST_SPAN_RAD
+    ]
+    if not pieces:
+        return (asked[0], asked[0]), ""
+    whole = [piece for piece in pieces if _span(piece) >= span - _ROUNDING_RAD]
+    if asked in whole:
+        return asked, ""
+    all_round = max(low, centre - math.pi), min(high, centre + math.pi)
+    if span >= math.tau - _LEAST_SPAN_RAD:  # any turn of the gimbal will do
+        return all_round, ""
+    if whole:
+        return min(whole, key=lambda piece: abs(sum(piece) / 2.0 - centre)), ""
+    ordered = sorted(pieces, key=lambda piece: (-_span(piece), piece))
+    if len(ordered) == 1:
+        return ordered[0], ""
+    widest, second = ordered[:2]
+    first, last = sorted((widest, second))
+    if last[0] - first[1] < _span(second):
+        return min((first[0], last[1]), all_round, key=_span), ""
+    return widest, f"; yaw {_degrees(*second)} is in reach, too, but apart: it needs its own goal"
 
 
 def _cut_bearings(area: Area, limits: GimbalLimits) -> tuple[Area, str]:
-    kept = tuple(one for one in area.bearings if limits.nearest(one) == one)
-    lost = [one for one in area.bearings if limits.nearest(one) != one]
+    turned = [_bearing_in_reach(one, limits) for one in area.bearings]
+    kept = tuple(one for one in turned if one is not None)
+    lost = [asked for asked, one in zip(area.bearings, turned, strict=True) if one is None]
     if not kept:
         raise ConfigurationError(
             f"area: none of {len(lost)} bearings lies within the gimbal's limits "
             f"yaw {_degrees(*limits.yaw_rad)}, pitch {_degrees(*limits.pitch_rad)}"
         )
+    in_reach = replace(area, bearings=kept)
     if not lost:
-        return area, ""
-    return replace(area, bearings=kept), (
+        return in_reach, ""
+    return in_reach, (
         f"area cut to the gimbal's limits: {len(lost)} of {len(area.bearings)} bearings left out, "
         f"the first at yaw {math.degrees(lost[0][0]):.4g}, pitch {math.degrees(lost[0][1]):.4g} deg"
     )
 
 
-def _common(asked: Bearing, limit: Bearing) -> tuple[float, float]:
+def _bearing_in_reach(bearing: Bearing, limits: GimbalLimits) -> Bearing | None:
+    """Return a bearing in the gimbal's turns, the nearest to what was asked; None: out of reach."""
+    if limits.is_endless:
+        return bearing if limits.nearest(bearing) == bearing else None
+    yaw, pitch = bearing
+    turns = sorted(_turns_between(limits.yaw_rad[0] - yaw, limits.yaw_rad[1] - yaw), key=abs)
+    ways = ((yaw + count * math.tau, pitch) for count in turns)
+    return next((way for way in ways if limits.nearest(way) == way), None)
+
+
+def _turns_between(low_rad: float, high_rad: float) -> range:
+    """Return the whole turns that lie in a range of angles."""
+    return range(math.ceil(low_rad / math.tau), math.floor(high_rad / math.tau) + 1)
+
+
+def _turned(asked: Range, turns: int) -> Range:
+    return asked[0] + turns * math.tau, asked[1] + turns * math.tau
+
+
+def _span(piece: Range) -> float:
+    return piece[1] - piece[0]
+
+
+def _common(asked: Range, limit: Range) -> Range:
     return max(asked[0], limit[0]), min(asked[1], limit[1])
 
 

@@ -130,9 +130,54 @@ def test_unbelievable_angle_is_not_believed(make_rig: MakeRig) -> None:
     """-120 deg of pitch: a byte in a million passes the checksum."""
     rig = make_rig()
     rig.run(1.0)
-    rig.driver.receive(SIYI.write("attitude", {"pitch_deg_wire": -120.0}), rig.now_s)
+    seq = rig.session.gimbal.next_sequence()
+    noise = SIYI.write("attitude", {"pitch_deg_wire": -120.0, "seq": seq})
+    rig.driver.receive(noise, rig.now_s)
     assert rig.state.attitude.pitch_rad == pytest.approx(0.0)
     assert rig.driver.counts()["unbelievable_readings"] == 1
+    assert rig.state.problems == ()
+
+
+@pytest.mark.parametrize(
+    ("model", "yaw_deg", "pitch_deg", "words"),
+    [
+        ("zr10", 172.0, 0.0, "the zr10 reads yaw 172.0 deg, beyond its -135..135 deg: "),
+        ("zr10", -175.0, 10.0, "the zr10 reads yaw -175.0 deg, beyond its -135..135 deg: "),
+        ("zr10", 0.0, 130.0, "the zr10 reads pitch 130.0 deg, beyond its -25..90 deg: "),
+        ("a8mini", 165.0, -60.0, "the a8mini reads yaw 165.0 deg, beyond its -135..135 deg and "),
+        ("a2mini", 40.0, 0.0, "the a2mini reads yaw 40.0 deg, beyond its 0..0 deg: "),
+    ],
+)
+def test_gimbal_that_stands_beyond_its_limits_is_believed_and_told(
+    make_rig: MakeRig, model: str, yaw_deg: float, pitch_deg: float, words: str
+) -> None:
+    rig = make_rig(model)
+    rig.run_until(lambda: rig.state.model == model)
+    body = rig.session.gimbal.body
+    for axis, angle_deg in ((body.yaw, yaw_deg), (body.pitch, pitch_deg)):
+        axis._low, axis._high = -math.pi, math.pi
+        axis.angle_rad = axis._goal = angle_deg * DEG
+    rig.run(1.0)
+    assert rig.is_up()
+    assert rig.state.attitude.yaw_rad == pytest.approx(yaw_deg * DEG, abs=1e-3)
+    (problem,) = rig.state.problems
+    assert problem.startswith(words)
+    body.yaw.angle_rad = body.yaw._goal = body.pitch.angle_rad = body.pitch._goal = 0.0
+    rig.run(0.5)
+    assert rig.state.problems == ()
+
+
+@pytest.mark.parametrize("url", ["udp://x:1", "/dev/x"])
+def test_a_datagram_that_was_overtaken_is_not_the_newest(url: str) -> None:
+    driver = build_driver("siyi", url)
+    driver.opened(0.0)
+    for i, (seq, yaw_deg) in enumerate([(7, 10.0), (9, 12.0), (8, 11.0)]):
+        frame = SIYI.write("attitude", {"yaw_deg_wire": yaw_deg, "seq": seq})
+        driver.receive(frame, 0.02 * i)
+    reading = driver.state(0.05).attitude
+    assert reading is not None
+    assert (reading.yaw_rad, reading.stamp_s) == (pytest.approx(12.0 * DEG), 0.02)
+    assert driver.counts()["late_frames"] == 1
 
 
 @every_protocol

@@ -14,6 +14,12 @@ from ros_support_pkg.core.pose_history import hfov_at_zoom
 _RATE_SPAN_S = 0.5
 """[s] Readings farther apart tell no rate."""
 
+_CONVINCING = 3
+"""So many readings in a row that agree are where the gimbal is, whatever the model's limits say."""
+
+_AGREEING_RAD = math.radians(15.0)
+"""[rad] No gimbal turns farther between two readings; two of noise agree once in some 1000."""
+
 
 class Knowledge:
     """The sum of all events.
@@ -25,7 +31,7 @@ class Knowledge:
         limits: in force now.
         reading: the newest attitude, perhaps of an earlier line.
         zoom, told_hfov_rad: NaN while not known.
-        unbelievable: readings that no gimbal of this model can have made.
+        unbelievable: readings beyond what this model can reach, and not (yet) confirmed by others.
     """
 
     def __init__(self, settings: DriverSettings, model: GimbalModel, is_model_fixed: bool) -> None:
@@ -42,6 +48,8 @@ class Knowledge:
         self.is_control_lost = False
         self.unbelievable = 0
         self._settings = settings
+        self._beyond: m.Attitude | None = None  # the newest reading, if no model's like it can be
+        self._confirmations = 0
 
     def hfov_rad(self) -> float:
         """Return the horizontal field of view now; NaN while not known."""
@@ -58,6 +66,8 @@ class Knowledge:
             problems.append(f"the gimbal says it is {self.told_model}, not {self.model.name}")
         if self.is_control_lost:
             problems.append("somebody else controls the gimbal")
+        if self._beyond is not None and self._confirmations >= _CONVINCING:
+            problems.append(self._what_is_beyond(self._beyond))
         return tuple(problems)
 
     def take(self, event: m.Event) -> m.Topic | None:
@@ -101,11 +111,33 @@ class Knowledge:
 
     def _take_reading(self, reading: m.Attitude) -> bool:
         yaw, pitch = self.limits.yaw, self.limits.pitch
-        if not (yaw.is_believable(reading.yaw_rad) and pitch.is_believable(reading.pitch_rad)):
+        if yaw.is_believable(reading.yaw_rad) and pitch.is_believable(reading.pitch_rad):
+            self._beyond, self._confirmations = None, 0
+        elif not self._is_confirmed(reading):
             self.unbelievable += 1
             return False
         self.reading = _with_rates(reading, self.reading)
         return True
+
+    def _is_confirmed(self, reading: m.Attitude) -> bool:
+        """Take a reading beyond the limits; tell whether those before it say the same."""
+        before, self._beyond = self._beyond, reading
+        agrees = before is not None and _agree(before, reading)
+        self._confirmations = self._confirmations + 1 if agrees else 1
+        return self._confirmations >= _CONVINCING
+
+    def _what_is_beyond(self, reading: m.Attitude) -> str:
+        axes = (
+            ("yaw", reading.yaw_rad, self.limits.yaw),
+            ("pitch", reading.pitch_rad, self.limits.pitch),
+        )
+        beyond = " and ".join(
+            f"{name} {math.degrees(angle_rad):.1f} deg, beyond its "
+            f"{math.degrees(limits.low_rad):.0f}..{math.degrees(limits.high_rad):.0f} deg"
+            for name, angle_rad, limits in axes
+            if not limits.is_believable(angle_rad)
+        )
+        return f"the {self.model.name} reads {beyond}: another model, or another mount?"
 
 
 def _with_rates(reading: m.Attitude, last: m.Attitude | None) -> m.Attitude:
@@ -121,6 +153,11 @@ def _with_rates(reading: m.Attitude, last: m.Attitude | None) -> m.Attitude:
         pitch_rate_rad_s=(reading.pitch_rad - last.pitch_rad) / elapsed_s,
         roll_rate_rad_s=(reading.roll_rad - last.roll_rad) / elapsed_s,
     )
+
+
+def _agree(one: m.Attitude, other: m.Attitude) -> bool:
+    yaw = math.remainder(one.yaw_rad - other.yaw_rad, math.tau)
+    return max(abs(yaw), abs(one.pitch_rad - other.pitch_rad)) <= _AGREEING_RAD
 
 
 def _merged(old: m.Config, new: m.Config) -> m.Config:

@@ -70,8 +70,11 @@ class SiyiSession(Session):
             "request_encoder_angles": lambda _f, _n: [("encoder_angles", self._angles())],
             "request_current_zoom": lambda _f, _n: [("current_zoom", {"zoom_x": gimbal.body.zoom})],
             "request_max_zoom": lambda _f, _n: [("max_zoom", {"zoom_x": gimbal.model.zoom_max})],
-            "request_encoding": lambda f, _n: [("encoding_params", {**_ENCODING, **f})],
-            "request_system_time": lambda _f, n: [("system_time", {"time_boot_ms": int(n * 1000)})],
+            "request_encoding": lambda f, _n: [
+                ("encoding_params", self._set_before("encoding", f))
+            ],
+            "request_system_time": self._system_time,
+            "set_utc_time": self._set_utc_time,
             "gimbal_rotation": self._rotate,
             "set_angles": self._set_angles,
             "single_axis_angle": self._set_one_angle,
@@ -276,10 +279,25 @@ class SiyiSession(Session):
         """Remember what is set, and answer what is asked with what was set."""
         noun = name.removeprefix("request_").removeprefix("set_")
         if name.startswith("set_"):
-            self.gimbal.settings[noun] = fields
+            self.gimbal.settings[_place(noun, fields)] = fields
         known = [n for n in (f"{name}_ack", noun, f"{noun}_ack") if n in FROM_GIMBAL]
-        values = {**_FACTORY.get(noun, {}), **self.gimbal.settings.get(noun, {}), **fields}
-        return [(reply, {**values, "sta": 1}) for reply in known[:1]]
+        return [(reply, {**self._set_before(noun, fields), "sta": 1}) for reply in known[:1]]
+
+    def _set_before(self, noun: str, fields: Fields) -> Fields:
+        """Return what was set of a thing, else what the factory set, with the question's fields."""
+        values = {**_FACTORY.get(noun, {}), **self.gimbal.settings.get(_place(noun, fields), {})}
+        told_as = _TOLD_AS.get(noun, {})
+        return {**values, **{told_as[k]: v for k, v in values.items() if k in told_as}, **fields}
+
+    def _set_utc_time(self, fields: Fields, now_s: float) -> list[Reply]:
+        self.gimbal.settings["utc_time"] = {"unix_us": fields["unix_us"] - int(now_s * 1e6)}
+        return [("set_utc_time_ack", {"sta": 1})]
+
+    def _system_time(self, _fields: Fields, now_s: float) -> list[Reply]:
+        """Tell the time since the clock was set; unset it counts from 1970."""
+        began_us = self.gimbal.settings.get("utc_time", {}).get("unix_us", 0)
+        unix_us = began_us + int(now_s * 1e6)
+        return [("system_time", {"unix_us": unix_us, "time_boot_ms": int(now_s * 1000)})]
 
 
 def _in_range(rate_deg_s: float) -> float:
@@ -287,5 +305,16 @@ def _in_range(rate_deg_s: float) -> float:
     return max(-_GREATEST_RATE_DEG_S, min(_GREATEST_RATE_DEG_S, rate_deg_s))
 
 
-_FACTORY: dict[str, Fields] = {"threshold_precision": {"precision": 1}}
-_ENCODING = {"codec": 2, "width": 1920, "height": 1080, "kbps": 4000, "fps": 30}
+def _place(noun: str, fields: Fields) -> str:
+    """Return where a setting is kept: there is one for each stream, kind of file."""
+    which = _ONE_FOR_EACH.get(noun)
+    return noun if which is None else f"{noun} {fields.get(which, 0)}"
+
+
+_FACTORY: dict[str, Fields] = {
+    "threshold_precision": {"precision": 1},
+    "encoding": {"codec": 2, "width": 1920, "height": 1080, "kbps": 4000, "fps": 30},
+}
+_ONE_FOR_EACH = {"encoding": "stream", "file_naming": "file_type"}
+_TOLD_AS = {"ai_stream": {"on": "state"}}
+"""Fields that are set under one name and told under another."""

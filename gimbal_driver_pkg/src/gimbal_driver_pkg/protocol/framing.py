@@ -53,6 +53,10 @@ class Counters:
     skipped_bytes: int = 0
     frames: int = 0
     bad_frames: int = 0
+    late_frames: int = 0
+    """Intact, but overtaken by a later one."""
+    foreign_frames: int = 0
+    """Intact, but of others, or for others."""
 
 
 class Deframer:

@@ -13,6 +13,7 @@ from gimbal_driver_pkg.protocol import messages as m
 from gimbal_driver_pkg.protocol.catalogue import Direction
 from gimbal_driver_pkg.protocol.codec import Codec, Traits
 from gimbal_driver_pkg.protocol.framing import Counters, Deframer
+from gimbal_driver_pkg.protocol.order import Order
 from gimbal_driver_pkg.protocol.signs import signs_of
 from gimbal_driver_pkg.protocol.siyi.dialect import SIYI
 from gimbal_driver_pkg.protocol.siyi.table import FROM_GIMBAL, STREAM_HZ
@@ -22,6 +23,10 @@ _ATTITUDE = FROM_GIMBAL["attitude"]
 _ATTITUDE_LAYOUT = _ATTITUDE.layouts[0]
 _ATTITUDE_SIZE = 10 + _ATTITUDE_LAYOUT.size
 _STREAM_OF_ATTITUDE = 1
+_SEQUENCE_MODULUS = 2**16
+_MOST_OVERTAKEN = 64
+"""Frames that may overtake one: half a second of the fastest stream, and less than a turn of a
+counter of 8 bits."""
 
 _QUESTIONS = {
     m.Topic.MODEL: "request_hardware_id",
@@ -67,6 +72,7 @@ class SiyiCodec(Codec):
         """
         self.traits = replace(TRAITS, keep_alive_s=_TCP_HEARTBEAT_S) if is_tcp else TRAITS
         self._deframer = Deframer(SIYI.wire)
+        self._order = Order(_SEQUENCE_MODULUS, _MOST_OVERTAKEN)
         self._rate_map = rate_map
         self._picture_size = picture_size
         self._sequence = -1
@@ -78,11 +84,16 @@ class SiyiCodec(Codec):
 
     def reset(self) -> None:
         self._deframer.reset()
+        self._order.reset()
 
     def feed(self, data: bytes, now_s: float) -> list[m.Event]:
         events: list[m.Event] = []
         for frame in self._deframer.feed(data, now_s):
-            if frame[7] == _ATTITUDE.code and len(frame) == _ATTITUDE_SIZE:
+            # Some number each kind of answer on its own: only frames of a kind are compared.
+            if self._order.is_late(frame[7], frame[5] | frame[6] << 8, now_s):
+                self.counters.late_frames += 1
+                events += self._acknowledgements(frame, now_s)
+            elif frame[7] == _ATTITUDE.code and len(frame) == _ATTITUDE_SIZE:
                 events.append(self._attitude(frame, now_s))
             else:
                 events += self._events(frame, now_s)
@@ -158,12 +169,19 @@ class SiyiCodec(Codec):
         turned = self._signs.angle_pitch * pitch_rad + math.pi
         return (turned + math.pi) % math.tau - math.pi
 
-    def _events(self, frame: bytes, now_s: float) -> list[m.Event]:
+    def _read(self, frame: bytes, now_s: float) -> list[m.Event]:
         record = SIYI.read(frame, Direction.FROM_GIMBAL)
         handler = _HANDLERS.get(record.command)
         if handler is None:
             return [m.Other(now_s, record.command, record.fields)]
-        events = handler(now_s, record.fields)
+        return handler(now_s, record.fields)
+
+    def _acknowledgements(self, frame: bytes, now_s: float) -> list[m.Event]:
+        """Return what is true of a late frame, too: how things were is not how they are."""
+        return [event for event in self._read(frame, now_s) if isinstance(event, m.Ack)]
+
+    def _events(self, frame: bytes, now_s: float) -> list[m.Event]:
+        events = self._read(frame, now_s)
         for event in events:
             if isinstance(event, m.Config) and event.is_upside_down is not None:
                 self._turn(event.is_upside_down)

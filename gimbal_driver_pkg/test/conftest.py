@@ -162,11 +162,15 @@ def make_rig() -> RigMaker:
         settings: DriverSettings | None = None,
         fixed: bool = False,
         boot_s: float = 0.0,
+        driver: GimbalDriver | None = None,
+        session: Any = None,
         **options: Any,
     ) -> Rig:
         kind = MODELS[model]
         gimbal = MockGimbal.create(kind, 100.0, boot_s)
-        driver = build_driver(kind.protocol, "udp://", model if fixed else "auto", settings)
-        return Rig(driver, new_session(gimbal, 100.0, is_tcp=False), **options)
+        driver = driver or build_driver(
+            kind.protocol, "udp://", model if fixed else "auto", settings
+        )
+        return Rig(driver, session or new_session(gimbal, 100.0, is_tcp=False), **options)
 
     return make

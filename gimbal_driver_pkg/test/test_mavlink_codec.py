@@ -12,6 +12,7 @@ from pymavlink.dialects.v20 import common as mav
 
 from gimbal_driver_pkg.errors import InvalidValueError, UnsupportedError
 from gimbal_driver_pkg.protocol import messages as m
+from gimbal_driver_pkg.protocol.mavlink.addresses import MavlinkIds
 from gimbal_driver_pkg.protocol.mavlink.codec import DEVICE, MANAGER, MavlinkCodec
 from gimbal_driver_pkg.protocol.mavlink.quaternion import from_euler, to_euler
 
@@ -70,21 +71,6 @@ def test_exactly_one_yaw_frame_flag_is_set(role: str, command: m.Command) -> Non
     assert bool(flags & 32) != bool(flags & 64)
 
 
-def test_target_is_learnt_from_the_gimbals_heartbeat() -> None:
-    codec = MavlinkCodec(DEVICE)
-    heartbeat = mav.MAVLink_heartbeat_message(mav.MAV_TYPE_GIMBAL, 8, 0, 0, 0, 3)
-    codec.feed(bytes(heartbeat.pack(mav.MAVLink(None, 7, 172))), 0.0)
-    message = sent(codec, m.STOP)
-    assert (message.target_system, message.target_component) == (7, 172)
-
-
-def test_heartbeat_of_others_changes_nothing() -> None:
-    codec = MavlinkCodec(DEVICE)
-    heartbeat = mav.MAVLink_heartbeat_message(mav.MAV_TYPE_QUADROTOR, 3, 0, 0, 0, 3)
-    codec.feed(bytes(heartbeat.pack(mav.MAVLink(None, 9, 1))), 0.0)
-    assert sent(codec, m.STOP).target_system == 1
-
-
 @pytest.mark.parametrize(
     ("command", "number", "parameters"),
     [
@@ -108,9 +94,10 @@ def test_command_long(command: m.Command, number: int, parameters: list[float]) 
 
 
 def test_manager_is_asked_for_control_with_our_ids() -> None:
-    message = sent(MavlinkCodec(MANAGER, system=3, component=191), m.Ask(m.Topic.CONTROL))
-    assert (message.command, message.param1, message.param2) == (1001, 3, 191)
-    assert (message.param3, message.param4) == (-1, -1)
+    codec = MavlinkCodec(MANAGER, MavlinkIds(system=3, component=192, gimbal_component=2))
+    message = sent(codec, m.Ask(m.Topic.CONTROL))
+    assert (message.command, message.param1, message.param2) == (1001, 3, 192)
+    assert (message.param3, message.param4, message.param7) == (-1, -1, 2)
 
 
 @pytest.mark.parametrize(("owner", "is_ours"), [((1, 191), True), ((255, 190), False)])
@@ -126,6 +113,32 @@ def test_angles_survive_quaternion_and_sign_table(yaw: float, pitch: float, roll
     assert isinstance(attitude, m.Attitude)
     found = (attitude.yaw_rad, attitude.pitch_rad, attitude.roll_rad)
     assert found == pytest.approx((yaw, pitch, roll), abs=1e-3)
+
+
+@given(yaw=st.floats(-3.1, 3.1), pitch=st.sampled_from([-math.pi / 2, math.pi / 2]))
+def test_yaw_is_kept_straight_down_and_straight_up(yaw: float, pitch: float) -> None:
+    """Roll and yaw are one there; a gimbal's roll is held at 0, so all of it is yaw."""
+    frame = from_gimbal(attitude_status(q=list(from_euler(0.0, -pitch, -yaw))))
+    attitude = MavlinkCodec().feed(frame, 1.0)[0]
+    assert isinstance(attitude, m.Attitude)
+    found = (attitude.yaw_rad, attitude.pitch_rad, attitude.roll_rad)
+    assert found == pytest.approx((yaw, pitch, 0.0), abs=1e-3)
+    set_point = sent(MavlinkCodec(DEVICE), m.SetAngle(yaw, pitch))
+    assert to_euler(set_point.q) == pytest.approx((0.0, -pitch, -yaw), abs=1e-3)
+
+
+@given(
+    yaw=st.floats(-3.1, 3.1), tilt_deg=st.floats(0.0, 1.0), is_up=st.booleans(), turn=st.booleans()
+)
+def test_yaw_is_steady_on_the_way_through_straight_down(
+    yaw: float, tilt_deg: float, is_up: bool, turn: bool
+) -> None:
+    pitch = math.copysign(math.radians(90.0 - tilt_deg), 1 if is_up else -1)
+    q = [(-1 if turn else 1) * c for c in from_euler(0.0, pitch, yaw)]  # q and -q are the same
+    attitude = MavlinkCodec().feed(from_gimbal(attitude_status(q=q)), 1.0)[0]
+    assert isinstance(attitude, m.Attitude)
+    assert attitude.yaw_rad == pytest.approx(-yaw, abs=1e-3)
+    assert attitude.pitch_rad == pytest.approx(-pitch, abs=1e-5)
 
 
 @pytest.mark.parametrize("flags", [64, 16])

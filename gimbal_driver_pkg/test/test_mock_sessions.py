@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import pytest
+from pymavlink.dialects.v20 import common as mav
 
 from gimbal_driver_pkg.mock.mavlink import MavlinkSession
 from gimbal_driver_pkg.mock.session import MockGimbal
@@ -14,10 +15,15 @@ from gimbal_driver_pkg.mock.viewpro import ViewproSession
 from gimbal_driver_pkg.models import MODELS
 from gimbal_driver_pkg.protocol import messages as m
 from gimbal_driver_pkg.protocol.catalogue import Direction, Record
+from gimbal_driver_pkg.protocol.mavlink.addresses import MavlinkIds
 from gimbal_driver_pkg.protocol.mavlink.codec import MANAGER, MavlinkCodec
+from gimbal_driver_pkg.protocol.mavlink.quaternion import from_euler
 from gimbal_driver_pkg.protocol.siyi.dialect import SIYI
 from gimbal_driver_pkg.protocol.siyi.table import TO_GIMBAL
 from gimbal_driver_pkg.protocol.viewpro.dialect import VIEWPRO, VIEWPRO_TCP
+
+FRAME = {"ctrl", "seq", "data_len", "data", "cmd_id"}
+"""Fields that say nothing of the gimbal."""
 
 
 class Siyi:
@@ -197,11 +203,47 @@ def test_siyi_upside_down_reads_half_a_turn_when_level() -> None:
     assert abs(client.angles()[1]) == 180.0
 
 
-def test_siyi_remembers_what_is_set() -> None:
+SETTINGS = sorted(
+    message.name.removeprefix("set_")
+    for message in TO_GIMBAL
+    if message.name.startswith("set_")
+    and f"request_{message.name.removeprefix('set_')}" in TO_GIMBAL
+)
+
+
+@pytest.mark.parametrize("noun", SETTINGS)
+def test_siyi_remembers_what_it_acknowledged(noun: str) -> None:
     client = Siyi("zt30")
-    client.ask("set_palette", palette=3)
-    (record,) = client.ask("request_palette")
-    assert record.fields["meaning"] == "ironbow"
+    layout = TO_GIMBAL[f"set_{noun}"].layouts[0]
+    payload = bytes(range(1, layout.size + 1))
+    setting = SIYI.close(TO_GIMBAL[f"set_{noun}"].code, payload, {}, Direction.TO_GIMBAL)
+    fields = SIYI.read(setting, Direction.TO_GIMBAL).fields
+    assert client.session.receive(setting, 0.0), "no acknowledgement"
+    asked = {k: fields[k] for k in ("stream", "file_type") if k in fields}
+    (record,) = client.ask(f"request_{noun}", **asked)
+    told = {k: v for k, v in record.fields.items() if k in fields and k not in FRAME}
+    expected = {k: v for k, v in fields.items() if k in told}
+    assert told == expected
+    assert told or record.fields["state"] == fields["on"]
+
+
+def test_siyi_remembers_the_encoding_of_each_stream() -> None:
+    client = Siyi()
+    main = {"codec": 1, "width": 1280, "height": 720, "kbps": 1500}
+    client.ask("set_encoding", stream=1, **main)
+    (record,) = client.ask("request_encoding", stream=1)
+    assert {name: record.fields[name] for name in main} == main
+    assert record.fields["fps"] == 30
+    (other,) = client.ask("request_encoding", stream=2)
+    assert (other.fields["codec"], other.fields["width"]) == (2, 1920)
+
+
+def test_siyi_clock_goes_on_from_what_was_set() -> None:
+    client = Siyi()
+    client.ask("set_utc_time", unix_us=1_700_000_000_000_000)
+    client.wait(2.0)
+    (record,) = client.ask("request_system_time")
+    assert record.fields["unix_us"] == 1_700_000_002_000_000
 
 
 class Viewpro:
@@ -279,6 +321,8 @@ def test_viewpro_tells_what_it_is(query: str, text: str) -> None:
 def test_mavlink_follows_set_points_of_device_and_manager(role: str) -> None:
     gimbal = MockGimbal.create(MODELS["mavlink"], 0.0)
     session, codec = MavlinkSession(gimbal, 0.0), MavlinkCodec(role)
+    for frame in session.push(0.2):  # who the manager is
+        codec.feed(frame, 0.2)
     session.receive(codec.encode(m.SetAngle(0.5, -0.2)), 0.0)
     gimbal.body.advance(2.0)
     assert gimbal.body.yaw.angle_rad == pytest.approx(0.5, abs=1e-6)
@@ -288,14 +332,49 @@ def test_mavlink_follows_set_points_of_device_and_manager(role: str) -> None:
     assert gimbal.body.yaw.rate_rad_s == pytest.approx(-0.3, abs=1e-6)
 
 
-def test_mavlink_manager_gives_control_to_who_asks() -> None:
-    session = MavlinkSession(MockGimbal.create(MODELS["mavlink"], 0.0), 0.0)
-    codec = MavlinkCodec(MANAGER)
+@pytest.mark.parametrize("has_autopilot", [False, True])
+def test_mavlink_manager_gives_control_to_who_asks(has_autopilot: bool) -> None:
+    gimbal = MockGimbal.create(MODELS["mavlink"], 0.0)
+    session = MavlinkSession(gimbal, 0.0, system=3, has_autopilot=has_autopilot)
+    codec = MavlinkCodec(MANAGER, MavlinkIds(vehicle_system=3))
     events = [e for frame in session.push(0.25) for e in codec.feed(frame, 0.25)]
     assert m.Control(0.25, False) in events
     session.receive(codec.encode(m.Ask(m.Topic.CONTROL)), 0.3)
     events = [e for frame in session.push(0.5) for e in codec.feed(frame, 0.5)]
     assert m.Control(0.5, True) in events
+
+
+@pytest.mark.parametrize("target", [(2, 154), (1, 171), (2, 1), (3, 100)])
+def test_mavlink_does_not_hear_what_is_addressed_to_others(target: tuple[int, int]) -> None:
+    gimbal = MockGimbal.create(MODELS["mavlink"], 0.0)
+    session, sender = MavlinkSession(gimbal, 0.0), mav.MAVLink(None, 1, 191)
+    q = list(from_euler(0.0, 0.3, 0.3))
+    nan = math.nan
+    for message in (
+        mav.MAVLink_gimbal_device_set_attitude_message(*target, 32, q, nan, nan, nan),
+        mav.MAVLink_gimbal_manager_set_pitchyaw_message(*target, 32, 154, 0.3, 0.3, nan, nan),
+        mav.MAVLink_command_long_message(*target, 512, 0, 280, *[0.0] * 6),
+    ):
+        assert session.receive(bytes(message.pack(sender)), 0.1) == []
+    assert gimbal.body.is_still
+
+
+def test_mavlink_acknowledgement_names_whom_it_is_for() -> None:
+    session = MavlinkSession(MockGimbal.create(MODELS["mavlink"], 0.0), 0.0)
+    question = mav.MAVLink_command_long_message(1, 100, 2000, 0, 0.0, 0.0, 1.0, *[0.0] * 4)
+    frames = session.receive(bytes(question.pack(mav.MAVLink(None, 255, 190))), 0.1)
+    ack = mav.MAVLink(None).decode(bytearray(frames[0]))
+    assert (ack.target_system, ack.target_component) == (255, 190)
+    assert (ack.get_srcSystem(), ack.get_srcComponent()) == (1, 100)
+
+
+def test_mavlink_remembers_the_mode() -> None:
+    session, codec = MavlinkSession(MockGimbal.create(MODELS["mavlink"], 0.0), 0.0), MavlinkCodec()
+    for mode in (m.Mode.LOCK, m.Mode.FOLLOW):
+        session.receive(codec.encode(m.SetMode(mode)), 0.0)
+        frames = session.receive(codec.encode(m.Ask(m.Topic.ATTITUDE)), 0.1)
+        events = [event for frame in frames for event in codec.feed(frame, 0.1)]
+        assert m.Config(0.1, mode=mode) in events
 
 
 def test_mavlink_command_1000_is_in_degrees() -> None:

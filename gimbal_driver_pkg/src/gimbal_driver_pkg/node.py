@@ -53,7 +53,7 @@ class GimbalDriverNode(Node):
             config.model,
             settings,
             config.rate_map,
-            config.mavlink_role,
+            config.mavlink,
         )
         self._url, self._base_frame = config.url, in_namespace(self, config.base_frame)
         self._published_attitude: Attitude | None = None

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from gimbal_driver_pkg.core.driver import GimbalDriver
-from gimbal_driver_pkg.core.settings import AUTO, DriverSettings
+from gimbal_driver_pkg.core.settings import AUTO, DriverSettings, MavlinkSettings
 from gimbal_driver_pkg.errors import InvalidValueError
 from gimbal_driver_pkg.models import DEFAULT_MODELS, RATE_MAPS, GimbalModel, model_named
 from gimbal_driver_pkg.protocol.codec import Codec
 from gimbal_driver_pkg.protocol.signs import signs_of
 from gimbal_driver_pkg.protocol.siyi.codec import SiyiCodec
 from gimbal_driver_pkg.protocol.viewpro.codec import ViewproCodec
-
-"""The model that the gimbal says it is."""
 
 
 def build_driver(
@@ -20,7 +18,7 @@ def build_driver(
     model: str = AUTO,
     settings: DriverSettings | None = None,
     rate_map: str = "measured",
-    mavlink_role: str = "device",
+    mavlink: MavlinkSettings | None = None,
 ) -> GimbalDriver:
     """Return a driver for a gimbal that speaks `protocol` on the line `url`.
 
@@ -30,7 +28,7 @@ def build_driver(
     if protocol not in DEFAULT_MODELS:
         raise InvalidValueError(f"protocol: {protocol!r}, allowed are {', '.join(DEFAULT_MODELS)}")
     chosen = None if model == AUTO else _model_of(protocol, model)
-    codec = _codec(protocol, url, chosen, rate_map, mavlink_role)
+    codec = _codec(protocol, url, chosen, rate_map, mavlink or MavlinkSettings())
     return GimbalDriver(codec, protocol, settings or DriverSettings(), chosen)
 
 
@@ -42,7 +40,7 @@ def _model_of(protocol: str, name: str) -> GimbalModel:
 
 
 def _codec(
-    protocol: str, url: str, model: GimbalModel | None, rate_map: str, mavlink_role: str
+    protocol: str, url: str, model: GimbalModel | None, rate_map: str, mavlink: MavlinkSettings
 ) -> Codec:
     is_tcp = url.startswith("socket://")
     if protocol == "siyi":
@@ -52,6 +50,14 @@ def _codec(
     if protocol == "viewpro":
         signs = signs_of(protocol, model.name) if model else None
         return ViewproCodec(signs, has_envelope=is_tcp)
-    from gimbal_driver_pkg.protocol.mavlink.codec import MavlinkCodec  # 0.2 s to load
+    # 0.2 s to load
+    from gimbal_driver_pkg.protocol.mavlink.addresses import MavlinkIds
+    from gimbal_driver_pkg.protocol.mavlink.codec import MavlinkCodec
 
-    return MavlinkCodec(mavlink_role, zoom_max=model.zoom_max if model else 1.0)
+    ids = MavlinkIds(
+        mavlink.mavlink_system_id,
+        mavlink.mavlink_component_id,
+        mavlink.mavlink_vehicle_system_id,
+        mavlink.mavlink_gimbal_component_id,
+    )
+    return MavlinkCodec(mavlink.mavlink_role, ids, model.zoom_max if model else 1.0)

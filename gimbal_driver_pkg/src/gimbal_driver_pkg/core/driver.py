@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Hashable
 
 from gimbal_driver_pkg.core.attitude_source import AttitudeSource
 from gimbal_driver_pkg.core.handshake import Handshake
@@ -57,6 +58,7 @@ class GimbalDriver:
         self._frames: list[bytes] = []
         self._opened_s = self._heard_s = -math.inf
         self._frames_before = self._skipped_before = 0
+        self._is_addressed = False
         self._motion = Motion(self._known.limits, codec.traits, settings)
         self._zooming = Zooming()
         self._source = AttitudeSource(codec.traits, settings)
@@ -102,6 +104,9 @@ class GimbalDriver:
         if self._link is LinkState.DOWN:
             return
         self._judge_link(now_s)
+        if not self._knows_whom(now_s):
+            self._frames += map(self._codec.encode, self._handshake.keep_alive(now_s))
+            return
         for command in (
             *self._motion.commands(self._fresh_reading(now_s), now_s),
             *self._zooming.commands(now_s),
@@ -115,6 +120,8 @@ class GimbalDriver:
         """Return when `tick` must run next; infinity while there is no line."""
         if self._link is LinkState.DOWN:
             return math.inf
+        if not self._is_addressed:
+            return min(self._codec.ready_s(), self._handshake.keep_alive_due_s())
         parts = (self._motion, self._zooming, self._requests, self._source, self._handshake)
         return min(part.due_s() for part in parts)
 
@@ -140,6 +147,11 @@ class GimbalDriver:
         return self._codec.encode(m.STOP)
 
     @property
+    def addressee(self) -> Hashable:
+        """Whom `stop_frame` is for: another one needs another frame."""
+        return self._codec.addressee
+
+    @property
     def aim(self) -> Aim | None:
         """The goal of the last angle command, while it is in force: the very object it returned."""
         return self._motion.aim
@@ -147,7 +159,7 @@ class GimbalDriver:
     @property
     def is_moving(self) -> bool:
         """Whether the gimbal may be moving because of us."""
-        return self._motion.is_moving
+        return self._is_addressed and self._motion.is_moving
 
     # --- commands --------------------------------------------------------------------------------
 
@@ -190,6 +202,11 @@ class GimbalDriver:
         if self._zooming.is_running:
             self._zooming.run(0.0, 0.0, now_s)
         self._motion.stop(now_s)
+        self.tick(now_s)
+
+    def interrupted(self, now_s: float) -> None:
+        """Say again what moves the gimbal: we were late, and it may have been stopped for that."""
+        self._motion.interrupted()
         self.tick(now_s)
 
     def zoom_to(self, zoom: float, now_s: float) -> tuple[Ticket, float]:
@@ -277,6 +294,13 @@ class GimbalDriver:
     def _refuse_without_line(self) -> None:
         if self._link is LinkState.DOWN:
             raise LinkError("no line to the gimbal")
+        if not self._is_addressed:
+            raise LinkError("it is not known yet which gimbal on the line is ours")
+
+    def _knows_whom(self, now_s: float) -> bool:
+        """Tell whether it is known whom to command; once it is, it stays so."""
+        self._is_addressed = self._is_addressed or now_s >= self._codec.ready_s()
+        return self._is_addressed
 
     # --- what is known ---------------------------------------------------------------------------
 
@@ -314,7 +338,12 @@ class GimbalDriver:
         skipped = counters.skipped_bytes - self._skipped_before
         is_deaf = counters.frames == self._frames_before and skipped > _DEAF_BYTES
         deaf = ("bytes come, but no frame: wrong baud rate or protocol?",) if is_deaf else ()
-        return (*deaf, *self._known.problems(), *self._sign_check.faults)
+        return (
+            *deaf,
+            *self._codec.problems(),
+            *self._known.problems(),
+            *self._sign_check.faults,
+        )
 
     def _handle(self, event: m.Event, now_s: float) -> None:
         self._requests.observe(event)

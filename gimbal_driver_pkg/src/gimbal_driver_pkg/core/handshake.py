@@ -51,16 +51,24 @@ class Handshake:
         if topic in self._due_s:
             self._due_s[topic] = now_s
 
+    def keep_alive_due_s(self) -> float:
+        """Return when `keep_alive` has something to say next; infinity for never."""
+        return self._keep_alive_due_s
+
+    def keep_alive(self, now_s: float) -> list[Command]:
+        """Return what says that somebody is there, if it is time."""
+        if now_s < self._keep_alive_due_s:
+            return []
+        self._keep_alive_due_s = now_s + self._keep_alive_s
+        return [KeepAlive()]
+
     def due_s(self) -> float:
         """Return when `commands` has something to do next; infinity for nothing."""
         return min(self._keep_alive_due_s, *self._due_s.values(), math.inf)
 
     def commands(self, now_s: float) -> list[Command]:
         """Return what has to be asked now."""
-        commands: list[Command] = []
-        if now_s >= self._keep_alive_due_s:
-            self._keep_alive_due_s = now_s + self._keep_alive_s
-            commands.append(KeepAlive())
+        commands = self.keep_alive(now_s)
         for topic, due_s in self._due_s.items():
             if now_s >= due_s:
                 self._tries[topic] += 1

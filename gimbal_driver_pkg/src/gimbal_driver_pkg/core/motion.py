@@ -134,6 +134,13 @@ class Motion:
         else:
             self._goal = _Stopping()
 
+    def interrupted(self) -> None:
+        """Say again what is in force: somebody may have stopped the gimbal in our name."""
+        if isinstance(self._goal, _Turning):
+            self._goal.sent, self._goal.is_looked_at = None, False
+        elif isinstance(self._goal, _Pointing) and not self._goal.is_reached:
+            self._goal.is_sent = False
+
     def observe(self, attitude: Attitude) -> None:
         """Take a reading: an angle may be reached, a stop may have worked."""
         goal = self._goal

@@ -19,6 +19,13 @@ def _limit(text: str) -> Any:
     return setting(math.nan, f"{text}; .nan: the model's")
 
 
+def _check(settings: Any) -> None:
+    try:
+        check(settings)
+    except SettingError as error:
+        raise InvalidValueError(str(error)) from None
+
+
 @dataclass(frozen=True)
 class DriverSettings:
     """How the driver behaves. Angles are degrees in REP 103; a limit that is NaN is the model's.
@@ -99,16 +106,46 @@ class DriverSettings:
     wide_hfov_deg: float = _limit("horizontal field of view at zoom 1")
 
     def __post_init__(self) -> None:
-        try:
-            check(self)
-        except SettingError as error:
-            raise InvalidValueError(str(error)) from None
+        _check(self)
         for axis in ("yaw", "pitch"):
             low, high = getattr(self, f"{axis}_min_deg"), getattr(self, f"{axis}_max_deg")
             if low >= high:
                 raise InvalidValueError(
                     f"{axis}_min_deg: {low}, allowed is less than {axis}_max_deg ({high})"
                 )
+
+
+@dataclass(frozen=True)
+class MavlinkSettings:
+    """Who is who on a MAVLink line; only these are listened to and steered."""
+
+    mavlink_role: str = setting(
+        "device",
+        "we are the manager of a device, or a manager is there",
+        choices=("device", "manager"),
+    )
+    mavlink_system_id: int = setting(
+        0, "our own system id; 0: the vehicle's", minimum=0, maximum=255
+    )
+    # MAV_COMP_ID_ONBOARD_COMPUTER
+    mavlink_component_id: int = setting(191, "our own component id", minimum=1, maximum=255)
+    mavlink_vehicle_system_id: int = setting(
+        0,
+        "system id of the vehicle that carries the gimbal; 0: that of the first autopilot heard, "
+        "1 where none speaks",
+        minimum=0,
+        maximum=255,
+    )
+    mavlink_gimbal_component_id: int = setting(
+        0,
+        "the gimbal's device id: its component id, or 1 to 6 behind an autopilot; 0: the one that "
+        "the gimbal manager names, 154 before and without one",
+        minimum=0,
+        maximum=255,
+    )
+
+    def __post_init__(self) -> None:
+        _check(self)
 
 
 @dataclass(frozen=True)
@@ -129,11 +166,7 @@ class GimbalDriverSettings:
         AUTO, "whose limits hold; auto: what the gimbal says it is", choices=(AUTO, *MODELS)
     )
     rate_map: str = setting("measured", "scale of SIYI's rates", choices=tuple(RATE_MAPS))
-    mavlink_role: str = setting(
-        "device",
-        "we are the manager of a device, or a manager is there",
-        choices=("device", "manager"),
-    )
+    mavlink: MavlinkSettings = field(default_factory=MavlinkSettings)
     state_hz: float = setting(50.0, "rate of gimbal/state", minimum=1.0, maximum=200.0)
     base_frame: str = setting("gimbal_base", "frame that the angles are relative to")
     point_timeout_s: float = setting(

@@ -1,7 +1,9 @@
-"""A MAVLink gimbal: a device (component 154) that is its own manager and camera. Pure.
+"""A MAVLink gimbal: a device (component 154) with its camera (100), on a vehicle or alone. Pure.
 
 Heartbeat at 1 Hz, manager status at 5 Hz, attitude at 10 Hz or as asked; information on request;
-follows set-points to the device (284) and to the manager (287).
+follows set-points to the device (284) and to the manager (287). On a vehicle the autopilot
+(component 1) is the manager, else the device itself. What is addressed to others is not heard;
+acknowledgements name whom they are for.
 """
 
 from __future__ import annotations
@@ -14,24 +16,37 @@ from pymavlink.dialects.v20 import common as mav
 from gimbal_driver_pkg.mock.session import MockGimbal, Push, Session
 from gimbal_driver_pkg.protocol.mavlink.quaternion import from_euler, to_euler
 from gimbal_driver_pkg.protocol.mavlink.wire import MavlinkWire, decode
+from gimbal_driver_pkg.protocol.messages import Mode
 from gimbal_driver_pkg.protocol.signs import signs_of
 
-_SYSTEM, _COMPONENT = 1, 154
+_COMPONENT, _AUTOPILOT, _CAMERA, _EVERYBODY = 154, 1, 100, 0
 _ATTITUDE = mav.MAVLINK_MSG_ID_GIMBAL_DEVICE_ATTITUDE_STATUS
+_OF_MANAGER = frozenset(
+    {
+        mav.MAVLINK_MSG_ID_GIMBAL_MANAGER_INFORMATION,
+        mav.MAVLINK_MSG_ID_GIMBAL_MANAGER_STATUS,
+    }
+)
+_AUTOPILOT_HEARTBEAT = "heartbeat of the autopilot"
+_YAW_LOCK = mav.GIMBAL_DEVICE_FLAGS_YAW_LOCK
 
 
 class MavlinkSession(Session):
     """One client of a MAVLink gimbal."""
 
-    def __init__(self, gimbal: MockGimbal, now_s: float) -> None:
-        """Begin a conversation: the gimbal speaks first."""
+    def __init__(
+        self, gimbal: MockGimbal, now_s: float, system: int = 1, has_autopilot: bool = True
+    ) -> None:
+        """Begin a conversation: the gimbal of the vehicle `system` speaks first."""
+        self._manager = _AUTOPILOT if has_autopilot else _COMPONENT
         super().__init__(gimbal, MavlinkWire(), now_s)
-        self._mav = mav.MAVLink(None, srcSystem=_SYSTEM, srcComponent=_COMPONENT)
+        self._mav = mav.MAVLink(None, srcSystem=system, srcComponent=_COMPONENT)
         self._signs = signs_of("mavlink")
         self._owner = (0, 0)
 
     def initial_pushes(self, now_s: float) -> dict[object, Push]:
-        return {
+        autopilot = {_AUTOPILOT_HEARTBEAT: Push(1.0, now_s - 1.0)}
+        return (autopilot if self._manager == _AUTOPILOT else {}) | {
             mav.MAVLINK_MSG_ID_HEARTBEAT: Push(1.0, now_s - 1.0),
             mav.MAVLINK_MSG_ID_GIMBAL_MANAGER_STATUS: Push(5.0, now_s),
             _ATTITUDE: Push(10.0, now_s),
@@ -39,14 +54,16 @@ class MavlinkSession(Session):
 
     def answer(self, frame: bytes, now_s: float) -> list[bytes]:
         message = decode(frame)
-        if message is None or self.gimbal.is_booting(now_s):
+        if message is None or self.gimbal.is_booting(now_s) or not self._is_for_us(message):
             return []
         match message.get_type():
             case "GIMBAL_DEVICE_SET_ATTITUDE":
+                self._take_mode(message.flags)
                 has_angles = not any(map(math.isnan, message.q))
                 _, pitch, yaw = to_euler(message.q) if has_angles else (0.0, math.nan, math.nan)
                 self._follow(pitch, yaw, message.angular_velocity_y, message.angular_velocity_z)
-            case "GIMBAL_MANAGER_SET_PITCHYAW":
+            case "GIMBAL_MANAGER_SET_PITCHYAW" if message.gimbal_device_id in (0, _COMPONENT):
+                self._take_mode(message.flags)
                 self._follow(message.pitch, message.yaw, message.pitch_rate, message.yaw_rate)
             case "COMMAND_LONG":
                 return self._command(message, now_s)
@@ -61,8 +78,19 @@ class MavlinkSession(Session):
     def with_data_size(self, frame: bytes, size: int) -> bytes:  # noqa: ARG002
         return frame  # MAVLink cuts and fills payloads itself: no length is wrong
 
-    def _pack(self, message: Any) -> bytes:
+    def _is_for_us(self, message: Any) -> bool:
+        """Tell whether a message is addressed to the gimbal, its manager or its camera."""
+        system = getattr(message, "target_system", _EVERYBODY)
+        component = getattr(message, "target_component", _EVERYBODY)
+        ours = {_EVERYBODY, _COMPONENT, _CAMERA, self._manager}
+        return system in (_EVERYBODY, self._mav.srcSystem) and component in ours
+
+    def _take_mode(self, flags: int) -> None:
+        self.gimbal.camera.mode = Mode.LOCK if flags & _YAW_LOCK else Mode.FOLLOW
+
+    def _pack(self, message: Any, component: int = _COMPONENT) -> bytes:
         self._mav.seq = self.gimbal.next_sequence() & 0xFF
+        self._mav.srcComponent = component
         return bytes(message.pack(self._mav))
 
     def _follow(self, pitch: float, yaw: float, pitch_rate: float, yaw_rate: float) -> None:
@@ -106,7 +134,9 @@ class MavlinkSession(Session):
                 pass
             case _:
                 result = mav.MAV_RESULT_UNSUPPORTED
-        return [self._pack(mav.MAVLink_command_ack_message(message.command, result)), *replies]
+        asker = message.get_srcSystem(), message.get_srcComponent()
+        ack = mav.MAVLink_command_ack_message(message.command, result, 0, 0, *asker)
+        return [self._pack(ack, message.target_component or _COMPONENT), *replies]
 
     def _message(self, message_id: object, now_s: float) -> list[bytes]:
         body, boot_ms = self.gimbal.body, int(now_s * 1000) & 0xFFFFFFFF
@@ -115,6 +145,15 @@ class MavlinkSession(Session):
                 message = mav.MAVLink_heartbeat_message(
                     mav.MAV_TYPE_GIMBAL, mav.MAV_AUTOPILOT_INVALID, 0, 0, mav.MAV_STATE_ACTIVE, 3
                 )
+            case str():
+                message = mav.MAVLink_heartbeat_message(
+                    mav.MAV_TYPE_QUADROTOR,
+                    mav.MAV_AUTOPILOT_ARDUPILOTMEGA,
+                    *(0, 0),
+                    mav.MAV_STATE_ACTIVE,
+                    3,
+                )
+                return [self._pack(message, _AUTOPILOT)]
             case mav.MAVLINK_MSG_ID_GIMBAL_DEVICE_ATTITUDE_STATUS:
                 message = self._attitude(boot_ms)
             case mav.MAVLINK_MSG_ID_GIMBAL_DEVICE_INFORMATION:
@@ -134,9 +173,10 @@ class MavlinkSession(Session):
                 span = max(body.zoom_max - 1, 1e-9)
                 percent = 100 * (body.zoom - 1) / span
                 message = mav.MAVLink_camera_settings_message(boot_ms, 0, percent, math.nan)
+                return [self._pack(message, _CAMERA)]
             case _:
                 return []
-        return [self._pack(message)]
+        return [self._pack(message, self._manager if message_id in _OF_MANAGER else _COMPONENT)]
 
     def _limits(self) -> tuple[float, float, float, float]:
         """Return pitch and yaw limits (least, greatest) in MAVLink's signs."""
@@ -156,7 +196,8 @@ class MavlinkSession(Session):
             0,
             0,
             boot_ms,
-            mav.GIMBAL_DEVICE_FLAGS_YAW_IN_VEHICLE_FRAME,
+            mav.GIMBAL_DEVICE_FLAGS_YAW_IN_VEHICLE_FRAME
+            | (_YAW_LOCK if self.gimbal.camera.mode is Mode.LOCK else 0),
             list(from_euler(0.0, pitch, yaw)),
             0.0,
             signs.report_pitch * body.pitch.rate_rad_s,

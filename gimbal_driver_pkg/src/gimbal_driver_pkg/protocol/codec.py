@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from gimbal_driver_pkg.protocol.framing import Counters
@@ -58,3 +60,19 @@ class Codec(ABC):
     @abstractmethod
     def counters(self) -> Counters:
         """What went through since the start."""
+
+    def ready_s(self) -> float:
+        """Return when it is known who the gimbal is: -inf already, inf it cannot be said yet.
+
+        Until then nobody may be commanded; KeepAlive may be said.
+        """
+        return -math.inf
+
+    @property
+    def addressee(self) -> Hashable:
+        """Whom commands are for now: an earlier frame is not for him where this is another."""
+        return None
+
+    def problems(self) -> tuple[str, ...]:
+        """Return what is wrong with the conversation, a line each."""
+        return ()

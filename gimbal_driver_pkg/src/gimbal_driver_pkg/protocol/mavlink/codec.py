@@ -1,8 +1,8 @@
 """The driver's side of MAVLink gimbal protocol v2.
 
 Two roles: the manager of a gimbal device (we steer the device, component 154), or a client of a
-gimbal manager (an autopilot owns the gimbal, we steer through it). Units trap: message 287 takes
-radians, command 1000 degrees; this codec sends no 1000.
+gimbal manager (an autopilot owns the gimbal, we steer through it). `addresses` says who is who.
+Units trap: message 287 takes radians, command 1000 degrees; this codec sends no 1000.
 
 Source: mavlink.io, gimbal protocol v2 and common.xml; verified with pymavlink 2.4.50.
 """
@@ -10,6 +10,7 @@ Source: mavlink.io, gimbal protocol v2 and common.xml; verified with pymavlink 2
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from typing import Any
 
 from pymavlink.dialects.v20 import common as mav
@@ -18,8 +19,10 @@ from gimbal_driver_pkg.errors import InvalidValueError, UnsupportedError
 from gimbal_driver_pkg.protocol import messages as m
 from gimbal_driver_pkg.protocol.codec import Codec, Traits
 from gimbal_driver_pkg.protocol.framing import Counters, Deframer
+from gimbal_driver_pkg.protocol.mavlink.addresses import Addresses, MavlinkIds
 from gimbal_driver_pkg.protocol.mavlink.quaternion import from_euler, to_euler
 from gimbal_driver_pkg.protocol.mavlink.wire import MavlinkWire, decode
+from gimbal_driver_pkg.protocol.order import Order
 from gimbal_driver_pkg.protocol.signs import signs_of
 
 DEVICE, MANAGER = "device", "manager"
@@ -28,8 +31,8 @@ _UNSET = math.nan
 _YAW_IN_VEHICLE = mav.GIMBAL_DEVICE_FLAGS_YAW_IN_VEHICLE_FRAME
 _YAW_IN_EARTH = mav.GIMBAL_DEVICE_FLAGS_YAW_IN_EARTH_FRAME
 _YAW_LOCK = mav.GIMBAL_DEVICE_FLAGS_YAW_LOCK
-_GIMBAL_COMPONENT, _AUTOPILOT_COMPONENT, _CAMERA_COMPONENT = 154, 1, 100
 _MICROSECONDS = 1e6
+_CLOCK_MODULUS, _LATE_MS = 2**32, 1000  # `time_boot_ms`
 _ACK_KINDS: dict[int, type] = {
     mav.MAV_CMD_SET_CAMERA_ZOOM: m.SetZoom,
     mav.MAV_CMD_SET_CAMERA_FOCUS: m.SetFocus,
@@ -54,11 +57,10 @@ class MavlinkCodec(Codec):
     def __init__(
         self,
         role: str = DEVICE,
-        system: int = 1,
-        component: int = mav.MAV_COMP_ID_ONBOARD_COMPUTER,
+        ids: MavlinkIds | None = None,
         zoom_max: float = 1.0,
     ) -> None:
-        """Take the role (DEVICE or MANAGER), our ids, and the magnification of 100 % zoom.
+        """Take the role (DEVICE or MANAGER), the ids, and the magnification of 100 % zoom.
 
         Raises:
             InvalidValueError: another role.
@@ -77,13 +79,13 @@ class MavlinkCodec(Codec):
             acknowledged=frozenset({m.SetZoom, m.SetFocus, m.TakePhoto, m.SwitchRecording}),
         )
         self._deframer = Deframer(MavlinkWire())
-        self._mav = mav.MAVLink(None, srcSystem=system, srcComponent=component)
+        self._mav = mav.MAVLink(None)
+        self._addresses = Addresses(ids or MavlinkIds(), is_manager)
+        self._order = Order(_CLOCK_MODULUS, _LATE_MS)
         self._is_manager = is_manager
         self._zoom_max = zoom_max
         self._signs = signs_of("mavlink")
         self._mode_flags = _YAW_IN_VEHICLE
-        # The gimbal's own ids, once its heartbeat has told them.
-        self._target = (1, _AUTOPILOT_COMPONENT if is_manager else _GIMBAL_COMPONENT)
 
     @property
     def counters(self) -> Counters:
@@ -91,8 +93,20 @@ class MavlinkCodec(Codec):
 
     def reset(self) -> None:
         self._deframer.reset()
+        self._order.reset()
+
+    def ready_s(self) -> float:
+        return self._addresses.ready_s()
+
+    @property
+    def addressee(self) -> Hashable:
+        return self._addresses.target, self._addresses.device_id
+
+    def problems(self) -> tuple[str, ...]:
+        return self._addresses.problems()
 
     def encode(self, command: m.Command) -> bytes:
+        self._mav.srcSystem, self._mav.srcComponent = self._addresses.own
         packed: bytes = self._message(command).pack(self._mav)
         self._mav.seq = (self._mav.seq + 1) & 0xFF
         return packed
@@ -143,9 +157,12 @@ class MavlinkCodec(Codec):
 
     def _question(self, topic: m.Topic) -> Any:
         if topic is m.Topic.CONTROL:
-            system, component = self._mav.srcSystem, self._mav.srcComponent
+            device_id = self._addresses.device_id
             return self._long(
-                mav.MAV_CMD_DO_GIMBAL_MANAGER_CONFIGURE, system, component, -1, -1, 0, 0, 0
+                mav.MAV_CMD_DO_GIMBAL_MANAGER_CONFIGURE,
+                *self._addresses.own,
+                *(-1, -1, 0, 0),
+                device_id,
             )
         message_id = {
             m.Topic.MODEL: mav.MAVLINK_MSG_ID_GIMBAL_DEVICE_INFORMATION,
@@ -161,38 +178,47 @@ class MavlinkCodec(Codec):
 
     def _long(self, command: int, *parameters: float) -> Any:
         padded = [*parameters, *[0.0] * 7][:7]
-        return mav.MAVLink_command_long_message(*self._target, command, 0, *padded)
+        return mav.MAVLink_command_long_message(*self._addresses.target, command, 0, *padded)
 
     def _camera(self, command: int, *parameters: float) -> Any:
         padded = [*parameters, *[0.0] * 7][:7]
-        system = self._target[0]
-        return mav.MAVLink_command_long_message(system, _CAMERA_COMPONENT, command, 0, *padded)
+        return mav.MAVLink_command_long_message(*self._addresses.camera, command, 0, *padded)
 
     def _set_point(self, pitch_yaw: tuple[float, float], rates: tuple[float, float]) -> Any:
         """Return a set-point in MAVLink's signs; NaN is "unset"."""
         pitch, yaw = pitch_yaw
+        target = self._addresses.target
         if self._is_manager:
             return mav.MAVLink_gimbal_manager_set_pitchyaw_message(
-                *self._target, self._mode_flags, 0, pitch, yaw, *rates
+                *target, self._mode_flags, self._addresses.device_id, pitch, yaw, *rates
             )
         q = [_UNSET] * 4 if math.isnan(pitch) else list(from_euler(0.0, pitch, yaw))
         return mav.MAVLink_gimbal_device_set_attitude_message(
-            *self._target, self._mode_flags, q, _UNSET, *rates
+            *target, self._mode_flags, q, _UNSET, *rates
         )
 
     def feed(self, data: bytes, now_s: float) -> list[m.Event]:
         events: list[m.Event] = []
         for frame in self._deframer.feed(data, now_s):
             message = decode(frame)
-            if message is not None:
+            if message is None:
+                continue
+            if not self._addresses.hear(message, now_s):
+                self.counters.foreign_frames += 1
+            elif self._is_late(message, now_s):
+                self.counters.late_frames += 1
+            else:
                 events += self._events(message, now_s)
         return events
+
+    def _is_late(self, message: Any, now_s: float) -> bool:
+        boot_ms = getattr(message, "time_boot_ms", None)
+        stream = message.get_srcComponent(), message.get_type()
+        return boot_ms is not None and self._order.is_late(stream, boot_ms, now_s)
 
     def _events(self, message: Any, now_s: float) -> list[m.Event]:
         match message.get_type():
             case "HEARTBEAT":
-                if message.type == mav.MAV_TYPE_GIMBAL and not self._is_manager:
-                    self._target = (message.get_srcSystem(), message.get_srcComponent())
                 return []
             case "GIMBAL_DEVICE_ATTITUDE_STATUS":
                 return self._attitude(message, now_s)
@@ -209,8 +235,7 @@ class MavlinkCodec(Codec):
                 return [m.Model(now_s, "mavlink", "gimbal manager"), self._limits(message, now_s)]
             case "GIMBAL_MANAGER_STATUS" if self._is_manager:
                 owner = message.primary_control_sysid, message.primary_control_compid
-                ours = self._mav.srcSystem, self._mav.srcComponent
-                return [m.Control(now_s, owner == ours)]
+                return [m.Control(now_s, owner == self._addresses.own)]
             case "COMMAND_ACK" if message.command in _ACK_KINDS:
                 kind, is_ok = _ACK_KINDS[message.command], message.result == mav.MAV_RESULT_ACCEPTED
                 return [m.Ack(now_s, kind, is_ok)]

@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+_STRAIGHT_COSINE = 1e-3
+"""Cosine of pitch, 0.06 deg from straight: nearer, yaw drowns in the rounding of the wire's float32
+(6e-8 of a component, which is 1e-4 rad of yaw there)."""
+
 
 def from_euler(roll: float, pitch: float, yaw: float) -> tuple[float, float, float, float]:
     """Return the quaternion of angles in radians: roll right, pitch up, yaw right positive."""
@@ -20,10 +24,17 @@ def from_euler(roll: float, pitch: float, yaw: float) -> tuple[float, float, flo
 
 
 def to_euler(q: Sequence[float]) -> tuple[float, float, float]:
-    """Return (roll, pitch, yaw) in radians; the quaternion need not have length 1, but not 0."""
+    """Return (roll, pitch, yaw) in radians; the quaternion need not have length 1, but not 0.
+
+    Straight up and down only the sum or difference of roll and yaw is told: roll is 0 there, as a
+    gimbal holds it, and yaw is all of it.
+    """
     norm = math.sqrt(sum(c * c for c in q))
     w, x, y, z = (c / norm for c in q)
+    yaw_sine, yaw_cosine = 2 * (w * z + x * y), 1 - 2 * (y * y + z * z)
+    pitch_cosine = math.hypot(yaw_sine, yaw_cosine)
+    pitch = math.atan2(2 * (w * y - z * x), pitch_cosine)
+    if pitch_cosine < _STRAIGHT_COSINE:
+        return 0.0, pitch, math.remainder(2 * math.atan2(z, w), math.tau)
     roll = math.atan2(2 * (w * x + y * z), 1 - 2 * (x * x + y * y))
-    pitch = math.asin(max(-1.0, min(1.0, 2 * (w * y - z * x))))
-    yaw = math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
-    return roll, pitch, yaw
+    return roll, pitch, math.atan2(yaw_sine, yaw_cosine)

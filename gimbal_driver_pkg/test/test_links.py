@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 import pytest
 from fake_line import FakeLine
 from patience import patience, wait_until
+from pymavlink.dialects.v20 import common as mav
 
 from gimbal_driver_pkg.core.build import build_driver
 from gimbal_driver_pkg.core.driver import GimbalDriver
 from gimbal_driver_pkg.core.settings import DriverSettings
 from gimbal_driver_pkg.errors import InvalidValueError, LinkError
 from gimbal_driver_pkg.links.engine import Engine
-from gimbal_driver_pkg.links.last_will import LastWill
+from gimbal_driver_pkg.links.last_will import SILENCE_S, LastWill
 from gimbal_driver_pkg.links.opening import open_link
 from gimbal_driver_pkg.protocol.siyi.dialect import SIYI
 from ros_support_pkg.core.words import LinkState
@@ -243,6 +244,92 @@ def test_last_will_stops_a_moving_gimbal_when_the_driver_hangs(
     cable = make_cable(0.1)
     cable.will.beat(is_moving=True)
     assert cable.next_frame() == STOP
+
+
+class NotedWill:
+    """A last will that keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.held: list[bytes] = []
+        self.beats: list[bool] = []
+
+    def hold(self, line_fd: int, stop_frame: bytes) -> None:
+        assert os.fstat(line_fd)
+        self.held.append(stop_frame)
+
+    def beat(self, is_moving: bool) -> None:
+        self.beats.append(is_moving)
+
+    def drop(self) -> None:
+        self.held.append(b"")
+
+    def close(self) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def noted(line: FakeLine, driver: GimbalDriver) -> Iterator[tuple[Engine, NotedWill]]:
+    engine = Engine(driver, line.open, has_last_will=False)
+    engine._last_will = will = NotedWill()  # type: ignore[assignment]
+    engine.start()
+    try:
+        yield engine, will
+    finally:
+        engine.stop()
+
+
+def test_beats_go_on_while_nothing_else_happens(line: FakeLine) -> None:
+    """A gimbal told to go far, once a second, over a line that is quiet between."""
+    settings = DriverSettings(link_timeout_s=60.0, boot_timeout_s=60.0, attitude_hz=1.0)
+    with noted(line, build_driver("siyi", "fake", settings=settings)) as (engine, will):
+        wait_until(lambda: engine.error == "")
+        engine.call(lambda d, now: d.point(1.0, 0.1, now))
+        wait_until(lambda: will.beats.count(True) >= 20, "beats")
+        assert engine._wait_s(engine._clock()) <= SILENCE_S / 5
+
+
+@pytest.mark.parametrize(("how", "code"), [("angle", 0x0E), ("rate", 0x07)])
+def test_driver_that_was_late_says_again_what_it_wanted(
+    line: FakeLine, how: str, code: int
+) -> None:
+    """The last will may have stopped the gimbal; SIYI's angle is else said once a second."""
+    settings = DriverSettings(link_timeout_s=60.0, boot_timeout_s=60.0, attitude_timeout_s=10.0)
+    with noted(line, build_driver("siyi", "fake", settings=settings)) as (engine, will):
+        bring_up(line, engine, opened=1)
+        with engine._lock:
+            engine.call(
+                (lambda d, now: d.point(1.0, 0.1, now))
+                if how == "angle"
+                else (lambda d, now: d.turn(0.3, 0.0, now))
+            )
+            wait_until(lambda: engine.call(lambda d, now: d.is_moving and d.due_s() > now))
+            engine._beat()
+            beats, frames = len(will.beats), len(line.frames)
+            engine._beat_s -= SILENCE_S + 0.1  # held up for so long
+            engine._beat()
+            assert will.beats[beats:][:1] == [True]
+            wait_until(
+                lambda: (
+                    engine.call(lambda d, now: d.tick(now))
+                    or code in [frame[7] for frame in line.frames[frames:]]
+                )
+            )
+
+
+def test_last_will_holds_what_stops_the_gimbal_that_is_ours_now(line: FakeLine) -> None:
+    heartbeat = mav.MAVLink_heartbeat_message(mav.MAV_TYPE_QUADROTOR, 3, 0, 0, 0, 3)
+    manager = mav.MAVLink_gimbal_manager_status_message(0, 0, 171, 0, 0, 0, 0)
+    with noted(line, build_driver("mavlink", "fake")) as (engine, will):
+        wait_until(lambda: engine.error == "" and len(will.held) == 1)
+        assert True not in will.beats  # who the gimbal is, is not known yet
+        for word, target in ((heartbeat, (3, 154)), (manager, (3, 171))):
+            line.say(bytes(word.pack(mav.MAVLink(None, 3, 1))))
+
+            def is_held(target: tuple[int, int] = target) -> bool:
+                stop = mav.MAVLink(None).decode(bytearray(will.held[-1]))
+                return (stop.target_system, stop.target_component) == target
+
+            wait_until(is_held)
 
 
 @pytest.mark.parametrize("last_words", ["still", "dropped"])

@@ -13,19 +13,20 @@ import os
 import select
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TypeVar
 
 from gimbal_driver_pkg.core.driver import GimbalDriver
 from gimbal_driver_pkg.errors import LinkError
-from gimbal_driver_pkg.links.last_will import LastWill
+from gimbal_driver_pkg.links.last_will import SILENCE_S, LastWill
 from gimbal_driver_pkg.links.link import Link
 from ros_support_pkg.core.backoff import Backoff
 
 _T = TypeVar("_T")
 
 _LONGEST_WAIT_S = 0.1
-_BEAT_S = 0.05
+_BEAT_S = 0.03
+"""[s] Several fall into the silence after which the last will acts: one may be late."""
 _JOIN_S = 3.0
 
 _log = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ class Engine:
         self._last_will = LastWill() if has_last_will else None
         self._beat_s = -math.inf
         self._was_moving = False
+        self._held_for: Hashable = None
         self._is_ending = threading.Event()
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
@@ -112,8 +114,7 @@ class Engine:
         self._take(link)
         while not self._is_ending.is_set():
             with self._lock:
-                now_s = self._clock()
-                wait_s = min(max(0.0, self._driver.due_s() - now_s), _LONGEST_WAIT_S)
+                wait_s = self._wait_s(self._clock())
             ready, _, _ = select.select([link.fileno(), self._wake_read], [], [], wait_s)
             if self._wake_read in ready:
                 os.read(self._wake_read, 64)
@@ -141,8 +142,7 @@ class Engine:
             self._write_error = None
             self.reconnects += 1
             self.error = ""
-            if self._last_will:
-                self._last_will.hold(link.fileno(), self._driver.stop_frame)
+            self._hold()
             self._driver.opened(self._clock())
             self._send()
         _log.info("line %s is open", link.url)
@@ -168,12 +168,33 @@ class Engine:
             self._wake()
         self._beat()
 
+    def _wait_s(self, now_s: float) -> float:
+        """Return for how long there is nothing to do unless something comes. The lock is held."""
+        due_s = self._driver.due_s()
+        if self._last_will and self._driver.is_moving:
+            due_s = min(due_s, self._beat_s + _BEAT_S)
+        return min(max(0.0, due_s - now_s), _LONGEST_WAIT_S)
+
+    def _hold(self) -> None:
+        """Hand the line and what stops the gimbal to the last will."""
+        if self._last_will and self._link:
+            self._held_for = self._driver.addressee
+            self._was_moving = False  # as the last will takes it
+            self._last_will.hold(self._link.fileno(), self._driver.stop_frame)
+
     def _beat(self) -> None:
         """Tell the last will whether the gimbal moves."""
         if not self._last_will:
             return
+        if self._driver.addressee != self._held_for:
+            self._hold()
         now_s, is_moving = self._clock(), self._driver.is_moving
-        if is_moving != self._was_moving or (is_moving and now_s >= self._beat_s + _BEAT_S):
+        if self._was_moving and is_moving and now_s > self._beat_s + SILENCE_S:
+            self._beat_s = now_s
+            self._last_will.beat(is_moving)
+            self._driver.interrupted(now_s)
+            self._send()
+        elif is_moving != self._was_moving or (is_moving and now_s >= self._beat_s + _BEAT_S):
             self._was_moving, self._beat_s = is_moving, now_s
             self._last_will.beat(is_moving)
 

@@ -18,11 +18,15 @@ from gimbal_driver_pkg.links import last_will_child as child
 
 _EXIT_S = 2.0
 
+SILENCE_S = 0.18
+"""[s] A gimbal must be stopped within 0.3 s of its driver's end: the rest is for the child's turn
+on a busy machine and for the line. A driver that is held up for so long says its wish again."""
+
 
 class LastWill:
     """Lets somebody else stop the gimbal. Not thread-safe."""
 
-    def __init__(self, silence_s: float = 0.25) -> None:
+    def __init__(self, silence_s: float = SILENCE_S) -> None:
         """Start the child; a driver that moves the gimbal and is silent that long is stuck."""
         self._pipe, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._pipe.setblocking(False)

@@ -23,7 +23,7 @@ def watch(pipe: socket.socket, silence_s: float) -> None:
     while True:
         ready, _, _ = select.select([pipe], [], [], silence_s if is_moving else None)
         if not ready:
-            _send(line_fd, stop_frame)
+            _send(line_fd, stop_frame, pipe)
             is_moving = False
             continue
         message, fds, _, _ = socket.recv_fds(pipe, _MESSAGE_SIZE, 1)
@@ -37,14 +37,18 @@ def watch(pipe: socket.socket, silence_s: float) -> None:
         else:
             is_moving = kind == MOVING
     if is_moving:
-        _send(line_fd, stop_frame)
+        _send(line_fd, stop_frame, None)
 
 
-def _send(line_fd: int, stop_frame: bytes) -> None:
+def _send(line_fd: int, stop_frame: bytes, pipe: socket.socket | None) -> None:
+    """Write the stop, again until the driver says that it lives: it then speaks for itself."""
     for _ in range(_TIMES):
         with contextlib.suppress(OSError):
             os.write(line_fd, stop_frame)
-        time.sleep(_GAP_S)
+        if pipe is None:
+            time.sleep(_GAP_S)
+        elif select.select([pipe], [], [], _GAP_S)[0]:
+            return
 
 
 if __name__ == "__main__":

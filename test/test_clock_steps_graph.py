@@ -1,0 +1,209 @@
+"""The system's clock steps under a scan in real processes: nothing stops, nothing is blinded.
+
+All nodes and the mock gimbal are started with a clock that the test steps (`step_clock.c`); the
+test's own clock goes right. It begins in 1970, as on a board without a battery, is set by NTP, and
+is then stepped by -5 s, -1 h and +1 year. One launch for all of it; every wait is for a condition.
+"""
+
+from __future__ import annotations
+
+import itertools
+import mmap
+import shutil
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from diagnostic_msgs.msg import DiagnosticArray
+from launch_runner import LaunchSession
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from ros_graph import GraphProbe
+from std_srvs.srv import Trigger
+
+from interfaces_pkg.action import Scan
+from interfaces_pkg.msg import Detections, GimbalState, ScanArea, ScanState
+from ros_support_pkg.core.stamps import from_time
+from ros_support_pkg.qos import SENSOR_DATA, STATE
+
+COMPILER = shutil.which("gcc") or shutil.which("cc")
+pytestmark = [
+    pytest.mark.graph,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(COMPILER is None, reason="there is no C compiler: neither gcc nor cc"),
+]
+SOURCE = Path(__file__).parent / "support" / "step_clock.c"
+NS_PER_S = 1_000_000_000
+START_TIMEOUT_S = 90.0
+GROWTH_TIMEOUT_S = 40.0
+NODES = ("gimbal_driver", "camera", "detector", "scan_controller")
+#: Shown minus true time [s], in this order; before the first it is February 1970.
+STEPS = {
+    "set by NTP": 0.0,
+    "set back by 5 s": -5.0,
+    "set back by an hour": -3600.0 - 5.0,
+    "set on by a year": 365 * 24 * 3600.0 - 3600.0 - 5.0,
+}
+#: Messages with the new time until a topic goes on.
+MESSAGES = 3
+#: Shown minus stamp [s]: a message of the new time is not from after now, and not old.
+EARLIEST_S, LATEST_S = -1.0, 30.0
+#: Wide, so that the sweep takes a while.
+AREA = ScanArea(yaw_min_rad=-1.3, yaw_max_rad=1.3, pitch_min_rad=0.0, pitch_max_rad=0.6)
+DIAGNOSTICS = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
+LAUNCH = """\
+launch:
+  - set_env: {{name: LAUNCH_ON_EXIT, value: shutdown}}
+  - set_env: {{name: LD_PRELOAD, value: "{shim}"}}
+  - set_env: {{name: STEP_CLOCK_FILE, value: "{offset}"}}
+  - executable:
+      cmd: "$(find-pkg-prefix gimbal_driver_pkg)/lib/gimbal_driver_pkg/mock_gimbal --tcp {port}"
+      name: mock_gimbal
+  - node:
+      pkg: gimbal_driver_pkg
+      exec: gimbal_driver
+      param:
+        - {{name: gimbal_mode, value: mock_tcp, type: str}}
+        - {{name: mock_address, value: "127.0.0.1:{port}", type: str}}
+  - node:
+      pkg: semantic_detection_pkg
+      exec: camera
+      param:
+        - {{name: source, value: "sim:7?width=640&height=360&rate=4&light=0&noise=0", type: str}}
+  - node:
+      pkg: semantic_detection_pkg
+      exec: detector
+      param:
+        - {{name: model, value: "{models}/demo_detector.onnx", type: str}}
+        - {{name: confidence_threshold, value: 0.4, type: float}}
+        - {{name: threads, value: 1, type: int}}
+        - {{name: autostart, value: activate, type: str}}
+  - node:
+      pkg: semantic_detection_pkg
+      exec: scan_controller
+      output: screen
+      param:
+        - {{name: frame_rate_hz, value: 3.0, type: float}}
+        - {{name: detections_timeout_s, value: 60.0, type: float}}
+        - {{name: camera_timeout_s, value: 60.0, type: float}}
+        - {{name: gimbal_timeout_s, value: 10.0, type: float}}
+"""
+MODELS = "$(find-pkg-share semantic_detection_pkg)/models"
+
+
+class StepClock:
+    """The offset of the nodes' clock, in a file that they all have mapped."""
+
+    def __init__(self, folder: Path) -> None:
+        """Compile the shim; the clock shows February 1970."""
+        assert COMPILER is not None
+        self.shim, self.path = folder / "step_clock.so", folder / "offset"
+        command = [COMPILER, "-O2", "-shared", "-fPIC", "-o", str(self.shim), str(SOURCE)]
+        subprocess.run([*command, "-ldl", "-lpthread"], check=True, capture_output=True)
+        self.path.write_bytes(bytes(mmap.PAGESIZE))
+        self.offset_s = 0.0
+        self.set(40 * 24 * 3600.0 - time.time())
+
+    def set(self, offset_s: float) -> None:
+        """Show the true time plus `offset_s`."""
+        self.offset_s = offset_s
+        with self.path.open("r+b") as file:
+            file.write(struct.pack("=q", round(offset_s * NS_PER_S)))
+
+    def age_s(self, message: object) -> float:
+        """Return how old a message is on the shown clock, as it comes."""
+        stamp_ns = from_time(message.header.stamp)  # type: ignore[attr-defined]
+        return time.time() + self.offset_s - stamp_ns / NS_PER_S
+
+
+@pytest.fixture
+def clock(tmp_path: Path) -> StepClock:
+    return StepClock(tmp_path)
+
+
+@pytest.fixture
+def graph(tmp_path: Path, clock: StepClock, probe: GraphProbe) -> Iterator[LaunchSession]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    path = tmp_path / "clock.launch.yaml"
+    path.write_text(LAUNCH.format(port=port, models=MODELS, shim=clock.shim, offset=clock.path))
+    with LaunchSession(path) as session:
+        session.wait_for_start("scan_controller")
+        yield session
+
+
+def test_nothing_stops_where_the_clock_steps(
+    graph: LaunchSession, clock: StepClock, probe: GraphProbe
+) -> None:
+    gimbal = probe.listen(GimbalState, "gimbal/state", SENSOR_DATA)
+    detections = probe.listen(Detections, "detections", SENSOR_DATA)
+    states = probe.listen(ScanState, "scan/state", STATE)
+    diagnostics = probe.listen(DiagnosticArray, "/diagnostics", DIAGNOSTICS)
+
+    def check_all_goes_on(what: str) -> None:
+        for name, messages in (
+            ("gimbal/state", gimbal),
+            ("detections", detections),
+            ("scan/state", states),
+        ):
+            wait_for_news(probe, clock, messages, f"{name} after the clock was {what}")
+        wait_for_all_nodes(probe, clock, diagnostics, f"diagnostics after the clock was {what}")
+        assert probe.call(Trigger, "gimbal/photo", Trigger.Request()).success
+
+    probe.wait_for(lambda: len(detections) > 2, "detections", START_TIMEOUT_S)
+    probe.wait_for(lambda: gimbal and gimbal[-1].link == GimbalState.LINK_UP, "the gimbal")
+    check_all_goes_on("in 1970")
+    sent = probe.action(Scan, "scan").send_goal(Scan.Goal(area=AREA, words=["boat"], repeat=True))
+    assert sent.accepted
+    wait_for_coverage(probe, states, "in 1970")
+    for what, offset_s in STEPS.items():
+        clock.set(offset_s)
+        check_all_goes_on(what)
+        wait_for_coverage(probe, states, what)
+        probe.wait_for(lambda: detections[-1].pose.is_known, f"a pose after the clock was {what}")
+    assert not [line for line in graph.lines if "Traceback" in line]
+
+
+def wait_for_news(probe: GraphProbe, clock: StepClock, messages: list, what: str) -> None:
+    """Wait until messages with the new time have come."""
+    known, fresh = len(messages), [0]
+
+    def are_there() -> bool:
+        nonlocal known
+        for message in messages[known:]:
+            fresh[0] += EARLIEST_S < clock.age_s(message) < LATEST_S
+        known = len(messages)
+        return fresh[0] >= MESSAGES
+
+    probe.wait_for(are_there, what)
+
+
+def wait_for_all_nodes(probe: GraphProbe, clock: StepClock, arrays: list, what: str) -> None:
+    """Wait until each node has told how it is, with the new time."""
+    known, silent = len(arrays), set(NODES)
+
+    def have_told() -> bool:
+        nonlocal known
+        for array in arrays[known:]:
+            if EARLIEST_S < clock.age_s(array) < LATEST_S:
+                names = " ".join(status.name for status in array.status)
+                silent.difference_update([node for node in NODES if node in names])
+        known = len(arrays)
+        return not silent
+
+    probe.wait_for(have_told, what)
+
+
+def wait_for_coverage(probe: GraphProbe, states: list, what: str) -> None:
+    """Wait until the scan has seen more than it had; where the area is covered it begins again."""
+    begin = len(states) - 1
+
+    def has_grown() -> bool:
+        shares = [state.coverage for state in states[begin:]]
+        return sum(max(0.0, b - a) for a, b in itertools.pairwise(shares)) > 0.01
+
+    probe.wait_for(has_grown, f"more coverage after the clock was {what}", GROWTH_TIMEOUT_S)

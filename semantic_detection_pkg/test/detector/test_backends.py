@@ -50,13 +50,16 @@ def constant(**shapes: tuple[int, ...]) -> onnx.ModelProto:
 
 BAD_MODELS = {
     "text": (b"not a model at all", "is not an ONNX file"),
-    "empty": (b"", "is not an ONNX file"),
+    "empty": (b"", "is not an ONNX file but empty; download or copy it again"),
     "truncated": (
         tiny_models.colour_model("raw").SerializeToString()[:-200],
-        "is not an ONNX file",
+        "is not an ONNX file but a part of one: .* bytes of .* or more; its download",
     ),
     "zeros": (bytes(1000), "is not an ONNX file"),
-    "unknown operator": (unknown_operator().SerializeToString(), "ONNX Runtime cannot load it"),
+    "unknown operator": (
+        unknown_operator().SerializeToString(),
+        "ONNX Runtime cannot load it: This is an invalid model.* No Op registered for Frobnicate",
+    ),
     "classifier": (
         classifier().SerializeToString(),
         "logits float32 1x3 is that of a classification model; export a -seg or a detect model",

@@ -14,6 +14,7 @@ import numpy as np
 
 from ros_support_pkg.core.closing import Closing
 from semantic_detection_pkg.common.plugins import load_plugin, plugin_names
+from semantic_detection_pkg.detector.backends.model_files import check_model_file
 from semantic_detection_pkg.detector.backends.names_file import read_names
 from semantic_detection_pkg.detector.backends.protocol import EngineOptions, InferenceBackend
 from semantic_detection_pkg.detector.core.model_layout import ModelInfo, inspect_model
@@ -105,6 +106,7 @@ def open_backend(
     if not path.is_file():
         kind = "is not a file" if path.exists() else "does not exist"
         raise ModelError(f"model {path}: {kind}{_HINTS.get(engine, '')}")
+    check_model_file(path, engine)
     options = EngineOptions(threads, Buffers(buffers))
     backend: InferenceBackend = engine_module(engine).open_model(path, options)
     return backend

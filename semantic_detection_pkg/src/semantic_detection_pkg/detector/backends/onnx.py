@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,10 @@ from semantic_detection_pkg.errors import ConfigurationError, FrameError, ModelE
 # ONNX Runtime's names of element types that models here may have; others keep their own name,
 # which no layout accepts.
 _DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16"}
+_LONGEST_REASON = 1000  # letters; what matters is often at the end
+_EXTERNAL_DATA = re.compile(
+    r"(?:cannot get file size: .*?\[|[Ee]xternal data (?:file|path)[^'\"/]*['\"]?)([^\]'\"]+)"
+)
 _LOG_FATAL_ONLY = 4  # its errors arrive as exceptions; printed they would come twice
 
 
@@ -77,7 +82,7 @@ class OnnxBackend:
         try:
             values = self._session.run(self._output_names, dict(inputs))
         except Exception as error:  # as above
-            raise FrameError(f"{self.name}: inference failed: {_one_line(error)}") from error
+            raise FrameError(f"{self.name}: inference failed: {_reason(error)}") from error
         return dict(zip(self._output_names, values, strict=True))
 
     def close(self) -> None:
@@ -96,11 +101,39 @@ def _spec(value: Any) -> TensorSpec:
 
 
 def _explain(error: Exception) -> str:
-    name = type(error).__name__
-    if name in ("InvalidProtobuf", "NoSuchFile") or "ModelProto" in str(error):
-        return "is not an ONNX file"
-    return f"ONNX Runtime cannot load it: {_one_line(error)}"
+    """Why a model does not load, and what to do, for the reasons that people meet."""
+    reason = _reason(error)
+    version = f"this ONNX Runtime, {onnxruntime.__version__},"
+    if found := re.search(r"IR version: (\d+), max supported IR version: (\d+)", reason):
+        return (
+            f"is of ONNX IR version {found[1]}, {version} reads up to {found[2]}; install a newer "
+            "onnxruntime, or export it with an older onnx package or a lower opset"
+        )
+    if found := re.search(r"Opset (\d+) is under .* domain (\S+) is till opset (\d+)", reason):
+        return (
+            f"is of opset {found[1]} ({found[2]}), {version} knows up to {found[3]}; install a "
+            f"newer onnxruntime, or export it with opset={found[3]}"
+        )
+    if found := _EXTERNAL_DATA.search(reason):
+        return (
+            f"keeps its weights in a file of their own, {Path(found[1]).name!r}, which is not "
+            "beside it; copy both into one folder"
+        )
+    if found := re.search(r"implementation for (\w+)\(\d+\) node", reason):
+        return (
+            f"needs the operator {found[1]}, which {version} cannot compute on this processor in "
+            "the form that the model has it; export it as float32, without INT8"
+        )
+    if type(error).__name__ in ("InvalidProtobuf", "NoSuchFile") or "ModelProto" in reason:
+        return "is not an ONNX file, or a damaged one; download or copy it again"
+    return f"ONNX Runtime cannot load it: {reason}"
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+def _reason(error: Exception) -> str:
+    """What ONNX Runtime says, on one line, without its error number, our path and its own code."""
+    text = " ".join(str(error).split())
+    text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
+    text = re.sub(r"^Load model from .*? failed: ?", "", text)
+    text = re.sub(r"/\S+\.(?:cc|h|hpp):\d+ [^)]*(?:\([^)]*)*\) (?:const )?", "", text)
+    half = _LONGEST_REASON // 2
+    return text if len(text) <= 2 * half else f"{text[:half]} ... {text[-half:]}"

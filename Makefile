@@ -32,10 +32,10 @@ DEMO_SECONDS ?=
 WORKERS ?= 2
 ARGS ?=
 
-.PHONY: help setup build demo test replay bench lint types asan clean lock docs
+.PHONY: help setup build demo test fuzz replay bench lint types asan clean lock docs
 help:
 	@sed -n '1,2s/^# //p' Makefile
-	@echo 'targets: setup build demo test replay bench lint types asan docs lock clean'
+	@echo 'targets: setup build demo test fuzz replay bench lint types asan docs lock clean'
 
 setup: $(SETUP_STAMP)
 $(SETUP_STAMP): requirements.lock requirements/bootstrap.txt tools/setup/make_venv.sh tools/setup/make_underlay.py tools/setup/uv.sh
@@ -63,6 +63,11 @@ test: build lint types
 	tools/setup/browser.sh
 	$(WORKSPACE)
 	python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+# Many odd messages to all nodes; FUZZ_MESSAGES=20000 takes about a quarter of an hour.
+fuzz: build
+	$(WORKSPACE)
+	FUZZ_MESSAGES=$(or $(FUZZ_MESSAGES),20000) python -m pytest test/test_fuzz.py $(ARGS)
 
 # The decisions of a recording, made again.
 replay: build

@@ -376,3 +376,15 @@ def test_all_nodes_are_run_by_the_one_way() -> None:
     nodes = [module for module in ALL if module.endswith((".node", ".demo_judge"))]
     assert len(nodes) > 8
     assert [module for module in nodes if "run_node(" not in ALL[module].read_text()] == []
+
+
+def test_all_that_comes_from_other_nodes_passes_the_edge() -> None:
+    """`ros_support_pkg.edge` checks messages and requests of all types."""
+    offenders = [
+        f"{module}:{call.lineno}"
+        for module, path in ALL.items()
+        for name in ("create_subscription", "create_service")
+        for call in calls_of(name, path.read_text())
+        if module != "ros_support_pkg.edge"
+    ]
+    assert offenders == []

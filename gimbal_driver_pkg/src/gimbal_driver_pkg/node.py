@@ -32,6 +32,7 @@ from interfaces_pkg.msg import GimbalAngle, GimbalRate, GimbalState
 from interfaces_pkg.srv import SetFocus, SetZoom, SetZoomRate
 from ros_support_pkg.core.words import LinkState
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
+from ros_support_pkg.edge import serve, subscribe
 from ros_support_pkg.frames import in_namespace
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import COMMAND, SENSOR_DATA
@@ -60,8 +61,8 @@ class GimbalDriverNode(Node):
         self._engine = Engine(driver, partial(open_link, config.url, config.serial_baud))
         self._state = self.create_publisher(GimbalState, "gimbal/state", SENSOR_DATA)
         self._joints = self.create_publisher(JointState, "joint_states", SENSOR_DATA)
-        self.create_subscription(GimbalRate, "gimbal/cmd_rate", self._turn, COMMAND)
-        self.create_subscription(GimbalAngle, "gimbal/cmd_angle", self._point, COMMAND)
+        subscribe(self, GimbalRate, "gimbal/cmd_rate", self._turn, COMMAND)
+        subscribe(self, GimbalAngle, "gimbal/cmd_angle", self._point, COMMAND)
         # A group of their own: while one waits for the gimbal, the timers go on and wake it.
         waiting = ReentrantCallbackGroup()
         for kind, name, handler in (
@@ -72,7 +73,7 @@ class GimbalDriverNode(Node):
             (Trigger, "photo", self._photo),
             (SetBool, "record", self._record),
         ):
-            self.create_service(kind, f"gimbal/{name}", handler, callback_group=waiting)
+            serve(self, kind, f"gimbal/{name}", handler, waiting)
         tolerance_rad = math.radians(settings.goal_tolerance_deg)
         self._action = PointAction(
             self, self._engine, waiting, tolerance_rad, config.point_timeout_s

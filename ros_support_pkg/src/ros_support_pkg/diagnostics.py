@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 
+from ros_support_pkg.edge import refused_by
 from ros_support_pkg.qos import EVENT
 from ros_support_pkg.timers import every
 
@@ -37,12 +38,15 @@ class Health:
 
 
 def publish_diagnostics(node: Node, check: Callable[[], Health]) -> None:
-    """Call `check` once a second and publish its answer under the node's name."""
+    """Call `check` once a second and publish its answer under the node's name.
+
+    What the node refused at its edge is added, and is a warning while it is recent.
+    """
     publisher = node.create_publisher(DiagnosticArray, "/diagnostics", EVENT)
     name = node.get_fully_qualified_name().lstrip("/")
 
     def publish() -> None:
-        health = check()
+        health = _with_refused(node, check())
         status = DiagnosticStatus(level=health.level, name=name, message=health.message)
         status.values = [
             KeyValue(key=key, value=str(value)) for key, value in health.values.items()
@@ -52,3 +56,15 @@ def publish_diagnostics(node: Node, check: Callable[[], Health]) -> None:
         publisher.publish(message)
 
     every(node, PERIOD_S, publish)
+
+
+def _with_refused(node: Node, health: Health) -> Health:
+    refused = dict(refused_by(node))
+    if not refused:
+        return health
+    figures = {f"refused {name}": f"{one.count}: {one.reason}" for name, one in refused.items()}
+    health = dataclasses.replace(health, values={**health.values, **figures})
+    recent = [f"{name} refused: {one.reason}" for name, one in refused.items() if one.is_recent]
+    if not recent or health.level != DiagnosticStatus.OK:
+        return health
+    return dataclasses.replace(health, level=DiagnosticStatus.WARN, message="; ".join(recent))

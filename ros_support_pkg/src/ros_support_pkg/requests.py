@@ -16,6 +16,8 @@ from rclpy.client import Client
 from rclpy.node import Node
 from rclpy.task import Future
 
+from ros_support_pkg.core.message_rules import check_message
+from ros_support_pkg.edge import refuse
 from ros_support_pkg.timers import every
 
 _PERIOD_S = 0.1  # how late a request may be given up
@@ -43,6 +45,7 @@ class Requests:
 
     def __init__(self, node: Node) -> None:
         """Wait for nothing yet."""
+        self._node = node
         self._open: dict[Future, _Open] = {}
         self._timer = every(node, _PERIOD_S, self._look)
         self._timer.cancel()  # runs only while something is open
@@ -57,6 +60,7 @@ class Requests:
     ) -> None:
         """Call a service: `take` gets the answer or `give_up`, after `timeout_s`, the reason.
 
+        An answer that holds what it may not, or that `take` refuses by a ValueError, is given up.
         What was given up is forgotten; the server may still carry it out.
         """
         future = client.call_async(request)
@@ -69,7 +73,7 @@ class Requests:
 
         def answered(_: Future) -> None:
             if self._open.pop(future, None) is not None:
-                take(future.result())
+                self._hand_over(client.srv_name, future.result(), take, give_up)
 
         future.add_done_callback(answered)
 
@@ -97,6 +101,14 @@ class Requests:
                 handle.cancel_goal_async()
 
         future.add_done_callback(answered)
+
+    def _hand_over(self, name: str, answer: Any, take: Take, give_up: GiveUp) -> None:
+        try:
+            check_message(answer)
+            take(answer)
+        except (ValueError, OverflowError) as error:
+            refuse(self._node, name, str(error))
+            give_up(f"{name}: {error}")
 
     def _watch(self, future: Future, name: str, timeout_s: float, give_up: GiveUp) -> None:
         if not self._open:

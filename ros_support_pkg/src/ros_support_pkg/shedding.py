@@ -3,6 +3,7 @@
 from rclpy.node import Node
 
 from interfaces_pkg.msg import HealthState
+from ros_support_pkg.edge import subscribe
 from ros_support_pkg.qos import STATE
 
 TIER3 = "tier3"  # no questions to the vision-language model
@@ -14,7 +15,7 @@ class Shedding:
 
     def __init__(self, node: Node) -> None:
         self._shed: frozenset[str] = frozenset()
-        node.create_subscription(HealthState, "health/level", self._take, STATE)
+        subscribe(node, HealthState, "health/level", self._take, STATE)
 
     def __contains__(self, what: str) -> bool:
         return what in self._shed

@@ -20,7 +20,7 @@ class SourceLostError(SemanticDetectionError):
     """A camera or stream is not there (any more): close it, wait, open it again."""
 
 
-class FrameError(SemanticDetectionError):
+class FrameError(SemanticDetectionError, ValueError):
     """This one frame or picture cannot be processed: skip it and go on."""
 
 

@@ -10,6 +10,7 @@ from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
 from interfaces_pkg.msg import GimbalAngle, GimbalState, GpuState, VlmAnswer
+from ros_support_pkg.core.message_rules import check_message
 from ros_support_pkg.core.settings import make, settings_of
 from ros_support_pkg.core.words import FindingState, Level, Verdict
 from ros_support_pkg.stamps import from_time, to_time
@@ -38,7 +39,7 @@ SETTINGS = settings_of(ScanControllerSettings)
 
 @pytest.fixture(scope="module")
 def scanned() -> ExactScan:
-    """A scan in its middle, with tracks, findings and a map."""
+    """Return a scan under way, with tracks, findings and a coverage map."""
     made = ExactScan(
         [Thing(0.3, 0.3), Thing(-0.3, 0.2, truth="scarecrow"), Thing(0.5, 0.5, "tent")]
     )
@@ -118,7 +119,8 @@ def test_an_attitude_is_taken_where_there_is_one(quaternion, first, is_taken):
 
 
 def test_nobody_points_nowhere():
-    assert scan_inputs.from_point_here(GimbalAngle(yaw_rad=math.nan)) is None
+    with pytest.raises(ValueError, match="yaw_rad is nan"):
+        check_message(GimbalAngle(yaw_rad=math.nan))
     assert scan_inputs.from_point_here(GimbalAngle(yaw_rad=0.5)).yaw_rad == 0.5
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from rclpy.node import Node
 
 from interfaces_pkg.msg import Detections, GroundTruth
+from ros_support_pkg.edge import subscribe
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import EVENT, SENSOR_DATA
 from ros_support_pkg.running import run_node
@@ -49,8 +50,8 @@ class DemoJudgeNode(Node):
         self._saved_ns = 0
         self._frames: OrderedDict[int, Frame] = OrderedDict()
         self._truths: OrderedDict[int, GroundTruth] = OrderedDict()
-        self.create_subscription(Detections, "detections", self._count, SENSOR_DATA)
-        self.create_subscription(GroundTruth, "world/ground_truth", self._keep, EVENT)
+        subscribe(self, Detections, "detections", self._count, SENSOR_DATA)
+        subscribe(self, GroundTruth, "world/ground_truth", self._keep, EVENT)
         if self._config.save_dir:
             self._folder = _make_folder(self._config.save_dir)
             self._subscription = frames.subscribe_frames(

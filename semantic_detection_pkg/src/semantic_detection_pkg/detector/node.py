@@ -15,6 +15,7 @@ from interfaces_pkg.msg import Detections as DetectionsMessage
 from interfaces_pkg.msg import PoseAtCapture
 from interfaces_pkg.srv import SetVocabulary
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
+from ros_support_pkg.edge import serve
 from ros_support_pkg.lifecycle import GuardedLifecycleNode
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import SENSOR_DATA, VIEW
@@ -68,7 +69,7 @@ class DetectorNode(GuardedLifecycleNode):
         self._poses = GimbalPoses(self)
         self._vision = VisionDetections(self)
         self._overlay = self.create_lifecycle_publisher(Image, "detections/overlay", VIEW)
-        self.create_service(SetVocabulary, "detector/set_vocabulary", self._set_vocabulary)
+        serve(self, SetVocabulary, "detector/set_vocabulary", self._set_vocabulary)
         publish_diagnostics(self, self._check)
         self._start(self._config.autostart)
 
@@ -92,6 +93,11 @@ class DetectorNode(GuardedLifecycleNode):
             f"{'compiled' if is_compiled() else 'slow, not compiled'} kernels, looks for "
             + ", ".join(self._detector.pipeline.vocabulary)
         )
+        if not self._detector.pipeline.info.has_masks:
+            self.get_logger().warning(
+                f"{wanted.model} gives boxes without masks: the box is taken for the mask; what "
+                "goes along a mask (following a path, say) needs a -seg model"
+            )
 
     def activate(self) -> None:
         if self._lock is not None:

@@ -16,6 +16,7 @@ from rclpy.lifecycle import TransitionCallbackReturn
 from interfaces_pkg.msg import GpuState
 from interfaces_pkg.srv import AcquireGpu, ReleaseGpu
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
+from ros_support_pkg.edge import serve
 from ros_support_pkg.lifecycle import GuardedLifecycleNode
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import STATE
@@ -55,8 +56,8 @@ class GpuArbiterNode(GuardedLifecycleNode):
         self._seen: tuple[Arbiter, float] | None = None
         self._state = self.create_publisher(GpuState, "gpu/state", STATE)
         group = ReentrantCallbackGroup()
-        self.create_service(AcquireGpu, "gpu/acquire", self._acquire, callback_group=group)
-        self.create_service(ReleaseGpu, "gpu/release", self._release, callback_group=group)
+        serve(self, AcquireGpu, "gpu/acquire", self._acquire, group)
+        serve(self, ReleaseGpu, "gpu/release", self._release, group)
         publish_diagnostics(self, self._check)
         if self._config.autostart:
             for trigger in (self.trigger_configure, self.trigger_activate):

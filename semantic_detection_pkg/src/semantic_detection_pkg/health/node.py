@@ -15,6 +15,7 @@ from sensor_msgs.msg import CameraInfo
 
 from interfaces_pkg.msg import Detections, GimbalState, HealthState
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
+from ros_support_pkg.edge import subscribe
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import SENSOR_DATA, STATE
 from ros_support_pkg.running import run_node
@@ -61,7 +62,7 @@ class HealthMonitorNode(Node):
             meter = RateMeter(self._now_s())
             self._meters.append((topic, minimum_hz, meter))
             count = partial(self._count, meter)
-            self.create_subscription(message_type, topic, count, SENSOR_DATA, raw=True)
+            subscribe(self, message_type, topic, count, SENSOR_DATA, raw=True)
 
     def _look(self) -> None:
         config = self._config

@@ -15,6 +15,7 @@ from rclpy.serialization import deserialize_message
 from interfaces_pkg.msg import Finding, RecorderStatus
 from interfaces_pkg.srv import MarkEvent
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
+from ros_support_pkg.edge import serve
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import STATE
 from ros_support_pkg.running import run_node
@@ -52,7 +53,7 @@ class RecorderNode(Node):
         )
         self._findings_seen: set[str] = set()
         self._status = self.create_publisher(RecorderStatus, "recorder/status", STATE)
-        self.create_service(MarkEvent, "recorder/mark_event", self._mark)
+        serve(self, MarkEvent, "recorder/mark_event", self._mark)
         publish_diagnostics(self, self._check)
         self._recorder.start()
         self._scribe.start()

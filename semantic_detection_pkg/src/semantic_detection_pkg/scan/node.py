@@ -11,13 +11,14 @@ from std_srvs.srv import SetBool
 from interfaces_pkg.msg import Detections, GimbalAngle, GimbalRate, GimbalState, GpuState
 from ros_support_pkg.core.words import Level
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
+from ros_support_pkg.edge import serve, subscribe
 from ros_support_pkg.frames import in_namespace
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import COMMAND, SENSOR_DATA, STATE
 from ros_support_pkg.running import run_node
 from ros_support_pkg.stamps import from_time
 from ros_support_pkg.timers import every
-from semantic_detection_pkg.errors import FrameError, SemanticDetectionError
+from semantic_detection_pkg.errors import SemanticDetectionError
 from semantic_detection_pkg.scan.core import from_messages
 from semantic_detection_pkg.scan.core.controller import ScanController
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
@@ -71,8 +72,8 @@ class ScanControllerNode(Node):
             (Imu, "imu", self._take_imu, SENSOR_DATA),
             (GimbalAngle, "scan/point_here", self._take_point, COMMAND),
         ):
-            self.create_subscription(kind, topic, take, qos)
-        self.create_service(SetBool, "scan/pause", self._pause)
+            subscribe(self, kind, topic, take, qos)
+        serve(self, SetBool, "scan/pause", self._pause)
         publish_diagnostics(self, self._check)
         every(self, 1.0 / self._config.update_rate_hz, self._step)
 
@@ -84,11 +85,7 @@ class ScanControllerNode(Node):
         self._inbox.append(from_messages.from_gimbal_state(message))
 
     def _take_detections(self, message: Detections) -> None:
-        try:
-            self._inbox.append(from_messages.from_detections(message))
-        except FrameError as error:
-            self.get_logger().error(f"detections: {error}", throttle_duration_sec=1.0)
-            return
+        self._inbox.append(from_messages.from_detections(message))
         if self._wants_start and message.vocabulary:
             self._wants_start = False
             start = self._config.start
@@ -117,11 +114,7 @@ class ScanControllerNode(Node):
                 self._changed.append(type(item))
 
     def _take_point(self, message: GimbalAngle) -> None:
-        item = from_messages.from_point_here(message)
-        if item is None:
-            self.get_logger().error("scan/point_here: yaw and pitch must be finite")
-        else:
-            self._inbox.append(item)
+        self._inbox.append(from_messages.from_point_here(message))
 
     def _pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         self._inbox.append(Pause(request.data))

@@ -18,6 +18,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import Image
 
 from interfaces_pkg.msg import FrameHandle
+from ros_support_pkg.edge import subscribe
 from ros_support_pkg.qos import SENSOR_DATA
 from semantic_detection_pkg.camera.transport.protocol import FrameReader, FrameWriter
 from semantic_detection_pkg.common.core.frame import Frame
@@ -117,7 +118,7 @@ class _ImageSubscription:
         self._on_frame = on_frame
         self._on_error = on_error
         self._received = 0
-        self._subscription = node.create_subscription(Image, _IMAGES, self._take, SENSOR_DATA)
+        self._subscription = subscribe(node, Image, _IMAGES, self._take, SENSOR_DATA)
 
     @property
     def dropped(self) -> int:

@@ -20,8 +20,13 @@ def from_detections(message: Any) -> Detections:
     """Return what a message of type Detections holds; the arrays are views of its memory.
 
     Raises:
-        FrameError: its arrays do not fit together.
+        FrameError: its arrays do not fit together, or a class has no word.
     """
+    words = len(message.vocabulary)
+    if len(message.class_ids) and (greatest := max(message.class_ids)) >= words:
+        raise FrameError(
+            f"detections: class id {greatest} is beyond the vocabulary, which has {words} words"
+        )
     try:
         return Detections(
             width=int(message.image_width),

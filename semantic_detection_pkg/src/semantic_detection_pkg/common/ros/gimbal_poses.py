@@ -8,6 +8,7 @@ from rclpy.node import Node
 
 from interfaces_pkg.msg import GimbalState
 from ros_support_pkg.core.pose_history import Pose, PoseHistory
+from ros_support_pkg.edge import subscribe, taking
 from ros_support_pkg.qos import HISTORY
 from semantic_detection_pkg.common.core.from_messages import pose_of_state
 
@@ -19,9 +20,8 @@ class GimbalPoses:
         """Subscribe; what comes is taken in the node's executor."""
         self._history: PoseHistory[Pose] = PoseHistory()
         self._lock = threading.Lock()
-        self._subscription = node.create_subscription(
-            GimbalState, "gimbal/state", self._add, HISTORY
-        )
+        self._take = taking(node, "gimbal/state", self._add)
+        self._subscription = subscribe(node, GimbalState, "gimbal/state", self._add, HISTORY)
 
     def at(self, stamp_ns: int) -> Pose | None:
         """Return the pose at a time [ns since the epoch]; None where no reading is near enough."""
@@ -43,7 +43,7 @@ class GimbalPoses:
         handle = self._subscription.handle
         with handle:
             while (taken := handle.take_message(GimbalState, False)) is not None:
-                self._add(taken[0])
+                self._take(taken[0])
 
     def _add(self, message: GimbalState) -> None:
         with self._lock:

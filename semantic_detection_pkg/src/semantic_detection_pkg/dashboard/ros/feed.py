@@ -18,6 +18,7 @@ from rcl_interfaces.msg import Log
 from rclpy.node import Node
 
 from interfaces_pkg import action, msg
+from ros_support_pkg.edge import subscribe
 from ros_support_pkg.qos import EVENT, RECORD, SENSOR_DATA, STATE
 from ros_support_pkg.stamps import NS_PER_S, from_time
 from semantic_detection_pkg.camera.ros.frames import FrameSubscription, subscribe_frames
@@ -99,7 +100,7 @@ class DashboardFeed:
             def put(message: Any) -> None:
                 self._board.put(section, as_plain(message))
 
-            self._node.create_subscription(kind, topic, put, qos)
+            subscribe(self._node, kind, topic, put, qos)
 
         plainly(msg.ScanState, "scan/state", "scan", STATE)
         plainly(msg.GpuState, "gpu/state", "gpu", STATE)
@@ -115,7 +116,7 @@ class DashboardFeed:
             (Log, "/rosout", self._take_log, EVENT),
         )
         for kind, topic, take, qos in subscriptions:
-            self._node.create_subscription(kind, topic, take, qos)
+            subscribe(self._node, kind, topic, take, qos)
 
     # Pictures -----------------------------------------------------------------------------------
 
@@ -125,7 +126,8 @@ class DashboardFeed:
     def _take_detections(self, message: msg.Detections) -> None:
         now_s = time.monotonic()
         self._detected_s.append(now_s)
-        names = [message.vocabulary[index] for index in message.class_ids]
+        found = from_detections(message)
+        names = [message.vocabulary[index] for index in found.class_ids]
         self._board.put(
             "detector",
             {
@@ -192,15 +194,6 @@ class DashboardFeed:
         )
 
     def _take_coverage(self, message: msg.Coverage) -> None:
-        cells = message.columns * message.rows
-        if not len(message.results) == len(message.age_s) == cells:
-            self._complain(
-                ValueError(
-                    f"coverage of {message.columns}x{message.rows} cells has "
-                    f"{len(message.results)} results and {len(message.age_s)} ages"
-                )
-            )
-            return
         ages = np.nan_to_num(np.asarray(message.age_s), nan=np.inf)
         ages_s = np.where(np.isfinite(ages), np.clip(ages, 0, _AGE_UNSEEN - 1), _AGE_UNSEEN)
         plain = as_plain(message, without=("age_s", "pixels_per_rad", "results"))

@@ -11,6 +11,7 @@ from rclpy.node import Node
 
 from interfaces_pkg.msg import Inspection
 from interfaces_pkg.srv import InspectFrame
+from ros_support_pkg.edge import serve
 from ros_support_pkg.stamps import from_time
 from semantic_detection_pkg.common.ros import conversions
 from semantic_detection_pkg.detector.classifier import Classifier, load_classifier
@@ -35,7 +36,7 @@ class FrameInspector:
         self._frames_kept = frames_kept
         self._classifier: Classifier | None = None
         self._is_open = False
-        node.create_service(InspectFrame, "detector/inspect", self._answer)
+        serve(node, InspectFrame, "detector/inspect", self._answer)
 
     def load(self, model: str, *, engine: str, threads: int) -> None:
         """Load the classifier; an empty path is none, then only pictures are given.

@@ -13,6 +13,7 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 from rclpy.subscription import Subscription
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
+from ros_support_pkg.edge import subscribe
 from semantic_detection_pkg.recorder.core.topics import Message, OfferedQos, Topic
 from semantic_detection_pkg.recorder.ros.topics import Source, definition, message_class, type_hash
 
@@ -75,7 +76,8 @@ class RawSubscriptions:
         # Humble's rclpy does not hand out when a message was sent and received.
         has_times = hasattr(Subscription, "CallbackType")
         callback = partial(self._receive_timed if has_times else self._receive, entry)
-        entry.subscription = self._node.create_subscription(
+        entry.subscription = subscribe(
+            self._node,
             message_class(entry.source.type_name),
             entry.source.name,
             callback,

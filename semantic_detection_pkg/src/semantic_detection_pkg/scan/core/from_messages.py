@@ -71,10 +71,8 @@ def from_scan_goal(goal_id: str, message: Any) -> Goal:
     )
 
 
-def from_point_here(message: Any) -> PointHere | None:
-    """Return where an operator looks; None where that is no direction."""
-    if not (math.isfinite(message.yaw_rad) and math.isfinite(message.pitch_rad)):
-        return None
+def from_point_here(message: Any) -> PointHere:
+    """Return where an operator looks."""
     return PointHere(message.yaw_rad, message.pitch_rad)
 
 

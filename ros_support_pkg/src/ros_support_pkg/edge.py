@@ -1,0 +1,144 @@
+"""The edge of a node: all that other nodes send it is checked here, one way for all types.
+
+A message that cannot be used is dropped, counted and named in the node's diagnostics; a request
+that cannot be used is answered with the reason. What is wrong is what `core.message_rules` says of
+its type, and what a converter refuses by a ValueError.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import time
+import weakref
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from rclpy.callback_groups import CallbackGroup
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from rclpy.service import Service
+from rclpy.subscription import Subscription
+
+from ros_support_pkg.core.message_rules import check_message
+
+#: What converters raise for what they cannot use. Any other exception is a defect of ours.
+_REFUSALS = (ValueError, OverflowError)
+_LOG_PERIOD_S = 5.0
+_RECENT_S = 10.0
+
+_T = TypeVar("_T")
+
+
+@dataclasses.dataclass
+class Refused:
+    """What a node refused under one name.
+
+    Attributes:
+        last_s: on the monotonic clock.
+    """
+
+    count: int = 0
+    reason: str = ""
+    last_s: float = 0.0
+
+    @property
+    def is_recent(self) -> bool:
+        """Whether it happened in the last seconds."""
+        return time.monotonic() - self.last_s < _RECENT_S
+
+
+_OF_NODES: weakref.WeakKeyDictionary[Node, dict[str, Refused]] = weakref.WeakKeyDictionary()
+
+
+def refused_by(node: Node) -> dict[str, Refused]:
+    """Return what a node refused so far, by the name of its topic or service."""
+    return _OF_NODES.setdefault(node, {})
+
+
+def refuse(node: Node, name: str, reason: str) -> None:
+    """Count what was refused under a name, and log it now and then."""
+    refused = refused_by(node).setdefault(name, Refused())
+    now_s = time.monotonic()
+    if refused.count == 0 or now_s - refused.last_s >= _LOG_PERIOD_S or refused.reason != reason:
+        node.get_logger().error(f"{name}: {reason}", throttle_duration_sec=1.0)
+    refused.count += 1
+    refused.reason, refused.last_s = reason, now_s
+
+
+def subscribe(
+    node: Node,
+    message_type: type[Any],
+    topic: str,
+    take: Callable[..., object],
+    qos: QoSProfile,
+    **options: Any,
+) -> Subscription:
+    """Subscribe; `take` gets what passed.
+
+    Args:
+        options: as `Node.create_subscription` has them. With `raw` nothing is looked into.
+    """
+    callback = take if options.get("raw") else taking(node, topic, take)
+    return node.create_subscription(message_type, topic, callback, qos, **options)
+
+
+def taking(node: Node, name: str, take: Callable[[_T], object]) -> Callable[[_T], None]:
+    """Return `take` behind the check, for who gets messages otherwise than by `subscribe`."""
+
+    def checked(message: _T) -> None:
+        try:
+            check_message(message)
+            take(message)
+        except _REFUSALS as error:
+            refuse(node, name, str(error))
+
+    return checked
+
+
+def serve(
+    node: Node,
+    service_type: Any,
+    name: str,
+    answer: Callable[[Any, Any], Any],
+    group: CallbackGroup | None = None,
+) -> Service:
+    """Offer a service; `answer`, which may be asynchronous, gets the requests that passed.
+
+    To the others goes the reason, in the answer's field `message` or `reason`.
+    """
+
+    def refused(response: Any, error: Exception) -> Any:
+        refuse(node, name, str(error))
+        return _with_reason(response, str(error))
+
+    @functools.wraps(answer)
+    def answered(request: Any, response: Any) -> Any:
+        try:
+            check_message(request)
+            return answer(request, response)
+        except _REFUSALS as error:
+            return refused(response, error)
+
+    @functools.wraps(answer)
+    async def answered_later(request: Any, response: Any) -> Any:
+        try:
+            check_message(request)
+            return await answer(request, response)
+        except _REFUSALS as error:
+            return refused(response, error)
+
+    callback = answered_later if inspect.iscoroutinefunction(answer) else answered
+    return node.create_service(service_type, name, callback, callback_group=group)
+
+
+def _with_reason(response: Any, reason: str) -> Any:
+    fields = response.get_fields_and_field_types()
+    for field in ("success", "granted"):
+        if field in fields:
+            setattr(response, field, False)
+    for field in ("message", "reason"):
+        if field in fields:
+            setattr(response, field, reason)
+    return response

@@ -34,13 +34,13 @@ AGAIN = "again"  # RUNNING, and the tree is ticked once more in this step
 PIXELS = (1280, 720)
 
 
-class Play:
-    """A blackboard with a mission, moved by hand."""
+class BehaviourHarness:
+    """Ticks single behaviours on a blackboard with a mission."""
 
     def __init__(self, has_mission=True, is_planned=True, **goal) -> None:
         self.blackboard = Blackboard(ScanSettings())
         self.now_s = 100.0
-        self.hear()
+        self.add_inputs()
         if has_mission:
             asked = {"goal_id": "g", "area": AREA, "words": ("person",), **goal}
             self.blackboard.mission = Mission(
@@ -48,10 +48,10 @@ class Play:
             )
         if has_mission and is_planned:
             self.blackboard.mission.vocabulary = ("person",)
-            assert self.do(sweep.PrepareSearch) is SUCCESS
+            assert self.tick(sweep.PrepareSearch) is SUCCESS
 
-    def hear(self, yaw=0.0, pitch=0.3, zoom=1.0, link="up", boxes=()) -> None:
-        """A reading and a frame; the boxes hold persons."""
+    def add_inputs(self, yaw=0.0, pitch=0.3, zoom=1.0, link="up", boxes=()) -> None:
+        """Add a gimbal reading and a frame; the boxes show persons."""
         blackboard = self.blackboard
         self.now_s += 0.1
         blackboard.now_ns = round(self.now_s * S)
@@ -74,12 +74,12 @@ class Play:
             blackboard.mission.add_frame(frame, blackboard.poses)
         blackboard.decision = DecisionBuilder()
 
-    def see_person(self, side_px=30.0, **pose) -> None:
-        """Frames with a person in the middle, until it is a candidate."""
+    def add_person(self, side_px=30.0, **pose) -> None:
+        """Add frames with a person in the centre until it is a candidate."""
         half = side_px / 2
         box = (640 - half, 360 - half, 640 + half, 360 + half)
         for _ in range(4):
-            self.hear(boxes=[box], **pose)
+            self.add_inputs(boxes=[box], **pose)
 
     @property
     def mission(self) -> Mission:
@@ -91,7 +91,7 @@ class Play:
         assert self.mission.search is not None
         return self.mission.search
 
-    def do(self, behaviour: type) -> Status | str:
+    def tick(self, behaviour: type) -> Status | str:
         self.blackboard.wants_tick = False
         status = behaviour(self.blackboard).update()
         return AGAIN if self.blackboard.wants_tick else status
@@ -110,55 +110,58 @@ class Play:
     ],
 )
 def test_nothing_moves_while_an_input_is_missing(has_mission, link, silent_s, status):
-    play = Play(has_mission)
-    play.hear(link=link)
-    play.blackboard.now_ns += round(silent_s * S)
-    play.blackboard.set_rates((1.0, 0.0))
-    assert play.do(stand_by.HoldStill) is status
+    harness = BehaviourHarness(has_mission)
+    harness.add_inputs(link=link)
+    harness.blackboard.now_ns += round(silent_s * S)
+    harness.blackboard.set_rates((1.0, 0.0))
+    assert harness.tick(stand_by.HoldStill) is status
     if status is RUNNING:
-        assert play.blackboard.decision.level is Level.SAFE
-        assert play.blackboard.decision.reason
-        assert play.blackboard.decision.rate is None
+        assert harness.blackboard.decision.level is Level.SAFE
+        assert harness.blackboard.decision.reason
+        assert harness.blackboard.decision.rate is None
 
 
 def test_operator_has_the_gimbal_until_the_hold_is_over():
-    play = Play()
-    assert play.do(stand_by.PointForOperator) is SUCCESS
-    play.blackboard.operator = (PointHere(0.5, 9.0), play.blackboard.now_ns + S)
-    assert play.do(stand_by.PointForOperator) is RUNNING
-    assert (play.blackboard.decision.angle.yaw_rad, play.blackboard.decision.angle.pitch_rad) == (
+    harness = BehaviourHarness()
+    assert harness.tick(stand_by.PointForOperator) is SUCCESS
+    harness.blackboard.operator = (PointHere(0.5, 9.0), harness.blackboard.now_ns + S)
+    assert harness.tick(stand_by.PointForOperator) is RUNNING
+    assert (
+        harness.blackboard.decision.angle.yaw_rad,
+        harness.blackboard.decision.angle.pitch_rad,
+    ) == (
         0.5,
         pytest.approx(math.pi / 2),
     )
-    assert play.blackboard.decision.reason == "an operator has the camera for 1 s more"
-    play.blackboard.now_ns += S
-    assert play.do(stand_by.PointForOperator) is SUCCESS
-    assert play.blackboard.operator is None
+    assert harness.blackboard.decision.reason == "an operator has the camera for 1 s more"
+    harness.blackboard.now_ns += S
+    assert harness.tick(stand_by.PointForOperator) is SUCCESS
+    assert harness.blackboard.operator is None
 
 
 def test_paused_gives_no_commands():
-    play = Play()
-    assert play.do(stand_by.StayPaused) is SUCCESS
-    play.blackboard.is_paused = True
-    assert play.do(stand_by.StayPaused) is RUNNING
-    assert play.blackboard.decision.rate is None
+    harness = BehaviourHarness()
+    assert harness.tick(stand_by.StayPaused) is SUCCESS
+    harness.blackboard.is_paused = True
+    assert harness.tick(stand_by.StayPaused) is RUNNING
+    assert harness.blackboard.decision.rate is None
 
 
 @pytest.mark.parametrize("obstacle", ["loss", "operator", "pause", "words"])
 def test_candidates_are_not_evaluated_while_something_comes_before_the_search(obstacle):
-    play = Play()
-    play.see_person(side_px=200.0)
+    harness = BehaviourHarness()
+    harness.add_person(side_px=200.0)
     if obstacle == "loss":
-        play.hear(link="stale")
+        harness.add_inputs(link="stale")
     elif obstacle == "operator":
-        play.blackboard.operator = (PointHere(0.0, 0.0), play.blackboard.now_ns + S)
+        harness.blackboard.operator = (PointHere(0.0, 0.0), harness.blackboard.now_ns + S)
     elif obstacle == "pause":
-        play.blackboard.is_paused = True
+        harness.blackboard.is_paused = True
     else:
-        play.mission.vocabulary = ()
-    assert play.blackboard.active_search() is None
-    evaluate_candidates(play.blackboard)
-    assert play.blackboard.decision.inspect == []
+        harness.mission.vocabulary = ()
+    assert harness.blackboard.active_search() is None
+    evaluate_candidates(harness.blackboard)
+    assert harness.blackboard.decision.inspect == []
 
 
 def test_angles_that_no_gimbal_has_keep_it_still():
@@ -186,109 +189,112 @@ def test_angles_that_no_gimbal_has_keep_it_still():
     ],
 )
 def test_without_a_plan_there_is_nothing_to_do(behaviour):
-    assert Play(is_planned=False).do(behaviour) is SUCCESS
-    assert Play(has_mission=False).do(behaviour) is SUCCESS
+    assert BehaviourHarness(is_planned=False).tick(behaviour) is SUCCESS
+    assert BehaviourHarness(has_mission=False).tick(behaviour) is SUCCESS
 
 
 def test_rest_goes_there_once_and_leaves_the_gimbal_alone():
-    assert Play().do(stand_by.GoToRest) is SUCCESS
-    play = Play(has_mission=False)
-    assert play.do(stand_by.GoToRest) is RUNNING
-    assert play.blackboard.decision.angle is None
-    play.blackboard.resting_since_ns = play.blackboard.now_ns
-    play.hear(yaw=0.5, zoom=3.0)
-    assert play.do(stand_by.GoToRest) is RUNNING
-    assert (play.blackboard.decision.angle.yaw_rad, play.blackboard.decision.zoom) == (0.0, 1.0)
-    play.hear(yaw=0.0, pitch=0.0, zoom=1.0)
-    assert play.do(stand_by.GoToRest) is RUNNING
-    assert play.blackboard.decision.reason == "no goal"
-    assert not play.blackboard.resting_since_ns
+    assert BehaviourHarness().tick(stand_by.GoToRest) is SUCCESS
+    harness = BehaviourHarness(has_mission=False)
+    assert harness.tick(stand_by.GoToRest) is RUNNING
+    assert harness.blackboard.decision.angle is None
+    harness.blackboard.resting_since_ns = harness.blackboard.now_ns
+    harness.add_inputs(yaw=0.5, zoom=3.0)
+    assert harness.tick(stand_by.GoToRest) is RUNNING
+    assert (harness.blackboard.decision.angle.yaw_rad, harness.blackboard.decision.zoom) == (
+        0.0,
+        1.0,
+    )
+    harness.add_inputs(yaw=0.0, pitch=0.0, zoom=1.0)
+    assert harness.tick(stand_by.GoToRest) is RUNNING
+    assert harness.blackboard.decision.reason == "no goal"
+    assert not harness.blackboard.resting_since_ns
 
 
 def test_rest_that_is_not_reached_ends_all_the_same():
-    play = Play(has_mission=False)
-    play.blackboard.resting_since_ns = play.blackboard.now_ns - 60 * S
-    play.hear(yaw=1.0)
-    play.do(stand_by.GoToRest)
-    assert play.blackboard.decision.reason == "no goal; the rest position was not reached"
+    harness = BehaviourHarness(has_mission=False)
+    harness.blackboard.resting_since_ns = harness.blackboard.now_ns - 60 * S
+    harness.add_inputs(yaw=1.0)
+    harness.tick(stand_by.GoToRest)
+    assert harness.blackboard.decision.reason == "no goal; the rest position was not reached"
 
 
 # ------------------------------------------------------------------------------------- sweep
 
 
 def test_prepare_tells_the_words_again_where_no_answer_comes():
-    play = Play(is_planned=False)
-    assert play.do(sweep.PrepareSearch) is RUNNING
-    first = play.blackboard.decision.vocabulary
+    harness = BehaviourHarness(is_planned=False)
+    assert harness.tick(sweep.PrepareSearch) is RUNNING
+    first = harness.blackboard.decision.vocabulary
     assert first.words == ("person",)
-    play.hear()
-    assert play.do(sweep.PrepareSearch) is RUNNING
-    assert play.blackboard.decision.vocabulary is None
-    play.blackboard.now_ns += 10 * S
-    assert play.do(sweep.PrepareSearch) is RUNNING
-    assert play.blackboard.decision.vocabulary.request_id > first.request_id
+    harness.add_inputs()
+    assert harness.tick(sweep.PrepareSearch) is RUNNING
+    assert harness.blackboard.decision.vocabulary is None
+    harness.blackboard.now_ns += 10 * S
+    assert harness.tick(sweep.PrepareSearch) is RUNNING
+    assert harness.blackboard.decision.vocabulary.request_id > first.request_id
 
 
 def test_prepare_ends_a_goal_that_the_gimbal_cannot_do():
-    play = Play(is_planned=False, zoom=9.0)
-    play.mission.vocabulary = ("person",)
-    assert play.do(sweep.PrepareSearch) is FAILURE
-    assert play.blackboard.mission is None
-    assert play.blackboard.decision.result.outcome == "aborted"
-    assert "allowed is 1..6" in play.blackboard.decision.result.message
+    harness = BehaviourHarness(is_planned=False, zoom=9.0)
+    harness.mission.vocabulary = ("person",)
+    assert harness.tick(sweep.PrepareSearch) is FAILURE
+    assert harness.blackboard.mission is None
+    assert harness.blackboard.decision.result.outcome == "aborted"
+    assert "allowed is 1..6" in harness.blackboard.decision.result.message
 
 
 def test_sweep_turns_until_all_is_seen():
-    play = Play()
-    assert play.do(sweep.SweepArea) is RUNNING
-    assert play.blackboard.decision.rate is not None
-    play.search.coverage._view_counts[:] = 99
-    assert play.do(sweep.SweepArea) is AGAIN
-    assert play.search.is_swept
-    assert play.do(sweep.SweepArea) is SUCCESS
+    harness = BehaviourHarness()
+    assert harness.tick(sweep.SweepArea) is RUNNING
+    assert harness.blackboard.decision.rate is not None
+    harness.search.coverage._view_counts[:] = 99
+    assert harness.tick(sweep.SweepArea) is AGAIN
+    assert harness.search.is_swept
+    assert harness.tick(sweep.SweepArea) is SUCCESS
 
 
 @pytest.mark.parametrize("is_repeating", [False, True])
 def test_finish_ends_or_begins_again(is_repeating):
-    play = Play(is_repeating=is_repeating)
-    play.search.is_swept = True
-    play.search.coverage._view_counts[:] = 99
+    harness = BehaviourHarness(is_repeating=is_repeating)
+    harness.search.is_swept = True
+    harness.search.coverage._view_counts[:] = 99
     if is_repeating:
-        assert play.do(sweep.FinishSearch) is RUNNING
-        assert not play.search.is_swept
-        assert play.mission.share_seen == 0.0
+        assert harness.tick(sweep.FinishSearch) is RUNNING
+        assert not harness.search.is_swept
+        assert harness.mission.share_seen == 0.0
     else:
-        assert play.do(sweep.FinishSearch) is AGAIN
-        assert play.blackboard.decision.result.outcome == "succeeded"
+        assert harness.tick(sweep.FinishSearch) is AGAIN
+        assert harness.blackboard.decision.result.outcome == "succeeded"
 
 
 def test_finish_says_what_could_not_be_seen():
-    play = Play()
-    play.search.planner._futile_passes = 99
-    assert play.do(sweep.FinishSearch) is AGAIN
-    assert play.blackboard.decision.result.message == "100.0 % of the area could not be seen"
+    harness = BehaviourHarness()
+    harness.search.planner._futile_passes = 99
+    assert harness.tick(sweep.FinishSearch) is AGAIN
+    assert harness.blackboard.decision.result.message == "100.0 % of the area could not be seen"
 
 
 # -------------------------------------------------------------------------------- close look
 
 
 def test_candidates_are_evaluated_without_ever_having_the_gimbal():
-    play = Play()
-    play.see_person(side_px=200.0)
-    evaluate_candidates(play.blackboard)
-    assert play.blackboard.decision.leaf == ""
-    (request,) = play.blackboard.decision.inspect
-    assert request.frame_ns == play.mission.frame_ns
-    (candidate,) = play.search.candidates.all
+    harness = BehaviourHarness()
+    harness.add_person(side_px=200.0)
+    evaluate_candidates(harness.blackboard)
+    assert harness.blackboard.decision.leaf == ""
+    (request,) = harness.blackboard.decision.inspect
+    assert request.frame_ns == harness.mission.frame_ns
+    (candidate,) = harness.search.candidates.all
     candidate.add_inspection(said(request.request_id, 0.97))
     for _ in range(6):
-        play.see_person(side_px=200.0)
-        evaluate_candidates(play.blackboard)
-        if not len(play.search.candidates):
+        harness.add_person(side_px=200.0)
+        evaluate_candidates(harness.blackboard)
+        if not len(harness.search.candidates):
             break
-        for request in play.blackboard.decision.inspect:
+        for request in harness.blackboard.decision.inspect:
             candidate.add_inspection(said(request.request_id, 0.97))
-    assert [f.state.name for f in play.blackboard.decision.findings] == ["CONFIRMED"]
+    assert [f.state.name for f in harness.blackboard.decision.findings] == ["CONFIRMED"]
 
 
 def said(request_id: int, share: float) -> InspectionResult:
@@ -296,56 +302,56 @@ def said(request_id: int, share: float) -> InspectionResult:
 
 
 def test_choose_view_waits_for_the_end_of_the_sweep_or_for_too_long_a_wait():
-    play = Play()
-    assert play.do(close_look.ChooseView) is SUCCESS
-    play.see_person()
-    assert play.do(close_look.ChooseView) is SUCCESS
-    assert play.search.visit is None
-    play.search.is_swept = True
-    assert play.do(close_look.ChooseView) is SUCCESS
-    assert play.search.visit.view.zoom > 1.0
-    other = Play()
-    other.see_person()
+    harness = BehaviourHarness()
+    assert harness.tick(close_look.ChooseView) is SUCCESS
+    harness.add_person()
+    assert harness.tick(close_look.ChooseView) is SUCCESS
+    assert harness.search.visit is None
+    harness.search.is_swept = True
+    assert harness.tick(close_look.ChooseView) is SUCCESS
+    assert harness.search.visit.view.zoom > 1.0
+    other = BehaviourHarness()
+    other.add_person()
     other.blackboard.now_ns += 3600 * S
-    assert other.do(close_look.ChooseView) is SUCCESS
+    assert other.tick(close_look.ChooseView) is SUCCESS
     assert other.search.visit is not None
 
 
 def test_approach_turns_and_zooms_at_once_and_notes_the_arrival():
-    play = Play()
-    play.see_person()
-    play.search.is_swept = True
-    play.hear(yaw=1.0)
-    play.do(close_look.ChooseView)
-    assert play.do(close_look.ApproachView) is RUNNING
-    assert play.blackboard.decision.rate.yaw_rad_s < 0.0
-    assert play.blackboard.decision.zoom == play.search.visit.view.zoom
-    view = play.search.visit.view
-    play.hear(view.yaw_rad, view.pitch_rad, view.zoom)
-    assert play.do(close_look.ApproachView) is SUCCESS
-    assert play.search.visit.arrived_ns == play.blackboard.now_ns
+    harness = BehaviourHarness()
+    harness.add_person()
+    harness.search.is_swept = True
+    harness.add_inputs(yaw=1.0)
+    harness.tick(close_look.ChooseView)
+    assert harness.tick(close_look.ApproachView) is RUNNING
+    assert harness.blackboard.decision.rate.yaw_rad_s < 0.0
+    assert harness.blackboard.decision.zoom == harness.search.visit.view.zoom
+    view = harness.search.visit.view
+    harness.add_inputs(view.yaw_rad, view.pitch_rad, view.zoom)
+    assert harness.tick(close_look.ApproachView) is SUCCESS
+    assert harness.search.visit.arrived_ns == harness.blackboard.now_ns
 
 
 @pytest.mark.parametrize(
     ("behaviour", "tier"), [(close_look.WatchCandidates, 1), (close_look.AwaitClassifier, 2)]
 )
 def test_tiers_have_the_gimbal_while_candidates_in_view_want_them(behaviour, tier):
-    play = Play()
-    play.see_person()
-    play.search.is_swept = True
-    play.do(close_look.ChooseView)
-    assert play.do(behaviour) is RUNNING
-    assert play.blackboard.decision.tier == tier
-    (candidate,) = play.search.candidates.all
+    harness = BehaviourHarness()
+    harness.add_person()
+    harness.search.is_swept = True
+    harness.tick(close_look.ChooseView)
+    assert harness.tick(behaviour) is RUNNING
+    assert harness.blackboard.decision.tier == tier
+    (candidate,) = harness.search.candidates.all
     for state in (CandidateState.CLASSIFYING, CandidateState.DECIDED)[:tier]:
         candidate.state = state
-    assert play.do(behaviour) is (SUCCESS if tier == 1 else AGAIN)
+    assert harness.tick(behaviour) is (SUCCESS if tier == 1 else AGAIN)
 
 
-def unsure(play: Play):
-    play.see_person()
-    (candidate,) = play.search.candidates.all
-    candidate.give_up(play.blackboard.now_ns, "no more views")
+def unsure(harness: BehaviourHarness):
+    harness.add_person()
+    (candidate,) = harness.search.candidates.all
+    candidate.give_up(harness.blackboard.now_ns, "no more views")
     assert candidate.state is CandidateState.AWAITING_VLM
     return candidate
 
@@ -355,19 +361,19 @@ def with_picture(candidate, picture_id: int = 17) -> None:
 
 
 def test_ask_puts_a_question_about_a_picture_and_waits():
-    play = Play()
-    assert play.do(question.AskVlm) is SUCCESS
-    candidate = unsure(play)
+    harness = BehaviourHarness()
+    assert harness.tick(question.AskVlm) is SUCCESS
+    candidate = unsure(harness)
     with_picture(candidate)
-    assert play.do(question.AskVlm) is RUNNING
-    (ask,) = play.blackboard.decision.ask
+    assert harness.tick(question.AskVlm) is RUNNING
+    (ask,) = harness.blackboard.decision.ask
     assert (ask.inspection_id, ask.class_name) == (17, "person")
-    play.hear()
-    assert play.do(question.AskVlm) is RUNNING
-    assert play.blackboard.decision.ask == []
-    play.blackboard.now_ns += 3600 * S
-    assert play.do(question.AskVlm) is AGAIN
-    assert play.blackboard.decision.cancel_asks == [ask.request_id]
+    harness.add_inputs()
+    assert harness.tick(question.AskVlm) is RUNNING
+    assert harness.blackboard.decision.ask == []
+    harness.blackboard.now_ns += 3600 * S
+    assert harness.tick(question.AskVlm) is AGAIN
+    assert harness.blackboard.decision.cancel_asks == [ask.request_id]
     assert candidate.evidence.by_tier[3].verdict is Verdict.NOT_RUN
     assert candidate.state is CandidateState.DECIDED
 
@@ -380,16 +386,16 @@ def test_ask_puts_a_question_about_a_picture_and_waits():
     ],
 )
 def test_ask_skips_what_cannot_be_asked_and_says_why(picture, gpu, reason):
-    play = Play()
-    candidate = unsure(play)
+    harness = BehaviourHarness()
+    candidate = unsure(harness)
     with_picture(candidate, picture)
-    play.blackboard.watchdog.note_input(play.blackboard.now_ns, gpu)
-    assert play.do(question.AskVlm) is AGAIN
+    harness.blackboard.watchdog.note_input(harness.blackboard.now_ns, gpu)
+    assert harness.tick(question.AskVlm) is AGAIN
     assert candidate.evidence.by_tier[3].reason == reason
 
 
 def test_follow_path_has_nothing_to_do_without_paths():
-    assert Play().do(path.FollowPath) is SUCCESS
+    assert BehaviourHarness().tick(path.FollowPath) is SUCCESS
 
 
 # -------------------------------------------------------------------------------------- tree

@@ -32,7 +32,7 @@ FINAL = {CandidateState.CONFIRMED, CandidateState.REJECTED, CandidateState.UNCER
 
 
 def track(yaw_rad=0.0, side_px=300.0, track_id=1, **changes) -> Track:
-    """A person in the picture's middle, or where its yaw says."""
+    """Return a track of a person in the centre of the picture, or at a yaw."""
     side_rad = side_px / VIEW.pixels_per_rad
     x, y = VIEW.project([(yaw_rad, 0.0)])[0]
     fields = {
@@ -60,8 +60,8 @@ def track(yaw_rad=0.0, side_px=300.0, track_id=1, **changes) -> Track:
     return Track(**{**fields, **changes})
 
 
-class Life:
-    """A candidate that is shown frames and results one by one."""
+class CandidateHarness:
+    """Feeds one candidate with frames and results, one by one."""
 
     def __init__(self, settings: ScanSettings | None = None) -> None:
         self.now_ns = S
@@ -73,7 +73,7 @@ class Life:
         return self.candidate.state
 
     def show(self, *tracks: Track, frames=2, blur_px=0.0) -> None:
-        """Frames that show these tracks; none: it is not there."""
+        """Add frames that show these tracks; none: the candidate is not there."""
         for _ in range(frames):
             self.now_ns += S // 10
             boxes = np.array([one.box_xyxy for one in tracks], np.float32).reshape(-1, 4)
@@ -90,7 +90,7 @@ class Life:
             self.candidate.evaluate(self.now_ns)
 
     def classify(self, share: float, side_px=300.0, error="") -> None:
-        """A frame, the crop of it that is ordered, and the classifier's answer."""
+        """Add a frame, and the classifier's answer about the crop that is ordered of it."""
         self.show(track(side_px=side_px), frames=1)
         request = self.candidate.order_crop(self.now_ns, self.next_id)
         assert request is not None
@@ -102,7 +102,7 @@ class Life:
         self.candidate.evaluate(self.now_ns)
 
     def answer_newest(self, what: str) -> None:
-        """The classifier's answer about the newest sighting, where there is one to inspect."""
+        """Add the classifier's answer about the newest sighting, if there is one to inspect."""
         request = self.candidate.order_crop(self.now_ns, self.next_id)
         if request is None or what == "silent":
             self.now_ns += 2 * S
@@ -142,88 +142,88 @@ def test_every_state_says_what_may_be_done_in_it():
 
 
 def test_a_cause_that_the_state_does_not_know_is_a_fault_of_the_program():
-    life = Life()
+    harness = CandidateHarness()
     with pytest.raises(KeyError):
-        life.candidate.begin_question()
+        harness.candidate.begin_question()
 
 
 # -------------------------------------------------------------------------------------- ways
 
 
 def test_seen_and_classified_it_is_confirmed():
-    life = Life()
-    assert life.state is CandidateState.DETECTING
-    life.show(track())
-    assert life.state is CandidateState.CLASSIFYING
-    life.classify(0.97)
-    life.classify(0.97)
-    assert life.state is CandidateState.DECIDED
-    assert life.candidate.conclude()[0] is FindingState.CONFIRMED
-    assert life.state is CandidateState.CONFIRMED
+    harness = CandidateHarness()
+    assert harness.state is CandidateState.DETECTING
+    harness.show(track())
+    assert harness.state is CandidateState.CLASSIFYING
+    harness.classify(0.97)
+    harness.classify(0.97)
+    assert harness.state is CandidateState.DECIDED
+    assert harness.candidate.conclude()[0] is FindingState.CONFIRMED
+    assert harness.state is CandidateState.CONFIRMED
 
 
 def test_unsure_at_one_size_it_gets_larger_crops_once_and_then_the_vlm():
-    life = Life()
-    life.show(track())
-    before_px = life.candidate.needs_px
-    life.classify(0.5)
-    life.classify(0.5)
-    assert life.state is CandidateState.REFINING
-    assert life.candidate.needs_px > before_px
-    assert life.candidate.evidence.inspections == ()
-    life.classify(0.5)
-    life.classify(0.5)
-    assert life.state is CandidateState.AWAITING_VLM
-    life.candidate.begin_question()
-    assert life.state is CandidateState.ASKING_VLM
-    life.candidate.add_answer(VlmReply(1, Verdict.NO))
-    assert life.candidate.conclude()[0] is FindingState.REJECTED
-    assert life.state is CandidateState.REJECTED
+    harness = CandidateHarness()
+    harness.show(track())
+    before_px = harness.candidate.needs_px
+    harness.classify(0.5)
+    harness.classify(0.5)
+    assert harness.state is CandidateState.REFINING
+    assert harness.candidate.needs_px > before_px
+    assert harness.candidate.evidence.inspections == ()
+    harness.classify(0.5)
+    harness.classify(0.5)
+    assert harness.state is CandidateState.AWAITING_VLM
+    harness.candidate.begin_question()
+    assert harness.state is CandidateState.ASKING_VLM
+    harness.candidate.add_answer(VlmReply(1, Verdict.NO))
+    assert harness.candidate.conclude()[0] is FindingState.REJECTED
+    assert harness.state is CandidateState.REJECTED
 
 
 def test_gone_it_is_looked_for_once_in_a_wider_view_and_rejected():
-    life = Life()
-    near_px = life.candidate.needs_px
-    life.show()
-    assert life.state is CandidateState.SEARCHING
-    assert life.candidate.needs_px < near_px
-    life.show()
-    assert life.state is CandidateState.DECIDED
-    assert life.candidate.conclude()[0] is FindingState.REJECTED
+    harness = CandidateHarness()
+    near_px = harness.candidate.needs_px
+    harness.show()
+    assert harness.state is CandidateState.SEARCHING
+    assert harness.candidate.needs_px < near_px
+    harness.show()
+    assert harness.state is CandidateState.DECIDED
+    assert harness.candidate.conclude()[0] is FindingState.REJECTED
 
 
 def test_found_again_beside_its_place_it_is_followed_there():
-    life = Life()
+    harness = CandidateHarness()
     beside = track(yaw_rad=math.radians(3.0), track_id=2)
-    life.show(beside)
-    assert life.state is CandidateState.SEARCHING  # too far to be it, without a search
-    life.show(beside, frames=1)
-    assert life.state is CandidateState.DETECTING
-    assert life.candidate.track.id == 2
-    life.show(beside, frames=1)
-    assert life.state is CandidateState.CLASSIFYING
+    harness.show(beside)
+    assert harness.state is CandidateState.SEARCHING  # too far to be it, without a search
+    harness.show(beside, frames=1)
+    assert harness.state is CandidateState.DETECTING
+    assert harness.candidate.track.id == 2
+    harness.show(beside, frames=1)
+    assert harness.state is CandidateState.CLASSIFYING
 
 
 def test_found_again_it_is_not_looked_for_a_second_time():
-    life = Life()
-    life.show()
-    life.show(track(), frames=1)
-    assert life.state is CandidateState.DETECTING
-    life.show(frames=3)
-    assert life.state is CandidateState.DECIDED
+    harness = CandidateHarness()
+    harness.show()
+    harness.show(track(), frames=1)
+    assert harness.state is CandidateState.DETECTING
+    harness.show(frames=3)
+    assert harness.state is CandidateState.DECIDED
 
 
 def test_without_a_wider_view_it_is_rejected_at_once():
-    life = Life(ScanSettings(close=CloseSettings(refind_zoom=0.0)))
-    life.show()
-    assert life.state is CandidateState.DECIDED
+    harness = CandidateHarness(ScanSettings(close=CloseSettings(refind_zoom=0.0)))
+    harness.show()
+    assert harness.state is CandidateState.DECIDED
 
 
 def test_a_thing_that_vanishes_while_it_is_classified_is_looked_for_too():
-    life = Life()
-    life.show(track())
-    life.show(frames=4)
-    assert life.state is CandidateState.SEARCHING
+    harness = CandidateHarness()
+    harness.show(track())
+    harness.show(frames=4)
+    assert harness.state is CandidateState.SEARCHING
 
 
 @pytest.mark.parametrize("vlm", ["unsure", "never"])
@@ -231,14 +231,14 @@ def test_given_up_it_is_open_or_for_the_vlm(vlm):
     settings = ScanSettings()
     tiers = dataclasses.replace(settings.tiers, vlm_policy=vlm)
     settings = dataclasses.replace(settings, tiers=tiers)
-    life = Life(settings)
-    life.candidate.give_up(life.now_ns, "not decided in 3 views")
+    harness = CandidateHarness(settings)
+    harness.candidate.give_up(harness.now_ns, "not decided in 3 views")
     if vlm == "unsure":
-        assert life.state is CandidateState.AWAITING_VLM
-        life.candidate.skip_vlm("the model is off")
-    assert life.state is CandidateState.DECIDED
-    assert life.candidate.conclude()[0] is FindingState.UNCERTAIN
-    assert life.state is CandidateState.UNCERTAIN
+        assert harness.state is CandidateState.AWAITING_VLM
+        harness.candidate.skip_vlm("the model is off")
+    assert harness.state is CandidateState.DECIDED
+    assert harness.candidate.conclude()[0] is FindingState.UNCERTAIN
+    assert harness.state is CandidateState.UNCERTAIN
 
 
 @pytest.mark.parametrize(
@@ -250,30 +250,30 @@ def test_given_up_it_is_open_or_for_the_vlm(vlm):
     ],
 )
 def test_frames_that_show_it_badly_do_not_count(shown, blur_px):
-    life = Life()
-    life.show(*shown, frames=5, blur_px=blur_px)
-    assert life.state is CandidateState.DETECTING
-    assert life.candidate.evidence.frames_ns == ()
+    harness = CandidateHarness()
+    harness.show(*shown, frames=5, blur_px=blur_px)
+    assert harness.state is CandidateState.DETECTING
+    assert harness.candidate.evidence.frames_ns == ()
 
 
 def test_a_classifier_that_fails_leaves_it_to_the_vlm():
-    life = Life()
-    life.show(track())
+    harness = CandidateHarness()
+    harness.show(track())
     for _ in range(4):
-        life.classify(0.0, error="no crop")
-    assert life.state is CandidateState.AWAITING_VLM
+        harness.classify(0.0, error="no crop")
+    assert harness.state is CandidateState.AWAITING_VLM
 
 
 def test_a_request_without_an_answer_makes_room_for_the_next():
-    life = Life()
-    life.show(track())
-    first = life.candidate.order_crop(life.now_ns, life.next_id)
-    life.show(track(), frames=1)
-    assert life.candidate.order_crop(life.now_ns, life.next_id) is None
-    life.now_ns += 60 * S
-    second = life.candidate.order_crop(life.now_ns, life.next_id)
+    harness = CandidateHarness()
+    harness.show(track())
+    first = harness.candidate.order_crop(harness.now_ns, harness.next_id)
+    harness.show(track(), frames=1)
+    assert harness.candidate.order_crop(harness.now_ns, harness.next_id) is None
+    harness.now_ns += 60 * S
+    second = harness.candidate.order_crop(harness.now_ns, harness.next_id)
     assert second.request_id > first.request_id
-    assert [one.error for one in life.candidate.evidence.inspections] == [
+    assert [one.error for one in harness.candidate.evidence.inspections] == [
         "the classifier did not answer"
     ]
 
@@ -283,22 +283,22 @@ STEPS = ("seen", "missed", "beside", "smeared", "sure", "vague", "failed", "sile
 
 @given(st.lists(st.sampled_from(STEPS), max_size=40))
 def test_whatever_comes_in_whatever_order_leads_on_through_the_table(steps):
-    life = Life()
+    harness = CandidateHarness()
     for step in steps:
-        if not life.candidate.may(CandidateAction.OBSERVE):
+        if not harness.candidate.may(CandidateAction.OBSERVE):
             break
         if step == "last view":
-            life.candidate.give_up(life.now_ns, "no more views")
+            harness.candidate.give_up(harness.now_ns, "no more views")
         elif step in ("seen", "missed", "beside", "smeared"):
             shown = {"missed": (), "beside": (track(yaw_rad=math.radians(3.0), track_id=2),)}
-            life.show(*shown.get(step, (track(),)), frames=1, blur_px=9.0 * (step == "smeared"))
+            harness.show(*shown.get(step, (track(),)), frames=1, blur_px=9.0 * (step == "smeared"))
         else:
-            life.answer_newest(step)
-    assert life.candidate.evidence.searches <= 1
-    assert life.candidate.evidence.refinements <= 1
-    if not life.candidate.may(CandidateAction.OBSERVE):
-        assert {1, 2} <= set(life.candidate.evidence.by_tier)
-        if life.candidate.may(CandidateAction.ASK):
-            life.candidate.skip_vlm("off")
-        life.candidate.conclude()
-        assert life.state in FINAL
+            harness.answer_newest(step)
+    assert harness.candidate.evidence.searches <= 1
+    assert harness.candidate.evidence.refinements <= 1
+    if not harness.candidate.may(CandidateAction.OBSERVE):
+        assert {1, 2} <= set(harness.candidate.evidence.by_tier)
+        if harness.candidate.may(CandidateAction.ASK):
+            harness.candidate.skip_vlm("off")
+        harness.candidate.conclude()
+        assert harness.state in FINAL

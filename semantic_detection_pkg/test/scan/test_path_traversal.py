@@ -108,7 +108,7 @@ def test_it_always_ends():
 
 
 def drawn(lines, width_rad, view):
-    """What a detector would show of a path that is drawn in bearings: its mask in the picture."""
+    """Return what a detector would trace of a path given in bearings: the course of its mask."""
     masks = []
     for line in lines:
         pixels = view.project(line)

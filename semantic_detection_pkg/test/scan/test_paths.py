@@ -23,7 +23,7 @@ VIEW = CameraView(0.0, 0.4, 0.0, math.radians(62), 1280, 720)
 
 
 def strip(points, width: float) -> np.ndarray:
-    """The outline of a line of some width."""
+    """Return the outline of a line of some width."""
     points = np.asarray(points, float)
     steps = np.gradient(points, axis=0)
     normals = np.stack([-steps[:, 1], steps[:, 0]], 1) / np.hypot(*steps.T)[:, None]
@@ -37,7 +37,7 @@ def straight(angle_deg: float, length: float = 600.0, middle=(640.0, 360.0)) -> 
 
 
 def rings_of(*outlines: np.ndarray) -> list[np.ndarray]:
-    """The rings of the union of outlines."""
+    """Return the rings of the union of outlines."""
     masks = [contours.fill(outline, np.array([len(outline)]), 1280, 720) for outline in outlines]
     return contours.trace(np.logical_or.reduce(masks).astype(np.float32) - 0.5)
 

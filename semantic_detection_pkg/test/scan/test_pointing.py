@@ -16,8 +16,8 @@ STEP_S = 0.05
 LATENCY_S = 0.03
 
 
-class Rig:
-    """A gimbal under rate control: steps at 20 Hz, commands take effect a latency later."""
+class PointingLoop:
+    """A gimbal under the control law: steps at 20 Hz, commands take effect a latency later."""
 
     def __init__(self, limits: GimbalLimits = LIMITS, model: str = "zr10") -> None:
         self.limits = limits
@@ -31,7 +31,7 @@ class Rig:
         )
 
     def step(self, target: BearingState) -> BearingState:
-        """Command once; the reading one step later."""
+        """Command once, and return the state one step later."""
         rates = rates_towards(self.reading(), target, self.now_s, self.limits)
         self.body.advance(self.now_s + LATENCY_S)
         self.body.yaw.turn(rates[0])
@@ -44,10 +44,10 @@ class Rig:
 @settings(max_examples=30, deadline=None)
 @given(yaw=st.floats(-2.2, 2.2), pitch=st.floats(-0.4, 1.5))
 def test_it_reaches_a_still_target_without_swinging(yaw, pitch):
-    rig = Rig()
+    loop = PointingLoop()
     errors = []
     for _ in range(100):
-        at = rig.step(BearingState(rig.now_s, yaw, pitch))
+        at = loop.step(BearingState(loop.now_s, yaw, pitch))
         errors.append((at.yaw_rad - yaw, at.pitch_rad - pitch))
     assert max(abs(part) for part in errors[-1]) < 1e-3
     # It may pass the target by a little once, and not swing about it.
@@ -56,20 +56,20 @@ def test_it_reaches_a_still_target_without_swinging(yaw, pitch):
 
 
 def test_a_far_turn_takes_little_longer_than_the_gimbal_needs():
-    rig = Rig()
-    while abs(rig.step(BearingState(rig.now_s, 1.5, 0.5)).yaw_rad - 1.5) > 0.02:
-        assert rig.now_s < 5.0
-    assert rig.now_s < 1.5 / LIMITS.rate_rad_s + 0.6
+    loop = PointingLoop()
+    while abs(loop.step(BearingState(loop.now_s, 1.5, 0.5)).yaw_rad - 1.5) > 0.02:
+        assert loop.now_s < 5.0
+    assert loop.now_s < 1.5 / LIMITS.rate_rad_s + 0.6
 
 
 @pytest.mark.parametrize("rate_deg_s", [3.0, 10.0, 20.0, 40.0])
 def test_a_moving_target_is_met_and_kept(rate_deg_s):
-    rig = Rig()
+    loop = PointingLoop()
     rate = math.radians(rate_deg_s)
     errors = []
-    while rig.now_s < 3.0:
-        target = BearingState(rig.now_s, -1.0 + rate * rig.now_s, 0.3, rate)
-        at = rig.step(target)
+    while loop.now_s < 3.0:
+        target = BearingState(loop.now_s, -1.0 + rate * loop.now_s, 0.3, rate)
+        at = loop.step(target)
         errors.append(abs(at.yaw_rad - target.at(at.stamp_s)[0]))
     assert max(errors[-20:]) < math.radians(0.3)
 
@@ -86,10 +86,10 @@ def test_an_old_sighting_is_carried_forward_but_not_for_ever():
 
 @pytest.mark.parametrize("rate_deg_s", [20.0, 80.0])
 def test_a_target_that_runs_out_of_reach_is_followed_to_the_limit_and_no_farther(rate_deg_s):
-    rig = Rig()
+    loop = PointingLoop()
     rate = math.radians(rate_deg_s)
-    while rig.now_s < 12.0:
-        at = rig.step(BearingState(rig.now_s, rate * rig.now_s, 0.0, rate))
+    while loop.now_s < 12.0:
+        at = loop.step(BearingState(loop.now_s, rate * loop.now_s, 0.0, rate))
         assert at.yaw_rad <= LIMITS.yaw_rad[1] + 1e-6
     assert at.yaw_rad == pytest.approx(LIMITS.yaw_rad[1], abs=1e-3)
     assert at.yaw_rate_rad_s == pytest.approx(0.0, abs=1e-3)

@@ -33,7 +33,7 @@ SMALL = ScanSettings()
 
 
 def exact_scan(*things: Thing, **switches) -> ExactScan:
-    """With quick losses, so that tests need few steps."""
+    """Return a scan with short timeouts, so that tests need few steps."""
     settings = switches.pop("settings", SMALL)
     settings = dataclasses.replace(
         settings,
@@ -45,7 +45,7 @@ def exact_scan(*things: Thing, **switches) -> ExactScan:
 
 
 def states_of(made: ExactScan) -> dict[str, FindingState]:
-    """State of each finding, by class and truth."""
+    """Return the state of each finding by class and truth."""
     by_place = {}
     for finding in made.findings.values():
         thing = min(made.things, key=lambda t: abs(t.yaw_rad - finding.yaw_rad))
@@ -469,7 +469,7 @@ def test_a_pause_stands_still_until_it_is_over():
 
 
 def recorded() -> ExactScan:
-    """A scan with everything in it."""
+    """Return a scan in which everything happens."""
     made = exact_scan(PERSON, TENT, SCARECROW, VAGUE)
     made.start()
     made.run(2.0)
@@ -482,7 +482,7 @@ def recorded() -> ExactScan:
 
 
 def again(made: ExactScan, through) -> list[str]:
-    """The same steps on a fresh controller, each input sent through a function."""
+    """Return the decisions of a fresh controller on the same steps, inputs mapped by a function."""
     controller = ScanController(made.settings)
     return [
         controller.step(now_ns, [through(item) for item in items]).to_json()
@@ -491,7 +491,7 @@ def again(made: ExactScan, through) -> list[str]:
 
 
 def journalled(item):
-    """As a journal brings it back: detections come from the recording."""
+    """Return an input as a journal brings it back; detections come from the recording."""
     if isinstance(item, FrameDetections):
         return item
     return input_from_plain(json.loads(json.dumps(input_to_plain(item))))

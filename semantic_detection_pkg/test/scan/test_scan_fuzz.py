@@ -56,7 +56,7 @@ def odd_frame(dice: random.Random, now_ns: int) -> FrameDetections:
 
 
 def odd_input(dice: random.Random, now_ns: int) -> Input:
-    """Anything that another node may say, sane or not."""
+    """Return anything that another node may send, sane or not."""
     number, small = odd_number(dice), dice.randrange(12)
     return dice.choice(
         [

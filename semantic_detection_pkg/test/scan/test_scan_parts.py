@@ -212,13 +212,15 @@ def test_close_frames_convince_after_a_few(row, verdict):
 
 @given(st.lists(st.booleans(), max_size=40))
 def test_the_order_of_frames_does_not_change_what_is_known(row):
-    def told(frames):
+    def test_of(frames):
         sprt = Sprt()
         for frame in frames:
             sprt = sprt.update(frame, 0.9, 0.2)
         return sprt
 
-    assert told(row).log_likelihood_ratio == pytest.approx(told(sorted(row)).log_likelihood_ratio)
+    assert test_of(row).log_likelihood_ratio == pytest.approx(
+        test_of(sorted(row)).log_likelihood_ratio
+    )
 
 
 # ------------------------------------------------------------------------------------ tier 2
@@ -359,8 +361,8 @@ def test_a_field_of_view_that_is_not_told_comes_from_the_lens():
 # ------------------------------------------------------------------------------------- losses
 
 
-def watch(**heard_s: float) -> InputWatchdog:
-    """What was heard when, [s]."""
+def watchdog_after(**heard_s: float) -> InputWatchdog:
+    """Return a watchdog that got each input at a time. [s]"""
     made = InputWatchdog(
         InputTimeouts(gimbal_timeout_s=0.5, detections_timeout_s=2.0, camera_timeout_s=1.5)
     )
@@ -394,7 +396,7 @@ def watch(**heard_s: float) -> InputWatchdog:
     ],
 )
 def test_what_is_lost_is_said(heard, now_s, gimbal, pictures):
-    made = watch(**heard)
+    made = watchdog_after(**heard)
     assert made.gimbal_problem(now_s * S) == gimbal
     told = made.detections_problem(now_s * S)
     assert told.startswith(pictures)

@@ -31,8 +31,8 @@ LOOK = InspectRequest(request_id=1, frame_ns=5, box_xyxy=(0.0, 0.0, 8.0, 8.0))
 ASK = AskRequest(request_id=2, inspection_id=1, class_name="tent", timeout_s=60.0)
 
 
-class Stage:
-    """The controller's node, and one that classifies and answers questions while it is spun."""
+class RequestsHarness:
+    """The controller's requests, and a node that classifies and answers while it is spun."""
 
     def __init__(self, context: Context) -> None:
         self.node, self.other = Node("scanner", context=context), Node("other", context=context)
@@ -72,44 +72,46 @@ class Stage:
 
 
 @pytest.fixture
-def stage(ros_domain: dict[str, str]) -> Iterator[Stage]:
+def harness(ros_domain: dict[str, str]) -> Iterator[RequestsHarness]:
     context = Context()
     rclpy.init(context=context)
-    stage = Stage(context)
-    stage.spin_until(
-        lambda: stage.requests._inspect.service_is_ready() and stage.requests._vlm.server_is_ready()
+    harness = RequestsHarness(context)
+    harness.spin_until(
+        lambda: (
+            harness.requests._inspect.service_is_ready() and harness.requests._vlm.server_is_ready()
+        )
     )
-    yield stage
-    stage.action.destroy()
-    stage.other.destroy_node()
-    stage.node.destroy_node()
+    yield harness
+    harness.action.destroy()
+    harness.other.destroy_node()
+    harness.node.destroy_node()
     context.try_shutdown()
 
 
 def test_a_question_whose_acceptance_never_comes_is_unsure_and_cancelled(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    harness: RequestsHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scan_requests, "_ACCEPT_TIMEOUT_S", 0.2)
-    stage.requests.carry_out(Decision(inspect=(LOOK,)))
-    stage.spin_until(lambda: stage.inputs)
-    assert stage.inputs == [InspectionResult(1, 5)]
-    stage.requests.carry_out(Decision(ask=(ASK,)))
-    stage.spin_until(lambda: len(stage.inputs) > 1, is_answered=False)
+    harness.requests.carry_out(Decision(inspect=(LOOK,)))
+    harness.spin_until(lambda: harness.inputs)
+    assert harness.inputs == [InspectionResult(1, 5)]
+    harness.requests.carry_out(Decision(ask=(ASK,)))
+    harness.spin_until(lambda: len(harness.inputs) > 1, is_answered=False)
     cause = "vlm/ask: no answer within 0.2 s"
-    assert stage.inputs[1:] == [VlmReply(2, Verdict.UNSURE, cause=cause)]
-    stage.spin_until(lambda: stage.questions and stage.questions[0].is_cancel_requested)
+    assert harness.inputs[1:] == [VlmReply(2, Verdict.UNSURE, cause=cause)]
+    harness.spin_until(lambda: harness.questions and harness.questions[0].is_cancel_requested)
 
 
 def test_an_inspection_without_an_answer_is_given_up(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    harness: RequestsHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scan_requests, "_ANSWER_TIMEOUT_S", 0.2)
     lines: list[str] = []
     monkeypatch.setattr(
-        stage.node.get_logger().__class__, "warning", lambda _, line: lines.append(line)
+        harness.node.get_logger().__class__, "warning", lambda _, line: lines.append(line)
     )
-    stage.requests.carry_out(Decision(inspect=(LOOK,)))
-    stage.spin_until(lambda: lines, is_answered=False)
+    harness.requests.carry_out(Decision(inspect=(LOOK,)))
+    harness.spin_until(lambda: lines, is_answered=False)
     assert lines == ["detector/inspect: no answer within 0.2 s"]
-    assert not stage.requests._inspect._pending_requests
-    assert stage.inputs == []
+    assert not harness.requests._inspect._pending_requests
+    assert harness.inputs == []

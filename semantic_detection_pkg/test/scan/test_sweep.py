@@ -28,7 +28,7 @@ def area_deg(*degrees: float) -> Area:
 
 
 class Sweep:
-    """A planner, a gimbal, and a camera whose pictures count a while after they were taken."""
+    """A planner, a gimbal, and a camera whose pictures are counted a while after their capture."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Sweep:
         self._pictures: list[BearingState] = []
 
     def run(self, until: Callable[["Sweep"], bool] = lambda _: False, longest_s: float = 200.0):
-        """Go on until all is seen, or until told; returns whether all is seen."""
+        """Run until all is seen or `until` holds, and return whether all is seen."""
         while self.now_s < longest_s and not until(self):
             at = self._look()
             rates = self.planner.rates(self.now_s, at)

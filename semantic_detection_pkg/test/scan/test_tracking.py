@@ -28,7 +28,7 @@ def view_at(yaw=0.0, pitch=0.4, hfov=WIDE) -> CameraView:
 
 
 def found(view: CameraView, *things, scores=None) -> Detections:
-    """Detections of (class id, yaw, pitch, width, height), cut off by the picture."""
+    """Return detections of (class id, yaw, pitch, width, height), cut off by the picture."""
     kept, boxes = [], []
     for thing in things:
         box = view.boxes_of([thing[1:3]], [thing[3:5]])[0]
@@ -41,7 +41,7 @@ def found(view: CameraView, *things, scores=None) -> Detections:
 
 
 class Run:
-    """A tracker fed at 10 Hz."""
+    """Feeds a tracker at 10 Hz."""
 
     def __init__(self, **changes):
         self.tracker = Tracker(TrackerSettings(**changes))

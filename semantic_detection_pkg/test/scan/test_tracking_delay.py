@@ -18,7 +18,7 @@ WIDTH, HEIGHT, HFOV = 1280, 720, math.radians(62)
 
 
 def turning(time_s: float) -> tuple[float, float]:
-    """Yaw [rad] and its rate of a gimbal that slews to and fro, up to 43 deg/s."""
+    """Return yaw and its rate of a gimbal that slews to and fro, up to 43 deg/s. [rad], [rad/s]"""
     return 0.3 * math.sin(2.5 * time_s), 0.75 * math.cos(2.5 * time_s)
 
 
@@ -43,7 +43,7 @@ def simulate(
     is_applied: bool = True,
     seed: int = 0,
 ) -> DelayEstimator:
-    """Things of which some move; pictures show the pose of `delay_s` after their stamp."""
+    """Simulate objects, some moving; pictures show the pose of `delay_s` after their stamp."""
     rng = np.random.default_rng(seed)
     tracker, estimator = Tracker(), DelayEstimator()
     for frame in range(round(seconds * 10)):

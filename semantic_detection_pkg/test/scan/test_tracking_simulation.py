@@ -26,7 +26,7 @@ SWEEP_PITCH = 0.42
 
 @dataclass(frozen=True)
 class Flaws:
-    """What is wrong with detections and poses."""
+    """Errors of detections and poses."""
 
     drop: float = 0.15
     false_per_frame: float = 0.15
@@ -39,16 +39,16 @@ class Flaws:
 
 
 @dataclass(frozen=True)
-class Look:
-    """Where the camera is at one frame."""
+class PoseSample:
+    """Where the camera looks in one frame."""
 
     time_s: float
     pose: CameraPose
 
 
 @dataclass
-class Score:
-    """What came out of a run."""
+class TrackingScore:
+    """How well the tracker did in a run."""
 
     switches: int = 0
     frames: int = 0
@@ -58,15 +58,15 @@ class Score:
     tracks: tuple[Track, ...] = ()
 
 
-def true_boxes(world: World, look: Look) -> Iterator[tuple[int, str, np.ndarray]]:
-    """(id, class, box [px] as far as it is in the picture) of everything in view."""
-    to_pixels = projection(LENS, look.pose)
+def true_boxes(world: World, sample: PoseSample) -> Iterator[tuple[int, str, np.ndarray]]:
+    """Yield (id, class, box [px] cut to the picture) of everything in view."""
+    to_pixels = projection(LENS, sample.pose)
     height_m = world.layout.camera_height_m
     for board in world.boards:
         if board.id:
             w, h = board.width_m, board.height_m
             corners = np.array([(-w / 2, 0), (w / 2, 0), (w / 2, h), (-w / 2, h)]) * 0.9
-            vectors = board_vectors(corners, height_m, *board.foot(look.time_s))
+            vectors = board_vectors(corners, height_m, *board.foot(sample.time_s))
             yield from in_picture(board.id, board.class_name, vectors @ to_pixels.T)
     for path in world.footpaths:
         points = np.concatenate([dense(line) for line in path.lines])
@@ -75,7 +75,7 @@ def true_boxes(world: World, look: Look) -> Iterator[tuple[int, str, np.ndarray]
 
 
 def dense(line: np.ndarray, times: int = 12) -> np.ndarray:
-    """The points of a line, and `times` - 1 between each two."""
+    """Return the points of a line, and `times` - 1 more between each two."""
     at = np.linspace(0, len(line) - 1, (len(line) - 1) * times + 1)
     whole = np.arange(len(line))
     return np.stack([np.interp(at, whole, line[:, 0]), np.interp(at, whole, line[:, 1])], 1)
@@ -104,12 +104,12 @@ def in_picture(
 
 
 def detect(
-    world: World, look: Look, flaws: Flaws, rng: np.random.Generator
+    world: World, sample: PoseSample, flaws: Flaws, rng: np.random.Generator
 ) -> tuple[Detections, list[int]]:
-    """Flawed detections, and the thing behind each; 0: none."""
+    """Return detections with errors, and the id of the object behind each; 0: none."""
     boxes, ids, names = [], [], []
     size = np.array([LENS.width, LENS.height] * 2, float)
-    for thing, name, box in true_boxes(world, look):
+    for thing, name, box in true_boxes(world, sample):
         extent = (box[2:] - box[:2]).max()
         if extent < flaws.least_px or rng.random() < flaws.drop:
             continue
@@ -134,13 +134,13 @@ def detect(
     return found.take(order), [ids[i] for i in order]
 
 
-def run(world: World, looks: list[Look], flaws: Flaws, seed: int = 0) -> Score:
-    """A tracker over the looks; a look of no pose is a frame in which nothing was found."""
+def run(world: World, samples: list[PoseSample], flaws: Flaws, seed: int = 0) -> TrackingScore:
+    """Run a tracker over the samples; without a pose, nothing was detected in the frame."""
     rng = np.random.default_rng(seed)
-    tracker, score = Tracker(), Score()
-    for look in looks:
-        detections, ids = detect(world, look, flaws, rng)
-        pose = look.pose
+    tracker, score = Tracker(), TrackingScore()
+    for sample in samples:
+        detections, ids = detect(world, sample, flaws, rng)
+        pose = sample.pose
         late = rng.normal(0, flaws.stamp_s)
         yaw, pitch = rng.normal(0, flaws.pose_rad, 2)
         view = CameraView(
@@ -151,13 +151,13 @@ def run(world: World, looks: list[Look], flaws: Flaws, seed: int = 0) -> Score:
             LENS.width,
             LENS.height,
         )
-        tracks = tracker.update(round(look.time_s * 1e9), view, detections, CLASS_NAMES)
+        tracks = tracker.update(round(sample.time_s * 1e9), view, detections, CLASS_NAMES)
         note(score, tracks, ids)
     score.tracks = tracker.tracks
     return score
 
 
-def note(score: Score, tracks: tuple[Track, ...], ids: list[int]) -> None:
+def note(score: TrackingScore, tracks: tuple[Track, ...], ids: list[int]) -> None:
     score.frames += 1
     for track in tracks:
         if track.is_seen and (thing := ids[track.detection]):
@@ -167,9 +167,9 @@ def note(score: Score, tracks: tuple[Track, ...], ids: list[int]) -> None:
                 score.owner[thing] = track.id
 
 
-def looks_along(*legs: tuple[float, float, float, float]) -> list[Look]:
-    """Legs (yaw, pitch, zoom, duration [s]) reached one after the other, evenly."""
-    looks = []
+def samples_along(*legs: tuple[float, float, float, float]) -> list[PoseSample]:
+    """Return samples along waypoints (yaw, pitch, zoom, duration [s]), at even rates."""
+    samples = []
     yaw, pitch, zoom, time_s = legs[0][0], legs[0][1], legs[0][2], 0.0
     for to_yaw, to_pitch, to_zoom, duration_s in legs[1:]:
         steps = max(1, round(duration_s * RATE_HZ))
@@ -183,22 +183,22 @@ def looks_along(*legs: tuple[float, float, float, float]) -> list[Look]:
                 (to_yaw - yaw) / duration_s,
                 (to_pitch - pitch) / duration_s,
             )
-            looks.append(Look(time_s + step / RATE_HZ, pose))
+            samples.append(PoseSample(time_s + step / RATE_HZ, pose))
         time_s += steps / RATE_HZ
         yaw, pitch, zoom = to_yaw, to_pitch, to_zoom
-    return looks
+    return samples
 
 
-def slews(count: int = 4) -> list[Look]:
-    """To and fro over the sector at 60 deg/s."""
+def slews(count: int = 4) -> list[PoseSample]:
+    """Return samples to and fro over the sector at 60 deg/s."""
     side, turn_s = math.radians(60), 2.0
     legs = [(-side, SWEEP_PITCH, 1.0, 0.0)]
     legs += [((-side, side)[n % 2 == 0], SWEEP_PITCH, 1.0, turn_s) for n in range(count)]
-    return looks_along(*legs)
+    return samples_along(*legs)
 
 
-def visits(world: World, count: int, stay_s: float = 1.5) -> list[Look]:
-    """From the wide view into one thing after the other at zoom 8, and back out each time."""
+def visits(world: World, count: int, stay_s: float = 1.5) -> list[PoseSample]:
+    """Return samples that zoom in on one object after the other at zoom 8, and out again."""
     legs = [(0.0, SWEEP_PITCH, 1.0, 0.0), (0.0, SWEEP_PITCH, 1.0, 1.0)]
     height_m = world.layout.camera_height_m
     near = [board for board in world.boards if board.id and abs(board.y_m / board.x_m) < 0.4]
@@ -207,12 +207,12 @@ def visits(world: World, count: int, stay_s: float = 1.5) -> list[Look]:
         pitch = math.atan2(height_m - board.height_m / 2, math.hypot(board.x_m, board.y_m))
         legs += [(yaw, pitch, 8.0, 1.2), (yaw, pitch, 8.0, stay_s)]
         legs += [(0.0, SWEEP_PITCH, 1.0, 1.2), (0.0, SWEEP_PITCH, 1.0, 0.8)]
-    return looks_along(*legs)
+    return samples_along(*legs)
 
 
-def without(looks: list[Look], begin_s: float, end_s: float) -> list[Look]:
-    """As if the detector had been away for a while."""
-    return [look for look in looks if not begin_s < look.time_s <= end_s]
+def without(samples: list[PoseSample], begin_s: float, end_s: float) -> list[PoseSample]:
+    """Return the samples without those of an interval, as if the detector had been away."""
+    return [sample for sample in samples if not begin_s < sample.time_s <= end_s]
 
 
 @pytest.mark.parametrize("seed", [11, 12, 13])
@@ -232,9 +232,9 @@ def test_ids_stay_through_zoom_1_to_8_and_back(seed):
 
 @pytest.mark.parametrize("seed", [31, 32])
 def test_ids_stay_through_losses_of_one_and_a_half_seconds(seed):
-    looks = looks_along((-0.3, SWEEP_PITCH, 1.0, 0.0), (0.3, SWEEP_PITCH, 1.0, 9.0))
-    looks = without(without(looks, 2.0, 3.5), 5.0, 6.5)
-    score = run(build_world(Layout(seed)), looks, Flaws(), seed)
+    samples = samples_along((-0.3, SWEEP_PITCH, 1.0, 0.0), (0.3, SWEEP_PITCH, 1.0, 9.0))
+    samples = without(without(samples, 2.0, 3.5), 5.0, 6.5)
+    score = run(build_world(Layout(seed)), samples, Flaws(), seed)
     assert len(score.owner) >= 10
     assert score.switches == 0
 
@@ -245,7 +245,7 @@ def test_strollers_keep_their_ids_for_a_minute():
     assert len(strollers) >= 4
     legs = [(0.0, SWEEP_PITCH, 1.0, 0.0)]
     legs += [((-0.6, 0.6)[n % 2], SWEEP_PITCH, 1.0, 3.0) for n in range(20)]
-    score = run(replace(world, boards=strollers, footpaths=()), looks_along(*legs), Flaws(), 41)
+    score = run(replace(world, boards=strollers, footpaths=()), samples_along(*legs), Flaws(), 41)
     assert len(score.owner) >= 4
     assert score.switches == 0
 
@@ -259,13 +259,13 @@ def test_false_detections_are_not_confirmed_in_crowds():
 
 def test_a_track_lies_where_the_thing_is():
     world = replace(build_world(Layout(61)), footpaths=())
-    looks = looks_along((0.0, SWEEP_PITCH, 1.0, 0.0), (0.05, SWEEP_PITCH, 1.0, 4.0))
-    score = run(world, looks, Flaws(), 61)
+    samples = samples_along((0.0, SWEEP_PITCH, 1.0, 0.0), (0.05, SWEEP_PITCH, 1.0, 4.0))
+    score = run(world, samples, Flaws(), 61)
     tracks = {track.id: track for track in score.tracks}
     errors = []
     for board in world.boards:
         if board.id in score.owner and (track := tracks.get(score.owner[board.id])):
-            x, y = board.foot(looks[-1].time_s)
+            x, y = board.foot(samples[-1].time_s)
             height = world.layout.camera_height_m - 0.45 * board.height_m
             sigma = math.sqrt(track.covariance[0]), math.sqrt(track.covariance[2])
             errors.append((track.yaw_rad - math.atan2(y, x)) / sigma[0])

@@ -23,7 +23,7 @@ AHEAD = BearingState(0.0, 0.0, 0.4)
 
 
 def sought(track_id: int, yaw_deg: float, pitch_deg: float, size_px: float = 30.0) -> ViewTarget:
-    """Something upright with a longer side of so many pixels at zoom 1."""
+    """Return an upright target whose longer side is this many pixels at zoom 1."""
     side = size_px / WIDE.pixels_per_rad
     return ViewTarget(
         track_id, math.radians(yaw_deg), math.radians(pitch_deg), 0.5 * side, side, needs_px=100.0

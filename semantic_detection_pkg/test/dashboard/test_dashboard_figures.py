@@ -18,6 +18,7 @@ from test_dashboard_control import wait_for
 
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.dashboard.api.evidence import EvidenceFolder
 from semantic_detection_pkg.dashboard.api.operators import Party
 from semantic_detection_pkg.dashboard.core.figures import FIGURES, Figure
 from semantic_detection_pkg.dashboard.core.labels import TrackMark, labels_of
@@ -124,6 +125,16 @@ def test_events_are_listed_with_their_page(tmp_path):
         (event,) = served.dashboard.board.get("events")
         assert (event["label"], event["findings"], event["marked_ns"]) == ("tent", ["f1"], "5")
         assert served.get(event["page"]).body == b"<p>tent</p>"
+
+
+def test_newest_events_are_those_marked_last_whatever_the_clock_said(tmp_path):
+    names = [f"2026{number:04d}" for number in range(70)] + ["1970_a", "1970_b"]
+    for number, name in enumerate(names):
+        fields = {"label": name, "marked_ns": 5, "findings": [], "after_number": number}
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "event.json").write_text(json.dumps(fields))
+    listed = [event["label"] for event in EvidenceFolder(tmp_path).events()]
+    assert listed == names[:-61:-1]
 
 
 def test_frame_waits_for_its_detections():

@@ -25,6 +25,7 @@ from semantic_detection_pkg.scan.core.journal import RecordedStep
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 
 _STEP_NS = 50_000_000  # as the node steps
+_SET_BACK_NS = 3_000_000_000  # no frame is as late: the clock was set back
 
 
 def rehearse(
@@ -54,7 +55,7 @@ def rehearse(
                 has_goal = True
                 words = goal.words or vocabulary
                 inputs.append(Goal(goal.goal_id, goal.area, words, goal.zoom))
-        if item.stamp_ns - now_ns >= _STEP_NS:
+        if not -_SET_BACK_NS < item.stamp_ns - now_ns < _STEP_NS:
             now_ns = item.stamp_ns
             decision = controller.step(now_ns, inputs)
             inputs = _answers(decision, vocabulary)

@@ -38,7 +38,7 @@ class Area:
 
 
 def is_within(area: Area, bearing: Bearing, margin_rad: float) -> bool:
-    """Whether a bearing lies in the ranges of an area or so near to them; for bearings: always."""
+    """Return whether a bearing is in the ranges of an area or near them; for bearings: always."""
     if area.bearings:
         return True
     middle = (area.yaw_min_rad + area.yaw_max_rad) / 2.0
@@ -50,7 +50,7 @@ def is_within(area: Area, bearing: Bearing, margin_rad: float) -> bool:
 
 
 def check_area(area: Area) -> None:
-    """Nothing, if an area makes sense.
+    """Check that an area makes sense.
 
     Raises:
         ConfigurationError: its values contradict each other; the line says which.
@@ -103,7 +103,7 @@ class GimbalLimits:
             )
 
     def nearest(self, bearing: Bearing) -> Bearing:
-        """The bearing itself, or the nearest that the gimbal can point at."""
+        """Return the bearing itself, or the nearest that the gimbal can point at."""
         yaw, pitch = bearing
         if not self.is_endless:
             yaw = min(max(yaw, self.yaw_rad[0]), self.yaw_rad[1])

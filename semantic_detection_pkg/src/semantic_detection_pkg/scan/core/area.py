@@ -14,6 +14,7 @@ Range = tuple[float, float]
 """(least, greatest) [rad]."""
 
 _LEAST_SPAN_RAD = math.radians(0.01)  # a narrower range is a slip of the pen
+_MORE_THAN_A_TURN_RAD = math.radians(400.0)
 _ROUNDING_RAD = 1e-9  # lost by turning an angle round
 
 
@@ -78,7 +79,8 @@ class GimbalLimits:
 
     Attributes:
         yaw_rad, pitch_rad: (least, greatest) [rad].
-        is_endless: yaw goes round; `yaw_rad` then says nothing.
+        is_endless: yaw goes round; `yaw_rad` then says nothing, unless it is more than a turn: an
+            axis that comes to all bearings but has ends (ZR30, 536 deg).
         rate_rad_s: greatest rate of an axis [rad/s], > 0.
         acceleration_rad_s2: how fast an axis gets and loses its rate [rad/s^2], > 0; a cautious
             figure makes it brake early, one that is too great makes it overshoot.
@@ -101,6 +103,11 @@ class GimbalLimits:
                 f"gimbal limits: rate {self.rate_rad_s} rad/s and acceleration "
                 f"{self.acceleration_rad_s2} rad/s2 must be above 0"
             )
+
+    @property
+    def has_ends(self) -> bool:
+        """Whether yaw stops somewhere, and `yaw_rad` says where."""
+        return not self.is_endless or _span(self.yaw_rad) > _MORE_THAN_A_TURN_RAD
 
     def nearest(self, bearing: Bearing) -> Bearing:
         """Return the bearing itself, or the nearest that the gimbal can point at."""
@@ -161,7 +168,7 @@ def _yaw_in_reach(asked: Range, limits: GimbalLimits) -> tuple[Range, str]:
     covered, with what lies between, where that is less than what would be lost; else the wider one.
     """
     low, high = limits.yaw_rad
-    if limits.is_endless:
+    if not limits.has_ends:
         middle = sum(asked) / 2.0
         return _turned(asked, round((math.remainder(middle, math.tau) - middle) / math.tau)), ""
     centre = (low + high) / 2.0
@@ -211,10 +218,11 @@ def _cut_bearings(area: Area, limits: GimbalLimits) -> tuple[Area, str]:
 
 def _bearing_in_reach(bearing: Bearing, limits: GimbalLimits) -> Bearing | None:
     """Return a bearing in the gimbal's turns, the nearest to what was asked; None: out of reach."""
-    if limits.is_endless:
-        return bearing if limits.nearest(bearing) == bearing else None
     yaw, pitch = bearing
-    turns = sorted(_turns_between(limits.yaw_rad[0] - yaw, limits.yaw_rad[1] - yaw), key=abs)
+    turns = [0]
+    if limits.has_ends:
+        low, high = limits.yaw_rad
+        turns = sorted(_turns_between(low - yaw, high - yaw), key=abs)
     ways = ((yaw + count * math.tau, pitch) for count in turns)
     return next((way for way in ways if limits.nearest(way) == way), None)
 

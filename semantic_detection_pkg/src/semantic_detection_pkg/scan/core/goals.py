@@ -10,8 +10,7 @@ from semantic_detection_pkg.scan.core.area import Area, GimbalLimits, check_area
 from semantic_detection_pkg.scan.core.inputs_and_decisions import GimbalReading, Goal
 from semantic_detection_pkg.scan.core.settings import GimbalSettings, ScanSettings
 
-_ENDLESS_RAD = math.radians(359.0), math.radians(400.0)
-"""Limits so far apart are those of an axis that goes round; one that turns on and on stops."""
+_FULL_TURN_RAD = math.radians(359.0)
 
 
 @dataclass(frozen=True)
@@ -54,14 +53,13 @@ def check_goal(goal: Goal) -> None:
 def gimbal_limits(reading: GimbalReading, settings: GimbalSettings) -> GimbalLimits:
     """Return how far and how fast the gimbal turns."""
     yaw = (reading.yaw_min_rad, reading.yaw_max_rad)
-    span_rad = yaw[1] - yaw[0]
     return GimbalLimits(
         yaw_rad=yaw,
         pitch_rad=(
             max(reading.pitch_min_rad, -math.pi / 2),
             min(reading.pitch_max_rad, math.pi / 2),
         ),
-        is_endless=_ENDLESS_RAD[0] <= span_rad <= _ENDLESS_RAD[1],
+        is_endless=not yaw[1] - yaw[0] < _FULL_TURN_RAD,
         rate_rad_s=settings.max_rate_rad_s,
         acceleration_rad_s2=settings.max_acceleration_rad_s2,
     )

@@ -17,6 +17,7 @@ from semantic_detection_pkg.errors import ConfigurationError, FrameError
 
 NAMES = ("person", "tent", "boat")
 MASKS = 4
+ULTRALYTICS_LAYOUTS = (Layout.RAW, Layout.END_TO_END, Layout.EMBEDDED_NMS)
 PROTOTYPES = np.zeros((1, MASKS, 8, 8), np.float32)
 
 
@@ -32,7 +33,7 @@ def test_boxes_are_the_masks_of_a_model_without_masks():
     ]
 
 
-@pytest.mark.parametrize("layout", list(Layout))
+@pytest.mark.parametrize("layout", ULTRALYTICS_LAYOUTS)
 def test_candidates_of_a_model_without_masks(layout):
     model = replace(info(layout), prototypes_output=None, mask_channels=0)
     table = raw((A, (0.3, 0.6, 0.1)), (B, (0.9, 0.2, 0.2)))[: 4 + len(NAMES)]
@@ -241,7 +242,7 @@ def test_outputs_of_another_shape_are_refused(layout, head):
         run(head, layout)
 
 
-@pytest.mark.parametrize("layout", list(Layout))
+@pytest.mark.parametrize("layout", ULTRALYTICS_LAYOUTS)
 def test_nothing_above_the_threshold(layout):
     head = raw((A, (0.1, 0, 0))) if layout is Layout.RAW else rows((A, 0.1, 0))
 

@@ -12,7 +12,9 @@ import onnxruntime
 import pytest
 
 from semantic_detection_pkg.cli import detect
+from semantic_detection_pkg.detector.backends.loading import load_detector
 from semantic_detection_pkg.detector.core.letterbox import Letterbox
+from semantic_detection_pkg.detector.core.settings import DetectorSettings
 
 CONFIDENCE, IOU, SAME_BOX_IOU = 0.25, 0.7, 0.9
 MODELS = {
@@ -116,3 +118,39 @@ def test_published_models_find_what_a_plain_reading_finds(capsys, realdata, floa
             assert thing["polygons"] == [[[x0, y0], [x1, y0], [x1, y1], [x0, y1]]]
     has_masks = len(onnx.load(path, load_external_data=False).graph.output) == 2
     assert has_masks == ("seg" in name)
+
+
+def test_yolox_finds_what_a_plain_reading_finds(realdata):
+    """Upstream's pre-processing and decoding, with its own words."""
+    path = realdata.folder / "models" / "yolox_nano_416.onnx"
+    if not path.is_file():
+        pytest.skip(f"{path} is missing; it is not in the repository")
+    picture = cv2.imread(str(realdata.photo))
+    ratio = min(416 / picture.shape[0], 416 / picture.shape[1])
+    canvas = np.full((416, 416, 3), 114, np.uint8)
+    small = cv2.resize(picture, (int(picture.shape[1] * ratio), int(picture.shape[0] * ratio)))
+    canvas[: small.shape[0], : small.shape[1]] = small
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    tensor = canvas.transpose(2, 0, 1)[None].astype(np.float32)
+    (output,) = session.run(None, {"images": np.ascontiguousarray(tensor)})[0]
+    cells = [(x, y, s) for s in (8, 16, 32) for y in range(416 // s) for x in range(416 // s)]
+    grid = np.array(cells, np.float32)
+    centres = (output[:, :2] + grid[:, :2]) * grid[:, 2:]
+    halves = np.exp(output[:, 2:4]) * grid[:, 2:] / 2
+    scores = output[:, 4:5] * output[:, 5:]
+    boxes = np.concatenate((centres - halves, centres + halves), axis=1) / ratio
+    table = np.column_stack((boxes, scores.max(1), scores.argmax(1)))
+    expected = plain_suppression(table[table[:, 4] > 0.3], IOU, is_agnostic=False)
+    limits = (picture.shape[1], picture.shape[0])
+    expected[:, :4] = np.clip(expected[:, :4].reshape(-1, 2, 2), 0, limits).reshape(-1, 4)
+
+    with load_detector(
+        path, threads=1, settings=DetectorSettings(confidence_threshold=0.3)
+    ) as detector:
+        found = detector.pipeline.process(picture).detections
+
+    assert found.class_ids.tolist() == expected[:, 5].astype(int).tolist() == [5, 0, 0, 0]
+    np.testing.assert_allclose(found.scores, [0.91, 0.85, 0.81, 0.69], atol=0.01)
+    np.testing.assert_allclose(found.scores, expected[:, 4], atol=0.01)
+    for box, row in zip(found.boxes_xyxy, expected, strict=True):
+        assert plain_iou(box, row[None, :4])[0] > 0.98

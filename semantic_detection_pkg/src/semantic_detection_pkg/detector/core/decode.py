@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from semantic_detection_pkg.common.core.detections import MaskRings
 from semantic_detection_pkg.detector.core.letterbox import Letterbox
-from semantic_detection_pkg.detector.core.model_layout import Layout, ModelInfo
+from semantic_detection_pkg.detector.core.model_layout import WITH_OBJECTNESS, Layout, ModelInfo
+from semantic_detection_pkg.detector.core.objectness import ObjectnessHead, anchor_count
 from semantic_detection_pkg.detector.core.settings import DetectorSettings
 from semantic_detection_pkg.detector.core.vocabulary import Vocabulary
 from semantic_detection_pkg.detector.kernels.candidates import CandidateSelector, Kept, Suppression
@@ -31,6 +32,10 @@ class Decoder:
         self._info = info
         self._selector = CandidateSelector()
         self._tracer = MaskTracer()
+        self._objectness: ObjectnessHead | None = None
+        if info.layout in WITH_OBJECTNESS:
+            is_in_cells = info.layout is Layout.YOLOX
+            self._objectness = ObjectnessHead(info.width, info.height, is_in_cells)
 
     def candidates(
         self,
@@ -55,7 +60,9 @@ class Decoder:
         head = _check_shapes(outputs, info, slot)
         rule = _suppression(info.layout, settings)
         columns = vocabulary.columns
-        if info.layout is Layout.RAW:
+        if self._objectness is not None:
+            head = self._objectness.as_raw(head)
+        if info.layout in (Layout.RAW, *WITH_OBJECTNESS):
             found = self._selector.from_raw(head, columns, info.mask_channels, confidence, rule)
         else:
             found = self._selector.from_rows(head, columns, info.class_count, confidence, rule)
@@ -124,7 +131,7 @@ def _suppression(layout: Layout, settings: DetectorSettings) -> Suppression:
     most = settings.max_detections
     if settings.agnostic_nms:
         return Suppression(settings.iou_threshold, most, is_agnostic=True)
-    if layout is Layout.RAW:
+    if layout in (Layout.RAW, *WITH_OBJECTNESS):
         return Suppression(settings.iou_threshold, most)
     if layout is Layout.END_TO_END:
         return Suppression(_SAME_BOX_IOU, most, is_agnostic=True)
@@ -134,7 +141,11 @@ def _suppression(layout: Layout, settings: DetectorSettings) -> Suppression:
 def _check_shapes(outputs: Mapping[str, NDArray[Any]], info: ModelInfo, slot: int) -> NDArray[Any]:
     """The detections of one picture of the batch."""
     head = outputs[info.detections_output]
-    if info.layout is not Layout.RAW:
+    if info.layout in WITH_OBJECTNESS:
+        per_cell = 3 if info.layout is Layout.YOLOV5 else 1
+        anchors = per_cell * anchor_count(info.width, info.height)
+        is_right = head.ndim == 3 and head.shape[1:] == (anchors, 5 + info.class_count)
+    elif info.layout is not Layout.RAW:
         is_right = head.ndim == 3 and head.shape[2] == 6 + info.mask_channels
     else:
         channels = 4 + info.class_count + info.mask_channels

@@ -26,6 +26,9 @@ class InputSlots:
         self._info = info
         self._allocate = allocate
         self._letterboxer = Letterboxer()
+        # Where the numbers are not the letterboxer's own they pass through here.
+        self._plain = np.empty((3, info.height, info.width), np.float32)
+        self._plain_for: Letterbox | None = None
         self._tensor = self._room(info.batch or 1)
         # What is written into each slot; no one else writes there.
         self._padded_for: list[Letterbox | None] = [None] * len(self._tensor)
@@ -59,15 +62,23 @@ class InputSlots:
         Returns:
             Where the part lies in the input.
         """
-        letterbox = Letterbox(part.shape[1], part.shape[0], self._info.width, self._info.height)
+        wanted, info = self._info.preprocessing, self._info
+        letterbox = Letterbox(part.shape[1], part.shape[0], info.width, info.height, wanted.fit)
+        is_plain = wanted.is_plain
         self._letterboxer.write(
             part,
-            self._tensor[slot],
+            self._tensor[slot] if is_plain else self._plain,
             (letterbox.content_width, letterbox.content_height),
             (letterbox.left, letterbox.top),
-            is_padded=letterbox == self._padded_for[slot],
+            is_padded=letterbox == (self._padded_for[slot] if is_plain else self._plain_for),
         )
-        self._padded_for[slot] = letterbox
+        if is_plain:
+            self._padded_for[slot] = letterbox
+            return letterbox
+        self._plain_for = letterbox
+        planes = self._plain[::-1] if wanted.is_bgr else self._plain
+        white = np.float32(wanted.white)
+        np.multiply(planes, white, out=self._tensor[slot], casting="same_kind")
         return letterbox
 
     def inputs(self, count: int) -> Mapping[str, NDArray[Any]]:

@@ -1,7 +1,8 @@
 """How a picture of any size fits into the network's input, and back. Geometry only, no pixels.
 
 The rule is that of Ultralytics' LetterBox: one scale for both axes, enlarging allowed, rounded
-half to even (Python's `round`), centred with the odd pixel of padding at the bottom or right.
+half to even (Python's `round`), centred with the odd pixel of padding at the bottom or right. That
+of YOLOX (`preproc` in yolox/data/data_augment.py) rounds down and pads at the right and bottom.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from semantic_detection_pkg.detector.core.preprocessing import Fit
 from semantic_detection_pkg.detector.kernels.masks import SampleAxis
 
 
@@ -26,6 +28,7 @@ class Letterbox:
     source_height: int
     width: int
     height: int
+    fit: Fit = Fit.CENTRED
 
     def __post_init__(self) -> None:
         if min(self.source_width, self.source_height, self.width, self.height) < 1:
@@ -41,22 +44,29 @@ class Letterbox:
     @property
     def content_width(self) -> int:
         """Columns of the input that show the picture [px], >= 1."""
-        return max(round(self.source_width * self._scale), 1)
+        return self._content(self.source_width)
 
     @property
     def content_height(self) -> int:
         """Rows of the input that show the picture [px], >= 1."""
-        return max(round(self.source_height * self._scale), 1)
+        return self._content(self.source_height)
 
     @property
     def left(self) -> int:
         """Padding left of the picture [px]."""
-        return round((self.width - self.content_width) / 2 - 0.1)
+        return self._padding(self.width - self.content_width)
 
     @property
     def top(self) -> int:
         """Padding above the picture [px]."""
-        return round((self.height - self.content_height) / 2 - 0.1)
+        return self._padding(self.height - self.content_height)
+
+    def _content(self, length: int) -> int:
+        scaled = length * self._scale
+        return max(round(scaled) if self.fit is Fit.CENTRED else int(scaled), 1)
+
+    def _padding(self, both: int) -> int:
+        return round(both / 2 - 0.1) if self.fit is Fit.CENTRED else 0
 
     @property
     def gain_xy(self) -> tuple[float, float]:

@@ -1,8 +1,8 @@
 """What a model's inputs, outputs and metadata say about how to use it.
 
-The layouts are those of Ultralytics exports. `detections` below is the output of rank 3,
-`prototypes` the one of rank 4; nm is the number of mask coefficients, nc of classes. A model that
-gives boxes only has no prototypes, and nm is 0.
+The layouts are those of Ultralytics exports, and those of `core.objectness`. `detections` below is
+the output of rank 3, `prototypes` the one of rank 4; nm is the number of mask coefficients, nc of
+classes. A model that gives boxes only has no prototypes, and nm is 0.
 
     raw           (1, 4 + nc + nm, anchors)  cx, cy, w, h; class scores; mask coefficients
     end to end    (1, rows, 6 + nm)          x1, y1, x2, y2, score, class, mask coefficients
@@ -19,6 +19,8 @@ from enum import Enum
 from typing import Any
 
 from semantic_detection_pkg.detector.core.class_names import fit_names, literal, metadata_names
+from semantic_detection_pkg.detector.core.objectness import anchor_count
+from semantic_detection_pkg.detector.core.preprocessing import ULTRALYTICS, YOLOX, Preprocessing
 from semantic_detection_pkg.errors import ModelError
 
 # A raw head has more anchors than this, a row layout fewer rows (300 by default).
@@ -43,6 +45,11 @@ class Layout(Enum):
     RAW = "raw"
     END_TO_END = "end-to-end rows"
     EMBEDDED_NMS = "rows after embedded NMS"
+    YOLOX = "YOLOX"
+    YOLOV5 = "YOLOv5"
+
+
+WITH_OBJECTNESS = (Layout.YOLOX, Layout.YOLOV5)
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,7 @@ class ModelInfo:
         name: of the file, for messages.
         layout: of the detections.
         width, height: of the input picture [px].
-        image_input: name of the picture's input, (1, 3, height, width), RGB, 0..1.
+        image_input: name of the picture's input, (1, 3, height, width).
         image_dtype: "float32" or "float16".
         detections_output: name.
         prototypes_output: name; None: the model gives boxes only.
@@ -91,6 +98,7 @@ class ModelInfo:
             default words, may be empty.
         prompts: inputs that hold the classes; None: they are baked.
         batch: pictures of one inference, >= 1; None: as many as are given.
+        preprocessing: what the picture's numbers are.
     """
 
     name: str
@@ -105,6 +113,7 @@ class ModelInfo:
     class_names: tuple[str, ...]
     prompts: PromptInputs | None = None
     batch: int | None = 1
+    preprocessing: Preprocessing = ULTRALYTICS
 
     @property
     def has_masks(self) -> bool:
@@ -141,7 +150,8 @@ def inspect_model(
     _check_task(name, metadata)
     detections, prototypes = _find_outputs(name, outputs, metadata)
     mask_channels = _mask_channels(name, prototypes)
-    layout = _decide_layout(name, detections, mask_channels, metadata)
+    layout = _objectness_layout(detections, width, height, metadata) if not prototypes else None
+    layout = layout or _decide_layout(name, detections, mask_channels, metadata)
     slots = _class_slots(name, layout, detections, mask_channels)
     if prototypes is None and layout is Layout.RAW:
         _check_anchors(name, detections, width, height)
@@ -158,6 +168,7 @@ def inspect_model(
         class_names=_class_names(name, class_names, metadata, slots, prompts),
         prompts=prompts,
         batch=_batch(name, image, *((detections, prototypes) if prototypes else (detections,))),
+        preprocessing=YOLOX if layout is Layout.YOLOX else ULTRALYTICS,
     )
 
 
@@ -272,6 +283,19 @@ def _decide_layout(
     return Layout.END_TO_END if is_rows and is_end_to_end is not False else Layout.RAW
 
 
+def _objectness_layout(
+    detections: TensorSpec, width: int, height: int, metadata: Mapping[str, Any]
+) -> Layout | None:
+    """By shape; Ultralytics' own exports, which name their task, have no objectness."""
+    rows, columns = detections.shape[1:]
+    if "task" in metadata or rows is None or columns is None or columns <= _BOX + 1:
+        return None
+    anchors = anchor_count(width, height)
+    if columns in (anchors, 3 * anchors):
+        return None  # raw, with as many channels as anchors
+    return {anchors: Layout.YOLOX, 3 * anchors: Layout.YOLOV5}.get(rows)
+
+
 def _check_anchors(name: str, detections: TensorSpec, width: int, height: int) -> None:
     """Are there as many as a raw head has? Rows of other things pass for channels otherwise."""
     anchors = detections.shape[2]
@@ -288,6 +312,9 @@ def _class_slots(
 ) -> int | None:
     """Classes that the output has room for; None if its shape does not tell."""
     channels = detections.shape[1]
+    if layout in WITH_OBJECTNESS:
+        columns = detections.shape[2]
+        return None if columns is None else columns - _BOX - 1
     if layout is not Layout.RAW or channels is None:
         return None
     slots = channels - _BOX - mask_channels

@@ -32,11 +32,11 @@ T = 1_700_000_000 * S
 #: Offset of the outside's clock [ns] from a time after the start [s] on.
 Offsets = Sequence[tuple[float, int]]
 STEPS: dict[str, Offsets] = {
-    "5 s back": [(4.0, -5 * S)],
-    "an hour back": [(4.0, -HOUR)],
-    "a year on": [(4.0, YEAR)],
-    "begins in 1970, then is set": [(0.0, -START_NS + 60 * S), (4.0, 0)],
-    "to and fro": [(3.0, -HOUR), (5.0, YEAR), (7.0, -YEAR), (9.0, 0), (11.0, -5 * S)],
+    "5 s back": [(1.0, -5 * S)],
+    "an hour back": [(1.0, -HOUR)],
+    "a year on": [(1.0, YEAR)],
+    "begins in 1970, then is set": [(0.0, -START_NS + 60 * S), (1.0, 0)],
+    "to and fro": [(0.5, -HOUR), (1.0, YEAR), (1.5, -YEAR), (2.0, 0), (2.5, -5 * S)],
 }
 
 
@@ -211,6 +211,7 @@ def test_a_scan_decides_the_same_whatever_the_clock_does(offsets):
     expected, expected_clock = undisturbed(offsets[0] if offsets[0][0] == 0.0 else None)
     assert expected.findings
     assert expected.result is not None
+    assert expected.result.elapsed_s > offsets[-1][0]
     made, clock = scan(offsets)
     for index, (ours, theirs) in enumerate(zip(made.decisions, expected.decisions, strict=True)):
         assert ours.to_json() == theirs.to_json(), f"step {index}"

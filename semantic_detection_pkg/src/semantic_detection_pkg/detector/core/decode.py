@@ -12,6 +12,7 @@ from semantic_detection_pkg.common.core.detections import MaskRings
 from semantic_detection_pkg.detector.core.letterbox import Letterbox
 from semantic_detection_pkg.detector.core.model_layout import WITH_OBJECTNESS, Layout, ModelInfo
 from semantic_detection_pkg.detector.core.objectness import ObjectnessHead, anchor_count
+from semantic_detection_pkg.detector.core.queries import QueryHead
 from semantic_detection_pkg.detector.core.settings import DetectorSettings
 from semantic_detection_pkg.detector.core.vocabulary import Vocabulary
 from semantic_detection_pkg.detector.kernels.candidates import CandidateSelector, Kept, Suppression
@@ -32,6 +33,7 @@ class Decoder:
         self._info = info
         self._selector = CandidateSelector()
         self._tracer = MaskTracer()
+        self._queries = QueryHead(info.width, info.height)
         self._objectness: ObjectnessHead | None = None
         if info.layout in WITH_OBJECTNESS:
             is_in_cells = info.layout is Layout.YOLOX
@@ -62,7 +64,10 @@ class Decoder:
         columns = vocabulary.columns
         if self._objectness is not None:
             head = self._objectness.as_raw(head)
-        if info.layout in (Layout.RAW, *WITH_OBJECTNESS):
+        if info.layout is Layout.QUERIES:
+            boxes = outputs[info.boxes_output][slot] if info.boxes_output else None
+            head = self._queries.as_raw(head, boxes)
+        if info.layout in (Layout.RAW, Layout.QUERIES, *WITH_OBJECTNESS):
             found = self._selector.from_raw(head, columns, info.mask_channels, confidence, rule)
         else:
             found = self._selector.from_rows(head, columns, info.class_count, confidence, rule)
@@ -145,6 +150,9 @@ def _check_shapes(outputs: Mapping[str, NDArray[Any]], info: ModelInfo, slot: in
         per_cell = 3 if info.layout is Layout.YOLOV5 else 1
         anchors = per_cell * anchor_count(info.width, info.height)
         is_right = head.ndim == 3 and head.shape[1:] == (anchors, 5 + info.class_count)
+    elif info.layout is Layout.QUERIES:
+        columns = info.class_count + (0 if info.boxes_output else 4)
+        is_right = head.ndim == 3 and head.shape[2] == columns
     elif info.layout is not Layout.RAW:
         is_right = head.ndim == 3 and head.shape[2] == 6 + info.mask_channels
     else:
@@ -155,6 +163,9 @@ def _check_shapes(outputs: Mapping[str, NDArray[Any]], info: ModelInfo, slot: in
         prototypes = outputs[info.prototypes_output]
         shapes.append(prototypes.shape)
         is_right &= prototypes.ndim == 4 and prototypes.shape[1] == info.mask_channels
+    if info.boxes_output is not None:
+        shapes.append(outputs[info.boxes_output].shape)
+        is_right &= shapes[-1][1:] == (head.shape[1], 4)
     if not is_right or any(slot >= shape[0] for shape in shapes):
         raise FrameError(
             f"{info.name}: outputs {' and '.join(map(str, shapes))} do not fit the layout "

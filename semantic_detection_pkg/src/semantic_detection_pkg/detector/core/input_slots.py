@@ -29,6 +29,11 @@ class InputSlots:
         # Where the numbers are not the letterboxer's own they pass through here.
         self._plain = np.empty((3, info.height, info.width), np.float32)
         self._plain_for: Letterbox | None = None
+        mean, std = (
+            np.array(values, np.float32).reshape(3, 1, 1)
+            for values in (info.preprocessing.mean, info.preprocessing.std)
+        )
+        self._gain, self._offset = info.preprocessing.white / std, -mean / std
         self._tensor = self._room(info.batch or 1)
         # What is written into each slot; no one else writes there.
         self._padded_for: list[Letterbox | None] = [None] * len(self._tensor)
@@ -77,8 +82,9 @@ class InputSlots:
             return letterbox
         self._plain_for = letterbox
         planes = self._plain[::-1] if wanted.is_bgr else self._plain
-        white = np.float32(wanted.white)
-        np.multiply(planes, white, out=self._tensor[slot], casting="same_kind")
+        target = self._tensor[slot]
+        np.multiply(planes, self._gain, out=target, casting="same_kind")
+        np.add(target, self._offset, out=target, casting="same_kind")
         return letterbox
 
     def inputs(self, count: int) -> Mapping[str, NDArray[Any]]:

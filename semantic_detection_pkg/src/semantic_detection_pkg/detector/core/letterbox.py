@@ -44,12 +44,12 @@ class Letterbox:
     @property
     def content_width(self) -> int:
         """Columns of the input that show the picture [px], >= 1."""
-        return self._content(self.source_width)
+        return self._content(self.source_width, self.width)
 
     @property
     def content_height(self) -> int:
         """Rows of the input that show the picture [px], >= 1."""
-        return self._content(self.source_height)
+        return self._content(self.source_height, self.height)
 
     @property
     def left(self) -> int:
@@ -61,7 +61,9 @@ class Letterbox:
         """Padding above the picture [px]."""
         return self._padding(self.height - self.content_height)
 
-    def _content(self, length: int) -> int:
+    def _content(self, length: int, room: int) -> int:
+        if self.fit is Fit.STRETCHED:
+            return room
         scaled = length * self._scale
         return max(round(scaled) if self.fit is Fit.CENTRED else int(scaled), 1)
 

@@ -1,8 +1,8 @@
 """What a model's inputs, outputs and metadata say about how to use it.
 
-The layouts are those of Ultralytics exports, and those of `core.objectness`. `detections` below is
-the output of rank 3, `prototypes` the one of rank 4; nm is the number of mask coefficients, nc of
-classes. A model that gives boxes only has no prototypes, and nm is 0.
+The layouts are those of Ultralytics exports, of `core.objectness` and of `core.queries`. Of
+Ultralytics': `detections` below is the output of rank 3, `prototypes` the one of rank 4; nm is the
+number of mask coefficients, 0 in a model that gives boxes only, nc of classes.
 
     raw           (1, 4 + nc + nm, anchors)  cx, cy, w, h; class scores; mask coefficients
     end to end    (1, rows, 6 + nm)          x1, y1, x2, y2, score, class, mask coefficients
@@ -20,7 +20,13 @@ from typing import Any
 
 from semantic_detection_pkg.detector.core.class_names import fit_names, literal, metadata_names
 from semantic_detection_pkg.detector.core.objectness import anchor_count
-from semantic_detection_pkg.detector.core.preprocessing import ULTRALYTICS, YOLOX, Preprocessing
+from semantic_detection_pkg.detector.core.preprocessing import (
+    RF_DETR,
+    RT_DETR,
+    ULTRALYTICS,
+    YOLOX,
+    Preprocessing,
+)
 from semantic_detection_pkg.errors import ModelError
 
 # A raw head has more anchors than this, a row layout fewer rows (300 by default).
@@ -47,6 +53,7 @@ class Layout(Enum):
     EMBEDDED_NMS = "rows after embedded NMS"
     YOLOX = "YOLOX"
     YOLOV5 = "YOLOv5"
+    QUERIES = "queries (DETR)"
 
 
 WITH_OBJECTNESS = (Layout.YOLOX, Layout.YOLOV5)
@@ -99,6 +106,7 @@ class ModelInfo:
         prompts: inputs that hold the classes; None: they are baked.
         batch: pictures of one inference, >= 1; None: as many as are given.
         preprocessing: what the picture's numbers are.
+        boxes_output: name, where boxes are apart from the scores.
     """
 
     name: str
@@ -114,6 +122,7 @@ class ModelInfo:
     prompts: PromptInputs | None = None
     batch: int | None = 1
     preprocessing: Preprocessing = ULTRALYTICS
+    boxes_output: str | None = None
 
     @property
     def has_masks(self) -> bool:
@@ -150,9 +159,13 @@ def inspect_model(
     _check_task(name, metadata)
     detections, prototypes = _find_outputs(name, outputs, metadata)
     mask_channels = _mask_channels(name, prototypes)
-    layout = _objectness_layout(detections, width, height, metadata) if not prototypes else None
+    boxes = _find_boxes(outputs)
+    layout = Layout.QUERIES if boxes else None
+    if boxes is None and prototypes is None:
+        layout = _query_layout(name, detections, metadata)
+        layout = layout or _objectness_layout(detections, width, height, metadata)
     layout = layout or _decide_layout(name, detections, mask_channels, metadata)
-    slots = _class_slots(name, layout, detections, mask_channels)
+    slots = _class_slots(name, layout, detections, mask_channels, boxes is not None)
     if prototypes is None and layout is Layout.RAW:
         _check_anchors(name, detections, width, height)
     return ModelInfo(
@@ -167,8 +180,9 @@ def inspect_model(
         mask_channels=mask_channels,
         class_names=_class_names(name, class_names, metadata, slots, prompts),
         prompts=prompts,
-        batch=_batch(name, image, *((detections, prototypes) if prototypes else (detections,))),
-        preprocessing=YOLOX if layout is Layout.YOLOX else ULTRALYTICS,
+        batch=_batch(name, image, *outputs),
+        preprocessing=_preprocessing(layout, boxes),
+        boxes_output=boxes.name if boxes else None,
     )
 
 
@@ -237,6 +251,8 @@ def _find_outputs(
     """Detections, and prototypes where the model gives masks."""
     for spec in outputs:
         _check_type(name, spec)
+    if _find_boxes(outputs) is not None:
+        return next(spec for spec in outputs if spec.shape[2] != _BOX), None
     # By rank, because engines keep no order of outputs.
     by_rank = {len(spec.shape): spec for spec in outputs}
     is_segment = metadata.get("task") == "segment"
@@ -283,6 +299,30 @@ def _decide_layout(
     return Layout.END_TO_END if is_rows and is_end_to_end is not False else Layout.RAW
 
 
+def _find_boxes(outputs: Sequence[TensorSpec]) -> TensorSpec | None:
+    """The boxes of a head that gives them apart from the scores of its queries."""
+    if len(outputs) != 2 or any(len(spec.shape) != 3 for spec in outputs):
+        return None
+    boxes = [spec for spec in outputs if spec.shape[2] == _BOX]
+    is_same = outputs[0].shape[1] == outputs[1].shape[1]
+    return boxes[0] if len(boxes) == 1 and is_same else None
+
+
+def _query_layout(name: str, detections: TensorSpec, metadata: Mapping[str, Any]) -> Layout | None:
+    """Ultralytics' RT-DETR: few rows with a score for each class that the metadata names."""
+    rows, columns = detections.shape[1:]
+    classes = len(metadata_names(name, metadata))
+    is_query = classes and columns == _BOX + classes and rows is not None and rows <= _MOST_ROWS
+    is_raw = rows == _BOX + classes or literal(name, metadata, "end2end") is True
+    return Layout.QUERIES if is_query and not is_raw and metadata.get("task") == "detect" else None
+
+
+def _preprocessing(layout: Layout, boxes: TensorSpec | None) -> Preprocessing:
+    if layout is Layout.QUERIES:
+        return RF_DETR if boxes is not None and boxes.name == "dets" else RT_DETR
+    return YOLOX if layout is Layout.YOLOX else ULTRALYTICS
+
+
 def _objectness_layout(
     detections: TensorSpec, width: int, height: int, metadata: Mapping[str, Any]
 ) -> Layout | None:
@@ -308,13 +348,16 @@ def _check_anchors(name: str, detections: TensorSpec, width: int, height: int) -
 
 
 def _class_slots(
-    name: str, layout: Layout, detections: TensorSpec, mask_channels: int
+    name: str, layout: Layout, detections: TensorSpec, mask_channels: int, are_boxes_apart: bool
 ) -> int | None:
     """Classes that the output has room for; None if its shape does not tell."""
     channels = detections.shape[1]
     if layout in WITH_OBJECTNESS:
         columns = detections.shape[2]
         return None if columns is None else columns - _BOX - 1
+    if layout is Layout.QUERIES:
+        columns = detections.shape[2]
+        return None if columns is None else columns - (0 if are_boxes_apart else _BOX)
     if layout is not Layout.RAW or channels is None:
         return None
     slots = channels - _BOX - mask_channels

@@ -21,7 +21,7 @@ BUILD_STAMP := install/.build.stamp
 # What a symlinked build does not pick up by itself: interfaces, entry points, compiled kernels, the
 # list (not the text) of launch and config files.
 BUILD_INPUTS := colcon.meta $(wildcard $(addsuffix /package.xml,$(PACKAGES)) $(addsuffix /setup.*,$(PACKAGES)) \
-  interfaces_pkg/CMakeLists.txt interfaces_pkg/*/*.msg interfaces_pkg/*/*.srv interfaces_pkg/*/*.action) \
+  interfaces_pkg/CMakeLists.txt interfaces_pkg/cmake/* interfaces_pkg/*/*.msg interfaces_pkg/*/*.srv interfaces_pkg/*/*.action) \
   $(shell find semantic_detection_pkg/src -name '*.pyx' -o -name '*.pxd' -o -name '*.h') launch config models/demo
 
 # What the demo looks at and with what; see launch/dev.launch.yaml.
@@ -83,7 +83,7 @@ lint: $(SETUP_STAMP)
 	$(BIN)/ruff format --check .
 
 types: $(SETUP_STAMP)
-	$(BIN)/mypy $(wildcard $(addsuffix /src,$(PACKAGES))) tools bench $(wildcard examples/*.py)
+	$(BIN)/mypy $(wildcard $(addsuffix /src,$(PACKAGES))) interfaces_pkg/cmake tools bench $(wildcard examples/*.py)
 
 # Rewrites what is generated; a test fails when it is out of date.
 docs: build

@@ -1,7 +1,5 @@
 """The packages as colcon and rosdep see them."""
 
-import os
-import re
 import subprocess
 from pathlib import Path
 from xml.etree import ElementTree
@@ -47,37 +45,3 @@ def test_dependencies_are_declared(package: str) -> None:
     ours = set(BUILD_TYPES) - {package}
     used = set().union(*(roots(path) for path in modules(package))) & (ROS | ours)
     assert used - {package} <= dependencies(package)
-
-
-PYTHON_PARTS = {
-    "generator_type_description",
-    "generator_c",
-    "generator_py",
-    "typesupport_c",
-    "typesupport_fastrtps_c",
-    "typesupport_introspection_c",
-}
-
-
-def interface_parts(folder: Path, *options: str) -> set[str]:
-    """What a build of the interfaces would make, without building it."""
-    subprocess.run(
-        ["cmake", "-S", ROOT / "interfaces_pkg", "-B", folder, "-DBUILD_TESTING=OFF", *options],
-        check=True,
-        capture_output=True,
-    )
-    targets = subprocess.run(
-        ["cmake", "--build", folder, "--target", "help"], check=True, capture_output=True, text=True
-    ).stdout
-    return set(re.findall(r"\binterfaces_pkg__rosidl_(\w+)$", targets, re.MULTILINE))
-
-
-@pytest.mark.skipif("ROS_DISTRO" in os.environ, reason="ROS is sourced, not from wheels")
-def test_wheels_generate_messages_for_python_only(tmp_path: Path) -> None:
-    """C++ was two thirds of a cold build, and nothing links it."""
-    assert interface_parts(tmp_path) == PYTHON_PARTS
-
-
-def test_a_sourced_ros_generates_messages_for_cpp_too(tmp_path: Path) -> None:
-    parts = interface_parts(tmp_path, "-DINTERFACES_FOR_PYTHON=OFF")
-    assert parts >= {"typesupport_cpp", "typesupport_fastrtps_cpp", "typesupport_introspection_cpp"}

@@ -143,6 +143,15 @@ def test_a_model_is_described_and_runs(model):
         assert detector.pipeline.vocabulary == tiny_models.COLOURS
 
 
+def test_a_model_without_masks_says_what_needs_them(model, tmp_path):
+    boxes = tiny_models.without_masks(tiny_models.colour_model("raw"))
+    with load_detector(model) as detector:
+        assert detector.notice == ""
+    with load_detector(tiny_models.save(boxes, tmp_path / "boxes.onnx")) as detector:
+        assert detector.notice.startswith("boxes.onnx gives boxes without masks")
+        assert detector.notice.endswith("needs a -seg model")
+
+
 def test_wrong_inputs_cost_one_frame(model):
     backend = open_backend("onnxruntime", model)
     picture = np.zeros((1, 3, 64, 64), np.float32)

@@ -56,6 +56,17 @@ def test_json_has_the_documented_form(capsys, model, picture):
     assert all(len(point) == 2 for ring in best["polygons"] for point in ring)
 
 
+def test_polygons_that_are_boxes_are_said_to_be(capsys, picture, tmp_path):
+    boxes = tiny_models.without_masks(tiny_models.colour_model("raw"))
+    model = tiny_models.save(boxes, tmp_path / "boxes.onnx")
+
+    status, out, _ = run(capsys, "--model", model, "--json", picture)
+
+    document = json.loads(out)
+    assert (status, document["masks"]) == (0, "boxes")
+    assert document["detections"][0]["polygons"] == [[[9, 9], [27, 9], [27, 27], [9, 27]]]
+
+
 def test_a_line_for_each_picture(capsys, model, picture):
     _, out, _ = run(capsys, "--model", model, "--classes", "blue,red", picture)
 

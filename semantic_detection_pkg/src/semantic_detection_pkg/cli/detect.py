@@ -77,7 +77,9 @@ def _detect(detector: LoadedDetector, options: argparse.Namespace) -> int:
             status = _SOME_FAILED
             continue
         with tqdm.external_write_mode(file=sys.stdout):
-            text = _as_json(path, image, result) if options.json else _as_line(path, result)
+            has_masks = detector.pipeline.info.has_masks
+            as_json = options.json
+            text = _as_json(path, image, result, has_masks) if as_json else _as_line(path, result)
             print(text, flush=True)
         if options.save is not None:
             try:
@@ -89,7 +91,7 @@ def _detect(detector: LoadedDetector, options: argparse.Namespace) -> int:
     return status
 
 
-def _as_json(path: Path, image: NDArray[np.uint8], result: DetectionResult) -> str:
+def _as_json(path: Path, image: NDArray[np.uint8], result: DetectionResult, has_masks: bool) -> str:
     document: dict[str, Any] = {
         "image": str(path),
         "width": image.shape[1],
@@ -101,6 +103,8 @@ def _as_json(path: Path, image: NDArray[np.uint8], result: DetectionResult) -> s
             "postprocess": round(result.elapsed_ms.postprocess, 3),
         },
     }
+    if not has_masks:
+        document["masks"] = "boxes"
     if len(result.looks) > 1:
         document["looks"] = [list(look) for look in result.looks]
     return json.dumps(document)

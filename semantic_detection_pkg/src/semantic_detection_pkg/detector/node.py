@@ -93,11 +93,8 @@ class DetectorNode(GuardedLifecycleNode):
             f"{'compiled' if is_compiled() else 'slow, not compiled'} kernels, looks for "
             + ", ".join(self._detector.pipeline.vocabulary)
         )
-        if not self._detector.pipeline.info.has_masks:
-            self.get_logger().warning(
-                f"{wanted.model} gives boxes without masks: the box is taken for the mask; what "
-                "goes along a mask (following a path, say) needs a -seg model"
-            )
+        if self._detector.notice:
+            self.get_logger().warning(self._detector.notice)
 
     def activate(self) -> None:
         if self._lock is not None:

@@ -52,6 +52,16 @@ class LoadedDetector(Closing):
     pipeline: DetectorPipeline
     backend: InferenceBackend
 
+    @property
+    def notice(self) -> str:
+        """What people should know about this model; "" if there is nothing."""
+        if self.pipeline.info.has_masks:
+            return ""
+        return (
+            f"{self.backend.name} gives boxes without masks: the box is taken for the mask; what "
+            "goes along a mask (following a path, say) needs a -seg model"
+        )
+
     def close(self) -> None:
         """Free the model; may be called again."""
         self.backend.close()

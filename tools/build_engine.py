@@ -29,6 +29,8 @@ from model_export.preflight import (
     l4t_release,
 )
 
+from semantic_detection_pkg.detector.backends.model_files import check_model_file
+from semantic_detection_pkg.detector.backends.onnx import explain
 from semantic_detection_pkg.detector.backends.trt.api import TensorRtBuilding
 from semantic_detection_pkg.detector.backends.trt.engine import describe, deserialize
 from semantic_detection_pkg.detector.backends.trt.manifest import (
@@ -115,6 +117,7 @@ def _read(path: Path) -> bytes:
 
 def _metadata(path: Path) -> dict[str, str]:
     """Of the ONNX file: names, size, layout."""
+    check_model_file(path, "onnxruntime")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -123,7 +126,7 @@ def _metadata(path: Path) -> dict[str, str]:
             str(path), sess_options=options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # its classes have no common base but Exception
-        raise ModelError(f"model {path}: is not an ONNX file that can be used") from error
+        raise ModelError(f"model {path}: {explain(error)}") from error
     return dict(session.get_modelmeta().custom_metadata_map)
 
 

@@ -194,7 +194,7 @@ def test_files_that_are_no_model_and_folders_that_cannot_be_written(
     cases = [
         ([str(tmp_path / "none.onnx")], "none.onnx: no such file or directory"),
         ([str(tmp_path)], "is a directory"),
-        ([str(rubbish)], "rubbish.onnx: is not an ONNX file that can be used"),
+        ([str(rubbish)], "rubbish.onnx: is not an ONNX file but text of 7 bytes, 'rubbish'; "),
         ([str(onnx), "--out", str(rubbish)], "rubbish.onnx: file exists; choose another one"),
     ]
     for arguments, message in cases:

@@ -62,7 +62,7 @@ class OnnxBackend:
                 str(path), sess_options=options, providers=list(providers)
             )
         except Exception as error:  # its classes have no common base but Exception
-            raise ModelError(f"model {path}: {_explain(error)}") from error
+            raise ModelError(f"model {path}: {explain(error)}") from error
         self._session: onnxruntime.InferenceSession | None = session
         self.name = path.name
         self.device = f"{providers[0]}, {threads or 'all'} threads"
@@ -100,7 +100,7 @@ def _spec(value: Any) -> TensorSpec:
     return TensorSpec(value.name, shape, _DTYPES.get(value.type, value.type))
 
 
-def _explain(error: Exception) -> str:
+def explain(error: Exception) -> str:
     """Why a model does not load, and what to do, for the reasons that people meet."""
     reason = _reason(error)
     version = f"this ONNX Runtime, {onnxruntime.__version__},"

@@ -67,7 +67,7 @@ def deserialize(tensorrt: TensorRt, plan: Plan) -> tuple[Runtime, Engine]:
     if engine is None:
         said = messages.errors[0] if messages.errors else "no reason given"
         raise ModelError(
-            f"{plan.name}: TensorRT {tensorrt.__version__} refuses this plan: {said[:300]}; "
+            f"{plan.name}: TensorRT {tensorrt.__version__} refuses this plan: {said[:1000]}; "
             f"{BUILD_HINT}"
         )
     return runtime, engine

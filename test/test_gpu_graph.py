@@ -10,6 +10,8 @@ import pytest
 from action_msgs.msg import GoalStatus
 from gpu_graph import Gpu, Stub, write_launch_file
 from launch_runner import LaunchSession
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from patience import patience
 from ros_graph import GraphProbe
 
@@ -30,6 +32,17 @@ def gpu(probe: GraphProbe, tmp_path: Path) -> Iterator[Gpu]:
         gpu.wait_for_owner(GpuState.OWNER_DETECTOR)
         yield gpu
         stub.stop()
+
+
+def wait_for_its_return(gpu: Gpu, told: int) -> None:
+    """Wait until the detector was away and is back, in the states after the first `told`."""
+
+    def is_back() -> bool:
+        owners = [state.owner for state in gpu.states[told:]]
+        return GpuState.OWNER_NOBODY in owners and owners[-1] == GpuState.OWNER_DETECTOR
+
+    gpu.probe.wait_for(is_back, "a detector that was away and is back")
+    assert gpu.is_detector_active()
 
 
 def test_a_question_and_its_lease(gpu: Gpu, tmp_path: Path) -> None:
@@ -90,11 +103,32 @@ def test_faults_of_the_service_are_uncertain_never_no(gpu: Gpu) -> None:
 
 
 def test_a_detector_that_died_is_brought_back(gpu: Gpu, tmp_path: Path) -> None:
+    told = len(gpu.states)
     gpu.launch.send("detector", signal.SIGKILL)
-    gpu.wait_for_owner(GpuState.OWNER_NOBODY)
-    gpu.wait_for_owner(GpuState.OWNER_DETECTOR)
-    assert gpu.is_detector_active()
+    wait_for_its_return(gpu, told)
     assert holder_pid(tmp_path / "gpu.lock") == gpu.launch.processes["detector-1"].pid
+
+
+def test_an_operator_has_the_last_word(gpu: Gpu) -> None:
+    """What was deactivated by hand stays so; a shutdown ends the process, a new one comes."""
+
+    def change(transition: int) -> bool:
+        request = ChangeState.Request(transition=Transition(id=transition))
+        return bool(gpu.probe.call(ChangeState, "detector/change_state", request).success)
+
+    assert change(Transition.TRANSITION_DEACTIVATE)
+    reason = "somebody else deactivated the detector: it is left so for a while"
+    gpu.probe.wait_for(lambda: gpu.states[-1].reason == reason, "the arbiter to say it")
+    assert not gpu.is_detector_active()
+    gpu.launch.wait_for_line(reason)
+    assert change(Transition.TRANSITION_ACTIVATE)
+    gpu.wait_for_owner(GpuState.OWNER_DETECTOR)
+    first, told = gpu.launch.processes["detector-1"].pid, len(gpu.states)
+    assert change(Transition.TRANSITION_ACTIVE_SHUTDOWN)
+    gpu.launch.wait_until(
+        lambda: gpu.launch.processes["detector-1"].pid != first, "a new detector", timeout_s=30.0
+    )
+    wait_for_its_return(gpu, told)
 
 
 def test_an_arbiter_that_died_makes_its_leases_void(gpu: Gpu, tmp_path: Path) -> None:

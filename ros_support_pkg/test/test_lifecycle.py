@@ -7,6 +7,7 @@ import pytest
 import rclpy
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
+from patience import patience
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
@@ -86,6 +87,22 @@ def test_unavailable_transition_is_refused_and_survived(node: Example) -> None:
     assert node.trigger_activate() == TransitionCallbackReturn.FAILURE
     assert node.state == State.PRIMARY_STATE_UNCONFIGURED
     assert node.calls == []
+
+
+def test_a_shutdown_is_answered_and_ends_the_process(node: Example, probe) -> None:
+    """As `run_node` spins: until the context ends."""
+    executor = SingleThreadedExecutor(context=node.context)
+    executor.add_node(node)
+    thread = threading.Thread(target=executor.spin, daemon=True)
+    thread.start()
+    request = ChangeState.Request(
+        transition=Transition(id=Transition.TRANSITION_UNCONFIGURED_SHUTDOWN)
+    )
+    assert probe.call(ChangeState, "example/change_state", request).success
+    thread.join(patience(10.0))
+    assert not thread.is_alive()
+    assert not node.context.ok()
+    assert node.calls == ["cleanup"]
 
 
 def test_unavailable_transition_by_service(node: Example, probe) -> None:

@@ -10,6 +10,10 @@ from collections.abc import Callable
 
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
+from ros_support_pkg.timers import every
+
+_ANSWER_S = 0.2  # from a shutdown to the end of the process: who asked for it gets the answer
+
 
 class GuardedLifecycleNode(LifecycleNode):
     """Subclasses override `configure`, `activate`, `deactivate` and `cleanup`; each raises to fail.
@@ -46,7 +50,11 @@ class GuardedLifecycleNode(LifecycleNode):
         return self._guarded("cleanup", self.cleanup, super().on_cleanup, state)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        return self._guarded("shut down", self.cleanup, super().on_shutdown, state)
+        """Release everything and end the process: a finalised node can do nothing any more."""
+        done = self._guarded("shut down", self.cleanup, super().on_shutdown, state)
+        if done == TransitionCallbackReturn.SUCCESS:
+            every(self, _ANSWER_S, self.context.try_shutdown)
+        return done
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         return self._guarded("clean up after an error", self.cleanup, super().on_error, state)

@@ -125,6 +125,30 @@ def test_brings_the_detector_up_in_order_and_makes_it_anew_when_it_sticks() -> N
     assert orders == [*again, "cleanup", *again]
 
 
+def test_what_an_operator_deactivated_is_left_so_for_a_while() -> None:
+    play = active().detector(Life.INACTIVE)
+    assert (play.arbiter.mode, play.commands) == (Mode.RESUMING, [])
+    assert "somebody else deactivated the detector" in play.arbiter.reason
+    for _ in range(5):
+        play.tell(Tick(), after_s=RULES.operator_hold_s / 6).detector(Life.INACTIVE)
+        assert play.wanted(Order) == []
+    play.tell(Tick(), after_s=RULES.operator_hold_s / 6 + 0.1).detector(Life.INACTIVE)
+    assert [order.transition for order in play.wanted(Order)] == [Transition.ACTIVATE]
+
+
+def test_an_operator_may_activate_it_again_at_any_time() -> None:
+    play = active().detector(Life.INACTIVE).tell(Tick()).detector(Life.ACTIVE)
+    assert play.arbiter.mode is Mode.DETECTOR
+
+
+def test_an_order_of_its_own_that_came_late_is_undone_at_once() -> None:
+    """The detector was told to stop for a lease, did not in time, and does now."""
+    play = active().ask().tell(Tick(), after_s=RULES.pause_timeout_s).detector(Life.ACTIVE)
+    assert play.arbiter.mode is Mode.DETECTOR
+    play.tell(Tick(), after_s=0.1).detector(Life.INACTIVE)
+    assert [order.transition for order in play.wanted(Order)] == [Transition.ACTIVATE]
+
+
 def test_a_detector_that_is_lost_comes_back() -> None:
     play = active().detector(Life.UNCONFIGURED)
     assert play.arbiter.mode is Mode.RESUMING

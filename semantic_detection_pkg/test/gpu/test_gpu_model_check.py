@@ -61,6 +61,7 @@ RULES = Rules(
     max_share=1,
     max_waiting=2,
     max_failures=9,
+    operator_hold_s=1,
     retry_s=0,
     retry_max_s=0,
 )
@@ -291,6 +292,8 @@ def _arbiter_steps(world: World, bounds: Bounds) -> Iterator[World]:
 def _detector_steps(world: World, bounds: Bounds) -> Iterator[World]:
     if world.detector is Life.ABSENT:
         yield world._replace(detector=Life.UNCONFIGURED)  # somebody starts it again
+    if world.detector is Life.ACTIVE:  # an operator, by hand
+        yield _transit(world, Transition.DEACTIVATE, bounds)
     for index, order in enumerate(world.orders):
         lost = world._replace(orders=world.orders[:index] + world.orders[index + 1 :])
         yield lost

@@ -26,7 +26,7 @@ from semantic_detection_pkg.gpu import owners
 from semantic_detection_pkg.gpu.core.arbiter import Arbiter
 from semantic_detection_pkg.gpu.core.messages import Answer
 from semantic_detection_pkg.gpu.core.settings import GpuArbiterSettings
-from semantic_detection_pkg.gpu.core.turns import Mode, Rules
+from semantic_detection_pkg.gpu.core.turns import Cause, Mode, Rules
 from semantic_detection_pkg.gpu.ros.detector_lifecycle import DetectorLifecycle
 from semantic_detection_pkg.gpu.runner import ArbiterRunner
 
@@ -142,7 +142,10 @@ class GpuArbiterNode(GuardedLifecycleNode):
             if is_same:
                 return
         self._seen = (arbiter, now_s)
-        if before is None or before[0].failures < arbiter.failures:
+        is_news = before is None or before[0].failures < arbiter.failures
+        if before is not None and before[0].reason != arbiter.reason == Cause.BY_HAND.value:
+            is_news = True
+        if is_news:
             self.get_logger().warning(f"{arbiter.mode.value}: {arbiter.reason}")
         lease = arbiter.lease
         message = GpuState(

@@ -55,6 +55,7 @@ class Arbiter:
         reason: of the last change, in words.
         until_s: when the present mode's patience ends.
         life: newest known state of the detector.
+        is_told_to_stop: whether an order to deactivate may still be on its way.
         serial: of the newest question about the detector; older answers are ignored.
         ask_again_s: when the open question counts as lost; None: none is open.
         orders: on the way up, since the detector was last made anew.
@@ -72,6 +73,7 @@ class Arbiter:
     reason: str = "started"
     until_s: float = 0.0
     life: Life = Life.UNKNOWN
+    is_told_to_stop: bool = False
     serial: int = 0
     ask_again_s: float | None = None
     orders: int = 0
@@ -114,7 +116,12 @@ def step(arbiter: Arbiter, event: Event, now_s: float) -> Step:
         case DetectorIs(serial, life):
             if serial != arbiter.serial:
                 return arbiter, []
+            is_by_hand = _is_by_hand(arbiter, life)
             arbiter = replace(arbiter, life=life, ask_again_s=None)
+            if life in _AT_REST:
+                arbiter = replace(arbiter, is_told_to_stop=False)
+            if is_by_hand:
+                return _leave(arbiter, now_s)
             return _ON_DETECTOR[arbiter.mode](arbiter, now_s)
         case LockIs(is_free):
             return _on_lock(arbiter, is_free, now_s)
@@ -281,6 +288,25 @@ def _detector(arbiter: Arbiter, now_s: float) -> Step:
     return arbiter, []
 
 
+def _is_by_hand(arbiter: Arbiter, life: Life) -> bool:
+    """Whether the detector was deactivated by neither this arbiter nor its own death.
+
+    One that died is not heard of for longer than an answer may take before it is there again.
+    """
+    return (
+        arbiter.mode is Mode.DETECTOR
+        and (arbiter.life, life) == (Life.ACTIVE, Life.INACTIVE)
+        and not arbiter.is_told_to_stop
+    )
+
+
+def _leave(arbiter: Arbiter, now_s: float) -> Step:
+    """Leave the detector as an operator wants it, for a while; it may be activated at any time."""
+    retry_s = now_s + arbiter.rules.operator_hold_s
+    arbiter = replace(arbiter, orders=0, wait_s=0.0, retry_s=retry_s)
+    return _go(arbiter, Cause.BY_HAND, now_s), []
+
+
 def _pausing(arbiter: Arbiter, now_s: float) -> Step:
     if arbiter.life is Life.ACTIVE:
         return _order(arbiter, Transition.DEACTIVATE, now_s)
@@ -354,6 +380,8 @@ def _look(arbiter: Arbiter, now_s: float) -> Step:
 
 def _order(arbiter: Arbiter, transition: Transition, now_s: float) -> Step:
     arbiter = _asking(arbiter, now_s)
+    if transition is Transition.DEACTIVATE:
+        arbiter = replace(arbiter, is_told_to_stop=True)
     return arbiter, [Order(arbiter.serial, transition)]
 
 

@@ -26,6 +26,7 @@ class Cause(Enum):
     FOUND_FREE = "the detector is not active and nobody computes"
     FOUND_HELD = "somebody else computes"
     TURN = "the GPU goes to a lease"
+    BY_HAND = "somebody else deactivated the detector: it is left so for a while"
     LOST = "the detector is not active any more"
     IDLE = "the detector is idle"
     STUCK = "the detector did not stop in time"
@@ -40,6 +41,7 @@ TRANSITIONS: dict[tuple[Mode, Cause], Mode] = {
     (Mode.STARTING, Cause.FOUND_HELD): Mode.RECLAIMING,
     (Mode.DETECTOR, Cause.TURN): Mode.PAUSING,
     (Mode.DETECTOR, Cause.LOST): Mode.RESUMING,
+    (Mode.DETECTOR, Cause.BY_HAND): Mode.RESUMING,
     (Mode.PAUSING, Cause.IDLE): Mode.LEASED,
     (Mode.PAUSING, Cause.STUCK): Mode.RESUMING,
     (Mode.LEASED, Cause.RELEASED): Mode.RECLAIMING,
@@ -93,5 +95,11 @@ class Rules:
         formerly=("off_s",),
     )
     max_backoff_s: float = 300.0
+    operator_hold_s: float = setting(
+        60.0,
+        "how long a detector that an operator has deactivated is left so; 0: not at all",
+        minimum=0.0,
+        maximum=86400.0,
+    )
     retry_s: float = 0.2
     retry_max_s: float = 5.0

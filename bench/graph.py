@@ -137,7 +137,7 @@ def _free_port() -> int:
 
 
 def _inference_s() -> float:
-    """Processor time of one inference with the demo's model and threads (config/config.dev.yaml)."""
+    """Return the processor time of one inference with the demo's model and threads."""
     import numpy as np
 
     from semantic_detection_pkg.detector.backends.onnx import open_model

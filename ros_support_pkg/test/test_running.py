@@ -1,10 +1,11 @@
 """How nodes start and end, in processes of their own, as people see it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -54,14 +55,62 @@ sys.exit(run_node(Example, expected_errors=(Mistake,)))
 """
 
 
-def start(fails: str = "", arguments: Sequence[str] = ()) -> subprocess.Popen[str]:
+def start(
+    fails: str = "", arguments: Sequence[str] = (), environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM.replace("{fails}", fails), *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ.copy(),
+        env={**os.environ, **(environment or {})},
     )
+
+
+#: Loaded before rcl: a thread that has woken another is not given the processor for a while.
+HELD_UP = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int rcl_trigger_guard_condition(void *guard_condition)
+{
+  void *rcl = dlopen("librcl.so", RTLD_LAZY | RTLD_NOLOAD);
+  int (*trigger)(void *) = (int (*)(void *))dlsym(rcl, "rcl_trigger_guard_condition");
+  int status = trigger(guard_condition);
+  if (syscall(SYS_gettid) != getpid()) usleep(100000);
+  return status;
+}
+"""
+
+
+@pytest.fixture
+def held_up(tmp_path: Path) -> dict[str, str]:
+    """Environment of a process whose threads are held up so, and whose freed memory is filled."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("cc, a C compiler, is missing")
+    source, library = tmp_path / "held_up.c", tmp_path / "held_up.so"
+    source.write_text(HELD_UP)
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    return {"LD_PRELOAD": str(library), "MALLOC_PERTURB_": "85"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_is_freed_before_rclpys_thread_has_dealt_with_the_signal(
+    ros_domain: dict[str, str], held_up: dict[str, str], number: signal.Signals
+) -> None:
+    """Otherwise it crashes: mostly under this thumb, and now and then on a loaded machine."""
+    processes = [start(environment=held_up) for _ in range(3)]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        process.send_signal(number)
+    for process in processes:
+        output, errors = process.communicate(timeout=patience(10.0))
+        assert output.endswith("released\n")
+        assert (process.returncode, errors) == (0, "")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -4,6 +4,7 @@ import contextlib
 import faulthandler
 import logging
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
@@ -12,6 +13,7 @@ from rclpy._rclpy_pybind11 import InvalidHandle, RCLError, UnknownROSArgsError
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.logging import LoggingSeverity, get_logger_level, set_logger_level
 from rclpy.node import Node
+from rclpy.signals import uninstall_signal_handlers
 
 from ros_support_pkg.parameters import ParameterError
 from ros_support_pkg.starting import interrupt_from_now_on
@@ -57,6 +59,7 @@ def run_node(
     except KeyboardInterrupt:
         # rclpy ends the context in the signal's handler; Python raises a moment later, maybe only
         # while what came of that is being dealt with.
+        _end_signal_handling()
         faulthandler.cancel_dump_traceback_later()
         return 0
 
@@ -89,6 +92,7 @@ def _run(
             return EXIT_USAGE
         finally:
             threads.arm(EXIT_TIMEOUT_S)
+            _end_signal_handling()
             if executor is not None:
                 executor.shutdown(timeout_sec=1.0)
             if node is not None:
@@ -96,6 +100,19 @@ def _run(
             rclpy.try_shutdown()
             threads.disarm()
     return EXIT_FAILURE if threads.has_failed else 0
+
+
+def _end_signal_handling() -> None:
+    """Ignore signals from here on, and wait until rclpy's thread has done with the last one.
+
+    That thread goes through a list of what it wakes without a lock. The first that it wakes may be
+    the main thread, which, after Ctrl-C, frees the list at once: a crash in
+    rcl_trigger_guard_condition (rclpy 7.1, src/rclpy/signal_handler.cpp) where the thread was not
+    given the processor meanwhile.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    uninstall_signal_handlers()  # joins the thread
 
 
 def _init(args: Sequence[str] | None) -> None:

@@ -12,8 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("test", *(f"{package}/test" for package in ("ros_support_pkg", "vlm_bridge_pkg")))
 FOLDERS += ("semantic_detection_pkg/test", "gimbal_driver_pkg/test")
-#: Whose `timeout` is the time between two looks, not a limit.
-POLLING = {"Serial"}
+#: Whose `timeout` is the time between two looks, not a limit; and what is short is that anyway.
+POLLING, POLL_S = {"Serial"}, 0.05
 
 
 @pytest.fixture
@@ -88,6 +88,7 @@ def test_no_test_has_a_limit_of_its_own() -> None:
         ("line.settimeout(5.0)", 1),
         ("run(command, timeout=patience(10.0))", 0),
         ("queue.get(timeout=0.0)", 0),
+        ("semaphore.acquire(timeout=0.01)", 0),
         ("Serial(terminal, timeout=0.2)", 0),
         ("line.settimeout(None)", 0),
     ],
@@ -105,5 +106,6 @@ def limits_in(text: str) -> Iterator[tuple[int, str]]:
         values = [keyword.value for keyword in node.keywords if keyword.arg == "timeout"]
         values += node.args if name == "settimeout" else []
         for value in values:
-            if name not in POLLING and isinstance(value, ast.Constant) and value.value:
+            is_bare = isinstance(value, ast.Constant) and value.value is not None
+            if is_bare and name not in POLLING and value.value > POLL_S:
                 yield node.lineno, ast.unparse(node)

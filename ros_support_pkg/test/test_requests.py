@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import rclpy
+from patience import patience
 from rclpy.action import ActionClient, ActionServer, CancelResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.client import Client
@@ -22,7 +23,7 @@ from ros_support_pkg.requests import Requests
 
 SOON_S = 0.2
 NEVER_S = 600.0
-PATIENCE_S = 60.0  # of the test
+PATIENCE_S = patience(30.0)
 
 
 class Other:

@@ -49,6 +49,8 @@ $(BUILD_STAMP): $(SETUP_STAMP) $(BUILD_INPUTS)
 	$(UNDERLAY)
 	# Python's own flags ask for debug information; of generated code it helps nobody, and takes time.
 	export CFLAGS="-g0 $${CFLAGS:-}"
+	# By itself colcon stops make at a load of one for each core: after other work one core would idle for minutes.
+	export MAKEFLAGS="-j$$(nproc)"
 	colcon --log-base log build --symlink-install --packages-select $(PACKAGES) \
 	  --event-handlers parallel_status- --cmake-args -DCMAKE_BUILD_TYPE=Release
 	touch $@

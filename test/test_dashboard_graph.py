@@ -77,6 +77,7 @@ def address(probe: GraphProbe, folder: Path) -> Iterator[str]:
         session.wait_for_start("dashboard")
         detections = probe.listen(Detections, "detections", SENSOR_DATA)
         probe.wait_for(lambda: detections, "detections")
+        probe.wait_for(lambda: is_served(page), "the page")
         yield f"http://127.0.0.1:{page}/"
 
 
@@ -103,6 +104,11 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
 @pytest.fixture(scope="module", autouse=True)
 def _patience() -> None:
     expect.set_options(timeout=TIMEOUT_MS)
+
+
+def is_served(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def free_port() -> int:

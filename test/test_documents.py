@@ -44,7 +44,7 @@ SPANS = re.compile(r"```.*?```|`[^`]+`", re.DOTALL)
 PATHS = re.compile(rf"(?<![\w./:~-])((?:{TOP_FOLDERS})/[\w./*-]+)")
 LINKS = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
 #: Made by building, running or exporting, not there in a fresh clone.
-MADE = re.compile(r"(build|install|log|output)/.*|models/(?!demo).*")
+MADE = re.compile(r"(build|install|log|output)/.*|models/(?!demo).*|bench/results/latest.json")
 
 
 def docstrings(path: Path) -> Iterator[str]:

@@ -221,7 +221,10 @@ def test_services(loop: Loop) -> None:
     focus = SetFocus.Request(action=SetFocus.Request.ACTION_AUTO, x=0.5, y=0.5)
     assert call(SetFocus, "gimbal/set_focus", focus).success
     wrong = call(SetFocus, "gimbal/set_focus", SetFocus.Request(action=9))
-    assert (wrong.success, wrong.message) == (False, "action: 9, allowed are 0, 1, 2, 3")
+    assert (wrong.success, wrong.message) == (
+        False,
+        "action is 9, allowed are 0 (STOP), 1 (AUTO), 2 (NEAR), 3 (FAR)",
+    )
     loop.point(yaw_rad=0.5)
     assert call(Trigger, "gimbal/center", Trigger.Request()).success
     loop.wait_for(

@@ -24,10 +24,11 @@ pytestmark = pytest.mark.graph
 
 
 @pytest.fixture
-def gpu(probe: GraphProbe, tmp_path: Path) -> Iterator[Gpu]:
+def gpu(request: pytest.FixtureRequest, probe: GraphProbe, tmp_path: Path) -> Iterator[Gpu]:
     stub = Stub(tmp_path)
     stub.start()
-    with LaunchSession(write_launch_file(tmp_path), timeout_s=60.0) as launch:
+    path = write_launch_file(tmp_path, getattr(request, "param", 0.0))
+    with LaunchSession(path, timeout_s=60.0) as launch:
         gpu = Gpu(probe, launch, stub)
         gpu.wait_for_owner(GpuState.OWNER_DETECTOR)
         yield gpu
@@ -91,7 +92,8 @@ def test_faults_of_the_service_are_uncertain_never_no(gpu: Gpu) -> None:
         gpu.stub.start("--fault", fault)
         status, answer = gpu.answer(gpu.send(timeout_s=1.5 if fault == "hang" else None))
         assert status == GoalStatus.STATUS_SUCCEEDED
-        assert (answer.verdict, answer.cause in causes) == (0, True), (fault, answer.cause)
+        verdict = VlmAnswer.VERDICT_UNSURE
+        assert (answer.verdict, answer.cause in causes) == (verdict, True), (fault, answer.cause)
         if fault == "hang":
             assert gpu.stub.process is not None
             assert gpu.stub.process.wait(patience(20.0)) == -signal.SIGKILL, (
@@ -109,22 +111,26 @@ def test_a_detector_that_died_is_brought_back(gpu: Gpu, tmp_path: Path) -> None:
     assert holder_pid(tmp_path / "gpu.lock") == gpu.launch.processes["detector-1"].pid
 
 
+def change(gpu: Gpu, transition: int) -> bool:
+    request = ChangeState.Request(transition=Transition(id=transition))
+    return bool(gpu.probe.call(ChangeState, "detector/change_state", request).success)
+
+
+@pytest.mark.parametrize("gpu", [60.0], indirect=True)  # the arbiter's operator_hold_s
 def test_an_operator_has_the_last_word(gpu: Gpu) -> None:
-    """What was deactivated by hand stays so; a shutdown ends the process, a new one comes."""
-
-    def change(transition: int) -> bool:
-        request = ChangeState.Request(transition=Transition(id=transition))
-        return bool(gpu.probe.call(ChangeState, "detector/change_state", request).success)
-
-    assert change(Transition.TRANSITION_DEACTIVATE)
+    """What was deactivated by hand stays so, until it is activated by hand."""
+    assert change(gpu, Transition.TRANSITION_DEACTIVATE)
     reason = "somebody else deactivated the detector: it is left so for a while"
     gpu.probe.wait_for(lambda: gpu.states[-1].reason == reason, "the arbiter to say it")
     assert not gpu.is_detector_active()
     gpu.launch.wait_for_line(reason)
-    assert change(Transition.TRANSITION_ACTIVATE)
+    assert change(gpu, Transition.TRANSITION_ACTIVATE)
     gpu.wait_for_owner(GpuState.OWNER_DETECTOR)
+
+
+def test_a_shutdown_by_hand_ends_the_process_and_a_new_one_comes(gpu: Gpu) -> None:
     first, told = gpu.launch.processes["detector-1"].pid, len(gpu.states)
-    assert change(Transition.TRANSITION_ACTIVE_SHUTDOWN)
+    assert change(gpu, Transition.TRANSITION_ACTIVE_SHUTDOWN)
     gpu.launch.wait_until(
         lambda: gpu.launch.processes["detector-1"].pid != first, "a new detector", timeout_s=30.0
     )

@@ -29,7 +29,14 @@ from rosbags.interfaces import QosDurability, QosReliability
 from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import String
 
-from interfaces_pkg.msg import Detections, Finding, GimbalState, GpuState, RecorderStatus
+from interfaces_pkg.msg import (
+    Detections,
+    Finding,
+    GimbalState,
+    GpuState,
+    PoseAtCapture,
+    RecorderStatus,
+)
 from interfaces_pkg.srv import MarkEvent
 from ros_support_pkg.qos import EVENT, SENSOR_DATA, STATE
 from ros_support_pkg.stamps import to_time
@@ -110,10 +117,11 @@ class Stage:
             self.send("/camera/image_raw/compressed", image)
             self.send("/extra", String(data=str(number)))
             self.wait_for_written()
-        for stamp in stamps:
+        for number, stamp in enumerate(stamps):
             found = Detections(vocabulary=["tent"], class_ids=[0], scores=[0.5])
             found.boxes_xyxy = [1.0, 2.0, 3.0, 4.0]
             found.header.stamp = stamp
+            found.pose = PoseAtCapture(is_known=True, yaw_rad=0.1 * number)
             self.send("/detections", found)
             self.wait_for_written()
 

@@ -25,7 +25,7 @@ from ros_support_pkg.qos import STATE
 JPEG = cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1].tobytes()
 
 
-def write_launch_file(folder: Path) -> Path:
+def write_launch_file(folder: Path, operator_hold_s: float = 0.0) -> Path:
     """Arbiter, detector and bridge; what they share lies in the folder."""
     lock = {"name": "gpu_lock_file", "value": str(folder / "gpu.lock")}
     entities: list[dict[str, Any]] = [
@@ -39,6 +39,7 @@ def write_launch_file(folder: Path) -> Path:
                 lock,
                 {"name": "epoch_file", "value": str(folder / "gpu.epoch")},
                 {"name": "min_dwell_s", "value": 0.0},
+                {"name": "operator_hold_s", "value": operator_hold_s},
                 # A loaded machine stops and leaves late.
                 *(
                     {"name": name, "value": patience(seconds)}

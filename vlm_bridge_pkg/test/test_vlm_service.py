@@ -405,7 +405,7 @@ def test_paths_that_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="longer than 107 bytes"):
         VlmServer(tmp_path / ("x" * 100), FakeModel())
     with pytest.raises(ConfigurationError, match="No such file"):
-        VlmServer(tmp_path / "nowhere" / "vlm.sock", FakeModel())
+        VlmServer(tmp_path / "nowhere" / "deeper" / "vlm.sock", FakeModel())
 
 
 def test_a_model_that_hangs_ends_the_process(tmp_path: Path, script: Script) -> None:

@@ -119,7 +119,7 @@ def test_a_wait_that_a_signal_interrupts_goes_on(writer, reader, monkeypatch) ->
         thread.start()
         assert waits.acquire(timeout=TIMEOUT_S)
         # Once into the wait itself at least: who began it again was interrupted.
-        while thread.is_alive() and not waits.acquire(timeout=0.01):
+        while thread.is_alive() and not waits.acquire(timeout=patience(0.01)):
             signal.pthread_kill(thread.ident, signal.SIGUSR1)
         writer.send(Frame(1, 0, picture(4, 4)))
         thread.join(TIMEOUT_S)

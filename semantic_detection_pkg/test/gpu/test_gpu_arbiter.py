@@ -31,7 +31,7 @@ from semantic_detection_pkg.gpu.core.messages import (
 )
 from semantic_detection_pkg.gpu.core.turns import TRANSITIONS, Mode, Rules
 
-RULES = Rules(min_dwell_s=1.0, max_share=0.5)
+RULES = Rules(min_dwell_s=1.0, max_share=0.5, operator_hold_s=60.0)
 
 
 class Play:
@@ -123,6 +123,18 @@ def test_brings_the_detector_up_in_order_and_makes_it_anew_when_it_sticks() -> N
         play.tell(Tick(), after_s=RULES.retry_max_s)
     again = ["configure", "activate", "activate"]
     assert orders == [*again, "cleanup", *again]
+
+
+def test_by_default_a_detector_that_is_back_at_once_is_not_taken_for_an_operators_will() -> None:
+    """One that was killed and respawned within a second may never be seen to be away."""
+    play = Play(Rules()).detector(Life.ACTIVE).detector(Life.INACTIVE)
+    assert "somebody else" not in play.arbiter.reason
+    play.tell(Tick(), after_s=0.3).detector(Life.INACTIVE)
+    assert Life.INACTIVE is play.arbiter.life
+    orders = play.wanted(Order) or play.tell(Tick(), after_s=1.0).detector(Life.INACTIVE).wanted(
+        Order
+    )
+    assert [order.transition for order in orders] == [Transition.ACTIVATE]
 
 
 def test_what_an_operator_deactivated_is_left_so_for_a_while() -> None:

@@ -201,7 +201,9 @@ def test_the_end_answers_who_waits(stand: Stand) -> None:
 
 def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="gpu.lock: No such file or directory"):
-        ArbiterRunner(RULES, tmp_path / "nowhere" / "gpu.lock", tmp_path / "gpu.epoch", [])
+        ArbiterRunner(
+            RULES, tmp_path / "nowhere" / "deeper" / "gpu.lock", tmp_path / "gpu.epoch", []
+        )
     (tmp_path / "gpu.epoch").write_text("seven")
     with pytest.raises(ConfigurationError, match="'seven', allowed is a number"):
         ArbiterRunner(RULES, tmp_path / "gpu.lock", tmp_path / "gpu.epoch", [])

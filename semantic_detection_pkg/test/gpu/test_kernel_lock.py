@@ -175,7 +175,10 @@ def test_mode_and_bad_places(tmp_path: Path) -> None:
     lock.release()
     lock.release()
     with pytest.raises(LockError, match="No such file or directory"):
-        KernelLock(tmp_path / "nowhere" / "gpu.lock").try_acquire()
+        KernelLock(tmp_path / "nowhere" / "deeper" / "gpu.lock").try_acquire()
+    made = KernelLock(tmp_path / "r1" / "gpu.lock")
+    assert made.try_acquire(), "the folder of a robot is made"
+    made.release()
     (tmp_path / "link").symlink_to(lock.path)
     with pytest.raises(LockError, match="link: "):
         KernelLock(tmp_path / "link").try_acquire()

@@ -291,10 +291,12 @@ def _detector(arbiter: Arbiter, now_s: float) -> Step:
 def _is_by_hand(arbiter: Arbiter, life: Life) -> bool:
     """Whether the detector was deactivated by neither this arbiter nor its own death.
 
-    One that died is not heard of for longer than an answer may take before it is there again.
+    One that died and is there again before an answer was late looks the same, so nothing is taken
+    for an operator's will unless the rules ask for it.
     """
     return (
-        arbiter.mode is Mode.DETECTOR
+        arbiter.rules.operator_hold_s > 0.0
+        and arbiter.mode is Mode.DETECTOR
         and (arbiter.life, life) == (Life.ACTIVE, Life.INACTIVE)
         and not arbiter.is_told_to_stop
     )

@@ -96,8 +96,9 @@ class Rules:
     )
     max_backoff_s: float = 300.0
     operator_hold_s: float = setting(
-        60.0,
-        "how long a detector that an operator has deactivated is left so; 0: not at all",
+        0.0,
+        "how long a detector that an operator has deactivated is left so; 0: not at all; one that "
+        "died and is back within a second looks the same",
         minimum=0.0,
         maximum=86400.0,
     )

@@ -60,7 +60,7 @@ def test_demo_detects_what_is_there_and_ends_by_itself(
         summary = json.loads(session.lines_of("demo_judge")[-1])
     assert summary["confirmed"] > 0
     assert summary["seconds"] >= seconds
-    assert not [line for line in session.lines if "Traceback" in line]
+    assert not [line for line in session.lines if "Traceback" in line], "\n".join(session.lines)
 
 
 def test_picture_follows_the_gimbal(demo: LaunchSession, probe: GraphProbe) -> None:

@@ -14,6 +14,8 @@ from ros_graph import GraphProbe
 from simulation_pkg import demo_judge
 
 pytestmark = pytest.mark.graph
+#: So that a node of another's graph in the same domain is not taken for ours.
+NAMESPACE = "/smoke_test"
 
 #: The demo's judge: nothing seen is a failure.
 STATUS_WITHOUT_INPUT = {"demo_judge": 1}
@@ -28,10 +30,15 @@ def test_starts_and_ends(node: NodeEntry, probe: GraphProbe) -> None:
         "--params-file",
         str(config / f"{node.name}.param.yaml"),
         *(word for name, value in node.arguments.items() for word in ("-p", f"{name}:={value}")),
+        *("-r", f"__ns:={NAMESPACE}"),
     ]
+
+    def is_there() -> bool:
+        return (node.name, NAMESPACE) in probe.node.get_node_names_and_namespaces()
+
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
-        probe.wait_for(lambda: node.name in probe.node.get_node_names(), node.name)
+        probe.wait_for(is_there, node.name)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=patience(10.0))
     finally:

@@ -37,14 +37,22 @@ class Example(Node):
             raise ZeroDivisionError
         if "{fails}" in ("thread", "thread while stuck"):
             import threading
+            self.is_up = threading.Event()
             threading.Thread(target=self.listen, name="listener", daemon=True).start()
         if "{fails}" == "thread while stuck":
             import threading, ros_support_pkg.running
             ros_support_pkg.running.EXIT_TIMEOUT_S = 0.5
             self.create_timer(0.05, threading.Event().wait)
-        self.create_timer(0.05, lambda: print("up", flush=True))
+        self.create_timer(0.05, self.tell)
+
+    def tell(self):
+        print("up", flush=True)
+        if "{fails}" == "thread":
+            self.is_up.set()
 
     def listen(self):
+        if "{fails}" == "thread":
+            self.is_up.wait()  # so that there is a node to release
         raise OSError("the wait was cut short")
 
     def destroy_node(self):

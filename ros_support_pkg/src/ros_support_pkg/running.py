@@ -59,7 +59,7 @@ def run_node(
     except KeyboardInterrupt:
         # rclpy ends the context in the signal's handler; Python raises a moment later, maybe only
         # while what came of that is being dealt with.
-        _end_signal_handling()
+        _end_context()
         faulthandler.cancel_dump_traceback_later()
         return 0
 
@@ -92,27 +92,27 @@ def _run(
             return EXIT_USAGE
         finally:
             threads.arm(EXIT_TIMEOUT_S)
-            _end_signal_handling()
+            _end_context()
             if executor is not None:
                 executor.shutdown(timeout_sec=1.0)
             if node is not None:
                 node.destroy_node()
-            rclpy.try_shutdown()
             threads.disarm()
     return EXIT_FAILURE if threads.has_failed else 0
 
 
-def _end_signal_handling() -> None:
-    """Ignore signals from here on, and wait until rclpy's thread has done with the last one.
+def _end_context() -> None:
+    """Ignore signals from here on, and end the context when rclpy's thread for signals is done.
 
     That thread goes through a list of what it wakes without a lock. The first that it wakes may be
     the main thread, which, after Ctrl-C, frees the list at once: a crash in
     rcl_trigger_guard_condition (rclpy 7.1, src/rclpy/signal_handler.cpp) where the thread was not
-    given the processor meanwhile.
+    given the processor meanwhile. What still publishes in a thread finds the context ended.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     uninstall_signal_handlers()  # joins the thread
+    rclpy.try_shutdown()
 
 
 def _init(args: Sequence[str] | None) -> None:

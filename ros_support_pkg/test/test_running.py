@@ -43,12 +43,23 @@ class Example(Node):
             import threading, ros_support_pkg.running
             ros_support_pkg.running.EXIT_TIMEOUT_S = 0.5
             self.create_timer(0.05, threading.Event().wait)
+        if "{fails}" == "publishing":
+            import threading
+            from rcl_interfaces.msg import Log
+            self.publisher = self.create_publisher(Log, "words", 1)
+            threading.Thread(target=self.publish, args=[Log()], daemon=True).start()
         self.create_timer(0.05, self.tell)
+
+    def publish(self, word):
+        while True:
+            self.publisher.publish(word)
 
     def tell(self):
         print("up", flush=True)
         if "{fails}" == "thread":
             self.is_up.set()
+        if "{fails}" == "publishing":
+            raise KeyboardInterrupt  # as after Ctrl-C, before rclpy's thread has ended the context
 
     def listen(self):
         if "{fails}" == "thread":
@@ -127,6 +138,16 @@ def test_signal_ends_it_cleanly(ros_domain: dict[str, str], number: signal.Signa
     assert process.stdout is not None
     assert process.stdout.readline() == "up\n"
     process.send_signal(number)
+    output, errors = process.communicate(timeout=patience(10.0))
+    assert output.endswith("released\n")
+    assert (process.returncode, errors) == (0, "")
+
+
+def test_a_thread_that_publishes_meets_the_end_of_the_context_and_nothing_else(
+    ros_domain: dict[str, str],
+) -> None:
+    """Not a publisher that is gone while all else is well, which would be a failure of ours."""
+    process = start("publishing")
     output, errors = process.communicate(timeout=patience(10.0))
     assert output.endswith("released\n")
     assert (process.returncode, errors) == (0, "")

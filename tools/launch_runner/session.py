@@ -109,7 +109,8 @@ class LaunchSession:
                 self.stop(_STOP_TIMEOUT_S)
             finally:
                 self._kill_all()
-                if error is not None:
+                # A fixture is not told how its test ended; pytest shows this where it failed.
+                if error is not None or "PYTEST_CURRENT_TEST" in os.environ:
                     print("\n".join(["--- output of the launch ---", *self.lines]))
 
     @property

@@ -1,10 +1,12 @@
 """A 1080p frame looked at in eight tiles, everything but inference, and what merging is of it.
 
-The engine answers at once: each tile shows its share of fifty made-up things.
+The engine knows the answers: each tile shows its share of fifty made-up things. As real ones do it
+writes them into outputs of its own, the same ones for each tile; that time counts as inference.
 """
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -37,6 +39,7 @@ class _Answers:
         self._answers = [
             {"detections": seen.head[None], "prototypes": seen.prototypes[None]} for seen in scenes
         ]
+        self._outputs = {name: values.copy() for name, values in self._answers[0].items()}
         self._calls = 0
 
     def allocate(self, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
@@ -45,7 +48,9 @@ class _Answers:
     def infer(self, inputs: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
         del inputs
         self._calls += 1
-        return self._answers[self._calls % len(self._answers)]
+        for name, values in self._answers[self._calls % len(self._answers)].items():
+            np.copyto(self._outputs[name], values)
+        return self._outputs
 
 
 class _Recorder(LookMerger):
@@ -76,7 +81,7 @@ def rows() -> Iterator[Row]:
         info,
         words,
         words.choose([]),
-        time.perf_counter,
+        time.thread_time,
         DetectorSettings(),
         TileSettings("tiles"),
     )
@@ -88,7 +93,17 @@ def rows() -> Iterator[Row]:
     arguments = recorder.arguments
     found: list[LookFound] = arguments[0]
     (merging_ms,) = medians_ms(lambda: recorder.merge(*arguments), seconds=1.0)
-    (frame_ms,) = medians_ms(lambda: pipeline.process(image), seconds=2.0)
-    yield Row("tiles_overhead_ms", frame_ms, "ms", goal=6.0)
+    yield Row("tiles_overhead_ms", _overhead_ms(pipeline, image, seconds=2.0), "ms", goal=6.0)
     yield Row("tiles_merge_ms", merging_ms, "ms", goal=1.0)
     yield Row("tiles_merged_things", float(sum(len(look.detections) for look in found)), "things")
+
+
+def _overhead_ms(pipeline: DetectorPipeline, image: NDArray[np.uint8], seconds: float) -> float:
+    """Median processor time of a frame without that of its inferences [ms]."""
+    taken = []
+    end_s = time.perf_counter() + seconds
+    while time.perf_counter() < end_s or not taken:
+        start_s = time.thread_time()
+        elapsed = pipeline.process(image).elapsed_ms
+        taken.append(1e3 * (time.thread_time() - start_s) - elapsed.inference)
+    return statistics.median(taken)

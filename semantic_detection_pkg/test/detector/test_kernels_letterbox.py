@@ -70,6 +70,19 @@ def test_camera_sizes_equal_the_twin(size):
 
 
 @needs_compiled
+@given(strided_images())
+def test_at_its_own_resolution_nothing_is_interpolated(image):
+    """Tiles of the input's size: the levels themselves, to the bit."""
+    height, width = image.shape[:2]
+    tensor = np.empty((3, height, width), np.float32)
+
+    Letterboxer(compiled("letterbox")).write(image, tensor, (width, height), (0, 0))
+
+    levels = image[..., ::-1].transpose(2, 0, 1).astype(np.float32)
+    np.testing.assert_array_equal(tensor, levels * np.float32(LEVEL))
+
+
+@needs_compiled
 @given(st.integers(0, 2**32 - 1))
 def test_half_precision_is_rounded_to_the_nearest(seed):
     image = np.random.default_rng(seed).integers(0, 4, (7, 9, 3), np.uint8)  # small: subnormals

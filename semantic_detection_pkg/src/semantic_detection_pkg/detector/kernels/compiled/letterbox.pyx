@@ -14,6 +14,7 @@ cdef extern from "letterbox_loops.h" nogil:
         const float*, long
     )
     void spread_line(float*, float*, float*, const uint8_t*, const int32_t*, const float*, long)
+    void scale_line(float*, float*, float*, const uint8_t*, long)
     void mix_lines(float*, const float*, const float*, float, long)
     void to_half(uint16_t*, const float*, long)
 
@@ -138,6 +139,9 @@ cdef class Letterboxer:
         cdef float down
         cdef Py_ssize_t before = locate(y, image.shape[0], height, &down)
         cdef const uint8_t* upper = self._source_line(image, before, 0)
+        if down == 0 and self._width == self._source_width:
+            scale_line(red, green, blue, upper, self._width)
+            return
         if down == 0:
             sample_line(red, green, blue, upper, &self._at[0], &self._across[0], self._width)
             return

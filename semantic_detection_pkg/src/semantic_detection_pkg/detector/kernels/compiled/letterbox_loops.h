@@ -78,6 +78,17 @@ VECTOR_LOOP void mix_lines(float *restrict mixed, const float *restrict above,
     }
 }
 
+/* A picture at its own resolution: nothing lies between. */
+VECTOR_LOOP void scale_line(float *restrict red, float *restrict green, float *restrict blue,
+                            const uint8_t *restrict line, long count) {
+    const float scale = 1.0f / 255.0f;
+    for (long i = 0; i < count; i++) {
+        blue[i] = (float)line[3 * i] * scale;
+        green[i] = (float)line[3 * i + 1] * scale;
+        red[i] = (float)line[3 * i + 2] * scale;
+    }
+}
+
 /* float32 in 0..1 to float16, rounded to nearest, ties to even. Below the smallest normal number
    2^-14, adding 1/2 leaves the rounded multiple of 2^-24, float16's step there, in the low bits. */
 VECTOR_LOOP void to_half(uint16_t *restrict half, const float *restrict values, long count) {

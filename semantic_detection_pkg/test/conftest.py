@@ -52,6 +52,16 @@ def realdata() -> RealData:
 
 
 @pytest.fixture(scope="session")
+def cases() -> Path:
+    """The folder of small inputs out of public reports: named by the environment, or beside us."""
+    variable = "SEMANTIC_DETECTION_CASES"
+    folder = Path(os.environ.get(variable) or _REPOSITORY.parent / "shared" / "cases")
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is missing; {variable} names the folder of small inputs")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def colour_picture() -> np.ndarray:
     """A 96 x 96 BGR picture: black with a red, a green, a blue and a greenish patch.
 

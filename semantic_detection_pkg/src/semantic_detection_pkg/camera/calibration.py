@@ -1,137 +1,64 @@
-"""The intrinsics of a camera from ROS's camera_info YAML file, as camera_calibration writes it."""
+"""The intrinsics of a camera from a file, as calibration tools write it."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from semantic_detection_pkg.camera.core.calibration import Calibration
+from semantic_detection_pkg.camera.core.calibration_formats import parse_calibration
 from semantic_detection_pkg.errors import ConfigurationError
 
-#: Distortion models of sensor_msgs/distortion_models.hpp and how many coefficients each may have.
-DISTORTION_COEFFICIENTS = {
-    "plumb_bob": (4, 5),
-    "rational_polynomial": (8, 12, 14),
-    "equidistant": (4,),
-}
+#: What cv::FileStorage writes in front of YAML; the colon is no YAML.
+_OPENCV_HEADER = re.compile(r"\A%YAML:1\.[0-9]\s*\n")
+#: What is no YAML, by how it begins: told by name, since YAML's own words would mislead.
+_OTHER_FORMATS = (
+    (re.compile(r"<\?xml|<opencv_storage"), "is XML of OpenCV; write it as .yaml or .json"),
+    (
+        re.compile(r"# oST version|\[image\]", re.MULTILINE),
+        "is INI of camera_calibration (ost.txt); the calibrator saves ost.yaml beside it, or: "
+        "ros2 run camera_calibration_parsers convert ost.txt ost.yaml",
+    ),
+)
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """Intrinsics at one picture size, fields as in sensor_msgs/CameraInfo.
+class _Loader(yaml.SafeLoader):
+    """YAML with the types of cv::FileStorage, whose matrices are read as the tables they are."""
 
-    Attributes:
-        width, height: picture size [px] they were taken at, >= 1.
-        camera_name: may be empty.
-        distortion_model: one of `DISTORTION_COEFFICIENTS`.
-        distortion: coefficients of that model.
-        camera_matrix: (9) row-major K: fx 0 cx 0 fy cy 0 0 1 [px], fx, fy > 0.
-        rectification_matrix: (9) row-major R.
-        projection_matrix: (12) row-major P [px].
-    """
 
-    width: int
-    height: int
-    camera_name: str
-    distortion_model: str
-    distortion: tuple[float, ...]
-    camera_matrix: tuple[float, ...]
-    rectification_matrix: tuple[float, ...]
-    projection_matrix: tuple[float, ...]
+def _table(loader: yaml.SafeLoader, node: yaml.Node) -> dict[Any, Any]:
+    if not isinstance(node, yaml.MappingNode):
+        raise yaml.constructor.ConstructorError(
+            None, None, f"{node.tag.rpartition(':')[2]} must be a table", node.start_mark
+        )
+    return loader.construct_mapping(node, deep=True)
 
-    def __post_init__(self) -> None:
-        if min(self.width, self.height) < 1:
-            raise ConfigurationError(
-                f"picture size {self.width}x{self.height} must be at least 1x1"
-            )
-        counts = DISTORTION_COEFFICIENTS.get(self.distortion_model)
-        if counts is None:
-            raise ConfigurationError(
-                f"distortion_model {self.distortion_model!r} is unknown; allowed: "
-                + ", ".join(DISTORTION_COEFFICIENTS)
-            )
-        if len(self.distortion) not in counts:
-            raise ConfigurationError(
-                f"distortion_coefficients: {len(self.distortion)} numbers; {self.distortion_model} "
-                f"has {' or '.join(map(str, counts))}"
-            )
-        for name, count in (
-            ("camera_matrix", 9),
-            ("rectification_matrix", 9),
-            ("projection_matrix", 12),
-        ):
-            if len(getattr(self, name)) != count:
-                raise ConfigurationError(
-                    f"{name}: {len(getattr(self, name))} numbers where {count} are needed"
-                )
-        fx, fy = self.camera_matrix[0], self.camera_matrix[4]
-        if fx <= 0 or fy <= 0:
-            raise ConfigurationError(f"camera_matrix: focal lengths {fx}, {fy} must be > 0 px")
+
+for _type in ("opencv-matrix", "opencv-nd-matrix"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_type}", _table)
 
 
 def load_calibration(path: str | Path) -> Calibration:
-    """Read a camera_info YAML file.
+    """Read a calibration: ROS's camera_info, OpenCV's YAML or JSON, Kalibr's camera chain.
 
     Raises:
         ConfigurationError: it cannot be read, or something in it is missing or not allowed.
     """
     try:
-        document = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8-sig")
+        for begins, what in _OTHER_FORMATS:
+            if begins.match(text.lstrip()):
+                raise ConfigurationError(what)
+        document = yaml.load(_OPENCV_HEADER.sub("", text), _Loader)
+        return parse_calibration(document)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ConfigurationError(f"calibration file {path}: {reason}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        if isinstance(error, ConfigurationError):
+            raise ConfigurationError(f"calibration file {path}: {error}") from error
         reason = " ".join(str(error).split())
         raise ConfigurationError(f"calibration file {path}: not YAML: {reason}") from error
-    try:
-        return _parse(document)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"calibration file {path}: {error}") from error
-
-
-def _parse(document: Any) -> Calibration:
-    if not isinstance(document, Mapping):
-        raise ConfigurationError("must be a table of keys and values")
-    camera_matrix = _matrix(document, "camera_matrix")
-    return Calibration(
-        width=_size(document, "image_width"),
-        height=_size(document, "image_height"),
-        camera_name=str(document.get("camera_name", "")),
-        distortion_model=str(_value(document, "distortion_model")),
-        distortion=_matrix(document, "distortion_coefficients"),
-        camera_matrix=camera_matrix,
-        rectification_matrix=_matrix(document, "rectification_matrix"),
-        projection_matrix=_matrix(document, "projection_matrix"),
-    )
-
-
-def _value(document: Mapping[str, Any], key: str) -> Any:
-    if key not in document:
-        raise ConfigurationError(f"{key} is missing")
-    return document[key]
-
-
-def _size(document: Mapping[str, Any], key: str) -> int:
-    value = _value(document, key)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ConfigurationError(f"{key} {value!r} must be a whole number of pixels")
-    return value
-
-
-def _matrix(document: Mapping[str, Any], key: str) -> tuple[float, ...]:
-    """The numbers of `{rows: r, cols: c, data: [...]}`."""
-    matrix = _value(document, key)
-    try:
-        rows, columns = int(matrix["rows"]), int(matrix["cols"])
-        data = [float(value) for value in matrix["data"]]
-    except (TypeError, KeyError, ValueError):
-        raise ConfigurationError(f"{key} must have rows, cols and data (numbers)") from None
-    if len(data) != rows * columns or not all(map(math.isfinite, data)):
-        raise ConfigurationError(
-            f"{key}: {len(data)} numbers for {rows} rows of {columns}; all must be there and finite"
-        )
-    return tuple(data)

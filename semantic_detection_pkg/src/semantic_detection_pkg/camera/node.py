@@ -26,7 +26,7 @@ from semantic_detection_pkg.camera.core.settings import CameraSettings
 from semantic_detection_pkg.camera.core.uri import CameraUri
 from semantic_detection_pkg.camera.reader import LatestFrameReader
 from semantic_detection_pkg.camera.ros import graph_cameras
-from semantic_detection_pkg.camera.ros.camera_info import to_camera_info
+from semantic_detection_pkg.camera.ros.camera_info import Intrinsics
 from semantic_detection_pkg.camera.ros.frames import FramePublisher
 from semantic_detection_pkg.camera.sources.registry import open_camera
 from semantic_detection_pkg.common.core.frame import Frame
@@ -44,7 +44,7 @@ class CameraNode(Node):
         self._frame_id = in_namespace(self, self._config.frame_id)
         graph_cameras.attach(self, self._config.source, self._frame_id)
         path = self._config.calibration_file
-        self._calibration = load_calibration(path) if path else None
+        self._intrinsics = Intrinsics(load_calibration(path) if path else None)
         self._frames = FramePublisher(self, self._config.frame_transport)
         self._compressed = self.create_publisher(
             CompressedImage, "camera/image_raw/compressed", VIEW
@@ -60,6 +60,7 @@ class CameraNode(Node):
             )
         )
         self._last_error = ""
+        self._last_refusal = ""
         self._frames_before = 0
         self._shedding = Shedding(self)
         publish_diagnostics(self, self._check)
@@ -89,9 +90,7 @@ class CameraNode(Node):
             self._frames.publish(frame)
         except FrameError as error:
             self.get_logger().error(str(error), throttle_duration_sec=1.0)
-        self._info.publish(
-            to_camera_info(self._calibration, frame.width, frame.height, stamp_ns, frame_id)
-        )
+        self._info.publish(self._intrinsics.message_of(frame))
         if self._compressed.get_subscription_count():
             quality = [cv2.IMWRITE_JPEG_QUALITY, self._config.jpeg_quality]
             _, jpeg = cv2.imencode(".jpg", frame.image, quality)
@@ -114,10 +113,17 @@ class CameraNode(Node):
         if status.last_error != self._last_error:
             self.get_logger().error(status.last_error)
             self._last_error = status.last_error
+        refusal = self._intrinsics.refusal
+        if refusal != self._last_refusal:
+            self._last_refusal = refusal
+            if refusal:
+                self.get_logger().error(f"{self._config.calibration_file}: {refusal}")
         if status.has_ended:
             return Health.warn(status.last_error or "the source has ended", **figures)
         if not status.is_connected:
             return Health.error(status.last_error or "connecting", **figures)
+        if refusal:
+            return Health.error(f"uncalibrated: {refusal}", **figures)
         return Health.ok(self._source_label, **figures)
 
 

@@ -33,7 +33,8 @@ class CameraSettings:
     frame_transport: str = frame_transport_setting()
     calibration_file: str = setting(
         "",
-        "camera_info YAML file, as camera_calibration writes it; '': none",
+        "calibration: camera_info YAML as camera_calibration writes it, OpenCV's or Kalibr's YAML; "
+        "scaled to pictures of the same aspect; '': none",
         formerly=("calibration",),
     )
     jpeg_quality: int = setting(

@@ -29,6 +29,7 @@ Shown = bool | int | float | str | tuple[str, ...]
 
 _KEY = "setting"
 _FORMERLY = "formerly"
+_BEFORE = "before"
 _NUMBERS = tuple[tuple[str, float], ...]
 _WORDS = tuple[tuple[str, str], ...]
 _ALLOWED = {
@@ -140,9 +141,19 @@ def setting(
     return dataclasses.field(default=value, metadata={_KEY: rules, _FORMERLY: rules.formerly})
 
 
-def constant(default: Any, *, formerly: Sequence[str] = ()) -> Any:
-    """Make a dataclass field that no parameter sets, but that had other names in journals."""
-    return dataclasses.field(default=default, metadata={_FORMERLY: tuple(formerly)})
+def constant(
+    default: Any, *, formerly: Sequence[str] = (), before: Any = dataclasses.MISSING
+) -> Any:
+    """Make a dataclass field that no parameter sets, but that journals know in another way.
+
+    Args:
+        formerly: names that the field had in journals.
+        before: what journals that do not have the field were written with; left out: the default.
+    """
+    metadata = {_FORMERLY: tuple(formerly)}
+    if before is not dataclasses.MISSING:
+        metadata[_BEFORE] = before
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def group(kind: type[T], *, formerly: Sequence[str]) -> T:
@@ -348,6 +359,18 @@ def with_new_names(kind: type, plain: Mapping[str, Any]) -> dict[str, Any]:
         is_inner = new in inner and isinstance(value, Mapping)
         read[new] = with_new_names(inner[new], value) if is_inner else value
     return read
+
+
+def as_before(instance: T) -> T:
+    """Return a dataclass in which fields that came later have the values that held before."""
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(typing.cast(Any, instance)):
+        value = getattr(instance, field.name)
+        if _BEFORE in field.metadata:
+            values[field.name] = field.metadata[_BEFORE]
+        elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+            values[field.name] = as_before(value)
+    return dataclasses.replace(typing.cast(Any, instance), **values)
 
 
 def _walk(kind: type, path: tuple[str, ...]) -> Iterator[Setting]:

@@ -64,6 +64,7 @@ class ExactScan(ScanHarness):
 
     Switches: `is_gimbal_silent`, `link`, `is_detector_silent`, `is_camera_silent`,
     `is_classifier_silent`, `is_classifier_absent`, `is_model_silent`, `answer` of the model.
+    The camera gives a frame every `frame_ns`; its detections come `latency_ns` later.
     """
 
     things: list[Thing]
@@ -79,6 +80,8 @@ class ExactScan(ScanHarness):
     is_classifier_absent: bool = False
     is_model_silent: bool = False
     answer: Verdict = Verdict.YES
+    frame_ns: int = FRAME_NS
+    latency_ns: int = 0
     known_words: tuple[str, ...] = WORDS
     yaw: float = 0.0
     pitch: float = 0.0
@@ -164,12 +167,16 @@ class ExactScan(ScanHarness):
                     *self.limits,
                 )
             )
-        if (self.now_ns - START_NS) % FRAME_NS == 0:
+        if (self.now_ns - START_NS) % self.frame_ns == 0:
             if not self.is_camera_silent:
                 inputs.append(CameraBeat(self.now_ns))
             if not (self.is_camera_silent or self.is_detector_silent):
                 self._views[self.now_ns] = self.view()
-                inputs.append(FrameDetections(self.now_ns, self.detect(), self.vocabulary, "exact"))
+                found = FrameDetections(self.now_ns, self.detect(), self.vocabulary, "exact")
+                if self.latency_ns:
+                    self.deliver(found, self.now_ns + self.latency_ns)
+                else:
+                    inputs.append(found)
         return inputs
 
     def detect(self) -> Detections:

@@ -25,6 +25,7 @@ from semantic_detection_pkg.scan.core.candidate_evidence import (
     Extent,
     Sighting,
     TrackedFrame,
+    ViewFrames,
 )
 from semantic_detection_pkg.scan.core.candidate_states import (
     ALLOWED,
@@ -105,6 +106,12 @@ class Candidate:
         """Return whether its state allows an action."""
         return action in ALLOWED[self.state]
 
+    @property
+    def is_view_complete(self) -> bool:
+        """Return whether all frames that the present view needs to count are examined."""
+        needed, view = self._settings.close.min_view_frames, self.evidence.view
+        return not needed or (view is not None and view.count >= needed)
+
     # --------------------------------------------------------------------------------- evidence
 
     def add_frame(self, frame: TrackedFrame, detector: str) -> None:
@@ -118,7 +125,11 @@ class Candidate:
         else:
             # Unseen it still moves as predicted.
             extent = replace(extent, track=frame.tracks.get(extent.track.id, extent.track))
-        self.evidence = replace(self.evidence, extent=extent, detector=detector)
+        self.evidence = replace(
+            self.evidence.with_view_frame(frame.stamp_ns, self._settings.close.min_view_frames),
+            extent=extent,
+            detector=detector,
+        )
         if not self._can_be_judged(frame, hit):
             return
         tiers = self._settings.tiers
@@ -162,10 +173,33 @@ class Candidate:
         """Add the classifier's result for the request under way."""
         self.evidence = self.evidence.with_inspection(result)
 
-    def end_view(self, results_due_ns: int) -> None:
-        """Count a close view that was for it; results of its frames may come until then."""
-        views = self.evidence.views + 1
-        self.evidence = replace(self.evidence, views=views, results_due_ns=results_due_ns)
+    def begin_view(self, now_ns: int) -> None:
+        """Count from now on the frames of a close view for it, which is reached."""
+        if self._settings.close.min_view_frames:
+            self.evidence = replace(self.evidence, view=ViewFrames(now_ns))
+
+    def end_view(self, now_ns: int, results_due_ns: int, *, is_missed: bool) -> None:
+        """Note that the camera leaves a close view for it; it counts by its frames.
+
+        Args:
+            results_due_ns: results of its frames may come until then.
+            is_missed: the camera never got there though it gave frames: that counts as a view, too.
+        """
+        evidence, view = self.evidence, self.evidence.view
+        if is_missed or not self._settings.close.min_view_frames:
+            evidence = replace(evidence, views=evidence.views + 1)
+        elif view is not None:
+            evidence = replace(evidence, view=replace(view, until_ns=now_ns))
+        self.evidence = replace(evidence, results_due_ns=results_due_ns)
+
+    def drop_view(self) -> None:
+        """Forget the frames of its last close view: it was interrupted, or another one begins."""
+        self.evidence = replace(self.evidence, view=None)
+
+    def awaits_frames(self, frame_ns: int) -> bool:
+        """Return whether frames of its last view may still come, the newest being of then."""
+        view = self.evidence.view
+        return view is not None and bool(view.until_ns) and frame_ns < view.until_ns
 
     # -------------------------------------------------------------------------- Tiers 1, 2 and 3
 

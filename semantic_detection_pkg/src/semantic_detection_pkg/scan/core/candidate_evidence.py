@@ -96,6 +96,25 @@ class CropRequest:
 
 
 @dataclass(frozen=True)
+class ViewFrames:
+    """The frames of one close view for a candidate.
+
+    Attributes:
+        since_ns: when the view was reached.
+        until_ns: when the camera left it; 0: it is still there.
+        count: frames that were captured in between and are examined.
+    """
+
+    since_ns: int
+    until_ns: int = 0
+    count: int = 0
+
+    def has(self, stamp_ns: int) -> bool:
+        """Return whether a frame captured then belongs to the view."""
+        return self.since_ns <= stamp_ns and (not self.until_ns or stamp_ns <= self.until_ns)
+
+
+@dataclass(frozen=True)
 class Evidence:
     """All that is known of one candidate beside its state.
 
@@ -113,7 +132,9 @@ class Evidence:
         picture_id: request id of the newest inspection that left a picture; 0: none did.
         tiers: their results, in the order in which they came.
         answers: of the VLM.
-        views: close views that were for it.
+        views: close views that were for it and showed enough frames.
+        view_frames: frames of close views towards the next one that counts.
+        view: frames of its newest close view; None: there was none, or it was interrupted.
         results_due_ns: until then results of its last view may still come.
         searches, refinements: how often it was looked for around, and inspected at a larger size.
     """
@@ -132,6 +153,8 @@ class Evidence:
     tiers: tuple[TierResult, ...] = ()
     answers: tuple[VlmReply, ...] = ()
     views: int = 0
+    view_frames: int = 0
+    view: ViewFrames | None = None
     results_due_ns: int = 0
     searches: int = 0
     refinements: int = 0
@@ -170,6 +193,32 @@ class Evidence:
         if result.tier in self.by_tier:
             return self
         return replace(self, tiers=(*self.tiers, result))
+
+    def with_view_frame(self, stamp_ns: int, needed: int) -> Evidence:
+        """Return the evidence after one more frame was examined, whatever it shows.
+
+        Args:
+            needed: frames that make a view; one view counts no more than these.
+        """
+        view = self.view
+        if view is None or not view.has(stamp_ns):
+            return self
+        view = replace(view, count=view.count + 1)
+        if view.count > needed:
+            return replace(self, view=view)
+        views, view_frames = divmod(self.views * needed + self.view_frames + 1, needed)
+        return replace(self, view=view, views=views, view_frames=view_frames)
+
+    def for_resumption(self) -> Evidence:
+        """Return what still holds in another process: requests under way and pictures are gone."""
+        return replace(
+            self, crop_request=None, newest=None, picture_id=0, view=None, results_due_ns=0
+        )
+
+    def for_new_picture(self) -> Evidence:
+        """Return the evidence with which Tier 2 begins again, as its pictures are gone."""
+        first = tuple(one for one in self.tiers if one.tier == 1)
+        return replace(self, inspections=(), tiers=first, views=0, view_frames=0)
 
     def for_search(self) -> Evidence:
         """Return the evidence with which a wider view begins: Tier 1's test starts anew."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     CameraBeat,
     FrameDetections,
@@ -11,6 +13,9 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
 from semantic_detection_pkg.scan.core.settings import InputTimeouts
 
 _NS_PER_S = 1_000_000_000
+_SLOW = 1.5  # intervals of a slow camera's frames without one, until it counts as lost
+_SLOWEST_S = 4.0  # of such intervals
+_INTERVALS_KEPT = 3  # the shortest counts: after a loss the longest says nothing
 _LENT_KNOWN_NS = 5_000_000_000  # the arbiter tells each second; then it is gone
 
 
@@ -23,6 +28,7 @@ class InputWatchdog:
         self._reading: GimbalReading | None = None
         self._reading_ns: int | None = None
         self._frame_ns: int | None = None
+        self._intervals_ns: deque[int] = deque(maxlen=_INTERVALS_KEPT)
         self._beat_ns: int | None = None
         self._excused_until_ns = 0
         self._gpu_ns = 0
@@ -38,6 +44,8 @@ class InputWatchdog:
         if isinstance(item, GimbalReading):
             self._reading, self._reading_ns = item, now_ns
         elif isinstance(item, FrameDetections):
+            if self._frame_ns is not None:
+                self._intervals_ns.append(now_ns - self._frame_ns)
             self._frame_ns = now_ns
         elif isinstance(item, CameraBeat):
             self._beat_ns = now_ns
@@ -64,12 +72,13 @@ class InputWatchdog:
     def detections_problem(self, now_ns: int) -> str:
         """Return why nothing is detected; empty: something is, or the GPU is lent.
 
-        A camera that is heard while no detections come leaves only the detector.
+        A camera that is heard while no detections come leaves only the detector. One that gives a
+        frame every three seconds is slow, not lost.
         """
         is_lent = self._gpu.is_lent and now_ns - self._gpu_ns <= _LENT_KNOWN_NS
         if is_lent or now_ns < self._excused_until_ns:
             return ""
-        limit_s = self._settings.detections_timeout_s
+        limit_s = max(self._settings.detections_timeout_s, _SLOW * self._interval_s)
         silent_s = None if self._frame_ns is None else (now_ns - self._frame_ns) / _NS_PER_S
         if silent_s is not None and silent_s <= limit_s:
             return ""
@@ -80,6 +89,12 @@ class InputWatchdog:
         if camera_s > self._settings.camera_timeout_s:
             return f"camera: no frame for {_rounded(camera_s)} s"
         return f"detector: no detections {since}"
+
+    @property
+    def _interval_s(self) -> float:
+        """Return the time between two frames with detections, 0 until some came. [s]"""
+        is_known = len(self._intervals_ns) == _INTERVALS_KEPT
+        return min(min(self._intervals_ns) / _NS_PER_S, _SLOWEST_S) if is_known else 0.0
 
 
 def _rounded(seconds: float) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ros_support_pkg.core.settings import with_new_names
+from ros_support_pkg.core.settings import as_before, with_new_names
 from semantic_detection_pkg.common.core.serialization import canonical, from_plain, to_plain
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     Input,
@@ -123,7 +123,7 @@ def inputs_from_json(text: str) -> StepInputs:
     """Return what `inputs_to_json` wrote, bit for bit.
 
     Settings of another version are taken as far as they are known, also by the names that they had
-    before; new ones have their defaults.
+    before; new ones have the values by which the scan went before them, else their defaults.
 
     Raises:
         ValueError: it is no journal, or its inputs are of another version.
@@ -137,7 +137,7 @@ def inputs_from_json(text: str) -> StepInputs:
             if fields.get("type") == _SETTINGS_TYPE:
                 del fields["type"]
                 fields = with_new_names(ScanSettings, fields)
-                known = _merged(to_plain(ScanSettings()), fields, "", notes)
+                known = _merged(to_plain(as_before(ScanSettings())), fields, "", notes)
                 settings = from_plain(ScanSettings, known)
             else:
                 others.append(input_from_plain(fields))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from statistics import median
 
 from ros_support_pkg.core.pose_history import Pose, hfov_at_zoom
 from ros_support_pkg.core.words import CellResult
@@ -31,6 +34,7 @@ _COUNTED_SHARE = 0.9
 _ZOOM_REACHED = 0.97  # of the greatest zoom
 _NS_PER_S = 1_000_000_000
 
+_STAMPS_KEPT = 6  # of frames, for their interval: one that is late does not matter
 
 @dataclass(frozen=True)
 class SearchPlan:
@@ -100,6 +104,7 @@ class Search:
         self.followers: list[PathFollower] = []
         self.frame_ns = 0
         labels = {word.name: word.label for word in parse_words(goal.words)}
+        self._stamps_ns: deque[int] = deque(maxlen=_STAMPS_KEPT)
         self.candidates = CandidateList(settings, labels, plan.area)
         self.findings = FindingList(started_ns, settings.candidates)
         self._settings = settings
@@ -118,6 +123,12 @@ class Search:
 
     def in_view(self) -> list[Candidate]:
         """Return the candidates that the view in hand is for and that still want it."""
+    @property
+    def frame_interval_ns(self) -> int:
+        """Return the usual time between two frames that are examined; 0: not known yet. [ns]"""
+        gaps = [after - before for before, after in pairwise(self._stamps_ns)]
+        return round(median(gaps)) if gaps else 0
+
         if self.visit is None:
             return []
         found = (self.candidates.get(one) for one in self.visit.view.track_ids)
@@ -127,6 +138,8 @@ class Search:
         """Drop the view and the pass in hand: the camera is taken somewhere else."""
         self.visit = None
         self.planner.interrupt()
+        for candidate in self.in_view():
+            candidate.drop_view()
 
     def add_frame(
         self, frame: FrameDetections, view: CameraView, pose: Pose, tracks: Sequence[Track]
@@ -140,6 +153,7 @@ class Search:
         self.frame_ns = frame.stamp_ns
         rates = (pose.yaw_rate_rad_s, pose.pitch_rate_rad_s)
         self.coverage.add_view(view, frame.stamp_ns / _NS_PER_S, rates)
+        self._stamps_ns.append(frame.stamp_ns)
         shown = TrackedFrame(
             frame.stamp_ns,
             view,

@@ -136,6 +136,8 @@ class CloseSettings:
         arrival_share: share of the picture: so near to its bearing a view counts as reached.
         answer_s: [s] from the end of a view until the results of its frames are in; until then its
             candidates get no other view.
+        min_view_frames: frames captured in a view that have to be examined for it to count as one
+            of `max_views`; 0: it counts whatever the camera did.
         refind_zoom: share of the zoom for one wider view, where the candidate is not where it was;
             0: none.
         refind_rad: how far the candidate may have moved.
@@ -180,11 +182,12 @@ class CloseSettings:
     answer_s: float = 0.4
     max_views: int = setting(
         3,
-        "close views of one candidate, then it stays uncertain",
+        "close views that showed one candidate in frames, then it stays uncertain",
         minimum=1,
         maximum=20,
         formerly=("views_max",),
     )
+    min_view_frames: int = constant(2, before=0)
     refind_zoom: float = 0.5
     refind_rad: float = math.radians(4.0)
 

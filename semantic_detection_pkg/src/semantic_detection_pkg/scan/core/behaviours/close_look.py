@@ -16,6 +16,7 @@ from semantic_detection_pkg.scan.core.pointing import BearingState
 from semantic_detection_pkg.scan.core.search import Search, Visit
 
 _ZOOM_REACHED = 0.06  # of the zoom
+_FRAMES_SLACK = 0.25  # of the interval of frames: so much longer than they take
 
 
 class CloseLookBehaviour(SearchBehaviour):
@@ -43,7 +44,7 @@ class ChooseView(CloseLookBehaviour):
         if not wanting or not (is_time or search.is_viewing):
             search.is_viewing = False
             return Status.SUCCESS
-        targets = [one.view_target for one in wanting if self._is_due(one)]
+        targets = [one.view_target for one in wanting if self._is_due(one, search.frame_ns)]
         if not targets:
             return self.running("waiting for the results of the last views")
         if not search.is_viewing:
@@ -55,12 +56,14 @@ class ChooseView(CloseLookBehaviour):
             targets, blackboard.camera_state, zoom, plan.wide, plan.limits, plan.costs
         )
         search.visit = Visit(tour[0], blackboard.now_ns)
+        for candidate in search.in_view():
+            candidate.drop_view()
         return Status.SUCCESS
 
-    def _is_due(self, candidate: Candidate) -> bool:
+    def _is_due(self, candidate: Candidate, frame_ns: int) -> bool:
         """Return whether it needs another view now; after too many it is given up."""
         now_ns, evidence = self.blackboard.now_ns, candidate.evidence
-        if now_ns < evidence.results_due_ns:
+        if now_ns < evidence.results_due_ns or candidate.awaits_frames(frame_ns):
             return False
         if evidence.views < self.blackboard.settings.close.max_views:
             return True
@@ -72,19 +75,27 @@ class ChooseView(CloseLookBehaviour):
 
         Results of its frames come while the camera is on its way to the next view.
         """
-        blackboard, settings = self.blackboard, self.blackboard.settings.close
         visit, left = search.visit, search.in_view()
-        if visit is None:
+        if visit is None or (left and not self._had_its_time(search, visit)):
             return
-        if visit.arrived_ns:
-            is_late = blackboard.now_ns - visit.arrived_ns >= settings.max_dwell_s * NS_PER_S
-        else:
-            is_late = blackboard.now_ns - visit.since_ns >= settings.approach_timeout_s * NS_PER_S
-        if left and not is_late:
-            return
+        now_ns = self.blackboard.now_ns
+        due_ns = now_ns + round(self.blackboard.settings.close.answer_s * NS_PER_S)
+        is_missed = not visit.arrived_ns and search.frame_ns >= visit.since_ns
         for candidate in left:
-            candidate.end_view(blackboard.now_ns + round(settings.answer_s * NS_PER_S))
+            candidate.end_view(now_ns, due_ns, is_missed=is_missed)
         search.visit = None
+
+    def _had_its_time(self, search: Search, visit: Visit) -> bool:
+        """Return whether the way was too long, or the stay; a slow camera takes longer."""
+        now_ns, settings = self.blackboard.now_ns, self.blackboard.settings.close
+        if not visit.arrived_ns:
+            return now_ns - visit.since_ns >= settings.approach_timeout_s * NS_PER_S
+        stayed_ns = now_ns - visit.arrived_ns
+        if stayed_ns < settings.max_dwell_s * NS_PER_S:
+            return False
+        frames_ns = (settings.min_view_frames + _FRAMES_SLACK) * search.frame_interval_ns
+        is_complete = all(one.is_view_complete for one in search.in_view())
+        return is_complete or stayed_ns >= frames_ns
 
 
 class ApproachView(CloseLookBehaviour):
@@ -102,6 +113,8 @@ class ApproachView(CloseLookBehaviour):
         if not self._is_there(search, visit, target):
             return self.about("approaching", search)
         search.visit = replace(visit, arrived_ns=blackboard.now_ns)
+        for candidate in search.in_view():
+            candidate.begin_view(blackboard.now_ns)
         return Status.SUCCESS
 
     def _target(self, search: Search, visit: Visit) -> BearingState:

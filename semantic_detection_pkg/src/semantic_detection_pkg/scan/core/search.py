@@ -33,8 +33,8 @@ from semantic_detection_pkg.scan.core.tracking.track import Track
 _COUNTED_SHARE = 0.9
 _ZOOM_REACHED = 0.97  # of the greatest zoom
 _NS_PER_S = 1_000_000_000
-
 _STAMPS_KEPT = 6  # of frames, for their interval: one that is late does not matter
+
 
 @dataclass(frozen=True)
 class SearchPlan:
@@ -103,8 +103,8 @@ class Search:
         self.is_swept = False
         self.followers: list[PathFollower] = []
         self.frame_ns = 0
-        labels = {word.name: word.label for word in parse_words(goal.words)}
         self._stamps_ns: deque[int] = deque(maxlen=_STAMPS_KEPT)
+        labels = {word.name: word.label for word in parse_words(goal.words)}
         self.candidates = CandidateList(settings, labels, plan.area)
         self.findings = FindingList(started_ns, settings.candidates)
         self._settings = settings
@@ -121,14 +121,14 @@ class Search:
             return self.question.candidate.track.id
         return next((one.track.id for one in self.in_view()), 0)
 
-    def in_view(self) -> list[Candidate]:
-        """Return the candidates that the view in hand is for and that still want it."""
     @property
     def frame_interval_ns(self) -> int:
         """Return the usual time between two frames that are examined; 0: not known yet. [ns]"""
         gaps = [after - before for before, after in pairwise(self._stamps_ns)]
         return round(median(gaps)) if gaps else 0
 
+    def in_view(self) -> list[Candidate]:
+        """Return the candidates that the view in hand is for and that still want it."""
         if self.visit is None:
             return []
         found = (self.candidates.get(one) for one in self.visit.view.track_ids)
@@ -136,10 +136,10 @@ class Search:
 
     def interrupt(self) -> None:
         """Drop the view and the pass in hand: the camera is taken somewhere else."""
-        self.visit = None
-        self.planner.interrupt()
         for candidate in self.in_view():
             candidate.drop_view()
+        self.visit = None
+        self.planner.interrupt()
 
     def add_frame(
         self, frame: FrameDetections, view: CameraView, pose: Pose, tracks: Sequence[Track]
@@ -151,9 +151,9 @@ class Search:
             tracks: after the frame.
         """
         self.frame_ns = frame.stamp_ns
+        self._stamps_ns.append(frame.stamp_ns)
         rates = (pose.yaw_rate_rad_s, pose.pitch_rate_rad_s)
         self.coverage.add_view(view, frame.stamp_ns / _NS_PER_S, rates)
-        self._stamps_ns.append(frame.stamp_ns)
         shown = TrackedFrame(
             frame.stamp_ns,
             view,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -10,6 +9,7 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Path, Request, Re
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from semantic_detection_pkg.dashboard.api.access import TooManyGuessesError, address_of
 from semantic_detection_pkg.dashboard.api.commands import (
     Center,
     Command,
@@ -35,7 +35,6 @@ _STATUS = {
     CommandStatus.ABSENT: HTTPStatus.SERVICE_UNAVAILABLE,
     CommandStatus.LATE: HTTPStatus.GATEWAY_TIMEOUT,
 }
-_WRONG_TOKEN_PAUSE_S = 0.5  # makes guessing slow
 _PICTURE_TIMEOUT_S = 2.0
 
 
@@ -74,6 +73,7 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
         (HTTPStatus.CONFLICT, "somebody else holds control, or the robot refuses"),
         (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is too large"),
         (HTTPStatus.UNPROCESSABLE_ENTITY, "a value is not allowed"),
+        (HTTPStatus.TOO_MANY_REQUESTS, "too many wrong tokens came from this address"),
         (HTTPStatus.SERVICE_UNAVAILABLE, "nobody is there who could do it"),
         (HTTPStatus.GATEWAY_TIMEOUT, "no answer in time"),
     )
@@ -91,8 +91,8 @@ ViewerId = Annotated[
 ]
 
 
-def _may_control(request: Request, dashboard: Shared) -> None:
-    if not dashboard.access.may_control(request.headers, request.cookies):
+def _may_control(request: Request) -> None:
+    if not request.scope["may_control"]:  # the gate has looked
         raise HTTPException(
             HTTPStatus.UNAUTHORIZED, "control needs the token", {"WWW-Authenticate": "Bearer"}
         )
@@ -158,11 +158,15 @@ async def thumbnail(
 
 
 @access.post("/session", status_code=HTTPStatus.NO_CONTENT)
-async def open_session(dashboard: Shared, body: Credentials) -> Response:
+async def open_session(dashboard: Shared, request: Request, body: Credentials) -> Response:
     """Exchange the token for a cookie that lets this browser look and control."""
-    session = dashboard.access.open_session(body.token)
+    try:
+        session = dashboard.access.open_session(body.token, address_of(request))
+    except TooManyGuessesError as error:
+        raise HTTPException(
+            HTTPStatus.TOO_MANY_REQUESTS, str(error), {"Retry-After": str(error.wait_s)}
+        ) from error
     if session is None:
-        await asyncio.sleep(_WRONG_TOKEN_PAUSE_S)
         raise HTTPException(
             HTTPStatus.UNAUTHORIZED, "this is not the token", {"WWW-Authenticate": "Bearer"}
         )

@@ -1,4 +1,7 @@
-"""What every request passes first: origin, size, the right to look. Headers of every answer."""
+"""What every request passes first: origin, size, the right to look. Headers of every answer.
+
+Who asks is looked at once, here; `scope["may_control"]` says it to all that come after.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,15 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from semantic_detection_pkg.dashboard.api.access import Access
+from semantic_detection_pkg.dashboard.api.access import Access, TooManyGuessesError
 
 BODY_BYTES_MAX = 64 * 1024
 
 #: What may be had without the right to look: the page itself shows nothing before it has it.
 _OPEN_PATHS = ("/", "/healthz", "/openapi.json", "/api/session")
 _OPEN_FOLDERS = ("/static/",)
+
+_Refusal = tuple[HTTPStatus, str, dict[str, str]]
 
 _PAGE_POLICY = (
     "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
@@ -50,20 +55,30 @@ class Gate:
             body = _BoundedBody(receive)
             await self._app(scope, body.receive, _with_headers(scope, send))
 
-    def _refusal(self, request: HTTPConnection) -> tuple[HTTPStatus, str] | None:
+    def _refusal(self, request: HTTPConnection) -> _Refusal | None:
         if not self._access.is_own_page(request.headers):
-            return HTTPStatus.FORBIDDEN, "requests from pages of other origins are refused"
+            return HTTPStatus.FORBIDDEN, "requests from pages of other origins are refused", {}
         length = request.headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > BODY_BYTES_MAX:
             return (
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 f"a body of {length[:20]} bytes; at most {BODY_BYTES_MAX} are allowed",
+                {},
             )
         path = request.scope["path"]
-        is_open = path in _OPEN_PATHS or path.startswith(_OPEN_FOLDERS)
-        if is_open or self._access.may_look(request.headers, request.cookies):
+        if path in _OPEN_PATHS or path.startswith(_OPEN_FOLDERS):
             return None
-        return HTTPStatus.UNAUTHORIZED, "looking needs the token"
+        try:
+            request.scope["may_control"] = self._access.may_control(request)
+        except TooManyGuessesError as error:
+            return HTTPStatus.TOO_MANY_REQUESTS, str(error), {"Retry-After": str(error.wait_s)}
+        if request.scope["may_control"] or self._access.is_viewing_open:
+            return None
+        return (
+            HTTPStatus.UNAUTHORIZED,
+            "looking needs the token",
+            {"WWW-Authenticate": "Bearer"},
+        )
 
 
 class _BoundedBody:
@@ -101,7 +116,12 @@ def _with_headers(scope: Scope, send: Send) -> Send:
 
 
 async def _refuse(
-    scope: Scope, receive: Receive, send: Send, status: HTTPStatus, detail: str
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    status: HTTPStatus,
+    detail: str,
+    headers: dict[str, str],
 ) -> None:
     # Without `websocket.http.response` a refused WebSocket gets a bare 403.
     if scope["type"] == "websocket" and "websocket.http.response" not in scope.get(
@@ -109,7 +129,5 @@ async def _refuse(
     ):
         await send({"type": "websocket.close", "code": 1008, "reason": detail})
         return
-    headers = {"Connection": "close"}
-    if status == HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = "Bearer"
-    await JSONResponse({"detail": detail}, status, headers)(scope, receive, send)
+    answer = JSONResponse({"detail": detail}, status, {"Connection": "close", **headers})
+    await answer(scope, receive, send)

@@ -15,9 +15,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import secrets
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, WebSocket
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.websockets import WebSocketDisconnect
 
@@ -29,7 +31,6 @@ from semantic_detection_pkg.dashboard.api.operators import Party
 #: Close codes of RFC 6455.
 _UNREADABLE = 1008
 _GONE = 1001
-_FULL = 1013
 
 _VIEWERS_MAX = 64
 
@@ -57,14 +58,16 @@ class FromPage(BaseModel):
 async def live(socket: WebSocket) -> None:
     """Serve one page until it or its line is gone."""
     dashboard: Dashboard = socket.app.state.dashboard
-    await socket.accept()
     if dashboard.hub.viewers >= _VIEWERS_MAX:
-        await socket.close(_FULL, f"{_VIEWERS_MAX} pages are open already")
+        detail = f"{_VIEWERS_MAX} pages are open already"
+        await socket.send_denial_response(
+            JSONResponse({"detail": detail}, HTTPStatus.SERVICE_UNAVAILABLE)
+        )
         return
+    await socket.accept()
     address = socket.client.host if socket.client else "?"
     party = Party(secrets.token_urlsafe(16), f"viewer {next(_numbers)} at {address}")
-    may_control = dashboard.access.may_control(socket.headers, socket.cookies)
-    viewer = Viewer(party, may_control=may_control)
+    viewer = Viewer(party, may_control=socket.scope["may_control"])  # the gate has looked
     dashboard.operators.enter(party)
     dashboard.hub.enter(viewer)
     tasks = [

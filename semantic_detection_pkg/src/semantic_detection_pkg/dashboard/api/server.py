@@ -11,6 +11,7 @@ import uvicorn
 
 from semantic_detection_pkg.dashboard.api.app import make_app
 from semantic_detection_pkg.dashboard.api.connection_limit import BODY_BYTES_MAX
+from semantic_detection_pkg.dashboard.api.connections import ACCEPTED_AT_A_GO, Server, http_protocol
 from semantic_detection_pkg.dashboard.api.dashboard import Dashboard
 from semantic_detection_pkg.dashboard.api.settings import DashboardSettings
 from semantic_detection_pkg.errors import ConfigurationError
@@ -33,16 +34,20 @@ class DashboardServer:
         self._dashboard = dashboard
         config = uvicorn.Config(
             make_app(dashboard),
+            loop="asyncio",
+            http=http_protocol(),
             log_config=None,  # its records go where all of Python's go
             log_level="warning",
             access_log=False,
             ws="websockets-sansio",
             ws_max_size=BODY_BYTES_MAX,
             ws_per_message_deflate=False,  # JPEG does not get smaller
+            backlog=ACCEPTED_AT_A_GO,
+            proxy_headers=False,  # anybody may write them: limits go by the true address
             timeout_graceful_shutdown=_CLOSE_TIMEOUT_S,
             server_header=False,
         )
-        self._server = uvicorn.Server(config)
+        self._server = Server(config)
         self._thread = threading.Thread(
             target=self._server.run, args=([self._socket],), name="web", daemon=True
         )

@@ -64,7 +64,7 @@ def read_token(path: str) -> str:
         ConfigurationError: it cannot be read, or its first line is empty.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "is not text"
         raise ConfigurationError(

@@ -15,7 +15,7 @@ export class Session {
   /** A browser does not say why a WebSocket was refused: a request does. */
   async check() {
     const response = await fetch("/api/state/server").catch(() => null);
-    if (response?.status === 401) this.ask("Looking needs the token.");
+    if (response?.status === 401 || response?.status === 429) this.ask("Looking needs the token.");
   }
 
   ask(reason) {

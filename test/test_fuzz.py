@@ -181,6 +181,8 @@ def _detections() -> msg.Detections:
         ring_counts=[1, 0],
         ring_sizes=[3],
         points_xy=[10.0, 10.0, 50.0, 10.0, 50.0, 60.0],
+        looks_xyxy=[0, 0, 640, 360, 320, 0, 640, 320],
+        look_gains=[1.0, 2.0],
         pose=msg.PoseAtCapture(is_known=True, **_pose()),
     )
 
@@ -189,6 +191,10 @@ def _coverage() -> msg.Coverage:
     return msg.Coverage(
         header=_header(), cell_rad=0.1, columns=2, rows=1, age_s=[1.0, math.inf], results=[0, 1]
     )
+
+
+def _search_need() -> msg.SearchNeed:
+    return msg.SearchNeed(header=_header(), cell_rad=0.1, columns=2, rows=1, needs=[255, 0])
 
 
 def _tracks() -> msg.Tracks:
@@ -205,7 +211,7 @@ def _image() -> Image:
 
 
 #: Messages as they should be, of the types in which much must fit together.
-SANE = (_gimbal_state, _detections, _coverage, _tracks, _finding, _image)
+SANE = (_gimbal_state, _detections, _coverage, _search_need, _tracks, _finding, _image)
 _SANE_OF = {type(sane()): sane for sane in SANE}
 
 

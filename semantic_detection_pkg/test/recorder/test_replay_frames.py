@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from semantic_detection_pkg.cli.replay import main
 from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.common.core.looks import Look
 from semantic_detection_pkg.recorder.core.replay.redetect import (
     Comparison,
     RecordedPicture,
@@ -50,20 +52,23 @@ def test_detections_compared(then, now, found_again, lost, new, same) -> None:
 
 
 def test_a_picture_stands_for_the_detections_of_its_stamp() -> None:
-    """2 was not looked at then, 3 has no picture."""
-    then = [frame(1), frame(3)]
+    """2 was not looked at then, 3 has no picture; 1 is looked at in the same parts again."""
+    looks = (Look(0, 0, 100, 50, 0.5), Look(40, 0, 90, 50, 1.0))
+    then = [replace(frame(1), looks=looks), frame(3)]
     items = [then[0], RecordedPicture(1, b"a"), RecordedPicture(2, b"b"), then[1]]
     seen = []
 
-    def detect(picture: RecordedPicture, words: tuple[str, ...]) -> FrameDetections:
-        seen.append((picture.stamp_ns, words))
+    def detect(
+        picture: RecordedPicture, words: tuple[str, ...], looks: tuple[Look, ...]
+    ) -> FrameDetections:
+        seen.append((picture.stamp_ns, words, looks))
         return frame(picture.stamp_ns, (0, 0.5, 5))
 
     comparison = Comparison()
     known = {one.stamp_ns: one for one in then}
     again = list(detected_again(items, known, frozenset({1, 2}), detect, comparison))
     assert [(item.stamp_ns, len(item.detections)) for item in again] == [(1, 1), (3, 0)]
-    assert seen == [(1, WORDS)]
+    assert seen == [(1, WORDS, looks)]
     assert (comparison.frames, comparison.without_picture, comparison.compared) == (1, 1, 1)
 
 

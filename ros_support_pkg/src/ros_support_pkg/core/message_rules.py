@@ -48,6 +48,7 @@ MAY_BE_UNKNOWN = {
 _EQUALLY_LONG: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "Coverage": (("age_s", "results"), ("columns", "rows")),
     "Finding": (("track_bearings", "track_stamps"), ()),
+    "SearchNeed": (("needs",), ("columns", "rows")),
     "Inspection": (("labels", "probabilities"), ()),
 }
 

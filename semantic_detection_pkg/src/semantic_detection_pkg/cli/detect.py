@@ -106,7 +106,7 @@ def _as_json(path: Path, image: NDArray[np.uint8], result: DetectionResult, has_
     if not has_masks:
         document["masks"] = "boxes"
     if len(result.looks) > 1:
-        document["looks"] = [list(look) for look in result.looks]
+        document["looks"] = [list(look[:4]) for look in result.looks]
     return json.dumps(document)
 
 

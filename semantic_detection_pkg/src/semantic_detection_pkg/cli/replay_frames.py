@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from semantic_detection_pkg.cli.replay_report import print_speed, print_summary
+from semantic_detection_pkg.common.core.looks import Look
 from semantic_detection_pkg.common.pictures import decode_picture
 from semantic_detection_pkg.detector.backends.loading import LoadedDetector, load_detector
 from semantic_detection_pkg.detector.core.settings import DetectorSettings
@@ -102,7 +103,7 @@ def _rehearse(
 
 
 class _Detect:
-    """The pipeline with the vocabulary that each picture had."""
+    """The pipeline with the vocabulary that each picture had, looking where it looked then."""
 
     def __init__(self, detector: LoadedDetector, words: tuple[str, ...]) -> None:
         self._pipeline = detector.pipeline
@@ -110,14 +111,24 @@ class _Detect:
         self._words = words
 
     def __call__(
-        self, picture: RecordedPicture, recorded_words: tuple[str, ...]
+        self,
+        picture: RecordedPicture,
+        recorded_words: tuple[str, ...],
+        recorded_looks: tuple[Look, ...],
     ) -> FrameDetections:
         words = self._words or recorded_words
         if words and words != self._pipeline.vocabulary:
             self._pipeline.set_vocabulary(words)
         data = np.frombuffer(picture.jpeg, np.uint8)
-        result = self._pipeline.process(decode_picture(data, f"of {picture.stamp_ns} ns"))
-        return FrameDetections(picture.stamp_ns, result.detections, result.vocabulary, self._model)
+        image = decode_picture(data, f"of {picture.stamp_ns} ns")
+        result = self._pipeline.process(image, looks=recorded_looks)
+        return FrameDetections(
+            picture.stamp_ns,
+            result.detections,
+            result.vocabulary,
+            self._model,
+            looks=result.looks,
+        )
 
 
 def _print_comparison(comparison: Comparison) -> None:

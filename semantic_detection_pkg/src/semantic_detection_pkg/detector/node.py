@@ -6,22 +6,27 @@ GPU is idle when the transition succeeds. Only the newest frame waits.
 
 from __future__ import annotations
 
+import math
+import time
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from rclpy.lifecycle import TransitionCallbackReturn
 from sensor_msgs.msg import Image
 
 from interfaces_pkg.msg import Detections as DetectionsMessage
-from interfaces_pkg.msg import PoseAtCapture
+from interfaces_pkg.msg import PoseAtCapture, SearchNeed
 from interfaces_pkg.srv import SetVocabulary
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
-from ros_support_pkg.edge import serve
+from ros_support_pkg.edge import serve, subscribe
 from ros_support_pkg.lifecycle import GuardedLifecycleNode
 from ros_support_pkg.parameters import declare_parameters
-from ros_support_pkg.qos import SENSOR_DATA, VIEW
+from ros_support_pkg.qos import SENSOR_DATA, STATE, VIEW
 from ros_support_pkg.running import EXIT_USAGE, run_node
 from semantic_detection_pkg.camera.ros import frames
 from semantic_detection_pkg.common.core.frame import Frame
+from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.common.core.overlay import draw_overlay
 from semantic_detection_pkg.common.ros import conversions
 from semantic_detection_pkg.common.ros.gimbal_poses import GimbalPoses
@@ -30,7 +35,9 @@ from semantic_detection_pkg.detector.backends.loading import (
     check_engine,
     load_detector,
 )
+from semantic_detection_pkg.detector.core.need import NeedMap, need_map
 from semantic_detection_pkg.detector.core.settings import AUTOSTARTS, DetectorNodeSettings
+from semantic_detection_pkg.detector.core.tiles import Looking
 from semantic_detection_pkg.detector.kernels import is_compiled
 from semantic_detection_pkg.detector.ros.conversions import to_detections, to_pose_at_capture
 from semantic_detection_pkg.detector.ros.inspection import FrameInspector
@@ -42,6 +49,8 @@ from semantic_detection_pkg.gpu.lock import KernelLock
 
 #: [s] a straggler on the GPU is waited for; the arbiter activates when the lock is free.
 _LOCK_TIMEOUT_S = 0.5
+#: [s] so long a map of needs holds; a scan that goes on tells it with every frame.
+_NEED_HOLDS_S = 3.0
 
 
 class DetectorNode(GuardedLifecycleNode):
@@ -63,6 +72,9 @@ class DetectorNode(GuardedLifecycleNode):
         self._frames_before = 0
         self._looks_given_up = 0
         self._failure = ""
+        self._need: NeedMap | None = None
+        self._need_s = 0.0
+        subscribe(self, SearchNeed, "scan/need", self._take_need, STATE)
         self._detections = self.create_lifecycle_publisher(
             DetectionsMessage, "detections", SENSOR_DATA
         )
@@ -135,7 +147,7 @@ class DetectorNode(GuardedLifecycleNode):
         try:
             if self._lock is not None:
                 self._lock.renew()
-            result = self._detector.pipeline.process(frame.image)
+            result = self._detector.pipeline.process(frame.image, self._need_of(frame))
         except (FrameError, LockError) as error:
             self._fail(error)
             return
@@ -150,6 +162,21 @@ class DetectorNode(GuardedLifecycleNode):
         if self._overlay.get_subscription_count():
             picture = draw_overlay(frame.image, result.detections, result.vocabulary)
             self._overlay.publish(conversions.to_image(picture, frame.stamp_ns, frame.frame_id))
+
+    def _take_need(self, message: SearchNeed) -> None:
+        self._need, self._need_s = need_map(message), time.monotonic()
+
+    def _need_of(self, frame: Frame) -> NDArray[np.float32] | None:
+        """What a tile of this frame is worth to the scan; None: nobody says, or not lately."""
+        is_asked = self._config.tiling.looking is Looking.ROTATING and self._need is not None
+        if not is_asked or time.monotonic() - self._need_s > _NEED_HOLDS_S:
+            return None
+        pose = self._poses.at(frame.stamp_ns)
+        if pose is None or not 0.0 < pose.hfov_rad < math.pi or self._need is None:
+            return None
+        height, width = frame.image.shape[:2]
+        view = CameraView(pose.yaw_rad, pose.pitch_rad, pose.roll_rad, pose.hfov_rad, width, height)
+        return self._need.in_picture(view)
 
     def _pose_at(self, stamp_ns: int) -> PoseAtCapture:
         self._poses.take_waiting()  # those after the capture came while the frame was computed

@@ -13,6 +13,7 @@ import numpy as np
 from ros_support_pkg.core.pose_history import Pose
 from ros_support_pkg.core.stamps import from_time
 from semantic_detection_pkg.common.core.detections import Detections, MaskRings
+from semantic_detection_pkg.common.core.looks import Look
 from semantic_detection_pkg.errors import FrameError
 
 
@@ -42,6 +43,35 @@ def from_detections(message: Any) -> Detections:
         )
     except ValueError as error:
         raise FrameError(str(error)) from error
+
+
+def from_looks(message: Any) -> tuple[Look, ...]:
+    """Return what was looked at for a message of type Detections; empty in older recordings.
+
+    Raises:
+        FrameError: its arrays do not fit together, or a look is none of the picture.
+    """
+    bounds = np.asarray(getattr(message, "looks_xyxy", ()), np.int64)
+    gains = np.asarray(getattr(message, "look_gains", ()), np.float64)
+    if len(bounds) != 4 * len(gains):
+        raise FrameError(
+            f"detections: {len(bounds)} bounds of looks and {len(gains)} gains: there must be four "
+            "bounds of each"
+        )
+    bounds = bounds.reshape(-1, 4)
+    size = (message.image_width, message.image_height)
+    is_good = (bounds[:, :2] < bounds[:, 2:]).all(1) & (bounds[:, 2:] <= size).all(1)
+    is_good &= np.isfinite(gains) & (gains > 0.0)
+    if not is_good.all():
+        at = int(is_good.argmin())
+        raise FrameError(
+            f"detections: look {bounds[at].tolist()} with gain {gains[at]:g} must lie in the "
+            f"picture of {size[0]}x{size[1]} and be above 0"
+        )
+    return tuple(
+        Look(row[0], row[1], row[2], row[3], gain)
+        for row, gain in zip(bounds.tolist(), gains.tolist(), strict=True)
+    )
 
 
 def pose_of_state(message: Any) -> Pose:

@@ -9,9 +9,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from semantic_detection_pkg.common.core.looks import Look
+
 _FRACTION_BITS = 4  # of a pixel, in OpenCV's fixed-point coordinates
 _TINT = 0.4
 _TEXT_COLOUR = (255, 255, 255)
+_LOOK_COLOUR = (215, 200, 120)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 # Strokes and text that are right for this height are scaled to the picture's.
 _REFERENCE_HEIGHT_PX = 720
@@ -43,6 +46,23 @@ def draw_objects(
         list(zip(boxes_xyxy.tolist(), labels, colours, strict=True))
     ):
         _draw_box(image, box, label, colour, scale)
+
+
+def draw_looks(image: NDArray[np.uint8], looks: Sequence[Look], scale: float) -> None:
+    """Draw the outlines of tiles, and how finely each was looked at.
+
+    Args:
+        image: (h, w, 3) uint8, BGR, written in place.
+        looks: bounds [px] of a picture that `image` shows `scale` times as large.
+    """
+    text_scale = 0.5 * max(0.5, image.shape[0] / _REFERENCE_HEIGHT_PX)
+    for look in looks:
+        low = (round(look.x0 * scale), round(look.y0 * scale))
+        high = (round(look.x1 * scale) - 1, round(look.y1 * scale) - 1)
+        cv2.rectangle(image, low, high, _LOOK_COLOUR, 1)
+        place = (low[0] + 4, high[1] - 4)
+        text = f"{look.gain:.1f}x"
+        cv2.putText(image, text, place, _FONT, text_scale, _LOOK_COLOUR, 1, cv2.LINE_AA)
 
 
 def colour_of(number: int) -> tuple[int, int, int]:

@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.common.core.looks import Look
 from semantic_detection_pkg.common.kernels.crops import encode_jpeg, resized, square_around
-from semantic_detection_pkg.common.kernels.drawing import draw_objects
+from semantic_detection_pkg.common.kernels.drawing import draw_looks, draw_objects
 
 _CROP_MARGIN = 1.7  # side of a crop, in longest sides of its box
 _CROP_LEAST_PX = 8.0  # a smaller square shows nothing but the interpolation
@@ -39,6 +40,7 @@ class Scene:
         image: (h, w, 3) uint8, BGR.
         detections: of this frame; None: none are known.
         labels: one text for each detection.
+        looks: parts of the frame that were looked at; tiles are outlined.
         view: where the camera looked, as JSON; None: unknown.
     """
 
@@ -48,6 +50,7 @@ class Scene:
     detections: Detections | None
     labels: tuple[str, ...]
     view: dict[str, float] | None
+    looks: tuple[Look, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +87,7 @@ def make_picture(scene: Scene, width_max: int, quality: int) -> EncodedPicture:
         if scale == 1.0
         else cv2.resize(scene.image, size, interpolation=cv2.INTER_AREA)
     )
+    draw_looks(canvas, [look for look in scene.looks if not look.is_whole(columns, rows)], scale)
     found = scene.detections
     if found is not None and len(found):
         factor = np.float32(scale)

@@ -6,6 +6,7 @@ Frames are subscribed only while somebody looks; everything else is small.
 from __future__ import annotations
 
 import base64
+import math
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -24,7 +25,12 @@ from ros_support_pkg.stamps import NS_PER_S, from_time
 from semantic_detection_pkg.camera.ros.frames import FrameSubscription, subscribe_frames
 from semantic_detection_pkg.common.core.camera_view import CameraPoses
 from semantic_detection_pkg.common.core.frame import Frame
-from semantic_detection_pkg.common.core.from_messages import from_detections, pose_at_capture
+from semantic_detection_pkg.common.core.from_messages import (
+    from_detections,
+    from_looks,
+    pose_at_capture,
+)
+from semantic_detection_pkg.common.core.looks import Look
 from semantic_detection_pkg.common.ros.plain import as_plain, finite
 from semantic_detection_pkg.dashboard.api.pictures import PictureMaker, Scene
 from semantic_detection_pkg.dashboard.api.store import Board
@@ -136,6 +142,9 @@ class DashboardFeed:
                 "preprocess_ms": finite(message.preprocess_ms),
                 "inference_ms": finite(message.inference_ms),
                 "postprocess_ms": finite(message.postprocess_ms),
+                "looks": max(len(message.look_gains), 1),
+                "finest_look": finite(max(message.look_gains, default=math.nan)),
+                "looks_given_up": message.looks_given_up,
                 "model": message.model,
                 "vocabulary": list(message.vocabulary),
                 "count": len(names),
@@ -154,10 +163,10 @@ class DashboardFeed:
         if pose is None:  # of a frame that nobody detected in
             pose = self._poses.at(frame.stamp_ns)
         view = None if pose is None else self._poses.view_of(pose, frame.width, frame.height)
-        found, labels = None, tuple[str, ...]()
+        found, labels, looks = None, tuple[str, ...](), tuple[Look, ...]()
         if message is not None:
             try:
-                found = from_detections(message)
+                found, looks = from_detections(message), from_looks(message)
             except FrameError as error:
                 self._complain(error)
                 return
@@ -169,6 +178,7 @@ class DashboardFeed:
                 image=frame.image,
                 detections=found,
                 labels=labels,
+                looks=looks,
                 view=None if view is None else {**asdict(view), "vfov_rad": view.vfov_rad},
             )
         )

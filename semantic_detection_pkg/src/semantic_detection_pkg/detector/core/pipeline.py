@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from semantic_detection_pkg.common.core.detections import Detections, MaskRings
 from semantic_detection_pkg.common.core.frame import check_image
+from semantic_detection_pkg.common.core.looks import Look
 from semantic_detection_pkg.detector.core.decode import Decoder, box_masks
 from semantic_detection_pkg.detector.core.input_slots import InputSlots
 from semantic_detection_pkg.detector.core.letterbox import Letterbox
@@ -52,7 +53,7 @@ class DetectionResult:
         vocabulary: words that class_ids index.
         elapsed_ms: time spent.
         rejected: candidates dropped because the model said NaN or infinity.
-        looks: what was looked at, one inference each (or one place in a batch).
+        looks: what was looked at, and how finely; one inference each (or one place in a batch).
         given_up: looks that were due but would have gone beyond the frame's time budget.
     """
 
@@ -60,7 +61,7 @@ class DetectionResult:
     vocabulary: tuple[str, ...]
     elapsed_ms: ElapsedMs
     rejected: int
-    looks: tuple[Region, ...] = ()
+    looks: tuple[Look, ...] = ()
     given_up: int = 0
 
 
@@ -142,7 +143,10 @@ class DetectorPipeline:
         return self._vocabulary.names
 
     def process(
-        self, image: NDArray[np.uint8], need: NDArray[np.floating] | None = None
+        self,
+        image: NDArray[np.uint8],
+        need: NDArray[np.floating] | None = None,
+        looks: Sequence[Look] = (),
     ) -> DetectionResult:
         """Find what the vocabulary names.
 
@@ -150,10 +154,12 @@ class DetectorPipeline:
             image: (height, width, 3) uint8, BGR, any strides.
             need: (rows, columns) >= 0, over the whole picture: how much a closer look at each part
                 is worth, where not all tiles are looked at; None: all alike.
+            looks: what to look at whatever the tiling says, and however long it takes, as recorded;
+                empty: as the tiling says.
 
         Raises:
-            FrameError: the picture has another form, the tiling makes too many tiles of it, or
-                inference failed on it.
+            FrameError: the picture has another form, the tiling makes too many tiles of it, a look
+                is not in it, or inference failed on it.
         """
         try:
             check_image(image)
@@ -161,19 +167,24 @@ class DetectorPipeline:
             raise FrameError(str(error)) from None
         settings, tiling, vocabulary = self.settings, self.tiling, self._vocabulary
         size = image.shape[1], image.shape[0]
-        views, due = self._planner.plan(size, tiling, need)
+        budget_s = 0.0 if looks else tiling.frame_budget_s
+        if looks:
+            views, due = _as_recorded(looks, size), list(range(len(looks)))
+        else:
+            views, due = self._planner.plan(size, tiling, need)
         each = settings if len(views) == 1 else looks_settings(settings)
         tally = _Tally([])
         now_s = started_s = self._clock()
         while len(tally.found) < len(due):
-            is_late = now_s + tally.longest_s - started_s > tiling.frame_budget_s > 0
+            is_late = now_s + tally.longest_s - started_s > budget_s > 0
             if tally.found and is_late:
                 break
             batch = due[len(tally.found) :]
             batch = batch[: self._slots.reserve(len(batch))]
             now_s = self._look(image, views, batch, vocabulary, each, tally, now_s)
-        looks = due[: len(tally.found)]
-        self._planner.looked_at(looks)
+        done = due[: len(tally.found)]
+        if not looks:
+            self._planner.looked_at(done)
         detections = tally.found[0].detections
         if len(views) > 1:
             detections = self._merger.merge(
@@ -188,9 +199,13 @@ class DetectorPipeline:
             vocabulary.names,
             ElapsedMs(1e3 * tally.preprocess_s, 1e3 * tally.inference_s, 1e3 * tally.postprocess_s),
             tally.rejected,
-            tuple(views[view] for view in looks),
-            len(due) - len(looks),
+            tuple(self._as_look(views[view]) for view in done),
+            len(due) - len(done),
         )
+
+    def _as_look(self, view: Region) -> Look:
+        gain = min(self.info.width / view.width, self.info.height / view.height)
+        return Look(*view, gain)
 
     def _look(
         self,
@@ -250,3 +265,14 @@ class DetectorPipeline:
         )
         is_shown = masks.ring_counts > 0
         return detections if is_shown.all() else detections.take(is_shown)
+
+
+def _as_recorded(looks: Sequence[Look], size: tuple[int, int]) -> tuple[Region, ...]:
+    """The parts of a picture of this size that were looked at once."""
+    for look in looks:
+        if not (0 <= look.x0 < look.x1 <= size[0] and 0 <= look.y0 < look.y1 <= size[1]):
+            raise FrameError(
+                f"look {', '.join(map(str, look[:4]))} px is not in the picture of "
+                f"{size[0]}x{size[1]} px"
+            )
+    return tuple(Region(*look[:4]) for look in looks)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+
 from std_msgs.msg import Header
 
 from interfaces_pkg.msg import Detections as DetectionsMessage
@@ -35,6 +37,9 @@ def to_detections(
         ring_counts=to_array("I", detections.masks.ring_counts),
         ring_sizes=to_array("I", detections.masks.ring_sizes),
         points_xy=to_array("f", detections.masks.points),
+        looks_xyxy=array("I", (edge for look in result.looks for edge in look[:4])),
+        look_gains=array("f", (look.gain for look in result.looks)),
+        looks_given_up=result.given_up,
         preprocess_ms=elapsed_ms.preprocess,
         inference_ms=elapsed_ms.inference,
         postprocess_ms=elapsed_ms.postprocess,

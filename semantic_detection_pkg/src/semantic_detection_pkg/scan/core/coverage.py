@@ -7,6 +7,7 @@ picture taken while the gimbal turns too fast a detector finds nothing.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,12 +15,17 @@ from numpy.typing import NDArray
 
 from ros_support_pkg.core.settings import constant, setting
 from ros_support_pkg.core.words import CellResult
+from semantic_detection_pkg.common.core.looks import Look, tiles_of
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import Area, Bearing
 
 Mask = NDArray[np.bool_]
 
+_NOTHING = Look(0, 0, 0, 0, 1.0)
+_SHARE_STEP_PX = 16  # so finely the share of a picture that tiles show is counted
+_LEAST_SHARE = 0.05
+_TILES_GIVEN_UP_MAX = 20  # frames in a row that may lack the tiles of those before
 _MOST_CELLS = 2_000_000  # of a map: 0.1 deg over a sphere would be 6.5 million
 
 
@@ -97,6 +103,7 @@ class CoverageMap:
         last_seen_s: (rows, columns) stamp of the newest picture that counted [s]; -inf: never.
         pixels_per_rad: (rows, columns) finest resolution of a picture that counted; 0: never.
         results: (rows, columns) uint8, `CellResult`.
+        look_share: 0..1, how much of the newest picture was looked at as finely as it counts.
     """
 
     def __init__(
@@ -133,26 +140,36 @@ class CoverageMap:
         self.pixels_per_rad = np.zeros(shape, np.float32)
         self.results = np.zeros(shape, np.uint8)
         self._view_counts = np.zeros(shape, np.uint16)  # no more than wanted
+        self.look_share = 1.0
+        self._without_tiles = _TILES_GIVEN_UP_MAX  # frames since the last one with tiles
         self._cos_pitch = np.cos(self.pitch_rad)
         self._sin_pitch = np.sin(self.pitch_rad)
 
     def add_view(
-        self, view: CameraView, stamp_s: float, rates_rad_s: tuple[float, float] = (0.0, 0.0)
+        self,
+        view: CameraView,
+        stamp_s: float,
+        rates_rad_s: tuple[float, float] = (0.0, 0.0),
+        looks: Sequence[Look] = (),
     ) -> bool:
         """Count one picture, and return whether it counts: sharp, and of the wanted resolution.
+
+        Where a detector looks at tiles, what it saw only in the coarse whole does not count.
 
         Args:
             view: of the picture.
             stamp_s: [s] of its capture.
             rates_rad_s: (yaw, pitch) at which the gimbal turned then.
+            looks: parts of the picture that the detector looked at; empty: all of it.
         """
         criteria = self.criteria
+        fine = self._fine_looks(view, looks)
         if view.pixels_per_rad < criteria.pixels_per_rad * (1.0 - 1e-9):
             return False
         if criteria.motion_blur_px(view, rates_rad_s) > criteria.max_motion_blur_px * 1.05:
             return False
         for rows, columns in self._windows(view):
-            shown = self._shown(view, rows, columns)
+            shown = self._shown(view, rows, columns, fine)
             self.last_seen_s[rows, columns][shown] = stamp_s
             finest = self.pixels_per_rad[rows, columns]
             np.maximum(finest, view.pixels_per_rad, out=finest, where=shown)
@@ -161,6 +178,50 @@ class CoverageMap:
             results = self.results[rows, columns]
             results[shown & (results == CellResult.UNSEEN)] = CellResult.EMPTY
         return True
+
+    def needs(self) -> NDArray[np.float64]:
+        """Return how much one more fine look is worth at each cell: (rows, columns) 0..1.
+
+        The chance that a look is the first to find something falls with every look before it.
+        Outside the area a look is worth nothing; in cells that count as seen, little, as long as
+        others do not.
+        """
+        worth = 1.0 / (1.0 + self._view_counts)
+        return np.where(self.is_wanted, worth, 0.0)
+
+    def _fine_looks(self, view: CameraView, looks: Sequence[Look]) -> tuple[Look, ...]:
+        """Return the looks that count; empty: all of the picture does."""
+        tiles = tiles_of(looks, view.width, view.height)
+        self._without_tiles = 0 if tiles else self._without_tiles + 1
+        if not tiles:
+            # A frame or two without tiles had no time for them; many: nobody looks at any.
+            if self._without_tiles <= _TILES_GIVEN_UP_MAX:
+                return (_NOTHING,)
+            self.look_share = 1.0
+            return ()
+        shown = np.zeros((view.height // _SHARE_STEP_PX + 1, view.width // _SHARE_STEP_PX + 1))
+        for look in tiles:
+            x0, y0, x1, y1 = (round(edge / _SHARE_STEP_PX) for edge in look[:4])
+            shown[y0 : y1 + 1, x0 : x1 + 1] = 1.0
+        self.look_share = max(float(shown.mean()), _LEAST_SHARE)
+        return tiles
+
+    def _shown_in(
+        self,
+        looks: Sequence[Look],
+        view: CameraView,
+        right: NDArray[np.float64],
+        down: NDArray[np.float64],
+    ) -> Mask:
+        """Return which cells lie in a look, inside the picture's margin; tangents of all cells."""
+        width, height, focal = view.width, view.height, view.pixels_per_rad
+        x, y = right * focal + width / 2.0, down * focal + height / 2.0
+        shown = np.zeros(x.shape, bool)
+        for look in looks:
+            shown |= (x >= look.x0) & (x <= look.x1) & (y >= look.y0) & (y <= look.y1)
+        inside = 0.5 - self.criteria.edge_margin
+        shown &= np.abs(x - width / 2.0) <= width * inside
+        return shown & (np.abs(y - height / 2.0) <= height * inside)
 
     def mark(self, bearing: Bearing, size_rad: Bearing, result: CellResult) -> None:
         """Set the result of the cells of a box: (width, height) [rad] around a bearing."""
@@ -204,8 +265,8 @@ class CoverageMap:
         ]
         return [(rows, columns) for columns in spans if columns.start < columns.stop]
 
-    def _shown(self, view: CameraView, rows: slice, columns: slice) -> Mask:
-        """Return which cells of a window the view shows inside its margin.
+    def _shown(self, view: CameraView, rows: slice, columns: slice, looks: Sequence[Look]) -> Mask:
+        """Return which cells of a window the view shows inside its margin, in one of the looks.
 
         This is `CameraView.project` for a grid: sines and cosines are taken of each row and column,
         not of each cell.
@@ -221,6 +282,9 @@ class CoverageMap:
         if view.roll_rad:
             cos_roll, sin_roll = math.cos(view.roll_rad), math.sin(view.roll_rad)
             right, down = cos_roll * right + sin_roll * down, cos_roll * down - sin_roll * right
+        if looks:
+            ahead = np.where(depth > 0.0, depth, np.nan)  # NaN: behind the camera, in no look
+            return self._shown_in(looks, view, right / ahead, down / ahead)
         inside = (0.5 - self.criteria.edge_margin) / view.pixels_per_rad
         half_x, half_y = view.width * inside, view.height * inside
         # Behind the camera the depth is negative, and neither comparison holds.

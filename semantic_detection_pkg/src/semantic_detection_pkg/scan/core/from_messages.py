@@ -50,6 +50,7 @@ def from_detections(message: Any) -> FrameDetections:
         tuple(message.vocabulary),
         message.model,
         common.pose_at_capture(message),
+        common.from_looks(message),
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from ros_support_pkg.core.pose_history import Pose
 from ros_support_pkg.core.words import Level
 from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.common.core.looks import Look
 from semantic_detection_pkg.common.core.serialization import canonical, from_plain, to_plain
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.evidence import Box, Finding, VlmReply
@@ -60,6 +61,8 @@ class FrameDetections:
     Attributes:
         pose: at the capture, as the detector looked it up; None: nobody knew, or the recording is
             from before it was published.
+        looks: what was looked at, and how finely; empty: the whole picture, as in recordings from
+            before it was published.
     """
 
     stamp_ns: int
@@ -67,6 +70,7 @@ class FrameDetections:
     vocabulary: tuple[str, ...]
     model: str = ""
     pose: Pose | None = None
+    looks: tuple[Look, ...] = ()
 
 
 @dataclass(frozen=True)

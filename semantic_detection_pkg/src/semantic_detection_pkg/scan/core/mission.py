@@ -85,7 +85,9 @@ class Mission:
         detections = frame.detections
         view = poses.view_of(pose, detections.width, detections.height)
         self.frame_ns = frame.stamp_ns
-        self.tracks = self.tracker.update(frame.stamp_ns, view, detections, frame.vocabulary)
+        self.tracks = self.tracker.update(
+            frame.stamp_ns, view, detections, frame.vocabulary, frame.looks
+        )
         rates = (pose.yaw_rate_rad_s, pose.pitch_rate_rad_s)
         self.delay.update(frame.stamp_ns, view, *rates, self.tracks, delay_s)
         if self.search is not None:

@@ -153,7 +153,7 @@ class Search:
         self.frame_ns = frame.stamp_ns
         self._stamps_ns.append(frame.stamp_ns)
         rates = (pose.yaw_rate_rad_s, pose.pitch_rate_rad_s)
-        self.coverage.add_view(view, frame.stamp_ns / _NS_PER_S, rates)
+        self.coverage.add_view(view, frame.stamp_ns / _NS_PER_S, rates, frame.looks)
         shown = TrackedFrame(
             frame.stamp_ns,
             view,

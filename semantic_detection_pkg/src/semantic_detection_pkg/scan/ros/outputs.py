@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from std_msgs.msg import Header
@@ -17,6 +18,7 @@ from interfaces_pkg.msg import (
     PathGeometry,
     ScanArea,
     ScanState,
+    SearchNeed,
     TierResult,
     Track,
     Tracks,
@@ -30,8 +32,9 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import Goal, GoalResu
 from semantic_detection_pkg.scan.core.tracking import track as tracking
 
 
+@lru_cache(maxsize=2)
 def to_area(area: Area) -> ScanArea:
-    """Return an area."""
+    """Return an area: one message for all states of a goal, as thousands of bearings take long."""
     return ScanArea(
         yaw_min_rad=area.yaw_min_rad,
         yaw_max_rad=area.yaw_max_rad,
@@ -64,6 +67,13 @@ def to_scan_state(
     return message
 
 
+def to_scan_goal(goal: Goal) -> Scan.Goal:
+    """Return a goal as it was asked for."""
+    return Scan.Goal(
+        area=to_area(goal.area), words=list(goal.words), zoom=goal.zoom, repeat=goal.is_repeating
+    )
+
+
 def to_scan_result(result: GoalResult) -> Scan.Result:
     """Return how a goal ended."""
     return Scan.Result(
@@ -88,6 +98,22 @@ def to_coverage(coverage: CoverageMap, now_s: float, header: Header) -> Coverage
         age_s=array.array("f", coverage.ages_s(now_s).astype(np.float32).tobytes()),
         pixels_per_rad=array.array("f", coverage.pixels_per_rad.astype(np.float32).tobytes()),
         results=array.array("B", coverage.results.tobytes()),
+    )
+
+
+def to_search_need(coverage: CoverageMap | None, header: Header) -> SearchNeed:
+    """Return where a fine look is worth how much; without coverage: nobody searches."""
+    if coverage is None:
+        return SearchNeed(header=header)
+    needs = np.round(255.0 * coverage.needs()).astype(np.uint8)
+    return SearchNeed(
+        header=header,
+        yaw_min_rad=coverage.yaw_min_rad,
+        pitch_min_rad=coverage.pitch_min_rad,
+        cell_rad=coverage.cell_rad,
+        columns=needs.shape[1],
+        rows=needs.shape[0],
+        needs=array.array("B", needs.tobytes()),
     )
 
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rclpy.node import Node
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
-from interfaces_pkg.msg import Coverage, Finding, ScanJournal, ScanState, Tracks
+from interfaces_pkg.msg import (
+    Coverage,
+    Finding,
+    ScanJournal,
+    ScanState,
+    SearchNeed,
+    Tracks,
+)
 from ros_support_pkg.qos import EVENT, RECORD, STATE, VIEW
 from ros_support_pkg.timers import every
+from semantic_detection_pkg.scan.core import evidence
 from semantic_detection_pkg.scan.core.controller import ScanController
 from semantic_detection_pkg.scan.core.inputs_and_decisions import Decision
 from semantic_detection_pkg.scan.ros import outputs as scan_outputs
@@ -33,6 +41,8 @@ class ScanPublishers:
         self._frame_ns = 0
         self._state = node.create_publisher(ScanState, "scan/state", STATE)
         self._coverage = node.create_publisher(Coverage, "scan/coverage", STATE)
+        self._need = node.create_publisher(SearchNeed, "scan/need", STATE)
+        self._is_need_told = False
         self._tracks = node.create_publisher(Tracks, "scan/tracks", EVENT)
         self._findings = node.create_publisher(Finding, "findings", RECORD)
         # A recorder that is found late must have the first step: a replay begins there.
@@ -47,16 +57,20 @@ class ScanPublishers:
     def after_step(self, controller: ScanController, decision: Decision) -> None:
         """Publish what a step changed."""
         self._controller, self._decision = controller, decision
-        for finding in decision.findings:
-            self._findings.publish(scan_outputs.to_finding(finding, self._base_frame))
         if controller.frame_ns != self._frame_ns:
             self._frame_ns = controller.frame_ns
             self._publish_tracks()
+            self._publish_need()
         status = decision.status
         told = f"{status.level} {controller.is_paused} {status.reason} {status.findings}"
         if told != self._told:
             self._told = told
             self._publish_state()
+
+    def publish_findings(self, findings: Sequence[evidence.Finding]) -> None:
+        """Publish findings; those that were told before may be told again."""
+        for finding in findings:
+            self._findings.publish(scan_outputs.to_finding(finding, self._base_frame))
 
     def write_journal(self, journal: ScanJournal) -> None:
         """Publish one step of the journal."""
@@ -69,6 +83,13 @@ class ScanPublishers:
                 controller.tracks, controller.frame_ns, controller.pose_delay_s, self._base_frame
             )
         )
+
+    def _publish_need(self) -> None:
+        """Tell with every frame where fine looks are wanted, and once that nobody searches."""
+        coverage = self._controller.coverage
+        if coverage is not None or self._is_need_told:
+            self._need.publish(scan_outputs.to_search_need(coverage, self.header()))
+        self._is_need_told = coverage is not None
 
     def _publish_state(self) -> None:
         controller = self._controller

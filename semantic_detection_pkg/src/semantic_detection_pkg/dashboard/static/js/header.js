@@ -1,6 +1,6 @@
 // The head of the page: the parts at a glance, who holds control, stop, theme.
 
-import { byId, element, setText, toast } from "./dom.js";
+import { byId, element, fixed, setText, toast } from "./dom.js";
 import { silenceOf } from "./nodes.js";
 import { TEXTS } from "./words.js";
 
@@ -106,7 +106,10 @@ export class Header {
     if (sections.gpu?.owner === "lease") return ["warn", "waits for the VLM"];
     if (!sections.detector) return this.node("detector");
     if (ages.detector > DETECTOR_SILENT_S) return ["bad", `silent for ${ages.detector.toFixed(0)} s`];
-    return ["good", `${sections.detector.rate_hz} /s`];
+    const { rate_hz: rate, looks, finest_look: finest, looks_given_up: givenUp } = sections.detector;
+    const tiles = looks > 1 ? `, ${looks} looks up to ${fixed(finest, 1)}x` : "";
+    if (givenUp) return ["warn", `${rate} /s, ${givenUp} of ${looks + givenUp} looks given up`];
+    return ["good", `${rate} /s${tiles}`];
   }
 }
 

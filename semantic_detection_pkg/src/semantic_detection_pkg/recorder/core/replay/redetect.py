@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from semantic_detection_pkg.common.core.looks import Look
 from semantic_detection_pkg.recorder.core.replay.player import Recorded
 from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections
 
@@ -24,8 +25,9 @@ class RecordedPicture:
     jpeg: bytes
 
 
-#: Looks for words in a picture; for none of them: for all that it knows.
-Detect = Callable[[RecordedPicture, tuple[str, ...]], FrameDetections]
+#: Looks for words in a picture, for none of them: for all that it knows; at these parts of it, for
+#: none of them: as it is set.
+Detect = Callable[[RecordedPicture, tuple[str, ...], tuple[Look, ...]], FrameDetections]
 
 
 @dataclass
@@ -92,7 +94,7 @@ def detected_again(
             yield item
         elif not known or item.stamp_ns in known:
             then = known.get(item.stamp_ns)
-            now = detect(item, then.vocabulary if then else ())
+            now = detect(item, then.vocabulary, then.looks) if then else detect(item, (), ())
             comparison.frames += 1
             if then is not None:
                 comparison.add(then, now)

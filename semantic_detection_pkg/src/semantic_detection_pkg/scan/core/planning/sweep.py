@@ -148,11 +148,16 @@ class SweepPlanner:
             for yaw, is_rising in ((swath.low_rad, True), (swath.high_rad, False))
         ]
         _, index, is_rising = min(starts)
-        dwell_timeout_s = (self._coverage.criteria.min_views + 2) / self._settings.frame_rate_hz
+        dwell_timeout_s = (self._coverage.criteria.min_views + 2) / self._frame_rate_hz
         self._pass = _Pass(
             self._swaths.pop(index), is_rising, dwell_timeout_s + self._settings.detection_latency_s
         )
         self._evaluate_at_s = None
+
+    @property
+    def _frame_rate_hz(self) -> float:
+        """How often a cell is looked at that stays in the picture; tiles by turns: less often."""
+        return self._settings.frame_rate_hz * self._coverage.look_share
 
     def _is_time_to_plan(self, now_s: float) -> bool:
         if self._unseen_at_last_plan < 0:
@@ -170,7 +175,7 @@ class SweepPlanner:
             )
         self._unseen_at_last_plan = left
         if not self.is_stuck:
-            speed = SpeedProfile(self._settings.frame_rate_hz, self._speed_share)
+            speed = SpeedProfile(self._frame_rate_hz, self._speed_share)
             self._swaths = list(plan_swaths(self._coverage, self._view, self._limits, speed))
 
 

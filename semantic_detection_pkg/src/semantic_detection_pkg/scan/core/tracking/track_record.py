@@ -27,6 +27,7 @@ class TrackRecord:
         size_rad: (2,) angular width and height.
         missed_s: for how long it was expected and not detected, since its last detection.
         detection: index of its detection in the newest frame; -1: none.
+        pixels_per_rad: of the network's input in the coarsest look that showed it; 0: not known.
     """
 
     id: int
@@ -41,6 +42,7 @@ class TrackRecord:
     is_confirmed: bool = False
     missed_s: float = 0.0
     detection: int = -1
+    pixels_per_rad: float = 0.0
     box_xyxy: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     history: deque[TrackPoint] = field(default_factory=lambda: deque(maxlen=_HISTORY_LENGTH))
     class_name: str = ""

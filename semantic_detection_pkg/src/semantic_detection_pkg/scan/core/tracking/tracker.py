@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.common.core.looks import Look, tiles_of
 from semantic_detection_pkg.common.core.optics import CameraView, Matrix
 from semantic_detection_pkg.scan.core.tracking.association import (
     Assignment,
@@ -30,6 +31,10 @@ from semantic_detection_pkg.scan.core.tracking.track_record import TrackRecord
 _GATE_MARGIN = -0.6  # of the picture: tracks farther outside than this are not compared
 _CUT_OFF_SIGMA = 0.35  # of the known size: sigma of the centre of an object never seen whole
 _DUPLICATE_IOU = 0.5  # two boxes of one frame with a larger IoU show one object
+# Where tiles are looked at by turns, a sweep shows each place in no more than two of them: to wait
+# for a third detection would be to wait for ever.
+_TILE_HITS = 2
+_SAME_SCALE = 0.8  # of the coarsest view that showed a track: a coarser one may well not show it
 _LONGEST_MISS_S = 0.25  # a frame counts for at most this, however long ago the last one was
 
 
@@ -83,6 +88,7 @@ class Tracker:
         self._next_id = 1
         self._stamp_ns: int | None = None
         self._view: CameraView | None = None
+        self._has_tiles = False
 
     @property
     def tracks(self) -> tuple[Track, ...]:
@@ -104,6 +110,7 @@ class Tracker:
         view: CameraView,
         detections: Detections,
         vocabulary: Sequence[str],
+        looks: Sequence[Look] = (),
     ) -> tuple[Track, ...]:
         """Process one frame, and return all tracks by rising id.
 
@@ -112,6 +119,8 @@ class Tracker:
             view: where the camera looked, of the same picture size as the detections.
             detections: in that frame.
             vocabulary: the class names that the class ids index.
+            looks: what was looked at; empty: the whole picture. From the first tile on, a track is
+                expected only where a look shows it about as finely as when it was detected.
 
         Raises:
             ValueError: the sizes differ, or a class has no name.
@@ -145,8 +154,10 @@ class Tracker:
         for record in self._records:
             record.detection = -1
         self._update_matched(stamp_ns, seen, pairs, scores)
-        self._update_missed(view, expected, elapsed_s)
+        self._has_tiles |= bool(tiles_of(looks, view.width, view.height))
+        self._update_missed(view, expected, elapsed_s, looks if self._has_tiles else ())
         self._start_tracks(stamp_ns, view, seen, pairs, scores)
+        self._note_scales(view, looks)
         self._delete_tracks(stamp_ns)
         for record, (yaw_rad, pitch_rad) in zip(
             self._records, self._states.position.tolist(), strict=True
@@ -161,6 +172,12 @@ class Tracker:
             return 0.0, 0.0
         yaw = math.remainder(view.yaw_rad - self._view.yaw_rad, math.tau)
         return yaw / elapsed_s, (view.pitch_rad - self._view.pitch_rad) / elapsed_s
+
+    @property
+    def _hits_wanted(self) -> int:
+        """Return after how many detections a track is confirmed."""
+        wanted = self._settings.confirm_hits
+        return min(wanted, _TILE_HITS) if self._has_tiles else wanted
 
     def _cut_off_variances(self) -> Matrix:
         """Return variances of the centres of objects never seen whole, else 0: (n, 2) [rad^2]."""
@@ -224,9 +241,11 @@ class Tracker:
                 bool(is_whole[column]),
             )
             record.update_size(pairs.sizes_rad[pair], is_cut[column] | pairs.is_part[pair])
-            record.is_confirmed |= record.hits >= self._settings.confirm_hits
+            record.is_confirmed |= record.hits >= self._hits_wanted
 
-    def _update_missed(self, view: CameraView, expected: Matrix, elapsed_s: float) -> None:
+    def _update_missed(
+        self, view: CameraView, expected: Matrix, elapsed_s: float, looks: Sequence[Look]
+    ) -> None:
         """Count the time of tracks that should be well inside the picture but were not detected."""
         if not self._records:
             return
@@ -236,9 +255,38 @@ class Tracker:
             doubt = np.sqrt(self._states.position_variance) * view.pixels_per_rad
             inside = np.minimum(middles, (view.width, view.height) - middles) - doubt
             is_expected = (inside > 0.0).all(axis=1) & (sizes >= self._settings.expected_px)
+            if looks:
+                is_expected &= self._is_looked_at(view, expected, looks)
         for record, is_due in zip(self._records, is_expected.tolist(), strict=True):
             if is_due and record.detection < 0:
                 record.missed_s += min(elapsed_s, _LONGEST_MISS_S)
+
+    def _is_looked_at(
+        self, view: CameraView, expected: Matrix, looks: Sequence[Look]
+    ) -> NDArray[np.bool_]:
+        """Return whether a look shows each track whole, as finely as when it was detected: (n,)."""
+        needed = np.array([record.pixels_per_rad for record in self._records])
+        is_shown = np.zeros(len(self._records), bool)
+        for look in looks:
+            is_inside = (expected[:, :2] >= look[:2]) & (expected[:, 2:] <= look[2:4])
+            scale = look.gain * view.pixels_per_rad
+            is_shown |= is_inside.all(axis=1) & (scale >= _SAME_SCALE * needed)
+        return is_shown
+
+    def _note_scales(self, view: CameraView, looks: Sequence[Look]) -> None:
+        """Note how finely the tracks were looked at that were detected in this frame."""
+        for record in self._records:
+            if record.detection < 0 or not looks:
+                continue
+            left, top, right, bottom = record.box_xyxy
+            x, y = (left + right) / 2.0, (top + bottom) / 2.0
+            gains = [
+                look.gain for look in looks if look.x0 <= x <= look.x1 and look.y0 <= y <= look.y1
+            ]
+            if gains:
+                record.pixels_per_rad = min(
+                    record.pixels_per_rad or math.inf, max(gains) * view.pixels_per_rad
+                )
 
     def _start_tracks(
         self,
@@ -275,7 +323,7 @@ class Tracker:
                 boxes[row],
                 bool(seen.is_whole[column]),
             )
-            record.is_confirmed = record.hits >= self._settings.confirm_hits
+            record.is_confirmed = record.hits >= self._hits_wanted
             self._next_id += 1
             self._records.append(record)
 

@@ -1,0 +1,114 @@
+"""The scan's map of needs, seen through a picture, and the tiles that follow from it."""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from semantic_detection_pkg.common.core.looks import Look
+from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.detector.core.need import NeedMap, need_map
+from semantic_detection_pkg.detector.core.tiles import TilePlanner, TileSettings
+from semantic_detection_pkg.errors import FrameError
+
+VIEW = CameraView(0.0, 0.4, 0.0, math.radians(62.0), 1920, 1080)
+
+
+def map_of(needs, yaw_min=-0.6, pitch_min=0.0, cell=0.1) -> NeedMap:
+    return NeedMap(yaw_min, pitch_min, cell, np.asarray(needs, np.float32))
+
+
+def test_left_in_the_world_is_left_in_the_picture():
+    needs = np.zeros((8, 12))
+    needs[:, 9:] = 1.0  # greater yaw: left
+
+    shown = map_of(needs).in_picture(VIEW)
+
+    assert shown[:, :5].any()
+    assert not shown[:, 16:].any()
+
+
+def test_beyond_the_map_nothing_is_needed():
+    shown = map_of(np.ones((1, 1)), yaw_min=2.0).in_picture(VIEW)
+
+    assert not shown.any()
+
+
+def test_a_map_across_straight_behind_meets_its_views():
+    behind = CameraView(-math.pi + 0.1, 0.0, 0.0, math.radians(40.0), 640, 480)
+
+    shown = map_of(np.ones((10, 20)), yaw_min=math.pi - 1.0, pitch_min=-0.5).in_picture(behind)
+
+    assert shown.all()
+
+
+def test_the_planner_takes_the_tiles_that_are_needed_most():
+    """The lower right was seen twice, the upper left never."""
+    needs = np.full((8, 12), 0.3)
+    needs[:4, 6:] = 1.0
+    planner = TilePlanner((640, 640))
+    settings = TileSettings("rotating", tiles_per_frame=2)
+
+    views, due = planner.plan((1920, 1080), settings, map_of(needs).in_picture(VIEW))
+
+    for index in due[1:]:
+        assert views[index].x1 <= 1200
+        assert views[index].y0 == 0
+
+
+def message(**changes) -> SimpleNamespace:
+    plain = {"yaw_min_rad": 0.0, "pitch_min_rad": 0.0, "cell_rad": 0.1, "rows": 1, "columns": 2}
+    return SimpleNamespace(**{**plain, "needs": [255, 0], **changes})
+
+
+def test_a_map_of_a_message():
+    np.testing.assert_array_equal(need_map(message()).needs, [[1.0, 0.0]])
+    assert need_map(message(rows=0, columns=0, needs=[])) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"rows": 2}, {"needs": []}, {"cell_rad": 0.0}, {"cell_rad": math.nan}, {"yaw_min_rad": 1e400}],
+)
+def test_a_map_that_is_none_is_refused(changes):
+    with pytest.raises(FrameError, match="search need: .* is needed"):
+        need_map(message(**changes))
+
+
+def test_looks_are_told_with_their_gain(pipeline_of_tiles):
+    pipeline, picture = pipeline_of_tiles
+
+    result = pipeline.process(picture)
+
+    assert {look.gain for look in result.looks} == {1.0}
+    assert [look[:4] for look in result.looks] == [
+        (0, 0, 64, 64),
+        (43, 0, 107, 64),
+        (86, 0, 150, 64),
+    ]
+
+
+def test_recorded_looks_are_looked_at_again_bit_for_bit(pipeline_of_tiles):
+    pipeline, picture = pipeline_of_tiles
+    pipeline.tiling = TileSettings("rotating", 64, 0.25, 1)
+    pipeline.process(picture)
+    then = pipeline.process(picture)  # in the middle of a round
+    pipeline.tiling = TileSettings()
+
+    again = pipeline.process(picture, looks=then.looks)
+
+    assert again.looks == then.looks
+    for name in ("scores", "boxes_xyxy", "class_ids"):
+        np.testing.assert_array_equal(
+            getattr(again.detections, name), getattr(then.detections, name)
+        )
+    with pytest.raises(FrameError, match=r"look 0, 0, 64, 65 px is not in the picture of 150x64"):
+        pipeline.process(picture, looks=(Look(0, 0, 64, 65, 1.0),))
+
+
+@pytest.fixture
+def pipeline_of_tiles():
+    from test_tiled_pipeline import BrightThings, pipeline_of, with_thing
+
+    return pipeline_of(BrightThings()), with_thing(49, 55)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import array
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 from std_msgs.msg import Header
@@ -32,9 +31,8 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import Goal, GoalResu
 from semantic_detection_pkg.scan.core.tracking import track as tracking
 
 
-@lru_cache(maxsize=2)
 def to_area(area: Area) -> ScanArea:
-    """Return an area: one message for all states of a goal, as thousands of bearings take long."""
+    """Return an area."""
     return ScanArea(
         yaw_min_rad=area.yaw_min_rad,
         yaw_max_rad=area.yaw_max_rad,
@@ -65,13 +63,6 @@ def to_scan_state(
         message.words = list(goal.words)
         message.zoom = goal.zoom
     return message
-
-
-def to_scan_goal(goal: Goal) -> Scan.Goal:
-    """Return a goal as it was asked for."""
-    return Scan.Goal(
-        area=to_area(goal.area), words=list(goal.words), zoom=goal.zoom, repeat=goal.is_repeating
-    )
 
 
 def to_scan_result(result: GoalResult) -> Scan.Result:

@@ -24,10 +24,13 @@ BUILD_INPUTS := colcon.meta $(wildcard $(addsuffix /package.xml,$(PACKAGES)) $(a
   interfaces_pkg/CMakeLists.txt interfaces_pkg/cmake/* interfaces_pkg/*/*.msg interfaces_pkg/*/*.srv interfaces_pkg/*/*.action) \
   $(shell find semantic_detection_pkg/src -name '*.pyx' -o -name '*.pxd' -o -name '*.h') launch config models/demo
 
-# What the demo looks at and with what; see launch/dev.launch.yaml.
+# What the demo looks at and with what; see launch/dev.launch.yaml. Handed on as they were typed, whatever is in them:
+# neither make nor a shell reads their quotes, spaces and dollars.
 SOURCE ?=
 MODEL ?=
 DEMO_SECONDS ?=
+export GIVEN_SOURCE := $(value SOURCE)
+export GIVEN_MODEL := $(value MODEL)
 # Test processes; graph tests wait more than they compute.
 WORKERS ?= 2
 ARGS ?=
@@ -57,8 +60,11 @@ $(BUILD_STAMP): $(SETUP_STAMP) $(BUILD_INPUTS)
 
 demo: build
 	$(WORKSPACE)
+	arguments=()
+	[ -z "$$GIVEN_MODEL" ] || arguments+=("model:=$$GIVEN_MODEL")
+	[ -z "$$GIVEN_SOURCE" ] || arguments+=("source:=$$GIVEN_SOURCE" "mock_gimbal:=$$([[ $$GIVEN_SOURCE = sim:* ]] && echo true || echo false)")
 	ros2 run semantic_detection_pkg bringup --config config/config.dev.yaml --launch-file dev.launch.yaml \
-	  $(if $(SOURCE),source:="$(SOURCE)" mock_gimbal:=$(if $(filter sim:%,$(SOURCE)),true,false)) $(if $(MODEL),model:="$(MODEL)") \
+	  "$${arguments[@]}" \
 	  $(if $(DEMO_SECONDS),duration_s:="$(DEMO_SECONDS)") $(ARGS)
 
 test: build lint types

@@ -61,7 +61,16 @@ def test_a_picture_that_cannot_be_decoded_is_logged_and_skipped(folder, caplog):
 @pytest.mark.parametrize("loop", [0, 1])
 def test_a_folder_of_broken_pictures_is_refused(tmp_path, loop):
     (tmp_path / "a.png").write_bytes(b"")
-    source = open_camera(f"images:{tmp_path}?loop={loop}")
+
+    with pytest.raises(ConfigurationError, match="none of its pictures can be decoded"):
+        open_camera(f"images:{tmp_path}?loop={loop}")
+
+
+def test_a_folder_whose_pictures_are_gone_does_not_loop_for_ever(folder):
+    source = open_camera(f"images:{folder}?loop=1")
+    assert greys(source, 3) == [1, 2, 10]
+    for path in folder.glob("*.png"):
+        path.unlink()
 
     with pytest.raises(ConfigurationError, match="none of its pictures can be decoded"):
         source.read()
@@ -156,8 +165,11 @@ class Unplugged:
         self.properties[name] = value
         return True
 
-    def read(self, image: object = None) -> tuple[bool, None]:  # noqa: ARG002 - OpenCV's
-        return False, None
+    def get(self, name: int) -> float:
+        return self.properties.get(name, 0.0)
+
+    def grab(self) -> bool:
+        return False
 
     def release(self) -> None:
         pass
@@ -184,7 +196,8 @@ def test_a_device_that_vanishes_is_lost(monkeypatch):
     with pytest.raises(SourceLostError, match="device:0: no frame arrived"):
         source.read()
 
-    assert source._capture.properties == {
+    assert source._decoder._capture.properties == {
+        cv2.CAP_PROP_ORIENTATION_AUTO: 0,
         cv2.CAP_PROP_FOURCC: cv2.VideoWriter.fourcc(*"MJPG"),
         cv2.CAP_PROP_FRAME_WIDTH: 1280,
         cv2.CAP_PROP_FPS: 30,
@@ -248,7 +261,7 @@ def test_a_file_that_is_no_video_is_refused(tmp_path, capfd):
     path = tmp_path / "text.mp4"
     path.write_text("no video")
 
-    with pytest.raises(ConfigurationError, match=r"text\.mp4: is not a video that OpenCV can read"):
+    with pytest.raises(ConfigurationError, match=r"text\.mp4: is not a video that can be read"):
         open_camera(f"file:{path}")
 
     assert capfd.readouterr().err == ""

@@ -179,3 +179,32 @@ def test_a_registered_scheme_opens_with_the_clock(monkeypatch):
     assert shot is not None
     assert (shot.image.shape, shot.stamp_ns) == ((2, 7, 3), 42)
     assert "box" in schemes()
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "options"),
+    [
+        ("file:///home/me/a%20b.mp4", "/home/me/a b.mp4", {}),
+        ("file:///v.mp4?loop=1&rate=max", "/v.mp4", {"loop": "1", "rate": "max"}),
+        ("file://localhost/v.mp4", "/v.mp4", {}),
+        ("images:///photos?rate=2", "/photos", {"rate": "2"}),
+        ("device:///dev/video0", "/dev/video0", {}),
+        ("file:/v.mp4", "/v.mp4", {}),
+        ('file:it\'s "here" $HOME.mp4', 'it\'s "here" $HOME.mp4', {}),
+    ],
+)
+def test_paths_as_file_managers_write_them(text, target, options):
+    uri = CameraUri.parse(text)
+
+    assert (uri.target, dict(uri.options)) == (target, options)
+    assert CameraUri.parse(uri.reveal()) == uri
+
+
+@pytest.mark.parametrize("text", ["file://nas/v.mp4", "file://v.mp4", "images://nas/photos"])
+def test_files_of_other_hosts_are_refused(text):
+    with pytest.raises(ConfigurationError, match="only files of this machine can be read"):
+        CameraUri.parse(text)
+
+
+def test_a_stream_of_this_host_stays_a_stream():
+    assert CameraUri.parse("rtsp://localhost/a").target == "rtsp://localhost/a"

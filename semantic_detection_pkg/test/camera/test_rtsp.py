@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import cv2
 import pytest
 
-from semantic_detection_pkg.camera.sources import rtsp
+from semantic_detection_pkg.camera.sources import decoding, opencv_decoder, rtsp
 from semantic_detection_pkg.camera.sources.registry import open_camera
 from semantic_detection_pkg.camera.sources.rtsp_probe import why_not
 from semantic_detection_pkg.errors import ConfigurationError, SourceLostError
@@ -155,21 +155,43 @@ def test_the_reason_comes_without_the_password():
 def test_tcp_unless_udp_is_asked_for(monkeypatch, options, transport):
     seen = []
 
+    def open_decoder(*_, options: dict[str, str], **__) -> None:
+        seen.append(options["rtsp_transport"])
+        raise SourceLostError("cannot be opened")
+
+    monkeypatch.setattr(rtsp, "open_decoder", open_decoder)
+    monkeypatch.setattr(rtsp, "why_not", lambda *_: "")
+    with pytest.raises(SourceLostError, match=f"no picture came over {transport}"):
+        open_camera(f"rtsp://127.0.0.1/live{options}")
+    assert seen == [transport]
+
+
+def test_opencv_takes_options_from_the_environment_and_gives_it_back(monkeypatch):
+    seen = []
+
     def open_capture(*_) -> None:
         seen.append(os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"])
         raise SourceLostError("cannot be opened")
 
-    monkeypatch.setattr(rtsp, "open_capture", open_capture)
-    monkeypatch.setattr(rtsp, "why_not", lambda *_: "")
-    with pytest.raises(SourceLostError, match=f"no picture came over {transport}"):
-        open_camera(f"rtsp://127.0.0.1/live{options}")
-    assert seen == [f"rtsp_transport;{transport}"]
-    assert "OPENCV_FFMPEG_CAPTURE_OPTIONS" not in os.environ
+    monkeypatch.setattr(opencv_decoder, "open_capture", open_capture)
+    for before in (None, "max_delay;0"):
+        if before is not None:
+            monkeypatch.setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", before)
+        with pytest.raises(SourceLostError):
+            opencv_decoder.OpenCvDecoder.open("x", "x", 1.0, {"rtsp_transport": "tcp", "a": "b"})
+        assert os.environ.get("OPENCV_FFMPEG_CAPTURE_OPTIONS") == before
+    assert seen == ["rtsp_transport;tcp|a;b", "rtsp_transport;tcp|a;b|max_delay;0"]
 
 
-def test_ffmpeg_asks_for_tcp():
-    """The setting reaches the FFmpeg of this OpenCV: its SETUP names the transport."""
-    if not any(one == cv2.CAP_FFMPEG for one in cv2.videoio_registry.getBackends()):
+@pytest.mark.parametrize("decoder", ["av", "opencv"])
+def test_ffmpeg_asks_for_tcp(monkeypatch, decoder):
+    """The setting reaches the FFmpeg of each decoder: its SETUP names the transport."""
+    if decoder == "av":
+        pytest.importorskip("av")
+    monkeypatch.setattr(decoding, "has_av", lambda: decoder == "av")
+    if decoder == "opencv" and not any(
+        one == cv2.CAP_FFMPEG for one in cv2.videoio_registry.getBackends()
+    ):
         pytest.skip("this OpenCV has no FFmpeg")
     description = (
         "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\n"

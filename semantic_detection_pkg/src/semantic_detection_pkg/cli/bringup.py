@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ros_support_pkg.core.renamed import RENAMED_ARGUMENTS, refusal
+from semantic_detection_pkg.camera.core.uri import masked
 from semantic_detection_pkg.common.configuration.launching import Launch, plan_launch
 from semantic_detection_pkg.common.configuration.reading import load_schema, read_config
 from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
@@ -54,7 +56,7 @@ def main(words: Sequence[str] | None = None) -> int:
         *("ros2", "launch", _PACKAGE, given.launch_file),
         *(f"{name}:={value}" for name, value in sorted(arguments.items())),
     ]
-    print(" ".join(command), flush=True)
+    print(shlex.join(map(masked, command)), flush=True)
     if not given.check:
         os.execvp(command[0], command)
     print(launch.parameters, end="")

@@ -14,6 +14,7 @@ import logging
 import struct
 import threading
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -33,6 +34,8 @@ _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"})
 _ORIENTATION = 0x0112  # EXIF 2.32, 4.6.4
 _MISSING_ROWS_MIN = 2  # equal rows at the bottom that tell a cut file
+
+_Pixel = TypeVar("_Pixel", bound=np.generic)
 
 _log = logging.getLogger(__name__)
 _pillow_lock = threading.Lock()  # for its module-wide switch
@@ -79,7 +82,7 @@ def decode_picture(data: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
         _report_missing_rows(image, name)
     if image.dtype != np.uint8:
         _say_once(f"pictures of type {image.dtype} are stretched to 8 bits", name)
-    return np.ascontiguousarray(_turned(stretch_to_8_bit(image), _orientation(content)))
+    return np.ascontiguousarray(turned(stretch_to_8_bit(image), _orientation(content)))
 
 
 def write_picture(path: Path, image: NDArray[np.uint8]) -> Path:
@@ -174,8 +177,13 @@ def _as_stored(content: bytes) -> bytes:
     return content
 
 
-def _turned(image: NDArray[np.generic], orientation: int) -> NDArray[np.generic]:
-    """Return the picture upright: EXIF's value says where its first row and column belong."""
+def turned(image: NDArray[_Pixel], orientation: int) -> NDArray[_Pixel]:
+    """Return a view of a picture upright, as EXIF's orientation says (EXIF 2.32, 4.6.4).
+
+    Args:
+        image: (height, width, channels).
+        orientation: 1..8; where the stored first row and column belong.
+    """
     if orientation >= 5:
         image = image.transpose(1, 0, 2)
     if orientation in (3, 4, 7, 8):

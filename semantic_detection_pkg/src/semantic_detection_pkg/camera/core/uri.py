@@ -3,8 +3,9 @@
     images:DIR?rate=5&loop=1     file:VIDEO?rate=max     device:0?width=1280&height=720&fps=30
     device:/dev/video0           csi:0?width=1920        rtsp://user:password@host/path?q=1#timeout=5
 
-A stream's own query stays its own, so the options of `scheme://` URIs follow a `#`. In the target
-`%3F`, `%23` and `%25` stand for `?`, `#` and `%`.
+A path may also be written as file managers do, `file:///home/me/flight.mp4` (RFC 8089). A stream's
+own query stays its own, so the options of `scheme://` URIs follow a `#`. In the target `%3F`, `%23`
+and `%25` stand for `?`, `#` and `%`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ _HOST = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[^\s/?#@:\[\]]+)(:[0-9]*)?(?=[/?#]|$)"
 #: Cameras that take the password in the path or query: "/user=a&password=b".
 _SECRET = re.compile(r"((?:password|passwd|pass|pwd|secret|token|auth)=)[^&#/;\s]*", re.IGNORECASE)
 _MASK = "***"
+#: Schemes whose target is a path of this machine.
+_OF_PATHS = frozenset({"file", "images", "device"})
 
 
 @dataclass(frozen=True, repr=False)
@@ -59,6 +62,8 @@ class CameraUri:
                 "is missing"
             )
         scheme, rest = match["scheme"], match["rest"]
+        if scheme in _OF_PATHS and rest.startswith("//"):
+            rest = _own_path(scheme, rest)
         if rest.startswith("//"):
             userinfo, address = _split_userinfo(rest[2:])
             address, _, options = address.partition("#")
@@ -122,6 +127,21 @@ class CameraUri:
             except ValueError as error:
                 raise ConfigurationError(f"{self.label}: option {name}={text!r}: {error}") from None
         return values
+
+
+def _own_path(scheme: str, rest: str) -> str:
+    """Return `/path` of `///path` and `//localhost/path` (RFC 8089, 2).
+
+    Raises:
+        ConfigurationError: it names another host.
+    """
+    own_host = re.match(r"//(localhost)?(?=/)", rest)
+    if own_host is None:
+        raise ConfigurationError(
+            f"camera source {scheme}:{rest}: only files of this machine can be read; "
+            f"write {scheme}:PATH or {scheme}:///PATH"
+        )
+    return rest[own_host.end() :]
 
 
 def masked(text: str) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import cv2
 
 from semantic_detection_pkg.camera.core.uri import CameraUri, integer
+from semantic_detection_pkg.camera.sources.capture import CaptureSource
+from semantic_detection_pkg.camera.sources.opencv_decoder import OpenCvDecoder, open_capture
 from semantic_detection_pkg.camera.sources.source import ClockNs, FrameSource
-from semantic_detection_pkg.camera.sources.video import CaptureSource, open_capture
 from semantic_detection_pkg.errors import ConfigurationError
 
 _OPTIONS = {
@@ -54,4 +55,5 @@ def open_source(uri: CameraUri, clock_ns: ClockNs) -> FrameSource:
             f"{uri.label}: this OpenCV ({cv2.__version__}) is built without GStreamer, which csi: "
             "needs; on a Jetson use the system's python3-opencv"
         )
-    return CaptureSource(open_capture(text, cv2.CAP_GSTREAMER, uri.label), uri.label, clock_ns)
+    capture = open_capture(text, cv2.CAP_GSTREAMER, uri.label)
+    return CaptureSource(OpenCvDecoder(capture), uri.label, clock_ns)

@@ -10,8 +10,9 @@ import re
 import cv2
 
 from semantic_detection_pkg.camera.core.uri import CameraUri, integer, number
+from semantic_detection_pkg.camera.sources.capture import CaptureSource
+from semantic_detection_pkg.camera.sources.opencv_decoder import OpenCvDecoder, open_capture
 from semantic_detection_pkg.camera.sources.source import ClockNs, FrameSource
-from semantic_detection_pkg.camera.sources.video import CaptureSource, open_capture
 from semantic_detection_pkg.errors import ConfigurationError
 
 
@@ -50,4 +51,4 @@ def open_source(uri: CameraUri, clock_ns: ClockNs) -> FrameSource:
             capture.set(property_id, options[name])
     # The newest picture, not the oldest of a queue; drivers that know no such setting ignore it.
     capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-    return CaptureSource(capture, uri.label, clock_ns)
+    return CaptureSource(OpenCvDecoder(capture), uri.label, clock_ns)

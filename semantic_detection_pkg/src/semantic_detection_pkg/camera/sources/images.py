@@ -1,7 +1,7 @@
 """`images:DIR`: the pictures of a folder in natural order (2 before 10).
 
 images:photos?rate=2     two a second; the default is 5
-images:photos?rate=max   each as soon as the last one was taken, none dropped
+images:photos?rate=max   as fast as they can be decoded and sent; who is slower misses some
 images:photos?loop=1     again from the first after the last
 """
 
@@ -10,6 +10,9 @@ from __future__ import annotations
 import logging
 import re
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from semantic_detection_pkg.camera.core.uri import CameraUri, flag
 from semantic_detection_pkg.camera.sources.pacing import Pacing, parse_rate
@@ -27,38 +30,54 @@ class ImagesSource:
     def __init__(
         self, paths: list[Path], name: str, clock_ns: ClockNs, pacing: Pacing, loop: bool
     ) -> None:
-        """Read `paths` in their order; the other arguments are as in `CaptureSource`."""
+        """Read `paths` in their order, and the first that can be decoded at once.
+
+        Args:
+            paths: of the pictures.
+            name: for messages.
+            clock_ns: stamps each picture.
+            pacing: see `FrameSource`.
+            loop: after the last again the first.
+
+        Raises:
+            ConfigurationError: not one of the pictures can be decoded.
+        """
         self.name = name
         self.period_s = pacing.period_s
         self.waits_for_consumer = pacing.waits_for_consumer
         self._paths = paths
         self._clock_ns = clock_ns
         self._loop = loop
-        self._next = 0
-        self._has_decoded = False
+        self._left = iter(paths)
+        self._first: NDArray[np.uint8] | None = self._first_of_a_pass()
 
     def read(self) -> Shot | None:
         """See `FrameSource`.
 
         Raises:
-            ConfigurationError: not one of the pictures could be decoded.
+            ConfigurationError: not one of the pictures can be decoded any more.
         """
-        while True:
-            if self._next == len(self._paths):
-                if not self._has_decoded:
-                    raise ConfigurationError(f"{self.name}: none of its pictures can be decoded")
-                if not self._loop:
-                    return None
-                self._next, self._has_decoded = 0, False
-            path = self._paths[self._next]
-            self._next += 1
+        image, self._first = self._first, None
+        if image is None:
+            image = self._decode_next()
+        if image is None and self._loop:
+            image = self._first_of_a_pass()
+        return None if image is None else Shot(image, self._clock_ns())
+
+    def _first_of_a_pass(self) -> NDArray[np.uint8]:
+        self._left = iter(self._paths)
+        image = self._decode_next()
+        if image is None:
+            raise ConfigurationError(f"{self.name}: none of its pictures can be decoded")
+        return image
+
+    def _decode_next(self) -> NDArray[np.uint8] | None:
+        for path in self._left:
             try:
-                image = read_picture(path)
+                return read_picture(path)
             except FrameError as error:
                 _log.warning("%s; skipped", error)
-                continue
-            self._has_decoded = True
-            return Shot(image, self._clock_ns())
+        return None
 
     def close(self) -> None:
         """See `FrameSource`."""
@@ -68,7 +87,8 @@ def open_source(uri: CameraUri, clock_ns: ClockNs) -> FrameSource:
     """Open `images:`.
 
     Raises:
-        ConfigurationError: the folder is missing or holds no picture, or an option is wrong.
+        ConfigurationError: the folder is missing or holds no picture that can be decoded, or an
+            option is wrong.
     """
     options = uri.read_options({"loop": flag, "rate": parse_rate})
     folder = Path(uri.target)

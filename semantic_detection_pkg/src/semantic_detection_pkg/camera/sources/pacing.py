@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from semantic_detection_pkg.camera.core.uri import number
 
-_FALLBACK_HZ = 25.0  # for files that do not say their rate
+_FALLBACK_HZ = 25.0  # for files that do not say their rate, or one that cannot be meant
+_OWN_HZ_MIN, _OWN_HZ_MAX = 1 / 60, 1000.0
 
 
 class Pacing(NamedTuple):
@@ -21,12 +22,13 @@ class Pacing(NamedTuple):
 
         Args:
             rate: "source", "max" or frames per second.
-            own_hz: rate of the source itself; not a positive number: unknown.
+            own_hz: rate of the source itself; 0 or NaN: unknown.
         """
         if rate == "max":
             return cls(None, True)
-        hz = own_hz if rate == "source" else float(rate)
-        return cls(1 / (hz if 0 < hz < 1000 else _FALLBACK_HZ))
+        if rate != "source":
+            return cls(1 / float(rate))
+        return cls(1 / (own_hz if _OWN_HZ_MIN < own_hz < _OWN_HZ_MAX else _FALLBACK_HZ))
 
 
 def parse_rate(text: str) -> float | str:

@@ -62,3 +62,8 @@ class WritesWhereTold(Protocol):
     """
 
     allocate: Allocate
+
+
+def ordinary_memory(height: int, width: int) -> NDArray[np.uint8]:
+    """Return memory as `Allocate` does, of no special kind."""
+    return np.empty((height, width, 3), np.uint8)

@@ -1,112 +1,117 @@
-"""`file:VIDEO`: a video file through OpenCV, and what all `cv2.VideoCapture` sources share.
+"""`file:VIDEO`: a video file.
 
-file:flight.mp4?rate=source    at the file's own rate (the default)
-file:flight.mp4?rate=max       each frame as soon as the last one was taken, none dropped
+file:flight.mp4?rate=source    at its own times (the default), however uneven they are
 file:flight.mp4?rate=15        at 15 frames per second
+file:flight.mp4?rate=max       as fast as it can be decoded and sent; who is slower misses frames
 file:flight.mp4?loop=1         again from the start at its end
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+import math
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from semantic_detection_pkg.camera.core.uri import CameraUri, flag
+from semantic_detection_pkg.camera.sources.decoding import Decoder, open_decoder
+from semantic_detection_pkg.camera.sources.display_matrix import orientation_of
 from semantic_detection_pkg.camera.sources.pacing import Pacing, parse_rate
-from semantic_detection_pkg.camera.sources.source import Allocate, ClockNs, FrameSource, Shot
-from semantic_detection_pkg.errors import ConfigurationError, SourceLostError
+from semantic_detection_pkg.camera.sources.source import (
+    Allocate,
+    ClockNs,
+    FrameSource,
+    Shot,
+    ordinary_memory,
+)
+from semantic_detection_pkg.common.pictures import turned
+from semantic_detection_pkg.errors import ConfigurationError, FrameError, SourceLostError
 
-# Read once by FFmpeg's first user in the process: our own line says what went wrong.
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-cv2.setLogLevel(0)  # likewise OpenCV's
+#: A longer gap between two frames is passed over: files that were joined, a recorder's clock.
+_LONGEST_GAP_S = 60.0
+#: EXIF's orientation of what is to be turned clockwise by so many degrees.
+_ORIENTATION_OF_DEG = {0: 1, 90: 6, 180: 3, 270: 8}
 
 
-class CaptureSource:
-    """A `FrameSource` over `cv2.VideoCapture`; pictures are written into what `allocate` gives."""
+class VideoFileSource:
+    """A `FrameSource` over a file, one frame ahead: so each frame's own duration is known."""
 
     def __init__(
-        self,
-        capture: cv2.VideoCapture,
-        name: str,
-        clock_ns: ClockNs,
-        *,
-        pacing: Pacing | None = None,
-        ends: bool = False,
-        loop: bool = False,
+        self, path: Path, name: str, clock_ns: ClockNs, rate: float | str, loop: bool
     ) -> None:
-        """Take an opened capture.
+        """Open the file and decode its first frame.
 
         Args:
-            capture: which `close` releases.
+            path: of the file.
             name: for messages.
-            clock_ns: stamps each frame when it is there.
-            pacing: left out: the camera keeps its own time.
-            ends: no further frame is the end, not a loss.
-            loop: at the end begin again; needs `ends`.
+            clock_ns: stamps each frame.
+            rate: as `parse_rate` returns it.
+            loop: at the end begin again.
+
+        Raises:
+            ConfigurationError: it is no video, or not one frame of it can be decoded.
         """
-        pacing = pacing or Pacing()
         self.name = name
-        self.period_s = pacing.period_s
-        self.waits_for_consumer = pacing.waits_for_consumer
-        self._capture = capture
+        self.allocate: Allocate = ordinary_memory
+        self._path = path
         self._clock_ns = clock_ns
-        self._ends = ends
         self._loop = loop
-        self.allocate: Allocate = _ordinary_memory
         self._size: tuple[int, int] | None = None
+        self._has_next = False
+        try:
+            self._open()
+        except SourceLostError:
+            raise ConfigurationError(f"{name}: is not a video that can be read") from None
+        if not self._has_next:
+            self.close()
+            raise ConfigurationError(f"{name}: the source ended without a frame; is it damaged?")
+        self._pacing = Pacing.choose(rate, self._decoder.rate_hz)
+        self._keeps_own_times = rate == "source"
+        self._orientation = _orientation(path, self._decoder)
+        self.period_s = self._pacing.period_s
+        self.waits_for_consumer = self._pacing.waits_for_consumer
 
     def read(self) -> Shot | None:
         """See `FrameSource`."""
-        try:
-            # OpenCV takes the memory where size and type fit, and other memory where they do not.
-            memory = self.allocate(*self._size) if self._size is not None else None
-            is_read, image = self._capture.read(memory)
-            if not is_read and self._loop:
-                self._capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
-                is_read, image = self._capture.read(memory)
-        except cv2.error as error:
-            reason = " ".join(str(error).split())
-            raise SourceLostError(f"{self.name}: reading failed: {reason}") from error
-        if is_read:
-            self._size = image.shape[:2]
-            return Shot(image, self._clock_ns())
-        if self._ends:
+        if not self._has_next and self._loop:
+            self.close()
+            self._open()  # not a seek: elementary and transport streams know none
+        if not self._has_next:
             return None
-        raise SourceLostError(f"{self.name}: no frame arrived; the camera is gone or stalled")
+        time_s = self._decoder.time_s
+        try:
+            image = self._picture()
+        except FrameError as error:
+            raise ConfigurationError(f"{self.name}: {error}") from error
+        self._has_next = self._decoder.advance()
+        if self._keeps_own_times:
+            self.period_s = self._duration_s(time_s)
+        return Shot(image, self._clock_ns())
 
     def close(self) -> None:
         """See `FrameSource`."""
-        self._capture.release()
+        self._decoder.close()
 
+    def _open(self) -> None:
+        self._decoder = open_decoder(str(self._path), self.name)
+        self._has_next = self._decoder.advance()
 
-def _ordinary_memory(height: int, width: int) -> NDArray[np.uint8]:
-    return np.empty((height, width, 3), np.uint8)
+    def _picture(self) -> NDArray[np.uint8]:
+        if self._orientation == 1:
+            memory = self.allocate(*self._size) if self._size is not None else None
+            image = self._decoder.picture(memory)
+        else:
+            upright = turned(self._decoder.picture(None), self._orientation)
+            image = self.allocate(*upright.shape[:2])
+            np.copyto(image, upright)
+        self._size = (image.shape[0], image.shape[1])
+        return image
 
-
-def open_capture(
-    target: str | int, backend: int, name: str, parameters: Sequence[int] = ()
-) -> cv2.VideoCapture:
-    """Open what OpenCV calls a capture.
-
-    Args:
-        target: file, address, pipeline or index.
-        backend: one of `cv2.CAP_*`.
-        name: for messages.
-        parameters: property, value, property, value, ...
-
-    Raises:
-        SourceLostError: it does not open.
-    """
-    capture = cv2.VideoCapture(target, backend, list(parameters))
-    if not capture.isOpened():
-        capture.release()
-        raise SourceLostError(f"{name}: cannot be opened")
-    return capture
+    def _duration_s(self, time_s: float) -> float | None:
+        """Return how long the frame of a time is shown: until the next one, which is decoded."""
+        gap_s = self._decoder.time_s - time_s if self._has_next else math.nan
+        return gap_s if 0.0 < gap_s <= _LONGEST_GAP_S else self._pacing.period_s
 
 
 def open_source(uri: CameraUri, clock_ns: ClockNs) -> FrameSource:
@@ -119,11 +124,15 @@ def open_source(uri: CameraUri, clock_ns: ClockNs) -> FrameSource:
     path = Path(uri.target)
     if not path.is_file():
         raise ConfigurationError(f"{uri.label}: there is no such file")
-    try:
-        capture = open_capture(str(path), cv2.CAP_FFMPEG, uri.label)
-    except SourceLostError:
-        raise ConfigurationError(f"{uri.label}: is not a video that OpenCV can read") from None
-    pacing = Pacing.choose(options.get("rate", "source"), capture.get(cv2.CAP_PROP_FPS))
-    return CaptureSource(
-        capture, uri.label, clock_ns, pacing=pacing, ends=True, loop=options.get("loop", False)
+    return VideoFileSource(
+        path, uri.label, clock_ns, options.get("rate", "source"), options.get("loop", False)
     )
+
+
+def _orientation(path: Path, decoder: Decoder) -> int:
+    """Return how pictures are to be turned, as EXIF says it: the file's own word goes first."""
+    try:
+        orientation = orientation_of(path)
+    except OSError:
+        orientation = None
+    return orientation or _ORIENTATION_OF_DEG[decoder.rotation_deg]

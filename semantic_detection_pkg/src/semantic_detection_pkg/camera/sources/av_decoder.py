@@ -1,0 +1,94 @@
+"""A `Decoder` by PyAV."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Mapping
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from semantic_detection_pkg.errors import FrameError, SourceLostError
+
+_DAMAGED_MAX = 1000  # packets in a row that cannot be decoded: then there is no video in it
+
+
+class AvDecoder:
+    """See `Decoder`."""
+
+    def __init__(
+        self, target: str, name: str, timeout_s: float, options: Mapping[str, str]
+    ) -> None:
+        """Open what `open_decoder` names."""
+        self.time_s = math.nan
+        self._frame: av.VideoFrame | None = None
+        is_stream = timeout_s > 0.0
+        try:
+            # None: no limit. Python's own codec of broken metadata must not end us.
+            self._container = av.open(
+                target,
+                options=dict(options),
+                timeout=timeout_s if is_stream else None,
+                metadata_errors="replace",
+            )
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise SourceLostError(f"{name}: cannot be opened: {_reason(error)}") from None
+        if not self._container.streams.video:
+            self._container.close()
+            raise SourceLostError(f"{name}: holds no video")
+        self._stream = self._container.streams.video[0]
+        # Threads by frame are faster and hold frames back.
+        self._stream.thread_type = "SLICE" if is_stream else "AUTO"
+        rate = self._stream.guessed_rate or self._stream.average_rate
+        self.rate_hz = float(rate) if rate else 0.0
+        self.rotation_deg = 0
+        self._frames = self._decode()
+
+    def advance(self) -> bool:
+        """See `Decoder`."""
+        self._frame = next(self._frames, None)
+        if self._frame is None:
+            return False
+        time_s = self._frame.time
+        self.time_s = math.nan if time_s is None else float(time_s)
+        self.rotation_deg = round(-self._frame.rotation / 90) % 4 * 90
+        return True
+
+    def picture(self, memory: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+        """See `Decoder`."""
+        if self._frame is None:
+            raise FrameError("there is no frame")
+        try:
+            image = np.asarray(self._frame.to_ndarray(format="bgr24"), np.uint8)
+        except (av.FFmpegError, ValueError, MemoryError) as error:
+            raise FrameError(f"a frame cannot be converted: {_reason(error)}") from None
+        if memory is None or memory.shape != image.shape:
+            return image
+        np.copyto(memory, image)
+        return memory
+
+    def close(self) -> None:
+        """See `Decoder`."""
+        self._frames.close()
+        self._container.close()
+
+    def _decode(self) -> Generator[av.VideoFrame, None, None]:
+        """Go through the frames; a damaged packet costs its frame, as in players."""
+        damaged = 0
+        try:
+            for packet in self._container.demux(self._stream):
+                try:
+                    for frame in packet.decode():
+                        damaged = 0
+                        yield frame
+                except av.InvalidDataError:
+                    damaged += 1
+                    if damaged > _DAMAGED_MAX:
+                        return
+        except av.FFmpegError:
+            return  # the end of what can be read: a cut file, a stream that is gone
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join((getattr(error, "strerror", None) or str(error)).split()).lower()

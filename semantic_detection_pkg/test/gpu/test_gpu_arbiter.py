@@ -29,7 +29,7 @@ from semantic_detection_pkg.gpu.core.messages import (
     Tick,
     Transition,
 )
-from semantic_detection_pkg.gpu.core.turns import TRANSITIONS, Mode, Rules
+from semantic_detection_pkg.gpu.core.turns import TRANSITIONS, Cause, Mode, Rules
 
 RULES = Rules(min_dwell_s=1.0, max_share=0.5, operator_hold_s=60.0)
 
@@ -254,6 +254,16 @@ def test_failures_turn_tier_3_off_and_a_success_on() -> None:
         assert not play.arbiter.is_degraded(play.now_s)
     play.ask("a").detector(Life.INACTIVE).tell(LockIs(True))
     assert play.tell(Released(9, "a", play.lease().epoch)).arbiter.failures == 0
+
+
+def test_a_detector_that_died_is_not_held_down_by_hand() -> None:
+    """The operator's word is about the process that was deactivated, not about the next one."""
+    play = active().detector(Life.INACTIVE)
+    assert play.arbiter.reason == Cause.BY_HAND.value
+    assert not play.detector(Life.INACTIVE).wanted(Order)
+    for gone in (Life.ABSENT, Life.UNCONFIGURED):
+        play.detector(gone)
+    assert play.wanted(Order) == [Order(play.arbiter.serial, Transition.CONFIGURE)]
 
 
 def test_every_transition_is_reachable_on_paper() -> None:

@@ -330,6 +330,9 @@ def _reclaiming(arbiter: Arbiter, now_s: float) -> Step:
 def _resuming(arbiter: Arbiter, now_s: float) -> Step:
     if arbiter.life is Life.ACTIVE:
         return _take_turn(arbiter, now_s)
+    if arbiter.reason == Cause.BY_HAND.value and arbiter.life in _AT_REST - {Life.INACTIVE}:
+        # Not the one that the operator has deactivated: it has died, or was made anew.
+        arbiter = replace(arbiter, reason=Cause.LOST.value, retry_s=now_s)
     if arbiter.life not in _WAY_UP or now_s < arbiter.retry_s:
         return arbiter, []
     rules = arbiter.rules

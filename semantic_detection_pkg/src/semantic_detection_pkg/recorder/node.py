@@ -10,21 +10,22 @@ import time
 from pathlib import Path
 
 from rclpy.node import Node
-from rclpy.serialization import deserialize_message
 
 from interfaces_pkg.msg import Finding, RecorderStatus
 from interfaces_pkg.srv import MarkEvent
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
-from ros_support_pkg.edge import serve
+from ros_support_pkg.edge import refuse, serve
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import STATE
 from ros_support_pkg.running import run_node
 from ros_support_pkg.stamps import to_time
 from ros_support_pkg.timers import every
 from semantic_detection_pkg.errors import SemanticDetectionError
+from semantic_detection_pkg.recorder.core.events import FindingMark
 from semantic_detection_pkg.recorder.core.settings import RecorderSettings
 from semantic_detection_pkg.recorder.core.topics import Message
 from semantic_detection_pkg.recorder.evidence.evidence_writer import Scribe
+from semantic_detection_pkg.recorder.ros.findings import confirmed_finding, read_finding
 from semantic_detection_pkg.recorder.ros.raw_subscriptions import RawSubscriptions
 from semantic_detection_pkg.recorder.ros.rows import TableRows
 from semantic_detection_pkg.recorder.ros.topics import FINDINGS, Source, bag_format, sources
@@ -46,6 +47,7 @@ class RecorderNode(Node):
             _session_settings(self._config),
             self._config.queue_bytes,
             rows_of=TableRows(),
+            finding_of=confirmed_finding,
         )
         self._scribe = Scribe(Path(self._config.output_dir))
         wanted = sources(
@@ -68,22 +70,26 @@ class RecorderNode(Node):
     def _take(self, source: Source, message: Message) -> None:
         self._recorder.offer(message, is_frame=source.is_frame)
         if source.name == FINDINGS:
-            finding = deserialize_message(message.data, Finding)
-            self._keep_if_confirmed(finding, message.published_ns)
+            try:
+                finding = read_finding(message)
+            except ValueError as error:  # recorded as it is; an event of it nobody could read
+                refuse(self, FINDINGS, str(error))
+                return
+            self._keep_if_confirmed(finding, message)
 
-    def _keep_if_confirmed(self, finding: Finding, published_ns: int) -> None:
+    def _keep_if_confirmed(self, finding: Finding, message: Message) -> None:
         """The first revision that confirms a finding makes an event, around the time it was sent.
 
-        Who starts late is told of older findings, too: the ring may still hold their time.
+        Later ones replace the finding in it. Who starts late is told of older findings, too: the
+        ring may still hold their time.
         """
-        if finding.state != Finding.STATE_CONFIRMED or finding.id in self._findings_seen:
+        if finding.state != Finding.STATE_CONFIRMED and finding.id not in self._findings_seen:
             return
-        if finding.id not in self._recorder.kept_findings:
-            try:
-                self._recorder.mark(finding.class_name, published_ns, -1.0, -1.0, (finding.id,))
-            except SemanticDetectionError as error:  # its next revision is another chance
-                self.get_logger().error(f"finding {finding.id} is not kept: {error}")
-                return
+        try:
+            self._recorder.keep_finding(FindingMark(finding.id, finding.class_name, message))
+        except SemanticDetectionError as error:  # its next revision is another chance
+            self.get_logger().error(f"finding {finding.id} is not kept: {error}")
+            return
         self._findings_seen.add(finding.id)
 
     def _mark(self, request: MarkEvent.Request, response: MarkEvent.Response) -> MarkEvent.Response:
@@ -126,6 +132,7 @@ class RecorderNode(Node):
             "free_mb": state.bytes_free // _MB,
             "events": state.events,
             "queue_kb": state.queue_bytes // 1000,
+            "events_waiting": state.events_waiting,
         }
         for (topic, reason), count in state.dropped.items():
             figures[f"dropped {topic}: {reason}"] = count

@@ -26,7 +26,9 @@ class EvidenceFolder:
     def events(self) -> list[dict[str, Any]]:
         """Newest first: `label`, `marked_ns`, ids of `findings`, path of the `page`."""
         try:
-            folders = [path for path in self._folder.iterdir() if path.is_dir()]
+            # A name that begins with a point is of an event that is still being made.
+            paths = [path for path in self._folder.iterdir() if not path.name.startswith(".")]
+            folders = [path for path in paths if path.is_dir()]
         except OSError:  # the recorder has not made it yet
             return []
         self._known = {path.name: self._read(path) for path in folders}

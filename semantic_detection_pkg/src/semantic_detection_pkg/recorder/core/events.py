@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ros_support_pkg.core.settings import MEGABYTES, setting
 from semantic_detection_pkg.recorder.core.ring import Segment
+from semantic_detection_pkg.recorder.core.topics import Message
 
 _NS_PER_S = 1_000_000_000
 _LABEL_LENGTH = 40
@@ -27,6 +28,7 @@ class Event:
         after_number: the newest finished segment when it was marked; clocks may step back, numbers
             do not.
         is_complete: the ring is past end_ns; nothing more is added.
+        no_recording: why nothing of that time is kept any more, in words; empty: something is.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Event:
     segments: Mapping[int, int] = field(default_factory=dict)
     after_number: int = 0
     is_complete: bool = False
+    no_recording: str = ""
 
     def is_past(self, number: int, end_ns: int) -> bool:
         """Whether a segment that was finished after the mark ends beyond what is kept.
@@ -71,6 +74,21 @@ class Event:
             len(joined),
         )
         return [one for one in joined[:last] if one.overlaps(self.start_ns, self.end_ns)]
+
+
+@dataclass(frozen=True)
+class FindingMark:
+    """A confirmed finding, for which there is to be an event.
+
+    Attributes:
+        finding_id: unique over missions.
+        label: what was found, in words.
+        message: the finding as it was sent; the event keeps it beside its recording.
+    """
+
+    finding_id: str
+    label: str
+    message: Message
 
 
 def _is_set_back(earlier: Segment, later: Segment) -> bool:

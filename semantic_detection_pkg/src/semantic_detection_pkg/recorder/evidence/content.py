@@ -19,7 +19,7 @@ from semantic_detection_pkg.recorder.storage.bag_messages import (
     recording,
 )
 from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
-from semantic_detection_pkg.recorder.storage.event_store import read_event
+from semantic_detection_pkg.recorder.storage.event_store import FINDING_FILE, read_event
 from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections, GimbalReading
 
 FINDINGS = "findings"
@@ -41,29 +41,62 @@ class EventContent:
 
     Attributes:
         findings: newest revision of each finding of the event, messages of type Finding.
-        looks: by capture stamp [ns]; what was not recorded is missing.
+        frames: by capture stamp [ns]; what was not recorded is missing.
+        no_recording: why there is no recording of it, in words; empty: there is one.
     """
 
     event: Event
     findings: tuple[Any, ...]
     frames: dict[int, EvidenceFrame] = field(default_factory=dict)
+    no_recording: str = ""
 
 
 def read_content(folder: Path) -> EventContent:
-    """Read an event's folder.
+    """Read an event's folder; where its recording is gone, the finding that lies beside it.
 
     Raises:
-        ConfigurationError: it is none, or its bag cannot be read.
+        ConfigurationError: it is none, or its bag cannot be read and nothing lies beside it.
     """
     try:
         event = read_event(folder)
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
+    kept = kept_findings(folder)
+    if event.no_recording:
+        return EventContent(event, tuple(kept.values()), no_recording=event.no_recording)
+    try:
+        return _read_recorded(folder, event, kept)
+    except ConfigurationError as error:
+        if not kept:
+            raise
+        return EventContent(event, tuple(kept.values()), no_recording=str(error))
+
+
+def kept_findings(folder: Path) -> dict[str, Any]:
+    """Return the findings that lie in an event's folder beside its bag, by id.
+
+    Raises:
+        ConfigurationError: the file cannot be read.
+    """
+    path = folder / FINDING_FILE
+    if not path.exists():
+        return {}
+    with BagReader(path) as reader:
+        found = latest_findings(reader, reader.namespace_of([FINDINGS]))
+    return {finding.id: finding for finding in found}
+
+
+def _read_recorded(folder: Path, event: Event, kept: dict[str, Any]) -> EventContent:
     with BagReader(folder) as reader:
         robot = reader.namespace_of([PICTURES, DETECTIONS, GIMBAL, FINDINGS])
-        findings = tuple(
-            finding for finding in latest_findings(reader, robot) if finding.id in event.findings
-        )
+        newest = {one.id: one for one in latest_findings(reader, robot)}
+        # What is kept may be newer than the recording, and may be all that there is.
+        newest |= {
+            finding_id: finding
+            for finding_id, finding in kept.items()
+            if finding_id not in newest or finding.revision > newest[finding_id].revision
+        }
+        findings = tuple(newest[one] for one in event.findings if one in newest)
         wanted = {stamp for finding in findings for stamp in frames_of(finding)}
         if not findings:
             wanted = _frame_near(reader, robot, event.marked_ns)

@@ -96,7 +96,13 @@ def page_of(content: EventContent) -> str:
         if findings
         else [show(evidence_frame, None) for evidence_frame in content.frames.values()]
     )
-    return render("event.html", event=content.event, findings=findings, frames=frames)
+    return render(
+        "event.html",
+        event=content.event,
+        findings=findings,
+        frames=frames,
+        no_recording=content.no_recording,
+    )
 
 
 def geojson_of(content: EventContent) -> dict[str, Any]:

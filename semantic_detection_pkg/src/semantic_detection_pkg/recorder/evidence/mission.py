@@ -14,13 +14,21 @@ from ros_support_pkg.core.words import GpuOwner, HealthLevel, Level, Verdict, re
 from semantic_detection_pkg.common.core.position import Position
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.recorder.core.events import Event
-from semantic_detection_pkg.recorder.evidence.content import latest_findings, read_evidence_frames
+from semantic_detection_pkg.recorder.evidence.content import (
+    latest_findings,
+    read_content,
+    read_evidence_frames,
+)
 from semantic_detection_pkg.recorder.evidence.drawings import Span, coverage_map, spans
 from semantic_detection_pkg.recorder.evidence.event_page import PAGE, position_of, state_of
 from semantic_detection_pkg.recorder.evidence.pictures import show
 from semantic_detection_pkg.recorder.evidence.rendering import render, write_text
 from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
-from semantic_detection_pkg.recorder.storage.event_store import EVENT_FILE, read_event
+from semantic_detection_pkg.recorder.storage.event_store import (
+    EVENT_FILE,
+    is_unfinished,
+    read_event,
+)
 
 REPORT = "report.html"
 _STATE, _COVERAGE, _GPU, _HEALTH = "scan/state", "scan/coverage", "gpu/state", "health/level"
@@ -92,7 +100,7 @@ def write(folder: Path, namespace: str | None = None) -> Path:
 def _page(folder: Path, reader: BagReader, robot: str) -> str:
     course = _course(reader, robot)
     events = events_of(folder)
-    findings = latest_findings(reader, robot)
+    findings = _all_findings(folder, events, latest_findings(reader, robot))
     rows = _rows(reader, robot, findings, {f: e for e in events for f in e.findings}, folder)
     drawn = None if course.coverage is None else coverage_map(course.coverage)
     marks = (
@@ -130,11 +138,28 @@ def events_of(folder: Path) -> list[Event]:
     """Events beside a ring, by their time; none where there is no such folder."""
     found = []
     for path in sorted((folder / "events").glob(f"*/{EVENT_FILE}")):
+        if is_unfinished(path.parent):
+            continue
         try:
             found.append(read_event(path.parent))
         except ValueError:
             continue  # the recorder has said so
     return found
+
+
+def _all_findings(folder: Path, events: Iterable[Event], recorded: list[Any]) -> list[Any]:
+    """Return the recorded findings and those that only their events still hold, older ones."""
+    known = {finding.id for finding in recorded}
+    kept: list[Any] = []
+    for event in events:
+        if known.issuperset(event.findings):
+            continue
+        try:
+            content = read_content(folder / "events" / event.name)
+        except ConfigurationError:
+            continue  # whoever made its page has said so
+        kept += [finding for finding in content.findings if finding.id not in known]
+    return [*kept, *recorded]
 
 
 def _course(reader: BagReader, robot: str) -> _Course:
@@ -209,6 +234,8 @@ def _page_of(folder: Path, event: Event) -> str:
 
 
 def _megabytes(event: Event) -> str:
+    if event.no_recording:
+        return "the finding only"
     return f"{sum(event.segments.values()) / 1e6:.1f} MB"
 
 

@@ -20,6 +20,8 @@ from semantic_detection_pkg.errors import ConfigurationError
 _METADATA = "metadata.yaml"
 #: Where a folder that is no bag itself may have one: an event, or the recorder's output.
 _INNER = ("bag", "ring")
+#: What can be read alone.
+_FILES = (".mcap", ".db3")
 _OURS = "interfaces_pkg"
 
 
@@ -47,7 +49,8 @@ class BagReader(Closing):
         """Open a bag.
 
         Args:
-            path: a bag's folder, that of an event, or the recorder's output folder.
+            path: a bag's folder, that of an event, the recorder's output folder, or a file of a
+                bag alone, .mcap or .db3.
 
         Raises:
             ConfigurationError: it cannot be read.
@@ -218,6 +221,8 @@ def _digest(text: str) -> str:
 def _bag_folder(path: Path) -> Path:
     if not path.exists():
         raise ConfigurationError(f"bag {path} does not exist")
+    if path.suffix in _FILES and path.is_file():
+        return path
     if not path.is_dir():
         raise ConfigurationError(f"bag {path} is a file; a folder with {_METADATA} is needed")
     for folder in (path, *(path / name for name in _INNER)):

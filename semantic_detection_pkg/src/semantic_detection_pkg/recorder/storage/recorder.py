@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from semantic_detection_pkg.errors import ConfigurationError, StorageError
-from semantic_detection_pkg.recorder.core.events import Event
+from semantic_detection_pkg.recorder.core.events import Event, FindingMark
 from semantic_detection_pkg.recorder.core.intake import Intake
 from semantic_detection_pkg.recorder.core.topics import Message
 from semantic_detection_pkg.recorder.storage.disk import FULL, Disk
@@ -24,6 +24,7 @@ _POLL_S = 0.05  # messages are taken in batches: waking for each costs more than
 _RETRY_S = 1.0
 _STATE_S = 0.25
 _QUEUE_FULL = "the disk is too slow: the queue is full"
+_MARKS_MAX = 10_000  # waiting: more findings than that no mission has
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class RecorderState:
         dropped: messages, since the start, by topic and reason.
         drop_reason: of the newest drop; empty: none.
         queue_bytes: waiting for the disk.
+        events_waiting: marked, but not on the disk yet.
     """
 
     fault: str = ""
@@ -52,6 +54,7 @@ class RecorderState:
     dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
     drop_reason: str = ""
     queue_bytes: int = 0
+    events_waiting: int = 0
 
 
 class Recorder:
@@ -64,6 +67,7 @@ class Recorder:
         queue_bytes: int,
         *,
         rows_of: Callable[[Message], Iterable[Row]] = lambda _: (),
+        finding_of: Callable[[Message], FindingMark | None] = lambda _: None,
         disk: Disk | None = None,
     ) -> None:
         """Prepare; nothing is touched before `start`.
@@ -72,6 +76,7 @@ class Recorder:
             folder: of the recordings; made where it is missing.
             queue_bytes: > 0, most that waits for the disk.
             rows_of: rows of the tables that a message makes; called by the recorder's thread.
+            finding_of: the confirmed finding that a recorded message is; called by that thread.
 
         Raises:
             ConfigurationError: `folder` is a file.
@@ -83,10 +88,10 @@ class Recorder:
             )
         self._settings = settings
         self._disk = disk or Disk()
-        self._session = RecordingSession(folder, settings, self._disk, rows_of)
+        self._session = RecordingSession(folder, settings, self._disk, rows_of, finding_of)
         self._lock = threading.Lock()
         self._intake = Intake(queue_bytes)
-        self._marks: list[Event] = []
+        self._marks: deque[Event | FindingMark] = deque()
         self._dropped: Counter[tuple[str, str]] = Counter()
         self._drop_reason = ""
         self._fault = "not started"
@@ -95,6 +100,7 @@ class Recorder:
         self._state = RecorderState(fault=self._fault)
         self._backlog: deque[Message] = deque()
         self._stopping = threading.Event()
+        self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
     def start(self) -> None:
@@ -104,6 +110,7 @@ class Recorder:
     def stop(self) -> None:
         """Record what waits, finish the segment, end the thread; this one waits."""
         self._stopping.set()
+        self._wake.set()
         self._thread.join()
 
     @property
@@ -111,13 +118,6 @@ class Recorder:
         """A snapshot."""
         with self._lock:
             return self._state
-
-    @property
-    def kept_findings(self) -> set[str]:
-        """Ids of the findings for which there are events."""
-        with self._lock:
-            events = [*self._session.events.events, *self._marks]
-        return {finding for event in events for finding in event.findings}
 
     def lose(self, topic: str, reason: str, count: int) -> None:
         """Count messages that never got here."""
@@ -132,14 +132,19 @@ class Recorder:
                 self._drop_reason = self._fault or _QUEUE_FULL
                 self._dropped[dropped.topic.name, self._drop_reason] += 1
 
-    def mark(
-        self,
-        label: str,
-        marked_ns: int,
-        before_s: float,
-        after_s: float,
-        findings: tuple[str, ...] = (),
-    ) -> Path:
+    def keep_finding(self, finding: FindingMark) -> None:
+        """Keep what happened around a finding, as soon as the disk takes it; once for each id.
+
+        Raises:
+            StorageError: too many wait already.
+        """
+        with self._lock:
+            if len(self._marks) >= _MARKS_MAX:
+                raise StorageError(f"{len(self._marks)} events wait for the disk: no more fit")
+            self._marks.append(finding)
+        self._wake.set()
+
+    def mark(self, label: str, marked_ns: int, before_s: float, after_s: float) -> Path:
         """Keep what happened around a time; return the folder where it will lie.
 
         Args:
@@ -158,9 +163,13 @@ class Recorder:
             if self._fault:
                 raise StorageError(f"nothing is recorded now: {self._fault}")
             events = self._session.events
-            name = events.name(marked_ns, label, [event.name for event in self._marks])
-            self._marks.append(Event(name, label, marked_ns, start_ns, end_ns, findings))
-            return events.folder / name
+            name = events.name(marked_ns, label, self._given_names())
+            self._marks.append(Event(name, label, marked_ns, start_ns, end_ns))
+        self._wake.set()
+        return events.folder / name
+
+    def _given_names(self) -> list[str]:
+        return [mark.name for mark in self._marks if isinstance(mark, Event)]
 
     def _run(self) -> None:
         try:
@@ -179,7 +188,7 @@ class Recorder:
             now_s = time.monotonic()
             try:
                 if self._fault and now_s >= retry_s:
-                    self._session.open()
+                    self._session.open(self._keep_marks)
                     with self._lock:
                         self._fault = ""
                 if not self._fault:
@@ -190,7 +199,9 @@ class Recorder:
             if now_s >= state_s:
                 self._publish_state()
                 state_s = now_s + _STATE_S
-            if self._stopping.wait(_POLL_S):
+            self._wake.wait(_POLL_S)
+            self._wake.clear()
+            if self._stopping.is_set():
                 break
         self._finish()
 
@@ -210,10 +221,20 @@ class Recorder:
         if self._said and self._session.written > self._written_before:
             _log.info("recording goes on in %s", self._session.folder)
             self._said = ""
+        self._keep_marks()
+
+    def _keep_marks(self) -> None:
+        """Begin the events that wait; one that the disk refuses goes on waiting."""
         while self._marks:
-            self._session.keep(self._marks[0])
+            mark = self._marks[0]
+            if isinstance(mark, Event):
+                self._session.keep(mark)
+            else:
+                with self._lock:
+                    taken = self._given_names()
+                self._session.keep_finding(mark, taken)
             with self._lock:
-                del self._marks[0]
+                self._marks.popleft()
 
     def _suspend(self, error: OSError) -> None:
         """Stop recording until the disk is back; say so once."""
@@ -230,6 +251,8 @@ class Recorder:
         try:
             if not self._fault:
                 self._work(time.monotonic())
+            elif self._marks:
+                self._session.open(self._keep_marks)
             self._session.close()
         except OSError as error:
             self._suspend(error)
@@ -254,6 +277,7 @@ class Recorder:
                 dropped=Counter(self._dropped),
                 drop_reason=self._drop_reason,
                 queue_bytes=self._intake.bytes,
+                events_waiting=len(self._marks),
             )
 
 

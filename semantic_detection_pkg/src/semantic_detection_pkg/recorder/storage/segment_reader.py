@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import BinaryIO
 from mcap.data_stream import ReadDataStream
 from mcap.exceptions import McapError
 from mcap.opcode import Opcode
+from mcap.reader import make_reader
 from mcap.records import Channel, McapRecord, Schema, Statistics
 from mcap.records import Message as McapMessage
 from mcap.stream_reader import StreamReader
@@ -34,6 +36,9 @@ _READERS: dict[int, Callable[[ReadDataStream], McapRecord]] = {
     Opcode.CHANNEL: Channel.read,
     Opcode.STATISTICS: Statistics.read,
 }
+
+
+_log = logging.getLogger(__name__)
 
 
 class UnfinishedSegmentError(Exception):
@@ -66,6 +71,28 @@ def read_segment(path: Path, number: int) -> Segment:
         statistics.message_end_time,
         counts,
     )
+
+
+def messages_of(path: Path, topics: Collection[str]) -> Iterator[Message]:
+    """Messages of some topics in a finished segment, in the order of recording.
+
+    What is damaged ends it with a warning.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        try:
+            for schema, channel, one in make_reader(file).iter_messages(
+                list(topics), log_time_order=False
+            ):
+                if schema is None:
+                    continue
+                topic = _topic(channel, schema.name)
+                text = schema.data.decode()
+                yield Message(topic, text, one.log_time, one.publish_time, one.data)
+        except (McapError, ValueError, struct.error) as error:
+            _log.warning("%s is damaged: %s", path, error)
 
 
 def _summary(path: Path, size: int) -> list[McapRecord]:

@@ -10,20 +10,23 @@ import errno
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from semantic_detection_pkg.recorder.core.events import Event, EventRules
+from semantic_detection_pkg.recorder.core.events import Event, EventRules, FindingMark
 from semantic_detection_pkg.recorder.core.ring import RingRules
 from semantic_detection_pkg.recorder.core.topics import Message
 from semantic_detection_pkg.recorder.storage.bag_metadata import BagFormat
 from semantic_detection_pkg.recorder.storage.disk import Disk, FolderLock
 from semantic_detection_pkg.recorder.storage.event_store import EventStore
 from semantic_detection_pkg.recorder.storage.ring_store import OpenSegment, RingStore
+from semantic_detection_pkg.recorder.storage.segment_reader import messages_of
 from semantic_detection_pkg.recorder.storage.tables import Row
 
 _log = logging.getLogger(__name__)
+
+FINDING_TYPE = "interfaces_pkg/msg/Finding"
 
 
 @dataclass(frozen=True)
@@ -53,17 +56,21 @@ class RecordingSession:
         settings: SessionSettings,
         disk: Disk,
         rows_of: Callable[[Message], Iterable[Row]] = lambda _: (),
+        finding_of: Callable[[Message], FindingMark | None] = lambda _: None,
     ) -> None:
         """Prepare; nothing is touched before `open`.
 
         Args:
             folder: of the recordings; it must exist when `open` is called.
             rows_of: rows of the tables that a message makes.
+            finding_of: the confirmed finding that a recorded message of `FINDING_TYPE` is.
         """
         self._settings = settings
         self._disk = disk
         self._lock: FolderLock | None = None
         self._rows_of = rows_of
+        self._finding_of = finding_of
+        self._has_looked_back = False
         self.folder = folder
         self.ring = RingStore(
             disk, folder, settings.ring, settings.compression, settings.bag_format
@@ -93,8 +100,12 @@ class RecordingSession:
             return self.ring.segments[0].start_ns
         return self._open.writer.start_ns if self._open else 0
 
-    def open(self) -> None:
-        """Find and repair what is there."""
+    def open(self, keep_marks: Callable[[], object] = lambda: None) -> None:
+        """Find and repair what is there.
+
+        Args:
+            keep_marks: called when events can be kept, also where there is no room to record.
+        """
         # Anew each time: what vanished and came back may be another disk.
         self._release()
         self._lock = self._disk.lock(self.folder)
@@ -102,6 +113,10 @@ class RecordingSession:
         self.ring.open(self.events.last_number + 1)
         self.events.take_from(self.ring)
         self.ring.make_room(0)
+        if not self._has_looked_back:
+            self._look_back()
+            self._has_looked_back = True
+        keep_marks()
         self._require_room()
 
     def write(self, messages: deque[Message], now_s: float) -> None:
@@ -138,6 +153,22 @@ class RecordingSession:
         """Begin an event."""
         self.events.add(event, self.ring)
 
+    def keep_finding(self, finding: FindingMark, taken: Sequence[str] = ()) -> None:
+        """Begin the event of a finding; where there is one, keep a newer revision in it.
+
+        Args:
+            taken: names of events that are not here yet.
+        """
+        known = self.events.of_finding(finding.finding_id)
+        if known is not None:
+            self.events.renew(known, finding)
+            return
+        found_ns = finding.message.published_ns
+        start_ns, end_ns = self._settings.events.window(found_ns, -1.0, -1.0)
+        name = self.events.name(found_ns, finding.label, taken)
+        event = Event(name, finding.label, found_ns, start_ns, end_ns, (finding.finding_id,))
+        self.events.add(event, self.ring, finding)
+
     def close(self) -> None:
         """Finish the open segment and leave the folder to others."""
         if self._open is not None:
@@ -153,6 +184,21 @@ class RecordingSession:
         opened.abandon()
         self._finished += opened.writer.written
         return opened.writer.pending
+
+    def _look_back(self) -> None:
+        """Begin the events of findings that were recorded before their events were begun."""
+        for segment in self.ring.segments:
+            topics = {
+                topic.name
+                for topic, count in segment.counts.items()
+                if count and topic.type_name == FINDING_TYPE
+            }
+            for message in messages_of(self.ring.path(segment.number), topics) if topics else ():
+                finding = self._finding_of(message)
+                if finding is None or self.events.of_finding(finding.finding_id):
+                    continue
+                _log.warning("finding %s had no event yet: it has one now", finding.finding_id)
+                self.keep_finding(finding)
 
     def _rows(self, message: Message) -> list[Row]:
         try:

@@ -35,10 +35,10 @@ export GIVEN_MODEL := $(value MODEL)
 WORKERS ?= 2
 ARGS ?=
 
-.PHONY: help setup build demo test fuzz replay bench lint types asan clean lock docs
+.PHONY: help setup build demo test fuzz faults replay bench lint types asan clean lock docs
 help:
 	@sed -n '1,2s/^# //p' Makefile
-	@echo 'targets: setup build demo test fuzz replay bench lint types asan docs lock clean'
+	@echo 'targets: setup build demo test fuzz faults replay bench lint types asan docs lock clean'
 
 setup: $(SETUP_STAMP)
 $(SETUP_STAMP): requirements.lock requirements/bootstrap.txt tools/setup/make_venv.sh tools/setup/make_underlay.py tools/setup/uv.sh
@@ -76,6 +76,11 @@ test: build lint types
 fuzz: build
 	$(WORKSPACE)
 	FUZZ_MESSAGES=$(or $(FUZZ_MESSAGES),20000) python -m pytest test/test_fuzz.py $(ARGS)
+
+# Faults against the whole robot in real processes; about two hours. ARGS="--only kill,stop --rounds 2" is a part.
+faults: build
+	$(WORKSPACE)
+	PYTHONPATH="tools:$$PYTHONPATH" python -m faults $(ARGS)
 
 # The decisions of a recording, made again.
 replay: build

@@ -8,11 +8,7 @@ is then stepped by -5 s, -1 h and +1 year. One launch for all of it; every wait 
 from __future__ import annotations
 
 import itertools
-import mmap
-import shutil
 import socket
-import struct
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,19 +19,18 @@ from launch_runner import LaunchSession
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from ros_graph import GraphProbe
 from std_srvs.srv import Trigger
+from step_clock import COMPILER, StepClock
 
 from interfaces_pkg.action import Scan
 from interfaces_pkg.msg import Detections, GimbalState, ScanArea, ScanState
 from ros_support_pkg.core.stamps import from_time
 from ros_support_pkg.qos import SENSOR_DATA, STATE
 
-COMPILER = shutil.which("gcc") or shutil.which("cc")
 pytestmark = [
     pytest.mark.graph,
     pytest.mark.timeout(300),
     pytest.mark.skipif(COMPILER is None, reason="there is no C compiler: neither gcc nor cc"),
 ]
-SOURCE = Path(__file__).parent / "support" / "step_clock.c"
 NS_PER_S = 1_000_000_000
 START_TIMEOUT_S = 90.0
 GROWTH_TIMEOUT_S = 40.0
@@ -57,8 +52,6 @@ DIAGNOSTICS = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
 LAUNCH = """\
 launch:
   - set_env: {{name: LAUNCH_ON_EXIT, value: shutdown}}
-  - set_env: {{name: LD_PRELOAD, value: "{shim}"}}
-  - set_env: {{name: STEP_CLOCK_FILE, value: "{offset}"}}
   - executable:
       cmd: "$(find-pkg-prefix gimbal_driver_pkg)/lib/gimbal_driver_pkg/mock_gimbal --tcp {port}"
       name: mock_gimbal
@@ -94,34 +87,18 @@ launch:
 MODELS = "$(find-pkg-share semantic_detection_pkg)/models"
 
 
-class StepClock:
-    """The offset of the nodes' clock, in a file that they all have mapped."""
-
-    def __init__(self, folder: Path) -> None:
-        """Compile the shim; the clock shows February 1970."""
-        assert COMPILER is not None
-        self.shim, self.path = folder / "step_clock.so", folder / "offset"
-        command = [COMPILER, "-O2", "-shared", "-fPIC", "-o", str(self.shim), str(SOURCE)]
-        subprocess.run([*command, "-ldl", "-lpthread"], check=True, capture_output=True)
-        self.path.write_bytes(bytes(mmap.PAGESIZE))
-        self.offset_s = 0.0
-        self.set(40 * 24 * 3600.0 - time.time())
-
-    def set(self, offset_s: float) -> None:
-        """Show the true time plus `offset_s`."""
-        self.offset_s = offset_s
-        with self.path.open("r+b") as file:
-            file.write(struct.pack("=q", round(offset_s * NS_PER_S)))
-
-    def age_s(self, message: object) -> float:
-        """Return how old a message is on the shown clock, as it comes."""
-        stamp_ns = from_time(message.header.stamp)  # type: ignore[attr-defined]
-        return time.time() + self.offset_s - stamp_ns / NS_PER_S
+def age_s(clock: StepClock, message: object) -> float:
+    """Return how old a message is on the shown clock, as it comes."""
+    stamp_ns = from_time(message.header.stamp)  # type: ignore[attr-defined]
+    return clock.now_s() - stamp_ns / NS_PER_S
 
 
 @pytest.fixture
 def clock(tmp_path: Path) -> StepClock:
-    return StepClock(tmp_path)
+    """It shows February 1970."""
+    clock = StepClock(tmp_path)
+    clock.set(40 * 24 * 3600.0 - time.time())
+    return clock
 
 
 @pytest.fixture
@@ -130,8 +107,8 @@ def graph(tmp_path: Path, clock: StepClock, probe: GraphProbe) -> Iterator[Launc
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     path = tmp_path / "clock.launch.yaml"
-    path.write_text(LAUNCH.format(port=port, models=MODELS, shim=clock.shim, offset=clock.path))
-    with LaunchSession(path) as session:
+    path.write_text(LAUNCH.format(port=port, models=MODELS))
+    with LaunchSession(path, env=clock.environment) as session:
         session.wait_for_start("scan_controller")
         yield session
 
@@ -175,7 +152,7 @@ def wait_for_news(probe: GraphProbe, clock: StepClock, messages: list, what: str
     def are_there() -> bool:
         nonlocal known
         for message in messages[known:]:
-            fresh[0] += EARLIEST_S < clock.age_s(message) < LATEST_S
+            fresh[0] += EARLIEST_S < age_s(clock, message) < LATEST_S
         known = len(messages)
         return fresh[0] >= MESSAGES
 
@@ -189,7 +166,7 @@ def wait_for_all_nodes(probe: GraphProbe, clock: StepClock, arrays: list, what: 
     def have_told() -> bool:
         nonlocal known
         for array in arrays[known:]:
-            if EARLIEST_S < clock.age_s(array) < LATEST_S:
+            if EARLIEST_S < age_s(clock, array) < LATEST_S:
                 names = " ".join(status.name for status in array.status)
                 silent.difference_update([node for node in NODES if node in names])
         known = len(arrays)

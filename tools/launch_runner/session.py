@@ -24,7 +24,8 @@ from patience import patience
 
 T = TypeVar("T")
 
-_RUNNER = (sys.executable, str(Path(__file__).resolve().parent), "--with-parent")
+#: Command of the runner; the launch file and its arguments follow.
+RUNNER = (sys.executable, str(Path(__file__).resolve().parent), "--with-parent")
 _STARTED = re.compile(r"\[INFO\] \[(?P<label>[^]]+)\]: process started with pid \[(?P<pid>\d+)\]")
 _ENDED = re.compile(
     r"\[(?:INFO|ERROR)\] \[(?P<label>[^]]+)\]: process has (?:finished cleanly|died) "
@@ -62,7 +63,7 @@ class LaunchSession:
         *,
         env: Mapping[str, str] | None = None,
         timeout_s: float = 20.0,
-        command: Sequence[str] = _RUNNER,
+        command: Sequence[str] = RUNNER,
     ) -> None:
         names = target if isinstance(target, tuple) else (str(target),)
         values = [f"{name}:={value}" for name, value in (arguments or {}).items()]

@@ -1,0 +1,73 @@
+"""What the campaign of faults counts as lost, and how it tells what came of it."""
+
+from dataclasses import replace
+
+import pytest
+from faults.kept import Kept, losses, without_evidence
+from faults.report import Outcome, table
+
+BEFORE = Kept(
+    coverage=0.5,
+    confirmed=2,
+    told=frozenset({"f1", "f2"}),
+    words=("person",),
+    segments=frozenset({"ring_0000001.mcap"}),
+    evidence=frozenset({"f1"}),
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"coverage": 0.1}, "coverage fell from 0.50 to 0.10"),
+        ({"confirmed": 0}, "2 findings are 0"),
+        ({"words": ("boat",)}, "looks for ('boat',)"),
+        ({"segments": frozenset()}, "segment ring_0000001.mcap is gone"),
+        ({"evidence": frozenset()}, "event of finding f1 is gone"),
+    ],
+)
+def test_each_loss_is_told(change: dict[str, object], said: str) -> None:
+    (lost,) = losses(BEFORE, replace(BEFORE, **change))  # type: ignore[arg-type]
+    assert said in lost
+
+
+def test_what_goes_on_is_no_loss() -> None:
+    after = replace(
+        BEFORE,
+        coverage=0.9,
+        confirmed=3,
+        segments=BEFORE.segments | {"ring_0000002.mcap"},
+        evidence=BEFORE.evidence | {"f2"},
+    )
+    assert losses(BEFORE, after) == []
+    # One was looked at again and is not confirmed any more.
+    assert losses(BEFORE, replace(BEFORE, confirmed=1, told=frozenset({"f1"}))) == []
+    # The area was covered and is begun again.
+    assert losses(replace(BEFORE, coverage=0.95), replace(BEFORE, coverage=0.0)) == []
+
+
+def test_confirmed_findings_without_an_event() -> None:
+    assert without_evidence({"f1", "f2"}, ["f1"]) == ["event of finding f2 is gone"]
+
+
+def test_the_table_counts_who_survived() -> None:
+    outcomes = [
+        Outcome("kill", "camera", 2.0),
+        Outcome("kill", "detector", 4.0, ["segment x is gone"]),
+        Outcome("kill", "recorder", None, remark="scan level 3"),
+    ]
+    assert outcomes[2].line() == "kill: recorder: never well again; scan level 3"
+    head, row = table(outcomes).splitlines()
+    assert head.split() == [
+        "fault",
+        "tried",
+        "survived",
+        "median",
+        "s",
+        "p95",
+        "s",
+        "max",
+        "s",
+        "lost",
+    ]
+    assert row.split() == ["kill", "3", "1", "3.0", "3.9", "4.0", "1"]

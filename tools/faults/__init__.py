@@ -1,0 +1,11 @@
+"""A campaign of faults against the whole robot in real processes: `make faults`.
+
+The robot is that of `robot.launch.yaml`, respawned as in the field, with a simulated world, a mock
+gimbal and a stand-in for the language model. It is only seen from outside: by what it publishes and
+by what lies on its disk.
+
+    robot   the graph, started and watched
+    kept    what may not get lost, before and after a fault
+    trials  the faults
+    report  what came of them
+"""

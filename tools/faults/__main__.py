@@ -1,0 +1,142 @@
+"""Run the campaign: `make faults`, or `make faults ARGS="--only kill,stop --rounds 2"`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from ros_graph import GraphProbe, isolated_domain
+from step_clock import StepClock
+
+from faults import trials
+from faults.report import RECOVERY_P95_S, Outcome, table
+from faults.robot import Robot, hold
+
+_SLOW_SOURCE = "sim:7?width=640&height=360&rate=0.5"
+_DISK_MB = 64
+Tell = Callable[[Outcome], None]
+
+
+@contextmanager
+def _place() -> Iterator[tuple[Path, GraphProbe]]:
+    """A folder and a domain of their own."""
+    with tempfile.TemporaryDirectory(prefix="faults") as folder, isolated_domain() as variables:
+        os.environ.update(variables)
+        probe = GraphProbe(int(variables["ROS_DOMAIN_ID"]))
+        try:
+            yield Path(folder), probe
+        finally:
+            probe.close()
+
+
+def _processes(options: argparse.Namespace, tell: Tell, kind: str) -> None:
+    do = trials.kill if "kill" in kind else trials.stop
+    with _place() as (folder, probe), Robot(folder, probe) as robot:
+        for nodes in trials.targets(options.rounds, do_pairs="pairs" in kind):
+            tell(do(robot, nodes))
+
+
+def _power(options: argparse.Namespace, tell: Tell, _: str) -> None:
+    with _place() as (folder, probe), Robot(folder, probe) as robot:
+        for _round in range(options.rounds):
+            tell(trials.cut_off(robot))
+
+
+def _clock(options: argparse.Namespace, tell: Tell, _: str) -> None:
+    with _place() as (folder, probe):
+        clock = StepClock(folder)
+        with Robot(folder, probe, environment=clock.environment) as robot:
+            for offset_s in trials.CLOCK_STEPS_S * options.rounds:
+                tell(trials.step_clock(robot, clock.set, offset_s))
+
+
+def _disk(options: argparse.Namespace, tell: Tell, _: str) -> None:
+    """The recordings lie on a small file system that only the robot's processes see mounted."""
+    with _place() as (folder, probe):
+        (folder / "recordings").mkdir()
+        mount = f'mount -t tmpfs -o size={_DISK_MB}m none {folder}/recordings && exec "$@"'
+        command = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh")
+        with Robot(folder, probe, command=command) as robot:
+            robot.recordings = Path(f"/proc/{robot.pid('recorder')}/root{folder}/recordings")
+            for _round in range(options.rounds):
+                tell(trials.fill_disk(robot, robot.recordings))
+
+
+def _slow_camera(options: argparse.Namespace, tell: Tell, _: str) -> None:
+    with _place() as (folder, probe), Robot(folder, probe, source=_SLOW_SOURCE) as robot:
+        seconds = 60.0 * options.minutes / 4.0
+        tell(trials.last(robot, "slow camera", "a frame in 2 s", seconds))
+
+
+def _two_robots(options: argparse.Namespace, tell: Tell, _: str) -> None:
+    with _place() as (folder, probe):
+        folders = {name: folder / name for name in ("r1", "r2")}
+        for one in folders.values():
+            one.mkdir()
+        source = "sim:7?width=320&height=180&rate=2"
+        with (
+            Robot(folders["r1"], probe, source, "r1") as first,
+            Robot(folders["r2"], probe, source, "r2") as second,
+        ):
+            deaths = first.deaths()
+            tell(trials.last(second, "two robots", "r2", 60.0 * options.minutes / 2.0))
+            lost = [] if first.deaths() == deaths else ["processes of r1 have ended"]
+            tell(Outcome("two robots", "r1", 0.0, lost))
+
+
+def _soak(options: argparse.Namespace, tell: Tell, _: str) -> None:
+    with _place() as (folder, probe), Robot(folder, probe) as robot:
+        hold(30.0)  # what is made once has been made
+        tell(trials.last(robot, "soak", f"{options.minutes:g} minutes", 60.0 * options.minutes))
+
+
+_CAMPAIGN: dict[str, Callable[[argparse.Namespace, Tell, str], None]] = {
+    "kill": _processes,
+    "stop": _processes,
+    "kill pairs": _processes,
+    "stop pairs": _processes,
+    "power": _power,
+    "clock": _clock,
+    "disk": _disk,
+    "slow camera": _slow_camera,
+    "two robots": _two_robots,
+    "soak": _soak,
+}
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run what was asked for; the exit status is 1 where something did not survive."""
+    parser = argparse.ArgumentParser(prog="faults", description="A campaign of faults.")
+    every = ",".join(_CAMPAIGN)
+    parser.add_argument("--only", default=every, help=f"some of: {every}")
+    parser.add_argument("--rounds", type=int, default=10, help="of each fault")
+    parser.add_argument("--minutes", type=float, default=20.0, help="of the soak")
+    options = parser.parse_args(words)
+    kinds = [kind.strip() for kind in options.only.split(",")]
+    if unknown := sorted(set(kinds) - set(_CAMPAIGN)):
+        parser.error(f"--only: unknown are {', '.join(unknown)}; allowed are {every}")
+    outcomes: list[Outcome] = []
+
+    def tell(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        print(outcome.line(), flush=True)
+
+    for kind in kinds:
+        try:
+            _CAMPAIGN[kind](options, tell, kind)
+        except AssertionError as error:
+            tell(Outcome(kind, "the robot did not start", None, remark=str(error)))
+    print(table(outcomes))
+    print(
+        f"goal: nothing lost, p95 of the recovery at most {RECOVERY_P95_S:g} s on a quiet machine"
+    )
+    return 0 if all(outcome.has_survived for outcome in outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""What a fault may not take: the mission, findings with their evidence, finished segments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+#: What counts as the same coverage: the newest cells may not have been kept yet.
+_COVERAGE_TOLERANCE = 0.05
+#: An area that was covered is begun again, so that coverage falls.
+_COVERED = 0.9
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What there is at a moment.
+
+    Attributes:
+        coverage: of the mission, 0..1.
+        confirmed: findings of the mission that are confirmed, as the scan controller counts them.
+        told: ids of findings whose newest revision says that they are confirmed.
+        words: what is looked for.
+        segments: names of finished files of the recording.
+        evidence: ids of the findings that an event on the disk names.
+    """
+
+    coverage: float
+    confirmed: int
+    told: frozenset[str]
+    words: tuple[str, ...]
+    segments: frozenset[str]
+    evidence: frozenset[str]
+
+
+def losses(before: Kept, after: Kept) -> list[str]:
+    """Return in words what is gone."""
+    lost = []
+    if before.coverage - after.coverage > _COVERAGE_TOLERANCE and before.coverage < _COVERED:
+        lost.append(f"mission: coverage fell from {before.coverage:.2f} to {after.coverage:.2f}")
+    judged_anew = len(before.told - after.told)  # looked at again, and not confirmed
+    if after.confirmed < before.confirmed - judged_anew:
+        lost.append(f"mission: {before.confirmed} findings are {after.confirmed}")
+    if after.words != before.words:
+        lost.append(f"mission: looked for {before.words}, looks for {after.words}")
+    lost += _missing("segment", before.segments, after.segments)
+    return lost + _missing("event of finding", before.evidence, after.evidence)
+
+
+def without_evidence(confirmed: Iterable[str], evidence: Iterable[str]) -> list[str]:
+    """Return in words which confirmed findings no event names."""
+    return _missing("event of finding", confirmed, evidence)
+
+
+def _missing(what: str, before: Iterable[str], after: Iterable[str]) -> list[str]:
+    return [f"{what} {name} is gone" for name in sorted(set(before) - set(after))]

@@ -1,19 +1,28 @@
 """The classifier: its crops, what a model must say of itself, what the demo's model tells apart."""
 
+import json
 import math
+import re
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from ros_support_pkg.core.words import Verdict
+from semantic_detection_pkg.common.core.labels import NO_WORD
+from semantic_detection_pkg.detector.backends.words_file import read_classifier_words
 from semantic_detection_pkg.detector.classifier import (
     BackendClassifier,
     load_classifier,
 )
+from semantic_detection_pkg.detector.core.classifier_words import ClassifierWords
 from semantic_detection_pkg.detector.core.model_layout import TensorSpec
 from semantic_detection_pkg.detector.kernels.crops import crop_jpeg, crop_square
 from semantic_detection_pkg.errors import FrameError, ModelError
+from semantic_detection_pkg.scan.core.inputs_and_decisions import InspectionResult
+from semantic_detection_pkg.scan.core.settings import TierSettings
+from semantic_detection_pkg.scan.core.tiers import classifier_result
 from simulation_pkg.core.world.geometry import CameraPose, Lens
 from simulation_pkg.core.world.layout import Layout, build_world
 from simulation_pkg.core.world.render import Renderer
@@ -129,6 +138,98 @@ def test_model_that_is_no_classifier_is_refused_in_one_line(engine, message):
     with pytest.raises(ModelError, match=message) as raised:
         BackendClassifier(engine)
     assert "\n" not in str(raised.value)
+
+
+def test_a_crop_too_small_for_the_model_has_no_opinion():
+    """Trained at 32 px: from 8 px on, that is a box of 6.4 px with its margin."""
+    classifier = BackendClassifier(Engine())
+    image = gradient(64, 64)
+    assert classifier.classify(image, (10.0, 10.0, 13.0, 16.0)).labels == ()
+    assert len(classifier.classify(image, (10.0, 10.0, 13.0, 17.0)).labels) == 2
+    patient = BackendClassifier(Engine(metadata={**RULES, "min_crop_px": "5"}))
+    assert len(patient.classify(image, (10.0, 10.0, 13.0, 16.0)).labels) == 2
+
+
+# --------------------------------------------------------------------------------- words
+
+
+def test_a_table_maps_classes_to_words_and_the_rest_to_none():
+    words = ClassifierWords.from_json({"words": {"human": ["person"]}}, "words")
+    said = BackendClassifier(Engine(), words).classify(gradient(64, 64), (0.0, 0.0, 64.0, 64.0))
+    assert set(said.labels) == {"human", NO_WORD}
+    assert sum(said.probabilities) == pytest.approx(1.0)
+
+
+def test_a_table_lies_beside_the_model(tmp_path):
+    model = tmp_path / "net.onnx"
+    assert read_classifier_words(model) is None
+    text = '{"words": {"car": ["convertible", "minivan"]}, "min_crop_px": 90}'
+    (tmp_path / "net.words.json").write_text(text)
+    words = read_classifier_words(model)
+    assert words.classes == {"car": ("convertible", "minivan")}
+    assert words.min_crop_px == 90.0
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[]", "with at least one word"),
+        ("{", "is not JSON"),
+        ('{"words": {}}', "with at least one word"),
+        ('{"words": {"car": []}}', "word 'car' needs a list of one class or more"),
+        ('{"words": {"car": "minivan"}}', "word 'car' needs a list"),
+        ('{"words": {"car": ["minivan"]}, "size": 3}', "key 'size' is unknown"),
+        ('{"words": {"car": ["minivan"]}, "min_crop_px": -1}', "min_crop_px -1 must be a number"),
+        ('{"words": {"(no word)": ["minivan"]}}', "is what no word stands for"),
+        ("[" * 100_000, "is not JSON"),
+    ],
+)
+def test_a_table_that_is_none_is_refused_in_one_line(tmp_path, text, reason):
+    (tmp_path / "net.words.json").write_text(text)
+    with pytest.raises(ModelError, match=re.escape(reason)) as raised:
+        read_classifier_words(tmp_path / "net.onnx")
+    assert "\n" not in str(raised.value)
+    assert "net.words.json" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        ({"human": ["persons"]}, "model engine has no class 'persons'"),
+        ({"a": ["person"], "b": ["person"]}, "class 'person' stands for 'a' and for 'b'"),
+    ],
+)
+def test_words_of_another_model_are_refused(table, reason):
+    words = ClassifierWords.from_json({"words": table}, "words")
+    with pytest.raises(ModelError, match=reason):
+        BackendClassifier(Engine(), words)
+
+
+def test_a_real_imagenet_model_has_no_opinion_on_persons(realdata, tmp_path):
+    """It knows buses; of a person, of whom it has no class, it says nothing."""
+    source = realdata.folder / "classifier" / "mobilenetv3_large_min.onnx"
+    if not source.exists():
+        pytest.skip(f"{source} is missing; not in the repository")
+    model = tmp_path / source.name
+    model.symlink_to(source)
+    table = {
+        "bus": ["minibus", "trolleybus", "school bus"],
+        "car": ["minivan", "sports car", "cab"],
+    }
+    model.with_suffix(".words.json").write_text(json.dumps({"words": table}))
+    classifier = load_classifier(model, engine="onnxruntime", threads=1)
+    image = cv2.imread(str(realdata.photo))
+
+    bus = classifier.classify(image, (20.0, 230.0, 800.0, 750.0))
+    inspection = InspectionResult(1, 1, "", classifier.name, bus.labels, bus.probabilities)
+
+    assert set(bus.labels) == {"bus", "car", NO_WORD}
+    assert classifier_result("bus", [inspection], TierSettings()).verdict is Verdict.YES
+    person = classifier_result("person", [inspection], TierSettings())
+    assert person.verdict is Verdict.NOT_RUN
+    assert person.reason.startswith("no opinion")
+    assert classifier.classify(image, (20.0, 400.0, 40.0, 440.0)).labels == ()  # 48 px of 224
+    classifier.close()
 
 
 def test_missing_file_is_named():

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ros_support_pkg.core.words import FindingState, Level, TrackState, Verdict
 from semantic_detection_pkg.common.core.camera_view import CameraPoses
 from semantic_detection_pkg.common.core.detections import Detections, MaskRings
+from semantic_detection_pkg.common.core.labels import NO_WORD
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.common.core.serialization import canonical, from_plain, to_plain
 from semantic_detection_pkg.errors import ConfigurationError
@@ -240,8 +241,12 @@ def said(number=1, error="", **shares) -> InspectionResult:
         ([said(person=0.1, scarecrow=0.9)], Verdict.NO, "person 0.10, scarecrow 0.90 over 1 crop"),
         ([said(person=0.5, scarecrow=0.5)], Verdict.UNSURE, "person 0.50"),
         ([said(person=0.9, scarecrow=0.1), said(person=0.1, scarecrow=0.9)], Verdict.UNSURE, "0.5"),
-        ([said(tent=0.9, boulder=0.1)], Verdict.UNSURE, "the classifier does not know 'person'"),
-        ([said()], Verdict.NOT_RUN, "there is no classifier"),
+        ([said(tent=0.9, boulder=0.1)], Verdict.NOT_RUN, "no opinion: the classifier does"),
+        ([said(**{"person": 0.1, NO_WORD: 0.9})], Verdict.NOT_RUN, "no opinion: person 0.10"),
+        ([said(**{"person": 0.1, "dog": 0.8, NO_WORD: 0.1})], Verdict.NO, "dog 0.80"),
+        ([said(**{"person": 0.9, NO_WORD: 0.1})], Verdict.YES, "person 0.90"),
+        ([said()], Verdict.NOT_RUN, "no opinion: the crops are smaller"),
+        ([dataclasses.replace(said(), model="")], Verdict.NOT_RUN, "there is no classifier"),
         ([], Verdict.NOT_RUN, "there is no classifier"),
         ([said(error="frame 1 is not held")], Verdict.NOT_RUN, "frame 1 is not held"),
         ([said(error="late"), said(person=0.9, log=0.1)], Verdict.YES, "over 1 crop"),

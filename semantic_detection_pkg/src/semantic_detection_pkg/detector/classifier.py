@@ -1,14 +1,16 @@
 """What a close crop shows: `Classifier`, one loaded model that names the part of a picture.
 
 The engine below is any `InferenceBackend`; what the crop looks like is in the model's metadata
-(`names`, `imgsz`, `crop_margin`, `mean`, `std`), as the demo's export writes it.
+(`names`, `imgsz`, `crop_margin`, `mean`, `std`), as the demo's export writes it. A model that was
+made for other words than those that are searched for has a table of them beside it
+(`classifier_words`).
 """
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,13 +19,18 @@ from numpy.typing import NDArray
 
 from semantic_detection_pkg.detector.backends.loading import engine_module, open_backend
 from semantic_detection_pkg.detector.backends.protocol import InferenceBackend
+from semantic_detection_pkg.detector.backends.words_file import read_classifier_words
+from semantic_detection_pkg.detector.core.classifier_words import ClassifierWords, WordSums
 from semantic_detection_pkg.detector.kernels.crops import Box, crop_square
 from semantic_detection_pkg.errors import FrameError, ModelError
+
+#: A crop that has to be enlarged more than this shows less than what models are trained with.
+_ENLARGED_MOST = 4.0
 
 
 @dataclass(frozen=True)
 class Classification:
-    """Labels by falling probability, 0..1, which add up to 1."""
+    """Labels by falling probability, 0..1, which add up to 1; none: it has no opinion."""
 
     labels: tuple[str, ...]
     probabilities: tuple[float, ...]
@@ -35,7 +42,7 @@ class Classifier(Protocol):
     name: str
 
     def classify(self, image: NDArray[np.uint8], box_xyxy: Box) -> Classification:
-        """Name what the box [px] of a BGR picture shows.
+        """Name what the box [px] of a BGR picture shows; of a crop too small for it: nothing.
 
         Raises:
             FrameError: it failed on this part; another may work.
@@ -54,6 +61,7 @@ class CropRules:
         size: side of the square [px].
         margin: side of the square, in longest sides of the box.
         mean, std: of each channel, RGB, of pixels 0..1.
+        min_crop_px: side of the square in the picture below which it was not trained [px].
     """
 
     names: tuple[str, ...]
@@ -61,19 +69,28 @@ class CropRules:
     margin: float
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    min_crop_px: float
 
 
 class BackendClassifier:
     """A `Classifier` over an inference engine."""
 
-    def __init__(self, backend: InferenceBackend) -> None:
+    def __init__(self, backend: InferenceBackend, words: ClassifierWords | None = None) -> None:
         """Takes the engine over.
 
+        Args:
+            words: that its classes stand for; None: each class is a word.
+
         Raises:
-            ModelError: its inputs, outputs or metadata are not a classifier's.
+            ModelError: its inputs, outputs or metadata are not a classifier's, or the words have
+                classes that it does not know.
         """
         self.name = backend.name
-        self._rules = read_rules(backend)
+        rules = read_rules(backend)
+        if words is not None and words.min_crop_px is not None:
+            rules = replace(rules, min_crop_px=words.min_crop_px)
+        self._rules = rules
+        self._words = None if words is None else WordSums(words, rules.names, backend.name)
         self._backend = backend
         image = backend.inputs[0]
         self._input = image.name
@@ -85,6 +102,9 @@ class BackendClassifier:
 
     def classify(self, image: NDArray[np.uint8], box_xyxy: Box) -> Classification:
         """See `Classifier`."""
+        x0, y0, x1, y1 = box_xyxy
+        if self._rules.margin * max(x1 - x0, y1 - y0) < self._rules.min_crop_px:
+            return Classification((), ())
         square = crop_square(image, box_xyxy, self._rules.margin, self._rules.size)
         self._tensor[0] = (square[..., ::-1] * self._scale + self._offset).transpose(2, 0, 1)
         logits = self._backend.infer({self._input: self._tensor})[self._output]
@@ -93,9 +113,12 @@ class BackendClassifier:
             raise FrameError(f"{self.name}: its output is not finite")
         shares = np.exp(values - values.max())
         shares /= shares.sum()
+        names = self._rules.names
+        if self._words is not None:
+            names, shares = self._words.names, self._words.of(shares)
         order = np.argsort(-shares, kind="stable")
         return Classification(
-            tuple(self._rules.names[i] for i in order), tuple(float(shares[i]) for i in order)
+            tuple(names[i] for i in order), tuple(float(shares[i]) for i in order)
         )
 
     def close(self) -> None:
@@ -117,9 +140,10 @@ def load_classifier(model: str | Path, *, engine: str, threads: int = 0) -> Clas
     if own := getattr(engine_module(engine), "open_classifier", None):
         made: Classifier = own(Path(model))
         return made
+    words = read_classifier_words(Path(model))
     backend = open_backend(engine, model, threads=threads)
     try:
-        return BackendClassifier(backend)
+        return BackendClassifier(backend, words)
     except BaseException:
         backend.close()
         raise
@@ -143,6 +167,7 @@ def read_rules(backend: InferenceBackend) -> CropRules:
         mean, std = (_channels(_literal(backend.metadata, key)) for key in ("mean", "std"))
         margin = float(_literal(backend.metadata, "crop_margin"))
         labels = tuple(str(names[index]) for index in range(len(names)))
+        least_px = float(_literal(backend.metadata, "min_crop_px", size / _ENLARGED_MOST))
     except (KeyError, ValueError, TypeError, IndexError, SyntaxError) as error:
         raise ModelError(
             f"model {backend.name}: metadata of a classifier are needed (names, imgsz, mean, std, "
@@ -151,12 +176,13 @@ def read_rules(backend: InferenceBackend) -> CropRules:
     outputs = backend.outputs[0].shape[-1]
     if outputs is not None and outputs != len(labels):
         raise ModelError(f"model {backend.name}: {len(labels)} names for {outputs} outputs")
-    if not 8 <= size <= 1024 or not 0.5 <= margin <= 4.0 or min(std) <= 0.0:
+    is_sane = 8 <= size <= 1024 and 0.5 <= margin <= 4.0 and min(std) > 0.0
+    if not is_sane or not 0.0 <= least_px <= 4096.0:
         raise ModelError(
-            f"model {backend.name}: imgsz {size}, crop_margin {margin:g}, std {std}: allowed are "
-            "8..1024, 0.5..4, above 0"
+            f"model {backend.name}: imgsz {size}, crop_margin {margin:g}, std {std}, min_crop_px "
+            f"{least_px:g}: allowed are 8..1024, 0.5..4, above 0, 0..4096"
         )
-    return CropRules(labels, size, margin, mean, std)
+    return CropRules(labels, size, margin, mean, std, least_px)
 
 
 def _channels(values: Sequence[float]) -> tuple[float, float, float]:
@@ -164,7 +190,7 @@ def _channels(values: Sequence[float]) -> tuple[float, float, float]:
     return float(red), float(green), float(blue)
 
 
-def _literal(metadata: Mapping[str, Any], key: str) -> Any:
+def _literal(metadata: Mapping[str, Any], key: str, default: Any = None) -> Any:
     """A value of the metadata: engines keep it as it was, ONNX as the text of a literal."""
-    value = metadata[key]
+    value = metadata[key] if default is None else metadata.get(key, default)
     return ast.literal_eval(value) if isinstance(value, str) else value

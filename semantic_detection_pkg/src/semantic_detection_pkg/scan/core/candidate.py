@@ -43,6 +43,7 @@ from semantic_detection_pkg.scan.core.tiers import (
     classifier_result,
     combine_tiers,
     detector_result,
+    has_no_opinion,
     needs_vlm,
     vlm_result,
 )
@@ -270,7 +271,7 @@ class Candidate:
         mask_summary = evidence.mask.summary if evidence.mask is not None else ""
         result = classifier_result(self.label, evidence.inspections, settings, mask_summary)
         answers = sum(not one.error for one in evidence.inspections)
-        has_none = answers > 0 and not any(one.labels for one in evidence.inspections)
+        has_none = has_no_opinion(self.label, evidence.inspections)
         is_sure = result.verdict in (Verdict.YES, Verdict.NO)
         is_out = len(evidence.inspections) >= settings.max_inspections
         is_clear = is_sure and (is_out or answers >= settings.min_inspections)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from ros_support_pkg.core.words import FindingState, Verdict
+from semantic_detection_pkg.common.core.labels import NO_WORD
 from semantic_detection_pkg.scan.core.evidence import TierResult, VlmReply
 from semantic_detection_pkg.scan.core.inputs_and_decisions import InspectionResult
 from semantic_detection_pkg.scan.core.settings import TierSettings
@@ -64,13 +65,19 @@ def classifier_result(
     note = f"; {geometry}" if geometry else ""
     if not said:
         why = next((one.error for one in reversed(inspections) if one.error), "")
+        small = next((one.model for one in inspections if one.model and not one.error), "")
+        if small:
+            why = "no opinion: the crops are smaller than what the classifier was made for"
         reason = why or "there is no classifier"
-        return TierResult(2, Verdict.NOT_RUN, 0.0, reason + note, model, frames_ns)
+        return TierResult(2, Verdict.NOT_RUN, 0.0, reason + note, small, frames_ns)
     if label not in shares:
-        reason = f"the classifier does not know '{label}'"
-        return TierResult(2, Verdict.UNSURE, 0.0, reason + note, model, frames_ns)
+        reason = f"no opinion: the classifier does not know '{label}'"
+        return TierResult(2, Verdict.NOT_RUN, 0.0, reason + note, model, frames_ns)
     share = shares[label]
     best = max(shares, key=lambda name: shares[name])
+    if best == NO_WORD:
+        reason = f"no opinion: {label} {share:.2f}, for the rest the classifier has no word"
+        return TierResult(2, Verdict.NOT_RUN, 0.0, reason + note, model, frames_ns)
     if share >= settings.classifier_accept_threshold:
         verdict = Verdict.YES
     else:
@@ -79,6 +86,17 @@ def classifier_result(
     rival = f", {best} {shares[best]:.2f}" if best != label else ""
     reason = f"{label} {share:.2f}{rival} over {len(said)} {crops}"
     return TierResult(2, verdict, share, reason + note, model, frames_ns)
+
+
+def has_no_opinion(label: str, inspections: Sequence[InspectionResult]) -> bool:
+    """Return whether Tier 2 cannot say anything of a label, however many crops it is shown.
+
+    Larger crops may still help a classifier for which these were too small.
+    """
+    answers = [one for one in inspections if not one.error]
+    if any(one.labels for one in answers):
+        return label not in pool_probabilities(inspections)
+    return bool(answers) and not any(one.model for one in answers)
 
 
 def vlm_result(reply: VlmReply) -> TierResult:

@@ -31,7 +31,7 @@ MAY_USE = {
     "detector": {"common", "camera", "gpu"},
     "scan": {"common"},
     "recorder": {"common", "scan", "detector"},
-    "dashboard": {"common", "camera", "scan"},
+    "dashboard": {"common", "camera", "scan", "recorder"},  # the page remembers what was recorded
     "cli": {"common", "camera", "detector", "scan", "gpu", "recorder", "health", "dashboard"},
     "gimbal_driver_pkg": set(),
     "vlm_bridge_pkg": {"common", "gpu"},

@@ -40,6 +40,7 @@ class DashboardNode(Node):
             self,
             self._dashboard.board,
             self._dashboard.pictures,
+            self._dashboard.findings,
             transport=config.frame_transport,
             hfov_wide_rad=config.wide_hfov_rad,
         )

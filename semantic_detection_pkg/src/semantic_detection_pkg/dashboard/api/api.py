@@ -150,8 +150,8 @@ async def picture(dashboard: Shared) -> Response:
 async def thumbnail(
     dashboard: Shared, finding_id: Annotated[str, Path(max_length=200)]
 ) -> Response:
-    """What a finding looks like; kept only of frames that somebody was shown."""
-    jpeg = dashboard.pictures.crop(finding_id)
+    """What a finding looks like: of a picture that was shown, or that the recorder has."""
+    jpeg = dashboard.findings.thumbnail(finding_id)
     if jpeg is None:
         raise HTTPException(HTTPStatus.NOT_FOUND, f"no picture of finding {finding_id!r} is kept")
     return Response(jpeg, media_type="image/jpeg")

@@ -15,10 +15,13 @@ from semantic_detection_pkg.dashboard.api.access import Access
 from semantic_detection_pkg.dashboard.api.announcing import Announcer
 from semantic_detection_pkg.dashboard.api.commands import Command, CommandStatus, Outcome, Robot
 from semantic_detection_pkg.dashboard.api.evidence import EvidenceFolder
+from semantic_detection_pkg.dashboard.api.finding_book import FindingBook
+from semantic_detection_pkg.dashboard.api.finding_store import FindingStore
 from semantic_detection_pkg.dashboard.api.hub import Hub
 from semantic_detection_pkg.dashboard.api.metrics import History, Metrics
 from semantic_detection_pkg.dashboard.api.operators import Operators
 from semantic_detection_pkg.dashboard.api.pictures import EncodedPicture, PictureMaker
+from semantic_detection_pkg.dashboard.api.recorded_findings import RecordedFindings
 from semantic_detection_pkg.dashboard.api.settings import DashboardSettings
 from semantic_detection_pkg.dashboard.api.store import Board
 
@@ -33,6 +36,7 @@ class Dashboard:
     Attributes:
         board: the robot's side writes it, from any thread.
         pictures: takes scenes from the robot's side, from any thread.
+        findings: takes those that are heard, from any thread; knows those of before.
         is_halted: the gimbal was stopped; rates are obeyed again after one of zero, a let-go hand.
     """
 
@@ -53,6 +57,13 @@ class Dashboard:
         self.metrics = Metrics(self.board)
         self.pictures = PictureMaker(
             self._publish, width_max=picture_width, quality=picture_quality
+        )
+        recordings = settings.evidence_dir.parent
+        self.findings = FindingBook(
+            lambda findings: self.board.put("findings", findings),
+            self.pictures,
+            FindingStore(recordings),
+            RecordedFindings(recordings, settings.robot),
         )
         self.is_halted = False
         self._history = History()
@@ -123,7 +134,8 @@ class Dashboard:
         return Outcome(CommandStatus.DONE, holder)
 
     def close(self) -> None:
-        """End the thread of the pictures."""
+        """End the threads of the pictures and the findings."""
+        self.findings.close()
         self.pictures.close()
 
     def _publish(self, picture: EncodedPicture) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import math
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -31,18 +31,21 @@ from semantic_detection_pkg.common.core.from_messages import (
     pose_at_capture,
 )
 from semantic_detection_pkg.common.core.looks import Look
-from semantic_detection_pkg.common.ros.plain import as_plain, finite
+from semantic_detection_pkg.common.core.plain import as_plain, finite
+from semantic_detection_pkg.dashboard.api.finding_book import FindingBook
 from semantic_detection_pkg.dashboard.api.pictures import PictureMaker, Scene
+from semantic_detection_pkg.dashboard.api.recorded_findings import WITHOUT
 from semantic_detection_pkg.dashboard.api.store import Board
 from semantic_detection_pkg.dashboard.core.labels import TrackMark, labels_of
+from semantic_detection_pkg.dashboard.core.ownership import is_own_logger, is_own_status
 from semantic_detection_pkg.dashboard.core.pairing import Pairing
 from semantic_detection_pkg.errors import FrameError
 from semantic_detection_pkg.scan.core.from_messages import from_gimbal_state
 from semantic_detection_pkg.scan.core.inputs_and_decisions import GimbalReading
 
-_FINDINGS_MAX = 200
 _LOG_LINES = 80
 _DIAGNOSTICS_MAX = 40
+_NAMESPACES_PERIOD_S = 2.0
 _AGE_UNSEEN = 255  # of a cell, in whole seconds below
 _LEVELS = {
     DiagnosticStatus.OK: "ok",
@@ -67,12 +70,14 @@ class DashboardFeed:
         node: Node,
         board: Board,
         pictures: PictureMaker,
+        findings: FindingBook,
         *,
         transport: str,
         hfov_wide_rad: float,
     ) -> None:
         self._node = node
-        self._namespace = f"{node.get_namespace().strip('/')}/".lstrip("/")
+        self._namespace = node.get_namespace().strip("/")
+        self._others: tuple[float, frozenset[str]] = (-math.inf, frozenset())
         self._board = board
         self._pictures = pictures
         self._transport = transport
@@ -81,7 +86,7 @@ class DashboardFeed:
         self._poses: CameraPoses[GimbalReading] = CameraPoses(hfov_wide_rad)
         self._marks: tuple[TrackMark, ...] = ()
         self._detected_s: deque[float] = deque(maxlen=240)
-        self._findings: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._findings = findings
         self._diagnostics: dict[str, dict[str, Any]] = {}
         self._log: deque[dict[str, str]] = deque(maxlen=_LOG_LINES)
         self._subscribe()
@@ -212,22 +217,15 @@ class DashboardFeed:
         self._board.put("coverage", plain)
 
     def _take_finding(self, message: msg.Finding) -> None:
-        known = self._findings.pop(message.id, None)
-        if known is not None and known["revision"] > message.revision:
-            self._findings[message.id] = known
-            return
-        self._findings[message.id] = as_plain(message, without=("track_bearings", "track_stamps"))
-        while len(self._findings) > _FINDINGS_MAX:
-            self._findings.popitem(last=False)
-        self._board.put("findings", list(reversed(self._findings.values())))
+        self._findings.add(as_plain(message, without=WITHOUT))
         self._pictures.want_crop(
             message.id, from_time(message.best_frame), tuple(map(float, message.best_box_xyxy))
         )
 
     def _take_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
-            if not status.name.startswith(self._namespace):
-                continue  # another robot's
+            if not is_own_status(status.name, self._namespace):
+                continue
             if status.name not in self._diagnostics and len(self._diagnostics) >= _DIAGNOSTICS_MAX:
                 continue
             self._diagnostics[status.name] = {
@@ -239,8 +237,16 @@ class DashboardFeed:
             }
         self._board.put("diagnostics", dict(self._diagnostics))
 
+    def _namespaces(self) -> frozenset[str]:
+        """Return the namespaces of all nodes that are there, asked for now and then."""
+        now_s = time.monotonic()
+        if now_s - self._others[0] > _NAMESPACES_PERIOD_S:
+            found = self._node.get_node_names_and_namespaces()
+            self._others = (now_s, frozenset(space.strip("/") for _, space in found))
+        return self._others[1]
+
     def _take_log(self, message: Log) -> None:
-        if not message.name.startswith(self._namespace.replace("/", ".")):
+        if not is_own_logger(message.name, self._namespace, self._namespaces()):
             return
         level = message.level if isinstance(message.level, int) else message.level[0]
         self._log.append(

@@ -26,7 +26,7 @@ export class Findings {
     const events = this.link.sections.events ?? [];
     const cards = findings.map((finding) => {
       const event = events.find((one) => one.findings.includes(finding.id));
-      const key = `${finding.revision} ${event?.name} ${event?.page}`;
+      const key = `${finding.revision} ${finding.has_picture} ${event?.name} ${event?.page}`;
       const known = this.cards.get(finding.id);
       if (known?.key === key) return known.card;
       const card = makeCard(finding, event);

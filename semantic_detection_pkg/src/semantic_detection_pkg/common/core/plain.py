@@ -2,15 +2,15 @@
 
 NaN and infinity become null, times become nanoseconds in decimal text (beyond the integers of
 JavaScript), and numbers that the message names by constants become the name: `link` 3 is "up".
+Messages of rclpy and those that rosbags reads from a bag are the same here.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
-
-from builtin_interfaces.msg import Time
 
 from ros_support_pkg.core.stamps import from_time
 from ros_support_pkg.core.words import names_of
@@ -26,7 +26,7 @@ def as_plain(message: Any, *, without: Sequence[str] = ()) -> dict[str, Any]:
     """
     message_type: Any = type(message)
     plain: dict[str, Any] = {}
-    for field in message.get_fields_and_field_types():
+    for field in _fields_of(message):
         if field in without:
             continue
         value = getattr(message, field)
@@ -44,13 +44,20 @@ def finite(value: float) -> float | None:
     return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
 
 
+def _fields_of(message: Any) -> Iterator[str]:
+    if hasattr(message, "get_fields_and_field_types"):
+        yield from message.get_fields_and_field_types()
+    else:  # of rosbags, whose dataclasses hold their type's name, too
+        yield from (one.name for one in dataclasses.fields(message) if one.name[:2] != "__")
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):
         return finite(value)
-    if isinstance(value, Time):
+    if hasattr(value, "nanosec"):  # builtin_interfaces/Time
         return str(from_time(value))
-    if hasattr(value, "get_fields_and_field_types"):
+    if hasattr(value, "get_fields_and_field_types") or dataclasses.is_dataclass(value):
         return as_plain(value)
     return [_plain(item) for item in (value.tolist() if hasattr(value, "tolist") else value)]

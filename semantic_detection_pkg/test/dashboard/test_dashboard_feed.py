@@ -1,0 +1,100 @@
+"""From the graph onto the page: what is shown of topics that robots share, findings kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from fake_robot import FakeRobot
+from patience import wait_until
+from rcl_interfaces.msg import Log
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+
+from interfaces_pkg.msg import Finding
+from ros_support_pkg.qos import EVENT, RECORD
+from semantic_detection_pkg.dashboard.api.dashboard import Dashboard
+from semantic_detection_pkg.dashboard.api.settings import DashboardSettings
+from semantic_detection_pkg.dashboard.ros.feed import DashboardFeed
+
+
+class Stage:
+    """The page's subscriptions of a robot, and a node that publishes for all robots."""
+
+    def __init__(self, context: Context, folder: Path, namespace: str) -> None:
+        self.node = Node("dashboard", namespace=namespace, context=context)
+        self.other = Node("camera", namespace="/r2", context=context)
+        self.executor = SingleThreadedExecutor(context=context)
+        self.executor.add_node(self.node)
+        settings = DashboardSettings(port=0, evidence_dir=folder / "events")
+        self.dashboard = Dashboard(settings, FakeRobot())
+        dashboard = self.dashboard
+        self.feed = DashboardFeed(
+            self.node,
+            dashboard.board,
+            dashboard.pictures,
+            dashboard.findings,
+            transport="shared_memory",
+            hfov_wide_rad=1.0,
+        )
+
+    def wait_for(self, section: str, count: int) -> list[str]:
+        """The names in a section once there are so many."""
+
+        def names() -> list[str]:
+            self.executor.spin_once(timeout_sec=0.01)
+            value = self.dashboard.board.get(section) or []
+            return [one if isinstance(one, str) else one["name"] for one in value]
+
+        wait_until(lambda: len(names()) >= count, section, timeout_s=30.0)
+        for _ in range(20):  # what should not come would have come
+            self.executor.spin_once(timeout_sec=0.01)
+        return names()
+
+
+@pytest.fixture(params=["", "/r1"], ids=["a robot without a name", "r1"])
+def stage(
+    request: pytest.FixtureRequest, ros_domain: dict[str, str], tmp_path: Path
+) -> Iterator[Stage]:
+    context = Context()
+    rclpy.init(context=context)
+    stage = Stage(context, tmp_path, request.param)
+    yield stage
+    stage.dashboard.close()
+    stage.other.destroy_node()
+    stage.node.destroy_node()
+    context.try_shutdown()
+
+
+def test_other_robots_are_not_shown(stage: Stage) -> None:
+    own = stage.node.get_namespace().strip("/")
+    prefix, logger = (f"{own}/", f"{own}.") if own else ("", "")
+    statuses = stage.other.create_publisher(DiagnosticArray, "/diagnostics", EVENT)
+    logs = stage.other.create_publisher(Log, "/rosout", EVENT)
+    wait_until(lambda: statuses.get_subscription_count() and logs.get_subscription_count())
+    names = ["r2/camera", "/r2/detector: frames", "r10/camera", f"{prefix}camera", "fleet/r3/scan"]
+    statuses.publish(DiagnosticArray(status=[DiagnosticStatus(name=name) for name in names]))
+    assert stage.wait_for("diagnostics", 1) == [f"{prefix}camera"]
+    for name in ("r2.camera", f"{logger}detector"):
+        logs.publish(Log(name=name, msg="said", level=20))
+    assert stage.wait_for("log", 1) == [f"{logger}detector"]
+
+
+def test_findings_are_shown_and_kept(stage: Stage, tmp_path: Path) -> None:
+    findings = stage.other.create_publisher(
+        Finding, f"{stage.node.get_namespace().rstrip('/')}/findings", RECORD
+    )
+    for number in range(3):
+        findings.publish(Finding(id=f"5-{number}", revision=1, class_name="tent", state=number))
+
+    def shown() -> set[str]:
+        stage.executor.spin_once(timeout_sec=0.01)
+        return {one["id"] for one in stage.dashboard.board.get("findings") or ()}
+
+    wait_until(lambda: len(shown()) == 3, "the findings", timeout_s=30.0)
+    kept = tmp_path / "findings"
+    wait_until(lambda: len(list(kept.glob("*.json"))) == 3, "the files")

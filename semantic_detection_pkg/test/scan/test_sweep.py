@@ -57,6 +57,8 @@ class Sweep:
             rates = self.planner.rates(self.now_s, at)
             if rates is None:
                 return True
+            if self.planner.task is not None:
+                self.planner.add_plan(self.planner.task.number)
             self.body.yaw.turn(rates[0])
             self.body.pitch.turn(rates[1])
             self.now_s += STEP_S
@@ -197,9 +199,9 @@ def test_half_widths_are_those_of_the_optics(pitch, at, hfov, edge):
 def test_nothing_is_planned_where_all_is_seen():
     coverage = CoverageMap(area_deg(-5, 5, 0, 4), math.radians(1), CoverageCriteria(min_views=1))
     view = CameraView(0.0, 0.0, 0.0, 1.0, 1280, 720)
-    assert len(plan_swaths(coverage, view, ZR10, SpeedProfile(8.0))) == 1
+    assert len(plan_swaths(coverage.unseen(), coverage, view, ZR10, SpeedProfile(8.0))) == 1
     coverage.add_view(view, 0.0)
-    assert plan_swaths(coverage, view, ZR10, SpeedProfile(8.0)) == ()
+    assert plan_swaths(coverage.unseen(), coverage, view, ZR10, SpeedProfile(8.0)) == ()
 
 
 @pytest.mark.parametrize("values", [{"frame_rate_hz": 0.0}, {"detection_latency_s": -1.0}])

@@ -28,6 +28,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     Input,
     Pause,
     PointHere,
+    SweepPlanned,
 )
 from semantic_detection_pkg.scan.core.settings import ScanControllerSettings
 from semantic_detection_pkg.scan.ros import outputs as scan_outputs
@@ -35,6 +36,7 @@ from semantic_detection_pkg.scan.ros.action import ScanAction
 from semantic_detection_pkg.scan.ros.journal import to_journal
 from semantic_detection_pkg.scan.ros.publishers import ScanPublishers
 from semantic_detection_pkg.scan.ros.requests import ScanRequests
+from semantic_detection_pkg.scan.sweep_thread import SweepThread
 
 _BEAT_NS = 400_000_000  # the camera is heard of no more often
 _FADE = 0.99  # of the slowest step, in each step
@@ -56,6 +58,7 @@ class ScanControllerNode(Node):
         self._slowest_ms = 0.0
         self._beat_ns = 0
         self._wants_start = self._config.start.autostart
+        self._sweep_thread = SweepThread()
         self._action = ScanAction(self, self._inbox.append)
         self._requests = ScanRequests(self, self._inbox.append, self._config.names_by_class())
         self._shown = ScanPublishers(
@@ -79,6 +82,7 @@ class ScanControllerNode(Node):
 
     def destroy_node(self) -> None:
         self._action.destroy()
+        self._sweep_thread.close()
         super().destroy_node()
 
     def _take_gimbal(self, message: GimbalState) -> None:
@@ -135,8 +139,12 @@ class ScanControllerNode(Node):
             self._changed = list(self._standing)
         inputs += [self._standing[kind] for kind in self._changed]
         self._changed.clear()
+        planned = self._sweep_thread.poll()
+        if planned is not None and planned is self._controller.sweep_task:
+            inputs.append(SweepPlanned(planned.number))
         started_s = time.monotonic()
         decision = self._decision = self._controller.step(now_ns, inputs)
+        self._sweep_thread.request(self._controller.sweep_task)
         step_ms = 1e3 * (time.monotonic() - started_s)
         self._slowest_ms = max(step_ms, _FADE * self._slowest_ms)
         if was_busy or self._controller.is_busy or decision.result is not None:

@@ -17,9 +17,11 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     Input,
     InspectionResult,
     InspectRequest,
+    SweepPlanned,
     VocabularyReply,
     VocabularyRequest,
 )
+from semantic_detection_pkg.scan.core.planning.sweep import SweepTask
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 
 START_NS = 1_700_000_000_000_000_000
@@ -45,6 +47,7 @@ class ScanHarness(ABC):
         self.findings: dict[str, Finding] = {}
         self.result: GoalResult | None = None
         self._later: list[tuple[int, Input]] = []
+        self._sweep_task: SweepTask | None = None
 
     def step(self) -> Decision:
         """Let one step of time pass, decide, follow the decision; return it."""
@@ -54,6 +57,7 @@ class ScanHarness(ABC):
         self.inputs = [*sensed, *due]
         decision = self.controller.step(self.now_ns, self.inputs)
         self.follow(decision)
+        self._have_sweep_planned()
         return decision
 
     def deliver(self, item: Input, due_ns: int) -> None:
@@ -109,6 +113,12 @@ class ScanHarness(ABC):
     @abstractmethod
     def ask(self, question: AskRequest) -> None:
         """Put a question to the vision-language model; `deliver` its answer."""
+
+    def _have_sweep_planned(self) -> None:
+        task = self.controller.sweep_task
+        if task is not None and task is not self._sweep_task:
+            self._deliver_next_step(SweepPlanned(task.number))
+        self._sweep_task = task
 
     def _deliver_next_step(self, answer: Input | None) -> None:
         if answer is not None:

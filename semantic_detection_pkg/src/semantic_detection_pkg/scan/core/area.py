@@ -13,6 +13,9 @@ Bearing = tuple[float, float]
 Range = tuple[float, float]
 """(least, greatest) [rad]."""
 
+#: Of one goal. Each is told again with every state, and journalled: more would hold up the scan.
+MAX_BEARINGS = 5000
+
 _LEAST_SPAN_RAD = math.radians(0.01)  # a narrower range is a slip of the pen
 _MORE_THAN_A_TURN_RAD = math.radians(400.0)
 _ROUNDING_RAD = 1e-9  # lost by turning an angle round
@@ -50,6 +53,19 @@ def is_within(area: Area, bearing: Bearing, margin_rad: float) -> bool:
     )
 
 
+def check_bearing_count(count: int) -> None:
+    """Check that a goal has no more bearings than a scan can do with.
+
+    Raises:
+        ConfigurationError: it has.
+    """
+    if count > MAX_BEARINGS:
+        raise ConfigurationError(
+            f"area: {count} bearings are too many, at most {MAX_BEARINGS}; an area of yaw and "
+            "pitch may be of any size"
+        )
+
+
 def check_area(area: Area) -> None:
     """Check that an area makes sense.
 
@@ -57,6 +73,7 @@ def check_area(area: Area) -> None:
         ConfigurationError: its values contradict each other; the line says which.
     """
     if area.bearings:
+        check_bearing_count(len(area.bearings))
         for yaw, pitch in area.bearings:
             if not (math.isfinite(yaw) and abs(pitch) <= math.pi / 2):
                 raise ConfigurationError(
@@ -219,9 +236,9 @@ def _cut_bearings(area: Area, limits: GimbalLimits) -> tuple[Area, str]:
 def _bearing_in_reach(bearing: Bearing, limits: GimbalLimits) -> Bearing | None:
     """Return a bearing in the gimbal's turns, the nearest to what was asked; None: out of reach."""
     yaw, pitch = bearing
+    low, high = limits.yaw_rad
     turns = [0]
-    if limits.has_ends:
-        low, high = limits.yaw_rad
+    if limits.has_ends and not low <= yaw <= high:
         turns = sorted(_turns_between(low - yaw, high - yaw), key=abs)
     ways = ((yaw + count * math.tau, pitch) for count in turns)
     return next((way for way in ways if limits.nearest(way) == way), None)

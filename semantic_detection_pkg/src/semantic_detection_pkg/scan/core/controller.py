@@ -29,9 +29,11 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     InspectionResult,
     Pause,
     PointHere,
+    SweepPlanned,
     VocabularyReply,
 )
 from semantic_detection_pkg.scan.core.mission import Mission
+from semantic_detection_pkg.scan.core.planning.sweep import SweepTask
 from semantic_detection_pkg.scan.core.scan_clock import ScanClock
 from semantic_detection_pkg.scan.core.search import Search
 from semantic_detection_pkg.scan.core.settings import ScanSettings
@@ -80,6 +82,11 @@ class ScanController:
     def coverage(self) -> CoverageMap | None:
         """Return the map of the goal in hand; None before there is a plan."""
         return None if self._search is None else self._search.coverage
+
+    @property
+    def sweep_task(self) -> SweepTask | None:
+        """Return the plan to be made beside the steps; `SweepPlanned` says that it is."""
+        return None if self._search is None else self._search.planner.task
 
     @property
     def now_s(self) -> float:
@@ -212,6 +219,8 @@ class ScanController:
                 request = one.evidence.crop_request
                 if request is not None and request.request_id == item.request_id:
                     one.add_inspection(item)
+        elif isinstance(item, SweepPlanned):
+            search.planner.add_plan(item.number)
         elif isinstance(item, VlmReply):
             question = search.question
             if question is not None and question.request_id == item.request_id:

@@ -134,8 +134,7 @@ class CoverageMap:
         self.is_wanted = np.ones(shape, bool)
         if area.bearings:
             self.is_wanted[:] = False
-            for one in area.bearings:
-                self.is_wanted[self._cells(one, (0.0, 0.0))] = True
+            self._want(area.bearings)
         self.last_seen_s = np.full(shape, -np.inf)
         self.pixels_per_rad = np.zeros(shape, np.float32)
         self.results = np.zeros(shape, np.uint8)
@@ -289,6 +288,16 @@ class CoverageMap:
         half_x, half_y = view.width * inside, view.height * inside
         # Behind the camera the depth is negative, and neither comparison holds.
         return np.asarray((np.abs(right) <= half_x * depth) & (np.abs(down) <= half_y * depth))
+
+    def _want(self, bearings: Sequence[Bearing]) -> None:
+        """Make the cells of bearings part of the area."""
+        middle = (self.yaw_rad[0] + self.yaw_rad[-1]) / 2.0
+        for yaw, pitch in bearings:
+            turned = middle + math.remainder(yaw - middle, math.tau)
+            column = math.floor((turned - self.yaw_min_rad) / self.cell_rad)
+            row = math.floor((pitch - self.pitch_min_rad) / self.cell_rad)
+            if 0 <= column < len(self.yaw_rad) and 0 <= row < len(self.pitch_rad):
+                self.is_wanted[row, column] = True
 
     def _cells(self, bearing: Bearing, size_rad: Bearing) -> tuple[slice, slice]:
         """Return the cells under a box, at least one where it touches the grid."""

@@ -114,6 +114,13 @@ class Pause:
 
 
 @dataclass(frozen=True)
+class SweepPlanned:
+    """The plan of the sweep that was waited for is made; see `SweepTask.number`."""
+
+    number: int
+
+
+@dataclass(frozen=True)
 class VocabularyReply:
     """The detector's answer to `VocabularyRequest` `request_id`."""
 
@@ -189,6 +196,7 @@ OtherInput = (
     | Cancel
     | PointHere
     | Pause
+    | SweepPlanned
     | VocabularyReply
     | InspectionResult
     | VlmReply
@@ -206,6 +214,7 @@ _KINDS: dict[str, type] = {
     "Cancel": Cancel,
     "PointHere": PointHere,
     "Pause": Pause,
+    "SweepPlanned": SweepPlanned,
     "VocabularyReply": VocabularyReply,
     "InspectionResult": InspectionResult,
     "VlmReply": VlmReply,

@@ -11,6 +11,8 @@ from rclpy.task import Future
 
 from interfaces_pkg.action import Scan
 from interfaces_pkg.msg import ScanState
+from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.scan.core.area import check_bearing_count
 from semantic_detection_pkg.scan.core.from_messages import from_scan_goal
 from semantic_detection_pkg.scan.core.inputs_and_decisions import Cancel, Goal, GoalResult, Input
 from semantic_detection_pkg.scan.ros.outputs import to_scan_result
@@ -64,6 +66,12 @@ class ScanAction:
 
     async def _execute(self, handle: ServerGoalHandle) -> Scan.Result:
         goal_id = bytes(handle.goal_id.uuid).hex()
+        try:
+            # Before it is read: a goal that is too large would hold up the scan in hand.
+            check_bearing_count(len(handle.request.area.bearings))
+        except ConfigurationError as error:
+            handle.abort()
+            return to_scan_result(GoalResult(goal_id, "aborted", str(error)))
         done = Future()
         self._open[goal_id] = (handle, done)
         goal: Goal = from_scan_goal(goal_id, handle.request)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from std_msgs.msg import Header
@@ -31,8 +32,9 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import Goal, GoalResu
 from semantic_detection_pkg.scan.core.tracking import track as tracking
 
 
+@lru_cache(maxsize=2)
 def to_area(area: Area) -> ScanArea:
-    """Return an area."""
+    """Return an area: one message for all states of a goal, as thousands of bearings take long."""
     return ScanArea(
         yaw_min_rad=area.yaw_min_rad,
         yaw_max_rad=area.yaw_max_rad,

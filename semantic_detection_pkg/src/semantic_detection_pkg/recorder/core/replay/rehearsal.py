@@ -19,6 +19,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     Goal,
     Input,
     InspectionResult,
+    SweepPlanned,
     VocabularyReply,
 )
 from semantic_detection_pkg.scan.core.journal import RecordedStep
@@ -59,6 +60,8 @@ def rehearse(
             now_ns = item.stamp_ns
             decision = controller.step(now_ns, inputs)
             inputs = _answers(decision, vocabulary)
+            if controller.sweep_task is not None:
+                inputs.append(SweepPlanned(controller.sweep_task.number))
             yield now_ns, decision
 
 

@@ -79,7 +79,8 @@ class SweepArea(SearchBehaviour):
             return self.again()  # candidates that waited for this come before the end
         blackboard.zoom_to(search.plan.zoom)
         blackboard.set_rates(rates)
-        return self.running("sweeping the area")
+        is_planning = search.planner.task is not None
+        return self.running("planning the sweep" if is_planning else "sweeping the area")
 
 
 class FinishSearch(SearchBehaviour):

@@ -22,6 +22,7 @@ from semantic_detection_pkg.scan.core.area import GimbalLimits
 from semantic_detection_pkg.scan.core.coverage import CoverageMap, Mask
 
 _LEAST_WIDTH = 0.4  # of the middle row's: rows seen over less are not part of a swath
+_COST_OF_A_BAND = 4000  # as if it had so many cells more
 _EVEN_STEPS = 12  # bisection steps when the overlap of swaths is evened out
 
 
@@ -34,14 +35,22 @@ class Swath:
         low_rad, high_rad: yaw of the axis at its ends; equal: the camera stays there until the
             cells are seen.
         rate_rad_s: yaw rate [rad/s], > 0.
-        cells: (rows, columns) which cells of the map it covers.
+        rows, columns: the part of the map that it covers.
+        cells: (rows, columns) which cells of that part. A mask of the whole map for each of
+            thousands of swaths would take gigabytes.
     """
 
     pitch_rad: float
     low_rad: float
     high_rad: float
     rate_rad_s: float
+    rows: slice
+    columns: slice
     cells: Mask
+
+    def covers_any(self, cells: Mask) -> bool:
+        """Return whether it covers one of these cells of the map."""
+        return bool((self.cells & cells[self.rows, self.columns]).any())
 
     @property
     def is_stationary(self) -> bool:
@@ -91,18 +100,32 @@ def half_widths(view: CameraView, edge: float, pitch_rad: NDArray[np.float64]) -
     return np.asarray(width)
 
 
+def planning_cost(unseen: Mask, coverage: CoverageMap, view: CameraView) -> float:
+    """Return how long `plan_swaths` takes: 10,000 are some 10 ms on a fast core."""
+    rows = np.nonzero(unseen.any(axis=1))[0]
+    if rows.size == 0:
+        return 0.0
+    bands = float(rows[-1] - rows[0] + 1) * coverage.cell_rad / view.vfov_rad
+    return max(bands, 1.0) * (unseen.size + _COST_OF_A_BAND)
+
+
 def plan_swaths(
-    coverage: CoverageMap, view: CameraView, limits: GimbalLimits, speed: SpeedProfile
+    unseen: Mask,
+    coverage: CoverageMap,
+    view: CameraView,
+    limits: GimbalLimits,
+    speed: SpeedProfile,
 ) -> tuple[Swath, ...]:
     """Return swaths that show every unseen cell of the area often enough, in no order.
 
     Args:
-        coverage: which cells are unseen, and when a cell counts as seen.
+        unseen: (rows, columns) the cells.
+        coverage: their bearings, and when a cell counts as seen; what is seen is not looked at, so
+            the map may change meanwhile.
         view: lens of the sweep; where it looks does not matter.
         limits: of the gimbal.
         speed: frame rate, and share of the greatest rate.
     """
-    unseen = coverage.unseen()
     rows = np.nonzero(unseen.any(axis=1))[0]
     if rows.size == 0:
         return ()
@@ -154,18 +177,23 @@ class _PitchBands:
         columns = np.nonzero(cells.any(axis=0))[0]
         if columns.size == 0:
             return
+        shown = np.nonzero(cells.any(axis=1))[0]
+        rows = slice(int(shown[0]), int(shown[-1]) + 1)
         widths = self._widths(pitch_rad)
-        half = float(widths[cells.any(axis=1)].min())
+        half = float(widths[shown].min())
         gap = 2.0 * half / self._coverage.cell_rad
         parts = np.split(columns, np.nonzero(np.diff(columns) > gap)[0] + 1)
         for part in parts:
-            own = np.zeros_like(cells)
-            own[:, part[0] : part[-1] + 1] = cells[:, part[0] : part[-1] + 1]
-            yield self._swath(pitch_rad, own, float(widths[own.any(axis=1)].min()))
+            across = slice(int(part[0]), int(part[-1]) + 1)
+            own = cells[rows, across].copy()
+            half_rad = float(widths[rows][own.any(axis=1)].min())
+            yield self._swath(pitch_rad, (rows, across), own, half_rad)
 
-    def _swath(self, pitch_rad: float, cells: Mask, half_rad: float) -> Swath:
+    def _swath(
+        self, pitch_rad: float, part: tuple[slice, slice], cells: Mask, half_rad: float
+    ) -> Swath:
         coverage, criteria = self._coverage, self._coverage.criteria
-        columns = np.nonzero(cells.any(axis=0))[0]
+        columns = part[1]
         # One more picture than needed: the first may be captured just before the axis arrives.
         dwell_s = (criteria.min_views + 1) / self._speed_share.frame_rate_hz
         rate = self._speed_share.share * min(
@@ -174,12 +202,12 @@ class _PitchBands:
             half_rad / dwell_s,
         )
         inset = half_rad - rate * dwell_s
-        low = float(coverage.yaw_rad[columns[0]]) - self._half_cell + inset
-        high = float(coverage.yaw_rad[columns[-1]]) + self._half_cell - inset
+        low = float(coverage.yaw_rad[columns.start]) - self._half_cell + inset
+        high = float(coverage.yaw_rad[columns.stop - 1]) + self._half_cell - inset
         if low >= high:
             low = high = (low + high) / 2.0
         low, high = (self._limits.nearest((yaw, pitch_rad))[0] for yaw in (low, high))
-        return Swath(pitch_rad, low, high, rate, cells)
+        return Swath(pitch_rad, low, high, rate, *part, cells)
 
     def _cover(self, first: int, last: int, inset_rad: float) -> list[float]:
         """Return pitches from the highest row down, each as low as still shows the next row."""

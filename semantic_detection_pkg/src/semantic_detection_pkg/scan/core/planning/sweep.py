@@ -4,21 +4,30 @@ It runs along swaths of yaw, to and fro, at the greatest rate at which pictures 
 cell is in enough of them. The plan is made from the unseen cells, and made again whenever it was
 interrupted or is finished: an interrupted sweep goes on with what is left, and cells that were
 missed get another pass.
+
+A plan of many swaths takes seconds. It is a `SweepTask`: somebody else has it made and says when it
+is ready, so the control loop goes on, and a recording of that is a recording of the plan.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
-from ros_support_pkg.core.settings import setting
+from ros_support_pkg.core.settings import constant, setting
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import GimbalLimits
 from semantic_detection_pkg.scan.core.coverage import CoverageMap, Mask
-from semantic_detection_pkg.scan.core.planning.swaths import SpeedProfile, Swath, plan_swaths
+from semantic_detection_pkg.scan.core.planning.swaths import (
+    SpeedProfile,
+    Swath,
+    plan_swaths,
+    planning_cost,
+)
 from semantic_detection_pkg.scan.core.pointing import (
     BearingState,
     PointingSettings,
@@ -38,6 +47,7 @@ class SweepSettings:
 
     Attributes:
         pointing: control law for the way to the start of a swath, and for its pitch.
+        max_inline_cost: `planning_cost` up to which a plan is made within a step.
     """
 
     frame_rate_hz: float = setting(
@@ -52,6 +62,7 @@ class SweepSettings:
         formerly=("settle_s",),
     )
     pointing: PointingSettings = field(default_factory=PointingSettings)
+    max_inline_cost: float = constant(25_000.0, before=1e15)
 
     def __post_init__(self) -> None:
         if not self.frame_rate_hz > 0.0 or not self.detection_latency_s >= 0.0:
@@ -59,6 +70,35 @@ class SweepSettings:
                 f"sweep: frame rate {self.frame_rate_hz} Hz must be above 0, detection latency "
                 f"{self.detection_latency_s} s not below 0"
             )
+
+
+class SweepTask:
+    """A plan that is to be made off the control loop, from what was unseen when it was wanted.
+
+    Whoever reads `swaths` first makes it: a thread beside the scan, or a replay in its step. The
+    result is the same.
+
+    Attributes:
+        number: of the tasks of one sweep, from 1.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        unseen: Mask,
+        coverage: CoverageMap,
+        view: CameraView,
+        limits: GimbalLimits,
+        speed: SpeedProfile,
+    ) -> None:
+        """Keep what `plan_swaths` needs; `unseen` must not change any more."""
+        self.number = number
+        self._inputs = (unseen, coverage, view, limits, speed)
+
+    @cached_property
+    def swaths(self) -> tuple[Swath, ...]:
+        """Return the plan; the first time it takes a while."""
+        return plan_swaths(*self._inputs)
 
 
 class SweepPlanner:
@@ -85,6 +125,8 @@ class SweepPlanner:
         self._settings = settings or SweepSettings()
         self._swaths: list[Swath] = []
         self._pass: _Pass | None = None
+        self._task: SweepTask | None = None
+        self._tasks = 0
         self._evaluate_at_s: float | None = None
         self._speed_share = 1.0
         self._futile_passes = 0
@@ -100,8 +142,19 @@ class SweepPlanner:
         """Return the planned swaths: the one under way first, the others in no order."""
         return (() if self._pass is None else (self._pass.swath,)) + tuple(self._swaths)
 
+    @property
+    def task(self) -> SweepTask | None:
+        """Return the plan that is waited for; None: none is."""
+        return self._task
+
+    def add_plan(self, number: int) -> None:
+        """Go by the plan of a task; one that is not waited for any more does not matter."""
+        if self._task is not None and self._task.number == number:
+            self._swaths, self._task = list(self._task.swaths), None
+
     def interrupt(self) -> None:
         """Drop the plan, as the axis is moved elsewhere; the next one is made from the map then."""
+        self._task = None
         self._swaths, self._pass, self._evaluate_at_s = [], None, None
         self._unseen_at_last_plan = -1
 
@@ -131,8 +184,8 @@ class SweepPlanner:
 
     def _choose(self, now_s: float, gimbal: BearingState, unseen: Mask) -> None:
         """Begin a pass along the nearest swath; where none is left, plan again from the map."""
-        self._swaths = [swath for swath in self._swaths if (swath.cells & unseen).any()]
-        if not self._swaths and self._is_time_to_plan(now_s):
+        self._swaths = [swath for swath in self._swaths if swath.covers_any(unseen)]
+        if not self._swaths and self._task is None and self._is_time_to_plan(now_s):
             self._plan(unseen)
         if not self._swaths:
             return
@@ -176,7 +229,13 @@ class SweepPlanner:
         self._unseen_at_last_plan = left
         if not self.is_stuck:
             speed = SpeedProfile(self._frame_rate_hz, self._speed_share)
-            self._swaths = list(plan_swaths(self._coverage, self._view, self._limits, speed))
+            self._tasks += 1
+            inputs = (unseen, self._coverage, self._view, self._limits, speed)
+            task = SweepTask(self._tasks, *inputs)
+            if planning_cost(unseen, self._coverage, self._view) <= self._settings.max_inline_cost:
+                self._swaths = list(task.swaths)
+            else:
+                self._task = task
 
 
 class _Pass:
@@ -193,7 +252,7 @@ class _Pass:
 
     def is_over(self, now_s: float, gimbal: BearingState, unseen: Mask) -> bool:
         """Return whether its end is passed, or none of its cells is unseen any more."""
-        if not (self.swath.cells & unseen).any():
+        if not self.swath.covers_any(unseen):
             return True
         if self._began_s is None:
             return False

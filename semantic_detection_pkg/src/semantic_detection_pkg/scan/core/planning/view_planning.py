@@ -63,6 +63,8 @@ class ViewPlanningSettings:
             falls short by a pixel would cost another view.
         extent_margin: >= 1, a candidate takes up more room by this factor than its size: it moves,
             and its bearing is not exact.
+        max_targets: of all that wait so many, the nearest, are planned for: the time that a plan
+            takes grows with the third power.
     """
 
     zoom_rate_per_s: float = setting(
@@ -82,6 +84,7 @@ class ViewPlanningSettings:
     edge_margin: float = constant(0.06, formerly=("edge",))
     size_margin: float = constant(1.15, formerly=("spare",))
     extent_margin: float = constant(1.2, formerly=("room",))
+    max_targets: int = constant(30, before=500)
 
     def __post_init__(self) -> None:
         if not (self.zoom_rate_per_s > 0.0 and self.zoom_max >= 1.0):
@@ -117,10 +120,12 @@ def plan_views(
         costs: left out: the defaults.
 
     Returns:
-        Views in their order; none without targets. Equal inputs give equal views.
+        Views in their order, of the nearest targets where there are too many; none without any.
+        Equal inputs give equal views.
     """
     costs = costs or ViewPlanningSettings()
-    left = [_FramedTarget(one, wide, costs) for one in sought]
+    near = _nearest(sought, gimbal, limits, costs.max_targets)
+    left = [_FramedTarget(one, wide, costs) for one in near]
     views: list[CloseView] = []
     while left:
         tried = (_grow_view(need, left, wide, limits, costs) for need in left)
@@ -129,6 +134,21 @@ def plan_views(
         left = [need for need in left if need.one.track_id not in shown]
     start = CloseView(gimbal.yaw_rad, gimbal.pitch_rad, zoom, ())
     return tuple(_two_opt(_nearest_neighbour_order(start, views, limits, costs), limits, costs)[1:])
+
+
+def _nearest(
+    sought: Sequence[ViewTarget], gimbal: BearingState, limits: GimbalLimits, count: int
+) -> Sequence[ViewTarget]:
+    """Return the targets that the axis is nearest to, in the order in which they came."""
+    if len(sought) <= count:
+        return sought
+
+    def distance(index: int) -> float:
+        one = sought[index]
+        turn = limits.turn(gimbal.yaw_rad, one.yaw_rad)
+        return max(abs(turn), abs(one.pitch_rad - gimbal.pitch_rad))
+
+    return [sought[index] for index in sorted(sorted(range(len(sought)), key=distance)[:count])]
 
 
 class _FramedTarget:

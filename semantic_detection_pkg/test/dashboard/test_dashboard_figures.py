@@ -22,6 +22,7 @@ from semantic_detection_pkg.dashboard.api.evidence import EvidenceFolder
 from semantic_detection_pkg.dashboard.api.operators import Party
 from semantic_detection_pkg.dashboard.core.figures import FIGURES, Figure
 from semantic_detection_pkg.dashboard.core.labels import TrackMark, labels_of
+from semantic_detection_pkg.dashboard.core.latencies import Latencies
 from semantic_detection_pkg.dashboard.core.pairing import Pairing
 
 _ALL = list(HealthCheck)
@@ -182,3 +183,25 @@ def test_track_ids_stand_at_the_detections_that_hold_them():
     labels = labels_of(found, ["tent", "boat"], tracks, view)
     assert labels == ("#4 tent 0.90", "#5 tent 0.80", "#7 boat 0.70")
     assert labels_of(found, ["tent", "boat"], tracks, None)[0] == "tent 0.90"
+
+
+def test_late_pictures_are_said():
+    latencies = Latencies(1.0)
+    assert not any(latencies.complaint(age_s) for age_s in (0.2, 1.4, 0.2, 0.9, 1.4))
+    said = latencies.complaint(1.4)
+    assert said == (
+        "pictures are late at their viewers, 1.4 s after the capture, at most 1 s is wanted"
+    )
+    assert latencies.complaint(None) == ""
+    assert latencies.complaint(1.4) == "", "nobody looked: it begins anew"
+
+
+def test_late_pictures_are_a_complaint_of_the_page(tmp_path):
+    with serve(tmp_path) as served:
+
+        def complaint() -> str:
+            served.dashboard.confirm(1.4)
+            return (served.dashboard.board.get("server") or {}).get("complaint", "")
+
+        wait_for(complaint, "the complaint")
+        assert complaint().startswith("pictures are late at their viewers, 1.4 s")

@@ -34,6 +34,7 @@ class DashboardNode(Node):
             self._robot,
             picture_width=config.image_width_px,
             picture_quality=config.jpeg_quality,
+            max_picture_latency_s=config.max_picture_latency_s,
         )
         self._server = DashboardServer(self._dashboard)
         feed = DashboardFeed(
@@ -62,7 +63,10 @@ class DashboardNode(Node):
         self._dashboard.board.put("presence", self._robot.presence())
 
     def _check(self) -> Health:
-        figures = self._dashboard.board.get("server") or {}
+        figures = dict(self._dashboard.board.get("server") or {})
+        complaint = figures.pop("complaint", "")
+        if complaint:
+            return Health.warn(complaint, **figures)
         return Health.ok(self._server.address, **figures)
 
 

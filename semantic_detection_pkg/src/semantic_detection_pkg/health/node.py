@@ -1,4 +1,4 @@
-"""Health monitor node: memory, GPU, heat, disk, rates; says what is to be shed.
+"""Health monitor node: memory, GPU, heat, disk, rates, delays; says what is to be shed.
 
 It only says so on `health/level`; who can shed something listens (`ros_support_pkg.shedding`). The
 model in the other container has no ROS: a file in the shared folder holds it back.
@@ -13,18 +13,25 @@ from pathlib import Path
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo
 
-from interfaces_pkg.msg import Detections, GimbalState, HealthState
+from interfaces_pkg.msg import Detections, GimbalState, GpuState, HealthState
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
 from ros_support_pkg.edge import subscribe
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import SENSOR_DATA, STATE
 from ros_support_pkg.running import run_node
 from ros_support_pkg.timers import every
+from semantic_detection_pkg.common.core.serialised import stamp_of
 from semantic_detection_pkg.errors import SemanticDetectionError
 from semantic_detection_pkg.health.core.policy import SHED, Assessment, Policy, Step
-from semantic_detection_pkg.health.core.rates import RateMeter
 from semantic_detection_pkg.health.core.reading import Reading
 from semantic_detection_pkg.health.core.settings import HealthMonitorSettings
+from semantic_detection_pkg.health.core.streams import (
+    CAMERA,
+    DETECTIONS,
+    GIMBAL,
+    Stream,
+    streams_of,
+)
 from semantic_detection_pkg.health.machine_files import read_machine
 
 _LEVELS = {
@@ -44,10 +51,13 @@ class HealthMonitorNode(Node):
         self._policy = Policy(self._config.limits)
         self._reading = Reading()
         self._assessment = Assessment(Step.NOTHING, ())
-        self._meters: list[tuple[str, float, RateMeter]] = []
-        self._watch("camera/camera_info", CameraInfo, self._config.camera_min_hz)
-        self._watch("detections", Detections, self._config.detections_min_hz)
-        self._watch("gimbal/state", GimbalState, self._config.gimbal_min_hz)
+        self._streams = streams_of(self._config.streams, self._now_s())
+        self._complaints: tuple[str, ...] = ()
+        self._watch(CAMERA, CameraInfo)
+        self._watch(DETECTIONS, Detections)
+        self._watch(GIMBAL, GimbalState)
+        self._is_lent = False
+        subscribe(self, GpuState, "gpu/state", self._note_owner, STATE)
         self._level = self.create_publisher(HealthState, "health/level", STATE)
         every(self, self._config.period_s, self._look)
         publish_diagnostics(self, self._check)
@@ -57,12 +67,13 @@ class HealthMonitorNode(Node):
         self._hold(False)  # nobody would take it back
         super().destroy_node()
 
-    def _watch(self, topic: str, message_type: type, minimum_hz: float) -> None:
-        if minimum_hz > 0.0:
-            meter = RateMeter(self._now_s())
-            self._meters.append((topic, minimum_hz, meter))
-            count = partial(self._count, meter)
+    def _watch(self, topic: str, message_type: type) -> None:
+        if topic in self._streams:
+            count = partial(self._count, self._streams[topic])
             subscribe(self, message_type, topic, count, SENSOR_DATA, raw=True)
+
+    def _note_owner(self, state: GpuState) -> None:
+        self._is_lent = state.owner == GpuState.OWNER_LEASE
 
     def _look(self) -> None:
         config = self._config
@@ -74,9 +85,14 @@ class HealthMonitorNode(Node):
             shed = ", ".join(judged.shed) or "nothing"
             self.get_logger().warning(f"shed now: {shed}: {words}")
         self._hold(SHED[Step.MODEL] in judged.shed)
+        now_s = self._now_s()
+        if self._is_lent and DETECTIONS in self._streams:
+            self._streams[DETECTIONS].excuse(now_s)  # the detector waits for the model
+        complaints = (stream.complaint(now_s) for stream in self._streams.values())
+        self._complaints = tuple(filter(None, complaints))
         message = HealthState(
             level=self._level_of(judged),
-            reasons=list(judged.reasons),
+            reasons=[*judged.reasons, *self._complaints],
             shed=list(judged.shed),
             memory_available_mb=reading.memory_available_mb,
             gpu_memory_mb=reading.gpu_memory_mb,
@@ -88,7 +104,7 @@ class HealthMonitorNode(Node):
         self._level.publish(message)
 
     def _level_of(self, judged: Assessment) -> int:
-        if judged.step is Step.NOTHING and judged.reasons:
+        if judged.step is Step.NOTHING and (judged.reasons or self._complaints):
             return int(HealthState.LEVEL_WARN)
         return int(_LEVELS[judged.step])
 
@@ -104,8 +120,9 @@ class HealthMonitorNode(Node):
         except OSError as error:
             self.get_logger().error(f"vlm_hold_file {path}: {error.strerror}", once=True)
 
-    def _count(self, meter: RateMeter, _message: bytes) -> None:
-        meter.count(self._now_s())
+    def _count(self, stream: Stream, message: bytes) -> None:
+        now_ns = self.get_clock().now().nanoseconds
+        stream.count(self._now_s(), 1e-9 * (now_ns - stamp_of(message)))
 
     def _check(self) -> Health:
         now_s, reading = self._now_s(), self._reading
@@ -118,14 +135,9 @@ class HealthMonitorNode(Node):
             "disk_free_mb": f"{reading.disk_free_mb:.0f}",
             "shed": ", ".join(self._assessment.shed) or "nothing",
         }
-        slow = []
-        for topic, minimum_hz, meter in self._meters:
-            rate_hz = meter.rate_hz(now_s)
-            figures[f"{topic}_hz"] = f"{rate_hz:.1f}"
-            figures[f"{topic}_age_s"] = f"{meter.age_s(now_s):.2f}"
-            if rate_hz < minimum_hz:
-                slow.append(f"{topic} {rate_hz:.1f} Hz, at least {minimum_hz:g} is wanted")
-        words = "; ".join((*self._assessment.reasons, *slow))
+        for topic, stream in self._streams.items():
+            figures.update(stream.figures(topic, now_s))
+        words = "; ".join((*self._assessment.reasons, *self._complaints))
         if self._assessment.step is Step.MODEL:
             return Health.error(words, **figures)
         return Health.warn(words, **figures) if words else Health.ok("all well", **figures)

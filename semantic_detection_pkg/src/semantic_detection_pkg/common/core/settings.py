@@ -17,3 +17,16 @@ def wide_hfov_setting() -> Any:
         scale=DEGREES,
         formerly=("hfov_wide_rad",),
     )
+
+
+def max_latency_setting(what: str) -> Any:
+    """Return the field of how long after its capture something may come, in words of people.
+
+    At 1 s a person who steers by the picture overshoots, and what is found has moved on.
+    """
+    return setting(
+        1.0,
+        f"{what} later than this after the capture are a warning",
+        minimum=0.05,
+        maximum=60.0,
+    )

@@ -24,6 +24,7 @@ from semantic_detection_pkg.dashboard.api.pictures import EncodedPicture, Pictur
 from semantic_detection_pkg.dashboard.api.recorded_findings import RecordedFindings
 from semantic_detection_pkg.dashboard.api.settings import DashboardSettings
 from semantic_detection_pkg.dashboard.api.store import Board
+from semantic_detection_pkg.dashboard.core.latencies import Latencies
 
 NEWS_PERIOD_S = 0.1
 _FIGURES_PERIOD_S = 1.0
@@ -47,6 +48,7 @@ class Dashboard:
         *,
         picture_width: int = 1280,
         picture_quality: int = 80,
+        max_picture_latency_s: float = 1.0,
     ) -> None:
         self.settings = settings
         self.robot = robot
@@ -69,6 +71,7 @@ class Dashboard:
         self._history = History()
         self._evidence = EvidenceFolder(settings.evidence_dir)
         self._ages_s: list[float] = []
+        self._latencies = Latencies(max_picture_latency_s)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._earlier = (0, 0.0, time.monotonic(), _cpu_s())
         self._announcer = Announcer(robot, self.board, lambda: self._soon(self.hub.tick))
@@ -162,12 +165,14 @@ class Dashboard:
         pictures = self.pictures.encoded - encoded
         elapsed_s = max(now_s - then_s, 1e-3)
         ages_s, self._ages_s = self._ages_s, []
+        age_s = statistics.median(ages_s) if ages_s else None
         self.board.put(
             "server",
             {
                 "viewers": self.hub.viewers,
                 "picture_rate_hz": round(pictures / elapsed_s, 1),
-                "picture_age_s": statistics.median(ages_s) if ages_s else None,
+                "picture_age_s": age_s,
+                "complaint": self._latencies.complaint(age_s),
                 "encode_s": (self.pictures.encode_s - encode_s) / pictures if pictures else None,
                 "cpu_cores": round((_cpu_s() - cpu_s) / elapsed_s, 3),
                 "needs_token": self.access.needs_token,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ros_support_pkg.core.settings import setting
 from semantic_detection_pkg.camera.core.settings import frame_transport_setting
-from semantic_detection_pkg.common.core.settings import wide_hfov_setting
+from semantic_detection_pkg.common.core.settings import max_latency_setting, wide_hfov_setting
 
 
 @dataclass(frozen=True)
@@ -37,4 +37,5 @@ class DashboardNodeSettings:
         maximum=100,
         formerly=("picture_quality",),
     )
+    max_picture_latency_s: float = max_latency_setting("pictures that viewers are shown")
     wide_hfov_rad: float = wide_hfov_setting()

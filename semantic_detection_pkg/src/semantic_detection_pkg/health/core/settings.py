@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from ros_support_pkg.core.settings import setting
 from semantic_detection_pkg.health.core.policy import Limits
+from semantic_detection_pkg.health.core.streams import StreamLimits
 
 
 @dataclass(frozen=True)
@@ -20,13 +21,5 @@ class HealthMonitorSettings:
         "exists while the vision-language model shall not run; '': none",
         formerly=("hold_file",),
     )
-    camera_min_hz: float = setting(
-        5.0, "a slower camera is a warning; 0: no camera", minimum=0.0, maximum=240.0
-    )
-    detections_min_hz: float = setting(
-        1.0, "slower detections are a warning; 0: no detector", minimum=0.0, maximum=240.0
-    )
-    gimbal_min_hz: float = setting(
-        10.0, "a slower attitude is a warning; 0: no gimbal", minimum=0.0, maximum=240.0
-    )
+    streams: StreamLimits = field(default_factory=StreamLimits)
     limits: Limits = field(default_factory=Limits)

@@ -5,7 +5,6 @@ Chunks that hold none of them are not read. What is wrong with a file is said in
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,12 +14,8 @@ from typing import Any
 from mcap.reader import make_reader
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
+from semantic_detection_pkg.common.core.serialised import stamp_of
 from semantic_detection_pkg.errors import ConfigurationError
-
-_NS_PER_S = 1_000_000_000
-#: Of CDR: a head of four bytes whose second tells the order, then the first field of the message.
-_CDR_HEAD_BYTES = 4
-_STAMPS = (struct.Struct(">iI"), struct.Struct("<iI"))
 
 
 @dataclass(frozen=True)
@@ -82,14 +77,6 @@ def messages_in(
         raise ConfigurationError(f"segment {path}: {error.strerror or error}") from error
     except Exception as error:
         raise ConfigurationError(f"segment {path} is damaged: {error!r}") from error
-
-
-def stamp_of(data: bytes) -> int:
-    """Return the stamp [ns] that a serialised message with a header begins with; 0: too short."""
-    if len(data) < _CDR_HEAD_BYTES + _STAMPS[0].size:
-        return 0
-    seconds, rest_ns = _STAMPS[data[1] & 1].unpack_from(data, _CDR_HEAD_BYTES)
-    return int(seconds) * _NS_PER_S + int(rest_ns)
 
 
 @lru_cache(maxsize=16)

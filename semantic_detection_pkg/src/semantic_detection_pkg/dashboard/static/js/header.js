@@ -88,7 +88,7 @@ export class Header {
       ["GPU", ...gpu(sections.gpu)],
       ["Scan", ...scan(sections)],
       ["Recorder", ...(sections.recorder ? [sections.recorder.is_recording ? "good" : "bad", sections.recorder.is_recording ? "recording" : "not recording"] : ["", "absent"])],
-      ["Health", ...(sections.health ? [{ ok: "good", warn: "warn" }[sections.health.level] ?? "bad", sections.health.level] : ["", "absent"])],
+      ["Health", ...health(sections)],
     ];
   }
 
@@ -108,9 +108,20 @@ export class Header {
     if (ages.detector > DETECTOR_SILENT_S) return ["bad", `silent for ${ages.detector.toFixed(0)} s`];
     const { rate_hz: rate, looks, finest_look: finest, looks_given_up: givenUp } = sections.detector;
     const tiles = looks > 1 ? `, ${looks} looks up to ${fixed(finest, 1)}x` : "";
+    const complaint = sections.health?.reasons.find((reason) => reason.startsWith("detections are "));
+    if (complaint) return ["warn", `${rate} /s, ${["slow", "late"].filter((word) => complaint.includes(word)).join(", ")}`];
     if (givenUp) return ["warn", `${rate} /s, ${givenUp} of ${looks + givenUp} looks given up`];
     return ["good", `${rate} /s${tiles}`];
   }
+}
+
+/** The level, and of a warning what it is about. */
+function health({ health: state, server }) {
+  const complaint = server?.complaint?.split(",")[0];
+  if (!state) return complaint ? ["warn", complaint] : ["", "absent"];
+  if (state.level === "ok") return complaint ? ["warn", complaint] : ["good", "ok"];
+  const first = state.level === "warn" ? state.reasons[0]?.split(",")[0] ?? state.level : TEXTS["HealthState.level"][state.level] ?? state.level;
+  return [state.level === "warn" ? "warn" : "bad", first];
 }
 
 function gimbal(state, age) {

@@ -35,12 +35,12 @@ export class Health {
   }
 
   tell(changed) {
-    const { health, history } = this.link.sections;
+    const { health, history, server } = this.link.sections;
     const level = byId("health-level");
     level.className = `value ${health ? KINDS[health.level] ?? "" : ""}`;
     setText(level, health ? health.level : "no health monitor");
     const shed = health?.shed.length ? `switched off: ${health.shed.join(", ")}` : "";
-    setText(byId("health-reasons"), health ? [...health.reasons, shed].filter(Boolean).join("; ") : "");
+    setText(byId("health-reasons"), [...(health?.reasons ?? []), server?.complaint, shed].filter(Boolean).join("; "));
     if (!changed.has("history")) return;
     for (const { name, format, value, canvas, box } of this.plots) {
       const samples = history[name] ?? [];

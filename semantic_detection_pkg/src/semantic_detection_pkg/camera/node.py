@@ -33,6 +33,8 @@ from semantic_detection_pkg.common.core.frame import Frame
 from semantic_detection_pkg.common.ros import conversions
 from semantic_detection_pkg.errors import FrameError, SemanticDetectionError
 
+_STOP_S = 2.0  # a driver that hangs in a read does not keep the process
+
 
 class CameraNode(Node):
     """Publishes what a `LatestFrameReader` takes from the camera."""
@@ -72,7 +74,7 @@ class CameraNode(Node):
         self._publisher_thread.start()
 
     def destroy_node(self) -> None:
-        self._reader.stop()
+        self._reader.stop(_STOP_S)
         self._publisher_thread.join()
         self._frames.close()
         super().destroy_node()

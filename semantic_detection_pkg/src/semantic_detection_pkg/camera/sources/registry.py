@@ -35,6 +35,8 @@ _MODULES = {
 _GROUP = "semantic_detection.cameras"
 #: Schemes of packages of this workspace that need not be installed.
 _ELSEWHERE = {"sim": "simulation_pkg", "fake": "simulation_pkg"}
+#: Schemes that the camera node registers itself, since they need its graph.
+_IN_GRAPH = frozenset({"ros"})
 #: Offered to tests, not to people.
 _UNLISTED = {"fake"}
 _openers: dict[str, Opener] = {}
@@ -42,7 +44,7 @@ _openers: dict[str, Opener] = {}
 
 def schemes() -> list[str]:
     """Return the schemes that are offered to people, sorted."""
-    return sorted({*_MODULES, *_openers, *plugin_names(_GROUP)} - _UNLISTED)
+    return sorted({*_MODULES, *_IN_GRAPH, *_openers, *plugin_names(_GROUP)} - _UNLISTED)
 
 
 def _module_of(scheme: str) -> ModuleType | None:
@@ -90,6 +92,10 @@ def _opener(uri: CameraUri) -> Opener:
                 raise ConfigurationError(
                     f"camera source {uri.label}: {uri.scheme}: needs {_ELSEWHERE[uri.scheme]}, "
                     "which is not installed"
+                )
+            if uri.scheme in _IN_GRAPH:
+                raise ConfigurationError(
+                    f"camera source {uri.label}: only the camera node can read topics"
                 )
             raise ConfigurationError(
                 f"camera source {uri.label}: scheme {uri.scheme!r} is unknown; "

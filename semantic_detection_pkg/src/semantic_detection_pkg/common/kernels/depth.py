@@ -25,5 +25,6 @@ def stretch_to_8_bit(image: NDArray[np.generic]) -> NDArray[np.uint8]:
         return np.zeros(image.shape, np.uint8)
     low, high = (float(one) for one in np.percentile(values[is_finite], _PERCENTILES))
     span = max(high - low, float(np.finfo(np.float32).tiny))
-    scaled = np.clip((np.where(is_finite, values, low) - low) * (255.0 / span), 0.0, 255.0)
-    return np.rint(scaled).astype(np.uint8)
+    with np.errstate(over="ignore"):  # of what lies far beyond the percentiles
+        scaled = (np.where(is_finite, values, low) - low) * (255.0 / span)
+    return np.rint(np.clip(scaled, 0.0, 255.0)).astype(np.uint8)

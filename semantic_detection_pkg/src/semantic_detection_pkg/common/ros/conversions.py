@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import array
+import functools
+import logging
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +14,10 @@ from std_msgs.msg import Header
 from interfaces_pkg.msg import FrameHandle
 from ros_support_pkg.stamps import from_time, to_time
 from semantic_detection_pkg.common.core.frame import Frame
+from semantic_detection_pkg.common.kernels.encodings import Layout, is_deep, to_bgr
 from semantic_detection_pkg.errors import FrameError
 
-#: How the channels of an encoding (sensor_msgs/image_encodings) become B, G, R.
-_CHANNELS_TO_BGR = {
-    "bgr8": (3, [0, 1, 2]),
-    "rgb8": (3, [2, 1, 0]),
-    "bgra8": (4, [0, 1, 2]),
-    "rgba8": (4, [2, 1, 0]),
-    "mono8": (1, [0, 0, 0]),
-}
+_log = logging.getLogger(__name__)
 
 
 def to_image(image: NDArray[np.uint8], stamp_ns: int, frame_id: str) -> Image:
@@ -38,31 +34,24 @@ def to_image(image: NDArray[np.uint8], stamp_ns: int, frame_id: str) -> Image:
 
 
 def from_image(message: Image) -> NDArray[np.uint8]:
-    """The message's picture as (H, W, 3) BGR: a view of its memory where the encoding is bgr8.
+    """Return the message's picture as (H, W, 3) BGR: a view of its memory where that is bgr8.
+
+    More than 8 bits a channel are stretched, which the log says once.
 
     Raises:
         FrameError: the encoding is not supported, or sizes and data do not fit together.
     """
-    if message.encoding not in _CHANNELS_TO_BGR:
-        raise FrameError(
-            f"image encoding '{message.encoding}' is not supported, supported are "
-            + ", ".join(_CHANNELS_TO_BGR)
-        )
-    channels, to_bgr = _CHANNELS_TO_BGR[message.encoding]
-    row_bytes = message.width * channels
-    data = np.frombuffer(message.data, np.uint8)
-    if min(message.width, message.height) < 1 or message.step < row_bytes:
-        raise FrameError(
-            f"image of {message.width}x{message.height} {message.encoding} has a step of "
-            f"{message.step} bytes, at least {row_bytes} are needed and one pixel"
-        )
-    if data.size < message.step * message.height:
-        raise FrameError(
-            f"image of {message.height} rows of {message.step} bytes has {data.size} bytes of data"
-        )
-    rows = data[: message.step * message.height].reshape(message.height, message.step)
-    pixels = rows[:, :row_bytes].reshape(message.height, message.width, channels)
-    return pixels if message.encoding == "bgr8" else np.ascontiguousarray(pixels[..., to_bgr])
+    layout = Layout(
+        message.encoding,
+        bool(message.is_bigendian),
+        message.width,
+        message.height,
+        message.step,
+    )
+    image = to_bgr(np.frombuffer(message.data, np.uint8), layout)
+    if is_deep(message.encoding):
+        _say_stretched(message.encoding)
+    return image
 
 
 def from_image_frame(message: Image, sequence: int) -> Frame:
@@ -114,3 +103,8 @@ def to_array(typecode: str, values: NDArray[np.generic]) -> array.array[int]:
     result: array.array[int] = array.array(typecode)
     result.frombytes(np.ascontiguousarray(values).data.cast("B") if values.size else b"")
     return result
+
+
+@functools.cache
+def _say_stretched(encoding: str) -> None:
+    _log.warning("pictures of encoding %s are stretched to 8 bits", encoding)

@@ -15,7 +15,7 @@ _MAX = 2**64 - 1  # AcquireGpu.epoch
 
 
 def read_epoch(path: str | Path) -> int:
-    """The newest epoch; 0 where the file does not exist yet.
+    """Return the newest epoch; 0 where the file does not exist yet.
 
     Raises:
         ConfigurationError: the file cannot be read or holds no epoch.

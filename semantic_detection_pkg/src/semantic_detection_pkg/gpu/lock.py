@@ -166,7 +166,7 @@ def open_lock_file(path: Path) -> int:
 
 
 def is_free(path: str | Path) -> bool:
-    """Whether nobody holds the lock at this moment.
+    """Return whether nobody holds the lock at this moment.
 
     Raises:
         LockError: the file cannot be opened.

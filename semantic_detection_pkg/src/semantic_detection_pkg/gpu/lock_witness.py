@@ -29,7 +29,7 @@ class LockWitness:
         self._files = [open_lock_file(self.path)]
 
     def is_free(self) -> bool:
-        """Whether nobody holds the lock, neither by the file at the path nor by an older one.
+        """Return whether nobody holds the lock, by the file at the path or by an older one.
 
         Raises:
             LockError: the file cannot be opened or made.

@@ -132,7 +132,7 @@ class GpuArbiterNode(GuardedLifecycleNode):
         return response
 
     def _changed(self, arbiter: Arbiter, now_s: float) -> None:
-        """Called by the runner's thread; publishing is thread-safe."""
+        """Publish the new state; the runner's thread calls this, publishing is thread-safe."""
         before = self._seen
         if before is not None and now_s - before[1] < _REPUBLISH_S:
             old = before[0]
@@ -175,7 +175,7 @@ class GpuArbiterNode(GuardedLifecycleNode):
 
 
 def _wait(begin: Any) -> Answer:
-    """The answer to what `begin` starts; the runner answers everything, at its end at last."""
+    """Return the answer to what `begin` starts; the runner answers everything in the end."""
     arrived = threading.Event()
     answers: list[Answer] = []
 

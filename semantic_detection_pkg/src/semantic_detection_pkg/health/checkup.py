@@ -64,7 +64,7 @@ class Machine:
     find_program: Callable[[str], str | None] = field(default=shutil.which)
 
     def text(self, name: str) -> str:
-        """A file below the root; "" if it cannot be read."""
+        """Return a file below the root; "" if it cannot be read."""
         try:
             return (self.root / name).read_text(encoding="ascii", errors="replace")
         except OSError:
@@ -72,7 +72,7 @@ class Machine:
 
 
 def check_l4t(machine: Machine) -> CheckResult:
-    """Jetson Linux is one that works."""
+    """Check that Jetson Linux is one that works."""
     text = machine.text("etc/nv_tegra_release")
     match = re.search(r"R(\d+).*?REVISION: (\d+)\.(\d+)", text)
     if not match:
@@ -91,7 +91,7 @@ def check_l4t(machine: Machine) -> CheckResult:
 
 
 def check_memory(machine: Machine) -> CheckResult:
-    """Enough is free for detector and model."""
+    """Check that enough is free for detector and model."""
     found = read_meminfo(machine.text("proc/meminfo"))
     available, total = found["memory_available_mb"], found["memory_total_mb"]
     what = f"{available:.0f} of {total:.0f} MB available"
@@ -110,7 +110,7 @@ def check_memory(machine: Machine) -> CheckResult:
 
 
 def check_swap(machine: Machine) -> CheckResult:
-    """There is real swap, and it is not compressed memory."""
+    """Check that there is real swap, and that it is not compressed memory."""
     lines = machine.text("proc/swaps").splitlines()[1:]
     sizes = {
         line.split()[0]: int(line.split()[2]) / 1024 for line in lines if len(line.split()) > 2
@@ -129,7 +129,7 @@ def check_swap(machine: Machine) -> CheckResult:
 
 
 def check_runtime(machine: Machine) -> CheckResult:
-    """Docker can give the GPU to containers; nothing to check inside one."""
+    """Check that Docker can give the GPU to containers; inside one there is nothing to check."""
     if machine.find_program("docker") is None:
         return CheckResult("runtime", CheckStatus.NOT_HERE, "no docker command here")
     if '"nvidia"' in machine.text("etc/docker/daemon.json") or machine.find_program("nvidia-ctk"):
@@ -143,7 +143,7 @@ def check_runtime(machine: Machine) -> CheckResult:
 
 
 def check_serial(machine: Machine) -> CheckResult:
-    """The gimbal's line is there and may be opened."""
+    """Check that the gimbal's line is there and may be opened."""
     if not machine.serial_device:
         return CheckResult("serial", CheckStatus.NOT_HERE, "the gimbal is not on a serial line")
     path = machine.root / machine.serial_device.lstrip("/")
@@ -174,7 +174,7 @@ def check_serial(machine: Machine) -> CheckResult:
 
 
 def check_models(machine: Machine) -> CheckResult:
-    """The detector's model is there."""
+    """Check that the detector's model is there."""
     if not machine.model:
         return CheckResult(
             "models", CheckStatus.BAD, "no model is configured", "set detector.model"
@@ -194,7 +194,7 @@ def check_models(machine: Machine) -> CheckResult:
 
 
 def check_clock(machine: Machine) -> CheckResult:
-    """The clock is not that of a board without a battery."""
+    """Check that the clock is not that of a board without a battery."""
     if machine.now_s < 1_735_689_600.0:  # 2025-01-01
         return CheckResult(
             "clock",
@@ -206,7 +206,7 @@ def check_clock(machine: Machine) -> CheckResult:
 
 
 def check_disk(machine: Machine) -> CheckResult:
-    """The recorder can write, and there is room."""
+    """Check that the recorder can write, and that there is room."""
     path = Path(machine.output_dir).absolute()
     while not path.exists() and path != path.parent:
         path = path.parent
@@ -227,7 +227,7 @@ def check_disk(machine: Machine) -> CheckResult:
 
 
 def check_shared(machine: Machine) -> CheckResult:
-    """The folder shared with the model's container is there and writable."""
+    """Check that the folder shared with the model's container is there and writable."""
     path = Path(machine.shared_dir)
     if not path.is_dir():
         return CheckResult(

@@ -47,7 +47,7 @@ def read_machine(output_dir: str, root: Path = Path("/")) -> Reading:
 
 
 def _zones(root: Path) -> tuple[dict[str, float], dict[str, float]]:
-    """Temperature and lowest trip point of each thermal zone."""
+    """Return the temperature and the lowest trip point of each thermal zone."""
     temperatures: dict[str, float] = {}
     trips: dict[str, float] = {}
     for zone in sorted((root / "sys/class/thermal").glob("thermal_zone*")):

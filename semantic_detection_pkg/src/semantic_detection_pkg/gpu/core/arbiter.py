@@ -88,7 +88,7 @@ class Arbiter:
     off_until_s: float = 0.0
 
     def is_degraded(self, now_s: float) -> bool:
-        """Whether requests are refused after failures."""
+        """Return whether requests are refused after failures."""
         return now_s < self.off_until_s
 
 
@@ -96,7 +96,7 @@ Step = tuple[Arbiter, list[Command]]
 
 
 def start(rules: Rules, last_epoch: int, now_s: float) -> Step:
-    """The arbiter after its own start. What was leased before is void from here on.
+    """Return the arbiter after its own start, and its commands; what was leased before is void.
 
     Args:
         last_epoch: newest one published by an earlier run, >= 0.
@@ -289,7 +289,7 @@ def _detector(arbiter: Arbiter, now_s: float) -> Step:
 
 
 def _is_by_hand(arbiter: Arbiter, life: Life) -> bool:
-    """Whether the detector was deactivated by neither this arbiter nor its own death.
+    """Return whether the detector was deactivated by neither this arbiter nor its own death.
 
     One that died and is there again before an answer was late looks the same, so nothing is taken
     for an operator's will unless the rules ask for it.

@@ -102,7 +102,7 @@ class DetectorLifecycle:
         future.add_done_callback(lambda done: then(done.result()) if done.result() else None)
 
     def _forget(self) -> None:
-        """Calls that were not answered in time would be kept by their clients for ever."""
+        """Drop a call that was not answered in time: its client would keep it for ever."""
         for client, future in self._open:
             if not future.done():
                 client.remove_pending_request(future)

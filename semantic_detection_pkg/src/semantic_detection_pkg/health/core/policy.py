@@ -134,7 +134,7 @@ class Policy:
         self._killed_s = -math.inf
 
     def judge(self, now_s: float, reading: Reading) -> Assessment:
-        """What is in force after this reading."""
+        """Return what is in force after this reading."""
         growth_mb = self._swap_growth_mb(now_s, reading.swap_used_mb)
         self._note_kills(now_s, reading.oom_kills)
         was_killed = now_s - self._killed_s < self._limits.better_after_s
@@ -151,7 +151,7 @@ class Policy:
         return Assessment(self._step, self._reasons(reading, growth_mb, was_killed))
 
     def _recover(self, now_s: float, clear: Step) -> None:
-        """One step at a time, after a calm time for each."""
+        """Take back one step at a time, after a calm time for each."""
         if clear >= self._step:
             self._calm_since_s = None
             return
@@ -164,7 +164,7 @@ class Policy:
     def _step_of(
         self, reading: Reading, swap_growth_mb: float, was_killed: bool, factor: float
     ) -> Step:
-        """What the reading calls for, with limits made `factor` stricter. NaN calls for nothing."""
+        """Return the step that a reading calls for, its limits stricter by `factor`; NaN: none."""
         limits = self._limits
         if was_killed or swap_growth_mb > limits.swap_growth_mb / factor:
             return Step.MODEL
@@ -181,7 +181,7 @@ class Policy:
         return step
 
     def _swap_growth_mb(self, now_s: float, swap_used_mb: float) -> float:
-        """[MiB] in the last minute; only a machine that is short of memory is asked about it."""
+        """Return the growth of swap in a minute; only a machine short of memory is asked. [MiB]"""
         if not math.isnan(swap_used_mb):
             self._swap.append((now_s, swap_used_mb))
         self._swap = [(at_s, used) for at_s, used in self._swap if now_s - at_s <= 60.0]

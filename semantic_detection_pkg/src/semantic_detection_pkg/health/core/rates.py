@@ -13,7 +13,7 @@ class RateMeter:
     """Counts one topic's messages over the last seconds."""
 
     def __init__(self, started_s: float) -> None:
-        """Nothing has come yet."""
+        """Begin with nothing received."""
         self._started_s = started_s
         self._times_s: deque[float] = deque()
         self._latencies_s: deque[float] = deque()  # one for each of the times
@@ -25,13 +25,13 @@ class RateMeter:
         self._forget(now_s)
 
     def rate_hz(self, now_s: float) -> float:
-        """Messages a second over the window."""
+        """Return the messages in a second over the window. [Hz]"""
         self._forget(now_s)
         span_s = min(WINDOW_S, max(now_s - self._started_s, 1e-3))
         return len(self._times_s) / span_s
 
     def age_s(self, now_s: float) -> float:
-        """[s] since the newest within the window; infinite without one."""
+        """Return the time since the newest within the window; infinite without one. [s]"""
         return now_s - self._times_s[-1] if self._times_s else math.inf
 
     def latency_s(self, now_s: float) -> float:

@@ -61,7 +61,7 @@ class Reading:
 
 
 def read_meminfo(text: str) -> dict[str, float]:
-    """The fields of `Reading` that /proc/meminfo holds."""
+    """Return the fields of `Reading` that /proc/meminfo holds."""
     found = {
         name: float(amount) / _KIB_PER_MIB
         for name, amount in re.findall(r"^(\w+):\s+(\d+) kB$", text, re.M)
@@ -75,29 +75,29 @@ def read_meminfo(text: str) -> dict[str, float]:
 
 
 def read_stall(text: str) -> float:
-    """avg10 [%] of the line "some" of /proc/pressure/memory; NaN if it is not there."""
+    """Return avg10 [%] of the line "some" of /proc/pressure/memory; NaN if it is not there."""
     match = re.search(r"^some avg10=([\d.]+)", text, re.M)
     return _number(match[1]) if match else math.nan
 
 
 def read_count(text: str, name: str) -> float:
-    """One number of a flat keyed file, memory.events say; NaN if it is not there."""
+    """Return one number of a flat keyed file, memory.events say; NaN if it is not there."""
     match = re.search(rf"^{re.escape(name)} (\d+)$", text, re.M)
     return float(match[1]) if match else math.nan
 
 
 def read_bytes_mb(text: str) -> float:
-    """[MiB] of a file that holds one number of bytes; NaN if it does not ("max", say)."""
+    """Return the MiB of a file that holds one number of bytes; NaN if it does not ("max", say)."""
     return _number(text) / _BYTES_PER_MIB
 
 
 def read_celsius(text: str) -> float:
-    """[deg C] of a thermal zone's file, which counts in thousandths; NaN if it holds no number."""
+    """Return the degrees Celsius of a thermal zone's file, in thousandths; NaN without a number."""
     return _number(text) / 1000.0
 
 
 def read_load(text: str) -> float:
-    """0..1 of the GPU's load file, which counts in tenths of a percent; NaN if it holds none."""
+    """Return the load 0..1 from the GPU's file, in tenths of a percent; NaN without a number."""
     return _number(text) / 1000.0
 
 

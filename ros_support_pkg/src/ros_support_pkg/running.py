@@ -149,13 +149,13 @@ def _in_words(error: RuntimeError) -> str:
 
 
 def _is_end_of_context(error: BaseException) -> bool:
-    """Whether Ctrl-C has taken the context from under a thread: no news."""
+    """Return whether Ctrl-C has taken the context from under a thread: no news."""
     return isinstance(error, RCLError | InvalidHandle) and not rclpy.ok()
 
 
 @contextlib.contextmanager
 def tolerating_shutdown(node: Node) -> Iterator[None]:
-    """For what publishes in a thread of its own, where Ctrl-C may have ended the context."""
+    """Let a thread of its own publish while Ctrl-C may end the context."""
     try:
         yield
     except RCLError:

@@ -82,7 +82,7 @@ class GimbalDriver:
         self.tick(now_s)
 
     def closed(self) -> None:
-        """The line is lost."""
+        """Note that the line is lost."""
         self._link = follow(self._link, LinkEvent.LOST)
         self._frames.clear()
         self._handshake.pause()

@@ -48,7 +48,7 @@ class MockGimbal:
         return cls(model, body, streams=model.streams, ready_at_s=now_s + boot_s)
 
     def is_booting(self, now_s: float) -> bool:
-        """Whether it cannot do anything yet."""
+        """Return whether it cannot do anything yet."""
         return now_s < self.ready_at_s
 
     def reboot(self, now_s: float, boot_s: float) -> None:

@@ -239,7 +239,7 @@ class SiyiSession(Session):
         return [] if command in self.gimbal.model.silent else [reply]
 
     def _photo_video(self, fields: Fields, _now_s: float) -> list[Reply]:
-        """Never acknowledged; what came of a photo, HDR or recording is pushed."""
+        """Push what came of a photo, HDR or recording; the command itself is never acknowledged."""
         camera = self.gimbal.camera
         match fields["func_type"]:
             case 0:

@@ -22,7 +22,7 @@ FOCUS_ACTIONS = {action.value: Focus[action.name] for action in FocusAction}
 
 
 def to_gimbal_state(state: GimbalState, now_ns: int, frame_id: str) -> GimbalStateMessage:
-    """What is known at `now_ns` [ns, ROS time]; the stamp is that of the newest angles."""
+    """Return what is known at `now_ns` [ns, ROS time]; the stamp is that of the newest angles."""
     limits = state.limits
     message = GimbalStateMessage(
         header=Header(stamp=_stamp(state, now_ns), frame_id=frame_id),
@@ -52,7 +52,7 @@ def to_gimbal_state(state: GimbalState, now_ns: int, frame_id: str) -> GimbalSta
 
 
 def to_joint_state(state: GimbalState, now_ns: int) -> JointState | None:
-    """The joints of the gimbal's URDF; None while nothing is known of them."""
+    """Return the joints of the gimbal's URDF; None while nothing is known of them."""
     reading = state.attitude
     if reading is None:
         return None
@@ -69,10 +69,10 @@ def to_joint_state(state: GimbalState, now_ns: int) -> JointState | None:
 
 
 def _stamp(state: GimbalState, now_ns: int) -> Time:
-    """When the newest angles were received; 0 before the first, which is never fresh."""
+    """Return when the newest angles were received; 0 before the first, which is never fresh."""
     return to_time(max(0, now_ns - round(state.age_s * 1e9)) if state.attitude else 0)
 
 
 def _known(rate_rad_s: float) -> float:
-    """The rate, or 0 for the first reading of a gimbal that does not tell rates."""
+    """Return the rate, or 0 for the first reading of a gimbal that does not tell rates."""
     return 0.0 if math.isnan(rate_rad_s) else rate_rad_s

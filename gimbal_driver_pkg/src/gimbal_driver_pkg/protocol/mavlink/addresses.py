@@ -164,7 +164,7 @@ class Addresses:
             self._manager, self._device = component, device_id
 
     def _counts(self, message: Any, kind: str, component: int) -> bool:
-        """Whether a message of the vehicle's own system is one for us."""
+        """Return whether a message of the vehicle's own system is one for us."""
         gimbal, manager = self._component, self._manager_component
         if kind in _OF_THE_DEVICE:
             named = message.gimbal_device_id

@@ -35,7 +35,7 @@ class Gpu(Protocol):
     """Where a lease comes from."""
 
     def acquire(self, duration_s: float, wait_s: float, is_over: threading.Event) -> Lease:
-        """A lease; it is given back by itself when it comes after the wait, or after `is_over`.
+        """Acquire a lease; it goes back by itself when it comes after the wait or after `is_over`.
 
         Raises:
             ServiceError: no_lease, timeout, cancelled.

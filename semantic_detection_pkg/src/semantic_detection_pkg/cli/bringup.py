@@ -64,7 +64,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def read_file(config: Path) -> dict[str, Any]:
-    """A config.yaml, checked.
+    """Read a config.yaml and check it.
 
     Raises:
         ConfigurationError: it cannot be read, or one line for each mistake in it.

@@ -14,7 +14,7 @@ _LINES_MAX = 8  # of what differs in one decision
 
 
 def print_summary(summary: Summary, path: Path, elapsed_s: float) -> None:
-    """Which steps were replayed, both digests, and the first difference.
+    """Print which steps were replayed, both digests, and the first difference.
 
     Args:
         path: of the bag.
@@ -41,7 +41,7 @@ def print_summary(summary: Summary, path: Path, elapsed_s: float) -> None:
 
 
 def print_speed(covered_s: float, elapsed_s: float) -> None:
-    """How fast it went."""
+    """Print how fast it went."""
     speed = covered_s / max(elapsed_s, 1e-9)
     print(f"{covered_s:.1f} s of decisions in {elapsed_s:.1f} s: {speed:.1f} times real time")
 

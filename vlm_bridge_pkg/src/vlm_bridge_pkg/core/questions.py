@@ -54,7 +54,7 @@ class Question:
 
 
 def quote(text: str, limit: int = MAX_WORD_CHARS) -> str:
-    """Text of a user's, in quotation marks that nothing inside can close, on one line."""
+    """Return a user's text in quotation marks that nothing inside can close, on one line."""
     plain = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in text)
     plain = plain.translate({ord(mark): "'" for mark in '"“”„«»`'})
     return f'"{" ".join(plain.split())[:limit].strip()}"'
@@ -63,7 +63,7 @@ def quote(text: str, limit: int = MAX_WORD_CHARS) -> str:
 def make_questions(
     class_name: str, question: str = "", words: Sequence[str] = (), variants: int = 1
 ) -> tuple[Question, ...]:
-    """The questions for one goal, the first one first.
+    """Return the questions for one goal, the first one first.
 
     Args:
         question: free text; empty: the templates for class_name.

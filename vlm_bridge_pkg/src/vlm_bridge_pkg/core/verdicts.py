@@ -36,7 +36,7 @@ def read_answer(text: str, first_logprobs: Mapping[str, float] | None = None) ->
 
 
 def _probability(verdict: Verdict, logprobs: Mapping[str, float]) -> float | None:
-    """p(verdict) / (p(yes) + p(no)) over the first token and its rivals."""
+    """Return p(verdict) / (p(yes) + p(no)) over the first token and its rivals."""
     shares = {Verdict.YES: 0.0, Verdict.NO: 0.0}
     for token, logprob in logprobs.items():
         side = _WORDS.get(token.strip().lower())

@@ -14,7 +14,7 @@ _JPEG_QUALITY = 90
 
 
 def fit_square(jpeg: bytes, side_px: int) -> Picture:
-    """The picture on a grey square of `side_px`, shrunk where it is larger.
+    """Return the picture on a grey square of `side_px`, shrunk where it is larger.
 
     VILA squeezes what is not square (SigLIP, 384 x 384), and takes no more detail than that.
 

@@ -30,12 +30,12 @@ class Picture:
     height: int
 
     def to_uri(self) -> str:
-        """The picture as a data URI."""
+        """Return the picture as a data URI."""
         return f"data:{self.media_type};base64,{base64.b64encode(self.data).decode()}"
 
 
 def read_uri(uri: str) -> Picture:
-    """The picture of a data URI.
+    """Return the picture of a data URI.
 
     Raises:
         RequestRefused: bad_picture, too_large.

@@ -38,7 +38,7 @@ class RequestRefused(Exception):  # noqa: N818 - an answer, not a fault of the s
         return STATUS[self.code]
 
     def body(self) -> bytes:
-        """JSON of the reply."""
+        """Return the JSON of the reply."""
         kind = "invalid_request_error" if self.status < 500 else "server_error"
         error = {"message": str(self), "type": kind, "code": self.code}
         return json.dumps({"error": error}).encode()

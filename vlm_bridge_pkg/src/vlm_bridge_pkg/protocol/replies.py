@@ -37,7 +37,7 @@ class Reply:
 
 
 def completion(tokens: Sequence[Token], model: str, is_cut: bool, number: int) -> bytes:
-    """The body of a whole answer. `number` makes its id."""
+    """Return the body of a whole answer; `number` makes its id."""
     choice = {
         "index": 0,
         "message": {"role": "assistant", "content": "".join(token.text for token in tokens)},
@@ -54,7 +54,7 @@ def completion(tokens: Sequence[Token], model: str, is_cut: bool, number: int) -
 
 
 def chunk(token: Token | None, model: str, is_cut: bool, number: int) -> bytes:
-    """One event of a stream; None is the last one, which says why the answer ends."""
+    """Return one event of a stream; None is the last one, which says why the answer ends."""
     choice = {
         "index": 0,
         "delta": {} if token is None else {"role": "assistant", "content": token.text},
@@ -92,7 +92,7 @@ def _logprobs(tokens: Sequence[Token]) -> dict[str, Any] | None:
 
 
 def read_completion(body: bytes) -> Reply:
-    """A whole answer.
+    """Read a whole answer.
 
     Raises:
         ServiceError: unreadable.
@@ -210,7 +210,7 @@ def _other_error(document: Mapping[str, Any]) -> Any:
 
 
 def refused(error: Any, default: str = "refused") -> ServiceError:
-    """The refusal in a reply's "error"; its cause is the code, or `default` where there is none."""
+    """Return the refusal in a reply's "error"; its cause is the code, else `default`."""
     error = error if isinstance(error, dict) else {"message": error}
     code = error.get("code")  # llama-server and vLLM give a number
     return ServiceError(code if isinstance(code, str) else default, str(error.get("message")))

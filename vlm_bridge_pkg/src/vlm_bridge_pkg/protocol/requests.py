@@ -39,7 +39,7 @@ class ChatRequest:
     model: str = ""
 
     def to_json(self) -> bytes:
-        """The body of the HTTP request."""
+        """Return the body of the HTTP request."""
         content: list[dict[str, Any]] = [{"type": "text", "text": self.prompt}]
         if self.picture is not None:
             image = {"type": "image_url", "image_url": {"url": self.picture.to_uri()}}
@@ -105,7 +105,7 @@ def _document(body: bytes) -> dict[str, Any]:
 
 
 def _messages(messages: Any) -> tuple[str, str, list[Picture]]:
-    """System text, user text, pictures."""
+    """Return system text, user text and pictures as messages."""
     if not isinstance(messages, list) or not 0 < len(messages) <= 16:
         raise RequestRefused("bad_request", "field 'messages' is not a list of 1..16 messages")
     texts: dict[str, list[str]] = {"system": [], "user": []}

@@ -32,7 +32,7 @@ class DeadlineReader(io.RawIOBase):
 
 
 def is_gone(connection: socket.socket) -> bool:
-    """Whether the other side has closed."""
+    """Return whether the other side has closed."""
     try:
         readable, _, _ = select.select([connection], [], [], 0)
         return bool(readable) and connection.recv(1, socket.MSG_PEEK) == b""

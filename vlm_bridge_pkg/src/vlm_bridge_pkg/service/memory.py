@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def free_memory_bytes(meminfo: Path = Path("/proc/meminfo")) -> int:
-    """MemAvailable of the machine."""
+    """Return MemAvailable of the machine, in bytes."""
     for line in meminfo.read_text().splitlines():
         name, _, value = line.partition(":")
         if name == "MemAvailable":

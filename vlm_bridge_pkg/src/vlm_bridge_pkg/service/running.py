@@ -21,7 +21,7 @@ _HOLD_POLL_S = 0.5
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options of `options_from`."""
+    """Add the options of `options_from` to a parser."""
     add = parser.add_argument
     add("--socket", default=DEFAULT_SOCKET, metavar="PATH", help=f"default: {DEFAULT_SOCKET}")
     add("--lock-file", type=Path, metavar="PATH", help="kernel lock of the GPU; default: none")
@@ -32,7 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def options_from(arguments: argparse.Namespace) -> Options:
-    """The server's options from the command line's."""
+    """Return the server's options from the command line's."""
     guards = Guards(
         arguments.lock_file,
         arguments.epoch_file,

@@ -227,7 +227,7 @@ class ChatHandler(BaseHTTPRequestHandler):
         return lambda: self.wfile.write(chunk(None, name, is_cut, number) + END_OF_STREAM)
 
     def _tokens(self, request: ChatRequest, end_s: float | None) -> Iterator[Token]:
-        """The model's answer piece by piece, as long as somebody waits for it."""
+        """Yield the model's answer piece by piece, as long as somebody waits for it."""
         pieces = self.vlm.model.generate(request)
         try:
             for _ in range(request.max_tokens):
@@ -296,7 +296,7 @@ class ChatHandler(BaseHTTPRequestHandler):
             self._unread -= len(piece)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """What http.server refuses by itself, in the form of every other refusal."""
+        """Answer what http.server refuses by itself in the form of every other refusal."""
         self.request_version = self.protocol_version  # of a request line that could not be read
         self.close_connection = True
         text = message or explain or "the request is no HTTP"

@@ -51,7 +51,7 @@ class Turn:
 
     @contextlib.contextmanager
     def taken(self, epoch: int | None) -> Iterator[None]:
-        """A turn for a `with` block.
+        """Hold a turn for a `with` block.
 
         Raises:
             RequestRefused: busy, low_memory, gpu_busy, epoch_missing, stale_epoch.

@@ -57,7 +57,7 @@ class Script:
     released: threading.Event = field(default_factory=threading.Event)
 
     def next_fault(self) -> str:
-        """The fault of this request."""
+        """Return the fault of this request."""
         self.number += 1
         is_over = self.fault_count and self.number > self.fault_count
         return "none" if is_over else self.fault
@@ -75,7 +75,7 @@ class ScriptedModel:
         self._turn = 0
 
     def load(self) -> None:
-        """Nothing to load."""
+        """Load nothing: there is no model."""
 
     def generate(self, request: ChatRequest) -> Generator[Token, None, None]:
         script = self.script
@@ -150,7 +150,7 @@ class StubHandler(ChatHandler):
 
 
 def stub_server(path: str, script: Script) -> VlmServer:
-    """A stub that listens; `serve_forever` runs it. Raises as `VlmServer`."""
+    """Return a stub that listens; `serve_forever` runs it. Raises as `VlmServer`."""
     server = VlmServer(path, ScriptedModel(script), handler=StubHandler)
     server.load()
     return server

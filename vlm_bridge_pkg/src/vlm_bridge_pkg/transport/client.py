@@ -129,7 +129,7 @@ class VlmCall:
 
 
 def read_health(path: str, timeout_s: float = _CONNECT_TIMEOUT_S) -> dict[str, Any]:
-    """What the service says of itself: "status" is "ok" or "loading".
+    """Read what the service says of itself: "status" is "ok" or "loading".
 
     Raises:
         ServiceError: no_service, or unreadable.

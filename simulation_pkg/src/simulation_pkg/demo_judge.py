@@ -82,7 +82,7 @@ class DemoJudgeNode(Node):
             self._truths.popitem(last=False)
 
     def _confirm(self, message: Detections, names: list[str]) -> int | None:
-        """How many detections are truly there; None where nothing tells."""
+        """Return how many detections are truly there; None where nothing tells."""
         truth = self._truths.get(from_time(message.header.stamp))
         if truth is None:
             return None

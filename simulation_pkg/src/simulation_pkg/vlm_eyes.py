@@ -58,7 +58,7 @@ class WorldEyes:
         self._input = self._session.get_inputs()[0]
 
     def answer(self, request: ChatRequest) -> Said:
-        """What the request's picture shows, as an answer to its question."""
+        """Answer the request's question by what its picture shows."""
         asked = _read_question(request.prompt)
         if asked is None or request.picture is None:
             return Said("unsure\nonly questions for a class, with a picture, are understood")
@@ -73,7 +73,7 @@ class WorldEyes:
         return Said(f"{word}\nit looks like a {best} ({seen[best]:.2f})", p_yes)
 
     def _look(self, file: bytes) -> dict[str, float] | None:
-        """Probability of each label; None: it is no picture."""
+        """Return the probability of each label; None: it is no picture."""
         image = cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR)
         if image is None:
             return None
@@ -88,7 +88,7 @@ class WorldEyes:
 
 
 def _read_question(prompt: str) -> tuple[str, bool] | None:
-    """The class asked for and whether "yes" means that it is absent."""
+    """Return the class asked for and whether "yes" means that it is absent."""
     for pattern, is_negated in _QUESTIONS:
         if match := pattern.search(prompt):
             return match[1], is_negated

@@ -17,7 +17,7 @@ def confirmed(
     true_names: Sequence[str],
     true_boxes_xyxy: NDArray[np.float32],
 ) -> NDArray[np.bool_]:
-    """(n,) whether each detection overlaps something of its name.
+    """Return (n,) whether each detection overlaps something of its name.
 
     Args:
         class_names: (n) of the detections.
@@ -34,7 +34,7 @@ def confirmed(
 def box_iou(
     first_xyxy: NDArray[np.float32], second_xyxy: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """(n, m) intersection over union of (n, 4) and (m, 4) boxes; 0 where both are empty."""
+    """Return (n, m) intersection over union of (n, 4) and (m, 4) boxes; 0 where both are empty."""
     low = np.maximum(first_xyxy[:, None, :2], second_xyxy[None, :, :2])
     high = np.minimum(first_xyxy[:, None, 2:], second_xyxy[None, :, 2:])
     overlap = np.prod(np.clip(high - low, 0, None), axis=2)

@@ -47,7 +47,7 @@ class Tally:
         self._inference_ms = inference_ms
 
     def line(self, elapsed_s: float) -> str:
-        """What was seen in the `elapsed_s` > 0 seconds since the last line, in words."""
+        """Return what was seen in the `elapsed_s` > 0 seconds since the last line, in words."""
         frames, recent = self._recent_frames, self._recent
         self._recent_frames, self._recent = 0, Counter()
         if frames == 0:
@@ -59,7 +59,7 @@ class Tally:
         )
 
     def summary(self, seconds: float) -> dict[str, Any]:
-        """Everything since the start; `seconds` is the time it took."""
+        """Return everything since the start in words; `seconds` is the time it took."""
         truth = {} if self.confirmed is None else {"confirmed": self.confirmed}
         return {
             "frames": self.frames,

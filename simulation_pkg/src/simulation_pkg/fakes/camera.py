@@ -37,7 +37,7 @@ class FakeCamera:
         clock_ns: ClockNs,
         pacing: Pacing | None = None,
     ) -> None:
-        """A camera of this picture size [px] that ends after `frames` pictures; None: never."""
+        """Make a camera of this picture size [px] that ends after `frames` pictures, or never."""
         pacing = pacing or Pacing(waits_for_consumer=True)
         self.name = f"fake:{width}x{height}"
         self.period_s = pacing.period_s
@@ -53,7 +53,7 @@ class FakeCamera:
         self._count = 0
 
     def open(self) -> FakeCamera:
-        """The camera itself, as an opener returns it.
+        """Return the camera itself, as an opener does.
 
         Raises:
             SourceLostError: it is gone.

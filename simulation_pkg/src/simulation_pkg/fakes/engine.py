@@ -34,7 +34,7 @@ class FakeBackend:
     """
 
     def __init__(self, name: str = "fake") -> None:
-        """A fresh one; `name` is that of the model file."""
+        """Make a fresh one; `name` is that of the model file."""
         self.name = name
         self.device = "nothing"
         self.inputs: tuple[TensorSpec, ...] = (
@@ -67,7 +67,7 @@ class FakeBackend:
 
 
 def fake_outputs() -> dict[str, NDArray[np.float32]]:
-    """Outputs in the raw layout: one person whose mask fills its box; two anchors, one empty."""
+    """Return outputs in the raw layout: one person whose mask fills its box, one empty anchor."""
     head = np.zeros((1, 4 + len(_NAMES) + _PROTOTYPES, 2), np.float32)
     x1, y1, x2, y2 = FAKE_BOX_XYXY
     head[0, :4, 0] = (x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1
@@ -79,7 +79,7 @@ def fake_outputs() -> dict[str, NDArray[np.float32]]:
 
 
 def open_model(path: Path, options: EngineOptions) -> InferenceBackend:  # noqa: ARG001 - as every engine
-    """A fake model of this name; nothing is read."""
+    """Return a fake model of this name; nothing is read."""
     return FakeBackend(path.name)
 
 

@@ -47,7 +47,7 @@ def scan_by_grid(seed: int, grid: Grid | None = None) -> Score:
 
 
 def _views(robot: SimulatedRobot, grid: Grid) -> list[tuple[float, float]]:
-    """Row by row, to and fro; rows farther down need fewer views, as yaw narrows there."""
+    """Return the views row by row, to and fro; lower rows need fewer, as yaw narrows there."""
     lens = robot.view_at(robot.gimbal, grid.zoom)
     step = 1.0 - grid.overlap
     views: list[tuple[float, float]] = []
@@ -62,7 +62,7 @@ def _views(robot: SimulatedRobot, grid: Grid) -> list[tuple[float, float]]:
 
 
 def _spread(low: float, high: float, width: float, step: float) -> list[float]:
-    """Middles of as few windows as cover a range with the wanted overlap, evenly spread."""
+    """Return middles of as few windows as cover a range with the wanted overlap, evenly spread."""
     count = max(1, math.ceil((high - low - width) / (width * step)) + 1)
     if count == 1:
         return [(low + high) / 2.0]

@@ -142,7 +142,7 @@ class ExactScan(ScanHarness):
         self.zoom += max(-7 * step_s, min(7 * step_s, self._zoom_goal - self.zoom))
 
     def view(self) -> CameraView:
-        """Where the camera looks now."""
+        """Return where the camera looks now."""
         hfov = 2 * math.atan(math.tan(math.radians(31.0)) / self.zoom)
         return CameraView(self.yaw, self.pitch, 0.0, hfov, self.width, self.height)
 
@@ -180,7 +180,7 @@ class ExactScan(ScanHarness):
         return inputs
 
     def detect(self) -> Detections:
-        """What a perfect detector sees."""
+        """Return what a perfect detector sees."""
         found = [
             (self.vocabulary.index(thing.class_name), *shown)
             for thing in self.things
@@ -197,7 +197,7 @@ class ExactScan(ScanHarness):
         )
 
     def _shown(self, thing: Thing) -> tuple[Any, list[Any]] | None:
-        """Box and rings of a thing in the picture; None where it is not seen."""
+        """Return box and rings of a thing in the picture; None where it is not seen."""
         view = self.view()
         if thing.course:
             return self._shown_path(thing, view)
@@ -276,7 +276,7 @@ class ExactScan(ScanHarness):
         )
 
     def _thing_in(self, request: InspectRequest) -> Thing:
-        """What stands in the middle of the box, in the frame that it names."""
+        """Return what stands in the middle of the box, in the frame that it names."""
         x0, y0, x1, y1 = request.box_xyxy
         bearing = self._views[request.frame_ns].bearings_of([((x0 + x1) / 2, (y0 + y1) / 2)])[0]
         return min(

@@ -68,7 +68,7 @@ class Target:
     reach_rad: float
 
     def yaw_rad(self, time_s: float) -> float:
-        """Where it is; in the middle at 0."""
+        """Return where the target is; in the middle at 0. [rad]"""
         leg_s = 2.0 * self.reach_rad / self.speed_rad_s
         half_s = leg_s + _TURN_S
         phase = (time_s + leg_s / 2.0) % (2.0 * half_s)
@@ -118,7 +118,7 @@ def follow(law: Law, speed_deg_s: float, reach_deg: float = 60.0) -> Outcome:
 
 
 def smooth(body: Body, now_s: float, track: Track | None, stamp_s: float) -> None:
-    """The scan controller's pointing law."""
+    """Turn by the scan controller's pointing law."""
     yaw, pitch = body.yaw, body.pitch
     axis = BearingState(now_s, yaw.angle_rad, pitch.angle_rad, yaw.rate_rad_s, pitch.rate_rad_s)
     if track is None or now_s - track.last_seen_ns * 1e-9 > _GIVES_UP_S:
@@ -149,7 +149,7 @@ class StepAndWait:
 
 
 def _boxes(view: CameraView, yaw_rad: float, rng: np.random.Generator) -> Detections:
-    """The target's box, if it is in the picture."""
+    """Return the target's box, if it is in the picture."""
     x, y = view.project([(yaw_rad, 0.0)])[0] + rng.normal(0.0, 1.0, 2)
     half = _SIZE_RAD * view.pixels_per_rad / 2.0
     box = np.clip([x - half, y - half, x + half, y + half], 0, [view.width, view.height] * 2)

@@ -81,7 +81,7 @@ class StandInGpu:
             mine.unlink()
 
     def who(self) -> list[str]:
-        """Names of those inside that live."""
+        """Return the names of those inside that live."""
         return [name for name in os.listdir(self._inside) if _lives(name)]
 
 
@@ -90,7 +90,7 @@ def _start_time(pid: int) -> str:
 
 
 def _status(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat from the third, the state, on (man 5 proc)."""
+    """Return the fields of /proc/PID/stat from the third, the state, on (man 5 proc)."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
@@ -134,7 +134,7 @@ def serve(path: Path, answer: Any) -> None:
 
 
 def detector(folder: Path, lock_file: Path) -> None:
-    """On the GPU while it is active, as the real one is; nobody starts it but the arbiter."""
+    """Be on the GPU while active, as the real one is; nobody starts it but the arbiter."""
     gpu, lock = StandInGpu(folder), KernelLock(lock_file, _ROBOT)
     life, inside, guard = Life.UNCONFIGURED, contextlib.ExitStack(), threading.Lock()
 
@@ -227,7 +227,7 @@ def vlm(folder: Path, lock_file: Path) -> None:
 
 
 def client(folder: Path, _: Path) -> None:
-    """Asks without end; writes down each answer."""
+    """Ask without end; write down each answer."""
     holder, path = f"client-{os.getpid()}", folder / "arbiter.sock"
     request = ChatRequest("Is it there?", is_streaming=True)
     while True:

@@ -24,7 +24,7 @@ _PREFIXES = [*filter(None, os.environ.get("AMENT_PREFIX_PATH", "").split(":")), 
 
 
 def text_of(type_name: str) -> str:
-    """A type's .msg file: ours from the sources, others from where ROS is installed."""
+    """Return a type's .msg file: ours from the sources, others from where ROS is installed."""
     package, _, name = type_name.split("/")
     ours = ROOT / package / "msg" / f"{name}.msg"
     installed = (Path(p) / "share" / package / "msg" / f"{name}.msg" for p in _PREFIXES)
@@ -38,7 +38,7 @@ def definition(type_name: str) -> str:
 
 @lru_cache(maxsize=1)
 def typestore() -> Any:
-    """All types of interfaces_pkg beside those of the distribution."""
+    """Return all types of interfaces_pkg beside those of the distribution."""
     store = get_typestore(Stores.ROS2_JAZZY)
     for path in sorted((ROOT / "interfaces_pkg/msg").glob("*.msg")):
         store.register(get_types_from_msg(path.read_text(), f"interfaces_pkg/msg/{path.stem}"))
@@ -51,7 +51,7 @@ def topic(name: str, type_name: str, qos: OfferedQos = SENSOR) -> Topic:
 
 
 def blank(type_name: str) -> Any:
-    """A message of a type with a value in each of its fields."""
+    """Return a message of a type with a value in each of its fields."""
     from rosbags.interfaces import Nodetype
 
     store = typestore()
@@ -84,7 +84,7 @@ def _primitive(name: str, field: str) -> Any:
 def message(
     name: str, type_name: str, received_ns: int, qos: OfferedQos = SENSOR, content: Any = None
 ) -> Message:
-    """One message of a topic, with a value in each field unless it is given."""
+    """Return one message of a topic, with a value in each field unless it is given."""
     content = blank(type_name) if content is None else content
     data = bytes(typestore().serialize_cdr(content, type_name))
     return Message(
@@ -93,7 +93,7 @@ def message(
 
 
 def counted(number: int, received_ns: int | None = None, padding: int = 0) -> Message:
-    """A small message that tells its number, with some bytes that do not compress."""
+    """Return a small message that tells its number, with some bytes that do not compress."""
     noise = np.random.default_rng(number).integers(0, 256, padding, np.uint8)
     image = typestore().types["sensor_msgs/msg/CompressedImage"](
         header=_header(number), format="jpeg", data=noise

@@ -107,7 +107,7 @@ class Things:
         return Score(found_s, missed, tuple(false), doubles, elapsed_s, questions)
 
     def _near(self, claim: Claim) -> list[int]:
-        """Things that the claim may mean, the nearest first."""
+        """Return things that the claim may mean, the nearest first."""
         if claim.class_name == "footpath":
             return self._paths_at(claim)
         distances = []
@@ -129,7 +129,7 @@ class Things:
         return [path for _, path, is_decoy in sorted(inside)[:1] if not is_decoy]
 
     def _bearings(self, points: NDArray[np.float64], rise_m: float = 0.0) -> NDArray[np.float64]:
-        """(n, 2) yaw, pitch of points on the ground, or so far above it."""
+        """Return (n, 2) yaw, pitch of points on the ground, or so far above it."""
         x_m, y_m = points.T
         pitch = np.arctan2(self._height_m - rise_m, np.hypot(x_m, y_m))
         return np.stack([np.arctan2(y_m, x_m), pitch], 1)
@@ -141,7 +141,7 @@ def _distance(at: NDArray[np.float64], claim: Claim) -> float:
 
 
 def table(title: str, scores: Sequence[tuple[int, Score]]) -> str:
-    """One line for each world."""
+    """Return a table with one line for each world."""
     columns = "".join(f"{name:>8}" for name in ("found", "false", "double", "mean s", "all s"))
     lines = [f"{title:<16}{columns}{'asked':>8}  missed"]
     for seed, score in scores:

@@ -15,7 +15,7 @@ _SHIFT = 4
 
 
 def shade(colour: Colour, factor: float) -> Colour:
-    """The colour, darker (factor < 1) or lighter (> 1)."""
+    """Return the colour, darker (factor < 1) or lighter (> 1)."""
     blue, green, red = (min(255, max(0, round(value * factor))) for value in colour)
     return blue, green, red
 

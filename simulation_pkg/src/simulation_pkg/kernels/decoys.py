@@ -24,7 +24,7 @@ from simulation_pkg.kernels.things import (
 
 
 def scarecrow(rng: np.random.Generator) -> Sprite:
-    """A stuffed jacket on one pole: sack face with stitches, straw at sleeves and hem, a hat."""
+    """Draw a stuffed jacket on one pole: sack face with stitches, straw at the hem, a hat."""
     canvas = Canvas(*PERSON_SIZE)
     jacket, cloth = pick(rng, SIGNAL_COLOURS), pick(rng, DARK_COLOURS)
     straw, wood = (90, 190, 215), (50, 75, 100)
@@ -57,7 +57,7 @@ def scarecrow(rng: np.random.Generator) -> Sprite:
 
 
 def boulder(rng: np.random.Generator) -> Sprite:
-    """A pile of rocks under a tarpaulin: ragged outline, folds, cracks, stones along the hem."""
+    """Draw a pile of rocks under a tarpaulin: ragged outline, folds, cracks, stones."""
     canvas = Canvas(*TENT_SIZE)
     cloth = pick(rng, SIGNAL_COLOURS)
     ridge, back = float(rng.uniform(0.3, 0.36)), float(rng.uniform(0.78, 0.86))
@@ -89,7 +89,7 @@ def boulder(rng: np.random.Generator) -> Sprite:
 
 
 def container(rng: np.random.Generator) -> Sprite:
-    """A steel container on blocks: ribs, a vent strip, lock bars; neither wheels nor windows."""
+    """Draw a steel container on blocks: ribs, a vent strip, lock bars; no wheels, no windows."""
     canvas = Canvas(*VEHICLE_SIZE)
     paint = pick(rng, (*SIGNAL_COLOURS, (200, 205, 205), (70, 75, 70), (60, 90, 60)))
     slope = float(rng.uniform(0.1, 0.2))
@@ -114,7 +114,7 @@ def container(rng: np.random.Generator) -> Sprite:
 
 
 def log(rng: np.random.Generator) -> Sprite:
-    """A drifting trunk: bark, the rings of a sawn end, a broken branch."""
+    """Draw a drifting trunk: bark, the rings of a sawn end, a broken branch."""
     canvas = Canvas(*BOAT_SIZE)
     bark = pick(rng, HULL_COLOURS)
     branch = float(rng.uniform(0.5, 0.75))
@@ -148,7 +148,7 @@ def log(rng: np.random.Generator) -> Sprite:
 def _mottle(
     rng: np.random.Generator, size: tuple[int, int], cells: int, depth: float
 ) -> np.ndarray:
-    """(height, width) rough factors around 1."""
+    """Return (height, width) rough factors around 1."""
     width, height = size
     noise = value_noise(rng, 512, cells, 3)[:height, :width]
     return (1.0 + depth * (noise - 0.5) * 2).astype(np.float32)

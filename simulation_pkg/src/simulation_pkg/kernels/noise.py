@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 def value_noise(
     rng: np.random.Generator, size: int, cells: int, octaves: int = 1
 ) -> NDArray[np.float32]:
-    """(size, size) smooth noise, about 0..1, that repeats seamlessly over its edges.
+    """Return (size, size) smooth noise, about 0..1, that repeats seamlessly over its edges.
 
     cells: random values across the picture in the coarsest octave; each further octave has twice
     the cells and half the weight.
@@ -26,7 +26,7 @@ def value_noise(
 
 
 def speckle_tile(rng: np.random.Generator, size: int) -> NDArray[np.uint8]:
-    """(size, size) seamless grass-like grain around 128, to multiply over a surface."""
+    """Return (size, size) seamless grass-like grain around 128, to multiply over a surface."""
     grain = rng.normal(0.0, 1.0, (size, size)).astype(np.float32)
     grain = cv2.GaussianBlur(cv2.copyMakeBorder(grain, 8, 8, 8, 8, cv2.BORDER_WRAP), (0, 0), 1.0)
     grain = grain[8:-8, 8:-8] / grain.std()

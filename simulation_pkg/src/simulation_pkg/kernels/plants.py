@@ -12,7 +12,7 @@ BUSH_SIZE = (160, 112)
 
 
 def tree(rng: np.random.Generator) -> Sprite:
-    """A broad-leaved tree."""
+    """Draw a broad-leaved tree."""
     canvas = Canvas(*TREE_SIZE)
     leaf = (int(rng.uniform(30, 60)), int(rng.uniform(75, 125)), int(rng.uniform(40, 90)))
     canvas.polygon([(0.46, 0.6), (0.54, 0.6), (0.56, 1.0), (0.44, 1.0)], (45, 60, 80))
@@ -21,7 +21,7 @@ def tree(rng: np.random.Generator) -> Sprite:
 
 
 def fir(rng: np.random.Generator) -> Sprite:
-    """A conifer."""
+    """Draw a conifer."""
     canvas = Canvas(*TREE_SIZE)
     leaf = (int(rng.uniform(35, 55)), int(rng.uniform(60, 90)), int(rng.uniform(30, 55)))
     canvas.polygon([(0.47, 0.8), (0.53, 0.8), (0.53, 1.0), (0.47, 1.0)], (45, 60, 80))
@@ -39,7 +39,7 @@ def fir(rng: np.random.Generator) -> Sprite:
 
 
 def bush(rng: np.random.Generator) -> Sprite:
-    """A low bush."""
+    """Draw a low bush."""
     canvas = Canvas(*BUSH_SIZE)
     leaf = (int(rng.uniform(35, 65)), int(rng.uniform(80, 125)), int(rng.uniform(60, 110)))
     _leaves(canvas, rng, leaf, (0.5, 0.6), (0.36, 0.28), 40)
@@ -47,7 +47,7 @@ def bush(rng: np.random.Generator) -> Sprite:
 
 
 def rock(rng: np.random.Generator) -> Sprite:
-    """A grey rock."""
+    """Draw a grey rock."""
     canvas = Canvas(*BUSH_SIZE)
     grey = int(rng.uniform(95, 160))
     stone = (grey, grey, int(grey * 1.03))

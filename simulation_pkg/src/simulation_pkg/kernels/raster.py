@@ -23,7 +23,7 @@ _FROM_CENTRES = np.array([[1.0, 0.0, -0.5], [0.0, 1.0, -0.5], [0.0, 0.0, 1.0]])
 
 
 def pyramid(image: Image, levels: int) -> tuple[Image, ...]:
-    """The picture and `levels - 1` halvings of it, each the area average of the one before."""
+    """Return the picture and `levels - 1` halvings of it, each the area average of the last."""
     steps = [image]
     for _ in range(levels - 1):
         height, width = steps[-1].shape[:2]
@@ -41,7 +41,7 @@ def warp_tiled(
     height: int,
     first_row: int = 0,
 ) -> Image:
-    """Rows first_row.. of a picture filled from a texture that repeats for ever.
+    """Return rows first_row.. of a picture filled from a texture that repeats for ever.
 
     Args:
         texture: square; a whole number of periods wide. The more of what is seen fits into it, the
@@ -72,7 +72,7 @@ def warp_tiled(
 def warp_sprite(
     levels: tuple[Image, ...], pixels_from_sprite: Matrix, width: int, height: int
 ) -> tuple[Image, tuple[int, int]] | None:
-    """A sprite as it appears in a width x height picture: (premultiplied BGRA patch, (x, y) of it).
+    """Return a sprite as a picture of this size shows it: premultiplied BGRA patch, its (x, y).
 
     levels: the sprite's pyramid. pixels_from_sprite: (3, 3), unit square (x right, y down) to
     pixels. None where no pixel is inside the picture.
@@ -106,7 +106,7 @@ def blend_patch(picture: Image, patch: Image, corner: tuple[int, int]) -> None:
 def polygon_coverage(
     polygons_xy: Matrix, width: int, height: int
 ) -> tuple[Image, tuple[int, int]] | None:
-    """(coverage 0..255 of polygons in their window, (x, y) of it), or None outside the picture.
+    """Return the coverage 0..255 of polygons in their window, and its (x, y); None: outside.
 
     polygons_xy: (k, n, 2) [px], k polygons of n corners that do not overlap, or (n, 2) for one.
     """
@@ -139,7 +139,7 @@ def tint(
 
 
 def darken(grey: Image, coverage: Image, corner: tuple[int, int], share: float) -> Image:
-    """A copy of a grey picture, less `share` of its light where it is covered."""
+    """Return a copy of a grey picture, less `share` of its light where it is covered."""
     x, y = corner
     dark = grey.copy()
     window = dark[y : y + coverage.shape[0], x : x + coverage.shape[1]]
@@ -150,13 +150,13 @@ def darken(grey: Image, coverage: Image, corner: tuple[int, int], share: float) 
 
 
 def multiply_gain(picture: Image, gain: Image) -> Image:
-    """A BGR or grey picture times gain / 128, per pixel."""
+    """Return a BGR or grey picture times gain / 128, per pixel."""
     factors = cv2.merge([gain] * 3) if picture.ndim == 3 else gain
     return np.asarray(cv2.multiply(picture, factors, scale=1 / 128), np.uint8)
 
 
 def add_grain(first: Image, second: Image) -> Image:
-    """Two grain pictures around 128 laid over each other."""
+    """Lay two grain pictures around 128 over each other."""
     return np.asarray(cv2.addWeighted(first, 1.0, second, 1.0, -128.0), np.uint8)
 
 
@@ -166,7 +166,7 @@ def resize_smooth(image: Image, width: int, height: int) -> Image:
 
 
 def tone(picture: Image, gains_bgr: tuple[float, float, float], lift: float) -> Image:
-    """Per-channel gain and a common lift: the light's colour and the camera's exposure."""
+    """Apply a gain for each channel and a common lift: the light's colour and the exposure."""
     levels = np.arange(256, dtype=np.float64)[:, None] * np.array(gains_bgr) + lift
     table = np.clip(np.rint(levels), 0, 255).astype(np.uint8)[None]
     return np.asarray(cv2.LUT(picture, table), np.uint8)
@@ -198,7 +198,7 @@ def add_noise(picture: Image, tile: Image, offset_xy: tuple[int, int], strength:
 
 
 def convex_outline(coverage: Image, threshold: int) -> Matrix:
-    """(n, 2) convex hull, in the unit square, of the pixels with at least this coverage."""
+    """Return (n, 2) convex hull, in the unit square, of the pixels with at least this coverage."""
     is_in = coverage >= threshold
     rows = np.nonzero(is_in.any(axis=1))[0]
     if rows.size == 0:

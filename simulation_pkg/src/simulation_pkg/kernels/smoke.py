@@ -17,7 +17,7 @@ _PUFFS = 12
 
 
 def smoke(seed: int, time_s: float) -> NDArray[np.uint8]:
-    """A billowing column that widens as it rises, over logs with a flame. Premultiplied BGRA."""
+    """Draw a billowing column that widens as it rises, over a fire. Premultiplied BGRA."""
     rng = np.random.default_rng((seed, 0))
     period_s, lean = float(rng.uniform(5, 8)), float(rng.uniform(-0.14, 0.14))
     grey = float(rng.uniform(175, 215))
@@ -42,7 +42,7 @@ def smoke(seed: int, time_s: float) -> NDArray[np.uint8]:
 
 
 def mist(seed: int, time_s: float) -> NDArray[np.uint8]:
-    """A standing wisp of mist: layered, even, without a fire below. Premultiplied BGRA."""
+    """Draw a standing wisp of mist: layered, even, no fire below. Premultiplied BGRA."""
     rng = np.random.default_rng((seed, 0))
     period_s, lean = float(rng.uniform(12, 20)), float(rng.uniform(-0.14, 0.14))
     grey = float(rng.uniform(175, 215))
@@ -58,13 +58,13 @@ def mist(seed: int, time_s: float) -> NDArray[np.uint8]:
 
 @lru_cache(maxsize=64)
 def _swirl(seed: int) -> NDArray[np.float32]:
-    """(512, width) billows, seamless from bottom to top."""
+    """Return (512, width) billows, seamless from bottom to top."""
     return value_noise(np.random.default_rng((seed, 1)), 512, 8, 4)[:, : SMOKE_SIZE[0]]
 
 
 @lru_cache(maxsize=64)
 def _layers(seed: int) -> NDArray[np.float32]:
-    """(height, width) noise stretched sideways."""
+    """Return (height, width) noise stretched sideways."""
     noise = value_noise(np.random.default_rng((seed, 1)), 512, 6, 2)[: SMOKE_SIZE[1], :32]
     return np.asarray(cv2.resize(noise, SMOKE_SIZE, interpolation=cv2.INTER_CUBIC), np.float32)
 

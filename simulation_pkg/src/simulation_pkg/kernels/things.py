@@ -28,12 +28,12 @@ BOAT_SIZE = (512, 160)
 
 
 def pick(rng: np.random.Generator, colours: tuple[Colour, ...]) -> Colour:
-    """One of the colours, slightly varied."""
+    """Return one of the colours, slightly varied."""
     return shade(colours[int(rng.integers(len(colours)))], float(rng.uniform(0.85, 1.1)))
 
 
 def person(rng: np.random.Generator) -> Sprite:
-    """Somebody who walks: two legs with boots, bent arms with hands, a face, perhaps a backpack."""
+    """Draw somebody who walks: two legs with boots, bent arms, a face, perhaps a backpack."""
     canvas = Canvas(*PERSON_SIZE)
     jacket, trousers = pick(rng, SIGNAL_COLOURS), pick(rng, DARK_COLOURS)
     skin = shade((130, 165, 215), float(rng.uniform(0.5, 1.05)))
@@ -62,7 +62,7 @@ def person(rng: np.random.Generator) -> Sprite:
 
 
 def tent(rng: np.random.Generator) -> Sprite:
-    """A ridge tent: front with a zipped door, long side with seams, guy lines and pegs."""
+    """Draw a ridge tent: front with a zipped door, long side with seams, guy lines and pegs."""
     canvas = Canvas(*TENT_SIZE)
     cloth = pick(rng, SIGNAL_COLOURS)
     ridge, back = float(rng.uniform(0.3, 0.36)), float(rng.uniform(0.78, 0.86))
@@ -85,7 +85,7 @@ def tent(rng: np.random.Generator) -> Sprite:
 
 
 def vehicle(rng: np.random.Generator) -> Sprite:
-    """A car from the side: wheels with rims, windows, door lines, lamps."""
+    """Draw a car from the side: wheels with rims, windows, door lines, lamps."""
     canvas = Canvas(*VEHICLE_SIZE)
     paint = pick(rng, (*SIGNAL_COLOURS, (200, 205, 205), (70, 75, 70), (60, 90, 60)))
     roof_front, roof_back = float(rng.uniform(0.3, 0.36)), float(rng.uniform(0.8, 0.95))
@@ -116,7 +116,7 @@ def vehicle(rng: np.random.Generator) -> Sprite:
 
 
 def boat(rng: np.random.Generator) -> Sprite:
-    """A rowing boat: a hull with raised ends and a light rim, benches, oars, a name plate."""
+    """Draw a rowing boat: a hull with raised ends and a light rim, benches, oars, a name plate."""
     canvas = Canvas(*BOAT_SIZE)
     hull = pick(rng, HULL_COLOURS)
     bow = float(rng.uniform(0.1, 0.2))

@@ -48,7 +48,7 @@ def pose_of_camera(poses: GimbalPoses, stamp_ns: int) -> CameraPose | None:
 
 
 def to_ground_truth(truth: Truth, stamp_ns: int, frame_id: str) -> GroundTruth:
-    """The truth of one picture as a message."""
+    """Return the truth of one picture as a message."""
     message = GroundTruth(
         image_width=truth.width,
         image_height=truth.height,

@@ -56,16 +56,16 @@ class Lens:
             )
 
     def hfov_rad(self, zoom: float) -> float:
-        """Horizontal field of view [rad] at a zoom: zoom scales the focal length."""
+        """Return the horizontal field of view [rad] at a zoom: zoom scales the focal length."""
         return 2.0 * math.atan(math.tan(self.hfov_wide_rad / 2.0) / zoom)
 
     def focal_px(self, zoom: float) -> float:
-        """Focal length [px]; pixels are square."""
+        """Return the focal length [px]; pixels are square."""
         return self.width / 2.0 / math.tan(self.hfov_wide_rad / 2.0) * zoom
 
 
 def image_velocity(lens: Lens, pose: CameraPose) -> tuple[float, float]:
-    """(x, y) [px/s] at which the scene crosses the middle of the picture.
+    """Return (x, y) [px/s] at which the scene crosses the middle of the picture.
 
     Turning left moves the scene right, nose down moves it up; yaw counts by the pitch's cosine.
     """
@@ -77,7 +77,7 @@ def image_velocity(lens: Lens, pose: CameraPose) -> tuple[float, float]:
 
 
 def projection(lens: Lens, pose: CameraPose) -> Matrix:
-    """(3, 3) from a vector in the base frame to homogeneous pixels.
+    """Return the (3, 3) projection of a vector in the base frame to homogeneous pixels.
 
     The rolling shutter is part of it, to first order: a row that is read `dt` after the middle row
     sees the scene moved by `image_velocity * dt`, so the picture is sheared about its middle row.
@@ -99,12 +99,12 @@ def projection(lens: Lens, pose: CameraPose) -> Matrix:
 
 
 def ground_homography(to_pixels: Matrix, camera_height_m: float) -> Matrix:
-    """(3, 3) from (x, y, 1) [m] on the ground to homogeneous pixels."""
+    """Return the (3, 3) homography of (x, y, 1) [m] on the ground to homogeneous pixels."""
     return np.asarray(to_pixels @ np.diag([1.0, 1.0, -camera_height_m]))
 
 
 def board_homography(to_pixels: Matrix, camera_height_m: float, x_m: float, y_m: float) -> Matrix:
-    """(3, 3) from (right, up, 1) [m] on an upright board at (x, y) to homogeneous pixels.
+    """Return the (3, 3) homography of (right, up, 1) [m] on a board at (x, y) to pixels.
 
     The board stands on the ground and faces the camera's mast.
     """
@@ -120,12 +120,12 @@ def board_homography(to_pixels: Matrix, camera_height_m: float, x_m: float, y_m:
 
 
 def picture_to_board(width_m: float, height_m: float) -> Matrix:
-    """(3, 3) from a picture's unit square (x right, y down) to (right, up, 1) [m] on a board."""
+    """Return the (3, 3) homography of a picture's unit square to (right, up, 1) [m] on a board."""
     return np.array([[width_m, 0.0, -width_m / 2], [0.0, -height_m, height_m], [0.0, 0.0, 1.0]])
 
 
 def board_vectors(points: Matrix, camera_height_m: float, x_m: float, y_m: float) -> Matrix:
-    """(n, 3) vectors from the camera to (n, 2) points (right, up) [m] on a board at (x, y)."""
+    """Return (n, 3) vectors from the camera to (n, 2) points (right, up) [m] of a board."""
     yaw = math.atan2(y_m, x_m)
     right, up = points[:, 0], points[:, 1]
     return np.column_stack(
@@ -134,7 +134,7 @@ def board_vectors(points: Matrix, camera_height_m: float, x_m: float, y_m: float
 
 
 def angular_extent(vectors: Matrix) -> tuple[float, float, float, float]:
-    """(yaw, pitch, width, height) [rad]: middle and angular size of (n, 3) vectors."""
+    """Return (yaw, pitch, width, height) [rad]: middle and angular size of (n, 3) vectors."""
     middle_yaw, _ = bearing(vectors.mean(axis=0))
     cos_yaw, sin_yaw = math.cos(middle_yaw), math.sin(middle_yaw)
     ahead = vectors[:, 0] * cos_yaw + vectors[:, 1] * sin_yaw
@@ -151,7 +151,7 @@ def angular_extent(vectors: Matrix) -> tuple[float, float, float, float]:
 
 
 def project(homography: Matrix, points: Matrix) -> Matrix | None:
-    """(..., 2) pixels of (..., 2) plane points, or None if one is not in front of the camera."""
+    """Return (..., 2) pixels of (..., 2) plane points; None if one is not in front."""
     # Written out: a matrix product goes to a BLAS, whose threads spin and whose last bits differ.
     x, y = points[..., 0], points[..., 1]
     u, v, depth = (row[0] * x + row[1] * y + row[2] for row in homography)

@@ -47,7 +47,7 @@ class _Band(NamedTuple):
 def draw_ground(
     terrain: Terrain, pixels_from_ground: Matrix, width: int, height: int
 ) -> tuple[Image, Image]:
-    """(BGR picture of the ground, its grain around 128).
+    """Draw the ground: a BGR picture and its grain around 128.
 
     The grain comes apart so that what is painted on the ground gets it, too.
     """
@@ -82,7 +82,7 @@ def draw_ground(
 def cloud_shadow(
     terrain: Terrain, pixels_from_ground: Matrix, width: int, height: int, time_s: float
 ) -> Image:
-    """(height, width) light of passing clouds on the ground, 128 = full light."""
+    """Return (height, width) light of passing clouds on the ground, 128 = full light."""
     texel_m = terrain.clouds_texel_m
     drift = time_s * _CLOUD_SPEED_M_S / texel_m
     clouds_from_ground = np.array(
@@ -112,7 +112,7 @@ def draw_sky(picture: Image, pixels_from_ground: Matrix) -> None:
 
 
 def _bands(ground_from_pixels: Matrix, width: int, height: int) -> Iterator[_Band]:
-    """Groups of rows that see ground, with the pyramid levels that match their footprint."""
+    """Yield groups of rows that see ground, with the pyramid levels that match their footprint."""
     levels = []
     for first in range(0, height, _ROWS):
         middle, last = first + _ROWS / 2, first + _ROWS
@@ -134,7 +134,7 @@ def _bands(ground_from_pixels: Matrix, width: int, height: int) -> Iterator[_Ban
 
 
 def _footprint_m(ground_from_pixels: Matrix, x: float, y: float) -> float | None:
-    """Side [m] of a square of the area that a pixel sees on the ground; None for the sky."""
+    """Return the side [m] of a square of the area that a pixel sees on the ground; None: sky."""
     corners = np.array([[x, y, 1.0], [x + 1.0, y, 1.0], [x, y + 1.0, 1.0]])
     rays = corners @ ground_from_pixels.T
     # The last coordinate is 1 / depth [1/m]; it changes its sign at the horizon.

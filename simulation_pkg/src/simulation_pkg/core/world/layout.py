@@ -72,7 +72,7 @@ class World:
 
 
 def build_world(layout: Layout) -> World:
-    """The world of a layout; equal layouts give equal worlds.
+    """Build the world of a layout; equal layouts give equal worlds.
 
     Where it is crowded, a thing that finds no free place is left out.
     """
@@ -152,7 +152,7 @@ class _Builder:
     def _walk(
         self, start: NDArray[np.float64], heading: float, length_m: float
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """A line that wanders: (points, heading at each)."""
+        """Return a line that wanders: (points, heading at each)."""
         steps = max(4, round(length_m / _LINE_STEP_M))
         bend = np.cumsum(self._rng.normal(0.0, 0.06, steps))
         headings = heading + np.cumsum(bend) * 0.12 + bend
@@ -161,7 +161,7 @@ class _Builder:
         return points, np.append(headings, headings[-1])
 
     def _place_path_ends(self, footpaths: tuple[Footpath, ...]) -> Iterator[Board]:
-        """A true path leads to somebody or something; a ditch just ends."""
+        """Place the ends: a true path leads to somebody or something, a ditch just ends."""
         for path in footpaths:
             if path.is_decoy:
                 continue
@@ -237,7 +237,7 @@ class _Builder:
         return not any(lake.contains(x, y, radius_m + 2.0) for lake in self._lakes)
 
     def _is_clear(self, x: float, y: float, body: _Body) -> bool:
-        """Whether it neither stands in another one nor hides it, nor is hidden, from the mast.
+        """Return whether it hides no other one and is hidden by none, from the mast.
 
         The nearer of two hides the ground behind it as far as a ray over its top reaches.
         """

@@ -60,7 +60,7 @@ class Wardrobe:
         self._still: dict[tuple[str, int], Appearance] = {}
 
     def appearance_of(self, board: Board, time_s: float) -> Appearance:
-        """How a board looks at a time."""
+        """Return how a board looks at a time."""
         name = DECOY_NAMES[board.class_name] if board.is_decoy else board.class_name
         if name in _MOVING:
             return _appearance(_MOVING[name](board.look_seed, time_s), _HAZE)

@@ -93,7 +93,7 @@ class Renderer:
     def render(
         self, pose: CameraPose, time_s: float = 0.0, seed: int = 0, has_ids: bool = False
     ) -> View:
-        """The picture of a pose at a time of the world.
+        """Render the picture of a pose at a time of the world.
 
         Args:
             pose: where the camera looks, relative to the foot of its mast.
@@ -122,7 +122,7 @@ class Renderer:
         return View(self._expose(picture, pose, time_s, seed), truth, ids)
 
     def _in_view(self, pose: CameraPose) -> list[Board]:
-        """Boards that may be in the picture, the farthest first."""
+        """Return boards that may be in the picture, the farthest first."""
         lens = self._lens
         half_diagonal = math.hypot(lens.width, lens.height) / 2.0 / lens.focal_px(pose.zoom)
         ahead = (self._middles * direction(pose.yaw_rad, pose.pitch_rad)).sum(axis=1)

@@ -83,7 +83,7 @@ def build_terrain(world: World) -> Terrain:
 
 
 def texels_from_ground() -> NDArray[np.float64]:
-    """(3, 3) ground (x, y, 1) [m] to pixels of `Terrain.base`."""
+    """Return the (3, 3) of ground (x, y, 1) [m] to pixels of `Terrain.base`."""
     scale, middle = 1.0 / TEXEL_M, TERRAIN_SIZE / 2
     return np.array([[scale, 0.0, middle], [0.0, scale, middle], [0.0, 0.0, 1.0]])
 
@@ -93,7 +93,7 @@ def _texels(points_m: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _paint_land(rng: np.random.Generator) -> Image:
-    """Patches of fields with furrows, woods over them, tufts everywhere."""
+    """Paint patches of fields with furrows, woods over them, tufts everywhere."""
     sites = rng.uniform(0, _SKETCH, (90, 2)).astype(np.float32)
     kinds = rng.integers(0, len(_FIELDS), 90)
     grid = np.arange(_SKETCH, dtype=np.float32)
@@ -115,7 +115,7 @@ def _paint_land(rng: np.random.Generator) -> Image:
 
 
 def _paint_track(base: Image, rng: np.random.Generator) -> None:
-    """A gravel road across the whole terrain, several metres wide: nobody's footpath."""
+    """Paint a gravel road across the whole terrain, several metres wide: nobody's footpath."""
     along = np.linspace(-220.0, 220.0, 200)
     offset, wave = rng.uniform(-70, 70), rng.uniform(8, 20)
     across = offset + wave * np.sin(along / rng.uniform(30, 60) + rng.uniform(0, 6))

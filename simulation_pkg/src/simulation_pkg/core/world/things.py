@@ -49,7 +49,7 @@ class Board:
     stroll_period_s: float = 20.0
 
     def foot(self, time_s: float) -> tuple[float, float]:
-        """(x, y) [m] of its foot at a time."""
+        """Return (x, y) [m] of its foot at a time."""
         phase = 2.0 * math.pi * time_s / self.stroll_period_s
         return self.x_m, self.y_m + self.stroll_m * math.sin(phase)
 
@@ -88,7 +88,7 @@ class Lake:
     wave_phases: tuple[float, ...]
 
     def outline(self, points: int = 96) -> NDArray[np.float64]:
-        """(points, 2) [m] shore."""
+        """Return the (points, 2) shore. [m]"""
         angles = np.linspace(0.0, 2.0 * np.pi, points, endpoint=False)
         radius = np.ones(points)
         waves = zip(self.wave_amplitudes, self.wave_phases, strict=True)
@@ -100,5 +100,5 @@ class Lake:
         )
 
     def contains(self, x_m: float, y_m: float, margin_m: float) -> bool:
-        """Whether a point is nearer to the middle than the mean shore plus a margin."""
+        """Return whether a point is nearer to the middle than the mean shore plus a margin."""
         return math.hypot(x_m - self.x_m, y_m - self.y_m) < self.radius_m + margin_m

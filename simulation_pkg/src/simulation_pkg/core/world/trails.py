@@ -35,7 +35,7 @@ _GLINT = (215, 200, 170)
 
 
 def trail_strips(path: Footpath) -> list[Strip]:
-    """All polygons of a footpath or ditch, in the order of painting; depends on its look only."""
+    """Return all polygons of a footpath or ditch in the order of painting, by its look alone."""
     rng = np.random.default_rng(path.look_seed)
     widths = [path.width_m * rng.uniform(0.88, 1.12, len(line)) for line in path.lines]
     courses = list(zip(path.lines, widths, strict=True))
@@ -72,7 +72,7 @@ def _dashes(
     width_m: float,
     length_m: float,
 ) -> NDArray[np.float64]:
-    """Short marks to the left and right of the middle in turn: footprints, glints of water."""
+    """Return short marks left and right of the middle in turn: footprints, glints of water."""
     inner = line[1:-1]
     side = _normals(line)[1:-1] * np.where(np.arange(len(inner)) % 2, 1.0, -1.0)[:, None]
     along = np.stack([side[:, 1], -side[:, 0]], axis=1)

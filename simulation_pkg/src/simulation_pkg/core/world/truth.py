@@ -61,13 +61,13 @@ class View:
 
 
 def box_of(points: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    """Bounds (x_min, y_min, x_max, y_max) of (n, 2) points."""
+    """Return the bounds (x_min, y_min, x_max, y_max) of (n, 2) points."""
     low, high = points.min(axis=0), points.max(axis=0)
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 
 def share_inside(box_xyxy: tuple[float, float, float, float], width: int, height: int) -> float:
-    """Share of a box that lies inside a picture, 0..1."""
+    """Return the share of a box that lies inside a picture, 0..1."""
     x0, y0, x1, y1 = box_xyxy
     inside_x = min(x1, width) - max(x0, 0.0)
     inside_y = min(y1, height) - max(y0, 0.0)

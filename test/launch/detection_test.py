@@ -2,17 +2,14 @@
 
     launch_test test/launch/detection_test.py
 
-Elsewhere `test/test_detection_graph.py` makes the same checks with the workspace's own runner.
+`test/test_launch_testing.py` runs it so where there is one; elsewhere `test/test_detection_graph.py`
+makes the same checks with the workspace's own runner.
 """
 
 import sys
 import tempfile
 import unittest
 from pathlib import Path
-
-import pytest
-
-pytest.importorskip("launch_testing", reason="launch_testing is not on PyPI, it comes with ROS")
 
 # launch_test runs this file alone, without pytest's settings.
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -37,7 +34,6 @@ import launch  # noqa: E402 - the path comes first
 DOMAIN = isolated_domain()
 
 
-@pytest.mark.launch_test
 def generate_test_description() -> launch.LaunchDescription:
     """The robot's graph on the test's picture and model."""
     environment = DOMAIN.__enter__()

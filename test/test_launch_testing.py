@@ -1,0 +1,71 @@
+"""pytest where a real ROS is sourced: its plug-ins stay out, and its launch tests are run by it."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from patience import patience
+
+ROOT = Path(__file__).resolve().parent.parent
+LAUNCH_TESTS = sorted((ROOT / "test" / "launch").glob("*_test.py"))
+
+#: What a ROS brings: hooks with arguments that pytest 9 does not know (as `launch_testing` of
+#: Humble 1.0.7 and Jazzy 3.4.3), and collection of every module by an import of their own.
+HOOKS = '''
+def {hook}(path, parent):
+    raise AssertionError("a plug-in of the system collects {{}}".format(path))
+'''
+
+
+def install_plugin(folder: Path, name: str, hooks: str) -> None:
+    """Put a distribution with a pytest plug-in into a folder of the path."""
+    (folder / f"{name}_hooks.py").write_text(hooks)
+    record = folder / f"{name}-1.0.7.dist-info"
+    record.mkdir()
+    (record / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0.7\n")
+    (record / "entry_points.txt").write_text(f"[pytest11]\n{name} = {name}_hooks\n")
+
+
+@pytest.mark.parametrize("hook", ["pytest_pycollect_makemodule", "pytest_collect_file"])
+@pytest.mark.parametrize("name", ["launch_testing", "launch_ros", "of_another_ros"])
+def test_plugins_of_the_system_stay_out(tmp_path: Path, name: str, hook: str) -> None:
+    install_plugin(tmp_path, name, HOOKS.format(hook=hook))
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "test/test_patience.py"]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=patience(60),
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "test_patience.py::" in done.stdout
+
+
+def test_launch_tests_are_not_collected_as_ordinary_ones() -> None:
+    """As ordinary modules they would look for a graph that nobody started."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "test/launch"]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=patience(60), check=False
+    )
+    assert done.returncode == pytest.ExitCode.NO_TESTS_COLLECTED, done.stdout + done.stderr
+    assert "TestGraph" not in done.stdout
+
+
+@pytest.mark.graph
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("file", LAUNCH_TESTS, ids=lambda file: file.stem)
+def test_under_the_real_launch_testing(file: Path) -> None:
+    if importlib.util.find_spec("launch_testing") is None:
+        pytest.skip("launch_testing is not on PyPI, it comes with ROS")
+    command = [sys.executable, "-m", "launch_testing.launch_test", str(file)]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=patience(280), check=False
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]

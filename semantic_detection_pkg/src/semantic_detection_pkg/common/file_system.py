@@ -57,11 +57,11 @@ class AppendFile:
         return os.write(self._descriptor, data)
 
     def tell(self) -> int:
-        """Bytes written so far."""
+        """Return the bytes written so far."""
         return self._bytes
 
     def flush(self) -> None:
-        """Nothing: there is no buffer."""
+        """Do nothing: there is no buffer."""
 
     def sync(self) -> None:
         """Wait until all of it is on the medium."""
@@ -79,7 +79,7 @@ class AppendFile:
             self._descriptor = -1
 
     def is_in_place(self) -> bool:
-        """Whether the path still leads to this file: not removed, nor another disk mounted."""
+        """Return whether the path leads to this file: not removed, no other disk mounted."""
         try:
             there, here = os.stat(self.path), os.fstat(self._descriptor)
         except OSError:
@@ -125,7 +125,7 @@ class FileSystem:
         self.make_room: Callable[[], bool] = lambda: False
 
     def create(self, path: Path) -> AppendFile:
-        """A new file to append to."""
+        """Create a file to append to."""
         return AppendFile(path, lambda: self.make_room())
 
     def sync_folder(self, path: Path) -> None:

@@ -54,7 +54,7 @@ class Launch:
 
 
 def plan_launch(config: Mapping[str, Any], environment: Mapping[str, str]) -> Launch:
-    """What a checked config and the environment ask for.
+    """Return what a checked config and the environment ask for.
 
     Raises:
         ConfigurationError: the variable ENV is neither of `ENVIRONMENTS`.

@@ -22,14 +22,14 @@ Path = tuple[str | int, ...]
 
 
 def load_schema() -> dict[str, Any]:
-    """The schema of `config.yaml`, which is generated from the nodes' parameters."""
+    """Load the schema of `config.yaml`, which is generated from the nodes' parameters."""
     text = files(__package__).joinpath("config.schema.json").read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema
 
 
 def read_config(text: str, schema: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The document in a text.
+    """Read the document in a text.
 
     Args:
         text: YAML.
@@ -63,14 +63,14 @@ def read_config(text: str, schema: Mapping[str, Any], name: str) -> dict[str, An
 
 
 def _with_decimals(value: Any, schema: Mapping[str, Any]) -> Any:
-    """Whole numbers as decimal ones where those are wanted: ROS tells them apart, people do not."""
+    """Return whole numbers as decimals where those are wanted: ROS tells them apart."""
     if isinstance(value, dict):
         return {k: _with_decimals(v, schema["properties"][k]) for k, v in value.items()}
     return float(value) if schema.get("type") == "number" else value
 
 
 def _lines(node: yaml.Node | None, path: Path) -> Iterator[tuple[Path, int]]:
-    """Line of every value's key, counted from 1."""
+    """Return the line of every value's key, counted from 1."""
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             here = (*path, key.value)
@@ -84,7 +84,7 @@ def _lines(node: yaml.Node | None, path: Path) -> Iterator[tuple[Path, int]]:
 
 
 def _twice(node: yaml.Node | None) -> Iterator[tuple[int, str]]:
-    """Keys that come again in one mapping; YAML's readers take the last and say nothing."""
+    """Return keys that come again in one mapping: YAML's readers take the last, without a word."""
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
@@ -95,7 +95,7 @@ def _twice(node: yaml.Node | None) -> Iterator[tuple[int, str]]:
 
 
 def _explained(error: ValidationError) -> Iterator[tuple[Path, str]]:
-    """Where and what: an unknown key is named at its own line, with the known ones."""
+    """Return where and what: an unknown key is named at its own line, with the known ones."""
     path = tuple(error.absolute_path)
     name = ".".join(str(part) for part in path) or "the file"
     if error.validator == "additionalProperties":

@@ -53,12 +53,12 @@ class MaskRings:
 
     @classmethod
     def none(cls, count: int) -> MaskRings:
-        """`count` detections without masks."""
+        """Return `count` detections without masks."""
         return cls(np.empty((0, 2)), np.empty(0), np.zeros(count))  # type: ignore[arg-type]
 
     @classmethod
     def from_rings(cls, rings: Sequence[Sequence[ArrayLike]]) -> MaskRings:
-        """From one list of (k, 2) rings for each detection."""
+        """Return the masks of one list of (k, 2) rings for each detection."""
         flat = [np.asarray(ring, np.float32) for mask in rings for ring in mask]
         return cls(
             np.concatenate(flat) if flat else np.empty((0, 2), np.float32),
@@ -67,14 +67,14 @@ class MaskRings:
         )
 
     def rings(self, index: int) -> list[NDArray[np.float32]]:
-        """The (k, 2) rings of one detection, as views."""
+        """Return the (k, 2) rings of one detection, as views."""
         return self._split()[index]
 
     def __iter__(self) -> Iterator[list[NDArray[np.float32]]]:
         return iter(self._split())
 
     def take(self, indices: NDArray[np.intp]) -> MaskRings:
-        """The masks of the detections at `indices`, in that order."""
+        """Return the masks of the detections at `indices`, in that order."""
         split = self._split()
         return MaskRings.from_rings([split[i] for i in indices])
 
@@ -138,11 +138,11 @@ class Detections:
 
     @classmethod
     def none(cls, width: int, height: int) -> Detections:
-        """Nothing found in a picture of this size."""
+        """Return what is found in a picture of this size that shows nothing."""
         return cls(width, height, np.empty(0), np.empty(0), np.empty((0, 4)))  # type: ignore[arg-type]
 
     def take(self, indices: ArrayLike) -> Detections:
-        """The detections at `indices` (n integers) in that order, or where it (n bools) is true."""
+        """Return the detections at `indices` (n integers), or where they (n bools) are true."""
         chosen = np.arange(len(self))[np.asarray(indices)]
         return Detections(
             self.width,
@@ -154,11 +154,11 @@ class Detections:
         )
 
     def sorted_by_score(self) -> Detections:
-        """Falling score; equal scores keep their order."""
+        """Return the detections by falling score; equal scores keep their order."""
         return self.take(np.argsort(-self.scores, kind="stable"))
 
     def to_json(self, vocabulary: Sequence[str]) -> list[dict[str, Any]]:
-        """One plain dictionary for each detection; coordinates rounded to 1/1000 px.
+        """Return one plain dictionary for each detection; coordinates rounded to 1/1000 px.
 
         Args:
             vocabulary: class names that class_ids index.

@@ -15,12 +15,12 @@ _DIGITS = 7  # of degrees: a centimetre
 
 
 def feature_collection(features: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """The document."""
+    """Return the GeoJSON document."""
     return {"type": "FeatureCollection", "features": list(features)}
 
 
 def features(position: Position, properties: dict[str, Any]) -> list[dict[str, Any]]:
-    """The point and, where it has a size, the ellipse.
+    """Return the point and, where it has a size, the ellipse.
 
     Args:
         properties: of both; `part` is added.
@@ -37,7 +37,7 @@ def features(position: Position, properties: dict[str, Any]) -> list[dict[str, A
 
 
 def ellipse_enu(position: Position, points: int = _ELLIPSE_POINTS) -> list[tuple[float, float]]:
-    """The ellipse's outline as (east, north) [m] from its middle, counterclockwise, open."""
+    """Return the ellipse's outline as (east, north) [m] from its middle, counterclockwise, open."""
     heading = position.ellipse_heading_rad
     outline = []
     for index in range(points):

@@ -22,7 +22,7 @@ _LEAST_DEPTH = 1e-6  # of a unit vector: what is nearer to the camera's plane co
 
 
 def direction(yaw_rad: float, pitch_rad: float) -> Matrix:
-    """Unit vector (3,) of a bearing, in the base frame."""
+    """Return the unit vector (3,) of a bearing, in the base frame."""
     return np.array(
         [
             math.cos(pitch_rad) * math.cos(yaw_rad),
@@ -33,13 +33,13 @@ def direction(yaw_rad: float, pitch_rad: float) -> Matrix:
 
 
 def bearing(vector: Matrix) -> tuple[float, float]:
-    """(yaw, pitch) [rad] of a vector in the base frame: the inverse of `direction`."""
+    """Return (yaw, pitch) [rad] of a vector in the base frame: the inverse of `direction`."""
     x, y, z = (float(value) for value in vector)
     return math.atan2(y, x), math.atan2(-z, math.hypot(x, y))
 
 
 def rotation(yaw_rad: float, pitch_rad: float, roll_rad: float) -> Matrix:
-    """(3, 3) base frame to optical frame (x right, y down, z forward)."""
+    """Return the (3, 3) rotation of the base to the optical frame (x right, y down, z ahead)."""
     forward = direction(yaw_rad, pitch_rad)
     level_right = np.array([math.sin(yaw_rad), -math.cos(yaw_rad), 0.0])
     level_down = np.cross(forward, level_right)
@@ -50,7 +50,7 @@ def rotation(yaw_rad: float, pitch_rad: float, roll_rad: float) -> Matrix:
 
 
 def wrapped(angles_rad: Matrix) -> Matrix:
-    """The same angles within -pi..pi."""
+    """Return the same angles within -pi..pi."""
     return np.asarray((angles_rad + math.pi) % math.tau - math.pi)
 
 
@@ -94,11 +94,11 @@ class CameraView:
         return 2.0 * math.atan(self.height / 2.0 / self.pixels_per_rad)
 
     def bearings_of(self, points_xy: ArrayLike) -> Matrix:
-        """(n, 2) bearings [rad] of (n, 2) points [px], inside the picture or beyond it."""
+        """Return (n, 2) bearings [rad] of (n, 2) points [px], inside the picture or beyond it."""
         return _bearings(self._rays(points_xy))
 
     def project(self, bearings: ArrayLike) -> Matrix:
-        """(n, 2) points [px] of (n, 2) bearings [rad]; NaN for those behind the camera."""
+        """Return (n, 2) points [px] of (n, 2) bearings [rad]; NaN for those behind the camera."""
         yaw, pitch = _columns(bearings, 2)
         level = np.cos(pitch)
         x, y, z = level * np.cos(yaw), level * np.sin(yaw), -np.sin(pitch)
@@ -109,7 +109,7 @@ class CameraView:
         return np.stack([self.width / 2.0 + right * scale, self.height / 2.0 + down * scale], 1)
 
     def contains(self, bearings: ArrayLike, margin: float = 0.0) -> NDArray[np.bool_]:
-        """(n,) whether (n, 2) bearings [rad] lie in the picture.
+        """Return (n,) whether (n, 2) bearings [rad] lie in the picture.
 
         Args:
             margin: how far inside, as a share of the picture's width and height; negative
@@ -119,7 +119,7 @@ class CameraView:
         return np.asarray(((share >= margin) & (share <= 1.0 - margin)).all(axis=1))
 
     def sizes_of(self, boxes_xyxy: ArrayLike) -> Matrix:
-        """(n, 2) angular width and height [rad] of (n, 4) boxes [px], through their middles."""
+        """Return (n, 2) angular widths and heights [rad] of (n, 4) boxes [px] at their middles."""
         left, top, right, bottom = _columns(boxes_xyxy, 4)
         focal = self.pixels_per_rad
         x = (left + right - self.width) / 2.0
@@ -132,7 +132,7 @@ class CameraView:
         return np.stack([widths, heights], 1)
 
     def boxes_of(self, bearings: ArrayLike, sizes_rad: ArrayLike) -> Matrix:
-        """(n, 4) boxes [px] around (n, 2) bearings with (n, 2) angular sizes [rad].
+        """Return (n, 4) boxes [px] around (n, 2) bearings with (n, 2) angular sizes [rad].
 
         The inverse of `bearings_of` and `sizes_of`; NaN behind the camera. Boxes may reach beyond
         the picture.
@@ -150,7 +150,7 @@ class CameraView:
     def bearing_covariance(
         self, points_xy: ArrayLike, sigma_px: ArrayLike, pose_sigma_rad: float = 0.0
     ) -> Matrix:
-        """(n, 2, 2) covariance [rad^2] of the bearings (yaw, pitch) of (n, 2) points [px].
+        """Return (n, 2, 2) covariance [rad^2] of the bearings (yaw, pitch) of (n, 2) points [px].
 
         Args:
             sigma_px: standard deviation of the points along x and y: one number, or (n, 2).
@@ -168,7 +168,7 @@ class CameraView:
     def bearing_rates(
         self, points_xy: ArrayLike, yaw_rate_rad_s: float, pitch_rate_rad_s: float
     ) -> Matrix:
-        """(n, 2) [rad/s] at which the bearings of fixed pixels move while the view turns."""
+        """Return (n, 2) rates [rad/s] of the bearings of fixed pixels while the view turns."""
         rays = self._rays(points_xy)
         axis = (
             -math.sin(self.yaw_rad) * pitch_rate_rad_s,
@@ -182,7 +182,7 @@ class CameraView:
         return rotation(self.yaw_rad, self.pitch_rad, self.roll_rad)
 
     def _rays(self, points_xy: ArrayLike) -> Matrix:
-        """(n, 3) vectors of points [px], in the base frame, of depth 1."""
+        """Return (n, 3) vectors of points [px], in the base frame, of depth 1."""
         x, y = _columns(points_xy, 2)
         right = (x - self.width / 2.0) / self.pixels_per_rad
         down = (y - self.height / 2.0) / self.pixels_per_rad
@@ -191,7 +191,7 @@ class CameraView:
 
 
 def _columns(array: ArrayLike, count: int) -> Matrix:
-    """(count, n) a copy of the columns of (n, count), each contiguous.
+    """Return a (count, n) copy of the columns of (n, count), each contiguous.
 
     For functions such as arctan2 NumPy takes vector code, whose last bits differ from the plain
     one's, unless input and output seem to overlap; a strided input seems to reach beyond its end,
@@ -207,7 +207,7 @@ def _bearings(rays: Matrix) -> Matrix:
 
 
 def _bearing_moves(rays: Matrix, moves: Matrix) -> Matrix:
-    """(n, 2) derivative of the bearings of (n, 3) rays when those move by (n, 3) or (3,)."""
+    """Return the (n, 2) derivative of the bearings of (n, 3) rays that move by (n, 3) or (3,)."""
     x, y, z = _columns(rays, 3)
     dx, dy, dz = _columns(np.broadcast_to(moves, rays.shape), 3)
     level = np.maximum(np.hypot(x, y), _LEAST_DEPTH)  # straight up or down has no yaw

@@ -14,7 +14,7 @@ from semantic_detection_pkg.common.kernels.drawing import draw_objects
 def draw_overlay(
     image: NDArray[np.uint8], detections: Detections, vocabulary: Sequence[str]
 ) -> NDArray[np.uint8]:
-    """A copy of the picture with masks, boxes, names and scores; the best are on top.
+    """Return a copy of the picture with masks, boxes, names and scores; the best are on top.
 
     Args:
         image: (height, width, 3) uint8, BGR, of the detections' size.

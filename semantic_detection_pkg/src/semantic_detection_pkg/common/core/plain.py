@@ -19,7 +19,7 @@ _DIGITS = 6  # significant; a float32 has no more
 
 
 def as_plain(message: Any, *, without: Sequence[str] = ()) -> dict[str, Any]:
-    """A message as a dictionary; the header is only its stamp.
+    """Return a message as a dictionary; the header is only its stamp.
 
     Args:
         without: fields of the outermost message to leave out.
@@ -40,7 +40,7 @@ def as_plain(message: Any, *, without: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def finite(value: float) -> float | None:
-    """A number that JSON can hold, with the digits that count."""
+    """Return a number that JSON can hold, with the digits that count."""
     return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
 
 

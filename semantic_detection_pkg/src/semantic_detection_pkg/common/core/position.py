@@ -91,7 +91,7 @@ def locate(
     bearing_covariance: tuple[float, float, float] = (0.0, 0.0, 0.0),
     sigma_ground_m: float = 1.0,
 ) -> Position | NoPosition:
-    """Where a bearing from the gimbal's base meets the ground.
+    """Return where a bearing from the gimbal's base meets the ground.
 
     Args:
         place: where the base is.
@@ -144,7 +144,7 @@ def _covariance(
     height_m: float,
     bearing_covariance: tuple[float, float, float],
 ) -> Matrix:
-    """(2, 2) [m^2] of east, north from the errors of bearing and attitude."""
+    """Return (2, 2) of east, north [m^2] from the errors of bearing and attitude."""
     step = _STEP_RAD
     ray = _turned(turn, direction(yaw_rad, pitch_rad))
     here = _meet(ray, height_m)
@@ -161,7 +161,7 @@ def _covariance(
 
 
 def _meet(ray: Matrix, height_m: float) -> Matrix:
-    """(2,) [m] east, north where a ray that points down meets the ground `height_m` below."""
+    """Return (2,) east, north [m] where a falling ray meets the ground `height_m` below."""
     return np.asarray(ray[:2] * (height_m / -ray[2]))
 
 
@@ -170,7 +170,7 @@ def _turned(turn: Matrix, vector: Matrix) -> Matrix:
 
 
 def _rotation(quaternion_xyzw: tuple[float, float, float, float]) -> Matrix:
-    """(3, 3) of a quaternion of any length."""
+    """Return the (3, 3) rotation of a quaternion of any length."""
     x, y, z, w = np.array(quaternion_xyzw) / math.hypot(*quaternion_xyzw)
     return np.array(
         [
@@ -182,7 +182,7 @@ def _rotation(quaternion_xyzw: tuple[float, float, float, float]) -> Matrix:
 
 
 def _ellipse(covariance: Matrix) -> tuple[float, float, float]:
-    """(major, minor, heading of the major axis) of a (2, 2) covariance of east, north."""
+    """Return (major, minor, heading of the major axis) of a (2, 2) covariance of east, north."""
     east, shared, north = (float(covariance[i]) for i in ((0, 0), (0, 1), (1, 1)))
     middle, half = (east + north) / 2.0, math.hypot((east - north) / 2.0, shared)
     # The axis at angle a from north, clockwise, has the variance

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 def to_plain(value: Any, digits: int | None = None) -> Any:
-    """What `json` can write of a value of dataclasses, enums, tuples, arrays and numbers.
+    """Return what `json` can write of dataclasses, enums, tuples, arrays and numbers.
 
     Args:
         digits: decimals that floats are rounded to; None: exact.
@@ -47,7 +47,7 @@ def to_plain(value: Any, digits: int | None = None) -> Any:
 
 
 def from_plain(kind: type[T], plain: Any) -> T:
-    """The value of type `kind` that `to_plain` wrote without rounding.
+    """Return the value of type `kind` that `to_plain` wrote without rounding.
 
     Raises:
         ValueError: a field is missing or unknown, or a value does not fit.
@@ -56,7 +56,7 @@ def from_plain(kind: type[T], plain: Any) -> T:
 
 
 def canonical(plain: Any) -> str:
-    """JSON text that is the same for the same content: sorted keys, no spaces."""
+    """Return JSON text that is the same for the same content: sorted keys, no spaces."""
     return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 

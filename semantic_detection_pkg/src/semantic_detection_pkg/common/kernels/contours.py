@@ -19,7 +19,7 @@ _SMALL_MASK_SHARE = 0.005
 
 
 def trace(field: NDArray[np.floating]) -> list[NDArray[np.float32]]:
-    """The outlines of `field > 0`: marching squares, vertices interpolated between pixel centres.
+    """Trace the outlines of `field > 0`: marching squares, vertices between pixel centres.
 
     Beyond its border the field is taken for minus its border: outlines that reach it run along the
     pixels' edges. Diagonal neighbours do not touch. Walking a ring keeps the positive side on the
@@ -62,7 +62,7 @@ def simplify(ring: NDArray[np.float32], tolerance_px: float, area_px: float) -> 
 def fill(
     points: NDArray[np.floating], ring_sizes: NDArray[np.integer], width: int, height: int
 ) -> NDArray[np.bool_]:
-    """Even-odd fill: the (height, width) pixels whose centres lie inside an odd number of rings.
+    """Return the (height, width) pixels whose centres lie inside an odd number of rings.
 
     Args:
         points: (p, 2) x, y, ring after ring.
@@ -82,7 +82,7 @@ def fill(
 def _crossings(
     points: NDArray[np.float64], ring_sizes: NDArray[np.intp], height: int
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Rows and x where the rings' edges cross the lines through the pixels' centres."""
+    """Return rows and x where the rings' edges cross the lines through the pixels' centres."""
     ends = np.cumsum(ring_sizes)
     successors = np.arange(1, len(points) + 1)
     successors[ends - 1] = ends - ring_sizes
@@ -100,7 +100,7 @@ def _crossings(
 
 
 def _link(field: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-    """Vertices (n, 2) of all outlines and, for each, the next one of its ring.
+    """Return vertices (n, 2) of all outlines and, for each, the next one of its ring.
 
     A vertex lies on the line between two neighbouring samples of which one is positive. Which one
     tells the direction of the outline there, hence the square of four samples it enters; the other
@@ -127,13 +127,13 @@ def _link(field: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np.
 
 
 def _where(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns of what is true: np.nonzero, ten times faster where that is little."""
+    """Return rows and columns of what is true: np.nonzero, faster by ten where that is little."""
     rows, columns = np.divmod(np.flatnonzero(mask), mask.shape[1])
     return rows, columns
 
 
 def _share(first: NDArray[np.floating], second: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Where between two samples of different sign the field is zero, 0..1 without the margins."""
+    """Return where between two samples of different sign the field is zero, 0..1."""
     return np.clip(first / (first - second), _MARGIN, 1 - _MARGIN)
 
 
@@ -145,7 +145,7 @@ def _leave_vertical(
     c: NDArray[np.intp],
     following: NDArray[np.intp],
 ) -> None:
-    """Successors of the vertices at (r, c)..(r, c + 1), where outlines run up or down."""
+    """Note successors of the vertices at (r, c)..(r, c + 1), where outlines run up or down."""
     south = inside[r, c]  # heading down: the positive side, on the right, is the left sample
     next_row = np.where(south, r + 1, r - 1)
     right_hand = inside[next_row, np.where(south, c, c + 1)]
@@ -165,7 +165,7 @@ def _leave_horizontal(
     c: NDArray[np.intp],
     following: NDArray[np.intp],
 ) -> None:
-    """Successors of the vertices at (r, c)..(r + 1, c), where outlines run left or right."""
+    """Note successors of the vertices at (r, c)..(r + 1, c), where outlines run left or right."""
     east = inside[r + 1, c]  # heading right: the positive side, on the right, is the lower sample
     next_column = np.where(east, c + 1, c - 1)
     right_hand = inside[np.where(east, r + 1, r), next_column]
@@ -178,7 +178,7 @@ def _leave_horizontal(
 
 
 def _walk(following: list[int]) -> list[list[int]]:
-    """The cycles of a permutation, each from its smallest element on."""
+    """Return the cycles of a permutation, each from its smallest element on."""
     is_seen = bytearray(len(following))
     rings = []
     for start in range(len(following)):

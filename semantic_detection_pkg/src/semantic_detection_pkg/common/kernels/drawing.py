@@ -66,7 +66,7 @@ def draw_looks(image: NDArray[np.uint8], looks: Sequence[Look], scale: float) ->
 
 
 def colour_of(number: int) -> tuple[int, int, int]:
-    """A bright B, G, R colour for a class; the golden ratio keeps neighbours far apart in hue."""
+    """Return a bright B, G, R colour for a class; the golden ratio keeps hues apart."""
     red, green, blue = colorsys.hsv_to_rgb(number * 0.618034 % 1.0, 0.85, 0.95)
     return round(255 * blue), round(255 * green), round(255 * red)
 

@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 def to_image(image: NDArray[np.uint8], stamp_ns: int, frame_id: str) -> Image:
-    """An (H, W, 3) BGR picture as a message; its pixels are copied once."""
+    """Return an (H, W, 3) BGR picture as a message; its pixels are copied once."""
     height, width, channels = image.shape
     return Image(
         header=Header(stamp=to_time(stamp_ns), frame_id=frame_id),
@@ -55,7 +55,7 @@ def from_image(message: Image) -> NDArray[np.uint8]:
 
 
 def from_image_frame(message: Image, sequence: int) -> Frame:
-    """The message as a frame; `sequence` is its number, which an image message does not carry.
+    """Return the message as a frame; `sequence` is its number, which the message does not carry.
 
     Raises:
         FrameError: as `from_image`, or the stamp is before the epoch.
@@ -69,7 +69,7 @@ def from_image_frame(message: Image, sequence: int) -> Frame:
 
 
 def to_frame_handle(frame: Frame, service: str, slot: int) -> FrameHandle:
-    """What tools are told of a frame whose pixels lie in `slot` of a shared-memory service."""
+    """Return what tools are told of a frame whose pixels lie in `slot` of shared memory."""
     return FrameHandle(
         header=to_header(frame),
         sequence=frame.sequence,
@@ -83,12 +83,12 @@ def to_frame_handle(frame: Frame, service: str, slot: int) -> FrameHandle:
 
 
 def to_header(frame: Frame) -> Header:
-    """The header of everything that follows from a frame."""
+    """Return the header of everything that follows from a frame."""
     return Header(stamp=to_time(frame.stamp_ns), frame_id=frame.frame_id)
 
 
 def to_compressed_image(jpeg: bytes, stamp_ns: int, frame_id: str) -> CompressedImage:
-    """JPEG bytes as a message."""
+    """Return JPEG bytes as a message."""
     return CompressedImage(
         header=Header(stamp=to_time(stamp_ns), frame_id=frame_id),
         format="bgr8; jpeg compressed bgr8",  # as compressed_image_transport writes it

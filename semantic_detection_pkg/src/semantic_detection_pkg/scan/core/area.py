@@ -134,7 +134,7 @@ class GimbalLimits:
         return yaw, min(max(pitch, self.pitch_rad[0]), self.pitch_rad[1])
 
     def turn(self, from_yaw_rad: float, to_yaw_rad: float) -> float:
-        """Signed yaw [rad] to turn by; an endless axis takes the short way."""
+        """Return the signed yaw [rad] to turn by; an endless axis takes the short way."""
         if self.is_endless:
             return math.remainder(to_yaw_rad - from_yaw_rad, math.tau)
         return to_yaw_rad - from_yaw_rad

@@ -73,3 +73,14 @@ def test_missing_venv_module(tmp_path: Path) -> None:
         "missing: Python module venv (the virtual environment); "
         "install it with: sudo apt-get install python3-venv\n"
     )
+
+
+@pytest.mark.parametrize(("built", "status"), [("YES (1.20.3)", 0), ("NO", 1)])
+def test_opencv_with_gstreamer_is_found(tmp_path: Path, built: str, status: int) -> None:
+    (tmp_path / "cv2.py").write_text(f"def getBuildInformation(): return 'GStreamer:   {built}'")
+    done = subprocess.run(
+        [PREFLIGHT.with_name("has_gstreamer.sh"), sys.executable],
+        env={"PYTHONPATH": str(tmp_path), "PATH": "/usr/bin:/bin"},
+        check=False,
+    )
+    assert done.returncode == status

@@ -16,6 +16,7 @@ from semantic_detection_pkg.camera.sources.csi import pipeline
 from semantic_detection_pkg.camera.sources.images import natural_key
 from semantic_detection_pkg.camera.sources.registry import open_camera
 from semantic_detection_pkg.camera.sources.source import FrameSource
+from semantic_detection_pkg.common import opencv_build
 from semantic_detection_pkg.errors import ConfigurationError, SourceLostError
 
 
@@ -216,11 +217,23 @@ def test_the_pipeline_of_a_csi_camera():
     )
 
 
-def test_csi_without_gstreamer_says_so(monkeypatch):
-    monkeypatch.setattr(cv2.videoio_registry, "getBackends", lambda: [cv2.CAP_V4L2])
+@pytest.mark.parametrize("says", ["registry", "build information"])
+def test_csi_without_gstreamer_says_so(monkeypatch, says):
+    """At once, not again and again: as a plug-in that is not there it is listed all the same."""
+    if says == "registry":
+        monkeypatch.setattr(cv2.videoio_registry, "hasBackend", lambda _: False)
+    else:  # OpenCV 4.5
+        monkeypatch.delattr(cv2.videoio_registry, "hasBackend")
+        monkeypatch.setattr(cv2, "getBuildInformation", lambda: "  GStreamer:      NO\n")
 
     with pytest.raises(ConfigurationError, match="csi:0: this OpenCV .* without GStreamer"):
         open_camera("csi:0")
+
+
+def test_what_this_opencv_says_of_itself_is_believed():
+    is_built_in = "GStreamer:                   YES" in cv2.getBuildInformation()
+
+    assert opencv_build.has_gstreamer() == is_built_in
 
 
 NO_SUCH = "/nowhere/at/all"

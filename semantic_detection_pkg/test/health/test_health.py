@@ -217,6 +217,25 @@ _SWAPS = "Filename Type Size Used Priority\n"
         ),
         ("serial", {}, {"serial_device": "/dev/ttyTHS1"}, "BAD", "No such file"),
         ("serial", {}, {"serial_device": "/proc/meminfo"}, "BAD", "no character device"),
+        (
+            "camera",
+            {},
+            {"camera_source": "csi:0", "has_gstreamer": bool},
+            "BAD",
+            "apt-get",
+        ),
+        (
+            "camera",
+            {},
+            {"camera_source": "csi:0?a=1", "has_gstreamer": lambda: True},
+            "ok",
+            "csi:",
+        ),
+        ("camera", {}, {"camera_source": "device:3?fps=9"}, "warn", "/dev/video3 is not there"),
+        ("camera", {}, {"camera_source": "device:/dev/cam"}, "warn", "/dev/cam is not there"),
+        ("camera", {"video7": ""}, {"camera_source": "device:/video7"}, "ok", "/video7"),
+        ("camera", {}, {"camera_source": "rtsp://u:secret@h/s"}, "-", "rtsp:, not looked into"),
+        ("camera", {}, {}, "-", "no source is configured"),
         ("models", {}, {"model": ""}, "BAD", "set detector.model"),
         ("models", {}, {"model": "{folder}/other.engine"}, "BAD", "in its folder are yoloe.engine"),
         ("clock", {}, {"now_s": 1e6}, "BAD", "timedatectl"),
@@ -250,6 +269,7 @@ def test_doctor_reads_the_config(
     assert main(["--config", str(config)]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(CHECKS)
+    assert any("camera" in line and "/dev/video0" in line for line in lines)
     assert any("/nowhere/x.engine is not there -> make it with" in line for line in lines)
     config.write_text("detektor: 1\n")
     assert main(["--config", str(config)]) == 2

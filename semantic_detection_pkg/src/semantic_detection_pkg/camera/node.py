@@ -18,7 +18,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
 from ros_support_pkg.frames import in_namespace
 from ros_support_pkg.parameters import declare_parameters
-from ros_support_pkg.qos import SENSOR_DATA, VIEW
+from ros_support_pkg.qos import READINGS, VIEW
 from ros_support_pkg.running import run_node, tolerating_shutdown
 from ros_support_pkg.shedding import RATES, Shedding
 from semantic_detection_pkg.camera.calibration import load_calibration
@@ -51,7 +51,7 @@ class CameraNode(Node):
         self._compressed = self.create_publisher(
             CompressedImage, "camera/image_raw/compressed", VIEW
         )
-        self._info = self.create_publisher(CameraInfo, "camera/camera_info", SENSOR_DATA)
+        self._info = self.create_publisher(CameraInfo, "camera/camera_info", READINGS)
         clock = self.get_clock()
         self._reader = LatestFrameReader(
             partial(

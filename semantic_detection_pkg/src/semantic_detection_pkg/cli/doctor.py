@@ -45,7 +45,9 @@ def machine_from(config: dict[str, Any]) -> Machine:
     gimbal, launch, recorder = (
         config.get(name, {}) for name in ("gimbal_driver", "launch", "recorder")
     )
-    defaults = load_schema()["properties"]["gimbal_driver"]["properties"]
+    known = load_schema()["properties"]
+    defaults = known["gimbal_driver"]["properties"]
+    default_source = known["camera"]["properties"]["source"]["default"]
     mode = os.environ.get(
         "GIMBAL_MODE", gimbal.get("gimbal_mode", defaults["gimbal_mode"]["default"])
     )
@@ -57,6 +59,7 @@ def machine_from(config: dict[str, Any]) -> Machine:
         output_dir=recorder.get("output_dir", output_dir),
         shared_dir=launch.get("shared_dir", os.environ.get("TIER3_DIR", "/run/tier3")),
         now_s=time.time(),
+        camera_source=config.get("camera", {}).get("source", default_source),
     )
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from semantic_detection_pkg.common.opencv_build import has_gstreamer
 from semantic_detection_pkg.health.core.reading import read_meminfo
 
 #: L4T releases with which 8 GB fail large allocations of GPU memory (NvMap, error 12).
@@ -53,6 +54,8 @@ class Machine:
         output_dir, shared_dir: folders.
         now_s: [s] since the epoch.
         find_program: as shutil.which.
+        camera_source: the camera's URI, "" for none.
+        has_gstreamer: whether the OpenCV that nodes import is built with it.
     """
 
     root: Path = Path("/")
@@ -62,6 +65,8 @@ class Machine:
     shared_dir: str = "/run/tier3"
     now_s: float = 0.0
     find_program: Callable[[str], str | None] = field(default=shutil.which)
+    camera_source: str = ""
+    has_gstreamer: Callable[[], bool] = field(default=has_gstreamer)
 
     def text(self, name: str) -> str:
         """Return a file below the root; "" if it cannot be read."""
@@ -173,6 +178,33 @@ def check_serial(machine: Machine) -> CheckResult:
     return CheckResult("serial", CheckStatus.OK, machine.serial_device)
 
 
+def check_camera(machine: Machine) -> CheckResult:
+    """Check that this machine can open the kind of camera that is configured."""
+    scheme, _, rest = machine.camera_source.partition(":")
+    if scheme == "csi":
+        if machine.has_gstreamer():
+            return CheckResult("camera", CheckStatus.OK, "csi:, and OpenCV has GStreamer")
+        return CheckResult(
+            "camera",
+            CheckStatus.BAD,
+            "csi: needs an OpenCV with GStreamer, which the wheel has not",
+            "sudo apt-get install python3-opencv, then make setup again; or use the container",
+        )
+    if scheme == "device":
+        target = rest.partition("?")[0]
+        path = target if target.startswith("/") else f"/dev/video{target}"
+        if (machine.root / path.lstrip("/")).exists():
+            return CheckResult("camera", CheckStatus.OK, path)
+        return CheckResult(
+            "camera",
+            CheckStatus.WARN,
+            f"{path} is not there now",
+            "plug the camera in; give the container the device; or set camera.source",
+        )
+    what = f"{scheme}:, not looked into" if scheme else "no source is configured"
+    return CheckResult("camera", CheckStatus.NOT_HERE, what)
+
+
 def check_models(machine: Machine) -> CheckResult:
     """Check that the detector's model is there."""
     if not machine.model:
@@ -252,6 +284,7 @@ CHECKS: tuple[Callable[[Machine], CheckResult], ...] = (
     check_swap,
     check_runtime,
     check_serial,
+    check_camera,
     check_models,
     check_clock,
     check_disk,

@@ -11,6 +11,7 @@ from semantic_detection_pkg.camera.core.uri import CameraUri, integer
 from semantic_detection_pkg.camera.sources.capture import CaptureSource
 from semantic_detection_pkg.camera.sources.opencv_decoder import OpenCvDecoder, open_capture
 from semantic_detection_pkg.camera.sources.source import ClockNs, FrameSource
+from semantic_detection_pkg.common.opencv_build import has_gstreamer
 from semantic_detection_pkg.errors import ConfigurationError
 
 _OPTIONS = {
@@ -50,10 +51,10 @@ def open_source(uri: CameraUri, clock_ns: ClockNs) -> FrameSource:
         SourceLostError: the camera is not there.
     """
     text = pipeline(uri)
-    if cv2.CAP_GSTREAMER not in cv2.videoio_registry.getBackends():
+    if not has_gstreamer():
         raise ConfigurationError(
             f"{uri.label}: this OpenCV ({cv2.__version__}) is built without GStreamer, which csi: "
-            "needs; on a Jetson use the system's python3-opencv"
+            "needs; sudo apt-get install python3-opencv and make setup, or use the container"
         )
     capture = open_capture(text, cv2.CAP_GSTREAMER, uri.label)
     return CaptureSource(OpenCvDecoder(capture), uri.label, clock_ns)

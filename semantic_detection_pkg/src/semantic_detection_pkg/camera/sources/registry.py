@@ -34,7 +34,7 @@ _MODULES = {
 }
 _GROUP = "semantic_detection.cameras"
 #: Schemes of packages of this workspace that need not be installed.
-_ELSEWHERE = {"sim": "simulation_pkg", "fake": "simulation_pkg"}
+_ELSEWHERE = {"sim": "simulation_pkg", "photo": "simulation_pkg", "fake": "simulation_pkg"}
 #: Schemes that the camera node registers itself, since they need its graph.
 _IN_GRAPH = frozenset({"ros"})
 #: Offered to tests, not to people.

@@ -98,7 +98,7 @@ def _events_mb_s() -> float:
 def _wire_latencies_ms() -> list[float]:
     """Times from a command's call to its bytes at the far end."""
     from gimbal_driver_pkg.core.build import build_driver
-    from gimbal_driver_pkg.links.engine import Engine
+    from gimbal_driver_pkg.links.driver_runner import DriverRunner
     from gimbal_driver_pkg.links.opening import open_link
 
     # A process of its own: in this one it would wait for the interpreter's lock.
@@ -107,7 +107,7 @@ def _wire_latencies_ms() -> list[float]:
     far_end = context.Process(target=_far_end, args=(theirs,), daemon=True)
     far_end.start()
     url = f"socket://127.0.0.1:{ours.recv()}"
-    engine = Engine(build_driver("siyi", url, "zr10"), lambda: open_link(url))
+    engine = DriverRunner(build_driver("siyi", url, "zr10"), lambda: open_link(url))
     engine.start()
     ours.recv()  # connected
     calls: dict[int, float] = {}

@@ -16,9 +16,9 @@ from gimbal_driver_pkg.core.driver import GimbalDriver
 from gimbal_driver_pkg.core.settings import DriverSettings
 from gimbal_driver_pkg.core.state import GimbalState
 from gimbal_driver_pkg.mock.body import Body
-from gimbal_driver_pkg.mock.faults import Faults, FaultyLine
-from gimbal_driver_pkg.mock.session import MockGimbal, Session
-from gimbal_driver_pkg.mock.sessions import new_session
+from gimbal_driver_pkg.mock.conversation import Conversation, MockGimbal
+from gimbal_driver_pkg.mock.conversations import new_conversation
+from gimbal_driver_pkg.mock.faults import FaultyLine, InjectedFaults
 from gimbal_driver_pkg.models import MODELS
 from gimbal_driver_pkg.protocol.catalogue import Direction
 from gimbal_driver_pkg.protocol.dialects import DIALECTS
@@ -56,10 +56,10 @@ class Rig:
     """A driver and a mock gimbal, joined in memory, in simulated time."""
 
     driver: GimbalDriver
-    session: Session
+    conversation: Conversation
     now_s: float = 100.0
     latency_s: float = 0.0
-    faults: Faults = field(default_factory=Faults)
+    faults: InjectedFaults = field(default_factory=InjectedFaults)
     frames: list[tuple[float, bytes]] = field(default_factory=list)
     """Everything that the driver sent, and when."""
     is_cut: bool = False
@@ -75,12 +75,14 @@ class Rig:
         """Let time pass."""
         end_s = self.now_s + seconds
         while self.now_s < end_s:
-            due_s = min(self.driver.due_s(), self.session.next_push_s(), self._next_arrival_s())
+            due_s = min(
+                self.driver.due_s(), self.conversation.next_push_s(), self._next_arrival_s()
+            )
             self.now_s = min(end_s, max(due_s, self.now_s + 0.001))
             self._receive_due()
             self.driver.tick(self.now_s)
             self._deliver()
-            self._arrive(self.session.push(self.now_s))
+            self._arrive(self.conversation.push(self.now_s))
 
     def run_until(self, condition: Callable[[], bool], timeout_s: float = 10.0) -> float:
         """Let time pass until `condition`; return how long it took."""
@@ -104,8 +106,8 @@ class Rig:
     @property
     def body(self) -> Body:
         """Where the gimbal really is."""
-        self.session.gimbal.body.advance(self.now_s)
-        return self.session.gimbal.body
+        self.conversation.gimbal.body.advance(self.now_s)
+        return self.conversation.gimbal.body
 
     def sent(self, protocol: str = "siyi") -> list[str]:
         """Names of all commands sent so far."""
@@ -133,7 +135,7 @@ class Rig:
             self.frames.append((self.now_s, frame))
             arrived = self._line.receive(frame, self.faults)
             if arrived and not self.is_cut:
-                self._arrive(self.session.receive(arrived, self.now_s))
+                self._arrive(self.conversation.receive(arrived, self.now_s))
 
     def _arrive(self, frames: list[bytes]) -> None:
         for delay_s, data in self._line.send(frames, self.faults):
@@ -163,7 +165,7 @@ def make_rig() -> RigMaker:
         fixed: bool = False,
         boot_s: float = 0.0,
         driver: GimbalDriver | None = None,
-        session: Any = None,
+        conversation: Any = None,
         **options: Any,
     ) -> Rig:
         kind = MODELS[model]
@@ -171,6 +173,6 @@ def make_rig() -> RigMaker:
         driver = driver or build_driver(
             kind.protocol, "udp://", model if fixed else "auto", settings
         )
-        return Rig(driver, session or new_session(gimbal, 100.0, is_tcp=False), **options)
+        return Rig(driver, conversation or new_conversation(gimbal, 100.0, is_tcp=False), **options)
 
     return make

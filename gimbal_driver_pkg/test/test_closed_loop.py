@@ -24,7 +24,7 @@ from gimbal_driver_pkg.core.build import build_driver
 from gimbal_driver_pkg.core.driver import GimbalDriver
 from gimbal_driver_pkg.core.settings import DriverSettings
 from gimbal_driver_pkg.core.state import GimbalState
-from gimbal_driver_pkg.links.engine import Engine
+from gimbal_driver_pkg.links.driver_runner import DriverRunner
 from gimbal_driver_pkg.links.opening import open_link
 from gimbal_driver_pkg.mock.background import BackgroundMock
 from ros_support_pkg.core.words import LinkState
@@ -45,12 +45,12 @@ def url_of(mock: BackgroundMock, line: str, terminal: str) -> str:
 class Loop:
     """A running driver and the mock at the other end of its line."""
 
-    def __init__(self, engine: Engine, mock: BackgroundMock) -> None:
-        self.engine = engine
+    def __init__(self, runner: DriverRunner, mock: BackgroundMock) -> None:
+        self.runner = runner
         self.mock = mock
 
     def state(self) -> GimbalState:
-        return self.engine.call(GimbalDriver.state)
+        return self.runner.call(GimbalDriver.state)
 
     def is_up(self) -> bool:
         return self.state().link is LinkState.UP
@@ -87,14 +87,16 @@ def running(
     with BackgroundMock(model, speed, terminal=terminal if line == "pty" else "") as mock:
         url = url_of(mock, line, terminal)
         protocol = {"a40": "viewpro", "mavlink": "mavlink"}.get(model, "siyi")
-        engine = Engine(build_driver(protocol, url, settings=settings), lambda: open_link(url))
-        engine.start()
+        runner = DriverRunner(
+            build_driver(protocol, url, settings=settings), lambda: open_link(url)
+        )
+        runner.start()
         try:
-            loop = Loop(engine, mock)
+            loop = Loop(runner, mock)
             wait_until(loop.is_up)
             yield loop
         finally:
-            engine.stop()
+            runner.stop()
 
 
 @pytest.mark.parametrize("line", ["tcp", "pty"])
@@ -104,7 +106,7 @@ def test_points_to_200_random_angles(line: str, terminal: str) -> None:
         for _ in range(200):
             yaw = math.radians(rng.uniform(-133.0, 133.0))
             pitch = math.radians(rng.uniform(-23.0, 88.0))
-            aim = loop.engine.call(lambda d, now, y=yaw, p=pitch: d.point(y, p, now))
+            aim = loop.runner.call(lambda d, now, y=yaw, p=pitch: d.point(y, p, now))
             assert (aim.yaw_saturated, aim.pitch_saturated) == (False, False)
             wait_until(lambda y=yaw, p=pitch: loop.points_at(y, p))
 
@@ -116,7 +118,7 @@ def test_points_to_200_random_angles(line: str, terminal: str) -> None:
 def test_every_protocol_points_on_its_line(model: str, line: str, terminal: str) -> None:
     with running(line, terminal, model, speed=20.0) as loop:
         for yaw, pitch in ((1.0, 0.5), (-1.5, -0.2), (0.3, 1.2)):
-            loop.engine.call(lambda d, now, y=yaw, p=pitch: d.point(y, p, now))
+            loop.runner.call(lambda d, now, y=yaw, p=pitch: d.point(y, p, now))
             wait_until(lambda y=yaw, p=pitch: loop.points_at(y, p))
             wait_until(loop.reads_the_truth)
 
@@ -124,11 +126,11 @@ def test_every_protocol_points_on_its_line(model: str, line: str, terminal: str)
 def test_cut_50_times_and_back_each_time(terminal: str) -> None:
     with running("tcp", terminal, speed=20.0) as loop:
         for i in range(50):
-            reconnects = loop.engine.reconnects
+            reconnects = loop.runner.reconnects
             yaw = 0.02 * (i - 25)
-            loop.engine.call(lambda d, now, y=yaw: d.point(y, 0.1, now))
+            loop.runner.call(lambda d, now, y=yaw: d.point(y, 0.1, now))
             loop.mock.order(cut=True)
-            wait_until(lambda n=reconnects: loop.engine.reconnects > n and loop.reads_the_truth())
+            wait_until(lambda n=reconnects: loop.runner.reconnects > n and loop.reads_the_truth())
             wait_until(lambda y=yaw: loop.points_at(y, 0.1))
         state = loop.state()
         assert (state.model, state.problems) == ("zr10", ())
@@ -137,9 +139,9 @@ def test_cut_50_times_and_back_each_time(terminal: str) -> None:
 def test_unplugged_cable_is_noticed_and_found_again(terminal: str) -> None:
     with running("pty", terminal) as loop:
         for _ in range(3):
-            reconnects = loop.engine.reconnects
+            reconnects = loop.runner.reconnects
             loop.mock.order(cut=True)
-            wait_until(lambda n=reconnects: loop.engine.reconnects > n and loop.is_up())
+            wait_until(lambda n=reconnects: loop.runner.reconnects > n and loop.is_up())
 
 
 @pytest.mark.parametrize("fault", ["freeze", "half_open"])
@@ -164,15 +166,15 @@ def test_noise_of_one_bit_in_a_thousand_loses_no_intact_frame(terminal: str) -> 
         loop.mock.order(faults={"noise": 1e-3, "split": True})
         wait_until(lambda: loop.mock.state()["intact_frames"] > 250)
         sent = loop.mock.order(faults={"noise": 0.0})["intact_frames"]
-        wait_until(lambda: loop.engine.call(lambda d, _: d.counts())["frames"] >= sent)
-        assert loop.engine.call(lambda d, _: d.counts())["bad_frames"] > 0
+        wait_until(lambda: loop.runner.call(lambda d, _: d.counts())["frames"] >= sent)
+        assert loop.runner.call(lambda d, _: d.counts())["bad_frames"] > 0
 
 
 def test_dead_man_stops_what_nobody_renews(terminal: str) -> None:
     with running("tcp", terminal) as loop:
 
         def renew() -> bool:
-            loop.engine.call(lambda d, now: d.turn(SLOW_RAD_S, 0.0, now))
+            loop.runner.call(lambda d, now: d.turn(SLOW_RAD_S, 0.0, now))
             return bool(loop.mock.state()["yaw_rad"] > 0.05)
 
         wait_until(renew, "the gimbal to turn")
@@ -182,9 +184,9 @@ def test_dead_man_stops_what_nobody_renews(terminal: str) -> None:
 
 def test_end_of_the_driver_stops_the_gimbal(terminal: str) -> None:
     with running("tcp", terminal, speed=SLOWNESS) as loop:
-        loop.engine.call(lambda d, now: d.point(2.2, 0.0, now))
+        loop.runner.call(lambda d, now: d.point(2.2, 0.0, now))
         wait_until(lambda: loop.mock.state()["yaw_rad"] > 0.05, "the slew")
-        loop.engine.stop()
+        loop.runner.stop()
         wait_until(lambda: loop.mock.state()["is_still"], "the stop")
         assert loop.mock.state()["yaw_rad"] < 2.0
 
@@ -193,18 +195,18 @@ SLEWING = """
 import sys, time
 from gimbal_driver_pkg.core.build import build_driver
 from gimbal_driver_pkg.core.link_state import LinkState
-from gimbal_driver_pkg.links.engine import Engine
+from gimbal_driver_pkg.links.driver_runner import DriverRunner
 from gimbal_driver_pkg.links.opening import open_link
 url, how = sys.argv[1:]
-engine = Engine(build_driver("siyi", url), lambda: open_link(url))
-engine.start()
-while engine.call(lambda d, now: d.state(now)).link is not LinkState.UP:
+runner = DriverRunner(build_driver("siyi", url), lambda: open_link(url))
+runner.start()
+while runner.call(lambda d, now: d.state(now)).link is not LinkState.UP:
     time.sleep(0.01)
 while True:
     if how == "rate":
-        engine.call(lambda d, now: d.turn(0.2, 0.0, now))
+        runner.call(lambda d, now: d.turn(0.2, 0.0, now))
     else:
-        engine.call(lambda d, now: d.point(2.2, 0.0, now))
+        runner.call(lambda d, now: d.point(2.2, 0.0, now))
     time.sleep(0.03)
 """
 

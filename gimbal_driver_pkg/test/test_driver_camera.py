@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gimbal_driver_pkg.errors import UnsupportedError
-from gimbal_driver_pkg.mock.faults import Faults
+from gimbal_driver_pkg.mock.faults import InjectedFaults
 from gimbal_driver_pkg.models import MODELS
 from gimbal_driver_pkg.protocol import messages as m
 from gimbal_driver_pkg.protocol.catalogue import Direction
@@ -54,20 +54,20 @@ def test_zoom_rate_runs_for_its_time_and_stops_once(make_rig: MakeRig) -> None:
 @pytest.mark.parametrize("has_card", [True, False])
 def test_photo_is_done_when_the_gimbal_says_so(make_rig: MakeRig, has_card: bool) -> None:
     rig = make_rig()
-    rig.session.gimbal.camera.has_card = has_card
+    rig.conversation.gimbal.camera.has_card = has_card
     rig.run(1.0)
     ticket = rig.do(lambda d, now: d.take_photo(now))
     rig.run(0.1)
     assert ticket.outcome.is_ok is has_card
-    assert rig.session.gimbal.camera.photos == int(has_card)
+    assert rig.conversation.gimbal.camera.photos == int(has_card)
 
 
 def test_photo_without_an_answer_fails_and_is_not_taken_twice(make_rig: MakeRig) -> None:
     rig = make_rig()
     rig.run(1.0)
-    rig.faults = Faults(drop=1.0)
+    rig.faults = InjectedFaults(drop=1.0)
     ticket = rig.do(lambda d, now: d.take_photo(now))
-    rig.faults = Faults()
+    rig.faults = InjectedFaults()
     rig.run(2.5)
     assert ticket.outcome.message == "photo: no answer from the gimbal"
     assert rig.sent().count("photo_video") == 1
@@ -76,7 +76,7 @@ def test_photo_without_an_answer_fails_and_is_not_taken_twice(make_rig: MakeRig)
 def test_recording_is_toggled_only_if_it_has_to_be(make_rig: MakeRig) -> None:
     rig = make_rig()
     rig.run(1.0)
-    camera = rig.session.gimbal.camera
+    camera = rig.conversation.gimbal.camera
     for is_on in (True, True, False, False, True):
         ticket = rig.do(lambda d, now, is_on=is_on: d.record(is_on, now))
         rig.run(0.2)
@@ -87,7 +87,7 @@ def test_recording_is_toggled_only_if_it_has_to_be(make_rig: MakeRig) -> None:
 
 def test_recording_without_a_card_fails(make_rig: MakeRig) -> None:
     rig = make_rig()
-    rig.session.gimbal.camera.has_card = False
+    rig.conversation.gimbal.camera.has_card = False
     rig.run(1.0)
     ticket = rig.do(lambda d, now: d.record(True, now))
     rig.run(0.2)
@@ -97,7 +97,7 @@ def test_recording_without_a_card_fails(make_rig: MakeRig) -> None:
 def test_missing_acknowledgement_is_asked_for_again_then_given_up(make_rig: MakeRig) -> None:
     rig = make_rig()
     rig.run(1.0)
-    rig.session._handlers["absolute_zoom"] = lambda _f, _n: []
+    rig.conversation._handlers["absolute_zoom"] = lambda _f, _n: []
     rig.frames.clear()
     ticket, _ = rig.do(lambda d, now: d.zoom_to(2.0, now))
     rig.run(1.0)

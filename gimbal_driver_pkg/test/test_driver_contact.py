@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gimbal_driver_pkg.core.build import build_driver
-from gimbal_driver_pkg.mock.faults import Faults
+from gimbal_driver_pkg.mock.faults import InjectedFaults
 from gimbal_driver_pkg.models import MODELS
 from gimbal_driver_pkg.protocol.catalogue import Direction
 from gimbal_driver_pkg.protocol.siyi.dialect import SIYI
@@ -71,7 +71,7 @@ def test_fixed_model_that_is_not_the_gimbals_is_told(make_rig: MakeRig) -> None:
 
 def test_gimbal_that_never_says_what_it_is_is_driven_with_narrow_limits(make_rig: MakeRig) -> None:
     rig = make_rig("zr30", is_cut=True)
-    rig.session._handlers["request_hardware_id"] = lambda _f, _n: []
+    rig.conversation._handlers["request_hardware_id"] = lambda _f, _n: []
     rig.is_cut = False
     rig.run_until(lambda: rig.is_up(), timeout_s=4.0)
     assert rig.state.model == ""
@@ -108,7 +108,7 @@ def test_gimbal_that_does_not_push_is_polled(make_rig: MakeRig) -> None:
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.03, 0.12, 0.3])
 def test_late_answers_are_not_taken_for_a_stream(make_rig: MakeRig, delay_s: float) -> None:
-    rig = make_rig("zr30", faults=Faults(delay_s=delay_s))
+    rig = make_rig("zr30", faults=InjectedFaults(delay_s=delay_s))
     for _ in range(50):
         rig.run(0.1)
         assert not rig.state.is_streaming
@@ -118,7 +118,7 @@ def test_late_answers_are_not_taken_for_a_stream(make_rig: MakeRig, delay_s: flo
 def test_stream_lost_in_a_reboot_is_replaced_by_polling_and_comes_back(make_rig: MakeRig) -> None:
     rig = make_rig("zr10")
     rig.run_until(lambda: rig.state.is_streaming)
-    rig.session.gimbal.reboot(rig.now_s, boot_s=1.0)
+    rig.conversation.gimbal.reboot(rig.now_s, boot_s=1.0)
     rig.run(0.9)
     assert rig.state.link is LinkState.STALE
     rig.run_until(lambda: rig.is_up(), timeout_s=1.0)
@@ -130,7 +130,7 @@ def test_unbelievable_angle_is_not_believed(make_rig: MakeRig) -> None:
     """-120 deg of pitch: a byte in a million passes the checksum."""
     rig = make_rig()
     rig.run(1.0)
-    seq = rig.session.gimbal.next_sequence()
+    seq = rig.conversation.gimbal.next_sequence()
     noise = SIYI.write("attitude", {"pitch_deg_wire": -120.0, "seq": seq})
     rig.driver.receive(noise, rig.now_s)
     assert rig.state.attitude.pitch_rad == pytest.approx(0.0)
@@ -153,7 +153,7 @@ def test_gimbal_that_stands_beyond_its_limits_is_believed_and_told(
 ) -> None:
     rig = make_rig(model)
     rig.run_until(lambda: rig.state.model == model)
-    body = rig.session.gimbal.body
+    body = rig.conversation.gimbal.body
     for axis, angle_deg in ((body.yaw, yaw_deg), (body.pitch, pitch_deg)):
         axis._low, axis._high = -math.pi, math.pi
         axis.angle_rad = axis._goal = angle_deg * DEG

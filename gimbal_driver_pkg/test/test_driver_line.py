@@ -12,7 +12,7 @@ from gimbal_driver_pkg.core.build import build_driver
 from gimbal_driver_pkg.core.driver import GimbalDriver
 from gimbal_driver_pkg.core.settings import DriverSettings
 from gimbal_driver_pkg.errors import InvalidValueError, LinkError
-from gimbal_driver_pkg.mock.faults import Faults
+from gimbal_driver_pkg.mock.faults import InjectedFaults
 from ros_support_pkg.core.words import LinkState
 
 Rig = Any
@@ -63,7 +63,7 @@ def test_angle_of_long_ago_is_not_said_on_a_new_line(make_rig: MakeRig) -> None:
     rig.run(1.0)
     rig.do(lambda d, now: d.point(0.5, 0.0, now))
     rig.run(11.0)
-    rig.session.gimbal.body.yaw.go_to(0.0)  # somebody else
+    rig.conversation.gimbal.body.yaw.go_to(0.0)  # somebody else
     rig.run(2.0)
     rig.reopen()
     rig.run(2.0)
@@ -72,7 +72,7 @@ def test_angle_of_long_ago_is_not_said_on_a_new_line(make_rig: MakeRig) -> None:
 
 @every_protocol
 def test_works_over_a_line_with_every_fault_at_once(make_rig: MakeRig, model: str) -> None:
-    faults = Faults(
+    faults = InjectedFaults(
         noise=1e-3, drop=1e-3, bad_length=0.05, bad_checksum=0.05, split=True, delay_s=0.01
     )
     rig = make_rig(model, faults=faults)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gimbal_driver_pkg.core.settings import DriverSettings
-from gimbal_driver_pkg.mock.faults import Faults
+from gimbal_driver_pkg.mock.faults import InjectedFaults
 from gimbal_driver_pkg.models import MODELS
 from ros_support_pkg.core.words import LinkState
 
@@ -34,9 +34,9 @@ def test_points_where_it_is_told(make_rig: MakeRig, model: str) -> None:
 def test_lost_set_point_is_said_again(make_rig: MakeRig, model: str) -> None:
     rig = make_rig(model)
     rig.run_until(lambda: rig.is_up())
-    rig.faults = Faults(drop=1.0)
+    rig.faults = InjectedFaults(drop=1.0)
     rig.do(lambda d, now: d.point(0.8, -0.3, now))
-    rig.faults = Faults()
+    rig.faults = InjectedFaults()
     rig.run_until(lambda: rig.points_at(0.8, -0.3), timeout_s=4.0)
 
 
@@ -67,9 +67,9 @@ def test_lost_stop_is_said_again(make_rig: MakeRig, model: str) -> None:
 def test_no_rate_is_sent_blind(make_rig: MakeRig) -> None:
     rig = make_rig()
     rig.run(1.0)
-    rig.session._handlers["request_attitude"] = lambda _f, _n: []
-    rig.session.pushes.clear()
-    rig.session.gimbal.streams = False
+    rig.conversation._handlers["request_attitude"] = lambda _f, _n: []
+    rig.conversation.pushes.clear()
+    rig.conversation.gimbal.streams = False
     end_s = rig.now_s + 1.5
     while rig.now_s < end_s:
         rig.do(lambda d, now: d.turn(0.3, 0.0, now))
@@ -192,7 +192,7 @@ def test_limits_of_the_parameters_replace_the_models(make_rig: MakeRig) -> None:
 
 def test_limits_that_the_gimbal_tells_itself_count(make_rig: MakeRig) -> None:
     rig = make_rig("mavlink", is_cut=True)
-    rig.session.gimbal.model = MODELS["a8mini"]  # what it will tell
+    rig.conversation.gimbal.model = MODELS["a8mini"]  # what it will tell
     rig.is_cut = False
     rig.run(2.0)
     assert rig.state.limits.yaw.high_rad == pytest.approx(135 * DEG)
@@ -202,7 +202,9 @@ def test_limits_that_the_gimbal_tells_itself_count(make_rig: MakeRig) -> None:
 def test_gimbal_that_turns_the_wrong_way_is_noticed(make_rig: MakeRig) -> None:
     rig = make_rig("a40")
     rig.run_until(lambda: rig.is_up())
-    rig.session._signs = rig.session._signs.__class__(-1, 1, 1, -1, 1, -1, +1)  # pitch rate + down
+    rig.conversation._signs = rig.conversation._signs.__class__(
+        -1, 1, 1, -1, 1, -1, +1
+    )  # pitch rate + down
     for _ in range(40):
         rig.do(lambda d, now: d.turn(0.2, 0.2, now))
         rig.run(0.05)

@@ -13,7 +13,7 @@ from gimbal_driver_pkg.core.limits import AxisLimits, SoftLimits
 from gimbal_driver_pkg.core.link_state import TRANSITIONS, LinkEvent, follow
 from gimbal_driver_pkg.core.motion import Aim
 from gimbal_driver_pkg.core.pointing import Pointing
-from gimbal_driver_pkg.core.requests import Requests
+from gimbal_driver_pkg.core.requests import PendingCommands
 from gimbal_driver_pkg.core.settings import DriverSettings
 from gimbal_driver_pkg.core.sign_check import SignCheck
 from gimbal_driver_pkg.core.state import GimbalState
@@ -101,7 +101,7 @@ def test_poll_without_an_answer_goes_on_at_its_rate() -> None:
 
 
 def test_newer_command_of_a_kind_replaces_the_older() -> None:
-    requests = Requests()
+    requests = PendingCommands()
     first = requests.submit("zoom to 2.0", m.SetZoom(2.0), lambda _: None, 0.0)
     requests.submit("zoom to 3.0", m.SetZoom(3.0), lambda _: None, 0.0)
     assert first.outcome is not None
@@ -110,10 +110,10 @@ def test_newer_command_of_a_kind_replaces_the_older() -> None:
 
 
 def test_listener_hears_the_outcome_once_whenever_it_asks() -> None:
-    requests, heard = Requests(), []
+    requests, heard = PendingCommands(), []
     ticket = requests.submit("focus", m.SetFocus(m.Focus.AUTO), lambda _: True, 0.0)
     ticket.when_done(heard.append)
-    requests.observe(m.Zoom(0.0, 1.0))
+    requests.settle_by(m.Zoom(0.0, 1.0))
     ticket.when_done(heard.append)
     assert [outcome.message for outcome in heard] == ["focus: done"] * 2
 
@@ -129,7 +129,7 @@ def test_zoom_command_in_between_ends_the_running_zoom() -> None:
 def test_sign_check_forgives_a_gimbal_that_stands_or_turns_right() -> None:
     check = SignCheck()
     for i in range(100):
-        check.observe(m.SetRate(0.2, 0.2), reading(i * 0.05, yaw=0.2 * i * 0.05, pitch=0.0))
+        check.add_reading(m.SetRate(0.2, 0.2), reading(i * 0.05, yaw=0.2 * i * 0.05, pitch=0.0))
     assert check.faults == ()
 
 
@@ -156,11 +156,11 @@ def begun(zoom: float = 0.0, aim: Aim = AIM) -> Pointing:
 
 def test_goal_is_reached_when_it_holds_within_the_tolerance() -> None:
     goal = begun()
-    assert not goal.judge(known(1.0, 0.4), goal.aim, 1.0).is_done
-    assert not goal.judge(known(1.1, 0.5), goal.aim, 1.1).is_done
-    assert not goal.judge(known(1.15, 0.52), goal.aim, 1.15).is_done  # passing through
-    assert not goal.judge(known(1.2, 0.5), goal.aim, 1.2).is_done
-    progress = goal.judge(known(1.31, 0.505), goal.aim, 1.31)
+    assert not goal.progress(known(1.0, 0.4), goal.aim, 1.0).is_done
+    assert not goal.progress(known(1.1, 0.5), goal.aim, 1.1).is_done
+    assert not goal.progress(known(1.15, 0.52), goal.aim, 1.15).is_done  # passing through
+    assert not goal.progress(known(1.2, 0.5), goal.aim, 1.2).is_done
+    progress = goal.progress(known(1.31, 0.505), goal.aim, 1.31)
     assert (progress.is_done, progress.is_reached, progress.message) == (True, True, "")
     assert progress.error_rad == pytest.approx(0.005)
 
@@ -168,9 +168,9 @@ def test_goal_is_reached_when_it_holds_within_the_tolerance() -> None:
 def test_goal_waits_for_the_zoom() -> None:
     goal = begun(zoom=4.0)
     for now_s in (1.0, 1.2):
-        assert not goal.judge(known(now_s, 0.5, zoom=2.0), goal.aim, now_s).is_done
+        assert not goal.progress(known(now_s, 0.5, zoom=2.0), goal.aim, now_s).is_done
     for now_s in (1.4, 1.6):
-        progress = goal.judge(known(now_s, 0.5, zoom=4.0), goal.aim, now_s)
+        progress = goal.progress(known(now_s, 0.5, zoom=4.0), goal.aim, now_s)
     assert progress.is_reached
 
 
@@ -183,27 +183,27 @@ def test_goal_waits_for_the_zoom() -> None:
 )
 def test_goal_ends_in_time(link: LinkState, message: str) -> None:
     goal = begun()
-    progress = goal.judge(known(5.0, 0.1, link=link), goal.aim, 5.0)
+    progress = goal.progress(known(5.0, 0.1, link=link), goal.aim, 5.0)
     assert (progress.is_done, progress.is_reached, progress.message) == (True, False, message)
 
 
 def test_goal_ends_with_the_next_command() -> None:
     goal = begun()
     for other in (None, Aim(0.5, 0.0)):
-        progress = goal.judge(known(1.0, 0.5), other, 1.0)
+        progress = goal.progress(known(1.0, 0.5), other, 1.0)
         assert (progress.is_done, progress.message) == (True, "replaced by another command")
 
 
 def test_goal_says_which_limit_cut_it() -> None:
     goal = begun(aim=Aim(0.5, 0.0, yaw_saturated=True, pitch_saturated=True))
     for now_s in (1.0, 1.2):
-        progress = goal.judge(known(now_s, 0.5), goal.aim, now_s)
+        progress = goal.progress(known(now_s, 0.5), goal.aim, now_s)
     assert progress.message == "yaw and pitch cut to the soft limits"
 
 
 def test_reading_from_before_the_command_says_nothing() -> None:
     goal = begun()
-    progress = goal.judge(known(-1.0, 0.5), goal.aim, 0.5)
+    progress = goal.progress(known(-1.0, 0.5), goal.aim, 0.5)
     assert math.isnan(progress.error_rad)
 
 

@@ -16,7 +16,7 @@ from gimbal_driver_pkg.core.build import build_driver
 from gimbal_driver_pkg.core.driver import GimbalDriver
 from gimbal_driver_pkg.core.settings import DriverSettings
 from gimbal_driver_pkg.errors import InvalidValueError, LinkError
-from gimbal_driver_pkg.links.engine import Engine
+from gimbal_driver_pkg.links.driver_runner import DriverRunner
 from gimbal_driver_pkg.links.last_will import SILENCE_S, LastWill
 from gimbal_driver_pkg.links.opening import open_link
 from gimbal_driver_pkg.protocol.siyi.dialect import SIYI
@@ -33,31 +33,33 @@ def line() -> FakeLine:
 
 
 @contextlib.contextmanager
-def running(line: FakeLine, silence_s: float) -> Iterator[Engine]:
+def running(line: FakeLine, silence_s: float) -> Iterator[DriverRunner]:
     settings = DriverSettings(link_timeout_s=silence_s, boot_timeout_s=silence_s, command_hz=200.0)
-    engine = Engine(build_driver("siyi", "fake", settings=settings), line.open, has_last_will=False)
-    engine.start()
+    runner = DriverRunner(
+        build_driver("siyi", "fake", settings=settings), line.open, has_last_will=False
+    )
+    runner.start()
     try:
-        yield engine
+        yield runner
     finally:
-        engine.stop()
+        runner.stop()
 
 
 @pytest.fixture
-def engine(line: FakeLine) -> Iterator[Engine]:
-    """An engine that takes a line for dead only long after a test is over."""
-    with running(line, silence_s=60.0) as engine:
-        yield engine
+def runner(line: FakeLine) -> Iterator[DriverRunner]:
+    """An runner that takes a line for dead only long after a test is over."""
+    with running(line, silence_s=60.0) as runner:
+        yield runner
 
 
-def link_state(engine: Engine) -> LinkState:
-    return engine.call(lambda d, now: d.state(now)).link
+def link_state(runner: DriverRunner) -> LinkState:
+    return runner.call(lambda d, now: d.state(now)).link
 
 
-def bring_up(line: FakeLine, engine: Engine, opened: int) -> None:
+def bring_up(line: FakeLine, runner: DriverRunner, opened: int) -> None:
     def is_up() -> bool:
         # On a busy machine the line may fall silent, and open anew, before a word is heard.
-        state = link_state(engine)
+        state = link_state(runner)
         if line.opened >= opened and state in (LinkState.HANDSHAKE, LinkState.STALE):
             with contextlib.suppress(BrokenPipeError):  # let go of since
                 line.say(HARDWARE_ID + ATTITUDE)
@@ -66,65 +68,67 @@ def bring_up(line: FakeLine, engine: Engine, opened: int) -> None:
     wait_until(is_up)
 
 
-def test_line_that_cannot_be_opened_is_tried_again(line: FakeLine, engine: Engine) -> None:
-    bring_up(line, engine, opened=1)
+def test_line_that_cannot_be_opened_is_tried_again(line: FakeLine, runner: DriverRunner) -> None:
+    bring_up(line, runner, opened=1)
     line.can_open = False
     line.hang_up()
-    wait_until(lambda: engine.error == "cannot open fake: switched off")
-    assert link_state(engine) is LinkState.DOWN
+    wait_until(lambda: runner.error == "cannot open fake: switched off")
+    assert link_state(runner) is LinkState.DOWN
     line.can_open = True
-    bring_up(line, engine, opened=2)
-    assert engine.error == ""
-    assert engine.reconnects == 1
+    bring_up(line, runner, opened=2)
+    assert runner.error == ""
+    assert runner.reconnects == 1
 
 
-def test_hung_up_line_is_opened_again(line: FakeLine, engine: Engine) -> None:
+def test_hung_up_line_is_opened_again(line: FakeLine, runner: DriverRunner) -> None:
     for opened in (1, 2, 3):
-        bring_up(line, engine, opened)
+        bring_up(line, runner, opened)
         line.hang_up()
     wait_until(lambda: line.opened >= 4, "the line, for the fourth time")
 
 
-def test_line_that_cannot_be_read_is_opened_again(line: FakeLine, engine: Engine) -> None:
-    bring_up(line, engine, opened=1)
+def test_line_that_cannot_be_read_is_opened_again(line: FakeLine, runner: DriverRunner) -> None:
+    bring_up(line, runner, opened=1)
     line.can_read = False
     line.say(ATTITUDE)
-    wait_until(lambda: link_state(engine) is LinkState.DOWN)
+    wait_until(lambda: link_state(runner) is LinkState.DOWN)
     line.can_read = True
-    bring_up(line, engine, opened=2)
+    bring_up(line, runner, opened=2)
 
 
-def test_line_that_cannot_be_written_is_opened_again(line: FakeLine, engine: Engine) -> None:
-    bring_up(line, engine, opened=1)
+def test_line_that_cannot_be_written_is_opened_again(line: FakeLine, runner: DriverRunner) -> None:
+    bring_up(line, runner, opened=1)
     line.can_write = False
-    engine.call(lambda d, now: d.point(0.1, 0.1, now))
+    runner.call(lambda d, now: d.point(0.1, 0.1, now))
     wait_until(lambda: line.opened >= 2)
     line.can_write = True
-    bring_up(line, engine, opened=line.opened)
+    bring_up(line, runner, opened=line.opened)
 
 
 def test_silent_line_is_opened_again(line: FakeLine) -> None:
-    with running(line, silence_s=0.3) as engine:
-        bring_up(line, engine, opened=1)
+    with running(line, silence_s=0.3) as runner:
+        bring_up(line, runner, opened=1)
         opened = line.opened
         wait_until(lambda: line.opened > opened, "the line to be opened again")
 
 
-def test_every_frame_is_one_write_and_the_last_is_a_stop(line: FakeLine, engine: Engine) -> None:
-    bring_up(line, engine, opened=1)
-    engine.call(lambda d, now: d.point(1.0, 0.1, now))
-    engine.stop()
+def test_every_frame_is_one_write_and_the_last_is_a_stop(
+    line: FakeLine, runner: DriverRunner
+) -> None:
+    bring_up(line, runner, opened=1)
+    runner.call(lambda d, now: d.point(1.0, 0.1, now))
+    runner.stop()
     assert all(frame.startswith(b"\x55\x66") for frame in line.frames)
     assert all(len(frame) == 10 + frame[3] for frame in line.frames)
     # Until it ended, the driver asked; then the gimbal was stopped.
     assert line.frames[-1][7:] == SIYI.write("gimbal_rotation", {"seq": line.frames[-1][5]})[7:]
 
 
-def test_command_leaves_in_the_callers_thread(line: FakeLine, engine: Engine) -> None:
-    bring_up(line, engine, opened=1)
-    wait_until(lambda: engine.call(lambda d, now: now > d._motion._sent_at_s + 0.005))
+def test_command_leaves_in_the_callers_thread(line: FakeLine, runner: DriverRunner) -> None:
+    bring_up(line, runner, opened=1)
+    wait_until(lambda: runner.call(lambda d, now: now > d._motion._sent_at_s + 0.005))
     before = len(line.frames)
-    engine.call(lambda d, now: d.point(1.0, 0.1, now))
+    runner.call(lambda d, now: d.point(1.0, 0.1, now))
     assert 0x0E in [frame[7] for frame in line.frames[before:]]
 
 
@@ -268,24 +272,24 @@ class NotedWill:
 
 
 @contextlib.contextmanager
-def noted(line: FakeLine, driver: GimbalDriver) -> Iterator[tuple[Engine, NotedWill]]:
-    engine = Engine(driver, line.open, has_last_will=False)
-    engine._last_will = will = NotedWill()  # type: ignore[assignment]
-    engine.start()
+def noted(line: FakeLine, driver: GimbalDriver) -> Iterator[tuple[DriverRunner, NotedWill]]:
+    runner = DriverRunner(driver, line.open, has_last_will=False)
+    runner._last_will = will = NotedWill()  # type: ignore[assignment]
+    runner.start()
     try:
-        yield engine, will
+        yield runner, will
     finally:
-        engine.stop()
+        runner.stop()
 
 
 def test_beats_go_on_while_nothing_else_happens(line: FakeLine) -> None:
     """A gimbal told to go far, once a second, over a line that is quiet between."""
     settings = DriverSettings(link_timeout_s=60.0, boot_timeout_s=60.0, attitude_hz=1.0)
-    with noted(line, build_driver("siyi", "fake", settings=settings)) as (engine, will):
-        wait_until(lambda: engine.error == "")
-        engine.call(lambda d, now: d.point(1.0, 0.1, now))
+    with noted(line, build_driver("siyi", "fake", settings=settings)) as (runner, will):
+        wait_until(lambda: runner.error == "")
+        runner.call(lambda d, now: d.point(1.0, 0.1, now))
         wait_until(lambda: will.beats.count(True) >= 20, "beats")
-        assert engine._wait_s(engine._clock()) <= SILENCE_S / 5
+        assert runner._wait_s(runner._clock()) <= SILENCE_S / 5
 
 
 @pytest.mark.parametrize(("how", "code"), [("angle", 0x0E), ("rate", 0x07)])
@@ -294,23 +298,23 @@ def test_driver_that_was_late_says_again_what_it_wanted(
 ) -> None:
     """The last will may have stopped the gimbal; SIYI's angle is else said once a second."""
     settings = DriverSettings(link_timeout_s=60.0, boot_timeout_s=60.0, attitude_timeout_s=10.0)
-    with noted(line, build_driver("siyi", "fake", settings=settings)) as (engine, will):
-        bring_up(line, engine, opened=1)
-        with engine._lock:
-            engine.call(
+    with noted(line, build_driver("siyi", "fake", settings=settings)) as (runner, will):
+        bring_up(line, runner, opened=1)
+        with runner._lock:
+            runner.call(
                 (lambda d, now: d.point(1.0, 0.1, now))
                 if how == "angle"
                 else (lambda d, now: d.turn(0.3, 0.0, now))
             )
-            wait_until(lambda: engine.call(lambda d, now: d.is_moving and d.due_s() > now))
-            engine._beat()
+            wait_until(lambda: runner.call(lambda d, now: d.is_moving and d.due_s() > now))
+            runner._beat()
             beats, frames = len(will.beats), len(line.frames)
-            engine._beat_s -= SILENCE_S + 0.1  # held up for so long
-            engine._beat()
+            runner._beat_s -= SILENCE_S + 0.1  # held up for so long
+            runner._beat()
             assert will.beats[beats:][:1] == [True]
             wait_until(
                 lambda: (
-                    engine.call(lambda d, now: d.tick(now))
+                    runner.call(lambda d, now: d.tick(now))
                     or code in [frame[7] for frame in line.frames[frames:]]
                 )
             )
@@ -319,8 +323,8 @@ def test_driver_that_was_late_says_again_what_it_wanted(
 def test_last_will_holds_what_stops_the_gimbal_that_is_ours_now(line: FakeLine) -> None:
     heartbeat = mav.MAVLink_heartbeat_message(mav.MAV_TYPE_QUADROTOR, 3, 0, 0, 0, 3)
     manager = mav.MAVLink_gimbal_manager_status_message(0, 0, 171, 0, 0, 0, 0)
-    with noted(line, build_driver("mavlink", "fake")) as (engine, will):
-        wait_until(lambda: engine.error == "" and len(will.held) == 1)
+    with noted(line, build_driver("mavlink", "fake")) as (runner, will):
+        wait_until(lambda: runner.error == "" and len(will.held) == 1)
         assert True not in will.beats  # who the gimbal is, is not known yet
         for word, target in ((heartbeat, (3, 154)), (manager, (3, 171))):
             line.say(bytes(word.pack(mav.MAVLink(None, 3, 1))))
@@ -346,8 +350,10 @@ def test_last_will_leaves_a_still_gimbal_alone(
     assert cable.is_quiet()
 
 
-def test_driver_state_is_shared_safely_between_threads(line: FakeLine, engine: Engine) -> None:
-    bring_up(line, engine, opened=1)
+def test_driver_state_is_shared_safely_between_threads(
+    line: FakeLine, runner: DriverRunner
+) -> None:
+    bring_up(line, runner, opened=1)
 
     def turn(driver: GimbalDriver, now_s: float) -> tuple[int, bool]:
         left_behind = len(driver.take_frames())
@@ -356,4 +362,4 @@ def test_driver_state_is_shared_safely_between_threads(line: FakeLine, engine: E
 
     for _ in range(200):
         line.say(ATTITUDE)
-        assert engine.call(turn) == (0, True)
+        assert runner.call(turn) == (0, True)

@@ -13,8 +13,8 @@ from pymavlink.dialects.v20 import common as mav
 from gimbal_driver_pkg.core.build import build_driver
 from gimbal_driver_pkg.core.settings import MavlinkSettings
 from gimbal_driver_pkg.errors import InvalidValueError, LinkError
-from gimbal_driver_pkg.mock.mavlink import MavlinkSession
-from gimbal_driver_pkg.mock.session import MockGimbal
+from gimbal_driver_pkg.mock.conversation import MockGimbal
+from gimbal_driver_pkg.mock.mavlink import MavlinkConversation
 from gimbal_driver_pkg.models import MODELS
 from gimbal_driver_pkg.protocol import messages as m
 from gimbal_driver_pkg.protocol.mavlink.addresses import MavlinkIds
@@ -291,9 +291,9 @@ def test_whatever_other_systems_say_changes_nothing(
 class Crowd:
     """The mock gimbal of one vehicle on a network with others; notes what is sent to others."""
 
-    def __init__(self, session: MavlinkSession, system: int) -> None:
-        self.session = session
-        self.gimbal = session.gimbal
+    def __init__(self, conversation: MavlinkConversation, system: int) -> None:
+        self.conversation = conversation
+        self.gimbal = conversation.gimbal
         self.strays: list[Source] = []
         self._ours = {(system, component) for component in (1, 100, 154)}
 
@@ -302,7 +302,7 @@ class Crowd:
         target = getattr(message, "target_system", None), getattr(message, "target_component", 0)
         if target[0] is not None and target not in self._ours:
             self.strays.append(target)
-        return [*self.session.receive(data, now_s), acknowledgement((2, 100), (2, 191))]
+        return [*self.conversation.receive(data, now_s), acknowledgement((2, 100), (2, 191))]
 
     def push(self, now_s: float) -> list[bytes]:
         others = [
@@ -313,10 +313,10 @@ class Crowd:
             manager_status((2, 1), 171, (2, 191)),
             acknowledgement((self.gimbal_system, 100), (255, 190)),
         ]
-        return [*self.session.push(now_s), *others]
+        return [*self.conversation.push(now_s), *others]
 
     def next_push_s(self) -> float:
-        return self.session.next_push_s()
+        return self.conversation.next_push_s()
 
     @property
     def gimbal_system(self) -> int:
@@ -332,10 +332,10 @@ def test_the_driver_steers_its_own_gimbal_in_a_crowd(
     make_rig: MakeRig, role: str, system: int, has_autopilot: bool, vehicle_id: int
 ) -> None:
     gimbal = MockGimbal.create(MODELS["mavlink"], 100.0)
-    crowd = Crowd(MavlinkSession(gimbal, 100.0, system, has_autopilot), system)
+    crowd = Crowd(MavlinkConversation(gimbal, 100.0, system, has_autopilot), system)
     settings = MavlinkSettings(mavlink_role=role, mavlink_vehicle_system_id=vehicle_id)
     rig = make_rig("mavlink", driver=build_driver("mavlink", "udp://", mavlink=settings),
-                   session=crowd)  # fmt: skip
+                   conversation=crowd)  # fmt: skip
     rig.run_until(lambda: rig.is_up(), timeout_s=3.0)
     rig.do(lambda d, now: d.point(0.8, 0.3, now))
     rig.run_until(lambda: rig.points_at(0.8, 0.3))

@@ -21,7 +21,7 @@ from patience import patience, wait_until
 
 from gimbal_driver_pkg.cli import mock_gimbal
 from gimbal_driver_pkg.errors import InvalidValueError
-from gimbal_driver_pkg.mock.faults import Faults, FaultyLine
+from gimbal_driver_pkg.mock.faults import FaultyLine, InjectedFaults
 from gimbal_driver_pkg.protocol.framing import Deframer
 from gimbal_driver_pkg.protocol.siyi.dialect import SIYI
 
@@ -139,20 +139,20 @@ def frames(count: int) -> list[bytes]:
     return [SIYI.write("attitude", {"seq": i, "yaw_deg_wire": i / 10}) for i in range(count)]
 
 
-def through(faults: Faults, count: int = 400) -> tuple[list[bytes], FaultyLine]:
+def through(faults: InjectedFaults, count: int = 400) -> tuple[list[bytes], FaultyLine]:
     line, deframer = FaultyLine(seed=3), Deframer(SIYI.wire)
     sent = line.send(frames(count), faults)
     return [f for _, data in sent for f in deframer.feed(data)], line
 
 
 def test_line_without_faults_changes_nothing() -> None:
-    found, line = through(Faults())
+    found, line = through(InjectedFaults())
     assert found == frames(400)
     assert line.intact_frames == 400
 
 
-@pytest.mark.parametrize("faults", [Faults(noise=1e-3), Faults(drop=1e-3)])
-def test_damage_is_counted_and_the_rest_arrives(faults: Faults) -> None:
+@pytest.mark.parametrize("faults", [InjectedFaults(noise=1e-3), InjectedFaults(drop=1e-3)])
+def test_damage_is_counted_and_the_rest_arrives(faults: InjectedFaults) -> None:
     found, line = through(faults)
     assert 200 < line.intact_frames < 400
     assert len(found) >= line.intact_frames
@@ -160,7 +160,7 @@ def test_damage_is_counted_and_the_rest_arrives(faults: Faults) -> None:
 
 def test_split_replies_arrive_whole_and_in_order() -> None:
     line = FaultyLine(seed=3)
-    pieces = line.send(frames(3), Faults(split=True, delay_s=0.1))
+    pieces = line.send(frames(3), InjectedFaults(split=True, delay_s=0.1))
     assert len(pieces) > 1
     assert b"".join(data for _, data in pieces) == b"".join(frames(3))
     times = [delay_s for delay_s, _ in pieces]
@@ -168,15 +168,15 @@ def test_split_replies_arrive_whole_and_in_order() -> None:
     assert times[0] == 0.1
 
 
-@pytest.mark.parametrize("faults", [Faults(freeze=True), Faults(half_open=True)])
-def test_silent_faults_let_nothing_through(faults: Faults) -> None:
+@pytest.mark.parametrize("faults", [InjectedFaults(freeze=True), InjectedFaults(half_open=True)])
+def test_silent_faults_let_nothing_through(faults: InjectedFaults) -> None:
     line = FaultyLine(seed=3)
     assert line.send(frames(3), faults) == []
     assert line.receive(b"abc", faults) == b""
 
 
 def test_equal_seeds_give_equal_damage() -> None:
-    one, other = through(Faults(noise=1e-3)), through(Faults(noise=1e-3))
+    one, other = through(InjectedFaults(noise=1e-3)), through(InjectedFaults(noise=1e-3))
     assert one[0] == other[0]
 
 
@@ -185,4 +185,4 @@ def test_equal_seeds_give_equal_damage() -> None:
 )
 def test_faults_are_checked(change: dict[str, Any]) -> None:
     with pytest.raises(InvalidValueError, match="allowed is"):
-        Faults().changed(change)
+        InjectedFaults().changed(change)

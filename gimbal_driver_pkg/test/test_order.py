@@ -12,7 +12,7 @@ from pymavlink.dialects.v20 import common as mav
 from gimbal_driver_pkg.protocol import messages as m
 from gimbal_driver_pkg.protocol.mavlink.codec import MavlinkCodec
 from gimbal_driver_pkg.protocol.mavlink.quaternion import from_euler
-from gimbal_driver_pkg.protocol.order import Order
+from gimbal_driver_pkg.protocol.order import ArrivalOrder
 from gimbal_driver_pkg.protocol.siyi.codec import SiyiCodec
 from gimbal_driver_pkg.protocol.siyi.dialect import SIYI
 
@@ -79,7 +79,7 @@ def test_a_sender_is_never_silenced_for_longer_than_a_moment() -> None:
 )
 def test_what_is_taken_is_in_the_order_in_which_it_was_sent(start: int, delays: list[int]) -> None:
     arriving = sorted(range(len(delays)), key=lambda i: (i + delays[i], i))
-    order = Order(2**16, 64)
+    order = ArrivalOrder(2**16, 64)
     taken = [
         i for at, i in enumerate(arriving) if not order.is_late(0, start + i & 0xFFFF, at / 50)
     ]

@@ -1,7 +1,7 @@
 """Gimbal driver node: a gimbal's protocol on one side, topics and services on the other.
 
-The line has its own thread (`links.engine`); callbacks hand a command over and return. Steady
-`gimbal/state` comes from a timer with the newest angles, their own stamp and their age.
+The line has its own thread (`links.driver_runner`); callbacks hand a command over and return.
+Steady `gimbal/state` comes from a timer with the newest angles, their own stamp and their age.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from std_srvs.srv import SetBool, Trigger
 
 from gimbal_driver_pkg.core.build import build_driver
 from gimbal_driver_pkg.core.driver import GimbalDriver
-from gimbal_driver_pkg.core.requests import Outcome, Ticket
+from gimbal_driver_pkg.core.requests import CommandOutcome, Ticket
 from gimbal_driver_pkg.core.settings import GimbalDriverSettings
 from gimbal_driver_pkg.errors import GimbalError
-from gimbal_driver_pkg.links.engine import Engine
+from gimbal_driver_pkg.links.driver_runner import DriverRunner
 from gimbal_driver_pkg.links.link import check_line
 from gimbal_driver_pkg.links.opening import open_link
 from gimbal_driver_pkg.protocol.messages import Attitude
@@ -41,7 +41,7 @@ from ros_support_pkg.timers import every
 
 
 class GimbalDriverNode(Node):
-    """Puts an `Engine` on the graph."""
+    """Puts a `DriverRunner` on the graph."""
 
     def __init__(self) -> None:
         super().__init__("gimbal_driver")
@@ -58,7 +58,7 @@ class GimbalDriverNode(Node):
         )
         self._url, self._base_frame = config.url, in_namespace(self, config.base_frame)
         self._published_attitude: Attitude | None = None
-        self._engine = Engine(driver, partial(open_link, config.url, config.serial_baud))
+        self._runner = DriverRunner(driver, partial(open_link, config.url, config.serial_baud))
         self._state = self.create_publisher(GimbalState, "gimbal/state", SENSOR_DATA)
         self._joints = self.create_publisher(JointState, "joint_states", SENSOR_DATA)
         subscribe(self, GimbalRate, "gimbal/cmd_rate", self._turn, COMMAND)
@@ -76,26 +76,26 @@ class GimbalDriverNode(Node):
             serve(self, kind, f"gimbal/{name}", handler, waiting)
         tolerance_rad = math.radians(settings.goal_tolerance_deg)
         self._action = PointAction(
-            self, self._engine, waiting, tolerance_rad, config.point_timeout_s
+            self, self._runner, waiting, tolerance_rad, config.point_timeout_s
         )
         publish_diagnostics(self, self._check)
         every(self, 1.0 / config.state_hz, self._publish)
-        self._engine.start()
+        self._runner.start()
 
     def destroy_node(self) -> None:
         self._action.destroy()
-        self._engine.stop()
+        self._runner.stop()
         super().destroy_node()
 
     def _publish(self) -> None:
-        state = self._engine.call(lambda driver, now_s: driver.state(now_s))
+        state = self._runner.call(lambda driver, now_s: driver.state(now_s))
         now_ns = self.get_clock().now().nanoseconds
         self._state.publish(conversions.to_gimbal_state(state, now_ns, self._base_frame))
         if state.attitude is not self._published_attitude:
             self._published_attitude = state.attitude
             if (joints := conversions.to_joint_state(state, now_ns)) is not None:
                 self._joints.publish(joints)
-        self._action.observe(state)
+        self._action.update(state)
 
     def _turn(self, rate: GimbalRate) -> None:
         self._command(
@@ -107,7 +107,7 @@ class GimbalDriverNode(Node):
 
     def _command(self, work: Callable[[GimbalDriver, float], object]) -> None:
         try:
-            self._engine.call(work)
+            self._runner.call(work)
         except GimbalError as error:
             self.get_logger().error(str(error), throttle_duration_sec=1.0)
 
@@ -160,31 +160,31 @@ class GimbalDriverNode(Node):
         response.success, response.message = outcome.is_ok, outcome.message
         return response
 
-    async def _ask(self, work: Callable[[GimbalDriver, float], Ticket]) -> Outcome:
+    async def _ask(self, work: Callable[[GimbalDriver, float], Ticket]) -> CommandOutcome:
         """Give a command and wait for what the gimbal says, without holding the executor."""
         done = Future()
         try:
             # In one call: the answer may come before the next one.
-            self._engine.call(lambda driver, now_s: work(driver, now_s).when_done(done.set_result))
+            self._runner.call(lambda driver, now_s: work(driver, now_s).when_done(done.set_result))
         except GimbalError as error:
-            return Outcome(False, str(error))
-        outcome: Outcome = await done
+            return CommandOutcome(False, str(error))
+        outcome: CommandOutcome = await done
         return outcome
 
     def _check(self) -> Health:
-        state = self._engine.call(lambda driver, now_s: driver.state(now_s))
-        counts = self._engine.call(lambda driver, _: driver.counts())
+        state = self._runner.call(lambda driver, now_s: driver.state(now_s))
+        counts = self._runner.call(lambda driver, _: driver.counts())
         figures = {
             "line": self._url,
             "model": state.model or "unknown",
             "firmware": state.firmware or "unknown",
             "age_s": f"{state.age_s:.3f}",
-            "reconnects": max(0, self._engine.reconnects),
+            "reconnects": max(0, self._runner.reconnects),
             "is_streaming": state.is_streaming,
             **counts,
         }
-        if self._engine.error:
-            return Health.error(self._engine.error, **figures)
+        if self._runner.error:
+            return Health.error(self._runner.error, **figures)
         if state.problems:
             return Health.warn("; ".join(state.problems), **figures)
         if state.link is not LinkState.UP:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, fields, replace
 
 from gimbal_driver_pkg.errors import GimbalError, InvalidValueError
 from gimbal_driver_pkg.mock.body import Dynamics
-from gimbal_driver_pkg.mock.faults import Faults
+from gimbal_driver_pkg.mock.conversation import MockGimbal
+from gimbal_driver_pkg.mock.faults import InjectedFaults
 from gimbal_driver_pkg.mock.server import MockServer
-from gimbal_driver_pkg.mock.session import MockGimbal
 from gimbal_driver_pkg.models import MODELS, RATE_MAPS, GimbalModel, model_named
 
 _MODEL_OF_PROTOCOL = {"siyi": "zr10", "viewpro": "a40", "mavlink": "mavlink"}
@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--no-stream", action="store_true", help="it does not push attitude, whatever the model")
     add("--seed", type=int, default=0, help="of the faults' dice")
     faults = parser.add_argument_group("faults from the start, see also --control")
-    for field in fields(Faults):
+    for field in fields(InjectedFaults):
         name = f"--{field.name.replace('_', '-')}"
         if isinstance(field.default, bool):
             faults.add_argument(name, action="store_true")
@@ -95,7 +95,9 @@ def _gimbal(options: argparse.Namespace, model: GimbalModel) -> MockGimbal:
 async def _serve(options: argparse.Namespace) -> None:
     model = _model(options)
     lines = _lines(options, model)
-    faults = Faults(**{field.name: getattr(options, field.name) for field in fields(Faults)})
+    faults = InjectedFaults(
+        **{field.name: getattr(options, field.name) for field in fields(InjectedFaults)}
+    )
     server = MockServer(_gimbal(options, model), faults, options.seed)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

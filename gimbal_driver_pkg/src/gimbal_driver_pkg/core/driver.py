@@ -1,7 +1,7 @@
 """The driver: what to say to a gimbal and when, from what it says and what is wanted. Pure.
 
 No I/O, no threads, no clock: bytes and times come in as arguments, frames to send go out by
-`take_frames`. `links.engine` gives it a line, a thread and a clock.
+`take_frames`. `links.driver_runner` gives it a line, a thread and a clock.
 
     opened -> STOP, questions, attitude -> receive .. tick .. -> closed
 """
@@ -17,7 +17,7 @@ from gimbal_driver_pkg.core.handshake import Handshake
 from gimbal_driver_pkg.core.knowledge import Knowledge
 from gimbal_driver_pkg.core.link_state import LinkEvent, follow
 from gimbal_driver_pkg.core.motion import Aim, Motion
-from gimbal_driver_pkg.core.requests import Judge, Requests, Ticket
+from gimbal_driver_pkg.core.requests import PendingCommands, SuccessCheck, Ticket
 from gimbal_driver_pkg.core.settings import DriverSettings
 from gimbal_driver_pkg.core.sign_check import SignCheck
 from gimbal_driver_pkg.core.state import GimbalState
@@ -63,7 +63,7 @@ class GimbalDriver:
         self._zooming = Zooming()
         self._source = AttitudeSource(codec.traits, settings)
         self._handshake = Handshake(codec.traits)
-        self._requests = Requests()
+        self._requests = PendingCommands()
         self._sign_check = SignCheck()
 
     # --- the line --------------------------------------------------------------------------------
@@ -238,10 +238,10 @@ class GimbalDriver:
     def set_mode(self, mode: m.Mode, now_s: float) -> Ticket:
         """Change what the gimbal keeps still."""
 
-        def judge(event: m.Event) -> bool | None:
+        def check(event: m.Event) -> bool | None:
             return (event.mode is mode or None) if isinstance(event, m.Config) else None
 
-        ticket = self._request(f"mode {mode.value}", m.SetMode(mode), now_s, judge)
+        ticket = self._request(f"mode {mode.value}", m.SetMode(mode), now_s, check)
         self._handshake.ask_now(m.Topic.CONFIG, now_s)
         return ticket
 
@@ -255,14 +255,14 @@ class GimbalDriver:
         if self._known.config.is_recording is is_on:
             return _settled(what, "was so already")
 
-        def judge(event: m.Event) -> bool | None:
+        def check(event: m.Event) -> bool | None:
             if isinstance(event, m.Config):
                 return (event.is_recording is is_on) or None
             return False if event == m.Ack(event.stamp_s, m.SwitchRecording, False) else None
 
         # Once only: SIYI's command is a toggle.
         ticket = self._request(
-            what, m.SwitchRecording(is_on), now_s, judge, tries=1, wait_s=_RESULT_WAIT_S
+            what, m.SwitchRecording(is_on), now_s, check, tries=1, wait_s=_RESULT_WAIT_S
         )
         self._handshake.ask_now(m.Topic.CONFIG, now_s)
         return ticket
@@ -272,7 +272,7 @@ class GimbalDriver:
         what: str,
         command: m.Command,
         now_s: float,
-        judge: Judge | None = None,
+        check: SuccessCheck | None = None,
         tries: int = 3,
         wait_s: float = 0.3,
     ) -> Ticket:
@@ -282,11 +282,11 @@ class GimbalDriver:
         is_acknowledged = (
             kind in self._codec.traits.acknowledged and kind not in self._known.model.silent
         )
-        if judge is None and not is_acknowledged:
+        if check is None and not is_acknowledged:
             self._frames.append(frame)
             return _settled(what, "sent; this gimbal does not acknowledge it")
         ticket = self._requests.submit(
-            what, command, judge or _judge_ack(kind), now_s, tries, wait_s
+            what, command, check or _is_acknowledged(kind), now_s, tries, wait_s
         )
         self.tick(now_s)
         return ticket
@@ -346,15 +346,15 @@ class GimbalDriver:
         )
 
     def _handle(self, event: m.Event, now_s: float) -> None:
-        self._requests.observe(event)
-        answered = self._known.take(event)
+        self._requests.settle_by(event)
+        answered = self._known.apply(event)
         self._motion.limits = self._known.limits
         if answered is not None:
             self._handshake.answered(answered, now_s)
         if answered is m.Topic.ATTITUDE and self._known.reading:
             self._source.heard(now_s)
-            self._sign_check.observe(self._motion.commanded, self._known.reading)
-            self._motion.observe(self._known.reading)
+            self._sign_check.add_reading(self._motion.commanded, self._known.reading)
+            self._motion.add_reading(self._known.reading)
 
     def _judge_link(self, now_s: float) -> None:
         known = self._known
@@ -378,8 +378,8 @@ def _settled(what: str, how: str) -> Ticket:
     return ticket
 
 
-def _judge_ack(kind: type) -> Judge:
-    def judge(event: m.Event) -> bool | None:
+def _is_acknowledged(kind: type) -> SuccessCheck:
+    def check(event: m.Event) -> bool | None:
         return event.is_ok if isinstance(event, m.Ack) and event.kind is kind else None
 
-    return judge
+    return check

@@ -70,8 +70,8 @@ class Knowledge:
             problems.append(self._what_is_beyond(self._beyond))
         return tuple(problems)
 
-    def take(self, event: m.Event) -> m.Topic | None:
-        """Take an event and return the question that it answers."""
+    def apply(self, event: m.Event) -> m.Topic | None:
+        """Apply an event, and return the question that it answers."""
         match event:
             case m.Attitude():
                 return m.Topic.ATTITUDE if self._take_reading(event) else None

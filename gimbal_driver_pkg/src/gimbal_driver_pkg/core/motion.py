@@ -141,8 +141,8 @@ class Motion:
         elif isinstance(self._goal, _Pointing) and not self._goal.is_reached:
             self._goal.is_sent = False
 
-    def observe(self, attitude: Attitude) -> None:
-        """Take a reading: an angle may be reached, a stop may have worked."""
+    def add_reading(self, attitude: Attitude) -> None:
+        """Add a reading: an angle may be reached, a stop may have worked."""
         goal = self._goal
         if isinstance(goal, _Turning):
             goal.is_looked_at = False

@@ -56,7 +56,7 @@ class Pointing:
         self._ends_s = now_s + timeout_s
         self._within_since_s = math.inf
 
-    def judge(self, state: GimbalState, aim_now: Aim | None, now_s: float) -> Progress:
+    def progress(self, state: GimbalState, aim_now: Aim | None, now_s: float) -> Progress:
         """Return where it stands; `aim_now` is the aim that the driver follows now."""
         error_rad = self._error(state)
         if aim_now is not self.aim:

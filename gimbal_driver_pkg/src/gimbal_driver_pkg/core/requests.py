@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 
 from gimbal_driver_pkg.protocol.messages import Command, Event
 
-Judge = Callable[[Event], bool | None]
+SuccessCheck = Callable[[Event], bool | None]
 """Tells from an event whether a command succeeded; None: the event says nothing about it."""
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CommandOutcome:
     """How it ended, with the reason in one line."""
 
     is_ok: bool
@@ -29,10 +29,10 @@ class Ticket:
     """A command on its way."""
 
     what: str
-    outcome: Outcome | None = None
-    listeners: list[Callable[[Outcome], None]] = field(default_factory=list)
+    outcome: CommandOutcome | None = None
+    listeners: list[Callable[[CommandOutcome], None]] = field(default_factory=list)
 
-    def when_done(self, listener: Callable[[Outcome], None]) -> None:
+    def when_done(self, listener: Callable[[CommandOutcome], None]) -> None:
         """Call `listener` with the outcome, at once if there is one already."""
         if self.outcome is not None:
             listener(self.outcome)
@@ -42,7 +42,7 @@ class Ticket:
     def settle(self, is_ok: bool, message: str) -> None:
         """End it; a second end changes nothing."""
         if self.outcome is None:
-            self.outcome = Outcome(is_ok, message)
+            self.outcome = CommandOutcome(is_ok, message)
             for listener in self.listeners:
                 listener(self.outcome)
 
@@ -51,13 +51,13 @@ class Ticket:
 class _Pending:
     ticket: Ticket
     command: Command
-    judge: Judge
+    check: SuccessCheck
     tries_left: int
     period_s: float
     due_s: float
 
 
-class Requests:
+class PendingCommands:
     """All commands on their way, at most one of a kind."""
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class Requests:
         self,
         what: str,
         command: Command,
-        judge: Judge,
+        check: SuccessCheck,
         now_s: float,
         tries: int = 3,
         period_s: float = 0.3,
@@ -83,14 +83,14 @@ class Requests:
         older = self._pending.pop(type(command), None)
         if older:
             older.ticket.settle(False, f"{older.ticket.what}: replaced by a newer command")
-        pending = _Pending(ticket, command, judge, tries, period_s, now_s)
+        pending = _Pending(ticket, command, check, tries, period_s, now_s)
         self._pending[type(command)] = pending
         return ticket
 
-    def observe(self, event: Event) -> None:
-        """Judge what is pending by an event."""
+    def settle_by(self, event: Event) -> None:
+        """Settle what is pending by an event."""
         for kind, pending in list(self._pending.items()):
-            verdict = pending.judge(event)
+            verdict = pending.check(event)
             if verdict is not None:
                 del self._pending[kind]
                 result = "done" if verdict else "refused by the gimbal"

@@ -24,7 +24,7 @@ class _Axis:
         self._rate = 0.0
         self._against = 0
 
-    def observe(self, rate: float, stamp_s: float, angle: float) -> None:
+    def add_reading(self, rate: float, stamp_s: float, angle: float) -> None:
         if rate != self._rate or abs(rate) < _LEAST_RAD_S or self._start is None:
             self._rate, self._start = rate, (stamp_s, angle)
             return
@@ -48,11 +48,11 @@ class SignCheck:
         """Start without suspicion."""
         self._axes = {"yaw": _Axis(), "pitch": _Axis()}
 
-    def observe(self, commanded: SetRate | None, reading: Attitude) -> None:
-        """Take a reading made while `commanded` was in force."""
+    def add_reading(self, commanded: SetRate | None, reading: Attitude) -> None:
+        """Add a reading made while `commanded` was in force."""
         rate = commanded or SetRate(0.0, 0.0)
-        self._axes["yaw"].observe(rate.yaw_rate_rad_s, reading.stamp_s, reading.yaw_rad)
-        self._axes["pitch"].observe(rate.pitch_rate_rad_s, reading.stamp_s, reading.pitch_rad)
+        self._axes["yaw"].add_reading(rate.yaw_rate_rad_s, reading.stamp_s, reading.yaw_rad)
+        self._axes["pitch"].add_reading(rate.pitch_rate_rad_s, reading.stamp_s, reading.pitch_rad)
 
     @property
     def faults(self) -> tuple[str, ...]:

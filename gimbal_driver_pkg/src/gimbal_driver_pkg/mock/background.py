@@ -11,8 +11,8 @@ from typing import Any
 
 from gimbal_driver_pkg.mock import control
 from gimbal_driver_pkg.mock.body import Dynamics
+from gimbal_driver_pkg.mock.conversation import MockGimbal
 from gimbal_driver_pkg.mock.server import MockServer
-from gimbal_driver_pkg.mock.session import MockGimbal
 from gimbal_driver_pkg.models import model_named
 
 _START_S = 10.0

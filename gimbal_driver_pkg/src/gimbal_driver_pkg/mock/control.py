@@ -19,8 +19,8 @@ from typing import Any, Protocol
 
 from gimbal_driver_pkg.errors import InvalidValueError
 from gimbal_driver_pkg.mock.body import Dynamics
-from gimbal_driver_pkg.mock.faults import Faults
-from gimbal_driver_pkg.mock.session import MockGimbal
+from gimbal_driver_pkg.mock.conversation import MockGimbal
+from gimbal_driver_pkg.mock.faults import InjectedFaults
 
 _CAMERA = ("has_card", "is_upside_down")
 
@@ -29,7 +29,7 @@ class Controlled(Protocol):
     """What orders are given to: the running mock (`server.MockServer`)."""
 
     gimbal: MockGimbal
-    faults: Faults
+    faults: InjectedFaults
 
     @property
     def client_count(self) -> int:

@@ -13,7 +13,7 @@ _SPLIT_GAP_S = 0.002
 
 
 @dataclass(frozen=True)
-class Faults:
+class InjectedFaults:
     """What is wrong now. All off by default; probabilities are 0..1."""
 
     noise: float = 0.0
@@ -45,7 +45,7 @@ class Faults:
         """Whether nothing comes back."""
         return self.freeze or self.half_open
 
-    def changed(self, changes: Mapping[str, Any]) -> Faults:
+    def changed(self, changes: Mapping[str, Any]) -> InjectedFaults:
         """Return these faults with `changes`.
 
         Raises:
@@ -72,7 +72,7 @@ class FaultyLine:
         self.intact_frames = 0
         """Frames that left whole."""
 
-    def send(self, frames: Iterable[bytes], faults: Faults) -> list[tuple[float, bytes]]:
+    def send(self, frames: Iterable[bytes], faults: InjectedFaults) -> list[tuple[float, bytes]]:
         """Return (seconds from now, bytes) for replies that leave now."""
         stream = b""
         for frame in frames:
@@ -87,7 +87,7 @@ class FaultyLine:
         pieces = [stream[a:b] for a, b in zip(edges, edges[1:], strict=False)]
         return [(faults.delay_s + i * _SPLIT_GAP_S, piece) for i, piece in enumerate(pieces)]
 
-    def receive(self, data: bytes, faults: Faults) -> bytes:
+    def receive(self, data: bytes, faults: InjectedFaults) -> bytes:
         """Return what arrives of the bytes that were sent to the gimbal."""
         return b"" if faults.is_silent else self._damage(data, faults)
 
@@ -100,7 +100,7 @@ class FaultyLine:
         change = self._dice.choice([-6, -2, -1, 1, 2, 4])
         return size + change if size + change > 0 else size + abs(change)
 
-    def _damage(self, data: bytes, faults: Faults) -> bytes:
+    def _damage(self, data: bytes, faults: InjectedFaults) -> bytes:
         if not (faults.noise or faults.drop):
             return data
         kept = (byte for byte in data if not self.roll(faults.drop))

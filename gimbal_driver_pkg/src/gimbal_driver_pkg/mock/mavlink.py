@@ -13,7 +13,7 @@ from typing import Any
 
 from pymavlink.dialects.v20 import common as mav
 
-from gimbal_driver_pkg.mock.session import MockGimbal, Push, Session
+from gimbal_driver_pkg.mock.conversation import Conversation, MockGimbal, Push
 from gimbal_driver_pkg.protocol.mavlink.quaternion import from_euler, to_euler
 from gimbal_driver_pkg.protocol.mavlink.wire import MavlinkWire, decode
 from gimbal_driver_pkg.protocol.messages import Mode
@@ -31,7 +31,7 @@ _AUTOPILOT_HEARTBEAT = "heartbeat of the autopilot"
 _YAW_LOCK = mav.GIMBAL_DEVICE_FLAGS_YAW_LOCK
 
 
-class MavlinkSession(Session):
+class MavlinkConversation(Conversation):
     """One client of a MAVLink gimbal."""
 
     def __init__(

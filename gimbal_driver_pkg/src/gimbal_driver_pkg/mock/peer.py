@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from gimbal_driver_pkg.mock.faults import Faults, FaultyLine
-from gimbal_driver_pkg.mock.session import Session
+from gimbal_driver_pkg.mock.conversation import Conversation
+from gimbal_driver_pkg.mock.faults import FaultyLine, InjectedFaults
 
 Later = Callable[[float, Callable[[bytes], None], bytes], object]
 """Calls a function with bytes after so many seconds."""
@@ -16,31 +16,31 @@ class Peer:
 
     def __init__(
         self,
-        session: Session,
+        conversation: Conversation,
         write: Callable[[bytes], None],
         later: Later,
         now_s: float,
         seed: int,
     ) -> None:
         """Answer through `write`; what is delayed leaves through `later`."""
-        self.session = session
+        self.conversation = conversation
         self.line = FaultyLine(seed)
         self.heard_at_s = now_s
         self._write = write
         self._later = later
 
-    def receive(self, data: bytes, faults: Faults, now_s: float) -> None:
+    def receive(self, data: bytes, faults: InjectedFaults, now_s: float) -> None:
         """Take bytes from the client and answer them."""
         self.heard_at_s = now_s
         arrived = self.line.receive(data, faults)
         if arrived:
-            self._send(self.session.receive(arrived, now_s), faults)
+            self._send(self.conversation.receive(arrived, now_s), faults)
 
-    def push(self, faults: Faults, now_s: float) -> None:
+    def push(self, faults: InjectedFaults, now_s: float) -> None:
         """Send what comes by itself now."""
-        self._send(self.session.push(now_s), faults)
+        self._send(self.conversation.push(now_s), faults)
 
-    def _send(self, frames: Iterable[bytes], faults: Faults) -> None:
+    def _send(self, frames: Iterable[bytes], faults: InjectedFaults) -> None:
         spoilt = [self._spoil(frame, faults) for frame in frames]
         for delay_s, data in self.line.send(spoilt, faults):
             if delay_s:
@@ -48,10 +48,10 @@ class Peer:
             else:
                 self._write(data)
 
-    def _spoil(self, frame: bytes, faults: Faults) -> bytes:
+    def _spoil(self, frame: bytes, faults: InjectedFaults) -> bytes:
         if self.line.roll(faults.bad_length):
-            size = self.line.cut_length(self.session.data_size(frame))
-            frame = self.session.with_data_size(frame, size)
+            size = self.line.cut_length(self.conversation.data_size(frame))
+            frame = self.conversation.with_data_size(frame, size)
         if self.line.roll(faults.bad_checksum):
             frame = frame[:-1] + bytes([frame[-1] ^ 0x5A])
         return frame

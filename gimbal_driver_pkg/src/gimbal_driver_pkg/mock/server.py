@@ -11,11 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gimbal_driver_pkg.mock import control
-from gimbal_driver_pkg.mock.faults import Faults
+from gimbal_driver_pkg.mock.conversation import MockGimbal
+from gimbal_driver_pkg.mock.conversations import new_conversation
+from gimbal_driver_pkg.mock.faults import InjectedFaults
 from gimbal_driver_pkg.mock.lines import Connection, Datagrams, Terminal, opened
 from gimbal_driver_pkg.mock.peer import Peer
-from gimbal_driver_pkg.mock.session import MockGimbal
-from gimbal_driver_pkg.mock.sessions import new_session
 
 _UDP_FORGET_S = 60.0
 
@@ -23,10 +23,12 @@ _UDP_FORGET_S = 60.0
 class MockServer:
     """Serves one gimbal. Lives in one asyncio loop."""
 
-    def __init__(self, gimbal: MockGimbal, faults: Faults | None = None, seed: int = 0) -> None:
+    def __init__(
+        self, gimbal: MockGimbal, faults: InjectedFaults | None = None, seed: int = 0
+    ) -> None:
         """Serve `gimbal`; `seed` makes the dice of the faults repeat."""
         self.gimbal = gimbal
-        self.faults = faults or Faults()
+        self.faults = faults or InjectedFaults()
         self._peers: dict[object, Peer] = {}
         self._seed = seed
         self._closers: list[Callable[[], None]] = []
@@ -86,7 +88,9 @@ class MockServer:
                 peer.push(self.faults, now_s)
                 if isinstance(key, tuple) and now_s - peer.heard_at_s > _UDP_FORGET_S:
                     self.leave(key)
-            due_s = min((p.session.next_push_s() for p in self._peers.values()), default=math.inf)
+            due_s = min(
+                (p.conversation.next_push_s() for p in self._peers.values()), default=math.inf
+            )
             wait_s = None if due_s == math.inf else max(0.0, due_s - time.monotonic())
             self._woken.clear()
             with contextlib.suppress(asyncio.TimeoutError):
@@ -130,9 +134,9 @@ class MockServer:
         """Take a new client, who is answered through `write`."""
         now_s = time.monotonic()
         self._seed += 1
-        session = new_session(self.gimbal, now_s, is_tcp)
+        conversation = new_conversation(self.gimbal, now_s, is_tcp)
         later = asyncio.get_running_loop().call_later
-        self._peers[key] = Peer(session, write, later, now_s, self._seed)
+        self._peers[key] = Peer(conversation, write, later, now_s, self._seed)
         self.wake()
 
     def leave(self, key: object) -> None:

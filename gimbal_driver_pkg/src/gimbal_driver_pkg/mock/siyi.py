@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gimbal_driver_pkg.mock.session import MockGimbal, Push, Session
+from gimbal_driver_pkg.mock.conversation import Conversation, MockGimbal, Push
 from gimbal_driver_pkg.protocol.catalogue import Direction
 from gimbal_driver_pkg.protocol.dialect import UNKNOWN
 from gimbal_driver_pkg.protocol.messages import Mode, SetAngle, SetRate, SetZoom
@@ -51,7 +51,7 @@ class _Reported:
     pitch_rate: float
 
 
-class SiyiSession(Session):
+class SiyiConversation(Conversation):
     """One client of a SIYI gimbal."""
 
     def __init__(self, gimbal: MockGimbal, now_s: float) -> None:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from gimbal_driver_pkg.mock.session import MockGimbal, Push, Session
+from gimbal_driver_pkg.mock.conversation import Conversation, MockGimbal, Push
 from gimbal_driver_pkg.protocol.catalogue import Direction, Message
 from gimbal_driver_pkg.protocol.messages import Mode
 from gimbal_driver_pkg.protocol.signs import signs_of
@@ -26,7 +26,7 @@ _HANDSHAKE, _HEARTBEAT, _U, _S2 = 0x00, 0x10, 0x01, 0x26
 _A1, _C1, _C2, _A1_C1_E1, _A1_C1_E1_S1 = 0x1A, 0x1C, 0x2C, 0x30, 0x32
 
 
-class ViewproSession(Session):
+class ViewproConversation(Conversation):
     """One client of a Viewpro gimbal."""
 
     def __init__(self, gimbal: MockGimbal, now_s: float, has_envelope: bool) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from gimbal_driver_pkg.protocol.fields import Layout
+from gimbal_driver_pkg.protocol.fields import FieldLayout
 
 
 class Direction(Enum):
@@ -47,7 +47,7 @@ class Message:
 
     name: str
     code: int
-    layouts: tuple[Layout, ...]
+    layouts: tuple[FieldLayout, ...]
     marks: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     has_rest: bool = False
 
@@ -56,14 +56,14 @@ class Message:
         """Names of all fields of all variants."""
         return frozenset().union(*(layout.names for layout in self.layouts))
 
-    def layout_of_size(self, size: int) -> Layout | None:
+    def layout_of_size(self, size: int) -> FieldLayout | None:
         """Return the variant of `size` bytes."""
         for layout in self.layouts:
             if layout.size == size or (self.has_rest and layout.size < size):
                 return layout
         return None
 
-    def layout_for(self, values: Mapping[str, Any]) -> Layout:
+    def layout_for(self, values: Mapping[str, Any]) -> FieldLayout:
         """Return the variant with the fewest fields that has all of `values` that any has."""
         wanted = self.names & set(values)
         fitting = [layout for layout in self.layouts if wanted <= layout.names]

@@ -236,7 +236,7 @@ def pad(size: int) -> Field:
     return Field("", f"{size}x", lambda raw: raw, lambda value: value, "nothing")
 
 
-class Layout:
+class FieldLayout:
     """The fields of a payload of fixed size."""
 
     def __init__(self, *fields: Field, order: str = "<") -> None:

@@ -8,7 +8,7 @@ _LATE_S = 0.5
 """[s] No datagram is overtaken for longer; a number that is less after that long began anew."""
 
 
-class Order:
+class ArrivalOrder:
     """Tells the late from the newest by a number that the sender counts up, modulo some power of 2.
 
     A number that is not counted up (always 0, at random) must not silence its sender: equal numbers

@@ -15,7 +15,7 @@ from gimbal_driver_pkg.core.driver import GimbalDriver
 from gimbal_driver_pkg.core.pointing import Pointing, Progress
 from gimbal_driver_pkg.core.state import GimbalState
 from gimbal_driver_pkg.errors import GimbalError
-from gimbal_driver_pkg.links.engine import Engine
+from gimbal_driver_pkg.links.driver_runner import DriverRunner
 from interfaces_pkg.action import PointGimbal
 
 
@@ -32,13 +32,13 @@ class PointAction:
     def __init__(
         self,
         node: Node,
-        engine: Engine,
+        runner: DriverRunner,
         group: CallbackGroup,
         tolerance_rad: float,
         timeout_s: float,
     ) -> None:
         """Serve in a reentrant `group`; zeros in a goal mean the given tolerance and time."""
-        self._engine = engine
+        self._runner = runner
         self._tolerance_rad = tolerance_rad
         self._timeout_s = timeout_s
         self._goal: _Goal | None = None
@@ -56,17 +56,17 @@ class PointAction:
         self._finish(_failed("the driver ends"))
         self._server.destroy()
 
-    def observe(self, state: GimbalState) -> None:
+    def update(self, state: GimbalState) -> None:
         """Follow the goal in hand; called with each published state."""
         goal = self._goal
         if goal is None:
             return
         if goal.handle.is_cancel_requested:
-            self._engine.call(GimbalDriver.stop)
+            self._runner.call(GimbalDriver.stop)
             self._finish(_failed("cancelled: the gimbal stands still"))
             return
-        progress = self._engine.call(
-            lambda driver, now_s: goal.pointing.judge(state, driver.aim, now_s)
+        progress = self._runner.call(
+            lambda driver, now_s: goal.pointing.progress(state, driver.aim, now_s)
         )
         if progress.is_done:
             self._finish(progress)
@@ -83,7 +83,7 @@ class PointAction:
     async def _execute(self, handle: ServerGoalHandle) -> PointGimbal.Result:
         self._finish(_failed("a newer goal took over"))
         try:
-            pointing = self._engine.call(
+            pointing = self._runner.call(
                 lambda driver, now_s: self._begin(handle.request, driver, now_s)
             )
         except GimbalError as error:
@@ -123,7 +123,7 @@ class PointAction:
             error_rad=math.inf,
             saturated=aim.yaw_saturated or aim.pitch_saturated,
         )
-        reading = self._engine.call(GimbalDriver.state).attitude
+        reading = self._runner.call(GimbalDriver.state).attitude
         if reading is not None:
             result.yaw_rad, result.pitch_rad = reading.yaw_rad, reading.pitch_rad
             result.error_rad = aim.error_rad(reading.yaw_rad, reading.pitch_rad)

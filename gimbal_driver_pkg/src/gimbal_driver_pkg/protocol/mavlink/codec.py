@@ -22,7 +22,7 @@ from gimbal_driver_pkg.protocol.framing import Counters, Deframer
 from gimbal_driver_pkg.protocol.mavlink.addresses import Addresses, MavlinkIds
 from gimbal_driver_pkg.protocol.mavlink.quaternion import from_euler, to_euler
 from gimbal_driver_pkg.protocol.mavlink.wire import MavlinkWire, decode
-from gimbal_driver_pkg.protocol.order import Order
+from gimbal_driver_pkg.protocol.order import ArrivalOrder
 from gimbal_driver_pkg.protocol.signs import signs_of
 
 DEVICE, MANAGER = "device", "manager"
@@ -81,7 +81,7 @@ class MavlinkCodec(Codec):
         self._deframer = Deframer(MavlinkWire())
         self._mav = mav.MAVLink(None)
         self._addresses = Addresses(ids or MavlinkIds(), is_manager)
-        self._order = Order(_CLOCK_MODULUS, _LATE_MS)
+        self._order = ArrivalOrder(_CLOCK_MODULUS, _LATE_MS)
         self._is_manager = is_manager
         self._zoom_max = zoom_max
         self._signs = signs_of("mavlink")

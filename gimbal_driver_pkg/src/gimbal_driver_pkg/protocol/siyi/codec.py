@@ -13,7 +13,7 @@ from gimbal_driver_pkg.protocol import messages as m
 from gimbal_driver_pkg.protocol.catalogue import Direction
 from gimbal_driver_pkg.protocol.codec import Codec, Traits
 from gimbal_driver_pkg.protocol.framing import Counters, Deframer
-from gimbal_driver_pkg.protocol.order import Order
+from gimbal_driver_pkg.protocol.order import ArrivalOrder
 from gimbal_driver_pkg.protocol.signs import signs_of
 from gimbal_driver_pkg.protocol.siyi.dialect import SIYI
 from gimbal_driver_pkg.protocol.siyi.table import FROM_GIMBAL, STREAM_HZ
@@ -72,7 +72,7 @@ class SiyiCodec(Codec):
         """
         self.traits = replace(TRAITS, keep_alive_s=_TCP_HEARTBEAT_S) if is_tcp else TRAITS
         self._deframer = Deframer(SIYI.wire)
-        self._order = Order(_SEQUENCE_MODULUS, _MOST_OVERTAKEN)
+        self._order = ArrivalOrder(_SEQUENCE_MODULUS, _MOST_OVERTAKEN)
         self._rate_map = rate_map
         self._picture_size = picture_size
         self._sequence = -1

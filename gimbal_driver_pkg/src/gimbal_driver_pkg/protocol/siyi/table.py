@@ -10,7 +10,7 @@ from gimbal_driver_pkg.models import MODELS
 from gimbal_driver_pkg.protocol.catalogue import Catalogue, Message
 from gimbal_driver_pkg.protocol.fields import (
     Field,
-    Layout,
+    FieldLayout,
     also,
     choice,
     float32,
@@ -54,7 +54,7 @@ def _meaning(code: str, texts: dict[int, str]) -> Field:
 
 
 def _message(name: str, code: int, *fields: Field) -> Message:
-    return Message(name, code, (Layout(*fields),))
+    return Message(name, code, (FieldLayout(*fields),))
 
 
 _ANGLES = (_tenth("yaw_deg_wire"), _tenth("pitch_deg_wire"), _tenth("roll_deg"))
@@ -140,8 +140,8 @@ TO_GIMBAL = Catalogue(
             "auto_focus",
             0x04,
             (
-                Layout(u8("auto_focus"), u16("touch_x"), u16("touch_y")),
-                Layout(u8("auto_focus")),  # older form
+                FieldLayout(u8("auto_focus"), u16("touch_x"), u16("touch_y")),
+                FieldLayout(u8("auto_focus")),  # older form
             ),
         ),
         _message(
@@ -232,7 +232,7 @@ TO_GIMBAL = Catalogue(
         _message("set_thresholds", 0x45, *_THRESHOLD_REGIONS),
         _message("request_threshold_precision", 0x46),
         _message("set_threshold_precision", 0x47, u8("precision")),
-        Message("format_sd", 0x48, (Layout(), Layout(u8("format_sta")))),
+        Message("format_sd", 0x48, (FieldLayout(), FieldLayout(u8("format_sta")))),
         _message("request_file_naming", 0x49, u8("file_type")),
         _message("set_file_naming", 0x4A, u8("file_type"), u8("naming")),
         _message("request_osd", 0x4B),
@@ -255,8 +255,8 @@ FROM_GIMBAL = Catalogue(
             "firmware_version",
             0x01,
             (
-                Layout(*_VERSIONS, version("zoom"), pad(1)),
-                Layout(*_VERSIONS),  # A8 mini
+                FieldLayout(*_VERSIONS, version("zoom"), pad(1)),
+                FieldLayout(*_VERSIONS),  # A8 mini
             ),
         ),
         _message(
@@ -270,7 +270,9 @@ FROM_GIMBAL = Catalogue(
         _message("manual_focus_ack", 0x06, *_SUCCESS),
         _message("gimbal_rotation_ack", 0x07, *_SUCCESS),
         _message("center_ack", 0x08, *_SUCCESS),
-        Message("config_info", 0x0A, (Layout(*_CONFIG, u8("zoom_linkage")), Layout(*_CONFIG))),
+        Message(
+            "config_info", 0x0A, (FieldLayout(*_CONFIG, u8("zoom_linkage")), FieldLayout(*_CONFIG))
+        ),
         _message("function_feedback", 0x0B, u8("info_type"), _meaning("B", _FEEDBACK)),
         _message(
             "attitude",

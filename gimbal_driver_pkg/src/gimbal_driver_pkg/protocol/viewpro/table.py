@@ -12,7 +12,7 @@ from __future__ import annotations
 from gimbal_driver_pkg.protocol.catalogue import Catalogue, Message
 from gimbal_driver_pkg.protocol.fields import (
     Field,
-    Layout,
+    FieldLayout,
     also,
     bits,
     choice,
@@ -36,8 +36,8 @@ KEEP_SERVO = 0x0F
 """Servo state of a frame that leaves the servo alone."""
 
 
-def _layout(*fields: Field) -> Layout:
-    return Layout(*fields, order=">")
+def _layout(*fields: Field) -> FieldLayout:
+    return FieldLayout(*fields, order=">")
 
 
 def _message(name: str, code: int, *fields: Field, **marks: int | str) -> Message:

@@ -1,6 +1,6 @@
-"""The mock's side of a conversation: what every protocol's session has in common. Pure.
+"""The mock's side of a conversation: what those of all protocols have in common. Pure.
 
-One gimbal may have several sessions at once, one per client; they share its body and camera.
+One gimbal may have several conversations at once, one per client; they share its body and camera.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Push:
         return True
 
 
-class Session(ABC):
+class Conversation(ABC):
     """One client's conversation with the gimbal."""
 
     def __init__(self, gimbal: MockGimbal, wire: WireFormat, now_s: float) -> None:

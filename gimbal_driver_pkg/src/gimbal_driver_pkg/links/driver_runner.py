@@ -32,7 +32,7 @@ _JOIN_S = 3.0
 _log = logging.getLogger(__name__)
 
 
-class Engine:
+class DriverRunner:
     """Runs one driver on one line."""
 
     def __init__(
@@ -110,7 +110,7 @@ class Engine:
             self._is_ending.wait(0.0 if self._is_ending.is_set() else backoff.failed())
 
     def _converse(self, link: Link, backoff: Backoff) -> None:
-        """Talk until the line is lost (LinkError) or the engine is stopped."""
+        """Talk until the line is lost (LinkError) or the runner is stopped."""
         self._take(link)
         while not self._is_ending.is_set():
             with self._lock:

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from pymavlink.dialects.v20 import common as mav
 
-from gimbal_driver_pkg.mock.mavlink import MavlinkSession
-from gimbal_driver_pkg.mock.session import MockGimbal
-from gimbal_driver_pkg.mock.siyi import SiyiSession
-from gimbal_driver_pkg.mock.viewpro import ViewproSession
+from gimbal_driver_pkg.mock.conversation import MockGimbal
+from gimbal_driver_pkg.mock.mavlink import MavlinkConversation
+from gimbal_driver_pkg.mock.siyi import SiyiConversation
+from gimbal_driver_pkg.mock.viewpro import ViewproConversation
 from gimbal_driver_pkg.models import MODELS
 from gimbal_driver_pkg.protocol import messages as m
 from gimbal_driver_pkg.protocol.catalogue import Direction, Record
@@ -31,18 +31,18 @@ class Siyi:
 
     def __init__(self, model: str = "zr10", **options: Any) -> None:
         self.gimbal = MockGimbal.create(MODELS[model], 0.0, **options)
-        self.session = SiyiSession(self.gimbal, 0.0)
+        self.conversation = SiyiConversation(self.gimbal, 0.0)
         self.now_s = 0.0
 
     def ask(self, command: str, **fields: Any) -> list[Record]:
-        frames = self.session.receive(SIYI.write(command, fields), self.now_s)
+        frames = self.conversation.receive(SIYI.write(command, fields), self.now_s)
         return [SIYI.read(frame, Direction.FROM_GIMBAL) for frame in frames]
 
     def wait(self, seconds: float) -> list[Record]:
         """Let time pass and return what came by itself."""
         end_s, frames = self.now_s + seconds, []
-        while (due_s := self.session.next_push_s()) <= end_s:
-            frames += self.session.push(due_s)
+        while (due_s := self.conversation.next_push_s()) <= end_s:
+            frames += self.conversation.push(due_s)
         self.now_s = end_s
         self.gimbal.body.advance(end_s)
         return [SIYI.read(frame, Direction.FROM_GIMBAL) for frame in frames]
@@ -124,11 +124,11 @@ def test_siyi_with_all_sensors_answers_every_question_of_the_table() -> None:
 
 def test_siyi_numbers_its_own_frames_over_all_clients() -> None:
     first = Siyi()
-    second = SiyiSession(first.gimbal, 0.0)
+    second = SiyiConversation(first.gimbal, 0.0)
     frame = SIYI.write("request_attitude", {"seq": 500})
     numbers = []
-    for session in (first.session, second, first.session):
-        (reply,) = session.receive(frame, 0.0)
+    for conversation in (first.conversation, second, first.conversation):
+        (reply,) = conversation.receive(frame, 0.0)
         numbers.append(SIYI.read(reply, Direction.FROM_GIMBAL).fields["seq"])
     assert numbers == [0, 1, 2]
 
@@ -218,7 +218,7 @@ def test_siyi_remembers_what_it_acknowledged(noun: str) -> None:
     payload = bytes(range(1, layout.size + 1))
     setting = SIYI.close(TO_GIMBAL[f"set_{noun}"].code, payload, {}, Direction.TO_GIMBAL)
     fields = SIYI.read(setting, Direction.TO_GIMBAL).fields
-    assert client.session.receive(setting, 0.0), "no acknowledgement"
+    assert client.conversation.receive(setting, 0.0), "no acknowledgement"
     asked = {k: fields[k] for k in ("stream", "file_type") if k in fields}
     (record,) = client.ask(f"request_{noun}", **asked)
     told = {k: v for k, v in record.fields.items() if k in fields and k not in FRAME}
@@ -251,11 +251,11 @@ class Viewpro:
 
     def __init__(self, has_envelope: bool = False) -> None:
         self.gimbal = MockGimbal.create(MODELS["a40"], 0.0)
-        self.session = ViewproSession(self.gimbal, 0.0, has_envelope)
+        self.conversation = ViewproConversation(self.gimbal, 0.0, has_envelope)
         self.dialect = VIEWPRO_TCP if has_envelope else VIEWPRO
 
     def ask(self, command: str, now_s: float, **fields: Any) -> list[Record]:
-        frames = self.session.receive(self.dialect.write(command, fields), now_s)
+        frames = self.conversation.receive(self.dialect.write(command, fields), now_s)
         return [self.dialect.read(frame, Direction.FROM_GIMBAL) for frame in frames]
 
 
@@ -299,8 +299,8 @@ def test_viewpro_absolute_angle_and_status_have_the_same_signs() -> None:
 def test_viewpro_status_comes_periodically_when_asked_to() -> None:
     client = Viewpro()
     client.ask("s2", 0.0, s2_cmd="0x0A", s2_value=200 << 16)
-    assert client.session.next_push_s() == pytest.approx(0.2)
-    assert len(client.session.push(0.2)) == 1
+    assert client.conversation.next_push_s() == pytest.approx(0.2)
+    assert len(client.conversation.push(0.2)) == 1
 
 
 def test_viewpro_counts_its_frames_and_wraps_them_on_tcp() -> None:
@@ -320,14 +320,14 @@ def test_viewpro_tells_what_it_is(query: str, text: str) -> None:
 @pytest.mark.parametrize("role", ["device", MANAGER])
 def test_mavlink_follows_set_points_of_device_and_manager(role: str) -> None:
     gimbal = MockGimbal.create(MODELS["mavlink"], 0.0)
-    session, codec = MavlinkSession(gimbal, 0.0), MavlinkCodec(role)
-    for frame in session.push(0.2):  # who the manager is
+    conversation, codec = MavlinkConversation(gimbal, 0.0), MavlinkCodec(role)
+    for frame in conversation.push(0.2):  # who the manager is
         codec.feed(frame, 0.2)
-    session.receive(codec.encode(m.SetAngle(0.5, -0.2)), 0.0)
+    conversation.receive(codec.encode(m.SetAngle(0.5, -0.2)), 0.0)
     gimbal.body.advance(2.0)
     assert gimbal.body.yaw.angle_rad == pytest.approx(0.5, abs=1e-6)
     assert gimbal.body.pitch.angle_rad == pytest.approx(-0.2, abs=1e-6)
-    session.receive(codec.encode(m.SetRate(-0.3, 0.1)), 2.0)
+    conversation.receive(codec.encode(m.SetRate(-0.3, 0.1)), 2.0)
     gimbal.body.advance(3.0)
     assert gimbal.body.yaw.rate_rad_s == pytest.approx(-0.3, abs=1e-6)
 
@@ -335,19 +335,19 @@ def test_mavlink_follows_set_points_of_device_and_manager(role: str) -> None:
 @pytest.mark.parametrize("has_autopilot", [False, True])
 def test_mavlink_manager_gives_control_to_who_asks(has_autopilot: bool) -> None:
     gimbal = MockGimbal.create(MODELS["mavlink"], 0.0)
-    session = MavlinkSession(gimbal, 0.0, system=3, has_autopilot=has_autopilot)
+    conversation = MavlinkConversation(gimbal, 0.0, system=3, has_autopilot=has_autopilot)
     codec = MavlinkCodec(MANAGER, MavlinkIds(vehicle_system=3))
-    events = [e for frame in session.push(0.25) for e in codec.feed(frame, 0.25)]
+    events = [e for frame in conversation.push(0.25) for e in codec.feed(frame, 0.25)]
     assert m.Control(0.25, False) in events
-    session.receive(codec.encode(m.Ask(m.Topic.CONTROL)), 0.3)
-    events = [e for frame in session.push(0.5) for e in codec.feed(frame, 0.5)]
+    conversation.receive(codec.encode(m.Ask(m.Topic.CONTROL)), 0.3)
+    events = [e for frame in conversation.push(0.5) for e in codec.feed(frame, 0.5)]
     assert m.Control(0.5, True) in events
 
 
 @pytest.mark.parametrize("target", [(2, 154), (1, 171), (2, 1), (3, 100)])
 def test_mavlink_does_not_hear_what_is_addressed_to_others(target: tuple[int, int]) -> None:
     gimbal = MockGimbal.create(MODELS["mavlink"], 0.0)
-    session, sender = MavlinkSession(gimbal, 0.0), mav.MAVLink(None, 1, 191)
+    conversation, sender = MavlinkConversation(gimbal, 0.0), mav.MAVLink(None, 1, 191)
     q = list(from_euler(0.0, 0.3, 0.3))
     nan = math.nan
     for message in (
@@ -355,33 +355,36 @@ def test_mavlink_does_not_hear_what_is_addressed_to_others(target: tuple[int, in
         mav.MAVLink_gimbal_manager_set_pitchyaw_message(*target, 32, 154, 0.3, 0.3, nan, nan),
         mav.MAVLink_command_long_message(*target, 512, 0, 280, *[0.0] * 6),
     ):
-        assert session.receive(bytes(message.pack(sender)), 0.1) == []
+        assert conversation.receive(bytes(message.pack(sender)), 0.1) == []
     assert gimbal.body.is_still
 
 
 def test_mavlink_acknowledgement_names_whom_it_is_for() -> None:
-    session = MavlinkSession(MockGimbal.create(MODELS["mavlink"], 0.0), 0.0)
+    conversation = MavlinkConversation(MockGimbal.create(MODELS["mavlink"], 0.0), 0.0)
     question = mav.MAVLink_command_long_message(1, 100, 2000, 0, 0.0, 0.0, 1.0, *[0.0] * 4)
-    frames = session.receive(bytes(question.pack(mav.MAVLink(None, 255, 190))), 0.1)
+    frames = conversation.receive(bytes(question.pack(mav.MAVLink(None, 255, 190))), 0.1)
     ack = mav.MAVLink(None).decode(bytearray(frames[0]))
     assert (ack.target_system, ack.target_component) == (255, 190)
     assert (ack.get_srcSystem(), ack.get_srcComponent()) == (1, 100)
 
 
 def test_mavlink_remembers_the_mode() -> None:
-    session, codec = MavlinkSession(MockGimbal.create(MODELS["mavlink"], 0.0), 0.0), MavlinkCodec()
+    conversation, codec = (
+        MavlinkConversation(MockGimbal.create(MODELS["mavlink"], 0.0), 0.0),
+        MavlinkCodec(),
+    )
     for mode in (m.Mode.LOCK, m.Mode.FOLLOW):
-        session.receive(codec.encode(m.SetMode(mode)), 0.0)
-        frames = session.receive(codec.encode(m.Ask(m.Topic.ATTITUDE)), 0.1)
+        conversation.receive(codec.encode(m.SetMode(mode)), 0.0)
+        frames = conversation.receive(codec.encode(m.Ask(m.Topic.ATTITUDE)), 0.1)
         events = [event for frame in frames for event in codec.feed(frame, 0.1)]
         assert m.Config(0.1, mode=mode) in events
 
 
 def test_mavlink_command_1000_is_in_degrees() -> None:
     gimbal = MockGimbal.create(MODELS["mavlink"], 0.0)
-    session, codec = MavlinkSession(gimbal, 0.0), MavlinkCodec()
+    conversation, codec = MavlinkConversation(gimbal, 0.0), MavlinkCodec()
     nan = math.nan
-    session.receive(codec._long(1000, -30.0, 45.0, nan, nan).pack(codec._mav), 0.0)
+    conversation.receive(codec._long(1000, -30.0, 45.0, nan, nan).pack(codec._mav), 0.0)
     gimbal.body.advance(2.0)
     assert gimbal.body.pitch.angle_rad == pytest.approx(math.radians(30), abs=1e-6)
     assert gimbal.body.yaw.angle_rad == pytest.approx(math.radians(-45), abs=1e-6)

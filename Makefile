@@ -35,10 +35,10 @@ export GIVEN_MODEL := $(value MODEL)
 WORKERS ?= 2
 ARGS ?=
 
-.PHONY: help setup build demo test fuzz faults replay bench lint types asan clean lock docs
+.PHONY: help setup build demo test fuzz properties faults replay bench lint types asan clean lock docs
 help:
 	@sed -n '1,2s/^# //p' Makefile
-	@echo 'targets: setup build demo test fuzz faults replay bench lint types asan docs lock clean'
+	@echo 'targets: setup build demo test fuzz properties faults replay bench lint types asan docs lock clean'
 
 setup: $(SETUP_STAMP)
 $(SETUP_STAMP): requirements.lock requirements/bootstrap.txt tools/setup/make_venv.sh tools/setup/make_underlay.py tools/setup/uv.sh
@@ -69,6 +69,7 @@ demo: build
 
 test: build lint types
 	tools/setup/browser.sh
+	tools/setup/tensorrt.sh "$(VENV)"
 	$(WORKSPACE)
 	python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
@@ -76,6 +77,11 @@ test: build lint types
 fuzz: build
 	$(WORKSPACE)
 	FUZZ_MESSAGES=$(or $(FUZZ_MESSAGES),20000) python -m pytest test/test_fuzz.py $(ARGS)
+
+# Examples of the property tests that nobody has tried yet; about an hour. ARGS=PATH is a part.
+properties: build
+	$(WORKSPACE)
+	python -m pytest -n $(WORKERS) -m "not graph" --hypothesis-profile=search --timeout=0 $(ARGS)
 
 # Faults against the whole robot in real processes; about two hours. ARGS="--only kill,stop --rounds 2" is a part.
 faults: build
@@ -110,6 +116,8 @@ asan: setup
 lock: $(SETUP_STAMP)
 	cd requirements && ../tools/setup/uv.sh "$(VENV)" pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
 	  --overrides overrides.txt run.in ros.in build.in dev.in -o ../requirements.lock
+	cd requirements && ../tools/setup/uv.sh "$(VENV)" pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
+	  --no-deps tensorrt.in -o tensorrt.lock
 
 clean:
 	rm -rf build install log .venv .venv-* .mypy_cache .pytest_cache .ruff_cache output

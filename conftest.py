@@ -8,9 +8,19 @@ import hypothesis
 import pytest
 from patience import patience
 
-# How long an example takes is the machine's affair.
+# How long an example takes is the machine's affair. What checks every change does not depend on
+# luck, so it sees the same examples each time; `make properties` looks for others.
 hypothesis.settings.register_profile(
-    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "any machine",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.register_profile(
+    "search",
+    hypothesis.settings.get_profile("any machine"),
+    derandomize=False,
+    max_examples=2000,
 )
 hypothesis.settings.load_profile("any machine")
 

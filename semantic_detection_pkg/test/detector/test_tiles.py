@@ -4,11 +4,12 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from semantic_detection_pkg.detector.core.tiles import (
     GROWTH,
+    MOST_TILES,
     Region,
     TilePlanner,
     TileSettings,
@@ -38,8 +39,11 @@ def rows_of(tiles):
     return [list(row) for _, row in itertools.groupby(tiles, key=lambda tile: (tile.y0, tile.y1))]
 
 
+@example((2804, 2281), 400, 0.5, (640, 384))  # more than are allowed
 @given(pictures, st.integers(400, 1500), st.floats(0, 0.6), st.sampled_from([INPUT, (640, 384)]))
 def test_every_pixel_lies_in_a_tile_and_neighbours_overlap(size, tile_px, overlap, network):
+    shape = (network[0] / max(network), network[1] / max(network))
+    assume(plain_grid(size, tile_px, overlap, shape) <= MOST_TILES)  # more are refused
     tiles = tile_layout(size, network, tile_px, overlap)
 
     assert all(0 <= t.x0 < t.x1 <= size[0] and 0 <= t.y0 < t.y1 <= size[1] for t in tiles)
@@ -53,15 +57,17 @@ def test_every_pixel_lies_in_a_tile_and_neighbours_overlap(size, tile_px, overla
         assert upper.y1 - lower.y0 >= overlap * min(upper.height, lower.height) - 2
 
 
+@example((411, 401), 400, 0.5)  # the lower row, too, begins at the upper edge
 @given(pictures, st.integers(400, 1500), st.floats(0, 0.6))
 def test_never_more_than_a_plain_grid_nor_coarser_than_allowed(size, tile_px, overlap):
+    assume(plain_grid(size, tile_px, overlap) <= MOST_TILES)
     tiles = tile_layout(size, INPUT, tile_px, overlap)
 
     assert len(tiles) <= plain_grid(size, tile_px, overlap)
     assert (
         max(max(t.width, t.height) for t in tiles) <= GROWTH * tile_px + 2
     )  # each end of a tile is rounded
-    assert max(max(t.width, t.height) for t in tiles if t.y0 == 0) <= 1.02 * tile_px + 2
+    assert max(max(t.width, t.height) for t in rows_of(tiles)[0]) <= 1.02 * tile_px + 2
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,7 @@ demo: build
 
 test: build lint types
 	tools/setup/browser.sh
+	tools/setup/rtsp_server.sh
 	tools/setup/tensorrt.sh "$(VENV)"
 	$(WORKSPACE)
 	python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)

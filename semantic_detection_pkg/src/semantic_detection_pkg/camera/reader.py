@@ -13,7 +13,7 @@ from semantic_detection_pkg.common.core.frame import Frame
 from semantic_detection_pkg.errors import ConfigurationError, SourceLostError
 
 _SET_BACK_NS = 500_000_000  # a clock that falls further was set back
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 10.0  # before a lost camera is opened again
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 1.0  # before a lost camera is opened again
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,8 @@ class LatestFrameReader:
 
         Args:
             open_source: opens the camera, for example `lambda: open_camera(uri)`.
-            backoff: pauses between attempts; left out: 0.5 s doubling to 10 s.
+            backoff: pauses between attempts; left out: 0.5 s, then 1 s, so that a camera
+                that is back is seen within 3 s.
             clock: monotonic time [s], paces sources with a `period_s`.
             pause: waits so many seconds; left out: a wait that `stop` ends at once.
         """

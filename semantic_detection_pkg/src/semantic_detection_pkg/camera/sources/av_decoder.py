@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Generator, Mapping
 
 import av
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from semantic_detection_pkg.errors import FrameError, SourceLostError
 
 _DAMAGED_MAX = 1000  # packets in a row that cannot be decoded: then there is no video in it
+#: A stream's frames say all that is needed: looking ahead [us] would delay each opening by seconds.
+_STREAM_OPTIONS = {"analyzeduration": "200000", "fpsprobesize": "0"}
 
 
 class AvDecoder:
@@ -23,7 +26,10 @@ class AvDecoder:
         """Open what `open_decoder` names."""
         self.time_s = math.nan
         self._frame: av.VideoFrame | None = None
+        self._timeout_s = timeout_s
         is_stream = timeout_s > 0.0
+        if is_stream:
+            options = _STREAM_OPTIONS | dict(options)
         try:
             # None: no limit. Python's own codec of broken metadata must not end us.
             self._container = av.open(
@@ -47,8 +53,13 @@ class AvDecoder:
 
     def advance(self) -> bool:
         """See `Decoder`."""
+        begin_s = time.monotonic()
         self._frame = next(self._frames, None)
         if self._frame is None:
+            return False
+        # At a time-out FFmpeg first hands out what its parser held back, and waits once more.
+        if 0.0 < self._timeout_s <= time.monotonic() - begin_s:
+            self._frame = None
             return False
         time_s = self._frame.time
         self.time_s = math.nan if time_s is None else float(time_s)

@@ -8,7 +8,7 @@ import pytest
 
 from ros_support_pkg.core.words import Verdict
 from simulation_pkg.core.world.geometry import CameraPose, Lens
-from simulation_pkg.core.world.layout import Layout, build_world
+from simulation_pkg.core.world.layout import WorldLayout, build_world
 from simulation_pkg.core.world.render import Renderer
 from simulation_pkg.vlm_eyes import WorldEyes
 from vlm_bridge_pkg.cli.vlm_stub import main
@@ -30,7 +30,7 @@ def eyes() -> WorldEyes:
 @pytest.fixture(scope="module")
 def crops() -> dict[tuple[str, bool], Picture]:
     """What the bridge sends of one tent and of one boulder."""
-    world = build_world(Layout(SEED))
+    world = build_world(WorldLayout(SEED))
     renderer = Renderer(world, Lens())
     return {
         (board.class_name, board.is_decoy): _crop(renderer, board)

@@ -8,7 +8,7 @@ import pytest
 
 from semantic_detection_pkg.common.core.optics import direction
 from simulation_pkg.core.world.geometry import CameraPose, Lens, projection
-from simulation_pkg.core.world.layout import Layout, World, build_world
+from simulation_pkg.core.world.layout import World, WorldLayout, build_world
 from simulation_pkg.core.world.render import Effects, Renderer
 from simulation_pkg.core.world.things import CLASS_NAMES
 
@@ -20,7 +20,7 @@ CLEAN = Effects(noise=0.0, light=0.0, shadows=False)
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    return build_world(Layout(4, plants=20))
+    return build_world(WorldLayout(4, plants=20))
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ def test_footpaths_end_and_branch_where_they_are_drawn(world):
 )
 def test_the_same_seed_gives_the_same_pixels(pose):
     first, second = (
-        Renderer(build_world(Layout(11)), LENS).render(pose, 7.0, seed=5, has_ids=True)
+        Renderer(build_world(WorldLayout(11)), LENS).render(pose, 7.0, seed=5, has_ids=True)
         for _ in range(2)
     )
     assert np.array_equal(first.image, second.image)
@@ -155,10 +155,10 @@ def test_the_same_seed_gives_the_same_pixels(pose):
 
 def test_other_seeds_give_other_worlds_noise_and_times(renderer):
     pose = CameraPose(0.0, 0.4)
-    other = Renderer(build_world(Layout(12, plants=30)), LENS, CLEAN).render(pose)
+    other = Renderer(build_world(WorldLayout(12, plants=30)), LENS, CLEAN).render(pose)
     here = renderer.render(pose)
     assert not np.array_equal(other.image, here.image)
-    noisy = Renderer(build_world(Layout(4)), LENS, Effects(noise=4.0))
+    noisy = Renderer(build_world(WorldLayout(4)), LENS, Effects(noise=4.0))
     frames = [noisy.render(pose, time_s, seed).image for time_s, seed in ((0, 0), (0, 1), (60, 0))]
     assert not np.array_equal(frames[0], frames[1])
     assert not np.array_equal(frames[0], frames[2])
@@ -189,7 +189,7 @@ def test_a_fast_camera_blurs_along_its_motion(renderer):
 def test_things_and_decoys_of_every_class_are_there():
     counts = dict.fromkeys(((n, d) for n in CLASS_NAMES for d in (False, True)), 0)
     for seed in range(4):
-        world = build_world(Layout(seed))
+        world = build_world(WorldLayout(seed))
         for thing in (*world.boards, *world.footpaths):
             if thing.id:
                 counts[thing.class_name, thing.is_decoy] += 1
@@ -199,7 +199,9 @@ def test_things_and_decoys_of_every_class_are_there():
 
 
 def test_looking_at_the_sky_shows_nothing():
-    view = Renderer(build_world(Layout(4)), LENS, CLEAN).render(CameraPose(0.0, -1.0), has_ids=True)
+    view = Renderer(build_world(WorldLayout(4)), LENS, CLEAN).render(
+        CameraPose(0.0, -1.0), has_ids=True
+    )
     assert view.truth.objects == ()
     assert not view.ids.any()
     assert np.ptp(view.image.reshape(-1, 3), axis=0).max() == 0
@@ -208,10 +210,10 @@ def test_looking_at_the_sky_shows_nothing():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Layout(-1), "world seed -1"),
-        (lambda: Layout(1, camera_height_m=0.0), "camera height 0.0 m: must be 2..500"),
-        (lambda: Layout(1, per_class=99), "99 things per class"),
-        (lambda: Layout(1, sector_rad=9.0), "sector 9.0 rad"),
+        (lambda: WorldLayout(-1), "world seed -1"),
+        (lambda: WorldLayout(1, camera_height_m=0.0), "camera height 0.0 m: must be 2..500"),
+        (lambda: WorldLayout(1, per_class=99), "99 things per class"),
+        (lambda: WorldLayout(1, sector_rad=9.0), "sector 9.0 rad"),
         (lambda: Effects(noise=-1.0), "noise -1.0"),
     ],
 )

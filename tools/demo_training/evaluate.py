@@ -37,7 +37,7 @@ from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.detector.backends.loading import load_detector
 from semantic_detection_pkg.detector.core.settings import DetectorSettings
 from simulation_pkg.core.world.geometry import Lens
-from simulation_pkg.core.world.layout import Layout, build_world
+from simulation_pkg.core.world.layout import WorldLayout, build_world
 from simulation_pkg.core.world.things import CLASS_NAMES
 from simulation_pkg.core.world.truth import View
 
@@ -69,7 +69,7 @@ def evaluate(folder: Path, seeds: Iterable[int]) -> dict[str, Any]:
     with load_detector(folder / DETECTOR_FILE, settings=settings) as detector:
         for done, seed in enumerate(seeds, start=1):
             renderer = make_renderer(seed, lens)
-            for shot in shots(build_world(Layout(seed)), lens, *_SHOTS_PER_WORLD):
+            for shot in shots(build_world(WorldLayout(seed)), lens, *_SHOTS_PER_WORLD):
                 view = renderer.render(shot.pose, shot.time_s, shot.seed, has_ids=True)
                 found = detector.pipeline.process(view.image).detections
                 judged = judge(found, view)

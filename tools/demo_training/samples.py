@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from demo_training.views import CLOSE_UP, Shot, shots
 from simulation_pkg.core.world.geometry import Lens
-from simulation_pkg.core.world.layout import Layout, build_world
+from simulation_pkg.core.world.layout import WorldLayout, build_world
 from simulation_pkg.core.world.render import Effects, Renderer
 from simulation_pkg.core.world.things import CLASS_NAMES
 from simulation_pkg.core.world.truth import View
@@ -56,7 +56,9 @@ class Sample(NamedTuple):
 def make_renderer(seed: int, lens: Lens) -> Renderer:
     """The renderer of a world for training; noise and light differ between worlds."""
     rng = np.random.default_rng((seed, 5))
-    return Renderer(build_world(Layout(seed)), lens, Effects(noise=float(rng.uniform(1.0, 5.0))))
+    return Renderer(
+        build_world(WorldLayout(seed)), lens, Effects(noise=float(rng.uniform(1.0, 5.0)))
+    )
 
 
 def label(view: View, shot: Shot) -> Sample:
@@ -158,7 +160,7 @@ def render_world(seed: int, counts: tuple[int, int, int], folder: Path) -> Path:
     lens = Lens()
     renderer = make_renderer(seed, lens)
     taken = []
-    for shot in shots(build_world(Layout(seed)), lens, *counts):
+    for shot in shots(build_world(WorldLayout(seed)), lens, *counts):
         view = renderer.render(shot.pose, shot.time_s, shot.seed, has_ids=True)
         taken.append(label(view, shot))
     temporary = path.with_suffix(".part.npz")

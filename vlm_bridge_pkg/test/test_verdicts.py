@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ros_support_pkg.core.words import Verdict
 from vlm_bridge_pkg.core.questions import CLASS_TEMPLATES, make_questions, quote
-from vlm_bridge_pkg.core.verdicts import Reading, combine_readings, read_answer
+from vlm_bridge_pkg.core.verdicts import AnswerReading, combine_readings, read_answer
 from vlm_bridge_pkg.errors import ConfigurationError
 
 YES, NO, UNSURE = Verdict.YES, Verdict.NO, Verdict.UNSURE
@@ -37,7 +37,7 @@ YES, NO, UNSURE = Verdict.YES, Verdict.NO, Verdict.UNSURE
     ],
 )
 def test_an_answer_is_read(text: str, verdict: Verdict, reason: str, cause: str) -> None:
-    assert read_answer(text) == Reading(verdict, reason, cause)
+    assert read_answer(text) == AnswerReading(verdict, reason, cause)
 
 
 @given(st.text())

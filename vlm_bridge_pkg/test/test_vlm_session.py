@@ -18,7 +18,7 @@ from vlm_bridge_pkg.core.questions import make_questions
 from vlm_bridge_pkg.errors import ServiceError
 from vlm_bridge_pkg.kernels.crop import fit_square
 from vlm_bridge_pkg.service.server import VlmServer
-from vlm_bridge_pkg.session import Lease, Outcome, Service, Session
+from vlm_bridge_pkg.session import AskResult, Lease, Service, Session
 from vlm_bridge_pkg.stub.faults import Script, stub_server
 
 JPEG = cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1].tobytes()
@@ -69,7 +69,7 @@ def run(
     variants: int = 1,
     lock_file: str = "",
     timeout_s: float | None = None,
-) -> tuple[Outcome, list[tuple[str, str]]]:
+) -> tuple[AskResult, list[tuple[str, str]]]:
     progress: list[tuple[str, str]] = []
     session = Session(Service(str(server.server_address), lock_file=lock_file), gpu)
     outcome = session.run(

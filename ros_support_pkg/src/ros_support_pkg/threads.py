@@ -39,7 +39,7 @@ class ThreadWatch:
         """Call the deadline off."""
         faulthandler.cancel_dump_traceback_later()
 
-    def take(self, name: str, error: BaseException, deadline_s: float) -> None:
+    def note_failure(self, name: str, error: BaseException, deadline_s: float) -> None:
         """Note that a thread ended by an exception; say so; end the process in an orderly way."""
         if self._is_expected(error):
             return
@@ -73,7 +73,7 @@ def watching_threads(
 
     def hook(failed: threading.ExceptHookArgs) -> None:
         error = failed.exc_value or failed.exc_type()
-        watch.take(failed.thread.name if failed.thread else "?", error, deadline_s)
+        watch.note_failure(failed.thread.name if failed.thread else "?", error, deadline_s)
 
     before, threading.excepthook = threading.excepthook, hook
     try:

@@ -29,15 +29,15 @@ from semantic_detection_pkg.gpu.core.messages import (
     Tick,
     Transition,
 )
-from semantic_detection_pkg.gpu.core.turns import TRANSITIONS, Cause, Mode, Rules
+from semantic_detection_pkg.gpu.core.turns import TRANSITIONS, ArbiterRules, Cause, TurnState
 
-RULES = Rules(min_dwell_s=1.0, max_share=0.5, operator_hold_s=60.0)
+RULES = ArbiterRules(min_dwell_s=1.0, max_share=0.5, operator_hold_s=60.0)
 
 
 class Play:
     """An arbiter with a clock, and what it wanted last."""
 
-    def __init__(self, rules: Rules = RULES, epoch: int = 6) -> None:
+    def __init__(self, rules: ArbiterRules = RULES, epoch: int = 6) -> None:
         self.now_s = 100.0
         self.numbers = iter(range(1, 1000))
         self.arbiter, self.commands = start(rules, epoch, self.now_s)
@@ -67,12 +67,12 @@ class Play:
         return self.arbiter.lease
 
 
-def active(rules: Rules = RULES) -> Play:
+def active(rules: ArbiterRules = RULES) -> Play:
     """The detector has had its assured turn."""
     return Play(rules).detector(Life.ACTIVE).tell(Tick(), after_s=rules.min_dwell_s)
 
 
-def leased(rules: Rules = RULES) -> Play:
+def leased(rules: ArbiterRules = RULES) -> Play:
     return active(rules).ask().detector(Life.INACTIVE).tell(LockIs(True))
 
 
@@ -88,20 +88,20 @@ def test_a_lease_from_request_to_return() -> None:
     assert play.commands == [Answer(5), Publish(9), ProbeLock()], "void before the detector is back"
     play.tell(LockIs(True))
     assert play.wanted(Order) == [Order(play.arbiter.serial, Transition.ACTIVATE)]
-    assert play.detector(Life.ACTIVE).arbiter.mode is Mode.DETECTOR
+    assert play.detector(Life.ACTIVE).arbiter.mode is TurnState.DETECTOR
 
 
 @pytest.mark.parametrize(
     ("life", "is_free", "mode"),
     [
-        (Life.ACTIVE, None, Mode.DETECTOR),
-        (Life.INACTIVE, True, Mode.RESUMING),
-        (Life.UNCONFIGURED, False, Mode.RECLAIMING),
-        (Life.ABSENT, True, Mode.RESUMING),
-        (Life.UNKNOWN, None, Mode.STARTING),
+        (Life.ACTIVE, None, TurnState.DETECTOR),
+        (Life.INACTIVE, True, TurnState.RESUMING),
+        (Life.UNCONFIGURED, False, TurnState.RECLAIMING),
+        (Life.ABSENT, True, TurnState.RESUMING),
+        (Life.UNKNOWN, None, TurnState.STARTING),
     ],
 )
-def test_start_finds_out_what_is(life: Life, is_free: bool | None, mode: Mode) -> None:
+def test_start_finds_out_what_is(life: Life, is_free: bool | None, mode: TurnState) -> None:
     play = Play(epoch=6)
     assert play.commands == [Publish(7), QueryDetector(play.arbiter.serial)]
     play.detector(life)
@@ -127,7 +127,7 @@ def test_brings_the_detector_up_in_order_and_makes_it_anew_when_it_sticks() -> N
 
 def test_by_default_a_detector_that_is_back_at_once_is_not_taken_for_an_operators_will() -> None:
     """One that was killed and respawned within a second may never be seen to be away."""
-    play = Play(Rules()).detector(Life.ACTIVE).detector(Life.INACTIVE)
+    play = Play(ArbiterRules()).detector(Life.ACTIVE).detector(Life.INACTIVE)
     assert "somebody else" not in play.arbiter.reason
     play.tell(Tick(), after_s=0.3).detector(Life.INACTIVE)
     assert Life.INACTIVE is play.arbiter.life
@@ -139,7 +139,7 @@ def test_by_default_a_detector_that_is_back_at_once_is_not_taken_for_an_operator
 
 def test_what_an_operator_deactivated_is_left_so_for_a_while() -> None:
     play = active().detector(Life.INACTIVE)
-    assert (play.arbiter.mode, play.commands) == (Mode.RESUMING, [])
+    assert (play.arbiter.mode, play.commands) == (TurnState.RESUMING, [])
     assert "somebody else deactivated the detector" in play.arbiter.reason
     for _ in range(5):
         play.tell(Tick(), after_s=RULES.operator_hold_s / 6).detector(Life.INACTIVE)
@@ -150,34 +150,34 @@ def test_what_an_operator_deactivated_is_left_so_for_a_while() -> None:
 
 def test_an_operator_may_activate_it_again_at_any_time() -> None:
     play = active().detector(Life.INACTIVE).tell(Tick()).detector(Life.ACTIVE)
-    assert play.arbiter.mode is Mode.DETECTOR
+    assert play.arbiter.mode is TurnState.DETECTOR
 
 
 def test_an_order_of_its_own_that_came_late_is_undone_at_once() -> None:
     """The detector was told to stop for a lease, did not in time, and does now."""
     play = active().ask().tell(Tick(), after_s=RULES.pause_timeout_s).detector(Life.ACTIVE)
-    assert play.arbiter.mode is Mode.DETECTOR
+    assert play.arbiter.mode is TurnState.DETECTOR
     play.tell(Tick(), after_s=0.1).detector(Life.INACTIVE)
     assert [order.transition for order in play.wanted(Order)] == [Transition.ACTIVATE]
 
 
 def test_a_detector_that_is_lost_comes_back() -> None:
     play = active().detector(Life.UNCONFIGURED)
-    assert play.arbiter.mode is Mode.RESUMING
+    assert play.arbiter.mode is TurnState.RESUMING
     assert play.wanted(Order) == [Order(play.arbiter.serial, Transition.CONFIGURE)]
 
 
 def test_a_held_lock_keeps_the_lease_back() -> None:
     play = active().ask().detector(Life.INACTIVE).tell(LockIs(False))
-    assert (play.arbiter.mode, play.commands) == (Mode.PAUSING, [])
+    assert (play.arbiter.mode, play.commands) == (TurnState.PAUSING, [])
     play.tell(Tick(), after_s=RULES.pause_timeout_s)
     assert play.answer().reason == "the detector did not stop within 1 s"
-    assert play.arbiter.mode is Mode.RESUMING
+    assert play.arbiter.mode is TurnState.RESUMING
 
 
 def test_an_expired_lease_is_no_free_gpu() -> None:
     play = leased().tell(Tick(), after_s=2.0)
-    assert play.arbiter.mode is Mode.RECLAIMING
+    assert play.arbiter.mode is TurnState.RECLAIMING
     assert play.commands[:2] == [Publish(9), ProbeLock()]
     play.tell(LockIs(False)).detector(Life.INACTIVE).tell(LockIs(False))
     assert not play.wanted(EndHolder), "the holder has a grace"
@@ -190,7 +190,7 @@ def test_an_expired_lease_is_no_free_gpu() -> None:
 def test_who_may_be_the_detector_is_not_ended() -> None:
     play = leased().tell(Tick(), after_s=2.0).tell(Tick(), after_s=RULES.grace_period_s)
     assert not play.detector(Life.UNKNOWN).tell(LockIs(False)).wanted(EndHolder)
-    assert play.tell(Tick(), after_s=9.0).detector(Life.ACTIVE).arbiter.mode is Mode.DETECTOR
+    assert play.tell(Tick(), after_s=9.0).detector(Life.ACTIVE).arbiter.mode is TurnState.DETECTOR
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_who_may_be_the_detector_is_not_ended() -> None:
 def test_only_the_holder_gives_back(holder: str, epoch: int, text: str) -> None:
     play = leased().tell(Released(5, holder, epoch))
     assert play.commands == [Answer(5, text)]
-    assert play.arbiter.mode is Mode.LEASED
+    assert play.arbiter.mode is TurnState.LEASED
 
 
 def test_releasing_twice_is_answered() -> None:
@@ -232,8 +232,8 @@ def test_the_detector_gets_its_share() -> None:
     """After a lease of 1.5 s, with at most half of the time for leases, it has 1.5 s."""
     play = leased().tell(Released(5, "a", 8), LockIs(True), after_s=1.5).detector(Life.ACTIVE)
     play.ask("b").tell(Tick(), after_s=1.4)
-    assert play.arbiter.mode is Mode.DETECTOR
-    assert play.tell(Tick(), after_s=0.1).arbiter.mode is Mode.PAUSING
+    assert play.arbiter.mode is TurnState.DETECTOR
+    assert play.tell(Tick(), after_s=0.1).arbiter.mode is TurnState.PAUSING
 
 
 def test_leases_are_capped() -> None:
@@ -268,8 +268,8 @@ def test_a_detector_that_died_is_not_held_down_by_hand() -> None:
 
 def test_every_transition_is_reachable_on_paper() -> None:
     """No mode is a dead end, and none is left out."""
-    assert {mode for mode, _ in TRANSITIONS} == set(Mode)
-    assert set(TRANSITIONS.values()) == set(Mode) - {Mode.STARTING}
+    assert {mode for mode, _ in TRANSITIONS} == set(TurnState)
+    assert set(TRANSITIONS.values()) == set(TurnState) - {TurnState.STARTING}
 
 
 class AnyEvents(RuleBasedStateMachine):
@@ -293,7 +293,7 @@ class AnyEvents(RuleBasedStateMachine):
                     assert number in self.open, "answered once"
                     self.open.remove(number)
                     if lease is not None:
-                        assert before.mode is Mode.PAUSING
+                        assert before.mode is TurnState.PAUSING
                         assert event == LockIs(True)
                 case Order(_, Transition.ACTIVATE):
                     assert self.play.arbiter.lease is None
@@ -340,8 +340,8 @@ class AnyEvents(RuleBasedStateMachine):
         arbiter: Arbiter = self.play.arbiter
         assert self.epochs == sorted(set(self.epochs)), "epochs rise"
         assert self.epochs[-1] == arbiter.epoch
-        assert (arbiter.lease is not None) == (arbiter.mode is Mode.LEASED)
-        assert (arbiter.pending is not None) == (arbiter.mode is Mode.PAUSING)
+        assert (arbiter.lease is not None) == (arbiter.mode is TurnState.LEASED)
+        assert (arbiter.pending is not None) == (arbiter.mode is TurnState.PAUSING)
         waiting = {one.number for one in arbiter.waiting}
         assert self.open == waiting | ({arbiter.pending.number} if arbiter.pending else set())
         assert len(waiting) <= RULES.max_waiting
@@ -353,7 +353,7 @@ class AnyEvents(RuleBasedStateMachine):
         up = {Transition.CONFIGURE: Life.INACTIVE, Transition.ACTIVATE: Life.ACTIVE}
         down = {Transition.DEACTIVATE: Life.INACTIVE, Transition.CLEANUP: Life.UNCONFIGURED}
         self.tell(Tick(), 0.1)
-        while self.play.arbiter.mode is not Mode.DETECTOR:
+        while self.play.arbiter.mode is not TurnState.DETECTOR:
             assert self.play.now_s < end_s, self.play.arbiter
             for command in self.play.commands:
                 if isinstance(command, Order):

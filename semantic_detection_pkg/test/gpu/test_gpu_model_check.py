@@ -49,10 +49,10 @@ from semantic_detection_pkg.gpu.core.messages import (
     Tick,
     Transition,
 )
-from semantic_detection_pkg.gpu.core.turns import Mode, Rules
+from semantic_detection_pkg.gpu.core.turns import ArbiterRules, TurnState
 
 #: Every patience is one unit: it has run out or it has not.
-RULES = Rules(
+RULES = ArbiterRules(
     pause_timeout_s=1,
     answer_timeout_s=1,
     grace_period_s=1,
@@ -379,7 +379,7 @@ def test_never_two_on_the_gpu(graph: Graph[World]) -> None:
     for who in ("detector", "lease"):
         assert any(any(u.startswith(who) for u in users(world)) for world in graph.states)
     modes = {world.mind.arbiter.mode for world in graph.states if world.mind is not None}
-    assert modes == set(Mode)
+    assert modes == set(TurnState)
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,12 @@ from patience import patience, wait_until
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.gpu.core.arbiter import Arbiter
 from semantic_detection_pkg.gpu.core.messages import Answer, DetectorIs, Life, Transition
-from semantic_detection_pkg.gpu.core.turns import Mode, Rules
+from semantic_detection_pkg.gpu.core.turns import ArbiterRules, TurnState
 from semantic_detection_pkg.gpu.epoch_file import read_epoch, write_epoch
 from semantic_detection_pkg.gpu.lock import KernelLock, find_holder
 from semantic_detection_pkg.gpu.runner import ArbiterRunner
 
-RULES = Rules(
+RULES = ArbiterRules(
     min_dwell_s=0.0,
     max_share=1.0,
     grace_period_s=0.1,
@@ -69,10 +69,10 @@ class Stand:
 
     def start(self) -> Stand:
         self.runner.start(self.detector)
-        self.wait(Mode.DETECTOR)
+        self.wait(TurnState.DETECTOR)
         return self
 
-    def wait(self, mode: Mode) -> Arbiter:
+    def wait(self, mode: TurnState) -> Arbiter:
         wait_until(lambda: bool(self.seen) and self.seen[-1].mode is mode, mode.value)
         return self.seen[-1]
 
@@ -100,7 +100,7 @@ def test_lease_and_return(stand: Stand) -> None:
     assert stand.detector.life is Life.INACTIVE
     assert read_epoch(stand.epoch) == answer.lease.epoch
     assert stand.release(answer.lease.epoch).reason == ""
-    stand.wait(Mode.DETECTOR)
+    stand.wait(TurnState.DETECTOR)
     assert read_epoch(stand.epoch) == answer.lease.epoch + 1
 
 
@@ -135,7 +135,7 @@ def test_who_does_not_leave_is_ended(stand: Stand) -> None:
     with holding(stand.lock, OURS) as holder:
         stand.release(answer.lease.epoch)
         assert holder.wait(patience(10.0)) == -9
-    stand.wait(Mode.DETECTOR)
+    stand.wait(TurnState.DETECTOR)
 
 
 @pytest.mark.parametrize("owner", ["", "robot 0 /r2", "model /run/tier3/r2/gpu.epoch"])
@@ -149,7 +149,7 @@ def test_what_belongs_to_somebody_else_is_never_ended(
         said = f"of '{owner or 'nobody known'}', which is not ours and is not ended"
         wait_until(lambda: said in caplog.text, "the arbiter's word")
         assert holder.poll() is None
-    stand.wait(Mode.DETECTOR)
+    stand.wait(TurnState.DETECTOR)
 
 
 def test_a_signature_of_the_dead_is_not_the_holder_s(stand: Stand) -> None:
@@ -166,7 +166,7 @@ def test_a_held_lock_keeps_the_lease_back_until_it_is_free(stand: Stand) -> None
     lock.acquire(0.0)
     answers: Queue[Answer] = Queue()
     stand.runner.ask("me", "test", 0, 60.0, patience(5.0), answers.put)
-    stand.wait(Mode.PAUSING)
+    stand.wait(TurnState.PAUSING)
     wait_until(lambda: stand.detector.life is Life.INACTIVE, "the detector's pause")
     looks = len(stand.seen)
     wait_until(lambda: len(stand.seen) > looks + 2, "the arbiter to look at the lock again")

@@ -16,10 +16,10 @@ from ros_support_pkg.shedding import RATES, TIER3
 from semantic_detection_pkg.cli.doctor import line_of, main
 from semantic_detection_pkg.health import checkup
 from semantic_detection_pkg.health.checkup import CHECKS, CheckStatus, Machine
-from semantic_detection_pkg.health.core.policy import SHED, Limits, Policy, Step
+from semantic_detection_pkg.health.core.policy import SHED, HealthLimits, Policy, Step
 from semantic_detection_pkg.health.core.rates import RateMeter
 from semantic_detection_pkg.health.core.reading import (
-    Reading,
+    MachineReading,
     read_bytes_mb,
     read_celsius,
     read_count,
@@ -29,10 +29,10 @@ from semantic_detection_pkg.health.core.reading import (
 from semantic_detection_pkg.health.machine_files import read_machine
 
 ORIN = Path(__file__).parents[1] / "data" / "orin_nano"
-WELL = Reading(memory_available_mb=4000.0, swap_used_mb=0.0, oom_kills=0.0)
+WELL = MachineReading(memory_available_mb=4000.0, swap_used_mb=0.0, oom_kills=0.0)
 
 
-def short(available_mb: float, **more: float) -> Reading:
+def short(available_mb: float, **more: float) -> MachineReading:
     return dataclasses.replace(WELL, memory_available_mb=available_mb, **more)
 
 
@@ -55,8 +55,8 @@ def test_a_machine_that_tells_nothing_sheds_nothing(tmp_path: Path) -> None:
     reading = read_machine(str(tmp_path / "later" / "still"), tmp_path)
     assert math.isnan(reading.memory_available_mb)
     assert reading.disk_free_mb > 0.0, "of the folder above, until the recorder makes its own"
-    judged = Policy().judge(0.0, dataclasses.replace(reading, disk_free_mb=math.nan))
-    assert (judged.step, judged.reasons) == (Step.NOTHING, ())
+    assessed = Policy().assess(0.0, dataclasses.replace(reading, disk_free_mb=math.nan))
+    assert (assessed.step, assessed.reasons) == (Step.NOTHING, ())
 
 
 @given(st.text(max_size=200))
@@ -83,12 +83,12 @@ def test_no_text_is_too_odd_to_be_read(text: str) -> None:
         (short(4000.0, disk_free_mb=10.0), Step.NOTHING),
     ],
 )
-def test_what_each_reading_sheds(reading: Reading, step: Step) -> None:
+def test_what_each_reading_sheds(reading: MachineReading, step: Step) -> None:
     policy = Policy()
-    for second in range(Limits().worse_after):
-        judged = policy.judge(float(second), reading)
-    assert judged.step is step
-    assert judged.reasons or step is Step.NOTHING
+    for second in range(HealthLimits().worse_after):
+        assessed = policy.assess(float(second), reading)
+    assert assessed.step is step
+    assert assessed.reasons or step is Step.NOTHING
 
 
 def test_the_words_are_those_that_nodes_listen_for() -> None:
@@ -98,16 +98,16 @@ def test_the_words_are_those_that_nodes_listen_for() -> None:
 def test_one_bad_reading_is_no_reason() -> None:
     policy = Policy()
     for second in range(30):
-        assert policy.judge(second, short(300.0) if second % 3 == 0 else WELL).step is Step.NOTHING
+        assert policy.assess(second, short(300.0) if second % 3 == 0 else WELL).step is Step.NOTHING
 
 
 def test_it_comes_back_step_by_step_and_not_at_the_limit() -> None:
-    policy, limits = Policy(), Limits()
+    policy, limits = Policy(), HealthLimits()
     for second in range(3):
-        policy.judge(second, short(300.0))
+        policy.assess(second, short(300.0))
     at_limit = short(limits.available_mb[2] * 1.05)
-    assert all(policy.judge(3.0 + s, at_limit).step is Step.MODEL for s in range(100)), "no swing"
-    steps = [policy.judge(103.0 + s, WELL).step for s in range(70)]
+    assert all(policy.assess(3.0 + s, at_limit).step is Step.MODEL for s in range(100)), "no swing"
+    steps = [policy.assess(103.0 + s, WELL).step for s in range(70)]
     assert sorted(steps, reverse=True) == steps
     changes = [second for second in range(1, 70) if steps[second] != steps[second - 1]]
     assert changes == [20, 40, 60]
@@ -116,13 +116,13 @@ def test_it_comes_back_step_by_step_and_not_at_the_limit() -> None:
 
 def test_growing_swap_and_a_killed_process_are_the_worst() -> None:
     policy = Policy()
-    grown = [policy.judge(s, short(4000.0, swap_used_mb=100.0 * s)).step for s in range(10)]
+    grown = [policy.assess(s, short(4000.0, swap_used_mb=100.0 * s)).step for s in range(10)]
     assert (grown[0], grown[-1]) == (Step.NOTHING, Step.MODEL)
     policy = Policy()
-    policy.judge(0.0, WELL)
-    judged = policy.judge(1.0, short(4000.0, oom_kills=1.0))
-    assert judged.step is Step.MODEL, "at once"
-    assert judged.reasons == ("the kernel ended a process for want of memory",)
+    policy.assess(0.0, WELL)
+    assessed = policy.assess(1.0, short(4000.0, oom_kills=1.0))
+    assert assessed.step is Step.MODEL, "at once"
+    assert assessed.reasons == ("the kernel ended a process for want of memory",)
 
 
 @given(st.lists(st.floats(0.0, 5000.0), max_size=60))
@@ -130,10 +130,10 @@ def test_never_shed_without_a_reason_first(available_mb: list[float]) -> None:
     policy, worst = Policy(), Step.NOTHING
     for second, value in enumerate(available_mb):
         before = worst
-        judged = policy.judge(float(second), short(value))
-        if judged.step > before:
-            assert judged.reasons
-        worst = judged.step
+        assessed = policy.assess(float(second), short(value))
+        if assessed.step > before:
+            assert assessed.reasons
+        worst = assessed.step
 
 
 def test_rates() -> None:

@@ -21,7 +21,7 @@ from semantic_detection_pkg.camera.core.uri import CameraUri, integer, number
 from semantic_detection_pkg.camera.sources.source import ClockNs, FrameSource, Shot
 from semantic_detection_pkg.errors import ConfigurationError
 from simulation_pkg.core.world.geometry import CameraPose, Lens
-from simulation_pkg.core.world.layout import Layout, build_world
+from simulation_pkg.core.world.layout import WorldLayout, build_world
 from simulation_pkg.core.world.render import Effects, Renderer
 from simulation_pkg.core.world.truth import Truth
 
@@ -62,7 +62,7 @@ class SimCamera:
     def __init__(
         self,
         name: str,
-        layout: Layout,
+        layout: WorldLayout,
         lens: Lens,
         effects: Effects,
         settings: SimSettings,
@@ -173,7 +173,7 @@ def open_source(
     )
     return SimCamera(
         uri.label,
-        Layout(
+        WorldLayout(
             seed,
             camera_height_m=given("height_m", 26.0),
             sector_rad=math.radians(given("sector_deg", 150.0)),

@@ -25,7 +25,7 @@ from vlm_bridge_pkg.core.settings import VlmBridgeSettings
 from vlm_bridge_pkg.errors import ConfigurationError, ServiceError
 from vlm_bridge_pkg.kernels.crop import fit_square
 from vlm_bridge_pkg.ros.gpu_lease import RosGpu
-from vlm_bridge_pkg.session import Outcome, Service, Session
+from vlm_bridge_pkg.session import AskResult, Service, Session
 from vlm_bridge_pkg.transport.client import read_health
 
 #: Goals at a time: one at the model, one whose lease is under way.
@@ -153,7 +153,7 @@ class VlmBridgeNode(Node):
         return Health.ok("ready", **figures) if status == "ok" else Health.warn(status, **figures)
 
 
-def _answer(request: AskVlm.Goal, prompt: str, outcome: Outcome) -> VlmAnswer:
+def _answer(request: AskVlm.Goal, prompt: str, outcome: AskResult) -> VlmAnswer:
     combined = outcome.combined
     return VlmAnswer(
         verdict=combined.verdict.value,

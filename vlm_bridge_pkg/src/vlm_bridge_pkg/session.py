@@ -13,7 +13,12 @@ from ros_support_pkg.core.words import Verdict
 from semantic_detection_pkg.gpu.errors import LockError
 from semantic_detection_pkg.gpu.lock import KernelLock
 from vlm_bridge_pkg.core.questions import SYSTEM, Question
-from vlm_bridge_pkg.core.verdicts import CombinedReading, Reading, combine_readings, read_answer
+from vlm_bridge_pkg.core.verdicts import (
+    AnswerReading,
+    CombinedReading,
+    combine_readings,
+    read_answer,
+)
 from vlm_bridge_pkg.errors import ServiceError
 from vlm_bridge_pkg.protocol.pictures import Picture
 from vlm_bridge_pkg.protocol.replies import Reply
@@ -63,7 +68,7 @@ class Service:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class AskResult:
     """A verdict and where it comes from."""
 
     combined: CombinedReading
@@ -95,7 +100,7 @@ class Session:
         picture: Picture,
         timeout_s: float,
         on_progress: Callable[[str, str], None],
-    ) -> Outcome:
+    ) -> AskResult:
         """Ask. Never raises for what the service, the lease or the answer may be like.
 
         Args:
@@ -125,8 +130,8 @@ class Session:
             for reply, question in zip(replies, questions, strict=False)
         ]
         if cause:  # a verdict on half of the questions is none
-            readings = [(Reading(Verdict.UNSURE, cause=cause), False)]
-        return Outcome(
+            readings = [(AnswerReading(Verdict.UNSURE, cause=cause), False)]
+        return AskResult(
             combine_readings(readings),
             replies[0].text if replies else "",
             questions[0].prompt_id,

@@ -96,7 +96,7 @@ MEGABYTES = Scale(
 
 
 @dataclasses.dataclass(frozen=True)
-class Rules:
+class SettingRules:
     """What a field says about its setting. Bounds are inclusive and in the people's unit."""
 
     text: str
@@ -136,7 +136,9 @@ def setting(
     """
     if (minimum is None) != (maximum is None):
         raise ValueError("a setting has both bounds or none")
-    rules = Rules(text, unit, minimum, maximum, tuple(choices), is_runtime, scale, tuple(formerly))
+    rules = SettingRules(
+        text, unit, minimum, maximum, tuple(choices), is_runtime, scale, tuple(formerly)
+    )
     value = scale.to_code(default) if scale else default
     return dataclasses.field(default=value, metadata={_KEY: rules, _FORMERLY: rules.formerly})
 
@@ -179,7 +181,7 @@ class Setting:
     name: str
     paths: tuple[tuple[str, ...], ...]
     kind: Any
-    rules: Rules
+    rules: SettingRules
     default: Shown
     owner: type
 
@@ -378,7 +380,7 @@ def _walk(kind: type, path: tuple[str, ...]) -> Iterator[Setting]:
     for field in dataclasses.fields(kind):
         here, hint = (*path, field.name), hints[field.name]
         if _KEY in field.metadata:
-            rules: Rules = field.metadata[_KEY]
+            rules: SettingRules = field.metadata[_KEY]
             scale = rules.scale
             name = scale.name_for_people(field.name) if scale else field.name
             made = Setting(name, (here,), hint, rules, False, kind)

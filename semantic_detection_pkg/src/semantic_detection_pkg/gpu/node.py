@@ -26,20 +26,20 @@ from semantic_detection_pkg.gpu import owners
 from semantic_detection_pkg.gpu.core.arbiter import Arbiter
 from semantic_detection_pkg.gpu.core.messages import Answer
 from semantic_detection_pkg.gpu.core.settings import GpuArbiterSettings
-from semantic_detection_pkg.gpu.core.turns import Cause, Mode, Rules
+from semantic_detection_pkg.gpu.core.turns import ArbiterRules, Cause, TurnState
 from semantic_detection_pkg.gpu.ros.detector_lifecycle import DetectorLifecycle
 from semantic_detection_pkg.gpu.runner import ArbiterRunner
 
 _OWNERS = {
-    Mode.STARTING: GpuState.OWNER_UNKNOWN,
-    Mode.DETECTOR: GpuState.OWNER_DETECTOR,
-    Mode.PAUSING: GpuState.OWNER_NOBODY,
-    Mode.LEASED: GpuState.OWNER_LEASE,
-    Mode.RECLAIMING: GpuState.OWNER_UNKNOWN,
-    Mode.RESUMING: GpuState.OWNER_NOBODY,
+    TurnState.STARTING: GpuState.OWNER_UNKNOWN,
+    TurnState.DETECTOR: GpuState.OWNER_DETECTOR,
+    TurnState.PAUSING: GpuState.OWNER_NOBODY,
+    TurnState.LEASED: GpuState.OWNER_LEASE,
+    TurnState.RECLAIMING: GpuState.OWNER_UNKNOWN,
+    TurnState.RESUMING: GpuState.OWNER_NOBODY,
 }
-#: An acquire waits on a thread of its own; refused at once are those beyond `Rules.max_waiting`.
-_THREADS = Rules.max_waiting + 6
+#: An acquire waits on a thread of its own; those beyond `max_waiting` are refused at once.
+_THREADS = ArbiterRules.max_waiting + 6
 _REPUBLISH_S = 1.0  # remaining_s changes although nothing else does
 
 
@@ -169,7 +169,7 @@ class GpuArbiterNode(GuardedLifecycleNode):
         figures = {"epoch": arbiter.epoch, "failed_leases": arbiter.failures}
         if arbiter.is_degraded(time.monotonic()):
             return Health.error(f"leases are refused: {arbiter.reason}", **figures)
-        if arbiter.mode in (Mode.DETECTOR, Mode.LEASED):
+        if arbiter.mode in (TurnState.DETECTOR, TurnState.LEASED):
             return Health.ok(arbiter.mode.value, **figures)
         return Health.warn(f"{arbiter.mode.value}: {arbiter.reason}", **figures)
 

@@ -31,7 +31,7 @@ from semantic_detection_pkg.gpu.core.messages import (
     Tick,
     Transition,
 )
-from semantic_detection_pkg.gpu.core.turns import Mode, Rules
+from semantic_detection_pkg.gpu.core.turns import ArbiterRules, TurnState
 from semantic_detection_pkg.gpu.epoch_file import read_epoch, write_epoch
 from semantic_detection_pkg.gpu.lock_witness import LockWitness
 
@@ -39,12 +39,12 @@ _log = logging.getLogger(__name__)
 
 #: Between two ticks: short only where the kernel lock is waited for, because it tells nobody.
 _TICK_S = {
-    Mode.STARTING: 0.05,
-    Mode.DETECTOR: 0.1,
-    Mode.PAUSING: 0.005,
-    Mode.LEASED: 0.05,
-    Mode.RECLAIMING: 0.005,
-    Mode.RESUMING: 0.05,
+    TurnState.STARTING: 0.05,
+    TurnState.DETECTOR: 0.1,
+    TurnState.PAUSING: 0.005,
+    TurnState.LEASED: 0.05,
+    TurnState.RECLAIMING: 0.005,
+    TurnState.RESUMING: 0.05,
 }
 _WRITE_RETRY_S = 0.5
 _STOPPED = "the arbiter stops"
@@ -65,7 +65,7 @@ class ArbiterRunner:
 
     def __init__(
         self,
-        rules: Rules,
+        rules: ArbiterRules,
         lock_file: str | Path,
         epoch_file: str | Path,
         owners: Container[str],

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from semantic_detection_pkg.health.core.reading import (
-    Reading,
+    MachineReading,
     read_bytes_mb,
     read_celsius,
     read_count,
@@ -25,7 +25,7 @@ _GPU_LOADS = ("sys/class/devfreq/*gpu*/device/load", "sys/devices/platform/*gpu*
 _TRIPS = ("passive", "hot", "critical")
 
 
-def read_machine(output_dir: str, root: Path = Path("/")) -> Reading:
+def read_machine(output_dir: str, root: Path = Path("/")) -> MachineReading:
     """Look at the machine once.
 
     Args:
@@ -34,7 +34,7 @@ def read_machine(output_dir: str, root: Path = Path("/")) -> Reading:
     """
     temperatures, trips = _zones(root)
     group = root / "sys/fs/cgroup"
-    return Reading(
+    return MachineReading(
         **read_meminfo(_text(root / "proc/meminfo")),
         gpu_load=_gpu_load(root),
         stalled_percent=read_stall(_text(root / "proc/pressure/memory")),

@@ -23,7 +23,7 @@ from ros_support_pkg.timers import every
 from semantic_detection_pkg.common.core.serialised import stamp_of
 from semantic_detection_pkg.errors import SemanticDetectionError
 from semantic_detection_pkg.health.core.policy import SHED, Assessment, Policy, Step
-from semantic_detection_pkg.health.core.reading import Reading
+from semantic_detection_pkg.health.core.reading import MachineReading
 from semantic_detection_pkg.health.core.settings import HealthMonitorSettings
 from semantic_detection_pkg.health.core.streams import (
     CAMERA,
@@ -49,7 +49,7 @@ class HealthMonitorNode(Node):
         super().__init__("health_monitor")
         self._config = declare_parameters(self, HealthMonitorSettings)
         self._policy = Policy(self._config.limits)
-        self._reading = Reading()
+        self._reading = MachineReading()
         self._assessment = Assessment(Step.NOTHING, ())
         self._streams = streams_of(self._config.streams, self._now_s())
         self._complaints: tuple[str, ...] = ()
@@ -79,21 +79,21 @@ class HealthMonitorNode(Node):
         config = self._config
         self._reading = reading = read_machine(config.output_dir, Path(config.root_dir))
         before = self._assessment.step
-        self._assessment = judged = self._policy.judge(self._now_s(), reading)
-        if judged.step != before:
-            words = "; ".join(judged.reasons) or "there is room again"
-            shed = ", ".join(judged.shed) or "nothing"
+        self._assessment = assessed = self._policy.assess(self._now_s(), reading)
+        if assessed.step != before:
+            words = "; ".join(assessed.reasons) or "there is room again"
+            shed = ", ".join(assessed.shed) or "nothing"
             self.get_logger().warning(f"shed now: {shed}: {words}")
-        self._hold(SHED[Step.MODEL] in judged.shed)
+        self._hold(SHED[Step.MODEL] in assessed.shed)
         now_s = self._now_s()
         if self._is_lent and DETECTIONS in self._streams:
             self._streams[DETECTIONS].excuse(now_s)  # the detector waits for the model
         complaints = (stream.complaint(now_s) for stream in self._streams.values())
         self._complaints = tuple(filter(None, complaints))
         message = HealthState(
-            level=self._level_of(judged),
-            reasons=[*judged.reasons, *self._complaints],
-            shed=list(judged.shed),
+            level=self._level_of(assessed),
+            reasons=[*assessed.reasons, *self._complaints],
+            shed=list(assessed.shed),
             memory_available_mb=reading.memory_available_mb,
             gpu_memory_mb=reading.gpu_memory_mb,
             gpu_load=reading.gpu_load,
@@ -103,10 +103,10 @@ class HealthMonitorNode(Node):
         message.header.stamp = self.get_clock().now().to_msg()
         self._level.publish(message)
 
-    def _level_of(self, judged: Assessment) -> int:
-        if judged.step is Step.NOTHING and (judged.reasons or self._complaints):
+    def _level_of(self, assessed: Assessment) -> int:
+        if assessed.step is Step.NOTHING and (assessed.reasons or self._complaints):
             return int(HealthState.LEVEL_WARN)
-        return int(_LEVELS[judged.step])
+        return int(_LEVELS[assessed.step])
 
     def _hold(self, is_held: bool) -> None:
         if not self._config.vlm_hold_file:

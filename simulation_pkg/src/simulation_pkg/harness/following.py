@@ -45,7 +45,7 @@ Law = Callable[[Body, float, Track | None, float], None]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FollowingResult:
     """How well it was followed.
 
     Attributes:
@@ -80,7 +80,7 @@ class Target:
         return sign * (self.reach_rad + self.speed_rad_s * turning * (1.0 - turning / _TURN_S))
 
 
-def follow(law: Law, speed_deg_s: float, reach_deg: float = 60.0) -> Outcome:
+def follow(law: Law, speed_deg_s: float, reach_deg: float = 60.0) -> FollowingResult:
     """Follow for a minute of simulated time."""
     target = Target(math.radians(speed_deg_s), math.radians(reach_deg))
     hfov_rad = _LENS.hfov_rad(ZOOM)
@@ -109,7 +109,7 @@ def follow(law: Law, speed_deg_s: float, reach_deg: float = 60.0) -> Outcome:
                 ids.append(track.id)
         body.advance(now_s + COMMAND_DELAY_S)
         law(body, now_s, track, stamp_s)
-    return Outcome(
+    return FollowingResult(
         float(np.percentile(errors, 95)),
         max(errors),
         max(0, len(ids) - 1),

@@ -23,7 +23,7 @@ from typing import Any
 
 from semantic_detection_pkg.gpu import owners
 from semantic_detection_pkg.gpu.core.messages import Answer, DetectorIs, Life, Transition
-from semantic_detection_pkg.gpu.core.turns import Rules
+from semantic_detection_pkg.gpu.core.turns import ArbiterRules
 from semantic_detection_pkg.gpu.errors import LockError
 from semantic_detection_pkg.gpu.lock import KernelLock
 from semantic_detection_pkg.gpu.runner import ArbiterRunner
@@ -36,7 +36,7 @@ from vlm_bridge_pkg.service.turn import Guards
 from vlm_bridge_pkg.transport.client import VlmCall
 
 #: Short patience: the rounds are many.
-RULES = Rules(
+RULES = ArbiterRules(
     pause_timeout_s=0.5,
     answer_timeout_s=0.3,
     grace_period_s=0.3,

@@ -22,7 +22,7 @@ from semantic_detection_pkg.detector.core.pipeline import DetectorPipeline
 from semantic_detection_pkg.scan.core.area import Area, GimbalLimits
 from semantic_detection_pkg.scan.core.pointing import BearingState
 from simulation_pkg.core.world.geometry import CameraPose, Lens
-from simulation_pkg.core.world.layout import Layout, World, build_world
+from simulation_pkg.core.world.layout import World, WorldLayout, build_world
 from simulation_pkg.core.world.render import Renderer
 from simulation_pkg.core.world.things import DECOY_NAMES
 from simulation_pkg.core.world.truth import Truth
@@ -73,7 +73,7 @@ def classifier() -> Classifier:
 
 @cache
 def _renderer(seed: int, lens: Lens) -> tuple[World, Renderer]:
-    world = build_world(Layout(seed))
+    world = build_world(WorldLayout(seed))
     return world, Renderer(world, lens)
 
 

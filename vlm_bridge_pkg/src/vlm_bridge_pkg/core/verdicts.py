@@ -14,7 +14,7 @@ _REASON_CHARS = 300
 
 
 @dataclass(frozen=True)
-class Reading:
+class AnswerReading:
     """What one answer says.
 
     Attributes:
@@ -28,11 +28,11 @@ class Reading:
     confidence: float | None = None
 
 
-def read_answer(text: str, first_logprobs: Mapping[str, float] | None = None) -> Reading:
+def read_answer(text: str, first_logprobs: Mapping[str, float] | None = None) -> AnswerReading:
     """Read one answer; see `answer_text`. Never raises."""
     verdict, reason, cause = read_verdict(text)
     confidence = _probability(verdict, first_logprobs or {})
-    return Reading(verdict, reason[:_REASON_CHARS], cause, confidence)
+    return AnswerReading(verdict, reason[:_REASON_CHARS], cause, confidence)
 
 
 def _probability(verdict: Verdict, logprobs: Mapping[str, float]) -> float | None:
@@ -62,7 +62,7 @@ class CombinedReading:
     cause: str
 
 
-def combine_readings(readings: Sequence[tuple[Reading, bool]]) -> CombinedReading:
+def combine_readings(readings: Sequence[tuple[AnswerReading, bool]]) -> CombinedReading:
     """Combine the answers to one goal into one verdict.
 
     Args:

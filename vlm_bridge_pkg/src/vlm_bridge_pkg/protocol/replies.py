@@ -162,9 +162,9 @@ class StreamReader:
             if payload == b"[DONE]":
                 self.is_complete = True
             elif payload and not self.is_complete:
-                self._take(payload)
+                self._add_piece(payload)
 
-    def _take(self, payload: bytes) -> None:
+    def _add_piece(self, payload: bytes) -> None:
         choice, model = _choice(payload)
         self._model = model or self._model
         delta = choice.get("delta")

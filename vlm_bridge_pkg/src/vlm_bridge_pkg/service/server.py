@@ -24,7 +24,7 @@ from vlm_bridge_pkg.protocol.requests import ChatRequest, read_request
 from vlm_bridge_pkg.service.connection import DeadlineReader, is_gone
 from vlm_bridge_pkg.service.listening import Listener
 from vlm_bridge_pkg.service.model import Model
-from vlm_bridge_pkg.service.turn import Guards, Turn
+from vlm_bridge_pkg.service.turn import Guards, ModelTurn
 from vlm_bridge_pkg.service.watchdog import end_process, limited
 
 _log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class VlmServer(socketserver.ThreadingMixIn, socketserver.BaseServer):
         """
         self.model = model
         self.options = options or Options()
-        self.turn = Turn(self.options.guards)
+        self.turn = ModelTurn(self.options.guards)
         self.is_ready = False
         self.numbers = count(1)
         self._open = threading.BoundedSemaphore(limits.MAX_CONNECTIONS)

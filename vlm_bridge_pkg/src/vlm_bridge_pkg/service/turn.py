@@ -35,7 +35,7 @@ class Guards:
     min_free_bytes: int = 0
 
 
-class Turn:
+class ModelTurn:
     """Lets one request at a time to the model."""
 
     def __init__(self, guards: Guards) -> None:

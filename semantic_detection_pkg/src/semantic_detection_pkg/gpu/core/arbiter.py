@@ -35,7 +35,7 @@ from semantic_detection_pkg.gpu.core.messages import (
     Tick,
     Transition,
 )
-from semantic_detection_pkg.gpu.core.turns import TRANSITIONS, Cause, Mode, Rules
+from semantic_detection_pkg.gpu.core.turns import TRANSITIONS, ArbiterRules, Cause, TurnState
 
 #: The way up, one transition at a time.
 _WAY_UP = {Life.UNCONFIGURED: Transition.CONFIGURE, Life.INACTIVE: Transition.ACTIVATE}
@@ -67,9 +67,9 @@ class Arbiter:
         off_until_s: requests are refused until then.
     """
 
-    rules: Rules = field(hash=False)  # many states share them
+    rules: ArbiterRules = field(hash=False)  # many states share them
     epoch: int
-    mode: Mode = Mode.STARTING
+    mode: TurnState = TurnState.STARTING
     reason: str = "started"
     until_s: float = 0.0
     life: Life = Life.UNKNOWN
@@ -95,7 +95,7 @@ class Arbiter:
 Step = tuple[Arbiter, list[Command]]
 
 
-def start(rules: Rules, last_epoch: int, now_s: float) -> Step:
+def start(rules: ArbiterRules, last_epoch: int, now_s: float) -> Step:
     """Return the arbiter after its own start, and its commands; what was leased before is void.
 
     Args:
@@ -171,7 +171,7 @@ def _tick(arbiter: Arbiter, now_s: float) -> Step:
     lease = arbiter.lease
     if lease is not None and lease.until_s <= now_s:
         arbiter, more = _revoke(_failed(arbiter, now_s), Cause.EXPIRED, now_s)
-    elif arbiter.mode is Mode.PAUSING and arbiter.until_s <= now_s:
+    elif arbiter.mode is TurnState.PAUSING and arbiter.until_s <= now_s:
         arbiter, more = _stuck(arbiter, now_s)
     else:
         arbiter, more = _next_turn(arbiter, now_s)
@@ -183,7 +183,7 @@ def _tick(arbiter: Arbiter, now_s: float) -> Step:
 
 def _next_turn(arbiter: Arbiter, now_s: float) -> Step:
     """Begin a lease for the first in the queue if it is its turn."""
-    is_turn = arbiter.mode is Mode.DETECTOR and now_s >= arbiter.dwell_until_s
+    is_turn = arbiter.mode is TurnState.DETECTOR and now_s >= arbiter.dwell_until_s
     if not is_turn or not arbiter.waiting:
         return arbiter, []
     first, *rest = arbiter.waiting
@@ -245,19 +245,19 @@ def _failed(arbiter: Arbiter, now_s: float) -> Arbiter:
 
 def _on_lock(arbiter: Arbiter, is_free: bool, now_s: float) -> Step:
     match arbiter.mode, is_free:
-        case Mode.PAUSING, True if arbiter.life in _AT_REST:
+        case TurnState.PAUSING, True if arbiter.life in _AT_REST:
             return _grant(arbiter, now_s)
-        case Mode.STARTING, _ if arbiter.life in _AT_REST:
+        case TurnState.STARTING, _ if arbiter.life in _AT_REST:
             if is_free:
                 return _resume(arbiter, Cause.FOUND_FREE, now_s)
             return _reclaim(arbiter, now_s)
-        case Mode.RECLAIMING, True:
+        case TurnState.RECLAIMING, True:
             return _resume(arbiter, Cause.FREED, now_s)
-        case Mode.RECLAIMING, False if arbiter.until_s <= now_s and arbiter.life in _AT_REST:
+        case TurnState.RECLAIMING, False if arbiter.until_s <= now_s and arbiter.life in _AT_REST:
             again_s = now_s + arbiter.rules.grace_period_s
             reason = "a process that has no lease does not leave the GPU: it is ended"
             return replace(arbiter, until_s=again_s, reason=reason), [EndHolder()]
-        case Mode.RESUMING, False if arbiter.life in _AT_REST:
+        case TurnState.RESUMING, False if arbiter.life in _AT_REST:
             return _reclaim(arbiter, now_s)
     return arbiter, []
 
@@ -296,7 +296,7 @@ def _is_by_hand(arbiter: Arbiter, life: Life) -> bool:
     """
     return (
         arbiter.rules.operator_hold_s > 0.0
-        and arbiter.mode is Mode.DETECTOR
+        and arbiter.mode is TurnState.DETECTOR
         and (arbiter.life, life) == (Life.ACTIVE, Life.INACTIVE)
         and not arbiter.is_told_to_stop
     )
@@ -363,13 +363,13 @@ def _take_turn(arbiter: Arbiter, now_s: float) -> Step:
     return _next_turn(_go(arbiter, Cause.FOUND_ACTIVE, now_s), now_s)
 
 
-_ON_DETECTOR: dict[Mode, Callable[[Arbiter, float], Step]] = {
-    Mode.STARTING: _starting,
-    Mode.DETECTOR: _detector,
-    Mode.PAUSING: _pausing,
-    Mode.LEASED: _leased,
-    Mode.RECLAIMING: _reclaiming,
-    Mode.RESUMING: _resuming,
+_ON_DETECTOR: dict[TurnState, Callable[[Arbiter, float], Step]] = {
+    TurnState.STARTING: _starting,
+    TurnState.DETECTOR: _detector,
+    TurnState.PAUSING: _pausing,
+    TurnState.LEASED: _leased,
+    TurnState.RECLAIMING: _reclaiming,
+    TurnState.RESUMING: _resuming,
 }
 
 

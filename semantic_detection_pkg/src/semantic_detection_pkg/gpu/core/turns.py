@@ -8,7 +8,7 @@ from enum import Enum
 from ros_support_pkg.core.settings import setting
 
 
-class Mode(Enum):
+class TurnState(Enum):
     """Whose turn it is."""
 
     STARTING = "starting"  # nothing is known yet
@@ -35,26 +35,26 @@ class Cause(Enum):
     FREED = "nobody computes"
 
 
-TRANSITIONS: dict[tuple[Mode, Cause], Mode] = {
-    (Mode.STARTING, Cause.FOUND_ACTIVE): Mode.DETECTOR,
-    (Mode.STARTING, Cause.FOUND_FREE): Mode.RESUMING,
-    (Mode.STARTING, Cause.FOUND_HELD): Mode.RECLAIMING,
-    (Mode.DETECTOR, Cause.TURN): Mode.PAUSING,
-    (Mode.DETECTOR, Cause.LOST): Mode.RESUMING,
-    (Mode.DETECTOR, Cause.BY_HAND): Mode.RESUMING,
-    (Mode.PAUSING, Cause.IDLE): Mode.LEASED,
-    (Mode.PAUSING, Cause.STUCK): Mode.RESUMING,
-    (Mode.LEASED, Cause.RELEASED): Mode.RECLAIMING,
-    (Mode.LEASED, Cause.EXPIRED): Mode.RECLAIMING,
-    (Mode.RECLAIMING, Cause.FREED): Mode.RESUMING,
-    (Mode.RECLAIMING, Cause.FOUND_ACTIVE): Mode.DETECTOR,
-    (Mode.RESUMING, Cause.FOUND_ACTIVE): Mode.DETECTOR,
-    (Mode.RESUMING, Cause.FOUND_HELD): Mode.RECLAIMING,
+TRANSITIONS: dict[tuple[TurnState, Cause], TurnState] = {
+    (TurnState.STARTING, Cause.FOUND_ACTIVE): TurnState.DETECTOR,
+    (TurnState.STARTING, Cause.FOUND_FREE): TurnState.RESUMING,
+    (TurnState.STARTING, Cause.FOUND_HELD): TurnState.RECLAIMING,
+    (TurnState.DETECTOR, Cause.TURN): TurnState.PAUSING,
+    (TurnState.DETECTOR, Cause.LOST): TurnState.RESUMING,
+    (TurnState.DETECTOR, Cause.BY_HAND): TurnState.RESUMING,
+    (TurnState.PAUSING, Cause.IDLE): TurnState.LEASED,
+    (TurnState.PAUSING, Cause.STUCK): TurnState.RESUMING,
+    (TurnState.LEASED, Cause.RELEASED): TurnState.RECLAIMING,
+    (TurnState.LEASED, Cause.EXPIRED): TurnState.RECLAIMING,
+    (TurnState.RECLAIMING, Cause.FREED): TurnState.RESUMING,
+    (TurnState.RECLAIMING, Cause.FOUND_ACTIVE): TurnState.DETECTOR,
+    (TurnState.RESUMING, Cause.FOUND_ACTIVE): TurnState.DETECTOR,
+    (TurnState.RESUMING, Cause.FOUND_HELD): TurnState.RECLAIMING,
 }
 
 
 @dataclass(frozen=True)
-class Rules:
+class ArbiterRules:
     """The arbiter's numbers; times in seconds.
 
     Attributes:

@@ -14,7 +14,7 @@ from enum import IntEnum
 
 from ros_support_pkg.core.settings import setting
 from semantic_detection_pkg.errors import ConfigurationError
-from semantic_detection_pkg.health.core.reading import Reading
+from semantic_detection_pkg.health.core.reading import MachineReading
 
 
 class Step(IntEnum):
@@ -31,7 +31,7 @@ SHED = {Step.TIER3: "tier3", Step.RATES: "rates", Step.MODEL: "vlm"}
 
 
 @dataclass(frozen=True)
-class Limits:
+class HealthLimits:
     """Where each step begins.
 
     Attributes:
@@ -123,9 +123,9 @@ class Assessment:
 class Policy:
     """Follows the readings, one at a time."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: HealthLimits | None = None) -> None:
         """Start with nothing shed."""
-        self._limits = limits or Limits()
+        self._limits = limits or HealthLimits()
         self._step = Step.NOTHING
         self._worse = 0
         self._calm_since_s: float | None = None
@@ -133,7 +133,7 @@ class Policy:
         self._oom_kills = math.nan
         self._killed_s = -math.inf
 
-    def judge(self, now_s: float, reading: Reading) -> Assessment:
+    def assess(self, now_s: float, reading: MachineReading) -> Assessment:
         """Return what is in force after this reading."""
         growth_mb = self._swap_growth_mb(now_s, reading.swap_used_mb)
         self._note_kills(now_s, reading.oom_kills)
@@ -162,7 +162,7 @@ class Policy:
             self._calm_since_s = now_s
 
     def _step_of(
-        self, reading: Reading, swap_growth_mb: float, was_killed: bool, factor: float
+        self, reading: MachineReading, swap_growth_mb: float, was_killed: bool, factor: float
     ) -> Step:
         """Return the step that a reading calls for, its limits stricter by `factor`; NaN: none."""
         limits = self._limits
@@ -193,7 +193,7 @@ class Policy:
         self._oom_kills = oom_kills
 
     def _reasons(
-        self, reading: Reading, swap_growth_mb: float, was_killed: bool
+        self, reading: MachineReading, swap_growth_mb: float, was_killed: bool
     ) -> tuple[str, ...]:
         limits = self._limits
         checks = (

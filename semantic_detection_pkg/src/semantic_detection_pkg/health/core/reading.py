@@ -16,7 +16,7 @@ _BYTES_PER_MIB = 1024.0**2
 
 
 @dataclass(frozen=True)
-class Reading:
+class MachineReading:
     """What the machine says. NaN: it does not tell.
 
     Attributes:
@@ -61,7 +61,7 @@ class Reading:
 
 
 def read_meminfo(text: str) -> dict[str, float]:
-    """Return the fields of `Reading` that /proc/meminfo holds."""
+    """Return the fields of `MachineReading` that /proc/meminfo holds."""
     found = {
         name: float(amount) / _KIB_PER_MIB
         for name, amount in re.findall(r"^(\w+):\s+(\d+) kB$", text, re.M)

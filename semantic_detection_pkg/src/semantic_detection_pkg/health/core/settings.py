@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ros_support_pkg.core.settings import setting
-from semantic_detection_pkg.health.core.policy import Limits
+from semantic_detection_pkg.health.core.policy import HealthLimits
 from semantic_detection_pkg.health.core.streams import StreamLimits
 
 
@@ -22,4 +22,4 @@ class HealthMonitorSettings:
         formerly=("hold_file",),
     )
     streams: StreamLimits = field(default_factory=StreamLimits)
-    limits: Limits = field(default_factory=Limits)
+    limits: HealthLimits = field(default_factory=HealthLimits)

@@ -30,7 +30,7 @@ _TRIES = 60
 
 
 @dataclass(frozen=True)
-class Layout:
+class WorldLayout:
     """Size and contents of a world.
 
     Attributes:
@@ -65,13 +65,13 @@ class Layout:
 class World:
     """Everything that is in one world. `boards` holds things, decoys and plants."""
 
-    layout: Layout
+    layout: WorldLayout
     lakes: tuple[Lake, ...]
     footpaths: tuple[Footpath, ...]
     boards: tuple[Board, ...]
 
 
-def build_world(layout: Layout) -> World:
+def build_world(layout: WorldLayout) -> World:
     """Build the world of a layout; equal layouts give equal worlds.
 
     Where it is crowded, a thing that finds no free place is left out.
@@ -89,7 +89,7 @@ class _Body(NamedTuple):
 class _Builder:
     """Places one group after the other; each keeps clear of those before it."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: WorldLayout) -> None:
         self._layout = layout
         self._rng = np.random.default_rng((layout.seed, 1))
         self._taken: list[tuple[float, float, _Body]] = []  # x, y [m]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionE
 from semantic_detection_pkg.recorder.evidence import event_page, mission
 from semantic_detection_pkg.recorder.storage.event_store import EVENT_FILE
 
+_PERIOD_S = 2.0  # between two words of progress
 _DONE, _SOME_FAILED, _REFUSED, _INTERRUPTED = 0, 1, 2, 130
 
 
@@ -32,9 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _DONE
         if not options.folder.is_dir():
             raise ConfigurationError(f"{options.folder} is no folder of recordings or of an event")
-        failed = _missing_pages(options.folder)
-        print(mission.write(options.folder, options.namespace))
-        return _SOME_FAILED if failed else _DONE
+        return _write_all(options.folder, options.namespace)
     except SemanticDetectionError as error:
         print(f"report: {error}", file=sys.stderr)
         return _REFUSED
@@ -42,19 +42,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _INTERRUPTED
 
 
-def _missing_pages(folder: Path) -> int:
-    """Write the pages of events that have none; returns how many failed."""
+class Progress:
+    """Says now and then how far it is, to whom waits; nothing of what is done at once."""
+
+    def __init__(self, period_s: float) -> None:
+        """Say it every `period_s`."""
+        self._period_s = period_s
+        self._due_s = time.monotonic() + period_s
+
+    def __call__(self, what: str, share: float) -> None:
+        """Take in what is being done and how much of it is, 0..1."""
+        if time.monotonic() >= self._due_s:
+            self._due_s = time.monotonic() + self._period_s
+            print(f"report: {what}: {100 * min(max(share, 0.0), 1.0):.0f} %", file=sys.stderr)
+
+
+def _write_all(folder: Path, namespace: str | None) -> int:
+    """Write the mission's report, which who waits wants first, and the events' missing pages."""
+    missing = [
+        event.name
+        for event in mission.events_of(folder)
+        if not (folder / "events" / event.name / event_page.PAGE).exists()
+    ]
+    refusal: SemanticDetectionError | None = None
+    try:
+        print(mission.write(folder, namespace, Progress(_PERIOD_S), missing), flush=True)
+    except SemanticDetectionError as error:  # the events are bags of their own
+        refusal = error
     failed = 0
-    for event in mission.events_of(folder):
-        path = folder / "events" / event.name
-        if (path / event_page.PAGE).exists():
-            continue
+    for name in missing:
         try:
-            print(event_page.write(path))
+            print(event_page.write(folder / "events" / name), flush=True)
         except SemanticDetectionError as error:
             print(f"report: {error}", file=sys.stderr)
             failed += 1
-    return failed
+    if refusal is not None:
+        raise refusal
+    if failed:  # what is not there is not linked
+        mission.write(folder, namespace, Progress(_PERIOD_S))
+    return _SOME_FAILED if failed else _DONE
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -17,3 +17,21 @@ def stamp_of(data: bytes) -> int:
         return 0
     seconds, rest_ns = _STAMPS[data[1] & 1].unpack_from(data, _HEAD_BYTES)
     return int(seconds) * _NS_PER_S + int(rest_ns)
+
+
+def text_after_header_of(data: bytes) -> str:
+    """Return the text that follows the header of a serialised message; empty: there is none.
+
+    That of a Finding is its id: which revisions are old is known before any is unpacked.
+    """
+    length = struct.Struct("<I" if data[1:2] == b"\x01" else ">I")
+    try:
+        position = _HEAD_BYTES + _STAMPS[0].size
+        position += length.size + length.unpack_from(data, position)[0]  # the frame's name
+        position += -(position - _HEAD_BYTES) % length.size
+        (count,) = length.unpack_from(data, position)
+        position += length.size
+        text = data[position : position + count]
+    except struct.error:
+        return ""
+    return text[:-1].decode("utf-8", "replace") if len(text) == count else ""

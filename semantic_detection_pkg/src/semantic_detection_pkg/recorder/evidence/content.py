@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from ros_support_pkg.core.pose_history import Pose, PoseHistory
 from ros_support_pkg.core.stamps import from_time
+from semantic_detection_pkg.common.core.serialised import text_after_header_of
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.recorder.core.events import Event
 from semantic_detection_pkg.recorder.core.replay.redetect import RecordedPicture
@@ -18,12 +20,15 @@ from semantic_detection_pkg.recorder.storage.bag_messages import (
     PICTURES,
     recording,
 )
-from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
+from semantic_detection_pkg.recorder.storage.bag_reader import BagMessage, BagReader
 from semantic_detection_pkg.recorder.storage.event_store import FINDING_FILE, read_event
 from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections, GimbalReading
 
 FINDINGS = "findings"
 _FRAMES_OF_TIER = 2  # shown of each
+#: When the messages about a frame are received, against its capture [ns].
+_RECEIVED_BEFORE_NS, _RECEIVED_AFTER_NS = 1_000_000_000, 2_000_000_000
+_POSE_NEAR_NS = 600_000_000  # a gimbal's state farther from a frame tells nothing of it
 
 
 @dataclass(frozen=True)
@@ -105,11 +110,13 @@ def _read_recorded(folder: Path, event: Event, kept: dict[str, Any]) -> EventCon
 
 def latest_findings(reader: BagReader, robot: str) -> list[Any]:
     """The newest revision of each finding in a bag, in the order in which they were first said."""
-    latest: dict[str, Any] = {}
+    latest: dict[str, BagMessage] = {}
     for message in reader.messages(robot, {FINDINGS: "interfaces_pkg/msg/Finding"}):
-        finding = reader.read(message)
-        latest[finding.id] = finding
-    return list(latest.values())
+        # Older revisions are not unpacked: each holds the whole track.
+        finding_id = text_after_header_of(message.data)
+        latest[finding_id or f"at {message.received_ns}"] = message
+    found = {finding.id: finding for finding in map(reader.read, latest.values())}
+    return list(found.values())
 
 
 def frames_of(finding: Any) -> list[int]:
@@ -124,25 +131,84 @@ def frames_of(finding: Any) -> list[int]:
 def read_evidence_frames(
     reader: BagReader, robot: str, wanted: Iterable[int]
 ) -> dict[int, EvidenceFrame]:
-    """Frames by their stamps, in one pass over the bag."""
-    stamps = frozenset(wanted)
-    pictures: dict[int, RecordedPicture] = {}
-    detections: dict[int, FrameDetections] = {}
-    poses: PoseHistory[GimbalReading] = PoseHistory(readings_max=1_000_000)
-    for item in recording(reader, robot, (PICTURES, DETECTIONS, GIMBAL)):
-        if isinstance(item, GimbalReading):
-            poses.add(item)
-        elif isinstance(item, RecordedPicture) and item.stamp_ns in stamps:
-            pictures[item.stamp_ns] = item
-        elif isinstance(item, FrameDetections) and item.stamp_ns in stamps:
-            detections[item.stamp_ns] = item
-    frames = {}
-    for stamp, picture in sorted(pictures.items()):
-        found = detections.get(stamp)
-        # Frames that nobody detected in, and recordings from before poses were published.
-        pose = poses.at(stamp) if found is None or found.pose is None else found.pose
-        frames[stamp] = EvidenceFrame(picture, found, pose)
-    return frames
+    """Frames by their stamps. Only what was received around them is read, and unpacked.
+
+    Where none is found so, the stamps are of a simulated clock: then all of the bag is looked at.
+    """
+    stamps = frozenset(stamp for stamp in wanted if stamp)
+    found = _Frames(stamps)
+    for start_ns, stop_ns in _windows(stamps):
+        found.read(reader, robot, start_ns, stop_ns)
+    if stamps and not found.has_any:
+        found.read(reader, robot)
+    return found.frames()
+
+
+class _Frames:
+    """What is found of some frames."""
+
+    def __init__(self, stamps: frozenset[int]) -> None:
+        self._stamps = stamps
+        self._sorted = sorted(stamps)
+        self._pictures: dict[int, RecordedPicture] = {}
+        self._detections: dict[int, FrameDetections] = {}
+        self._poses: PoseHistory[GimbalReading] = PoseHistory(readings_max=1_000_000)
+
+    @property
+    def has_any(self) -> bool:
+        """Whether there is a picture of one of them."""
+        return bool(self._pictures)
+
+    def read(
+        self,
+        reader: BagReader,
+        robot: str,
+        start_ns: int | None = None,
+        stop_ns: int | None = None,
+    ) -> None:
+        """Take what a stretch of the bag has of them; raises as `recording`."""
+        for item in recording(
+            reader,
+            robot,
+            (PICTURES, DETECTIONS, GIMBAL),
+            is_wanted=self._is_wanted,
+            start_ns=start_ns,
+            stop_ns=stop_ns,
+        ):
+            if isinstance(item, GimbalReading):
+                self._poses.add(item)
+            elif isinstance(item, RecordedPicture):
+                self._pictures[item.stamp_ns] = item
+            elif isinstance(item, FrameDetections):
+                self._detections[item.stamp_ns] = item
+
+    def frames(self) -> dict[int, EvidenceFrame]:
+        """Return those whose pictures are there, by their stamps."""
+        frames = {}
+        for stamp, picture in sorted(self._pictures.items()):
+            found = self._detections.get(stamp)
+            # Frames that nobody detected in, and recordings from before poses were published.
+            pose = self._poses.at(stamp) if found is None or found.pose is None else found.pose
+            frames[stamp] = EvidenceFrame(picture, found, pose)
+        return frames
+
+    def _is_wanted(self, topic: str, stamp_ns: int) -> bool:
+        if topic != GIMBAL:
+            return stamp_ns in self._stamps
+        next_one = bisect.bisect_left(self._sorted, stamp_ns - _POSE_NEAR_NS)
+        return next_one < len(self._sorted) and self._sorted[next_one] <= stamp_ns + _POSE_NEAR_NS
+
+
+def _windows(stamps: Iterable[int]) -> list[tuple[int, int]]:
+    """Return stretches [ns] in which messages about frames were received, in order."""
+    joined: list[tuple[int, int]] = []
+    for stamp in sorted(stamps):
+        start_ns, stop_ns = stamp - _RECEIVED_BEFORE_NS, stamp + _RECEIVED_AFTER_NS
+        if joined and start_ns <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], stop_ns)
+        else:
+            joined.append((start_ns, stop_ns))
+    return joined
 
 
 def _frame_near(reader: BagReader, robot: str, marked_ns: int) -> set[int]:

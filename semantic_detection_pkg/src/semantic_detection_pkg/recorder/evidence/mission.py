@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,16 @@ from semantic_detection_pkg.common.core.position import Position
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.recorder.core.events import Event
 from semantic_detection_pkg.recorder.evidence.content import (
+    kept_findings,
     latest_findings,
     read_content,
     read_evidence_frames,
 )
 from semantic_detection_pkg.recorder.evidence.drawings import Span, coverage_map, spans
 from semantic_detection_pkg.recorder.evidence.event_page import PAGE, position_of, state_of
-from semantic_detection_pkg.recorder.evidence.pictures import show
+from semantic_detection_pkg.recorder.evidence.pictures import thumbnail
 from semantic_detection_pkg.recorder.evidence.rendering import render, write_text
-from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
+from semantic_detection_pkg.recorder.storage.bag_reader import BagMessage, BagReader
 from semantic_detection_pkg.recorder.storage.event_store import (
     EVENT_FILE,
     is_unfinished,
@@ -40,6 +41,14 @@ _TYPES = {
 }
 NOT_RUN = Verdict.NOT_RUN
 _PICTURES_MAX = 200  # of findings; more would make the page too heavy to open
+_STEPS_MAX = 4000  # of a timeline
+
+#: Is told what is being done and how much of it is, 0..1.
+Progress = Callable[[str, float], None]
+
+
+def _tell_nothing(_what: str, _share: float) -> None:
+    """Keep progress to oneself."""
 
 
 @dataclass
@@ -76,8 +85,18 @@ class _KeptEvent:
     page: str
 
 
-def write(folder: Path, namespace: str | None = None) -> Path:
+def write(
+    folder: Path,
+    namespace: str | None = None,
+    tell: Progress = _tell_nothing,
+    pages_to_come: Collection[str] = (),
+) -> Path:
     """Write the report of the recorder's output folder, or of a bag, into it.
+
+    Args:
+        namespace: of the robot, where the bag has several.
+        tell: is given what is being done and how much of it is, 0..1, now and then.
+        pages_to_come: names of events whose pages are about to be written; they are linked, too.
 
     Returns:
         The page.
@@ -90,18 +109,22 @@ def write(folder: Path, namespace: str | None = None) -> Path:
     with BagReader(folder) as reader:
         robot = reader.namespace_of([*_TYPES, "findings"], namespace)
         try:
-            page = _page(folder, reader, robot)
+            page = _page(folder, reader, robot, tell, pages_to_come)
         except AttributeError as error:
             raise ConfigurationError(f"bag {reader.path} is of another version: {error}") from error
     write_text(folder / REPORT, page)
     return folder / REPORT
 
 
-def _page(folder: Path, reader: BagReader, robot: str) -> str:
-    course = _course(reader, robot)
+def _page(
+    folder: Path, reader: BagReader, robot: str, tell: Progress, pages_to_come: Collection[str]
+) -> str:
+    course = _course(reader, robot, tell)
     events = events_of(folder)
+    pages = {event.name: _page_of(folder, event, pages_to_come) for event in events}
     findings = _all_findings(folder, events, latest_findings(reader, robot))
-    rows = _rows(reader, robot, findings, {f: e for e in events for f in e.findings}, folder)
+    linked = {finding: pages[event.name] for event in events for finding in event.findings}
+    rows = _rows(reader, robot, findings, linked, tell)
     drawn = None if course.coverage is None else coverage_map(course.coverage)
     marks = (
         []
@@ -127,9 +150,7 @@ def _page(folder: Path, reader: BagReader, robot: str) -> str:
         map=drawn,
         marks=marks,
         timeline=_timeline(course, rows, reader.start_ns, reader.end_ns),
-        events=[
-            _KeptEvent(e.label, e.marked_ns, _megabytes(e), _page_of(folder, e)) for e in events
-        ],
+        events=[_KeptEvent(e.label, e.marked_ns, _megabytes(e), pages[e.name]) for e in events],
         topics=sorted((c.topic, c.msgtype, c.msgcount) for c in reader.connections),
     )
 
@@ -155,20 +176,39 @@ def _all_findings(folder: Path, events: Iterable[Event], recorded: list[Any]) ->
         if known.issuperset(event.findings):
             continue
         try:
-            content = read_content(folder / "events" / event.name)
+            found = _findings_of(folder / "events" / event.name, event)
         except ConfigurationError:
             continue  # whoever made its page has said so
-        kept += [finding for finding in content.findings if finding.id not in known]
+        kept += [finding for finding in found if finding.id not in known]
     return [*kept, *recorded]
 
 
-def _course(reader: BagReader, robot: str) -> _Course:
+def _findings_of(folder: Path, event: Event) -> Iterable[Any]:
+    """Return an event's findings: what lies beside its bag is read first, it is little."""
+    kept = kept_findings(folder)
+    return kept.values() if kept.keys() >= set(event.findings) else read_content(folder).findings
+
+
+def _course(reader: BagReader, robot: str, tell: Progress) -> _Course:
+    """Read what happened when; of states that follow each other closely, one.
+
+    A mission's timeline is some thousand pixels wide: what is closer together is not unpacked.
+    """
     course = _Course()
+    length_ns = max(1, reader.end_ns - reader.start_ns)
+    due_ns = dict.fromkeys(_TYPES, -(2**63))
+    coverage: BagMessage | None = None
     for message in reader.messages(robot, _TYPES):
-        content, time_ns = reader.read(message), message.received_ns
+        time_ns = message.received_ns
         if message.topic == _COVERAGE:
-            course.coverage = content
-        elif message.topic == _STATE:
+            coverage = message  # only the last one is drawn
+            tell("reading the recording", (time_ns - reader.start_ns) / length_ns)
+            continue
+        if due_ns[message.topic] - length_ns < time_ns < due_ns[message.topic]:
+            continue  # a time that fell farther is of a clock that was set back
+        due_ns[message.topic] = time_ns + length_ns // _STEPS_MAX
+        content = reader.read(message)
+        if message.topic == _STATE:
             course.levels.append((time_ns, read(content, "level", Level.IDLE).word, content.reason))
             course.words = tuple(content.words) or course.words
         elif message.topic == _HEALTH:
@@ -178,6 +218,7 @@ def _course(reader: BagReader, robot: str) -> _Course:
             owner = read(content, "owner", GpuOwner.UNKNOWN)
             kind = "detector" if owner is GpuOwner.DETECTOR else "vlm"
             course.owners.append((time_ns, kind, content.reason))
+    course.coverage = None if coverage is None else reader.read(coverage)
     return course
 
 
@@ -185,18 +226,19 @@ def _rows(
     reader: BagReader,
     robot: str,
     findings: Iterable[Any],
-    events: dict[str, Event],
-    folder: Path,
+    pages: dict[str, str],
+    tell: Progress,
 ) -> list[_Row]:
     order = {"confirmed": 0, "uncertain": 1, "candidate": 2, "rejected": 3}
     ranked = sorted(findings, key=lambda one: (order.get(state_of(one), 4), -one.score))
     pictured = {from_time(one.best_frame) for one in ranked[:_PICTURES_MAX]}
+    tell("looking for the findings' pictures", 0.0)
     frames = read_evidence_frames(reader, robot, pictured)
-    rows = []
+    rows: list[_Row] = []
     for finding in ranked:
+        tell("drawing findings", len(rows) / len(ranked))
         best_ns = from_time(finding.best_frame)
         evidence_frame = frames.get(best_ns)
-        event = events.get(finding.id)
         ran = [one for one in finding.tiers if read(one, "verdict", NOT_RUN) is not NOT_RUN]
         rows.append(
             _Row(
@@ -205,8 +247,8 @@ def _rows(
                 from_time(finding.header.stamp),
                 position_of(finding),
                 ran[-1] if ran else None,
-                "" if evidence_frame is None else show(evidence_frame, finding, best_ns).thumbnail,
-                "" if event is None else _page_of(folder, event),
+                "" if evidence_frame is None else thumbnail(evidence_frame, finding, best_ns),
+                pages.get(finding.id, ""),
             )
         )
     return rows
@@ -227,10 +269,11 @@ def _timeline(
     return [*((name, spans(changes, start_ns, end_ns)) for name, changes in bars), ("Found", found)]
 
 
-def _page_of(folder: Path, event: Event) -> str:
+def _page_of(folder: Path, event: Event, pages_to_come: Collection[str]) -> str:
     """Link from the report to an event's page; empty where it has none yet."""
     path = folder / "events" / event.name / PAGE
-    return f"events/{quote(event.name)}/{PAGE}" if path.exists() else ""
+    has_page = event.name in pages_to_come or path.exists()
+    return f"events/{quote(event.name)}/{PAGE}" if has_page else ""
 
 
 def _megabytes(event: Event) -> str:

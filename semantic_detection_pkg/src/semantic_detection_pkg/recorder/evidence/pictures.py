@@ -60,33 +60,54 @@ def show(evidence_frame: EvidenceFrame, finding: Any | None, best_ns: int = 0) -
         FrameError: the picture cannot be decoded.
     """
     stamp = evidence_frame.picture.stamp_ns
-    image = decode_picture(np.frombuffer(evidence_frame.picture.jpeg, np.uint8), f"of {stamp} ns")
-    height, width = image.shape[:2]
-    found, vocabulary = _detections(evidence_frame, width, height)
-    whole = draw_overlay(image, found, vocabulary)
+    scene = _Scene(evidence_frame)
+    whole = _jpeg_uri(resized(scene.drawn(), 1, _FRAME_WIDTH))
     hfov = evidence_frame.pose.hfov_rad if evidence_frame.pose else math.nan
     note = f"{math.degrees(hfov):.1f}° wide" if math.isfinite(hfov) else ""
-    if finding is None:
-        return Shown(stamp, _jpeg_uri(resized(whole, 1, _FRAME_WIDTH)), zoom_note=note)
-    box = finding.best_box_xyxy if stamp == best_ns else None
-    index = _index_of(found, vocabulary, finding, evidence_frame, box)
-    if index is not None:
-        box = found.boxes_xyxy[index]
-    if box is None or not _is_box(box):
-        return Shown(stamp, _jpeg_uri(resized(whole, 1, _FRAME_WIDTH)), zoom_note=note)
-    only = Detections.none(width, height) if index is None else found.take([index])
-    cut = square_around(box, image, _CROP_MARGIN, _CROP_LEAST_PX)
-    crops = [
-        resized(picture[cut], _CROP_SIDE, _CROP_SIDE)
-        for picture in (image, draw_overlay(image, only, vocabulary))
-    ]
-    return Shown(
-        stamp,
-        _jpeg_uri(resized(whole, 1, _FRAME_WIDTH)),
-        _jpeg_uri(crops[0]),
-        _jpeg_uri(crops[1]),
-        note,
-    )
+    crops = [] if finding is None else scene.crops(finding, best_ns)
+    plain, masked = crops or ("", "")
+    return Shown(stamp, whole, plain, masked, note)
+
+
+def thumbnail(evidence_frame: EvidenceFrame, finding: Any, best_ns: int) -> str:
+    """Return the finding's thing with its mask, or the frame where it is not found in it.
+
+    Raises:
+        FrameError: the picture cannot be decoded.
+    """
+    scene = _Scene(evidence_frame)
+    crops = scene.crops(finding, best_ns, has_plain=False)
+    return crops[-1] if crops else _jpeg_uri(resized(scene.drawn(), 1, _FRAME_WIDTH))
+
+
+class _Scene:
+    """A frame, decoded, with what was detected in it."""
+
+    def __init__(self, evidence_frame: EvidenceFrame) -> None:
+        self._frame = evidence_frame
+        name = f"of {evidence_frame.picture.stamp_ns} ns"
+        self._image = decode_picture(np.frombuffer(evidence_frame.picture.jpeg, np.uint8), name)
+        height, width = self._image.shape[:2]
+        self._found, self._words = _detections(evidence_frame, width, height)
+
+    def drawn(self) -> Image:
+        """Return the frame with all detections."""
+        return draw_overlay(self._image, self._found, self._words)
+
+    def crops(self, finding: Any, best_ns: int, *, has_plain: bool = True) -> list[str]:
+        """Return the finding's thing, without and with its mask; none where it is not found."""
+        image, found = self._image, self._found
+        box = finding.best_box_xyxy if self._frame.picture.stamp_ns == best_ns else None
+        index = _index_of(found, self._words, finding, self._frame, box)
+        if index is not None:
+            box = found.boxes_xyxy[index]
+        if box is None or not _is_box(box):
+            return []
+        only = Detections.none(found.width, found.height) if index is None else found.take([index])
+        cut = square_around(box, image, _CROP_MARGIN, _CROP_LEAST_PX)
+        pictures = [image] if has_plain else []
+        pictures.append(draw_overlay(image, only, self._words))
+        return [_jpeg_uri(resized(one[cut], _CROP_SIDE, _CROP_SIDE)) for one in pictures]
 
 
 def _detections(

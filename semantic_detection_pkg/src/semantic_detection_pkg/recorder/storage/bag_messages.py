@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from ros_support_pkg.core.stamps import from_time
+from semantic_detection_pkg.common.core.serialised import stamp_of
 from semantic_detection_pkg.errors import ConfigurationError, FrameError
 from semantic_detection_pkg.recorder.core.replay.player import Recorded
 from semantic_detection_pkg.recorder.core.replay.redetect import RecordedPicture
@@ -34,17 +35,28 @@ _CONVERSIONS: dict[str, tuple[str, Callable[[Any], Recorded | RecordedPicture]]]
 
 
 def recording(
-    reader: BagReader, namespace: str, topics: Collection[str]
+    reader: BagReader,
+    namespace: str,
+    topics: Collection[str],
+    *,
+    is_wanted: Callable[[str, int], bool] = lambda _topic, _stamp_ns: True,
+    start_ns: int | None = None,
+    stop_ns: int | None = None,
 ) -> Iterator[Recorded | RecordedPicture]:
     """Messages of some topics, in the order in which they were received.
 
     Args:
         topics: of GIMBAL, DETECTIONS, JOURNAL and PICTURES.
+        is_wanted: is given topic and stamp [ns] of a message; what is not wanted is not unpacked.
+        start_ns, stop_ns: [ns] receive time, from the one and before the other; None: no limit.
 
     Raises:
         ConfigurationError: the bag is damaged, or its messages are of another version.
     """
-    for message in reader.messages(namespace, {topic: _CONVERSIONS[topic][0] for topic in topics}):
+    types = {topic: _CONVERSIONS[topic][0] for topic in topics}
+    for message in reader.messages(namespace, types, start_ns, stop_ns):
+        if not is_wanted(message.topic, stamp_of(message.data)):
+            continue
         content = reader.read(message)
         try:
             yield _CONVERSIONS[message.topic][1](content)

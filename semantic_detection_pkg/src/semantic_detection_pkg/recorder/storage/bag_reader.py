@@ -118,12 +118,20 @@ class BagReader(Closing):
             )
         return found[0]
 
-    def messages(self, namespace: str, types: Mapping[str, str]) -> Iterator[BagMessage]:
+    def messages(
+        self,
+        namespace: str,
+        types: Mapping[str, str],
+        start_ns: int | None = None,
+        stop_ns: int | None = None,
+    ) -> Iterator[BagMessage]:
         """Messages of some topics in the order in which they were received.
 
         Args:
             namespace: of `namespace_of`.
             types: type by relative topic; topics that are not in the bag are left out.
+            start_ns, stop_ns: [ns] receive time, from the one and before the other; what lies
+                outside is not read. None: no limit.
 
         Raises:
             ConfigurationError: a topic has another type, or the bag is damaged.
@@ -136,10 +144,12 @@ class BagReader(Closing):
                     f"bag {self.path}: topic {connection.topic} is {connection.msgtype}, "
                     f"{wanted} is needed"
                 )
-        for message in self.messages_of(names):
+        for message in self.messages_of(names, start_ns, stop_ns):
             yield replace(message, topic=names[message.topic])
 
-    def messages_of(self, topics: Collection[str]) -> Iterator[BagMessage]:
+    def messages_of(
+        self, topics: Collection[str], start_ns: int | None = None, stop_ns: int | None = None
+    ) -> Iterator[BagMessage]:
         """Messages of topics by their full names, of whatever type, in the order of receiving.
 
         Raises:
@@ -149,7 +159,7 @@ class BagReader(Closing):
         if not chosen:  # to the library, none is all
             return
         with _Explained(self.path):
-            for connection, received_ns, data in self._reader.messages(chosen):
+            for connection, received_ns, data in self._reader.messages(chosen, start_ns, stop_ns):
                 yield BagMessage(connection.topic, connection, received_ns, data)
 
     def read(self, message: BagMessage) -> Any:

@@ -64,7 +64,7 @@ def recorder(**parameters: object) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-class Stage:
+class RecordedTopics:
     """Publishers of what is recorded."""
 
     def __init__(self, probe: GraphProbe, ring: Path) -> None:
@@ -149,17 +149,17 @@ class Stage:
         return 1_700_000_000_000_000_000 + number * 50_000_000
 
 
-def confirm(stage: Stage, finding_id: str, revision: int) -> None:
+def confirm(topics: RecordedTopics, finding_id: str, revision: int) -> None:
     state = Finding.STATE_CONFIRMED if revision > 1 else Finding.STATE_CANDIDATE
-    stage.send(
+    topics.send(
         "/findings", Finding(id=finding_id, revision=revision, state=state, class_name="Tent")
     )
 
 
 def test_what_is_published_is_recorded(probe: GraphProbe, tmp_path: Path) -> None:
-    stage = Stage(probe, tmp_path / "out/ring")
+    topics = RecordedTopics(probe, tmp_path / "out/ring")
     health = probe.listen(DiagnosticArray, "/diagnostics", EVENT)
-    stage.send("/gpu/state", GpuState(epoch=7))  # before the recorder is there
+    topics.send("/gpu/state", GpuState(epoch=7))  # before the recorder is there
     with recorder(
         output_dir=tmp_path / "out",
         min_free_mb=0,
@@ -168,11 +168,11 @@ def test_what_is_published_is_recorded(probe: GraphProbe, tmp_path: Path) -> Non
         flush_period_s=0.05,
         extra_topics="['extra:std_msgs/msg/String']",
     ) as process:
-        stage.warm_up()
-        stage.play()
+        topics.warm_up()
+        topics.play()
         for revision in (1, 2, 3):
-            confirm(stage, "f1", revision)
-            stage.wait_for_written()
+            confirm(topics, "f1", revision)
+            topics.wait_for_written()
         request = MarkEvent.Request(label="by hand", before_s=-1.0, after_s=0.0)
         answer = probe.call(MarkEvent, "recorder/mark_event", request)
         assert (answer.success, answer.message) == (True, "kept")
@@ -180,8 +180,8 @@ def test_what_is_published_is_recorded(probe: GraphProbe, tmp_path: Path) -> Non
         answer_bad = probe.call(MarkEvent, "recorder/mark_event", bad)
         assert not answer_bad.success
         assert "before_s is nan" in answer_bad.message
-        probe.wait_for(lambda: stage.status and stage.status[-1].events == 2, "both events")
-        status = stage.status[-1]
+        probe.wait_for(lambda: topics.status and topics.status[-1].events == 2, "both events")
+        status = topics.status[-1]
         assert (status.is_recording, status.dropped, status.drop_reason) == (True, 0, "")
         assert status.directory == str(tmp_path / "out/ring")
         probe.wait_for(
@@ -194,19 +194,21 @@ def test_what_is_published_is_recorded(probe: GraphProbe, tmp_path: Path) -> Non
         )
         process.send_signal(signal.SIGTERM)
         assert process.wait(patience(20.0)) == 0
-    check_bag(tmp_path / "out/ring", stage)
+    check_bag(tmp_path / "out/ring", topics)
     check_tables(tmp_path / "out/tables")
     check_events(tmp_path / "out/events", Path(answer.directory))
 
 
-def check_bag(ring: Path, stage: Stage) -> None:
+def check_bag(ring: Path, topics: RecordedTopics) -> None:
     with AnyReader([ring]) as reader:
         counts = {c.topic: c.msgcount for c in reader.connections}
         qos = {c.topic: c.ext.offered_qos_profiles[0] for c in reader.connections}
         hashes = {c.topic: c.digest for c in reader.connections}
         assert sum(1 for _ in reader.messages()) == reader.message_count
-    messages = stage.recorded()
-    assert [messages[sent] for sent in stage.sent] == [1] * len(stage.sent), "each once, as it was"
+    messages = topics.recorded()
+    assert [messages[sent] for sent in topics.sent] == [1] * len(topics.sent), (
+        "each once, as it was"
+    )
     assert counts == Counter(topic for topic, _ in messages.elements())
     expected = {
         "/camera/image_raw/compressed": (QosReliability.RELIABLE, QosDurability.VOLATILE),
@@ -215,8 +217,8 @@ def check_bag(ring: Path, stage: Stage) -> None:
     }
     for topic, policies in expected.items():
         assert (qos[topic].reliability, qos[topic].durability) == policies, topic
-    for topic in stage.publishers:
-        (info, *_) = stage.probe.node.get_publishers_info_by_topic(topic)
+    for topic in topics.publishers:
+        (info, *_) = topics.probe.node.get_publishers_info_by_topic(topic)
         known = getattr(info, "topic_type_hash", None)  # Humble has none
         assert known is None or hashes[topic] == str(known), topic
     yaws: list[float] = []
@@ -237,7 +239,7 @@ def check_tables(folder: Path) -> None:
         return [row for line in lines if (row := json.loads(line))["stamp_ns"]]
 
     detections, gimbal = rows("detections"), rows("gimbal")
-    stamps = [Stage.stamp_ns(number) for number in range(MESSAGES)]
+    stamps = [RecordedTopics.stamp_ns(number) for number in range(MESSAGES)]
     assert [row["stamp_ns"] for row in detections] == stamps
     assert [row["stamp_ns"] for row in gimbal] == stamps
     yaws = {row["stamp_ns"]: row["yaw_rad"] for row in gimbal}

@@ -21,7 +21,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.dashboard.api.dashboard import Dashboard
-from semantic_detection_pkg.dashboard.api.pictures import Scene
+from semantic_detection_pkg.dashboard.api.pictures import ShownFrame
 from semantic_detection_pkg.dashboard.api.server import DashboardServer
 from semantic_detection_pkg.dashboard.api.settings import DashboardSettings
 
@@ -87,9 +87,9 @@ class Served:
         with connect(url, additional_headers=sent, open_timeout=TIMEOUT_S) as socket:
             yield Page(socket)
 
-    def show(self, number: int, side: int = 64) -> Scene:
+    def show(self, number: int, side: int = 64) -> ShownFrame:
         """Offer a scene as the robot's side would; its stamp is its number."""
-        scene = Scene(
+        scene = ShownFrame(
             stamp_ns=number,
             capture_s=time.monotonic(),
             image=np.full((side, side, 3), number % 256, np.uint8),

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from semantic_detection_pkg.common.kernels.encodings import Layout, is_deep, to_bgr
+from semantic_detection_pkg.common.kernels.encodings import PixelLayout, is_deep, to_bgr
 from semantic_detection_pkg.errors import FrameError
 
 HEIGHT, WIDTH = 48, 64
@@ -17,8 +17,10 @@ def colours() -> np.ndarray:
     return np.stack([40 + 2 * x, 60 + 3 * y, 220 - x - 2 * y], axis=2).astype(np.uint8)
 
 
-def layout(encoding: str, step: int, *, big: bool = False, width=WIDTH, height=HEIGHT) -> Layout:
-    return Layout(encoding, big, width, height, step)
+def layout(
+    encoding: str, step: int, *, big: bool = False, width=WIDTH, height=HEIGHT
+) -> PixelLayout:
+    return PixelLayout(encoding, big, width, height, step)
 
 
 def padded(rows: np.ndarray, filler: int) -> tuple[np.ndarray, int]:
@@ -192,7 +194,7 @@ def test_any_step_and_size_is_read_or_refused():
     random = np.random.default_rng(3)
     names = ["mono8", "mono16", "bayer_grbg16", "uyvy", "nv21", "nv24", "i420", "32FC1", "rgb8"]
     for _ in range(1500):
-        described = Layout(
+        described = PixelLayout(
             str(random.choice(names)),
             bool(random.integers(2)),
             *(int(one) for one in random.integers(0, random.choice([4, 40]), 2)),

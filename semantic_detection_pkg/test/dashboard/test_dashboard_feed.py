@@ -22,7 +22,7 @@ from semantic_detection_pkg.dashboard.api.settings import DashboardSettings
 from semantic_detection_pkg.dashboard.ros.feed import DashboardFeed
 
 
-class Stage:
+class FeedHarness:
     """The page's subscriptions of a robot, and a node that publishes for all robots."""
 
     def __init__(self, context: Context, folder: Path, namespace: str) -> None:
@@ -57,43 +57,43 @@ class Stage:
 
 
 @pytest.fixture(params=["", "/r1"], ids=["a robot without a name", "r1"])
-def stage(
+def harness(
     request: pytest.FixtureRequest, ros_domain: dict[str, str], tmp_path: Path
-) -> Iterator[Stage]:
+) -> Iterator[FeedHarness]:
     context = Context()
     rclpy.init(context=context)
-    stage = Stage(context, tmp_path, request.param)
-    yield stage
-    stage.dashboard.close()
-    stage.other.destroy_node()
-    stage.node.destroy_node()
+    harness = FeedHarness(context, tmp_path, request.param)
+    yield harness
+    harness.dashboard.close()
+    harness.other.destroy_node()
+    harness.node.destroy_node()
     context.try_shutdown()
 
 
-def test_other_robots_are_not_shown(stage: Stage) -> None:
-    own = stage.node.get_namespace().strip("/")
+def test_other_robots_are_not_shown(harness: FeedHarness) -> None:
+    own = harness.node.get_namespace().strip("/")
     prefix, logger = (f"{own}/", f"{own}.") if own else ("", "")
-    statuses = stage.other.create_publisher(DiagnosticArray, "/diagnostics", EVENT)
-    logs = stage.other.create_publisher(Log, "/rosout", EVENT)
+    statuses = harness.other.create_publisher(DiagnosticArray, "/diagnostics", EVENT)
+    logs = harness.other.create_publisher(Log, "/rosout", EVENT)
     wait_until(lambda: statuses.get_subscription_count() and logs.get_subscription_count())
     names = ["r2/camera", "/r2/detector: frames", "r10/camera", f"{prefix}camera", "fleet/r3/scan"]
     statuses.publish(DiagnosticArray(status=[DiagnosticStatus(name=name) for name in names]))
-    assert stage.wait_for("diagnostics", 1) == [f"{prefix}camera"]
+    assert harness.wait_for("diagnostics", 1) == [f"{prefix}camera"]
     for name in ("r2.camera", f"{logger}detector"):
         logs.publish(Log(name=name, msg="said", level=20))
-    assert stage.wait_for("log", 1) == [f"{logger}detector"]
+    assert harness.wait_for("log", 1) == [f"{logger}detector"]
 
 
-def test_findings_are_shown_and_kept(stage: Stage, tmp_path: Path) -> None:
-    findings = stage.other.create_publisher(
-        Finding, f"{stage.node.get_namespace().rstrip('/')}/findings", RECORD
+def test_findings_are_shown_and_kept(harness: FeedHarness, tmp_path: Path) -> None:
+    findings = harness.other.create_publisher(
+        Finding, f"{harness.node.get_namespace().rstrip('/')}/findings", RECORD
     )
     for number in range(3):
         findings.publish(Finding(id=f"5-{number}", revision=1, class_name="tent", state=number))
 
     def shown() -> set[str]:
-        stage.executor.spin_once(timeout_sec=0.01)
-        return {one["id"] for one in stage.dashboard.board.get("findings") or ()}
+        harness.executor.spin_once(timeout_sec=0.01)
+        return {one["id"] for one in harness.dashboard.board.get("findings") or ()}
 
     wait_until(lambda: len(shown()) == 3, "the findings", timeout_s=30.0)
     kept = tmp_path / "findings"

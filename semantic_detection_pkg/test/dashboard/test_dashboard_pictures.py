@@ -12,7 +12,12 @@ from test_dashboard_control import wait_for
 
 from semantic_detection_pkg.common.core.detections import Detections, MaskRings
 from semantic_detection_pkg.dashboard.api import api
-from semantic_detection_pkg.dashboard.api.pictures import PictureMaker, Scene, cut, make_picture
+from semantic_detection_pkg.dashboard.api.pictures import (
+    PictureMaker,
+    ShownFrame,
+    cut,
+    make_picture,
+)
 
 
 @pytest.fixture(scope="module")
@@ -21,12 +26,12 @@ def served(tmp_path_factory) -> Iterator[Served]:
         yield running
 
 
-def scene(width: int, height: int) -> Scene:
+def scene(width: int, height: int) -> ShownFrame:
     box = [width * 0.25, height * 0.25, width * 0.5, height * 0.5]
     ring = [[box[0], box[1]], [box[2], box[1]], [box[2], box[3]]]
     found = Detections(width, height, [0], [0.9], [box], MaskRings.from_rings([[ring]]))
     image = np.zeros((height, width, 3), np.uint8)
-    return Scene(7, 0.0, image, found, ("tent 0.90",), None)
+    return ShownFrame(7, 0.0, image, found, ("tent 0.90",), None)
 
 
 def decoded(jpeg: bytes) -> np.ndarray:
@@ -154,7 +159,7 @@ def test_newest_scene_wins():
     try:
         small = scene(64, 64)
         for number in range(1, 4):
-            maker.offer(Scene(number, 0.0, small.image, None, (), None))
+            maker.offer(ShownFrame(number, 0.0, small.image, None, (), None))
             if number == 1:
                 wait_for(lambda: made, "the first picture")
         gate.set()

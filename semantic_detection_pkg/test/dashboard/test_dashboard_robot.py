@@ -23,7 +23,7 @@ from semantic_detection_pkg.dashboard.ros import robot as dashboard_robot
 from semantic_detection_pkg.dashboard.ros.robot import RosRobot
 
 
-class Stage:
+class RobotHarness:
     """The robot's side of the dashboard, and another node that answers only while it is spun."""
 
     def __init__(self, context: Context) -> None:
@@ -66,32 +66,34 @@ class Stage:
 
 
 @pytest.fixture
-def stage(ros_domain: dict[str, str]) -> Iterator[Stage]:
+def harness(ros_domain: dict[str, str]) -> Iterator[RobotHarness]:
     context = Context()
     rclpy.init(context=context)
-    stage = Stage(context)
+    harness = RobotHarness(context)
     served = ("scan", "scan/pause", "gimbal/center")
-    stage.spin_until(lambda: all(stage.robot.presence()[name] for name in served))
-    yield stage
-    stage.action.destroy()
-    stage.other.destroy_node()
-    stage.node.destroy_node()
+    harness.spin_until(lambda: all(harness.robot.presence()[name] for name in served))
+    yield harness
+    harness.action.destroy()
+    harness.other.destroy_node()
+    harness.node.destroy_node()
     context.try_shutdown()
 
 
-def test_commands_end_with_what_the_graph_answers(stage: Stage) -> None:
+def test_commands_end_with_what_the_graph_answers(harness: RobotHarness) -> None:
     asked = (commands.Center(), commands.StartScan(words=("tent",)), commands.StopScan())
-    assert stage.outcomes_of(asked[0], is_answered=True) == [Outcome(CommandStatus.DONE, "done so")]
-    assert stage.outcomes_of(asked[1], is_answered=True) == [
+    assert harness.outcomes_of(asked[0], is_answered=True) == [
+        Outcome(CommandStatus.DONE, "done so")
+    ]
+    assert harness.outcomes_of(asked[1], is_answered=True) == [
         Outcome(CommandStatus.DONE, "the scan has begun")
     ]
     ends: list[Scan.Result] = []
-    stage.robot.on_scan_end = ends.append
-    stage.spin_until(lambda: ends)
-    assert stage.outcomes_of(asked[2], is_answered=True) == [
+    harness.robot.on_scan_end = ends.append
+    harness.spin_until(lambda: ends)
+    assert harness.outcomes_of(asked[2], is_answered=True) == [
         Outcome(CommandStatus.REFUSED, "no scan runs")
     ]
-    (outcome,) = stage.outcomes_of(commands.Zoom(zoom=2.0), is_answered=True)
+    (outcome,) = harness.outcomes_of(commands.Zoom(zoom=2.0), is_answered=True)
     assert outcome == Outcome(CommandStatus.ABSENT, "nobody serves gimbal/set_zoom")
 
 
@@ -104,24 +106,24 @@ def test_commands_end_with_what_the_graph_answers(stage: Stage) -> None:
     ],
 )
 def test_commands_without_an_answer_end_and_name_what_is_missing(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, command: Command, name: str
+    harness: RobotHarness, monkeypatch: pytest.MonkeyPatch, command: Command, name: str
 ) -> None:
     monkeypatch.setattr(dashboard_robot, "_ANSWER_TIMEOUT_S", 0.2)
-    (outcome,) = stage.outcomes_of(command, is_answered=False)
+    (outcome,) = harness.outcomes_of(command, is_answered=False)
     assert outcome == Outcome(CommandStatus.LATE, f"{name}: no answer within 0.2 s")
 
 
-def test_who_holds_control_is_published_however_much_waits(stage: Stage) -> None:
+def test_who_holds_control_is_published_however_much_waits(harness: RobotHarness) -> None:
     outcomes: list[Outcome] = []
     for _ in range(dashboard_robot._WAITING_MAX + 1):
-        stage.robot.send(commands.Stop(), outcomes.append)
+        harness.robot.send(commands.Stop(), outcomes.append)
     assert [outcome.status for outcome in outcomes] == [
         CommandStatus.ABSENT
     ]  # no room for the last
     told: list[str] = []
-    stage.robot.announce_operator("somebody", lambda: told.append("somebody"))
+    harness.robot.announce_operator("somebody", lambda: told.append("somebody"))
     assert told == []
-    stage.spin_until(lambda: told)
+    harness.spin_until(lambda: told)
     assert len(outcomes) == dashboard_robot._WAITING_MAX + 1
-    stage.spin_until(lambda: stage.operators)
-    assert stage.operators == ["somebody"]
+    harness.spin_until(lambda: harness.operators)
+    assert harness.operators == ["somebody"]

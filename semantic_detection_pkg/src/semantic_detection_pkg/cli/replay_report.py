@@ -7,7 +7,7 @@ from pathlib import Path
 
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.recorder.core.replay.comparison import differences
-from semantic_detection_pkg.recorder.core.replay.player import Outcome
+from semantic_detection_pkg.recorder.core.replay.player import ReplayedStep
 from semantic_detection_pkg.recorder.core.replay.summary import Stretch, Summary
 
 _LINES_MAX = 8  # of what differs in one decision
@@ -52,7 +52,7 @@ def _fate(stretch: Stretch) -> str:
     return f"{steps}: " + (f"not replayed: {stretch.problem}" if stretch.problem else "replayed")
 
 
-def _print_difference(outcome: Outcome) -> None:
+def _print_difference(outcome: ReplayedStep) -> None:
     print(f"step {outcome.step.number}, {_utc(outcome.step.now_ns)}")
     lines = differences(outcome.step.decision, outcome.decision or "{}")
     for line in lines[:_LINES_MAX]:

@@ -1,4 +1,4 @@
-"""A `Decoder` by PyAV."""
+"""A `VideoDecoder` by PyAV."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STREAM_OPTIONS = {"analyzeduration": "200000", "fpsprobesize": "0"}
 
 
 class AvDecoder:
-    """See `Decoder`."""
+    """See `VideoDecoder`."""
 
     def __init__(
         self, target: str, name: str, timeout_s: float, options: Mapping[str, str]
@@ -52,7 +52,7 @@ class AvDecoder:
         self._frames = self._decode()
 
     def advance(self) -> bool:
-        """See `Decoder`."""
+        """See `VideoDecoder`."""
         begin_s = time.monotonic()
         self._frame = next(self._frames, None)
         if self._frame is None:
@@ -67,7 +67,7 @@ class AvDecoder:
         return True
 
     def picture(self, memory: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
-        """See `Decoder`."""
+        """See `VideoDecoder`."""
         if self._frame is None:
             raise FrameError("there is no frame")
         try:
@@ -80,7 +80,7 @@ class AvDecoder:
         return memory
 
     def close(self) -> None:
-        """See `Decoder`."""
+        """See `VideoDecoder`."""
         self._frames.close()
         self._container.close()
 

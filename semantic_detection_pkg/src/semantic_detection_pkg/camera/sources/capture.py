@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from semantic_detection_pkg.camera.sources.decoding import Decoder
+from semantic_detection_pkg.camera.sources.decoding import VideoDecoder
 from semantic_detection_pkg.camera.sources.source import Allocate, ClockNs, Shot, ordinary_memory
 from semantic_detection_pkg.errors import FrameError, SourceLostError
 
 
 class CaptureSource:
-    """A `FrameSource` over a `Decoder`; pictures are written into what `allocate` gives."""
+    """A `FrameSource` over a `VideoDecoder`; pictures are written into what `allocate` gives."""
 
     period_s: float | None = None
     waits_for_consumer = False
 
-    def __init__(self, decoder: Decoder, name: str, clock_ns: ClockNs) -> None:
+    def __init__(self, decoder: VideoDecoder, name: str, clock_ns: ClockNs) -> None:
         """Take an opened decoder, which `close` closes.
 
         Args:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Decoder(Protocol):
+class VideoDecoder(Protocol):
     """An opened video. Used by one thread.
 
     Attributes:
@@ -59,7 +59,7 @@ def has_av() -> bool:
 
 def open_decoder(
     target: str, name: str, *, timeout_s: float = 0.0, options: Mapping[str, str] | None = None
-) -> Decoder:
+) -> VideoDecoder:
     """Open a video file, or a stream by its address.
 
     Args:

@@ -1,4 +1,4 @@
-"""A `Decoder` by OpenCV's FFmpeg, and how all that OpenCV opens is opened."""
+"""A `VideoDecoder` by OpenCV's FFmpeg, and how all that OpenCV opens is opened."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _environment = threading.Lock()
 
 
 class OpenCvDecoder:
-    """See `Decoder`."""
+    """See `VideoDecoder`."""
 
     def __init__(self, capture: cv2.VideoCapture) -> None:
         """Take an opened capture, which `close` releases."""
@@ -50,7 +50,7 @@ class OpenCvDecoder:
             return cls(open_capture(target, cv2.CAP_FFMPEG, name, limits if limit_ms else ()))
 
     def advance(self) -> bool:
-        """See `Decoder`."""
+        """See `VideoDecoder`."""
         try:
             is_there = bool(self._capture.grab())
         except cv2.error:
@@ -61,7 +61,7 @@ class OpenCvDecoder:
         return is_there
 
     def picture(self, memory: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
-        """See `Decoder`."""
+        """See `VideoDecoder`."""
         try:
             # OpenCV takes the memory where size and type fit, and other memory where they do not.
             is_there, image = self._capture.retrieve(memory)
@@ -74,7 +74,7 @@ class OpenCvDecoder:
         return np.asarray(image, np.uint8)
 
     def close(self) -> None:
-        """See `Decoder`."""
+        """See `VideoDecoder`."""
         self._capture.release()
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semantic_detection_pkg.camera.core.uri import CameraUri, flag
-from semantic_detection_pkg.camera.sources.decoding import Decoder, open_decoder
+from semantic_detection_pkg.camera.sources.decoding import VideoDecoder, open_decoder
 from semantic_detection_pkg.camera.sources.display_matrix import orientation_of
 from semantic_detection_pkg.camera.sources.pacing import Pacing, parse_rate
 from semantic_detection_pkg.camera.sources.source import (
@@ -129,7 +129,7 @@ def open_source(uri: CameraUri, clock_ns: ClockNs) -> FrameSource:
     )
 
 
-def _orientation(path: Path, decoder: Decoder) -> int:
+def _orientation(path: Path, decoder: VideoDecoder) -> int:
     """Return how pictures are to be turned, as EXIF says it: the file's own word goes first."""
     try:
         orientation = orientation_of(path)

@@ -52,7 +52,7 @@ _YUV_422 = {
 }
 
 
-class Layout(NamedTuple):
+class PixelLayout(NamedTuple):
     """How the bytes of a picture lie.
 
     Attributes:
@@ -74,7 +74,7 @@ def is_deep(encoding: str) -> bool:
     return encoding.endswith("16") or bool(re.match(r"(16|32|64)[USF]C", encoding))
 
 
-def to_bgr(data: _Bytes, layout: Layout) -> _Bytes:
+def to_bgr(data: _Bytes, layout: PixelLayout) -> _Bytes:
     """Return a picture as (height, width, 3) BGR: a view of `data` where it is bgr8.
 
     More than 8 bits a channel are stretched between percentiles.
@@ -120,7 +120,7 @@ def _packed(encoding: str) -> tuple[str, int, tuple[int, int, int]] | None:
     return kind, channels, _MONO if channels == 1 else _BGR
 
 
-def _rows(data: _Bytes, layout: Layout, kind: str, channels: int) -> NDArray[np.uint8]:
+def _rows(data: _Bytes, layout: PixelLayout, kind: str, channels: int) -> NDArray[np.uint8]:
     """Return (height, width, channels) a view of the pixels, of type `kind`."""
     dtype = np.dtype(kind).newbyteorder(">" if layout.is_bigendian else "<")
     pixels = _plane(data, layout, layout.height, layout.width * channels * dtype.itemsize)
@@ -131,7 +131,7 @@ def _rows(data: _Bytes, layout: Layout, kind: str, channels: int) -> NDArray[np.
     return native.astype(dtype.newbyteorder("="), copy=False)
 
 
-def _plane(data: _Bytes, layout: Layout, rows: int, row_bytes: int) -> _Bytes:
+def _plane(data: _Bytes, layout: PixelLayout, rows: int, row_bytes: int) -> _Bytes:
     """Return (rows, row_bytes) the first rows, without what fills them up to the step."""
     if min(layout.width, layout.height) < 1 or layout.step < row_bytes:
         raise FrameError(
@@ -159,23 +159,23 @@ def _converted(pixels: _Pixels, code: int) -> _Bytes:
         raise FrameError(f"image cannot be converted: {error.err}") from None
 
 
-def _check_even(layout: Layout, *sizes: int) -> None:
+def _check_even(layout: PixelLayout, *sizes: int) -> None:
     if any(size % 2 for size in sizes):
         raise FrameError(
             f"image of {layout.width}x{layout.height} {layout.encoding} must have an even size"
         )
 
 
-def _semi_planar(code: int) -> Callable[[_Bytes, Layout], _Bytes]:
+def _semi_planar(code: int) -> Callable[[_Bytes, PixelLayout], _Bytes]:
     """Return what converts a plane of Y and one of U and V beside each other, half as high."""
 
-    def convert(data: _Bytes, layout: Layout) -> _Bytes:
+    def convert(data: _Bytes, layout: PixelLayout) -> _Bytes:
         return _converted(_plane(data, layout, layout.height * 3 // 2, layout.width), code)
 
     return convert
 
 
-def _nv24(data: _Bytes, layout: Layout) -> _Bytes:
+def _nv24(data: _Bytes, layout: PixelLayout) -> _Bytes:
     """Convert a plane of Y and one of U and V of the same size, of which every other is used."""
     rows, width = layout.height, layout.width
     luma = _plane(data, layout, rows, width)
@@ -186,7 +186,7 @@ def _nv24(data: _Bytes, layout: Layout) -> _Bytes:
     return _converted(np.concatenate([luma, halved]), cv2.COLOR_YUV2BGR_NV12)
 
 
-def _i420(data: _Bytes, layout: Layout) -> _Bytes:
+def _i420(data: _Bytes, layout: PixelLayout) -> _Bytes:
     """Convert planes of Y, U and V, the latter half as wide and half as high."""
     _check_even(layout, layout.step)
     rows, width = layout.height, layout.width
@@ -197,7 +197,7 @@ def _i420(data: _Bytes, layout: Layout) -> _Bytes:
     return _converted(planes.reshape(-1, width), cv2.COLOR_YUV2BGR_I420)
 
 
-_PLANAR: dict[str, Callable[[_Bytes, Layout], _Bytes]] = {
+_PLANAR: dict[str, Callable[[_Bytes, PixelLayout], _Bytes]] = {
     "nv12": _semi_planar(cv2.COLOR_YUV2BGR_NV12),
     "nv21": _semi_planar(cv2.COLOR_YUV2BGR_NV21),
     "nv24": _nv24,

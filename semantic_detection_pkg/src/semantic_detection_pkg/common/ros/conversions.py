@@ -14,7 +14,7 @@ from std_msgs.msg import Header
 from interfaces_pkg.msg import FrameHandle
 from ros_support_pkg.stamps import from_time, to_time
 from semantic_detection_pkg.common.core.frame import Frame
-from semantic_detection_pkg.common.kernels.encodings import Layout, is_deep, to_bgr
+from semantic_detection_pkg.common.kernels.encodings import PixelLayout, is_deep, to_bgr
 from semantic_detection_pkg.errors import FrameError
 
 _log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def from_image(message: Image) -> NDArray[np.uint8]:
     Raises:
         FrameError: the encoding is not supported, or sizes and data do not fit together.
     """
-    layout = Layout(
+    layout = PixelLayout(
         message.encoding,
         bool(message.is_bigendian),
         message.width,

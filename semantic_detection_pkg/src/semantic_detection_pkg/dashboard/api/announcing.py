@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from semantic_detection_pkg.dashboard.api.commands import Robot
-from semantic_detection_pkg.dashboard.api.store import Board
+from semantic_detection_pkg.dashboard.api.store import SectionStore
 
 
 class Announcer:
@@ -17,7 +17,7 @@ class Announcer:
     control" may rely on it that the robot does not still listen to the one before.
     """
 
-    def __init__(self, robot: Robot, board: Board, on_told: Callable[[], None]) -> None:
+    def __init__(self, robot: Robot, board: SectionStore, on_told: Callable[[], None]) -> None:
         """Announce nothing yet; `on_told` is called by any thread when the board has changed."""
         self._robot = robot
         self._board = board

@@ -23,7 +23,7 @@ from semantic_detection_pkg.dashboard.api.operators import Operators
 from semantic_detection_pkg.dashboard.api.pictures import EncodedPicture, PictureMaker
 from semantic_detection_pkg.dashboard.api.recorded_findings import RecordedFindings
 from semantic_detection_pkg.dashboard.api.settings import DashboardSettings
-from semantic_detection_pkg.dashboard.api.store import Board
+from semantic_detection_pkg.dashboard.api.store import SectionStore
 from semantic_detection_pkg.dashboard.core.latencies import Latencies
 
 NEWS_PERIOD_S = 0.1
@@ -54,7 +54,7 @@ class Dashboard:
         self.robot = robot
         self.access = Access(settings)
         self.operators = Operators()
-        self.board = Board()
+        self.board = SectionStore()
         self.hub = Hub(robot.watch_pictures)
         self.metrics = Metrics(self.board)
         self.pictures = PictureMaker(

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from semantic_detection_pkg.dashboard.api.operators import Operators, Party
 from semantic_detection_pkg.dashboard.api.pictures import EncodedPicture
-from semantic_detection_pkg.dashboard.api.store import Board
+from semantic_detection_pkg.dashboard.api.store import SectionStore
 
 _PICTURES_IN_FLIGHT = 2  # one on the line while the last is being confirmed
 _SILENCE_S = 10.0  # until a page that confirms nothing is taken for gone
@@ -66,7 +66,7 @@ class Viewer:
             return None
         return time.monotonic() - sent[1]
 
-    async def run(self, line: Line, board: Board, operators: Operators) -> None:
+    async def run(self, line: Line, board: SectionStore, operators: Operators) -> None:
         """Send until the page seems to be gone."""
         while True:
             await self._wake.wait()
@@ -93,7 +93,7 @@ class Viewer:
         text = json.dumps(header).encode()
         return b"".join((_HEADER_LENGTH.pack(len(text)), text, picture.jpeg))
 
-    def _news(self, board: Board, operators: Operators) -> str:
+    def _news(self, board: SectionStore, operators: Operators) -> str:
         changed = []
         for name, section in board.sections().items():
             if self._revisions.get(name) != section.revision:

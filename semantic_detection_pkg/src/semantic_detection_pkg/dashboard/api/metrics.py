@@ -10,7 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from semantic_detection_pkg.dashboard.api.store import Board
+from semantic_detection_pkg.dashboard.api.store import SectionStore
 from semantic_detection_pkg.dashboard.core.figures import FIGURES
 
 _PREFIX = "semantic_detection"
@@ -21,7 +21,7 @@ HISTORY_LENGTH = 120  # samples, one a second
 class Metrics:
     """A registry of its own; nothing of the process's default one."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: SectionStore) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(_FiguresOf(board))
         self.picture_ages = Histogram(
@@ -39,7 +39,7 @@ class Metrics:
 
 
 class _FiguresOf(Collector):
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: SectionStore) -> None:
         self._board = board
 
     def describe(self) -> Iterator[Metric]:
@@ -67,7 +67,7 @@ class History:
             figure.name: deque(maxlen=HISTORY_LENGTH) for figure in FIGURES
         }
 
-    def sample(self, board: Board) -> dict[str, list[float | None]]:
+    def sample(self, board: SectionStore) -> dict[str, list[float | None]]:
         """Take a sample of each; figures that never were are left out of the answer."""
         sections = values_of(board)
         for figure in FIGURES:
@@ -80,6 +80,6 @@ class History:
         }
 
 
-def values_of(board: Board) -> dict[str, object]:
+def values_of(board: SectionStore) -> dict[str, object]:
     """The values of all sections by name."""
     return {name: section.value for name, section in board.sections().items()}

@@ -31,7 +31,7 @@ _CROP_QUALITY = 82
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class ShownFrame:
     """One frame and what is to be drawn into it.
 
     Attributes:
@@ -72,7 +72,7 @@ class EncodedPicture:
     objects: int
 
 
-def make_picture(scene: Scene, width_max: int, quality: int) -> EncodedPicture:
+def make_picture(scene: ShownFrame, width_max: int, quality: int) -> EncodedPicture:
     """Scale, draw, encode.
 
     Args:
@@ -121,7 +121,7 @@ class PictureMaker:
         self._width_max = width_max
         self._quality = quality
         self._changed = threading.Condition()
-        self._scene: Scene | None = None
+        self._scene: ShownFrame | None = None
         self._wanted_crops: OrderedDict[str, tuple[int, tuple[float, ...]]] = OrderedDict()
         self._crops: OrderedDict[str, bytes] = OrderedDict()
         self._pictures: OrderedDict[int, EncodedPicture] = OrderedDict()
@@ -132,7 +132,7 @@ class PictureMaker:
         self._thread = threading.Thread(target=self._run, name="pictures", daemon=True)
         self._thread.start()
 
-    def offer(self, scene: Scene) -> None:
+    def offer(self, scene: ShownFrame) -> None:
         """Have a scene made into a picture, unless a newer one comes first."""
         with self._changed:
             if self._scene is not None:
@@ -172,7 +172,7 @@ class PictureMaker:
             for name, (stamp_ns, box) in crops.items():
                 self._keep_crop(name, stamp_ns, box)
 
-    def _make(self, scene: Scene) -> None:
+    def _make(self, scene: ShownFrame) -> None:
         start_s = time.perf_counter()
         picture = make_picture(scene, self._width_max, self._quality)
         self.encode_s += time.perf_counter() - start_s

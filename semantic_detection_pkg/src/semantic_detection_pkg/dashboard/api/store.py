@@ -30,7 +30,7 @@ class Section:
         return self._text
 
 
-class Board:
+class SectionStore:
     """Sections by name. Safe to use from several threads."""
 
     def __init__(self) -> None:

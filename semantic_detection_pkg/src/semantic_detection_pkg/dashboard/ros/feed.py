@@ -33,9 +33,9 @@ from semantic_detection_pkg.common.core.from_messages import (
 from semantic_detection_pkg.common.core.looks import Look
 from semantic_detection_pkg.common.core.plain import as_plain, finite
 from semantic_detection_pkg.dashboard.api.finding_book import FindingBook
-from semantic_detection_pkg.dashboard.api.pictures import PictureMaker, Scene
+from semantic_detection_pkg.dashboard.api.pictures import PictureMaker, ShownFrame
 from semantic_detection_pkg.dashboard.api.recorded_findings import WITHOUT
-from semantic_detection_pkg.dashboard.api.store import Board
+from semantic_detection_pkg.dashboard.api.store import SectionStore
 from semantic_detection_pkg.dashboard.core.labels import TrackMark, labels_of
 from semantic_detection_pkg.dashboard.core.ownership import is_own_logger, is_own_status
 from semantic_detection_pkg.dashboard.core.pairing import Pairing
@@ -68,7 +68,7 @@ class DashboardFeed:
     def __init__(
         self,
         node: Node,
-        board: Board,
+        board: SectionStore,
         pictures: PictureMaker,
         findings: FindingBook,
         *,
@@ -177,7 +177,7 @@ class DashboardFeed:
                 return
             labels = labels_of(found, message.vocabulary, self._marks, view)
         self._pictures.offer(
-            Scene(
+            ShownFrame(
                 stamp_ns=frame.stamp_ns,
                 capture_s=time.monotonic() - self._age_s(frame.stamp_ns),
                 image=frame.image,

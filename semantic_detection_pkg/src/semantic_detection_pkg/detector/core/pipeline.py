@@ -25,7 +25,7 @@ from semantic_detection_pkg.detector.kernels.candidates import Kept
 from semantic_detection_pkg.errors import FrameError
 
 
-class Engine(Protocol):
+class InferenceEngine(Protocol):
     """What the pipeline needs of an inference back-end (see `backends.protocol`)."""
 
     def allocate(self, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
@@ -89,7 +89,7 @@ class DetectorPipeline:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: InferenceEngine,
         info: ModelInfo,
         words: WordTable,
         vocabulary: Vocabulary,

@@ -37,7 +37,7 @@ BEFORE_START = "the work that it belongs to began before the recording"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ReplayedStep:
     """What became of one recorded step.
 
     Attributes:
@@ -57,7 +57,9 @@ class Outcome:
         return self.decision == self.step.decision
 
 
-def replay(recorded: Iterable[Recorded], change: Change = lambda same: same) -> Iterator[Outcome]:
+def replay(
+    recorded: Iterable[Recorded], change: Change = lambda same: same
+) -> Iterator[ReplayedStep]:
     """Decide all recorded steps again, each with exactly the inputs that it had.
 
     A controller begins with the first step that holds settings. Where a step or one of its messages
@@ -102,7 +104,7 @@ class _Player:
             self._seen.append(name)
             self._waiting.append(with_present_words(step))
 
-    def take_ready(self, patience: int) -> Iterator[Outcome]:
+    def take_ready(self, patience: int) -> Iterator[ReplayedStep]:
         """Take the steps whose messages are there, or for which `patience` later steps wait."""
         while self._waiting:
             missing = self._missing(self._waiting[0])
@@ -116,14 +118,14 @@ class _Player:
                 return f"{kind.__name__} of {stamp_ns} ns is not in the recording"
         return ""
 
-    def _take(self, step: RecordedStep, missing: str) -> Outcome:
+    def _take(self, step: RecordedStep, missing: str) -> ReplayedStep:
         is_gap = step.number != self._next_number
         self._next_number = step.number + 1
         try:
             inputs = inputs_from_json(step.inputs)
         except ValueError as error:
             self._controller, self._problem = None, f"its inputs cannot be read: {error}"
-            return Outcome(step, None, self._problem)
+            return ReplayedStep(step, None, self._problem)
         if inputs.settings is not None:
             self._controller = ScanController(self._change(inputs.settings))
         elif is_gap:
@@ -131,10 +133,10 @@ class _Player:
         if missing:
             self._stop(missing)
         if self._controller is None:
-            return Outcome(step, None, self._problem, inputs.version_notes)
+            return ReplayedStep(step, None, self._problem, inputs.version_notes)
         messages = self._messages(step)
         decision = self._controller.step(step.now_ns, [*messages, *inputs.others])
-        return Outcome(step, decision.to_json(), "", inputs.version_notes)
+        return ReplayedStep(step, decision.to_json(), "", inputs.version_notes)
 
     def _messages(self, step: RecordedStep) -> list[_Message]:
         names = _named(step)

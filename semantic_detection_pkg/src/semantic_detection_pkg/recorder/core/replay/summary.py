@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from semantic_detection_pkg.recorder.core.replay.comparison import Digest
-from semantic_detection_pkg.recorder.core.replay.player import Outcome
+from semantic_detection_pkg.recorder.core.replay.player import ReplayedStep
 
 
 @dataclass(frozen=True)
@@ -17,8 +17,8 @@ class Stretch:
         problem: why they could not be replayed; empty: they were.
     """
 
-    first: Outcome
-    last: Outcome
+    first: ReplayedStep
+    last: ReplayedStep
     problem: str
 
     @property
@@ -46,12 +46,12 @@ class Summary:
     recorded: Digest = field(default_factory=Digest)
     replayed: Digest = field(default_factory=Digest)
     different: int = 0
-    first_different: Outcome | None = None
+    first_different: ReplayedStep | None = None
     stretches: list[Stretch] = field(default_factory=list)
     version_notes: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, outcomes: Iterable[Outcome]) -> Summary:
+    def of(cls, outcomes: Iterable[ReplayedStep]) -> Summary:
         """Take all steps."""
         summary = cls()
         for outcome in outcomes:
@@ -77,7 +77,7 @@ class Summary:
     def _replayed(self) -> Iterator[Stretch]:
         return (stretch for stretch in self.stretches if not stretch.problem)
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: ReplayedStep) -> None:
         """Take the next step."""
         self._stretch(outcome)
         self.version_notes += [n for n in outcome.version_notes if n not in self.version_notes]
@@ -89,7 +89,7 @@ class Summary:
             self.different += 1
             self.first_different = self.first_different or outcome
 
-    def _stretch(self, outcome: Outcome) -> None:
+    def _stretch(self, outcome: ReplayedStep) -> None:
         last = self.stretches[-1] if self.stretches else None
         if (
             last is not None

@@ -6,9 +6,13 @@ An empty list has no type in ROS, so an empty list of texts is written as `['']`
 `is_runtime` can be changed while the node runs; the others are read-only. So is ROS's own
 `use_sim_time` here: given at the start, stamps are those of `/clock`. Changed under way, all stamps
 of a node would stand until somebody publishes that, and what others do by them.
+
+What is typed wins: a launch file hands its argument on as the parameter `launch.NAME`, empty where
+nobody has given it. By itself rcl takes some values of a parameter file over those of a launch
+file: it goes by how the file calls the node (`/**`, `/**/camera`, `/camera`) and what came first.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from rcl_interfaces.msg import (
@@ -31,6 +35,11 @@ from ros_support_pkg.core.settings import (
 )
 
 Settings = TypeVar("Settings")
+
+_LAUNCH = "launch."
+#: Stands in a launch file between a folder's argument and a file's name: in front of it there is
+#: nothing where nobody has given the folder.
+_BELOW = "/./"
 
 _SIM_TIME = "use_sim_time"
 _SIM_TIME_REFUSAL = (
@@ -59,6 +68,7 @@ def declare_parameters(
             each other, or one is given under a name that it had before.
     """
     known = settings_of(settings_class)
+    _take_launch_arguments(node, known)
     for old, new in renamed_in(known.values()).items():
         if old in node._parameter_overrides:  # noqa: SLF001 - rclpy shows them nowhere else
             raise ParameterError(f"parameter '{old}' {refusal(new)}")
@@ -69,6 +79,29 @@ def declare_parameters(
         raise ParameterError(str(error)) from None
     node.add_on_set_parameters_callback(_change_handler(node, settings_class, shown, on_change))
     return settings
+
+
+def _take_launch_arguments(node: Node, known: Iterable[str]) -> None:
+    """Put the values of `launch.NAME` in the place of whatever else gives NAME; say so."""
+    given = node._parameter_overrides  # noqa: SLF001 - rclpy shows them nowhere else
+    for name in known:
+        argument = given.pop(f"{_LAUNCH}{name}", None)
+        if argument is None or _is_not_given(argument.value):
+            continue
+        value = argument.value
+        if isinstance(value, str):
+            value = value.replace(_BELOW, "/")
+        before = given.get(name)
+        given[name] = Parameter(name, value=value)
+        if before is not None and before.value != value:
+            node.get_logger().info(
+                f"parameter '{name}' is {value!r}, as the launch argument says; {before.value!r} "
+                "of a parameter file does not count"
+            )
+
+
+def _is_not_given(value: Any) -> bool:
+    return isinstance(value, str) and (not value or value.startswith(_BELOW))
 
 
 def _declare(node: Node, one: Setting) -> Shown:

@@ -4,7 +4,7 @@
         [NAME:=VALUE ...]
 
 The environment (ENV, GIMBAL_MODE, INFERENCE_ENGINE, DASHBOARD_TOKEN) wins over the file; arguments
-of the launch file given here win over both.
+of the launch file given here win over both, and over a parameter file given by `params_file`.
 """
 
 from __future__ import annotations

@@ -21,12 +21,17 @@ ARGUMENTS = {
     ("detector", "engine"): "engine",
     ("detector", "classifier"): "classifier",
     ("detector", "classes"): "classes",
+    ("scan_controller", "classes"): "classes",
     ("scan_controller", "autostart"): "autostart_scan",
     ("recorder", "output_dir"): "output_dir",
+    ("dashboard", "output_dir"): "output_dir",
+    ("health_monitor", "output_dir"): "output_dir",
     ("dashboard", "port"): "dashboard_port",
     ("gimbal_driver", "gimbal_mode"): "gimbal_mode",
     ("gimbal_driver", "mock_address"): "mock_address",
 }
+#: Arguments that stand for parameters of several nodes which cannot differ.
+_SAME_EVERYWHERE = {"output_dir"}
 #: Variables of the environment that set a parameter.
 VARIABLES = {
     "GIMBAL_MODE": ("gimbal_driver", "gimbal_mode"),
@@ -57,7 +62,8 @@ def plan_launch(config: Mapping[str, Any], environment: Mapping[str, str]) -> La
     """Return what a checked config and the environment ask for.
 
     Raises:
-        ConfigurationError: the variable ENV is neither of `ENVIRONMENTS`.
+        ConfigurationError: the variable ENV is neither of `ENVIRONMENTS`, or nodes do not agree
+            on a value that must be the same for them.
     """
     kind = environment.get("ENV", "production")
     if kind not in ENVIRONMENTS:
@@ -74,15 +80,39 @@ def plan_launch(config: Mapping[str, Any], environment: Mapping[str, str]) -> La
     for variable, (node, name) in VARIABLES.items():
         if environment.get(variable):
             nodes.setdefault(node, {})[name] = environment[variable]
-    for (node, name), argument in ARGUMENTS.items():
-        if name in nodes.get(node, {}):
-            arguments[argument] = _argument(nodes[node].pop(name))
+    for argument in dict.fromkeys(ARGUMENTS.values()):
+        text = _take_argument(argument, nodes)
+        if text:
+            arguments[argument] = text
     rest = {
         f"/**/{node}": {"ros__parameters": values}
         for node, values in sorted(nodes.items())
         if values
     }
     return Launch(arguments, yaml.safe_dump(rest, sort_keys=True) if rest else "")
+
+
+def _take_argument(argument: str, nodes: dict[str, dict[str, Any]]) -> str:
+    """Take out of the nodes' parameters what a launch argument says of all of them.
+
+    Returns:
+        Its value; "" where nothing is given, or where nodes differ and keep what is theirs.
+    """
+    given = {
+        (node, name): value
+        for (node, name), one in ARGUMENTS.items()
+        if one == argument
+        and (value := nodes.get(node, {}).get(name)) is not None
+        and _argument(value)
+    }
+    if len({_argument(value) for value in given.values()}) > 1:
+        if argument in _SAME_EVERYWHERE:
+            said = ", ".join(f"{node}.{name} is {v!r}" for (node, name), v in given.items())
+            raise ConfigurationError(f"{said}: the same value is allowed")
+        return ""
+    for node, name in given:
+        del nodes[node][name]
+    return next(map(_argument, given.values()), "")
 
 
 def _argument(value: Any) -> str:

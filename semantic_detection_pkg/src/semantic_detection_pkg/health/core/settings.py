@@ -14,7 +14,9 @@ class HealthMonitorSettings:
     """Settings of the health monitor node."""
 
     period_s: float = setting(1.0, "time between two readings", minimum=0.1, maximum=60.0)
-    output_dir: str = setting("output", "folder on the volume whose free space counts")
+    output_dir: str = setting(
+        "output/recordings", "folder of the recordings, on the volume whose free space counts"
+    )
     root_dir: str = setting("/", "where the kernel's files lie", formerly=("root",))
     vlm_hold_file: str = setting(
         "",

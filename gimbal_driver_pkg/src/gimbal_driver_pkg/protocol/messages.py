@@ -199,7 +199,10 @@ Command = (
 
 @dataclass(frozen=True)
 class Attitude:
-    """Where the gimbal points; a rate is NaN where the protocol does not tell it."""
+    """Where the gimbal points; a rate is NaN where the protocol does not tell it.
+
+    The angles turn in the order yaw, roll, pitch, whatever the wire's order (`protocol.rotation`).
+    """
 
     stamp_s: float
     yaw_rad: float

@@ -1,7 +1,7 @@
 """Where the gimbal pointed at a moment: the readings of the last seconds, interpolated.
 
 Angles are REP 103 from the gimbal's base: yaw + is left, pitch + is nose down, roll + is right side
-down. Stamps are nanoseconds since the epoch.
+down; they turn in the order yaw, roll, pitch. Stamps are nanoseconds since the epoch.
 """
 
 from __future__ import annotations

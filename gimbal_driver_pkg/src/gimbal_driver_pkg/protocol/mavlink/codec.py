@@ -20,9 +20,10 @@ from gimbal_driver_pkg.protocol import messages as m
 from gimbal_driver_pkg.protocol.codec import Codec, Traits
 from gimbal_driver_pkg.protocol.framing import Counters, Deframer
 from gimbal_driver_pkg.protocol.mavlink.addresses import Addresses, MavlinkIds
-from gimbal_driver_pkg.protocol.mavlink.quaternion import from_euler, to_euler
+from gimbal_driver_pkg.protocol.mavlink.quaternion import from_euler
 from gimbal_driver_pkg.protocol.mavlink.wire import MavlinkWire, decode
 from gimbal_driver_pkg.protocol.order import ArrivalOrder
+from gimbal_driver_pkg.protocol.rotation import from_quaternion
 from gimbal_driver_pkg.protocol.signs import signs_of
 
 DEVICE, MANAGER = "device", "manager"
@@ -248,7 +249,7 @@ class MavlinkCodec(Codec):
     def _attitude(self, message: Any, now_s: float) -> list[m.Event]:
         if not 0 < sum(c * c for c in message.q) < math.inf:
             return []
-        roll, pitch, yaw = to_euler(message.q)
+        yaw, pitch, roll = from_quaternion(message.q)
         flags = message.flags
         is_earth = flags & _YAW_IN_EARTH or (not flags & _YAW_IN_VEHICLE and flags & _YAW_LOCK)
         if is_earth and math.isfinite(message.delta_yaw):

@@ -17,11 +17,15 @@ from gimbal_driver_pkg.protocol.catalogue import Direction
 from gimbal_driver_pkg.protocol.codec import Codec, Traits
 from gimbal_driver_pkg.protocol.dialect import Dialect
 from gimbal_driver_pkg.protocol.framing import Counters, Deframer
+from gimbal_driver_pkg.protocol.rotation import from_yaw_pitch_roll
 from gimbal_driver_pkg.protocol.signs import Signs, signs_of
 from gimbal_driver_pkg.protocol.viewpro.dialect import VIEWPRO, VIEWPRO_TCP
 from gimbal_driver_pkg.protocol.viewpro.table import COUNT_DEG
 
 _RAD = math.radians(COUNT_DEG)
+#: The wire's 12 bits of roll have no 0: the counts beside it, 0.022 deg off, mean level. Taken at
+#: their word they would turn yaw by as much.
+_LEVEL_DEG = 0.6 * 180.0 / 4095.0
 _ZOOM_SPEEDS = 7
 _QUESTIONS = {
     m.Topic.MODEL: "u_query_model",
@@ -126,14 +130,14 @@ class ViewproCodec(Codec):
         return [m.Other(now_s, name, fields)]
 
     def _status(self, fields: Mapping[str, Any], now_s: float) -> list[m.Event]:
-        signs = self._signs
+        signs, roll_deg = self._signs, fields["roll"]
+        angles = from_yaw_pitch_roll(
+            signs.report_yaw * _RAD * fields["yaw_counts"],
+            signs.report_pitch * _RAD * fields["pitch_counts"],
+            signs.report_roll * math.radians(0.0 if abs(roll_deg) < _LEVEL_DEG else roll_deg),
+        )
         return [
-            m.Attitude(
-                now_s,
-                signs.report_yaw * _RAD * fields["yaw_counts"],
-                signs.report_pitch * _RAD * fields["pitch_counts"],
-                signs.report_roll * math.radians(fields["roll"]),
-            ),
+            m.Attitude(now_s, *angles),
             m.Zoom(now_s, fields["zoom"]),
             m.FieldOfView(now_s, math.radians(fields["hfov_deg"])),
             m.Config(

@@ -1,9 +1,11 @@
 """Where one picture looked: between its pixels and bearings from the gimbal's base.
 
 Angles are REP 103 from the gimbal's base: x forward, y left, z up; yaw + is left, pitch + is nose
-down, roll + is right side down. Pixels: x right, y down, the centre of the top left pixel is at
-(0.5, 0.5). The lens is a pinhole without distortion with square pixels and the optical axis in the
-middle; the camera only turns. A bearing is (yaw, pitch) [rad], yaw within -pi..pi.
+down, roll + is right side down; they turn in the order yaw, roll, pitch (312), each about the axes
+that the one before has turned, as in interfaces_pkg/GimbalState and config/gimbal.urdf. Pixels: x
+right, y down, the centre of the top left pixel is at (0.5, 0.5). The lens is a pinhole without
+distortion with square pixels and the optical axis in the middle; the camera only turns. A bearing
+is (yaw, pitch) [rad], yaw within -pi..pi.
 """
 
 from __future__ import annotations
@@ -39,14 +41,36 @@ def bearing(vector: Matrix) -> tuple[float, float]:
 
 
 def rotation(yaw_rad: float, pitch_rad: float, roll_rad: float) -> Matrix:
-    """Return the (3, 3) rotation of the base to the optical frame (x right, y down, z ahead)."""
-    forward = direction(yaw_rad, pitch_rad)
-    level_right = np.array([math.sin(yaw_rad), -math.cos(yaw_rad), 0.0])
-    level_down = np.cross(forward, level_right)
-    cos_roll, sin_roll = math.cos(roll_rad), math.sin(roll_rad)
-    right = cos_roll * level_right + sin_roll * level_down
-    down = cos_roll * level_down - sin_roll * level_right
-    return np.stack([right, down, forward])
+    """Return the (3, 3) rotation of the base to the optical frame (x right, y down, z ahead).
+
+    Its rows are the optical axes in the base frame: of Rz(yaw) Rx(roll) Ry(pitch), with x ahead and
+    y left, the third row here is the first column and the first row the second column reversed.
+    """
+    sin_yaw, cos_yaw = math.sin(yaw_rad), math.cos(yaw_rad)
+    sin_pitch, cos_pitch = math.sin(pitch_rad), math.cos(pitch_rad)
+    sin_roll, cos_roll = math.sin(roll_rad), math.cos(roll_rad)
+    forward = np.array(
+        [
+            cos_pitch * cos_yaw - sin_roll * sin_pitch * sin_yaw,
+            cos_pitch * sin_yaw + sin_roll * sin_pitch * cos_yaw,
+            -cos_roll * sin_pitch,
+        ]
+    )
+    right = np.array([cos_roll * sin_yaw, -cos_roll * cos_yaw, -sin_roll])
+    return np.stack([right, np.cross(forward, right), forward])
+
+
+def axis_bearing(yaw_rad: float, pitch_rad: float, roll_rad: float) -> tuple[float, float]:
+    """Return the bearing (yaw, pitch) [rad] of the optical axis of a gimbal with these angles.
+
+    Without roll it is the gimbal's yaw and pitch; with roll yaw goes on by how far pitch swings the
+    axis aside. Yaw is continuous in `yaw_rad`, not wrapped.
+    """
+    if not roll_rad:
+        return yaw_rad, pitch_rad
+    sin_pitch = math.sin(pitch_rad)
+    aside_rad = math.atan2(math.sin(roll_rad) * sin_pitch, math.cos(pitch_rad))
+    return yaw_rad + aside_rad, math.asin(math.cos(roll_rad) * sin_pitch)
 
 
 def wrapped(angles_rad: Matrix) -> Matrix:
@@ -59,7 +83,8 @@ class CameraView:
     """Where one picture looked, and how wide.
 
     Attributes:
-        yaw_rad, pitch_rad, roll_rad: of the optical axis at the capture.
+        yaw_rad, pitch_rad, roll_rad: of the gimbal at the capture; without roll yaw and pitch are
+            the bearing of the optical axis.
         hfov_rad: horizontal field of view, edge to edge, above 0 and below pi.
         width, height: of the picture [px], >= 1.
 
@@ -87,6 +112,11 @@ class CameraView:
     def pixels_per_rad(self) -> float:
         """Pixels for each radian at the middle of the picture: the focal length [px]."""
         return self.width / 2.0 / math.tan(self.hfov_rad / 2.0)
+
+    @property
+    def axis(self) -> tuple[float, float]:
+        """Bearing (yaw, pitch) [rad] of the middle of the picture; yaw is not wrapped."""
+        return axis_bearing(self.yaw_rad, self.pitch_rad, self.roll_rad)
 
     @cached_property
     def vfov_rad(self) -> float:
@@ -170,10 +200,12 @@ class CameraView:
     ) -> Matrix:
         """Return (n, 2) rates [rad/s] of the bearings of fixed pixels while the view turns."""
         rays = self._rays(points_xy)
+        # Yaw turns about the base's z, pitch about the y that yaw and roll have turned.
+        level = math.cos(self.roll_rad) * pitch_rate_rad_s
         axis = (
-            -math.sin(self.yaw_rad) * pitch_rate_rad_s,
-            math.cos(self.yaw_rad) * pitch_rate_rad_s,
-            yaw_rate_rad_s,
+            -math.sin(self.yaw_rad) * level,
+            math.cos(self.yaw_rad) * level,
+            yaw_rate_rad_s + math.sin(self.roll_rad) * pitch_rate_rad_s,
         )
         return _bearing_moves(rays, np.cross(axis, rays))
 

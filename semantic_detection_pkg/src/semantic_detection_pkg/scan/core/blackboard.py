@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from semantic_detection_pkg.common.core.camera_view import CameraPoses
+from semantic_detection_pkg.common.core.optics import axis_bearing
 from semantic_detection_pkg.scan.core.decision_builder import DecisionBuilder
 from semantic_detection_pkg.scan.core.goals import gimbal_limits
 from semantic_detection_pkg.scan.core.input_watchdog import InputWatchdog
@@ -26,6 +27,7 @@ NS_PER_S = 1_000_000_000
 _ZOOM_TOLERANCE = 0.03  # of the zoom
 _ZOOM_AGAIN_NS = 1_500_000_000  # a command that did not bring it there is given again
 _ANGLE_AGAIN_NS = 500_000_000
+_ASIDE_MAX_RAD = 0.35
 #: Stands in before the gimbal was heard; nothing moves by it, see `why_hold`.
 _NOT_HEARD = GimbalReading(0, 0.0, 0.0, link="down")
 
@@ -76,12 +78,18 @@ class Blackboard:
 
     @property
     def camera_state(self) -> BearingState:
-        """Return how the camera's axis moves, for the planner and the law."""
+        """Return how the camera's axis moves, for the planner and the law.
+
+        With roll the axis is aside of the gimbal's yaw. Straight down "aside" is any way round, and
+        the law would chase the noise of roll there: it stays near the gimbal's own yaw.
+        """
         reading = self.reading
+        yaw, pitch = axis_bearing(reading.yaw_rad, reading.pitch_rad, reading.roll_rad)
+        aside = max(-_ASIDE_MAX_RAD, min(_ASIDE_MAX_RAD, yaw - reading.yaw_rad))
         return BearingState(
             reading.stamp_ns / NS_PER_S,
-            reading.yaw_rad,
-            reading.pitch_rad,
+            reading.yaw_rad + aside,
+            pitch,
             reading.yaw_rate_rad_s,
             reading.pitch_rate_rad_s,
         )

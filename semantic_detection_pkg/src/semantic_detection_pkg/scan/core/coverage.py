@@ -81,8 +81,9 @@ class CoverageCriteria:
     def motion_blur_px(self, view: CameraView, rates_rad_s: tuple[float, float]) -> float:
         """Return the motion blur in the centre of a picture at (yaw, pitch) rates. [px]"""
         yaw_rate, pitch_rate = rates_rad_s
-        across = yaw_rate * math.cos(view.pitch_rad)
-        return self.exposure_time_s * view.pixels_per_rad * math.hypot(across, pitch_rate)
+        across = yaw_rate * math.cos(view.pitch_rad) * math.cos(view.roll_rad)
+        along = pitch_rate + yaw_rate * math.sin(view.roll_rad)
+        return self.exposure_time_s * view.pixels_per_rad * math.hypot(across, along)
 
     def max_sharp_yaw_rate_rad_s(self, view: CameraView) -> float:
         """Return the greatest yaw rate at which a picture still counts. [rad/s]"""
@@ -252,12 +253,13 @@ class CoverageMap:
     def _windows(self, view: CameraView) -> list[tuple[slice, slice]]:
         """Return the parts of the grid that a view can show."""
         reach = math.atan(math.hypot(view.width, view.height) / 2.0 / view.pixels_per_rad)
-        rows = _span(self.pitch_min_rad, self.cell_rad, len(self.pitch_rad), view.pitch_rad, reach)
-        if abs(view.pitch_rad) + reach >= math.pi / 2:
+        ahead_yaw, ahead_pitch = view.axis
+        rows = _span(self.pitch_min_rad, self.cell_rad, len(self.pitch_rad), ahead_pitch, reach)
+        if abs(ahead_pitch) + reach >= math.pi / 2:
             return [(rows, slice(None))]
-        half = math.asin(math.sin(reach) / math.cos(view.pitch_rad))
+        half = math.asin(math.sin(reach) / math.cos(ahead_pitch))
         middle = (self.yaw_rad[0] + self.yaw_rad[-1]) / 2.0
-        yaw = middle + math.remainder(view.yaw_rad - middle, math.tau)
+        yaw = middle + math.remainder(ahead_yaw - middle, math.tau)
         spans = [
             _span(self.yaw_min_rad, self.cell_rad, len(self.yaw_rad), yaw + turns, half)
             for turns in (-math.tau, 0.0, math.tau)
@@ -272,15 +274,15 @@ class CoverageMap:
         """
         turn = self.yaw_rad[columns] - view.yaw_rad
         level, drop = self._cos_pitch[rows, None], self._sin_pitch[rows, None]
-        cos_turn = np.cos(turn)
+        cos_turn, to_left = np.cos(turn), level * np.sin(turn)
+        if view.roll_rad:
+            cos_roll, sin_roll = math.cos(view.roll_rad), math.sin(view.roll_rad)
+            to_left, drop = cos_roll * to_left - sin_roll * drop, cos_roll * drop + sin_roll * to_left
         sin_pitch, cos_pitch = math.sin(view.pitch_rad), math.cos(view.pitch_rad)
         along = level * cos_turn
         depth = cos_pitch * along + sin_pitch * drop
         down = cos_pitch * drop - sin_pitch * along
-        right = -level * np.sin(turn)
-        if view.roll_rad:
-            cos_roll, sin_roll = math.cos(view.roll_rad), math.sin(view.roll_rad)
-            right, down = cos_roll * right + sin_roll * down, cos_roll * down - sin_roll * right
+        right = -to_left
         if looks:
             ahead = np.where(depth > 0.0, depth, np.nan)  # NaN: behind the camera, in no look
             return self._shown_in(looks, view, right / ahead, down / ahead)

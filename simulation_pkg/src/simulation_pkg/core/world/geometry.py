@@ -68,12 +68,13 @@ def image_velocity(lens: Lens, pose: CameraPose) -> tuple[float, float]:
     """Return (x, y) [px/s] at which the scene crosses the middle of the picture.
 
     Turning left moves the scene right, nose down moves it up; yaw counts by the pitch's cosine.
+    Pitch is the last to turn (yaw, roll, pitch): its axis lies across the picture at any roll.
     """
     focal = lens.focal_px(pose.zoom)
-    across = focal * pose.yaw_rate_rad_s * math.cos(pose.pitch_rad)
-    along = -focal * pose.pitch_rate_rad_s
     cos_roll, sin_roll = math.cos(pose.roll_rad), math.sin(pose.roll_rad)
-    return across * cos_roll + along * sin_roll, along * cos_roll - across * sin_roll
+    across = focal * pose.yaw_rate_rad_s * math.cos(pose.pitch_rad) * cos_roll
+    along = -focal * (pose.pitch_rate_rad_s + pose.yaw_rate_rad_s * sin_roll)
+    return across, along
 
 
 def projection(lens: Lens, pose: CameraPose) -> Matrix:

@@ -1,4 +1,5 @@
-// Bearings: yaw + is left, pitch + is nose down. The same pinhole as in core/optics.py.
+// Bearings: yaw + is left, pitch + is nose down. The same pinhole and the same order of rotation (yaw, roll, pitch) as
+// in common/core/optics.py.
 
 /** Bearing of a point of the picture, given in -0.5..0.5 from its middle, right and down. */
 export function bearingOf(view, right, down) {
@@ -6,14 +7,14 @@ export function bearingOf(view, right, down) {
   const x = right / focal;
   const y = (down * (view.height / view.width)) / focal;
   const [cosRoll, sinRoll] = [Math.cos(view.roll_rad), Math.sin(view.roll_rad)];
-  const levelRight = x * cosRoll - y * sinRoll;
-  const levelDown = x * sinRoll + y * cosRoll;
   const [cosPitch, sinPitch] = [Math.cos(view.pitch_rad), Math.sin(view.pitch_rad)];
-  const forward = cosPitch - levelDown * sinPitch;
-  const up = -sinPitch - levelDown * cosPitch;
+  const forward = cosPitch - y * sinPitch;
+  const below = sinPitch + y * cosPitch;
+  const toRight = x * cosRoll - below * sinRoll;
+  const toGround = x * sinRoll + below * cosRoll;
   return {
-    yaw_rad: view.yaw_rad - Math.atan2(levelRight, forward),
-    pitch_rad: Math.atan2(-up, Math.hypot(forward, levelRight)),
+    yaw_rad: view.yaw_rad - Math.atan2(toRight, forward),
+    pitch_rad: Math.atan2(toGround, Math.hypot(forward, toRight)),
   };
 }
 

@@ -137,9 +137,10 @@ class ApproachView(CloseLookBehaviour):
         near_rad = blackboard.settings.close.arrival_share * hfov_rad
         limits = search.plan.limits
         yaw, pitch = limits.nearest(target.at(blackboard.now_s))
+        axis = blackboard.camera_state
         is_pointed = (
-            abs(limits.turn(reading.yaw_rad, yaw)) <= near_rad
-            and abs(pitch - reading.pitch_rad) <= near_rad
+            abs(limits.turn(axis.yaw_rad, yaw)) <= near_rad
+            and abs(pitch - axis.pitch_rad) <= near_rad
         )
         zoom = visit.view.zoom
         return is_pointed and abs(reading.zoom - zoom) <= _ZOOM_REACHED * zoom

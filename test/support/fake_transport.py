@@ -16,7 +16,7 @@ class FakeTransport:
 
     Attributes:
         is_full: `send` raises FrameError, as without memory.
-        is_bad: `take` raises FrameError for each frame.
+        is_bad: `receive` raises FrameError for each frame.
         is_lossy: frames are sent and never arrive.
         dropped: see `FrameReader`.
     """
@@ -45,7 +45,7 @@ class FakeTransport:
                 self._changed.notify_all()
         return 0
 
-    def take(self, timeout_s: float) -> Frame | None:
+    def receive(self, timeout_s: float) -> Frame | None:
         """See `FrameReader`."""
         with self._changed:
             self._changed.wait_for(

@@ -38,7 +38,7 @@ class Pauses:
 
 def test_as_fast_as_consumed_drops_nothing():
     with LatestFrameReader(camera(frames=50).open) as reader:
-        frames = list(iter(lambda: reader.take(LONG_S), None))
+        frames = list(iter(lambda: reader.next_frame(LONG_S), None))
 
     assert [frame.sequence for frame in frames] == list(range(50))
     assert [frame.image[0, 0, 0] for frame in frames] == list(range(50))
@@ -49,27 +49,27 @@ def test_as_fast_as_consumed_drops_nothing():
 def test_the_newest_frame_wins_and_drops_are_counted():
     with LatestFrameReader(camera(frames=50, pacing=FREE).open) as reader:
         wait_until(lambda: reader.status.has_ended)
-        frame = reader.take(LONG_S)
+        frame = reader.next_frame(LONG_S)
 
         assert frame is not None
         assert frame.sequence == 49
         assert reader.status.dropped == 49
-        assert reader.take(LONG_S) is None
+        assert reader.next_frame(LONG_S) is None
 
 
 def test_take_gives_up_after_the_timeout():
     source = camera()
     source.is_running.clear()
     with LatestFrameReader(source.open) as reader:
-        assert reader.take(0.0) is None
+        assert reader.next_frame(0.0) is None
         source.is_running.set()
-        assert reader.take(LONG_S) is not None
+        assert reader.next_frame(LONG_S) is not None
 
 
 @pytest.mark.parametrize("clock", [lambda: 1000, itertools.count(1000, -7).__next__])
 def test_stamps_strictly_increase_even_if_the_clock_does_not(clock):
     with LatestFrameReader(camera(frames=10, clock=clock).open) as reader:
-        stamps = [frame.stamp_ns for frame in iter(lambda: reader.take(LONG_S), None)]
+        stamps = [frame.stamp_ns for frame in iter(lambda: reader.next_frame(LONG_S), None)]
 
     assert stamps == list(range(1000, 1010))
 
@@ -81,7 +81,7 @@ def test_a_clock_that_was_set_back_is_followed(fall_s):
     after = [round(before[-1] + (n + 1) * S // 10 - fall_s * S) for n in range(4)]
     source = camera(frames=8, clock=iter([*before, *after]).__next__)
     with LatestFrameReader(source.open) as reader:
-        stamps = [frame.stamp_ns for frame in iter(lambda: reader.take(LONG_S), None)]
+        stamps = [frame.stamp_ns for frame in iter(lambda: reader.next_frame(LONG_S), None)]
     assert stamps == before + after
 
 
@@ -103,7 +103,7 @@ def test_a_file_keeps_its_rate():
 
     source = camera(frames=5, pacing=Pacing(period_s=0.25, waits_for_consumer=True), clock=stamp)
     with LatestFrameReader(source.open, clock=clock, pause=pause) as reader:
-        stamps = [frame.stamp_ns for frame in iter(lambda: reader.take(LONG_S), None)]
+        stamps = [frame.stamp_ns for frame in iter(lambda: reader.next_frame(LONG_S), None)]
 
     assert [b - a for a, b in itertools.pairwise(stamps)] == [250_000_000] * 4
 
@@ -155,7 +155,7 @@ def test_a_lost_camera_is_opened_again_with_pauses_that_grow_until_a_frame_arriv
     pauses = Pauses()
     openings = [1, None, None, None, 2, None, 1]
     with LatestFrameReader(flaky(openings), backoff=Backoff(0.5, 2.0), pause=pauses) as reader:
-        frames = list(iter(lambda: reader.take(LONG_S), None))
+        frames = list(iter(lambda: reader.next_frame(LONG_S), None))
 
     assert pauses.seconds == [0.5, 1.0, 2.0, 2.0] + [0.5, 1.0] + [0.5]
     assert [frame.sequence for frame in frames] == [0, 1, 2, 3]
@@ -185,7 +185,7 @@ def test_a_camera_that_is_missing_at_the_start_may_come():
     pauses = Pauses({3: lambda: setattr(source, "is_gone", False)})
 
     with LatestFrameReader(source.open, pause=pauses) as reader:
-        assert reader.take(LONG_S) is not None
+        assert reader.next_frame(LONG_S) is not None
 
 
 def test_a_camera_that_can_never_work_is_refused_at_the_start():
@@ -204,7 +204,7 @@ def test_a_source_found_unusable_while_running_ends_with_the_reason():
             raise ConfigurationError("images:x: none of its pictures can be decoded")
 
     with LatestFrameReader(Broken(clock_ns=lambda: 0).open) as reader:
-        assert reader.take(LONG_S) is None
+        assert reader.next_frame(LONG_S) is None
         assert reader.status.has_ended
         assert reader.status.last_error == "images:x: none of its pictures can be decoded"
 
@@ -217,7 +217,7 @@ def test_a_defect_in_a_source_does_not_leave_anybody_waiting():
 
     source = Defective(clock_ns=lambda: 0)
     with LatestFrameReader(source.open) as reader:
-        assert reader.take(LONG_S) is None
+        assert reader.next_frame(LONG_S) is None
         assert "ZeroDivisionError('oops')" in reader.status.last_error
     assert source.closed == 1
 
@@ -228,7 +228,7 @@ def test_a_bad_picture_is_counted_and_skipped():
     with LatestFrameReader(source.open) as reader:
         wait_until(lambda: reader.status.bad >= 2)
         source.is_bad = False
-        frame = reader.take(LONG_S)
+        frame = reader.next_frame(LONG_S)
 
         assert frame is not None
         assert frame.sequence == 0
@@ -240,7 +240,7 @@ def test_stop_closes_the_camera_and_wakes_who_waits():
     source.is_running.clear()
     reader = LatestFrameReader(source.open).start()
     taken = []
-    waiting = threading.Thread(target=lambda: taken.append(reader.take()))
+    waiting = threading.Thread(target=lambda: taken.append(reader.next_frame()))
     waiting.start()
 
     assert not reader.stop(timeout_s=0.0)  # the device hangs in a read

@@ -54,9 +54,9 @@ class Watched:
 
     def next_frame(self, seconds: float) -> Frame | None:
         """The next frame that is captured from now on."""
-        while self.reader.take(0.0) is not None:
+        while self.reader.next_frame(0.0) is not None:
             pass
-        return self.reader.take(seconds)
+        return self.reader.next_frame(seconds)
 
     def wait_for_loss(self, reason: str) -> None:
         wait_until(

@@ -83,7 +83,7 @@ def test_pictures_of_any_size_arrive_as_they_are(writer, reader, size) -> None:
     sent = picture(*size)
     for number, image in enumerate((sent, filled(writer, sent))):
         writer.send(Frame(123_456_789_012, number, image, "optical"))
-        frame = reader.take(TIMEOUT_S)
+        frame = reader.receive(TIMEOUT_S)
         assert (frame.stamp_ns, frame.sequence, frame.frame_id) == (
             123_456_789_012,
             number,
@@ -109,7 +109,7 @@ def test_a_wait_that_a_signal_interrupts_goes_on(writer, reader, monkeypatch) ->
 
     def listen() -> None:
         try:
-            received.append(reader.take(TIMEOUT_S))
+            received.append(reader.receive(TIMEOUT_S))
         except Exception as error:
             received.append(error)
 
@@ -132,14 +132,14 @@ def test_odd_memory_layouts_are_sent(writer, reader) -> None:
     wide = picture(20, 30)
     for number, image in enumerate((wide[::2, 5:], wide[:, ::-1], np.asfortranarray(wide))):
         writer.send(Frame(1 + number, number, image))
-        assert np.array_equal(reader.take(TIMEOUT_S).image, image)
+        assert np.array_equal(reader.receive(TIMEOUT_S).image, image)
 
 
 def test_what_is_written_in_lent_memory_is_not_copied(writer, reader) -> None:
     own, lent = picture(8, 8), filled(writer, picture(8, 8))
     for number, (image, is_shared) in enumerate(((own, False), (lent, True))):
         writer.send(Frame(1 + number, number, image))
-        received = reader.take(TIMEOUT_S).image
+        received = reader.receive(TIMEOUT_S).image
         image[0, 0] = ~image[0, 0]
         assert np.array_equal(received, image) == is_shared
 
@@ -148,9 +148,9 @@ def test_a_part_of_lent_memory_is_copied(writer, reader) -> None:
     """The address alone does not make it the lent picture."""
     lent = filled(writer, picture(8, 8))
     writer.send(Frame(1, 0, lent[:4]))
-    assert np.array_equal(reader.take(TIMEOUT_S).image, lent[:4])
+    assert np.array_equal(reader.receive(TIMEOUT_S).image, lent[:4])
     writer.send(Frame(2, 1, lent))
-    assert np.array_equal(reader.take(TIMEOUT_S).image, lent)
+    assert np.array_equal(reader.receive(TIMEOUT_S).image, lent)
 
 
 def test_lent_memory_that_is_dropped_goes_back(writer, reader) -> None:
@@ -158,7 +158,7 @@ def test_lent_memory_that_is_dropped_goes_back(writer, reader) -> None:
         writer.allocate(48, 64)
         memory = filled(writer, picture(48, 64, number))
     writer.send(Frame(1, 0, memory))
-    assert np.array_equal(reader.take(TIMEOUT_S).image, picture(48, 64, number))
+    assert np.array_equal(reader.receive(TIMEOUT_S).image, picture(48, 64, number))
 
 
 def test_a_camera_that_keeps_all_it_was_lent_loses_frames_only(writer, reader) -> None:
@@ -167,24 +167,24 @@ def test_a_camera_that_keeps_all_it_was_lent_loses_frames_only(writer, reader) -
         writer.send(Frame(2, 1, picture(4, 4)))  # nowhere to copy it to
     del lent
     writer.send(Frame(3, 2, picture(4, 4)))
-    assert reader.take(TIMEOUT_S).stamp_ns == 3
+    assert reader.receive(TIMEOUT_S).stamp_ns == 3
 
 
 def test_a_slow_reader_gets_the_newest_and_the_writer_never_waits(writer, reader) -> None:
     for number in range(50):
         writer.send(Frame(1 + number, number, picture(4, 4, number)))
         if number == 0:
-            assert reader.take(TIMEOUT_S).sequence == 0
-    assert reader.take(TIMEOUT_S).sequence == 49
+            assert reader.receive(TIMEOUT_S).sequence == 0
+    assert reader.receive(TIMEOUT_S).sequence == 49
     assert reader.dropped == 48
-    assert reader.take(0.0) is None
+    assert reader.receive(0.0) is None
 
 
 def test_kept_frames_stay_as_they_were(writer, reader) -> None:
     kept = []
     for number in range(3 * FRAMES_HELD_MAX):
         writer.send(Frame(1 + number, number, picture(6, 6, number)))
-        kept.append(reader.take(TIMEOUT_S))
+        kept.append(reader.receive(TIMEOUT_S))
         del kept[:-FRAMES_HELD_MAX]
     for frame in kept:
         assert np.array_equal(frame.image, picture(6, 6, frame.sequence))
@@ -196,14 +196,14 @@ def test_who_keeps_too_many_is_told_and_gets_more_when_he_lets_go(writer, reader
     def keep_all() -> None:
         for number in range(FRAMES_HELD_MAX + 5):
             writer.send(Frame(1 + number, number, picture(4, 4)))
-            kept.append(reader.take(TIMEOUT_S))
+            kept.append(reader.receive(TIMEOUT_S))
 
     with pytest.raises(FrameError, match=f"{FRAMES_HELD_MAX} or more are kept"):
         keep_all()
     assert len(kept) > FRAMES_HELD_MAX
     kept.clear()
     writer.send(Frame(999, 999, picture(4, 4)))
-    assert reader.take(TIMEOUT_S).sequence == 999
+    assert reader.receive(TIMEOUT_S).sequence == 999
 
 
 def test_a_sent_frame_may_be_read_until_the_next_one_is_sent(writer) -> None:
@@ -218,9 +218,9 @@ def test_a_sent_frame_may_be_read_until_the_next_one_is_sent(writer) -> None:
 def test_what_was_sent_before_is_stale(writer, domain) -> None:
     writer.send(Frame(1, 0, picture(4, 4)))
     late = SharedMemoryReader(domain, TOPIC)
-    assert late.take(0.0) is None
+    assert late.receive(0.0) is None
     writer.send(Frame(2, 1, picture(4, 4)))
-    assert late.take(TIMEOUT_S).sequence == 1
+    assert late.receive(TIMEOUT_S).sequence == 1
     late.close()
 
 
@@ -228,16 +228,16 @@ def test_domains_and_topics_do_not_hear_each_other(writer, reader, domain) -> No
     other_domain, elsewhere = next(DOMAINS), "/robot2/camera/frames"
     strangers = [SharedMemoryReader(other_domain, TOPIC), SharedMemoryReader(domain, elsewhere)]
     writer.send(Frame(1, 0, picture(4, 4)))
-    assert reader.take(TIMEOUT_S) is not None
+    assert reader.receive(TIMEOUT_S) is not None
     for stranger in strangers:
-        assert stranger.take(0.0) is None
+        assert stranger.receive(0.0) is None
         stranger.close()
     assert leftovers(other_domain) == []
 
 
 def test_interrupt_ends_a_wait(reader) -> None:
     reader.interrupt()
-    assert reader.take(TIMEOUT_S) is None
+    assert reader.receive(TIMEOUT_S) is None
 
 
 def test_two_cameras_on_one_topic_are_refused(writer, domain) -> None:
@@ -269,7 +269,7 @@ def test_a_frame_id_that_is_too_long_is_refused(writer, reader) -> None:
     with pytest.raises(FrameError, match="frame id of 128 bytes, at most 127 are allowed"):
         writer.send(Frame(1, 0, picture(4, 4), "é" * 64))
     writer.send(Frame(2, 1, picture(4, 4), "x" * 127))
-    assert reader.take(TIMEOUT_S).frame_id == "x" * 127
+    assert reader.receive(TIMEOUT_S).frame_id == "x" * 127
 
 
 CHILDREN = {
@@ -287,9 +287,9 @@ for number in itertools.count():
     "reader": """
 end = transport.SharedMemoryReader(domain, topic)
 print("ready", flush=True)
-kept = [end.take(3600.0) for _ in range(3)]
+kept = [end.receive(3600.0) for _ in range(3)]
 print("full", flush=True)
-end.take(3600.0)
+end.receive(3600.0)
 while True:
     pass
 """,
@@ -322,12 +322,12 @@ def test_a_killed_camera_makes_room_for_the_next(child, domain) -> None:
     reader = SharedMemoryReader(domain, TOPIC)
     for _ in range(2):
         camera = child("writer")
-        frame = reader.take(TIMEOUT_S)
+        frame = reader.receive(TIMEOUT_S)
         assert np.all(frame.image == 7)
         camera.kill()
         camera.wait()
         assert np.all(frame.image == 7)  # a view outlives who wrote it
-    while reader.take(0.0) is not None:
+    while reader.receive(0.0) is not None:
         pass
     del frame
     reader.close()
@@ -345,7 +345,7 @@ def test_stopped_and_killed_readers_cost_the_camera_nothing(writer, child, domai
         for _ in range(count):
             number += 1
             writer.send(Frame(number, number, filled(writer, picture(4, 4, number))))
-            assert reader.take(TIMEOUT_S).sequence == number
+            assert reader.receive(TIMEOUT_S).sequence == number
 
     for victim in victims:
         while not select.select([victim.stdout], [], [], 0.0)[0]:

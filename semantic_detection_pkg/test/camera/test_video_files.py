@@ -158,9 +158,9 @@ def test_a_looped_file_that_is_gone_ends_with_the_reason(tmp_path, decoder):
         lambda: open_camera(f"file:{path}?loop=1&rate=max"), pause=lambda _: None
     )
     with reader:
-        assert reader.take(20.0) is not None
+        assert reader.next_frame(20.0) is not None
         path.unlink()
-        while reader.take(20.0) is not None:
+        while reader.next_frame(20.0) is not None:
             pass
         assert "there is no such file" in reader.status.last_error
 

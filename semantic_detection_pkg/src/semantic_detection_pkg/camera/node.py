@@ -80,7 +80,7 @@ class CameraNode(Node):
         super().destroy_node()
 
     def _publish_frames(self) -> None:
-        while (frame := self._reader.take()) is not None:
+        while (frame := self._reader.next_frame()) is not None:
             if RATES in self._shedding and frame.sequence % 2:
                 continue
             with tolerating_shutdown(self):

@@ -40,7 +40,7 @@ class ReaderStatus:
 
 
 class LatestFrameReader:
-    """Reads a camera in its own thread; `take` hands out the newest frame, each only once.
+    """Reads a camera in its own thread; `next_frame` hands out the newest frame, each only once.
 
     Frames are numbered over reconnects. Their stamps strictly increase: a source whose clock stands
     still or falls a little is corrected by the least that keeps them apart. One that was set back
@@ -117,7 +117,7 @@ class LatestFrameReader:
         with self._changed:
             return self._status
 
-    def take(self, timeout_s: float | None = None) -> Frame | None:
+    def next_frame(self, timeout_s: float | None = None) -> Frame | None:
         """Wait for a frame that was not taken yet.
 
         Args:
@@ -141,7 +141,7 @@ class LatestFrameReader:
         try:
             self._read_and_reopen()
         except Exception as error:
-            # A defect of ours: who waits in `take` is told, the thread's traceback tells the rest.
+            # A defect of ours: who waits for a frame is told, the thread's traceback tells the rest.
             self._update(last_error=f"camera reader: {error!r}")
             raise
         finally:

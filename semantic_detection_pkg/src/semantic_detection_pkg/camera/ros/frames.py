@@ -118,7 +118,7 @@ class _ImageSubscription:
         self._on_frame = on_frame
         self._on_error = on_error
         self._received = 0
-        self._subscription = subscribe(node, Image, _IMAGES, self._take, SENSOR_DATA)
+        self._subscription = subscribe(node, Image, _IMAGES, self._receive, SENSOR_DATA)
 
     @property
     def dropped(self) -> int:
@@ -127,7 +127,7 @@ class _ImageSubscription:
     def destroy(self) -> None:
         self._node.destroy_subscription(self._subscription)
 
-    def _take(self, message: Image) -> None:
+    def _receive(self, message: Image) -> None:
         try:
             frame = conversions.from_image_frame(message, self._received)
         except FrameError as error:
@@ -173,7 +173,7 @@ class ReaderSubscription:
         while not self._is_stopping:
             newest: Frame | FrameError | None
             try:
-                newest = self._reader.take(_WAIT_S)
+                newest = self._reader.receive(_WAIT_S)
             except FrameError as error:
                 newest = error
             if newest is None:

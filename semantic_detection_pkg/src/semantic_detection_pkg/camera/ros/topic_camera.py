@@ -75,7 +75,9 @@ class _Topic:
         )
         # Volatile fits whatever durability is offered; one message, since only the newest counts.
         qos = QoSProfile(depth=1, reliability=reliability, durability=DurabilityPolicy.VOLATILE)
-        self._subscription = subscribe(self._node, offer.message_type, self.name, self._take, qos)
+        self._subscription = subscribe(
+            self._node, offer.message_type, self.name, self._receive, qos
+        )
         self._offer = offer
 
     def wait(self, timeout_s: float) -> _Message | None:
@@ -108,7 +110,7 @@ class _Topic:
         found = ", ".join(sorted({one.topic_type for one in publishers}))
         raise ConfigurationError(f"{label}: is {found}; allowed: {', '.join(_TYPES)}")
 
-    def _take(self, message: _Message) -> None:
+    def _receive(self, message: _Message) -> None:
         with self._arrived:
             self._newest = message
             self._arrived.notify_all()

@@ -40,16 +40,16 @@ class FrameWriter(Protocol):
 
 
 class FrameReader(Protocol):
-    """A receiving end. One thread takes; only `interrupt` may be called by another one.
+    """A receiving end. One thread receives; only `interrupt` may be called by another one.
 
     Attributes:
-        dropped: frames that were sent and replaced by newer ones before they were taken.
+        dropped: frames that were sent and replaced by newer ones before they were received.
     """
 
     dropped: int
 
-    def take(self, timeout_s: float) -> Frame | None:
-        """Wait for a frame that was not taken yet.
+    def receive(self, timeout_s: float) -> Frame | None:
+        """Wait for a frame that was not received yet.
 
         Args:
             timeout_s: longest wait [s], >= 0.
@@ -64,7 +64,7 @@ class FrameReader(Protocol):
         """
 
     def interrupt(self) -> None:
-        """End a `take` that waits, and every later one at once."""
+        """End a `receive` that waits, and every later one at once."""
 
     def close(self) -> None:
-        """Let go of everything but the frames that were taken; may be called again."""
+        """Let go of everything but the frames that were received; may be called again."""

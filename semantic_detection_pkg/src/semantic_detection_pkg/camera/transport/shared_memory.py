@@ -240,7 +240,7 @@ class SharedMemoryReader:
         self._next_sequence: int | None = None
         self._is_interrupted = False
 
-    def take(self, timeout_s: float) -> Frame | None:
+    def receive(self, timeout_s: float) -> Frame | None:
         """See `FrameReader`."""
         end_s = time.monotonic() + timeout_s
         while not self._is_interrupted:

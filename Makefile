@@ -35,10 +35,10 @@ export GIVEN_MODEL := $(value MODEL)
 WORKERS ?= 2
 ARGS ?=
 
-.PHONY: help setup build demo test fuzz properties faults replay bench lint types asan clean lock docs
+.PHONY: help setup build demo test fuzz properties faults soak replay bench lint types asan clean lock docs
 help:
 	@sed -n '1,2s/^# //p' Makefile
-	@echo 'targets: setup build demo test fuzz properties faults replay bench lint types asan docs lock clean'
+	@echo 'targets: setup build demo test fuzz properties faults soak replay bench lint types asan docs lock clean'
 
 setup: $(SETUP_STAMP)
 $(SETUP_STAMP): requirements.lock requirements/bootstrap.txt tools/setup/make_venv.sh tools/setup/make_underlay.py tools/setup/uv.sh
@@ -88,6 +88,12 @@ properties: build
 faults: build
 	$(WORKSPACE)
 	PYTHONPATH="tools:$$PYTHONPATH" python -m faults $(ARGS)
+
+# A camera node against a network camera that fails 200 times in ten minutes.
+soak: build
+	tools/setup/rtsp_server.sh
+	$(WORKSPACE)
+	PYTHONPATH="tools:$$PYTHONPATH" python -m camera_soak $(ARGS)
 
 # The decisions of a recording, made again.
 replay: build

@@ -128,6 +128,7 @@ class FakeCuda:
     cudaDeviceAttr: Any = DeviceAttribute
 
     def __init__(self, *, is_integrated: bool = True) -> None:
+        self.__name__ = "cuda.bindings.runtime"
         self.failures: dict[tuple[str, int], Status | Exception] = {}
         self.calls: dict[str, int] = {}
         self.live: set[tuple[str, Any]] = set()

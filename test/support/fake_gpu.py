@@ -46,9 +46,11 @@ class FakeMachine:
         return Platform(cuda, as_module(self.tensorrt), find_device(cuda))
 
 
-def fake_machine(compute=arithmetic, *, is_integrated: bool = True) -> FakeMachine:
+def fake_machine(
+    compute=arithmetic, *, is_integrated: bool = True, version: str = "10.3.0"
+) -> FakeMachine:
     cuda = FakeCuda(is_integrated=is_integrated)
-    return FakeMachine(cuda, FakeTensorRt(cuda, compute))
+    return FakeMachine(cuda, FakeTensorRt(cuda, compute, version))
 
 
 def onnx_as_plan(onnx: Path, plan: Path) -> FakeMachine:

@@ -19,7 +19,8 @@ from fake_cuda import FakeCuda
 from numpy.typing import NDArray
 
 from semantic_detection_pkg.detector.backends.trt.api import TensorRt
-from semantic_detection_pkg.detector.backends.trt.plan import PLAN_TAG, VERSION_AT
+from semantic_detection_pkg.detector.backends.trt.families import RTX, TENSORRT, Family
+from semantic_detection_pkg.detector.backends.trt.plan import VERSION_AT
 from semantic_detection_pkg.detector.core.model_layout import TensorSpec
 
 Compute = Callable[[Mapping[str, NDArray[Any]]], Mapping[str, NDArray[Any]]]
@@ -61,9 +62,11 @@ def fake_plan(
     *,
     version: tuple[int, int, int, int] = (10, 3, 0, 26),
     capability: str = "8.7",
+    profile: Mapping[str, Sequence[Sequence[int]]] | None = None,
+    family: Family = TENSORRT,
 ) -> bytes:
-    """A plan with these tensors; a length of None is a dynamic one."""
-    tensors = [
+    """A plan with these tensors; a length of None is a dynamic one, bounded by the profile."""
+    tensors: list[dict[str, Any]] = [
         {
             "name": spec.name,
             "shape": [-1 if length is None else length for length in spec.shape],
@@ -73,7 +76,9 @@ def fake_plan(
         for mode, specs in ((TensorMode.INPUT, inputs), (TensorMode.OUTPUT, outputs))
         for spec in specs
     ]
-    head = struct.pack("<4sI", PLAN_TAG, 0).ljust(VERSION_AT, b"\0") + bytes(version)
+    head = struct.pack("<4sI", family.tag, 0).ljust(VERSION_AT, b"\0") + bytes(version)
+    for tensor in tensors:
+        tensor["profile"] = (profile or {}).get(tensor["name"], [[0], [0], [0]])
     return head + json.dumps({"capability": capability, "tensors": tensors}).encode()
 
 
@@ -85,6 +90,7 @@ class FakeTensorRt:
         calls: of each of those methods so far.
         format_next: of all tensors in memory.
         is_capturable: the engine can be recorded in a CUDA graph.
+        has_driver: the machine has one; without it no engine is made.
     """
 
     ILogger: Any = FakeLogger
@@ -93,12 +99,15 @@ class FakeTensorRt:
 
     def __init__(self, cuda: FakeCuda, compute: Compute, version: str = "10.3.0") -> None:
         self.__version__ = version
+        self.family = RTX if version.startswith("1.") else TENSORRT
+        self.__name__ = self.family.modules[-1]
         self.cuda = cuda
         self.compute = compute
         self.failures: set[tuple[str, int]] = set()
         self.calls: dict[str, int] = {}
         self.format_next = TensorFormat.LINEAR
         self.is_capturable = True
+        self.has_driver = True
 
     def Runtime(self, logger: Any) -> FakeRuntime:  # noqa: N802
         return FakeRuntime(self, logger)
@@ -144,18 +153,31 @@ class FakeRuntime:
     def deserialize_cuda_engine(self, serialized_engine: bytes) -> FakeEngine | None:
         if self._module.is_refused("deserialize_cuda_engine"):
             return None
+        if not serialized_engine.startswith(self._module.family.tag):
+            return self._refuse(
+                "IRuntime::deserializeCudaEngine: Error Code 1: Serialization (Serialization "
+                "assertion header.magicTag == kEXPECTED_MAGIC_TAG failed.)"
+            )
+        try:
+            document = json.loads(serialized_engine[VERSION_AT + 4 :])
+        except ValueError:
+            return self._refuse(
+                "IRuntime::deserializeCudaEngine: Error Code 1: Serialization (Serialization "
+                "assertion plan.header.size == blobSize failed.)"
+            )
+        if not self._module.has_driver:
+            return self._refuse(
+                "IRuntime::deserializeCudaEngine: Error Code 1: Cuda Runtime (In ScopedCudaStream "
+                "(cudaError 35: CUDA driver version is insufficient for CUDA runtime version))"
+            )
         found = ".".join(str(part) for part in serialized_engine[VERSION_AT : VERSION_AT + 3])
-        here = self._module.__version__
+        here = ".".join(self._module.__version__.split(".")[:3])
         if found != here:
             return self._refuse(
                 "IRuntime::deserializeCudaEngine: Error Code 6: API Usage Error (The engine plan "
                 "file is not compatible with this version of TensorRT, expecting library version "
                 f"{here} got {found}, please rebuild.)"
             )
-        try:
-            document = json.loads(serialized_engine[VERSION_AT + 4 :])
-        except ValueError:
-            return self._refuse("Error Code 1: Serialization (magic tag does not match)")
         properties = self._module.cuda.properties
         capability = f"{properties.major}.{properties.minor}"
         if document["capability"] != capability:
@@ -193,6 +215,10 @@ class FakeEngine:
     def get_tensor_shape(self, name: str) -> Sequence[int]:
         return tuple(self.tensors[name]["shape"])
 
+    def get_tensor_profile_shape(self, name: str, profile_index: int) -> Sequence[Sequence[int]]:
+        assert profile_index == 0
+        return [tuple(shape) for shape in self.tensors[name]["profile"]]
+
     def get_tensor_dtype(self, name: str) -> Any:
         return self.tensors[name]["dtype"]
 
@@ -215,9 +241,19 @@ class FakeContext:
         engine: tuple[str, int],
     ) -> None:
         self._module = module
-        self._tensors = tensors
+        self._tensors = {name: dict(tensor) for name, tensor in tensors.items()}
         self._addresses: dict[str, int] = {}
         module.watch("context", self, engine)
+
+    def set_input_shape(self, name: str, shape: Sequence[int]) -> bool:
+        least, _, most = self._tensors[name]["profile"]
+        is_within = all(a <= n <= b for a, n, b in zip(least, shape, most, strict=True))
+        if self._module.is_refused("set_input_shape") or not is_within:
+            return False
+        for tensor in self._tensors.values():
+            if tensor["shape"][0] == -1:
+                tensor["shape"] = [shape[0], *tensor["shape"][1:]]
+        return True
 
     def set_tensor_address(self, name: str, memory: int) -> bool:
         if self._module.is_refused("set_tensor_address"):
@@ -235,6 +271,8 @@ class FakeContext:
             return False
         if self._addresses.keys() != self._tensors.keys():
             return False
+        if any(-1 in tensor["shape"] for tensor in self._tensors.values()):
+            return False  # no input shape was set
         # By value: a graph keeps the addresses that were in force when it was recorded.
         work = _Work(module, self._tensors, dict(self._addresses), ("context", id(self)))
         module.cuda.enqueue(stream, work.do)

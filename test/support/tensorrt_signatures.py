@@ -1,10 +1,11 @@
 """Prints, as JSON, the classes of the installed TensorRT bindings: a program of its own.
 
-    python tensorrt_signatures.py [FOLDER]
+    python tensorrt_signatures.py [FOLDER | MODULE]
 
 The bindings are an extension over libnvinfer, which is gigabytes large. To be imported they need
 nine symbols of it, to describe themselves none: so where the library is missing, an empty one
 stands in. FOLDER holds `tensorrt_bindings`; without it they are imported from where they are.
+MODULE is another one with this interface and its own library, `tensorrt_rtx_bindings`.
 """
 
 from __future__ import annotations
@@ -35,9 +36,12 @@ _LIBRARIES = ("nvinfer", "nvinfer_plugin", "nvonnxparser")
 
 
 def main() -> None:
-    if len(sys.argv) > 1:
-        sys.path.insert(0, sys.argv[1])
-    json.dump(describe(import_bindings()), sys.stdout)
+    if sys.argv[1:] and not Path(sys.argv[1]).is_dir():
+        module = import_module(sys.argv[1])
+    else:
+        sys.path[:0] = sys.argv[1:]
+        module = import_bindings()
+    json.dump(describe(module), sys.stdout)
 
 
 def import_bindings() -> ModuleType:

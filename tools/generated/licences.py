@@ -22,10 +22,12 @@ _HEAD = """\
 Semantic detection is Apache-2.0 (`LICENSE`). What it depends on directly, as the installed packages
 say themselves; made by `make docs`. pymavlink (LGPL-3.0) is used as an unchanged library.
 Ultralytics (AGPL-3.0) is used by optional export and bench tools only, never imported by a node,
-and none of its weights are in this repository. PyAV (`av`) decodes videos; its wheels bring x264 and
-x265 (GPL-2.0-or-later), which encode and are not called. Who may not ship them leaves it out
+and none of its weights are in this repository. PyAV (`av`) decodes videos; its wheels bring x264
+and x265 (GPL-2.0-or-later), which encode and are not called. Who may not ship them leaves it out
 (`pip uninstall av`) or builds it on an FFmpeg without them: then OpenCV decodes, and what that
-cannot do says [cameras.md](cameras.md).
+cannot do says [cameras.md](cameras.md). NVIDIA's TensorRT for RTX (`requirements/tensorrt.in`) is
+proprietary, under NVIDIA's licence, which its package holds. `make test` fetches it from PyPI for
+the tests; none of it is handed on by us, and nothing needs it to run.
 """
 
 

@@ -6,6 +6,8 @@ import math
 import tempfile
 from pathlib import Path
 
+from semantic_detection_pkg.detector.backends.trt.api import TensorRt
+from semantic_detection_pkg.detector.backends.trt.families import TENSORRT, family_of, title
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.health.checkup import CheckStatus, Machine, check_l4t
 from semantic_detection_pkg.health.core.reading import read_meminfo
@@ -13,7 +15,6 @@ from semantic_detection_pkg.health.core.reading import read_meminfo
 # What the builder takes beside its workspace: its library of kernels alone was seen to take
 # 930 MB of CPU and 980 MB of GPU memory on an Orin, which are the same memory there.
 _BUILDER_MB = 2000.0
-_OLDEST_TENSORRT = (10, 3)
 
 
 def l4t_release(machine: Machine) -> str:
@@ -54,12 +55,15 @@ def check_folder(folder: Path) -> None:
         ) from error
 
 
-def check_tensorrt(version: str) -> None:
-    """Raises ConfigurationError if TensorRT is older than what the detector runs."""
-    found = tuple(int(part) for part in version.split(".")[:2])
-    if found < _OLDEST_TENSORRT:
+def check_tensorrt(tensorrt: TensorRt) -> None:
+    """Raises ConfigurationError if the library is older than what the detector runs."""
+    family = family_of(tensorrt)
+    found = tuple(int(part) for part in tensorrt.__version__.split(".")[:2])
+    if found < family.oldest:
+        oldest = ".".join(map(str, family.oldest))
+        remedy = "install JetPack 6.2.2" if family is TENSORRT else family.remedy
         raise ConfigurationError(
-            f"TensorRT {version} is too old, 10.3 or newer is needed; install JetPack 6.2.2"
+            f"{title(tensorrt)} is too old, {oldest} or newer is needed; {remedy}"
         )
 
 

@@ -3,7 +3,6 @@
 import json
 
 import build_engine
-import fake_tensorrt
 import numpy as np
 import pytest
 import tiny_models
@@ -11,6 +10,7 @@ from fake_builder import building_machine
 
 from semantic_detection_pkg.detector.backends import tensorrt
 from semantic_detection_pkg.detector.backends.loading import load_detector
+from semantic_detection_pkg.detector.core.tiles import TileSettings
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.health.checkup import Machine
 
@@ -50,8 +50,8 @@ def gpu(monkeypatch):
 
 
 def use(monkeypatch, machine) -> None:
-    monkeypatch.setattr(build_engine, "find_platform", lambda: machine.platform)
-    monkeypatch.setattr(tensorrt, "find_platform", lambda: machine.platform)
+    monkeypatch.setattr(build_engine, "find_platform", lambda _: machine.platform)
+    monkeypatch.setattr(tensorrt, "find_platform", lambda _: machine.platform)
 
 
 def test_what_is_built_runs_in_the_detector(tmp_path, onnx, jetson, gpu, capsys, colour_picture):
@@ -79,6 +79,85 @@ def test_what_is_built_runs_in_the_detector(tmp_path, onnx, jetson, gpu, capsys,
             found[engine] = detections.boxes_xyxy.tolist()
     assert found["tensorrt"] == found["onnxruntime"]
     assert found["tensorrt"]
+
+
+@pytest.fixture
+def any_batch(tmp_path):
+    """A model for any number of pictures that finds the mean colours of their cells."""
+    return save_any_batch(tmp_path / "any.onnx", ("batch", 3, 64, 64))
+
+
+def save_any_batch(path, shape):
+    onnx = pytest.importorskip("onnx")
+    helper, numpy_helper = onnx.helper, onnx.numpy_helper
+    anchors = 8 * 8 + 4 * 4 + 2 * 2
+    boxes = np.full((1, 4, anchors), 32.0, np.float32)
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["images"], ["means"]),
+        helper.make_node("Reshape", ["means", "column"], ["colours"]),
+        helper.make_node("Mul", ["colours", "ones"], ["scores"]),
+        helper.make_node("ReduceSum", ["scores", "axis"], ["sums"], keepdims=1),
+        helper.make_node("Mul", ["sums", "zero"], ["nothing"]),
+        helper.make_node("Add", ["nothing", "boxes"], ["places"]),
+        helper.make_node("Concat", ["places", "scores"], ["output0"], axis=1),
+    ]
+    constants = {
+        "column": np.array([0, 3, 1], np.int64),
+        "ones": np.ones((1, 3, anchors), np.float32),
+        "axis": np.array([1], np.int64),
+        "zero": np.zeros((1, 1, 1), np.float32),
+        "boxes": boxes,
+    }
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        nodes,
+        "any batch",
+        [value("images", onnx.TensorProto.FLOAT, shape)],
+        [value("output0", onnx.TensorProto.FLOAT, (shape[0], 7, anchors))],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    texts = {"task": "detect", "names": "{0: 'r', 1: 'g', 2: 'b'}", "imgsz": "[64, 64]"}
+    helper.set_model_props(model, texts)
+    onnx.save(model, str(path))
+    return path
+
+
+@pytest.mark.parametrize(("arguments", "batch"), [(["--batch", "3"], 3), ([], 1)])
+def test_a_profile_for_a_batch_axis(any_batch, jetson, gpu, arguments, batch):
+    """What takes any number of pictures computes so many at once, and the detector knows it."""
+    assert build_engine.main([str(any_batch), "--runs", "2", *arguments], jetson) == 0
+
+    (told,) = gpu.tensorrt.builds
+    assert told.profile == {"images": [[batch, 3, 64, 64]] * 3}
+    tiling = TileSettings("tiles", tile_px=64, tile_overlap=0.25)
+    picture = np.zeros((64, 150, 3), np.uint8)  # three tiles
+    picture[:, :64] = (0, 255, 0)
+    found = {}
+    for engine, model in (
+        ("onnxruntime", any_batch),
+        ("tensorrt", any_batch.with_suffix(".engine")),
+    ):
+        with load_detector(model, engine=engine, tiling=tiling) as detector:
+            assert detector.pipeline.info.batch == (None if engine == "onnxruntime" else batch)
+            result = detector.pipeline.process(picture)
+            assert len(result.looks) == 3
+            found[engine] = result.detections.scores.tolist()
+    assert found["tensorrt"] == found["onnxruntime"]
+    assert found["tensorrt"]
+    assert gpu.cuda.mistakes == []
+
+
+def test_the_size_of_what_takes_any_is_that_of_its_metadata(tmp_path, jetson, gpu):
+    model = save_any_batch(tmp_path / "any.onnx", ("batch", 3, "height", "width"))
+    assert build_engine.main([str(model), "--runs", "0", "--batch", "2"], jetson) == 0
+    assert gpu.tensorrt.builds[0].profile == {"images": [[2, 3, 64, 64]] * 3}
+
+
+def test_a_batch_that_is_fixed_at_another_number_is_refused(onnx, jetson, gpu, capsys):
+    assert build_engine.main([str(onnx), "--batch", "4"], jetson) == 2
+    assert "its batch is 1, --batch 4 asks for another one" in capsys.readouterr().err
+    assert gpu.tensorrt.builds == []
 
 
 def test_the_manifest_says_where_the_plan_is_from(tmp_path, onnx, jetson, gpu):
@@ -161,7 +240,10 @@ REFUSALS = {
     "L4T with the fault": (old_l4t, "L4T 36.4.7 fails large allocations of GPU memory; install"),
     "JetPack 5": (jetpack_5, "L4T 35.5.0 has no TensorRT 10.3; install JetPack 6.2.2"),
     "TensorRT 8": (old_tensorrt, "TensorRT 8.6.2 is too old, 10.3 or newer is needed; install"),
-    "parser": (refuse("parse"), "colours.onnx: TensorRT cannot read it: error 0: no importer for"),
+    "parser": (
+        refuse("parse"),
+        "colours.onnx: TensorRT 10.3.0 cannot read it: error 0: no importer for",
+    ),
     "builder": (
         refuse("build_serialized_network"),
         "colours.onnx: TensorRT 10.3.0 cannot build it: Error Code 10: Could not find any impl",
@@ -205,10 +287,11 @@ def test_files_that_are_no_model_and_folders_that_cannot_be_written(
 
 
 def test_a_machine_without_a_gpu_says_so(onnx, jetson, monkeypatch, capsys):
-    def find_platform():
+    def find_platform(_):
         raise ConfigurationError("no usable NVIDIA GPU")
 
     monkeypatch.setattr(build_engine, "find_platform", find_platform)
+    monkeypatch.setattr(build_engine, "find_library", lambda _: building_machine().tensorrt)
     assert build_engine.main([str(onnx)], jetson) == 2
     assert capsys.readouterr().err == "build_engine: no usable NVIDIA GPU\n"
 
@@ -219,7 +302,7 @@ def test_a_build_that_fails_leaves_the_older_plan(onnx, jetson, gpu):
     gpu.tensorrt.failures.add(("build_serialized_network", 2))
     assert build_engine.main([str(onnx)], jetson) == 2
     assert onnx.with_name("colours.engine").read_bytes() == before
-    assert before.startswith(fake_tensorrt.PLAN_TAG)
+    assert before.startswith(b"ftrt")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from semantic_detection_pkg.detector.backends.trt.manifest import (
     read_manifest,
     write_manifest,
 )
-from semantic_detection_pkg.detector.backends.trt.plan import read_plan
+from semantic_detection_pkg.detector.backends.trt.plan import family_of_file, read_plan
 from semantic_detection_pkg.detector.backends.trt.runner import TensorRtBackend
 from semantic_detection_pkg.errors import ConfigurationError, ModelError
 
@@ -122,6 +122,39 @@ def test_a_plan_that_is_not_what_was_built_here_is_refused(model, case):
     assert "\n" not in text
 
 
+@pytest.mark.parametrize(
+    ("name", "capability", "refusal"),
+    [
+        ("", "any", ""),
+        ("", "8.7", ""),
+        ("Orin", "any", ""),
+        ("", "8.9", r"was built for GPUs \(compute capability 8.9\), this is Orin \(compute"),
+        ("NVIDIA RTX", "any", r"was built on NVIDIA RTX \(compute capability any\), this is Orin"),
+    ],
+)
+def test_a_plan_for_a_kind_of_cards_runs_on_all_of_them(model, name, capability, refusal):
+    change_manifest(device_name=name, compute_capability=capability)(model)
+    if not refusal:
+        TensorRtBackend(model, fake_machine().platform).close()
+        return
+    with pytest.raises(ModelError, match=refusal):
+        TensorRtBackend(model, fake_machine().platform)
+
+
+def test_manifests_say_which_library_and_older_ones_are_of_tensorrt(model):
+    path = manifest_path(model)
+    assert json.loads(path.read_text())["library"] == "tensorrt"
+    older = json.loads(path.read_text())
+    del older["library"]
+    path.write_text(json.dumps(older))
+    assert read_manifest(path).library == "tensorrt"
+    change_manifest(library="tensorrt_rtx")(model)
+    assert read_manifest(path).library == "tensorrt_rtx"
+    path.write_text(json.dumps({**older, "library": "openvino"}))
+    with pytest.raises(ConfigurationError, match="library: 'openvino' is not one of"):
+        read_manifest(path)
+
+
 def test_the_order_of_tensors_does_not_matter(model):
     change_manifest(inputs=(WEIGHTS, PICTURE), outputs=(TWICE, SUM))(model)
     TensorRtBackend(model, fake_machine().platform).close()
@@ -207,15 +240,16 @@ def test_what_is_read_of_a_plan(tmp_path):
     assert read_plan(path).version == ""  # TensorRT itself has to say then
 
 
-@given(content=st.binary(max_size=200), is_tagged=st.booleans())
-def test_any_bytes_are_a_plan_or_refused(tmp_path_factory, content, is_tagged):
+@given(content=st.binary(max_size=200), tag=st.sampled_from([b"", b"ftrt", b"vtrt"]))
+def test_any_bytes_are_a_plan_or_refused(tmp_path_factory, content, tag):
     path = tmp_path_factory.getbasetemp() / "any.engine"
-    path.write_bytes(PLAN[:8] + content if is_tagged else content)
+    path.write_bytes(tag + PLAN[4:8] + content if tag else content)
     try:
         plan = read_plan(path)
     except ModelError:
         return
-    assert plan.plan.startswith(b"ftrt")
+    assert family_of_file(path) is plan.family
+    assert plan.plan.startswith(plan.family.tag)
 
 
 def test_a_missing_plan_says_how_to_make_one(tmp_path):

@@ -1,8 +1,9 @@
 """`backends/trt/api.py` against the bindings that NVIDIA publishes: every name, every parameter.
 
 TensorRT: the compiled extension of its wheels is imported over an empty libnvinfer and says what
-it has (names, parameters, their order and defaults). What it computes is not covered, a GPU is
-needed for that (`test_tensorrt_gpu.py`). CUDA: the compiled cuda-bindings are imported as they are.
+it has (names, parameters, their order and defaults). TensorRT for RTX is imported whole, with its
+library. What they compute is not covered, a GPU is needed for that (`test_tensorrt_gpu.py`). CUDA:
+the compiled cuda-bindings are imported as they are.
 """
 
 import inspect
@@ -41,21 +42,28 @@ CLASSES = {
     api.Builder: "Builder",
     api.ParserError: "ParserError",
     api.OnnxParser: "OnnxParser",
+    api.Tensor: "ITensor",
+    api.Network: "INetworkDefinition",
+    api.OptimizationProfile: "IOptimizationProfile",
 }
+CLASSES_OF_RTX = {api.RtxBuilderConfig: "IBuilderConfig"}
 CONSTANTS = {
     ("TensorIOMode", "INPUT"),
     ("TensorFormat", "LINEAR"),
     ("MemoryPoolType", "WORKSPACE"),
     ("ILogger", "Severity"),
 }
+RTX_MODULE = "tensorrt_rtx_bindings"
 
 
-@pytest.fixture(scope="module", params=["installed", *_FOLDERS])
+@pytest.fixture(scope="module", params=["installed", RTX_MODULE, *_FOLDERS])
 def bindings(request) -> dict:
     folder = [] if request.param == "installed" else [request.param]
+    if request.param == RTX_MODULE and util.find_spec(RTX_MODULE) is None:
+        pytest.skip("tensorrt-rtx-cu13-bindings is not installed: tools/setup/tensorrt.sh .venv")
     if not folder and not any(util.find_spec(name) for name in ("tensorrt", "tensorrt_bindings")):
         pytest.skip("tensorrt-cu12-bindings is not installed (1 MB; pip install --no-deps)")
-    if shutil.which("cc") is None:
+    if request.param != RTX_MODULE and shutil.which("cc") is None:
         pytest.skip("no C compiler (cc) for the empty libnvinfer")
     command = [sys.executable, str(_PROGRAM), *folder]
     path = os.pathsep.join(entry for entry in sys.path if entry)
@@ -73,6 +81,10 @@ def members(protocol: type) -> dict[str, object]:
         for name, value in vars(protocol).items()
         if not name.startswith("_") and (inspect.isfunction(value) or isinstance(value, property))
     }
+
+
+def is_rtx(bindings: dict) -> bool:
+    return bindings["version"].startswith("1.")
 
 
 def parameters(function) -> list[str]:
@@ -110,12 +122,19 @@ def test_the_comparison_can_fail(ours, is_fit):
     assert fits(ours, theirs) is is_fit
 
 
-@pytest.mark.parametrize("protocol", CLASSES, ids=lambda protocol: protocol.__name__)
+@pytest.mark.parametrize(
+    "protocol", CLASSES | CLASSES_OF_RTX, ids=lambda protocol: protocol.__name__
+)
 def test_tensorrt_has_what_is_used(bindings, protocol):
-    real = bindings["classes"][CLASSES[protocol]]
+    if protocol in CLASSES_OF_RTX and not is_rtx(bindings):
+        return  # `builder.check_capability` refuses before it is used
+    kind = (CLASSES | CLASSES_OF_RTX)[protocol]
+    real = bindings["classes"][kind]
     assert members(protocol)
+    for name in vars(protocol).get("__annotations__", {}):
+        assert real[name] == "property", name
     for name, value in members(protocol).items():
-        assert name in real, f"{CLASSES[protocol]}.{name} in TensorRT {bindings['version']}"
+        assert name in real, f"{kind}.{name} in {bindings['version']}"
         if isinstance(value, property):
             assert real[name] == "property"
         else:
@@ -134,12 +153,19 @@ def test_the_module_tensorrt_has_what_is_used(bindings):
             assert fits(parameters(value), theirs), (name, theirs)
     for kind, name in CONSTANTS:
         assert name in classes[kind], (kind, name)
-    assert re.match(r"1[01]\.\d+\.\d+", bindings["version"])
+    assert re.match(r"1\.\d|1[01]\.\d+\.\d+", bindings["version"])
 
 
 def test_fp16_is_a_flag_up_to_version_10(bindings):
-    major = int(bindings["version"].split(".")[0])
-    assert ("FP16" in bindings["classes"]["BuilderFlag"]) == (major < 11)
+    is_weakly_typed = bindings["version"].startswith("10.")
+    assert ("FP16" in bindings["classes"]["BuilderFlag"]) == is_weakly_typed
+
+
+def test_compute_capabilities_are_named_as_we_read_them(bindings):
+    if is_rtx(bindings):
+        names = {name for name in bindings["classes"]["ComputeCapability"] if name[:2] == "SM"}
+        assert names >= {"SM75", "SM86", "SM89", "SM120"}
+        assert all(re.fullmatch(r"SM\d{2,3}", name) for name in names)
 
 
 def test_tensorrt_takes_our_logger_and_names_severities_as_we_do(bindings):

@@ -10,7 +10,13 @@ from fake_tensorrt import FakeTensorRt
 
 from semantic_detection_pkg.detector.backends.loading import open_backend
 from semantic_detection_pkg.detector.backends.trt import platform
-from semantic_detection_pkg.detector.backends.trt.platform import find_platform
+from semantic_detection_pkg.detector.backends.trt.families import (
+    FAMILIES,
+    RTX,
+    family_of,
+    title,
+)
+from semantic_detection_pkg.detector.backends.trt.platform import find_platform, survey
 from semantic_detection_pkg.errors import ConfigurationError
 
 OTHERWISE = "or choose the engine 'onnxruntime'"
@@ -41,6 +47,43 @@ def test_cuda_is_found_under_either_name(modules, path):
     assert found.device.is_integrated
 
 
+RTX_MODULES = ("tensorrt_rtx", "tensorrt_rtx_bindings")
+
+
+@pytest.mark.parametrize("name", RTX_MODULES)
+def test_tensorrt_for_rtx_does_where_tensorrt_is_not(modules, name):
+    cuda = FakeCuda()
+    rtx = FakeTensorRt(cuda, arithmetic, "1.7.1.116")
+    modules.update({"cuda.bindings.runtime": cuda, name: rtx})
+    for wanted in (None, *FAMILIES):
+        assert find_platform(wanted).tensorrt is rtx
+    assert family_of(rtx) is RTX
+    assert title(rtx) == "TensorRT for RTX 1.7.1"
+
+
+def test_of_both_the_one_that_built_the_plan_is_taken(modules):
+    cuda = FakeCuda()
+    both = {
+        "tensorrt": FakeTensorRt(cuda, arithmetic),
+        "tensorrt_rtx_bindings": FakeTensorRt(cuda, arithmetic, "1.7.1.116"),
+    }
+    modules.update({"cuda.bindings.runtime": cuda, **both})
+    assert find_platform().tensorrt is both["tensorrt"]
+    assert find_platform(FAMILIES[0]).tensorrt is both["tensorrt"]
+    assert find_platform(RTX).tensorrt is both["tensorrt_rtx_bindings"]
+
+
+def test_what_is_there_but_does_not_load_is_said_and_the_other_one_taken(modules, caplog):
+    cuda = FakeCuda()
+    rtx = FakeTensorRt(cuda, arithmetic, "1.7.1.116")
+    broken = ImportError("libnvdla_compiler.so: cannot open shared\nobject")
+    modules.update({"cuda.bindings.runtime": cuda, "tensorrt": broken, "tensorrt_rtx": rtx})
+    assert find_platform().tensorrt is rtx
+    assert [record.getMessage() for record in caplog.records] == [
+        "tensorrt_rtx is taken: libnvdla_compiler.so: cannot open shared object"
+    ]
+
+
 def no_driver_of_old() -> FakeCuda:
     cuda = FakeCuda()
     failure = RuntimeError("Failed to dlopen libcuda.so.1")
@@ -63,7 +106,10 @@ def no_device() -> FakeCuda:
 CUDA, TENSORRT = "cuda.bindings.runtime", "tensorrt"
 LACKING = {
     "no cuda-python": ({}, "cuda-python cannot be imported .*'cuda.bindings.runtime'.*install"),
-    "no TensorRT": ({CUDA: FakeCuda()}, "tensorrt cannot be imported .*python3-libnvinfer"),
+    "no TensorRT": (
+        {CUDA: FakeCuda()},
+        "tensorrt cannot be imported .*python3-libnvinfer.*tensorrt.in",
+    ),
     "no libnvinfer": (
         {CUDA: FakeCuda(), TENSORRT: ImportError("libnvinfer.so.10: cannot open shared\nobject")},
         "libnvinfer.so.10: cannot open shared object",
@@ -78,6 +124,33 @@ LACKING = {
     ),
     "no device": ({CUDA: no_device(), TENSORRT: SimpleNamespace()}, r"GPU \(0 devices\)"),
 }
+
+
+def test_a_survey_says_what_is_there_and_what_is_not(modules):
+    found, missing = survey()
+    assert found == []
+    assert len(missing) == 2
+    assert missing[0].startswith("the Python package cuda-python cannot be imported")
+    assert missing[1].startswith("the Python package tensorrt cannot be imported")
+    assert not any("onnxruntime" in text or text.endswith((",", ";", " ")) for text in missing)
+
+    cuda = FakeCuda()
+    rtx = FakeTensorRt(cuda, arithmetic, "1.7.1.116")
+    modules.update({"cuda.bindings.runtime": cuda, "tensorrt_rtx_bindings": rtx})
+    here = [
+        "cuda-python (cuda.bindings.runtime)",
+        "Orin (compute capability 8.7)",
+        "TensorRT for RTX 1.7.1 (tensorrt_rtx_bindings)",
+    ]
+    assert survey() == (here, [])
+    assert survey(RTX) == (here, [])
+    found, missing = survey(FAMILIES[0])
+    assert found == here
+    (text,) = missing
+    assert text.startswith("TensorRT, which built the model's plan: on a Jetson: apt install")
+
+    modules["tensorrt"] = FakeTensorRt(cuda, arithmetic)
+    assert survey(FAMILIES[0]) == ([*here[:2], "TensorRT 10.3.0 (tensorrt)", here[2]], [])
 
 
 @pytest.mark.parametrize("case", LACKING)
@@ -96,7 +169,9 @@ def test_here_as_it_is(tmp_path, monkeypatch):
     """The whole way in, with whatever this machine has; without TensorRT it is a refusal."""
     path = tmp_path / "model.engine"
     path.write_bytes(arithmetic_plan())
-    monkeypatch.setitem(sys.modules, "tensorrt", None)  # as if it were not installed
+    for family in FAMILIES:
+        for name in family.modules:
+            monkeypatch.setitem(sys.modules, name, None)  # as if it were not installed
     with pytest.raises(ConfigurationError, match="inference engine 'tensorrt': the Python package"):
         open_backend("tensorrt", path)
 

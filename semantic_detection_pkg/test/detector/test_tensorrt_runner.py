@@ -13,6 +13,7 @@ from fake_tensorrt import TensorFormat, fake_plan
 
 from semantic_detection_pkg.detector.backends import tensorrt
 from semantic_detection_pkg.detector.backends.loading import load_detector
+from semantic_detection_pkg.detector.backends.trt.families import RTX
 from semantic_detection_pkg.detector.backends.trt.runner import TensorRtBackend
 from semantic_detection_pkg.detector.core.model_layout import TensorSpec
 from semantic_detection_pkg.detector.core.settings import Buffers
@@ -278,11 +279,15 @@ UNFIT = {
         arithmetic_plan(version=(10, 13, 3, 9)),
         "is a plan of TensorRT 10.13.3, this machine has 10.3.0; build it on this machine",
     ),
+    "other family": (
+        arithmetic_plan(version=(1, 7, 1, 116), family=RTX),
+        "is a plan of TensorRT for RTX 1.7.1, this machine has TensorRT 10.3.0; build it on this",
+    ),
     "other GPU": (
         arithmetic_plan(capability="8.9"),
         "incompatible device, expecting compute 8.7 got compute 8.9",
     ),
-    "broken": (arithmetic_plan()[:-5], "magic tag does not match"),
+    "broken": (arithmetic_plan()[:-5], "plan.header.size == blobSize failed"),
 }
 
 
@@ -303,6 +308,31 @@ def test_plans_that_do_not_run_here_are_refused_in_one_line(tmp_path, case):
     assert machine.cuda.live == set()
 
 
+def test_a_plan_of_tensorrt_for_rtx_runs_on_that_and_on_nothing_else(tmp_path):
+    path = tmp_path / "rtx.engine"
+    path.write_bytes(arithmetic_plan(version=(1, 7, 1, 116), family=RTX))
+    machine = fake_machine(version="1.7.1.116", is_integrated=False)
+    backend = TensorRtBackend(path, machine.platform)
+    assert backend.device == "Orin, TensorRT for RTX 1.7.1, pinned buffers"
+    assert_right(backend.infer(frame(2.0)), frame(2.0))
+    backend.close()
+    assert machine.cuda.live == set()
+
+    for content, message in (
+        (
+            arithmetic_plan(version=(1, 6, 0, 9), family=RTX),
+            "is a plan of TensorRT for RTX 1.6.0, this machine has 1.7.1; build it",
+        ),
+        (
+            arithmetic_plan(),
+            "is a plan of TensorRT 10.3.0, this machine has TensorRT for RTX 1.7.1; build it",
+        ),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(ModelError, match=message):
+            TensorRtBackend(path, machine.platform)
+
+
 def test_other_formats_in_memory_are_refused(plan):
     machine = fake_machine()
     machine.tensorrt.format_next = TensorFormat.CHW32
@@ -318,7 +348,7 @@ def test_the_detector_finds_the_same_as_with_onnx_runtime(
     words = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1)}
     np.savez(tmp_path / "colours.vocabulary.npz", **tiny_models.prompt_side_file(words))
     machine = fake_gpu.onnx_as_plan(onnx, tmp_path / "colours.engine")
-    monkeypatch.setattr(tensorrt, "find_platform", lambda: machine.platform)
+    monkeypatch.setattr(tensorrt, "find_platform", lambda _: machine.platform)
 
     found = {}
     for engine, file in (("onnxruntime", onnx), ("tensorrt", tmp_path / "colours.engine")):

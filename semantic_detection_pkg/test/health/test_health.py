@@ -238,6 +238,27 @@ _SWAPS = "Filename Type Size Used Priority\n"
         ("camera", {}, {}, "-", "no source is configured"),
         ("models", {}, {"model": ""}, "BAD", "set detector.model"),
         ("models", {}, {"model": "{folder}/other.engine"}, "BAD", "in its folder are yoloe.engine"),
+        (
+            "engine",
+            {},
+            {"engine": "tensorrt", "look_for_gpu": lambda: (["Orin"], ["no tensorrt; apt"])},
+            "BAD",
+            "tensorrt, there is Orin -> no tensorrt; apt",
+        ),
+        (
+            "engine",
+            {},
+            {"engine": "tensorrt", "look_for_gpu": lambda: (["Orin", "TensorRT 10.3.0"], [])},
+            "ok",
+            "tensorrt: Orin, TensorRT 10.3.0",
+        ),
+        (
+            "engine",
+            {},
+            {"engine": "onnxruntime", "look_for_gpu": lambda: ([], ["no GPU"])},
+            "-",
+            "onnxruntime; for tensorrt there is nothing",
+        ),
         ("clock", {}, {"now_s": 1e6}, "BAD", "timedatectl"),
         ("disk", {}, {"output_dir": "/proc/1"}, "BAD", ""),
         ("shared", {}, {"shared_dir": "/nowhere"}, "BAD", "vlm-socket"),
@@ -270,6 +291,7 @@ def test_doctor_reads_the_config(
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(CHECKS)
     assert any("camera" in line and "/dev/video0" in line for line in lines)
+    assert any("engine   onnxruntime; for tensorrt there is" in line for line in lines)
     assert any("/nowhere/x.engine is not there -> make it with" in line for line in lines)
     config.write_text("detektor: 1\n")
     assert main(["--config", str(config)]) == 2

@@ -17,6 +17,8 @@ from typing import Any
 
 from semantic_detection_pkg.cli.bringup import DEFAULT_CONFIG, EXIT_USAGE, read_file
 from semantic_detection_pkg.common.configuration.reading import load_schema
+from semantic_detection_pkg.detector.backends.trt.plan import family_of_file
+from semantic_detection_pkg.detector.backends.trt.platform import survey
 from semantic_detection_pkg.errors import SemanticDetectionError
 from semantic_detection_pkg.health.checkup import CHECKS, CheckResult, CheckStatus, Machine
 
@@ -53,13 +55,18 @@ def machine_from(config: dict[str, Any]) -> Machine:
     )
     device = gimbal.get("serial_device", defaults["serial_device"]["default"])
     output_dir = launch.get("output_dir", os.environ.get("OUTPUT_DIR", "output"))
+    detector = config.get("detector", {})
+    model = detector.get("model", "")
+    default_engine = known["detector"]["properties"]["engine"]["default"]
     return Machine(
-        model=config.get("detector", {}).get("model", ""),
+        model=model,
         serial_device=device if mode == "serial" else "",
         output_dir=recorder.get("output_dir", output_dir),
         shared_dir=launch.get("shared_dir", os.environ.get("TIER3_DIR", "/run/tier3")),
         now_s=time.time(),
         camera_source=config.get("camera", {}).get("source", default_source),
+        engine=os.environ.get("INFERENCE_ENGINE", detector.get("engine", default_engine)),
+        look_for_gpu=lambda: survey(family_of_file(Path(model))),
     )
 
 

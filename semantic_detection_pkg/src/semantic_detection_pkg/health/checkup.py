@@ -56,6 +56,8 @@ class Machine:
         find_program: as shutil.which.
         camera_source: the camera's URI, "" for none.
         has_gstreamer: whether the OpenCV that nodes import is built with it.
+        engine: what runs the detector's model.
+        look_for_gpu: what is there of what the engine tensorrt needs, and what is missing.
     """
 
     root: Path = Path("/")
@@ -67,6 +69,8 @@ class Machine:
     find_program: Callable[[str], str | None] = field(default=shutil.which)
     camera_source: str = ""
     has_gstreamer: Callable[[], bool] = field(default=has_gstreamer)
+    engine: str = ""
+    look_for_gpu: Callable[[], tuple[list[str], list[str]]] = field(default=lambda: ([], []))
 
     def text(self, name: str) -> str:
         """Return a file below the root; "" if it cannot be read."""
@@ -225,6 +229,20 @@ def check_models(machine: Machine) -> CheckResult:
     )
 
 
+def check_engine(machine: Machine) -> CheckResult:
+    """What the engine needs is there."""
+    found, missing = machine.look_for_gpu()
+    here = ", ".join(found) or "nothing"
+    if machine.engine != "tensorrt":
+        what = f"{machine.engine or 'none'}; for tensorrt there is {here}"
+        return CheckResult("engine", CheckStatus.NOT_HERE, what)
+    if missing:
+        return CheckResult(
+            "engine", CheckStatus.BAD, f"tensorrt, there is {here}", "; ".join(missing)
+        )
+    return CheckResult("engine", CheckStatus.OK, f"tensorrt: {here}")
+
+
 def check_clock(machine: Machine) -> CheckResult:
     """Check that the clock is not that of a board without a battery."""
     if machine.now_s < 1_735_689_600.0:  # 2025-01-01
@@ -286,6 +304,7 @@ CHECKS: tuple[Callable[[Machine], CheckResult], ...] = (
     check_serial,
     check_camera,
     check_models,
+    check_engine,
     check_clock,
     check_disk,
     check_shared,

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from semantic_detection_pkg.detector.backends.trt.plan import BUILD_HINT, PLAN_TAG
+from semantic_detection_pkg.detector.backends.trt.families import family_of_plan
+from semantic_detection_pkg.detector.backends.trt.plan import BUILD_HINT
 from semantic_detection_pkg.errors import ModelError
 
 _HEAD = 4096  # bytes that tell most kinds
@@ -90,8 +91,8 @@ def _holds(mark: bytes, at: int) -> Callable[[bytes], bool]:
 
 
 def _is_plan(head: bytes) -> bool:
-    # Raw, of TensorRT or TensorRT for RTX, or with Ultralytics' length and JSON header in front.
-    return head.startswith((PLAN_TAG, b"vtrt")) or (head[3:5] == b"\0{" and b'"' in head[5:7])
+    # Raw, or with Ultralytics' length and JSON header in front.
+    return family_of_plan(head) is not None or (head[3:5] == b"\0{" and b'"' in head[5:7])
 
 
 _OTHER_RUNTIME = "the engines here run ONNX models and TensorRT plans; export to ONNX"

@@ -1,7 +1,7 @@
-"""What is used of TensorRT (10.3 to 11) and of cuda-python (12.6 to 13): names and signatures.
+"""What is used of TensorRT (10.3 to 11), TensorRT for RTX (1.7) and cuda-python (12.6 to 13).
 
-The only list of them. mypy holds the runner and the fakes to it, a test holds it to the bindings
-that NVIDIA publishes. Neither library is imported here, nor needed.
+The only list of names and signatures. mypy holds the runner and the fakes to it, a test holds it to
+the bindings that NVIDIA publishes. None of the libraries is imported here, nor needed.
 """
 
 # NVIDIA's names.
@@ -19,6 +19,7 @@ Answer = tuple[Any, ...]
 class CudaRuntime(Protocol):
     """The module `cuda.bindings.runtime`, or `cuda.cudart` of old."""
 
+    __name__: str
     cudaStreamNonBlocking: int
     cudaHostAllocDefault: int
     cudaHostAllocMapped: int
@@ -56,6 +57,7 @@ class CudaRuntime(Protocol):
 class ExecutionContext(Protocol):
     """`tensorrt.IExecutionContext`."""
 
+    def set_input_shape(self, name: str, shape: Sequence[int]) -> bool: ...
     def set_tensor_address(self, name: str, memory: int) -> bool: ...
     def execute_async_v3(self, stream_handle: int) -> bool: ...
 
@@ -70,6 +72,9 @@ class Engine(Protocol):
     def get_tensor_shape(self, name: str) -> Sequence[int]: ...
     def get_tensor_dtype(self, name: str) -> Any: ...
     def get_tensor_format(self, name: str) -> Any: ...
+    def get_tensor_profile_shape(
+        self, name: str, profile_index: int
+    ) -> Sequence[Sequence[int]]: ...
     def create_execution_context(self) -> ExecutionContext | None: ...
 
 
@@ -80,8 +85,9 @@ class Runtime(Protocol):
 
 
 class TensorRt(Protocol):
-    """The module `tensorrt`, as far as running a plan goes."""
+    """The module `tensorrt` (or `tensorrt_rtx`), as far as running a plan goes."""
 
+    __name__: str
     __version__: str
     ILogger: Any
     TensorIOMode: Any
@@ -98,8 +104,42 @@ class TimingCache(Protocol):
     def serialize(self) -> Any: ...
 
 
+class Tensor(Protocol):
+    """`tensorrt.ITensor`, of a network. Open lengths are -1; a shape may be set before a build."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def dtype(self) -> Any: ...
+
+    shape: Sequence[int]
+
+
+class Network(Protocol):
+    """`tensorrt.INetworkDefinition`."""
+
+    @property
+    def num_inputs(self) -> int: ...
+    @property
+    def num_outputs(self) -> int: ...
+    @property
+    def num_layers(self) -> int: ...
+    def get_input(self, index: int) -> Tensor: ...
+    def get_output(self, index: int) -> Tensor: ...
+
+
+class OptimizationProfile(Protocol):
+    """`tensorrt.IOptimizationProfile`."""
+
+    def set_shape(
+        self, input: str, min: Sequence[int], opt: Sequence[int], max: Sequence[int]
+    ) -> None: ...
+
+
 class BuilderConfig(Protocol):
     """`tensorrt.IBuilderConfig`."""
+
+    def add_optimization_profile(self, profile: OptimizationProfile) -> int: ...
 
     def set_flag(self, flag: Any) -> None: ...
     def set_memory_pool_limit(self, pool: Any, pool_size: int) -> None: ...
@@ -108,18 +148,29 @@ class BuilderConfig(Protocol):
     def get_timing_cache(self) -> TimingCache | None: ...
 
 
+class RtxBuilderConfig(BuilderConfig, Protocol):
+    """What `IBuilderConfig` of TensorRT for RTX has besides."""
+
+    num_compute_capabilities: int
+
+    def set_compute_capability(self, compute_capability: Any, index: int) -> bool: ...
+
+
 class Builder(Protocol):
     """`tensorrt.Builder`."""
 
-    def create_network(self, flags: int) -> Any: ...
+    def create_network(self, flags: int) -> Network: ...
+    def create_optimization_profile(self) -> OptimizationProfile: ...
     def create_builder_config(self) -> BuilderConfig: ...
-    def build_serialized_network(self, network: Any, config: BuilderConfig) -> Any: ...
+    def build_serialized_network(self, network: Network, config: BuilderConfig) -> Any: ...
 
 
 class ParserError(Protocol):
     """`tensorrt.ParserError`."""
 
     def desc(self) -> str: ...
+    def node_name(self) -> str: ...
+    def node_operator(self) -> str: ...
 
 
 class OnnxParser(Protocol):
@@ -127,7 +178,7 @@ class OnnxParser(Protocol):
 
     @property
     def num_errors(self) -> int: ...
-    def parse(self, model: bytes) -> bool: ...
+    def parse(self, model: bytes, path: str) -> bool: ...
     def get_error(self, index: int) -> ParserError: ...
 
 

@@ -33,14 +33,17 @@ class CudaError(Exception):
 
 @dataclass(frozen=True)
 class Device:
-    """A GPU: name, compute capability ("8.7"), whether it shares memory with the CPU."""
+    """A GPU: name, compute capability ("8.7"), whether it shares memory with the CPU.
+
+    Without a name it stands for all of that capability, or of "any".
+    """
 
     name: str
     compute_capability: str
     is_integrated: bool
 
     def __str__(self) -> str:
-        return f"{self.name} (compute capability {self.compute_capability})"
+        return f"{self.name or 'GPUs'} (compute capability {self.compute_capability})"
 
 
 class HostBlock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import deque
 from functools import cache
 from typing import Any
@@ -10,12 +11,15 @@ from typing import Any
 import numpy as np
 
 from semantic_detection_pkg.detector.backends.trt.api import Engine, Runtime, TensorRt
+from semantic_detection_pkg.detector.backends.trt.families import title
 from semantic_detection_pkg.detector.backends.trt.plan import BUILD_HINT, Plan
 from semantic_detection_pkg.detector.core.model_layout import TensorSpec
-from semantic_detection_pkg.errors import ModelError
+from semantic_detection_pkg.errors import ConfigurationError, ModelError
 
 _log = logging.getLogger(__name__)
 _ERRORS_KEPT = 8
+# CUDA's numbers for: driver missing or too old, no device, driver and system do not fit.
+_NO_GPU = re.compile(r"cudaError (?:35|100|803|804)\b[^)]*")
 
 
 class TensorRtMessages:
@@ -53,6 +57,7 @@ def deserialize(tensorrt: TensorRt, plan: Plan) -> tuple[Runtime, Engine]:
     """Make the engine; its runtime must live longer than it.
 
     Raises:
+        ConfigurationError: there is no GPU, or no driver for it.
         ModelError: TensorRT refuses the plan.
     """
     log, messages = logger(tensorrt)
@@ -62,13 +67,17 @@ def deserialize(tensorrt: TensorRt, plan: Plan) -> tuple[Runtime, Engine]:
         engine = runtime.deserialize_cuda_engine(plan.plan)
     except (RuntimeError, TypeError, ValueError) as error:
         raise ModelError(
-            f"{plan.name}: TensorRT {tensorrt.__version__}: {' '.join(str(error).split())}"
+            f"{plan.name}: {title(tensorrt)}: {' '.join(str(error).split())}"
         ) from None
     if engine is None:
         said = messages.errors[0] if messages.errors else "no reason given"
+        if found := _NO_GPU.search(said):
+            raise ConfigurationError(
+                f"{plan.name}: {title(tensorrt)} finds no usable NVIDIA GPU ({found[0]}); install "
+                "the driver, or choose the engine 'onnxruntime'"
+            )
         raise ModelError(
-            f"{plan.name}: TensorRT {tensorrt.__version__} refuses this plan: {said[:1000]}; "
-            f"{BUILD_HINT}"
+            f"{plan.name}: {title(tensorrt)} refuses this plan: {said[:1000]}; {BUILD_HINT}"
         )
     return runtime, engine
 
@@ -76,18 +85,22 @@ def deserialize(tensorrt: TensorRt, plan: Plan) -> tuple[Runtime, Engine]:
 def describe(
     tensorrt: TensorRt, engine: Engine, name: str
 ) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
-    """Inputs and outputs of an engine.
+    """Inputs and outputs of an engine; a batch of any length is that of its profile, at most.
 
     Raises:
         ModelError: a tensor has no fixed shape, or a form in memory that NumPy has not.
     """
     inputs: list[TensorSpec] = []
     outputs: list[TensorSpec] = []
+    batch = _batch(tensorrt, engine)
     for index in range(engine.num_io_tensors):
         tensor = engine.get_tensor_name(index)
+        shape = [n if n > 0 else None for n in engine.get_tensor_shape(tensor)]
+        if shape and shape[0] is None:
+            shape[0] = batch
         spec = TensorSpec(
             tensor,
-            tuple(n if n > 0 else None for n in engine.get_tensor_shape(tensor)),
+            tuple(shape),
             _dtype(tensorrt, name, tensor, engine.get_tensor_dtype(tensor)),
         )
         if None in spec.shape:
@@ -99,6 +112,17 @@ def describe(
         is_input = engine.get_tensor_mode(tensor) == tensorrt.TensorIOMode.INPUT
         (inputs if is_input else outputs).append(spec)
     return tuple(inputs), tuple(outputs)
+
+
+def _batch(tensorrt: TensorRt, engine: Engine) -> int | None:
+    """Pictures of one inference as the plan's profile has them; None: it says nothing."""
+    for index in range(engine.num_io_tensors):
+        tensor = engine.get_tensor_name(index)
+        is_input = engine.get_tensor_mode(tensor) == tensorrt.TensorIOMode.INPUT
+        if is_input and engine.get_tensor_shape(tensor)[0] < 1:
+            _, _, most = engine.get_tensor_profile_shape(tensor, 0)
+            return most[0] if most[0] > 0 else None
+    return None
 
 
 def _dtype(tensorrt: TensorRt, name: str, tensor: str, dtype: Any) -> str:

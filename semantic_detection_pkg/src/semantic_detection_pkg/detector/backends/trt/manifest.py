@@ -15,12 +15,14 @@ from typing import Any
 import jsonschema
 
 from semantic_detection_pkg.detector.backends.trt.cuda import Device
+from semantic_detection_pkg.detector.backends.trt.families import FAMILIES, TENSORRT
 from semantic_detection_pkg.detector.backends.trt.plan import BUILD_HINT, Plan
 from semantic_detection_pkg.detector.core.model_layout import TensorSpec
 from semantic_detection_pkg.errors import ConfigurationError, ModelError
 
 MANIFEST_SUFFIX = ".manifest.json"
 FORMAT = 1
+ANY_CAPABILITY = "any"
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,10 @@ class Manifest:
 
     Attributes:
         plan, onnx: the plan, and the model that it was built from.
-        tensorrt: version that built it, "10.3.0".
-        device_name, compute_capability: GPU that it was built on and runs on.
+        library: `Family.key` of what built it.
+        tensorrt: version of that, "10.3.0".
+        device_name, compute_capability: GPU that it was built on and runs on. A name of "" is any
+            GPU of this capability, a capability of "any" any that the library supports.
         l4t: release of Jetson Linux it was built on, "36.4.7"; "": not on a Jetson.
         precision: "fp16" or "fp32".
         inputs, outputs: tensors of the engine.
@@ -56,6 +60,7 @@ class Manifest:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     metadata: Mapping[str, str]
+    library: str = TENSORRT.key
 
 
 def manifest_path(plan: Path) -> Path:
@@ -96,6 +101,7 @@ def read_manifest(path: Path) -> Manifest | None:
         outputs=_tensors(document["outputs"]),
         **{key: document[key] for key in _TEXTS},
         metadata=document["metadata"],
+        library=document.get("library", TENSORRT.key),
     )
 
 
@@ -120,18 +126,16 @@ def check_file(manifest: Manifest, plan: Plan) -> None:
 
 
 def check_machine(manifest: Manifest, name: str, device: Device) -> None:
-    """Was it built for this GPU? (Its TensorRT is in the plan itself: `plan.check_version`.)
+    """Was it built for this GPU? (Its TensorRT is in the plan itself: `plan.check_library`.)
 
     Raises:
         ModelError: it was not.
     """
-    is_same = (manifest.device_name, manifest.compute_capability) == (
-        device.name,
-        device.compute_capability,
-    )
-    if not is_same:
+    is_capability = manifest.compute_capability in (ANY_CAPABILITY, device.compute_capability)
+    if not is_capability or manifest.device_name not in ("", device.name):
         built_on = Device(manifest.device_name, manifest.compute_capability, device.is_integrated)
-        raise ModelError(f"{name}: was built on {built_on}, this is {device}; {BUILD_HINT}")
+        was_built = "was built on" if manifest.device_name else "was built for"
+        raise ModelError(f"{name}: {was_built} {built_on}, this is {device}; {BUILD_HINT}")
 
 
 def check_tensors(
@@ -197,6 +201,7 @@ _VALIDATOR = jsonschema.Draft202012Validator(
             "onnx": _FILE,
             **dict.fromkeys(_TEXTS, _TEXT),
             "precision": {"enum": ["fp16", "fp32"]},
+            "library": {"enum": [family.key for family in FAMILIES]},
             "inputs": _TENSORS,
             "outputs": _TENSORS,
             "metadata": {"type": "object", "additionalProperties": _TEXT},

@@ -5,9 +5,9 @@
 
 A plan begins with (TensorRT's samples/common/sampleEngines.cpp, `printPlanVersion`)
 
-    0   4  "ftrt"
+    0   4  "ftrt"; "vtrt" of TensorRT for RTX
     4   4  version of the serialisation (uint32, little-endian); what follows is known of 0 only
-    24  4  TensorRT that built it: major, minor, patch, build, a byte each
+    24  4  library that built it: major, minor, patch, build, a byte each
 """
 
 from __future__ import annotations
@@ -20,9 +20,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from semantic_detection_pkg.detector.backends.trt.api import TensorRt
+from semantic_detection_pkg.detector.backends.trt.families import (
+    TAG_LENGTH,
+    Family,
+    family_of,
+    family_of_plan,
+    title,
+    version,
+)
 from semantic_detection_pkg.errors import ModelError
 
-PLAN_TAG = b"ftrt"
 VERSION_AT = 24
 BUILD_HINT = "build it on this machine: tools/build_engine.py"
 _LENGTH = struct.Struct("<i")
@@ -37,14 +45,16 @@ class Plan:
     Attributes:
         name: of the file, without folders.
         plan: what TensorRT takes.
+        family: whose plan it is.
         metadata: of the header; empty for a raw plan.
-        version: of the TensorRT that built it, "10.3.0"; "" if it cannot be read from the plan.
+        version: of the library that built it, "10.3.0"; "" if it cannot be read from the plan.
         sha256: of the whole file, hexadecimal.
         size: of the whole file [bytes].
     """
 
     name: str
     plan: bytes
+    family: Family
     metadata: Mapping[str, Any]
     version: str
     sha256: str
@@ -63,27 +73,35 @@ def read_plan(path: Path) -> Plan:
         raise ModelError(f"model {path}: {(error.strerror or str(error)).lower()}") from error
     metadata, start = _split(content)
     plan = content[start:] if start else content
-    if len(plan) < _SHORTEST_PLAN or not plan.startswith(PLAN_TAG):
+    family = family_of_plan(plan)
+    if len(plan) < _SHORTEST_PLAN or family is None:
         raise ModelError(f"model {path}: is not a TensorRT plan; {BUILD_HINT}")
     digest = hashlib.sha256(content).hexdigest()
-    return Plan(path.name, plan, metadata, _version(plan), digest, len(content))
+    return Plan(path.name, plan, family, metadata, _version(plan), digest, len(content))
 
 
-def check_version(plan: Plan, library: str) -> None:
-    """Plans run on the version that built them only.
+def family_of_file(path: Path) -> Family | None:
+    """Return whose plan a file is; None: it is none, as `read_plan` will say."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_LENGTH.size + _LONGEST_HEADER + TAG_LENGTH)
+    except OSError:
+        return None
+    return family_of_plan(head[_split(head)[1] :])
 
-    Args:
-        library: `tensorrt.__version__`.
+
+def check_library(plan: Plan, tensorrt: TensorRt) -> None:
+    """Check that the library is the one that built the plan: no other runs it.
 
     Raises:
-        ModelError: it is another one.
+        ModelError: it is of the other family, or of another version.
     """
-    here = ".".join(library.split(".")[:3])
-    if plan.version and plan.version != here:
-        raise ModelError(
-            f"{plan.name}: is a plan of TensorRT {plan.version}, this machine has {here}; "
-            f"{BUILD_HINT}"
-        )
+    is_family = plan.family is family_of(tensorrt)
+    if is_family and plan.version in ("", version(tensorrt)):
+        return
+    built_by = f"{plan.family.title} {plan.version}".strip()
+    here = version(tensorrt) if is_family else title(tensorrt)
+    raise ModelError(f"{plan.name}: is a plan of {built_by}, this machine has {here}; {BUILD_HINT}")
 
 
 def _split(content: bytes) -> tuple[Mapping[str, Any], int]:
@@ -102,7 +120,7 @@ def _split(content: bytes) -> tuple[Mapping[str, Any], int]:
 
 
 def _version(plan: bytes) -> str:
-    (serialisation,) = struct.unpack_from("<I", plan, len(PLAN_TAG))
+    (serialisation,) = struct.unpack_from("<I", plan, TAG_LENGTH)
     if serialisation != 0:
         return ""
     return ".".join(str(part) for part in plan[VERSION_AT : VERSION_AT + 3])

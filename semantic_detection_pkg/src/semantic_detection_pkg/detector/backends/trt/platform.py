@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 from semantic_detection_pkg.detector.backends.trt.api import CudaRuntime, TensorRt
 from semantic_detection_pkg.detector.backends.trt.cuda import Cuda, CudaError, Device
+from semantic_detection_pkg.detector.backends.trt.families import (
+    FAMILIES,
+    Family,
+    family_of,
+    title,
+)
+from semantic_detection_pkg.detector.backends.trt.plan import BUILD_HINT
 from semantic_detection_pkg.errors import ConfigurationError
 
+_log = logging.getLogger(__name__)
 _ENGINE = "inference engine 'tensorrt'"
 _ELSE = "or choose the engine 'onnxruntime'"
 # The second one is that of cuda-python before 12.8; 13 no longer has it.
@@ -26,15 +35,87 @@ class Platform:
     device: Device
 
 
-def find_platform() -> Platform:
+def find_platform(wanted: Family | None = None) -> Platform:
     """Import what is needed and look at the GPU.
+
+    Args:
+        wanted: library that a plan needs; the other one is taken where it is missing.
 
     Raises:
         ConfigurationError: something is missing; the message says what and what to do.
     """
     cuda = Cuda(_import_cuda())
-    tensorrt = _import_tensorrt()
+    tensorrt = find_library(wanted)
     return Platform(cuda, tensorrt, find_device(cuda))
+
+
+def find_library(wanted: Family | None = None) -> TensorRt:
+    """Import TensorRT or TensorRT for RTX, whichever is there.
+
+    Args:
+        wanted: the one to prefer; None: TensorRT.
+
+    Raises:
+        ConfigurationError: neither is there, or what is there does not load.
+    """
+    broken = []
+    for family in sorted(FAMILIES, key=lambda family: family is not wanted):
+        for name in family.modules:
+            try:
+                module: Any = import_module(name)
+            except ModuleNotFoundError as error:
+                if error.name not in (None, name):
+                    broken.append(_line(error))
+            except (ImportError, OSError) as error:
+                broken.append(_line(error))
+            else:
+                if broken:
+                    _log.warning("%s is taken: %s", name, "; ".join(broken))
+                return cast(TensorRt, module)
+    reason = "; ".join(broken) or "no module " + ", ".join(
+        name for family in FAMILIES for name in family.modules
+    )
+    raise ConfigurationError(
+        f"{_ENGINE}: the Python package tensorrt cannot be imported ({reason}); "
+        f"{'; '.join(family.remedy for family in FAMILIES)}; {_ELSE}"
+    )
+
+
+def survey(plan: Family | None = None) -> tuple[list[str], list[str]]:
+    """Return what is here of what `find_platform` needs, and what is missing, with its remedy.
+
+    Args:
+        plan: whose plan is to be run; None: any.
+    """
+    found: list[str] = []
+    missing: list[str] = []
+    try:
+        cuda = Cuda(_import_cuda())
+        found.append(f"cuda-python ({cuda.runtime.__name__})")
+        found.append(str(find_device(cuda)))
+    except ConfigurationError as error:
+        missing.append(_bare(error))
+    libraries = []
+    for family in FAMILIES:
+        try:
+            library = find_library(family)
+        except ConfigurationError as error:
+            missing.append(_bare(error))
+            break
+        if family_of(library) is family:
+            libraries.append(family)
+            found.append(f"{title(library)} ({library.__name__})")
+    if libraries and plan is not None and plan not in libraries:
+        missing.append(
+            f"{plan.title}, which built the model's plan: {plan.remedy}, or {BUILD_HINT}"
+        )
+    return found, missing
+
+
+def _bare(error: ConfigurationError) -> str:
+    """Return the message without the engine's name and without the way out."""
+    text = str(error).removeprefix(f"{_ENGINE}: ").removesuffix(_ELSE)
+    return text.rstrip(" ,;")
 
 
 def find_device(cuda: Cuda) -> Device:
@@ -70,17 +151,6 @@ def _import_cuda() -> CudaRuntime:
         f"{_ENGINE}: the Python package cuda-python cannot be imported ({_line(reason)}); install "
         f"the version that fits the driver (JetPack 6.2: cuda-python 12.6), {_ELSE}"
     )
-
-
-def _import_tensorrt() -> TensorRt:
-    try:
-        module: Any = import_module("tensorrt")
-    except (ImportError, OSError) as error:
-        raise ConfigurationError(
-            f"{_ENGINE}: the Python package tensorrt cannot be imported ({_line(error)}); on a "
-            f"Jetson: apt install python3-libnvinfer, and the system's Python, {_ELSE}"
-        ) from None
-    return module
 
 
 def _line(error: Exception | None) -> str:

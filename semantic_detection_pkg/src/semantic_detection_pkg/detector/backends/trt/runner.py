@@ -15,6 +15,7 @@ from semantic_detection_pkg.detector.backends.trt.api import Engine, ExecutionCo
 from semantic_detection_pkg.detector.backends.trt.buffers import TensorBuffer, allocate_tensor
 from semantic_detection_pkg.detector.backends.trt.cuda import CudaError
 from semantic_detection_pkg.detector.backends.trt.engine import describe, deserialize
+from semantic_detection_pkg.detector.backends.trt.families import title
 from semantic_detection_pkg.detector.backends.trt.graph import GraphedWork
 from semantic_detection_pkg.detector.backends.trt.manifest import (
     check_file,
@@ -23,7 +24,7 @@ from semantic_detection_pkg.detector.backends.trt.manifest import (
     manifest_path,
     read_manifest,
 )
-from semantic_detection_pkg.detector.backends.trt.plan import check_version, read_plan
+from semantic_detection_pkg.detector.backends.trt.plan import check_library, read_plan
 from semantic_detection_pkg.detector.backends.trt.platform import Platform
 from semantic_detection_pkg.detector.core.settings import Buffers
 from semantic_detection_pkg.errors import FrameError, ModelError
@@ -56,7 +57,7 @@ class TensorRtBackend:
         manifest = read_manifest(manifest_path(path))
         if manifest is not None:
             check_file(manifest, plan)
-        check_version(plan, platform.tensorrt.__version__)
+        check_library(plan, platform.tensorrt)
         if manifest is not None:
             check_machine(manifest, plan.name, platform.device)
         self.name = plan.name
@@ -66,10 +67,7 @@ class TensorRtBackend:
             buffers is Buffers.AUTO and platform.device.is_integrated
         )
         kind = Buffers.MAPPED if is_mapped else Buffers.PINNED
-        self.device = (
-            f"{platform.device.name}, TensorRT {platform.tensorrt.__version__}, "
-            f"{kind.value} buffers"
-        )
+        self.device = f"{platform.device.name}, {title(platform.tensorrt)}, {kind.value} buffers"
         self._is_closed = self._is_lost = False
         self._resources = ExitStack()
         self._runtime: Runtime | None = None
@@ -165,6 +163,11 @@ class TensorRtBackend:
         self._context = self._engine.create_execution_context() if self._engine else None
         if self._context is None:
             raise CudaError("create_execution_context: no context")
+        for spec in self.inputs:
+            is_open = self._engine is not None and self._engine.get_tensor_shape(spec.name)[0] < 1
+            shape = tuple(length or 0 for length in spec.shape)
+            if is_open and not self._context.set_input_shape(spec.name, shape):
+                raise CudaError(f"set_input_shape: {spec} refused")
         self._stream = cuda.stream(resources)
         self._events = [cuda.event(resources, is_waited_for=index == 3) for index in range(4)]
         for specs, buffers in (

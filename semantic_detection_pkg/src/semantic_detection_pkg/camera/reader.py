@@ -141,7 +141,7 @@ class LatestFrameReader:
         try:
             self._read_and_reopen()
         except Exception as error:
-            # A defect of ours: who waits for a frame is told, the thread's traceback tells the rest.
+            # A defect of ours: who waits for a frame is told, the traceback tells the rest.
             self._update(last_error=f"camera reader: {error!r}")
             raise
         finally:

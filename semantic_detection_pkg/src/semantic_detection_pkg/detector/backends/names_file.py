@@ -61,7 +61,9 @@ def parse_names(content: bytes) -> tuple[str, ...]:
         else:
             names = tuple(lines)
     if not any(names):
-        raise ConfigurationError("holds no name; one on each line is needed")
+        raise ConfigurationError(
+            "holds no name; a name on each line is needed, lines of id and name, or a data.yaml"
+        )
     return names
 
 

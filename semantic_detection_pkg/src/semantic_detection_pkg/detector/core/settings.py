@@ -96,7 +96,10 @@ class DetectorNodeSettings:
         formerly=("frames_kept",),
     )
     class_names_file: str = setting(
-        "", "class names, one on each line; '': those in the model", formerly=("names_file",)
+        "",
+        "class names by id: a name on each line (a blank one: unused), lines of id and name, or the"
+        " names of a data.yaml; '': those in the model",
+        formerly=("names_file",),
     )
     threads: int = setting(0, "CPU threads of one inference; 0: all", minimum=0, maximum=64)
     classes: tuple[str, ...] = setting(

@@ -42,6 +42,8 @@ from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionE
 
 Picture = NDArray[np.float32]
 _EXIT_USAGE = 2
+_LARGEST_SIDE, _LARGEST_BATCH = 4096, 64
+_TRACED_BATCH = 2  # of a model for any number: with one, a shape of 1 might become a constant
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -73,12 +75,34 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         "--head", choices=("raw", "end2end"), default="raw", help="end2end: 26 only"
     )
     parser.add_argument("--max-words", type=int, default=32, help="at run time (N_max)")
-    parser.add_argument("--size", type=int, default=640, help="side of the picture [px], 32 * n")
+    parser.add_argument(
+        "--size",
+        type=int,
+        nargs="+",
+        default=[640],
+        metavar="PX",
+        help="HEIGHT WIDTH of the picture, or one side for both; multiples of 32",
+    )
+    parser.add_argument(
+        "--batch",
+        type=int,
+        default=1,
+        metavar="N",
+        help="pictures of one inference, for tiles; 0: any number",
+    )
     parser.add_argument("--out", type=Path, default=Path("models"), help="folder")
     parser.add_argument("--seed", type=int, default=0, help="of random weights and test pictures")
     options = parser.parse_args(arguments)
-    if options.size < 32 or options.size % 32:
-        parser.error(f"--size {options.size}: a multiple of 32 is needed")
+    if len(options.size) > 2:
+        parser.error(f"--size {' '.join(map(str, options.size))}: HEIGHT WIDTH, or one side")
+    if any(not 32 <= side <= _LARGEST_SIDE or side % 32 for side in options.size):
+        sides = " ".join(map(str, options.size))
+        parser.error(f"--size {sides}: multiples of 32, at most {_LARGEST_SIDE}, are needed")
+    options.size = (options.size[0], options.size[-1])
+    if not 0 <= options.batch <= _LARGEST_BATCH:
+        parser.error(f"--batch {options.batch}: 0 (any number) to {_LARGEST_BATCH} are allowed")
+    if options.batch == 0 and options.head == "end2end" and options.classes == "baked":
+        parser.error("--batch 0: not with --head end2end and baked classes; give a number")
     if not 1 <= options.max_words <= 1000:
         parser.error(f"--max-words {options.max_words}: 1 to 1000 are allowed")
     return options
@@ -119,11 +143,11 @@ def _export_runtime(
 ) -> Path:
     if len(prompts.names) > options.max_words:
         raise ConfigurationError(f"{len(prompts.names)} words; --max-words is {options.max_words}")
-    size = (options.size, options.size)
+    size = options.size
     is_end_to_end = options.head == "end2end"
     network = RuntimeVocabulary(yoloe.model, options.max_words, size, is_end_to_end).eval()
     inputs = (
-        torch.zeros(1, 3, *size),
+        torch.zeros(options.batch or _TRACED_BATCH, 3, *size),
         torch.zeros(network.prompt_shape),
         torch.zeros(network.prompt_shape[:2]),
     )
@@ -134,7 +158,7 @@ def _export_runtime(
         "license": "AGPL-3.0 (Ultralytics)",
         "task": "segment",
         "stride": int(max(yoloe.model.stride)),
-        "batch": 1,
+        "batch": options.batch or 1,
         "channels": 3,
         "imgsz": list(size),
         "names": dict(enumerate(prompts.names)),
@@ -143,7 +167,8 @@ def _export_runtime(
         "prompt_model": repr(prompts.checkpoint),
     }
     names = (("images", "cls_w", "cls_b"), ("output0", "output1"))
-    export_onnx(network, inputs, names, path, metadata)
+    open_axes = ("images", *names[1]) if options.batch == 0 else ()
+    export_onnx(network, inputs, names, path, metadata, open_axes)
     write_vocabulary(
         vocabulary_path(path),
         {
@@ -160,7 +185,14 @@ def _export_baked(options: argparse.Namespace, yoloe: YOLOE, prompts: Prompts, p
     yoloe.model.set_classes(list(prompts.names), torch.from_numpy(prompts.embeddings)[None])
     nms = False if options.head == "end2end" else None
     written = yoloe.export(
-        format="onnx", imgsz=options.size, nms=nms, agnostic_nms=True, simplify=False, device="cpu"
+        format="onnx",
+        imgsz=list(options.size),
+        batch=options.batch or 1,
+        dynamic=options.batch == 0,
+        nms=nms,
+        agnostic_nms=True,
+        simplify=False,
+        device="cpu",
     )
     shutil.move(written, path)
     annotate(path, {"prompt_model": repr(prompts.checkpoint)})
@@ -183,10 +215,15 @@ def _check(options: argparse.Namespace, path: Path) -> Difference:
     reference = reference_model(yoloe, prompts, options.size, options.head == "end2end")
     layout = Layout.END_TO_END if options.head == "end2end" else Layout.RAW
     differences = []
-    for picture in pictures(options.size, options.seed):
-        ours = session.run(["output0", "output1"], {"images": picture, **inputs})
-        theirs = reference(picture)
-        differences.append(compare(layout, tuple(ours), theirs, len(prompts.names)))
+    noise = pictures(options.size, options.seed)
+    count = options.batch or len(noise)
+    for first in range(0, len(noise), count):
+        # As many as the model takes; each one is another picture than its neighbours.
+        batch = [noise[(first + slot) % len(noise)] for slot in range(count)]
+        ours = session.run(["output0", "output1"], {"images": np.concatenate(batch), **inputs})
+        for slot, picture in enumerate(batch):
+            of_one = tuple(output[slot : slot + 1] for output in ours)
+            differences.append(compare(layout, of_one, reference(picture), len(prompts.names)))
     return worst(differences)
 
 
@@ -203,12 +240,12 @@ def vocabulary_inputs(
 
 
 def reference_model(
-    yoloe: YOLOE, prompts: Prompts, size: int, is_end_to_end: bool
+    yoloe: YOLOE, prompts: Prompts, size: tuple[int, int], is_end_to_end: bool
 ) -> Callable[[Picture], tuple[Picture, Picture]]:
     """A function from a picture to (output0, output1) by the checkpoint as it is, not exported."""
     model = copy.deepcopy(yoloe.model)
     model.set_classes(list(prompts.names), torch.from_numpy(prompts.embeddings)[None])
-    prepare(model, (size, size), is_end_to_end)
+    prepare(model, size, is_end_to_end)
 
     def run(picture: Picture) -> tuple[Picture, Picture]:
         with torch.no_grad():
@@ -218,13 +255,13 @@ def reference_model(
     return run
 
 
-def pictures(size: int, seed: int) -> list[Picture]:
-    """Noise at several scales, (1, 3, size, size), 0..1."""
+def pictures(size: tuple[int, int], seed: int) -> list[Picture]:
+    """Noise at several scales, (1, 3, height, width), 0..1."""
     random = np.random.default_rng(seed)
     found = []
-    for side in (size // 32, size // 8, size):
-        coarse = random.random((1, 3, side, side), np.float32)
-        found.append(np.kron(coarse, np.ones((1, 1, size // side, size // side), np.float32)))
+    for cell in (32, 8, 1):
+        coarse = random.random((1, 3, *(side // cell for side in size)), np.float32)
+        found.append(np.kron(coarse, np.ones((1, 1, cell, cell), np.float32)))
     return found
 
 

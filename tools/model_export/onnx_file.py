@@ -20,13 +20,15 @@ def export_onnx(
     names: tuple[Sequence[str], Sequence[str]],
     path: Path,
     metadata: Mapping[str, Any],
+    open_batch: Sequence[str] = (),
 ) -> None:
     """Trace a network and write it.
 
     Args:
-        inputs: examples; all shapes become constants.
+        inputs: examples; their shapes become constants, but for `open_batch`.
         names: of inputs and outputs.
         metadata: written as texts of Python literals.
+        open_batch: inputs and outputs whose first axis may be of any length.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings(), torch.no_grad():
@@ -39,6 +41,7 @@ def export_onnx(
             input_names=list(names[0]),
             output_names=list(names[1]),
             opset_version=OPSET,
+            dynamic_axes={name: {0: "batch"} for name in open_batch} or None,
             dynamo=False,
         )
     annotate(path, metadata)

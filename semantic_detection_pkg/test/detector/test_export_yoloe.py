@@ -23,10 +23,12 @@ from model_export.words import make_prompts, write_prompts
 
 from semantic_detection_pkg.detector.backends.loading import load_detector
 from semantic_detection_pkg.detector.core.model_layout import Layout
+from semantic_detection_pkg.detector.core.settings import DetectorSettings
+from semantic_detection_pkg.detector.core.tiles import TileSettings
 
 _log = logging.getLogger(__name__)
 
-SIZE = 128
+SIZE = (128, 128)
 MAX_WORDS = 8
 WORDS = ("person", "tent", "backpack", "dog", "smoke", "footpath", "vehicle", "boat")
 MODELS = [("yoloe-11s", "raw"), ("yoloe-26s", "raw"), ("yoloe-26s", "end2end")]
@@ -61,6 +63,7 @@ def options(tmp_path, checkpoint: str, head: str, classes: str, count: int) -> S
         head=head,
         max_words=MAX_WORDS,
         size=SIZE,
+        batch=1,
         out=tmp_path / f"{classes}_{count}",
         seed=3,
     )
@@ -112,10 +115,56 @@ def test_the_detector_runs_the_export_and_changes_its_words(tmp_path):
     assert result.vocabulary == ("tent",)
 
 
+@pytest.mark.parametrize("classes", ["runtime", "baked"])
+@pytest.mark.parametrize("batch", [3, 0])
+def test_rectangles_and_batches(tmp_path, capsys, classes, batch):
+    """The tool compares each picture of a batch with the checkpoint; the detector uses them all."""
+    wanted = options(tmp_path, "yoloe-11s", "raw", classes, 2)
+    arguments = ["yoloe-11s-seg.yaml", "--embeddings", str(wanted.embeddings)]
+    arguments += ["--classes", classes, "--size", "96", "160", "--batch", str(batch)]
+    assert export_yoloe.main([*arguments, "--out", str(tmp_path / "out")]) == 0, capsys.readouterr()
+
+    tiling = TileSettings("tiles", tile_px=160, tile_overlap=0.1)
+    picture = np.random.default_rng(0).integers(0, 255, (190, 310, 3), np.uint8)
+    settings = DetectorSettings(confidence_threshold=0.001)
+    with load_detector(
+        tmp_path / "out" / "yoloe-11s-seg.onnx", threads=1, settings=settings, tiling=tiling
+    ) as detector:
+        info = detector.pipeline.info
+        assert (info.width, info.height, info.batch) == (160, 96, batch or None)
+        together = detector.pipeline.process(picture)
+    assert len(together.looks) > 3
+    # One after the other the same comes out.
+    arguments[-1] = "1"
+    assert export_yoloe.main([*arguments, "--out", str(tmp_path / "one")]) == 0
+    with load_detector(
+        tmp_path / "one" / "yoloe-11s-seg.onnx", threads=1, settings=settings, tiling=tiling
+    ) as detector:
+        alone = detector.pipeline.process(picture)
+    np.testing.assert_allclose(alone.detections.scores, together.detections.scores, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("option", "values", "reason"),
+    [
+        ("--size", ["100"], "multiples of 32, at most 4096, are needed"),
+        ("--size", ["96", "100"], "multiples of 32"),
+        ("--size", ["96", "96", "96"], "HEIGHT WIDTH, or one side"),
+        ("--size", ["0"], "multiples of 32"),
+        ("--batch", ["-1"], "0 (any number) to 64 are allowed"),
+        ("--batch", ["65"], "0 (any number) to 64"),
+    ],
+)
+def test_sizes_and_batches_that_are_none_are_refused(capsys, option, values, reason):
+    with pytest.raises(SystemExit):
+        export_yoloe.main(["yoloe-11s-seg.yaml", "--embeddings", "x.npz", option, *values])
+    assert reason in capsys.readouterr().err
+
+
 def test_the_whole_tool(tmp_path, monkeypatch, capsys):
     wanted = options(tmp_path, "yoloe-26s", "end2end", "runtime", 4)
     arguments = ["yoloe-26s-seg.yaml", "--embeddings", str(wanted.embeddings), "--head", "end2end"]
-    arguments += ["--size", str(SIZE), "--out", str(tmp_path / "out")]
+    arguments += ["--size", str(SIZE[0]), "--out", str(tmp_path / "out")]
     assert export_yoloe.main(arguments) == 0
     assert "yoloe-26s-seg.onnx: box " in capsys.readouterr().out
 

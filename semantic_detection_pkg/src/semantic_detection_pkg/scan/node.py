@@ -19,6 +19,7 @@ from ros_support_pkg.running import run_node
 from ros_support_pkg.stamps import from_time
 from ros_support_pkg.timers import every
 from semantic_detection_pkg.errors import SemanticDetectionError
+from semantic_detection_pkg.scan.adapters.mission_keeper import MissionKeeper
 from semantic_detection_pkg.scan.core import from_messages
 from semantic_detection_pkg.scan.core.controller import ScanController
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
@@ -28,8 +29,10 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     Input,
     Pause,
     PointHere,
+    Resume,
     SweepPlanned,
 )
+from semantic_detection_pkg.scan.core.resuming import Held
 from semantic_detection_pkg.scan.core.settings import ScanControllerSettings
 from semantic_detection_pkg.scan.ros import outputs as scan_outputs
 from semantic_detection_pkg.scan.ros.action import ScanAction
@@ -58,6 +61,7 @@ class ScanControllerNode(Node):
         self._slowest_ms = 0.0
         self._beat_ns = 0
         self._wants_start = self._config.start.autostart
+        self._keeper = MissionKeeper(self._config.checkpoint, self._settings)
         self._sweep_thread = SweepThread()
         self._action = ScanAction(self, self._inbox.append)
         self._requests = ScanRequests(self, self._inbox.append, self._config.names_by_class())
@@ -78,12 +82,24 @@ class ScanControllerNode(Node):
             subscribe(self, kind, topic, take, qos)
         serve(self, SetBool, "scan/pause", self._pause)
         publish_diagnostics(self, self._check)
+        self._take_up_mission()
         every(self, 1.0 / self._config.update_rate_hz, self._step)
 
     def destroy_node(self) -> None:
+        self._keeper.stop(self._controller)
         self._action.destroy()
         self._sweep_thread.close()
         super().destroy_node()
+
+    def _take_up_mission(self) -> None:
+        """Go on with the mission of a controller that ended, rather than begin another one."""
+        start = self._config.start
+        resume = self._keeper.take_up(start.goal() if start.autostart else None)
+        if resume is not None and self._keeper.resumed_goal is not None:
+            self._wants_start = False
+            self._inbox.append(resume)
+            self._action.adopt(self._keeper.resumed_goal)
+        self._keeper.start()
 
     def _take_gimbal(self, message: GimbalState) -> None:
         self._inbox.append(from_messages.from_gimbal_state(message))
@@ -92,9 +108,9 @@ class ScanControllerNode(Node):
         self._inbox.append(from_messages.from_detections(message))
         if self._wants_start and message.vocabulary:
             self._wants_start = False
-            start = self._config.start
-            words = start.classes or tuple(message.vocabulary)
-            self._inbox.append(Goal("autostart", start.area(), words, start.zoom, start.repeat))
+            goal = self._config.start.goal(tuple(message.vocabulary))
+            self._inbox.append(goal)
+            self._action.adopt(goal)
 
     def _take_beat(self, message: CameraInfo) -> None:
         stamp_ns = from_time(message.header.stamp)
@@ -132,7 +148,7 @@ class ScanControllerNode(Node):
         inputs = self._inbox.copy()
         self._inbox.clear()
         was_busy, settings = self._controller.is_busy, None
-        if not was_busy and any(isinstance(item, Goal | PointHere) for item in inputs):
+        if not was_busy and any(isinstance(item, Goal | PointHere | Resume) for item in inputs):
             # What is journalled from here on can be replayed without what was before.
             settings = self._settings
             self._controller = ScanController(settings)
@@ -152,6 +168,10 @@ class ScanControllerNode(Node):
             self._shown.write_journal(journal)
             self._steps += 1
         self._obey(decision)
+        if any(isinstance(item, Resume) for item in inputs):
+            self._shown.publish_findings(self._controller.findings)
+        for held in self._keeper.keep(self._controller, decision):
+            self._tell(held)
         self._shown.after_step(self._controller, decision)
 
     def _obey(self, decision: Decision) -> None:
@@ -165,14 +185,19 @@ class ScanControllerNode(Node):
             yaw, pitch = decision.angle.yaw_rad, decision.angle.pitch_rad
             self._angle.publish(GimbalAngle(header=header, yaw_rad=yaw, pitch_rad=pitch))
         self._requests.carry_out(decision)
-        for notice in decision.notices:
+        for notice in (*self._keeper.notices, *decision.notices):
             log.warning(notice)
-        for finding in decision.findings:
-            log.info(scan_outputs.in_words(finding))
+        self._keeper.notices.clear()
         if decision.result is not None:
-            log.info(f"goal {decision.result.outcome}: {decision.result.message}")
-            self._action.finish(decision.result)
             self._requests.forget()
+
+    def _tell(self, held: Held) -> None:
+        self._shown.publish_findings(held.findings)
+        for finding in held.findings:
+            self.get_logger().info(scan_outputs.in_words(finding))
+        if held.result is not None:
+            self.get_logger().info(f"goal {held.result.outcome}: {held.result.message}")
+            self._action.finish(held.result)
 
     def _check(self) -> Health:
         status = self._decision.status
@@ -184,6 +209,8 @@ class ScanControllerNode(Node):
             "findings": status.findings,
             "slowest_step_ms": f"{self._slowest_ms:.2f}",
         }
+        if self._keeper.fault:
+            return Health.warn(f"the mission is not kept: {self._keeper.fault}", **figures)
         if status.level is Level.SAFE:
             return Health.warn(status.reason, **figures)
         return Health.ok(status.reason, **figures)

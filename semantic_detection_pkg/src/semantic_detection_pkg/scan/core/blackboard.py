@@ -39,6 +39,8 @@ class Blackboard:
         now_ns: of this step on the scan's clock, which never falls or leaps; see `ScanClock`.
         mission: None: no goal is in hand.
         operator: where an operator looks, and until when [ns]; None: nobody does.
+        pause_reason: why it is paused where it paused by itself, and what it asks; empty: a person
+            has paused it.
         resting_since_ns: since when it goes to rest; 0: it does not.
         picture_size: (width, height) [px] of the newest frame; None before the first.
         fix, attitude: newest of the gimbal's base.
@@ -54,6 +56,7 @@ class Blackboard:
         self.mission: Mission | None = None
         self.operator: tuple[PointHere, int] | None = None
         self.is_paused = False
+        self.pause_reason = ""
         self.resting_since_ns = 0
         self.fix: Fix | None = None
         self.attitude: BaseAttitude | None = None
@@ -93,6 +96,21 @@ class Blackboard:
             reading.yaw_rate_rad_s,
             reading.pitch_rate_rad_s,
         )
+
+    @property
+    def request_count(self) -> int:
+        """Return how many numbers of requests were given."""
+        return self._requests
+
+    def resume(self, mission: Mission, request_count: int) -> None:
+        """Go on with a mission; numbers of requests that were given are not given again."""
+        self.mission, self._requests = mission, request_count
+        self.repeat_commands()
+
+    def ask_operator(self, reason: str) -> None:
+        """Pause until an operator agrees to go on."""
+        self.is_paused, self.pause_reason = True, reason
+        self.decision.notices.append(reason)
 
     def next_request_id(self) -> int:
         """Return a number for a request, never used twice."""
@@ -176,7 +194,7 @@ class Blackboard:
         )
         self.mission = None
         self.operator = None
-        self.is_paused = False
+        self.is_paused, self.pause_reason = False, ""
         self.resting_since_ns = self.now_ns
         self.repeat_commands()
 

@@ -252,6 +252,17 @@ class Candidate:
         self._advance(_VERDICTS[verdict])
         return verdict, score
 
+    def resume(self, first_id: int, state: CandidateState, evidence: Evidence) -> None:
+        """Go on with what another process knew of it.
+
+        The pictures were in that process: where the VLM is to be asked, new ones are needed.
+        """
+        self.first_id, self.state = first_id, state
+        self.evidence = evidence.for_resumption()
+        if state in (CandidateState.AWAITING_VLM, CandidateState.ASKING_VLM):
+            self.evidence = self.evidence.for_new_picture()
+            self._advance(CandidateCause.PICTURE_LOST)
+
     # ------------------------------------------------------------------------------------- parts
 
     def _advance(self, cause: CandidateCause) -> None:

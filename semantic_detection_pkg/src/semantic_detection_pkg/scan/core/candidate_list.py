@@ -7,7 +7,7 @@ thing again as soon as its verdict is drawn up.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ros_support_pkg.core.words import TrackState
@@ -23,7 +23,7 @@ _NS_PER_S = 1_000_000_000
 
 
 @dataclass(frozen=True)
-class _Cooling:
+class Cooling:
     """What was decided, with its track as it goes on."""
 
     track: Track
@@ -45,7 +45,7 @@ class CandidateList:
         self._settings = settings
         self._labels = labels
         self._candidates: list[Candidate] = []
-        self._cooling: list[_Cooling] = []
+        self._cooling: list[Cooling] = []
         self._area = area
 
     def __len__(self) -> int:
@@ -55,6 +55,15 @@ class CandidateList:
     def all(self) -> tuple[Candidate, ...]:
         """Return the candidates, oldest first."""
         return tuple(self._candidates)
+
+    @property
+    def cooling(self) -> tuple[Cooling, ...]:
+        """Return what was decided and rests, oldest first."""
+        return tuple(self._cooling)
+
+    def restore(self, candidates: Sequence[Candidate], cooling: Sequence[Cooling]) -> None:
+        """Go on with the candidates and decided things of before."""
+        self._candidates, self._cooling = list(candidates), list(cooling)
 
     def get(self, first_id: int) -> Candidate | None:
         """Return a candidate; None where it is none any more."""
@@ -90,7 +99,7 @@ class CandidateList:
 
     def retire(self, now_ns: int, candidate: Candidate) -> None:
         """Let a candidate that has its verdict rest, with all that are the same thing."""
-        self._cooling.append(_Cooling(candidate.track, now_ns))
+        self._cooling.append(Cooling(candidate.track, now_ns))
         self._candidates = [
             one
             for one in self._candidates

@@ -41,6 +41,7 @@ class CandidateCause(Enum):
     CONFIRMED = "the tiers say yes"
     REJECTED = "the tiers say no"
     LEFT_OPEN = "the tiers do not say"
+    PICTURE_LOST = "the picture to ask about is gone"
 
 
 class CandidateAction(Enum):
@@ -73,6 +74,8 @@ TRANSITIONS: dict[tuple[CandidateState, CandidateCause], CandidateState] = {
     (_S.AWAITING_VLM, _C.NOT_ASKED): _S.DECIDED,
     (_S.ASKING_VLM, _C.ANSWERED): _S.DECIDED,
     (_S.ASKING_VLM, _C.NOT_ANSWERED): _S.DECIDED,
+    (_S.AWAITING_VLM, _C.PICTURE_LOST): _S.CLASSIFYING,
+    (_S.ASKING_VLM, _C.PICTURE_LOST): _S.CLASSIFYING,
     (_S.DECIDED, _C.CONFIRMED): _S.CONFIRMED,
     (_S.DECIDED, _C.REJECTED): _S.REJECTED,
     (_S.DECIDED, _C.LEFT_OPEN): _S.UNCERTAIN,

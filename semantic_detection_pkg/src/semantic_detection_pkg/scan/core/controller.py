@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
 from py_trees.common import Status as TreeStatus
@@ -11,6 +11,13 @@ from py_trees.common import Status as TreeStatus
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.blackboard import NS_PER_S, Blackboard
+from semantic_detection_pkg.scan.core.checkpoint import (
+    Checkpoint,
+    checkpoint_of,
+    marks_of,
+    resume_mission,
+)
+from semantic_detection_pkg.scan.core.checkpoint_encoding import from_text
 from semantic_detection_pkg.scan.core.coverage import CoverageMap
 from semantic_detection_pkg.scan.core.decision_builder import DecisionBuilder
 from semantic_detection_pkg.scan.core.evaluate_candidates import evaluate_candidates
@@ -29,6 +36,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     InspectionResult,
     Pause,
     PointHere,
+    Resume,
     SweepPlanned,
     VocabularyReply,
 )
@@ -126,6 +134,14 @@ class ScanController:
             return None
         return blackboard.poses.view_at(newest.stamp_ns, *blackboard.picture_size)
 
+    def checkpoint(self) -> Checkpoint | None:
+        """Return what was reached, to be gone on with by another controller; None: no goal."""
+        return checkpoint_of(self._blackboard, self._clock.record)
+
+    def checkpoint_marks(self) -> Hashable:
+        """Return what is different after each decision; None without a goal."""
+        return marks_of(self._blackboard)
+
     def step(self, now_ns: int, inputs: Sequence[Input]) -> Decision:
         """Apply what came since the last step, and return what is to be done.
 
@@ -135,8 +151,11 @@ class ScanController:
             inputs: since the last step.
         """
         blackboard = self._blackboard
-        blackboard.now_ns = self._clock.advance(now_ns)
         blackboard.decision = DecisionBuilder()
+        for item in inputs:
+            if isinstance(item, Resume):  # first of all: its clock reads the stamps of this step
+                self._resume(now_ns, item)
+        blackboard.now_ns = self._clock.advance(now_ns)
         for item in map(self._clock.input_inward, in_order(inputs)):
             blackboard.watchdog.note_input(blackboard.now_ns, item)
             self._apply(item)
@@ -168,15 +187,51 @@ class ScanController:
             hold_ns = round(blackboard.settings.operator_hold_s * NS_PER_S)
             blackboard.operator = (item, blackboard.now_ns + hold_ns)
         elif isinstance(item, Pause):
-            blackboard.is_paused = item.is_paused
+            blackboard.is_paused, blackboard.pause_reason = item.is_paused, ""
         elif isinstance(item, Fix):
             blackboard.fix = item
+            self._compare_base(item)
         elif isinstance(item, BaseAttitude):
             blackboard.attitude = item
+            self._compare_base(item)
         elif isinstance(item, VocabularyReply):
             self._add_vocabulary(item)
         elif self._search is not None:
             self._add_answer(item, self._search)
+
+    def _resume(self, now_ns: int, item: Resume) -> None:
+        blackboard = self._blackboard
+        if blackboard.mission is not None:
+            return
+        try:
+            checkpoint = from_text(item.checkpoint)
+            mission = resume_mission(checkpoint, blackboard.settings, now_ns)
+            clock = ScanClock.resume(checkpoint.mission.clock, now_ns, item.elapsed_ns)
+        except ValueError as error:
+            blackboard.decision.notices.append(f"the mission cannot be resumed: {error}")
+            return
+        self._clock = clock
+        blackboard.resume(mission, checkpoint.mission.request_count)
+        found = 0 if mission.search is None else len(mission.search.findings.all)
+        blackboard.decision.notices.append(
+            f"the mission is resumed: {100 * mission.share_seen:.0f} % seen, {found} findings"
+        )
+        if item.reasons_to_ask:
+            reasons = "; ".join(item.reasons_to_ask)
+            blackboard.ask_operator(f"resumed, waits for an operator to go on or end it: {reasons}")
+        elif checkpoint.mission.is_paused:
+            blackboard.ask_operator("resumed, paused as it was before")
+
+    def _compare_base(self, item: Fix | BaseAttitude) -> None:
+        """Ask an operator where a mission was resumed at another place: bearings count from it."""
+        mission = self._blackboard.mission
+        if mission is None:
+            return
+        mission.base_before, moved = mission.base_before.compare(item)
+        if moved:
+            self._blackboard.ask_operator(
+                f"resumed at another place, waits for an operator to go on or end it: {moved}"
+            )
 
     def _add_frame(self, frame: FrameDetections) -> None:
         blackboard, mission = self._blackboard, self._blackboard.mission
@@ -199,7 +254,7 @@ class ScanController:
         stamp_ns = self._clock.outward(blackboard.now_ns)
         blackboard.mission = Mission(blackboard.now_ns, goal, blackboard.settings, stamp_ns)
         blackboard.resting_since_ns = 0
-        blackboard.is_paused = False
+        blackboard.is_paused, blackboard.pause_reason = False, ""
         blackboard.repeat_commands()
 
     def _add_vocabulary(self, reply: VocabularyReply) -> None:

@@ -91,6 +91,21 @@ class CoverageCriteria:
         return self.max_motion_blur_px / exposure if exposure > 0.0 else math.inf
 
 
+@dataclass(frozen=True, eq=False)
+class CoverageRecord:
+    """What a map knows of its cells, for a checkpoint; all are (rows, columns)."""
+
+    last_seen_s: NDArray[np.float64]
+    pixels_per_rad: NDArray[np.float32]
+    results: NDArray[np.uint8]
+    view_counts: NDArray[np.uint16]
+
+    @property
+    def arrays(self) -> tuple[NDArray[np.generic], ...]:
+        """Return the arrays in the order of the fields."""
+        return self.last_seen_s, self.pixels_per_rad, self.results, self.view_counts
+
+
 class CoverageMap:
     """The area as cells, row-major, rows along rising pitch, columns along rising yaw.
 
@@ -145,6 +160,29 @@ class CoverageMap:
         self._cos_pitch = np.cos(self.pitch_rad)
         self._sin_pitch = np.sin(self.pitch_rad)
 
+    def record(self) -> CoverageRecord:
+        """Return a copy of what is known of the cells."""
+        return CoverageRecord(
+            self.last_seen_s.copy(),
+            self.pixels_per_rad.copy(),
+            self.results.copy(),
+            self._view_counts.copy(),
+        )
+
+    def restore(self, record: CoverageRecord) -> None:
+        """Take over what another map of the same area knew of its cells.
+
+        Raises:
+            ValueError: it had other cells.
+        """
+        shapes = {one.shape for one in record.arrays}
+        if shapes != {self.results.shape}:
+            raise ValueError(f"coverage of {shapes} cells for a map of {self.results.shape}")
+        self.last_seen_s = np.array(record.last_seen_s, np.float64)
+        self.pixels_per_rad = np.array(record.pixels_per_rad, np.float32)
+        self.results = np.array(record.results, np.uint8)
+        self._view_counts = np.array(record.view_counts, np.uint16)
+
     def add_view(
         self,
         view: CameraView,
@@ -183,11 +221,10 @@ class CoverageMap:
         """Return how much one more fine look is worth at each cell: (rows, columns) 0..1.
 
         The chance that a look is the first to find something falls with every look before it.
-        Outside the area a look is worth nothing; in cells that count as seen, little, as long as
-        others do not.
+        Where cells count as seen, and outside the area, a look is worth nothing.
         """
         worth = 1.0 / (1.0 + self._view_counts)
-        return np.where(self.is_wanted, worth, 0.0)
+        return np.where(self.unseen(), worth, 0.0)
 
     def _fine_looks(self, view: CameraView, looks: Sequence[Look]) -> tuple[Look, ...]:
         """Return the looks that count; empty: all of the picture does."""
@@ -277,7 +314,10 @@ class CoverageMap:
         cos_turn, to_left = np.cos(turn), level * np.sin(turn)
         if view.roll_rad:
             cos_roll, sin_roll = math.cos(view.roll_rad), math.sin(view.roll_rad)
-            to_left, drop = cos_roll * to_left - sin_roll * drop, cos_roll * drop + sin_roll * to_left
+            to_left, drop = (
+                cos_roll * to_left - sin_roll * drop,
+                cos_roll * drop + sin_roll * to_left,
+            )
         sin_pitch, cos_pitch = math.sin(view.pitch_rad), math.cos(view.pitch_rad)
         along = level * cos_turn
         depth = cos_pitch * along + sin_pitch * drop

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ros_support_pkg.core.words import FindingState
@@ -58,6 +58,19 @@ class FindingList:
     def all(self) -> tuple[Finding, ...]:
         """Return the newest revision of each, oldest first."""
         return tuple(one for one, _ in self._findings)
+
+    @property
+    def tracks(self) -> tuple[Track, ...]:
+        """Return the track of each, in the same order."""
+        return tuple(track for _, track in self._findings)
+
+    def restore(self, findings: Sequence[Finding], tracks: Sequence[Track]) -> None:
+        """Go on with the findings of before, each with its track; new ones have ids of their own.
+
+        Raises:
+            ValueError: there is not one track for each.
+        """
+        self._findings = list(zip(findings, tracks, strict=True))
 
     def update_tracks(self, tracks: Mapping[int, Track]) -> None:
         """Note where the things are now, to know them again; the findings stay as they are."""

@@ -114,6 +114,21 @@ class Pause:
 
 
 @dataclass(frozen=True)
+class Resume:
+    """Go on with the mission of a controller that ended; the first input of a new controller.
+
+    Attributes:
+        checkpoint: of that mission; see `checkpoint_encoding.to_text`.
+        elapsed_ns: [ns] since the checkpoint; 0 where nobody knows.
+        reasons_to_ask: why an operator must agree first, in words; empty: it goes on at once.
+    """
+
+    checkpoint: str
+    elapsed_ns: int = 0
+    reasons_to_ask: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class SweepPlanned:
     """The plan of the sweep that was waited for is made; see `SweepTask.number`."""
 
@@ -197,6 +212,7 @@ OtherInput = (
     | PointHere
     | Pause
     | SweepPlanned
+    | Resume
     | VocabularyReply
     | InspectionResult
     | VlmReply
@@ -215,6 +231,7 @@ _KINDS: dict[str, type] = {
     "PointHere": PointHere,
     "Pause": Pause,
     "SweepPlanned": SweepPlanned,
+    "Resume": Resume,
     "VocabularyReply": VocabularyReply,
     "InspectionResult": InspectionResult,
     "VlmReply": VlmReply,

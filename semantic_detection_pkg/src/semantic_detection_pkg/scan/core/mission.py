@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ros_support_pkg.core.pose_history import Pose
 from semantic_detection_pkg.common.core.camera_view import CameraPoses
+from semantic_detection_pkg.scan.core.base_place import BasePlace
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     FrameDetections,
     GimbalReading,
@@ -31,6 +32,11 @@ class Mission:
         vocabulary_id, vocabulary_sent_ns: newest request for them; 0: none.
         vocabulary_since_ns: when the answer came.
         frame_ns: stamp of the newest frame; `tracks` stand for it.
+        is_fitted: the search's plan fits the gimbal and the camera that are there; that of a
+            mission that was resumed is first compared with them, and nothing counts before.
+        base_before: where the base was when the mission was interrupted, as far as it is not yet
+            compared with where it is.
+        is_refit_agreed: an operator agrees, once he goes on, to a plan that fits others.
     """
 
     def __init__(
@@ -49,6 +55,9 @@ class Mission:
         self.delay = DelayEstimator()
         self.tracks: tuple[Track, ...] = ()
         self.frame_ns = 0
+        self.is_fitted = True
+        self.is_refit_agreed = False
+        self.base_before = BasePlace()
         self._settings = settings
 
     @property
@@ -62,8 +71,11 @@ class Mission:
         return self.search is not None and self.search.question is not None
 
     def begin_search(self, plan: SearchPlan) -> None:
-        """Begin to search as planned."""
+        """Begin to search as planned; a search in hand goes on in the new one."""
+        before = self.search
         self.search = Search(self.stamp_ns, self.goal, plan, self._settings)
+        if before is not None:
+            self.search.take_over(before)
 
     def interrupt(self) -> None:
         """Drop what is under way: the camera is taken somewhere else."""
@@ -90,7 +102,7 @@ class Mission:
         )
         rates = (pose.yaw_rate_rad_s, pose.pitch_rate_rad_s)
         self.delay.update(frame.stamp_ns, view, *rates, self.tracks, delay_s)
-        if self.search is not None:
+        if self.search is not None and self.is_fitted:
             self.search.add_frame(frame, view, pose, self.tracks)
 
 

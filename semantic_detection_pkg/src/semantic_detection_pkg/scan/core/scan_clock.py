@@ -36,11 +36,22 @@ _EXCEPTIONS_MAX = 4000
 
 
 @dataclass(frozen=True)
-class _Segment:
+class ClockSegment:
     """From `since_ns`, of the scan, on: the scan's time is the outside's plus `shift_ns`."""
 
     since_ns: int
     shift_ns: int
+
+
+@dataclass(frozen=True)
+class ClockRecord:
+    """A clock at its newest step, for a checkpoint: stamps of before are known by it afterwards."""
+
+    outside_ns: int
+    now_ns: int
+    interval_ns: int
+    segments: tuple[ClockSegment, ...]
+    exceptions: tuple[tuple[int, int], ...]
 
 
 class ScanClock:
@@ -52,12 +63,52 @@ class ScanClock:
 
     def __init__(self) -> None:
         """Begin without a shift."""
-        self._segments = [_Segment(0, 0)]
+        self._segments = [ClockSegment(0, 0)]
         self._outside_ns: int | None = None
         self._now_ns = 0
         self._interval_ns = 0
         # Around a step some stamps lie across the boundary: what their segment would not return.
         self._exceptions: OrderedDict[int, int] = OrderedDict()
+
+    @staticmethod
+    def resume(record: ClockRecord, outside_ns: int, elapsed_ns: int) -> ScanClock:
+        """Return a clock that goes on after a gap: what is older than the gap stays older.
+
+        Args:
+            outside_ns: [ns] of the first step after the gap.
+            elapsed_ns: [ns] how long the gap was; 0 where nobody knows, as with a clock that was
+                set meanwhile: the scan then knows of no gap.
+
+        Raises:
+            ValueError: the record is of no clock.
+        """
+        if not record.segments:
+            raise ValueError("a clock without segments is no clock")
+        clock = ScanClock()
+        clock._segments = list(record.segments)
+        clock._exceptions = OrderedDict(record.exceptions)
+        clock._interval_ns = record.interval_ns
+        apart_ns = outside_ns - record.outside_ns - elapsed_ns
+        if abs(apart_ns) <= _LEAP_NS and elapsed_ns + apart_ns >= 0:
+            elapsed_ns += apart_ns
+        else:
+            now_ns = record.now_ns + max(elapsed_ns, record.interval_ns)
+            elapsed_ns = now_ns - record.now_ns
+            clock._segments.append(ClockSegment(now_ns, now_ns - outside_ns))
+            del clock._segments[:-_SEGMENTS_MAX]
+        clock._outside_ns, clock._now_ns = outside_ns, record.now_ns + elapsed_ns
+        return clock
+
+    @property
+    def record(self) -> ClockRecord:
+        """Return what `resume` needs."""
+        return ClockRecord(
+            self._outside_ns or 0,
+            self._now_ns,
+            self._interval_ns,
+            tuple(self._segments),
+            tuple(self._exceptions.items()),
+        )
 
     @property
     def has_stepped(self) -> bool:
@@ -76,7 +127,7 @@ class ScanClock:
                 self._interval_ns = elapsed_ns
             else:
                 now_ns = self._now_ns + self._interval_ns
-                self._segments.append(_Segment(now_ns, now_ns - outside_ns))
+                self._segments.append(ClockSegment(now_ns, now_ns - outside_ns))
                 del self._segments[:-_SEGMENTS_MAX]
         self._outside_ns = outside_ns
         self._now_ns = outside_ns + self._segments[-1].shift_ns

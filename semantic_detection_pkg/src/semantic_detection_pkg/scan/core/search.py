@@ -23,7 +23,7 @@ from semantic_detection_pkg.scan.core.goals import parse_words
 from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections, Goal
 from semantic_detection_pkg.scan.core.path_following import PathFollower
 from semantic_detection_pkg.scan.core.paths.traversal import TraversalSettings
-from semantic_detection_pkg.scan.core.planning.sweep import SweepPlanner
+from semantic_detection_pkg.scan.core.planning.sweep import SweepPlanner, SweepProgress
 from semantic_detection_pkg.scan.core.planning.view_planning import CloseView, ViewPlanningSettings
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.tracking.track import Track
@@ -32,6 +32,7 @@ from semantic_detection_pkg.scan.core.tracking.track import Track
 # resolution that the sweep is planned for, rounding would decide.
 _COUNTED_SHARE = 0.9
 _ZOOM_REACHED = 0.97  # of the greatest zoom
+_SAME_HFOV = 0.03  # of it: so exactly a gimbal tells the field of view, zoomed or not
 _NS_PER_S = 1_000_000_000
 _STAMPS_KEPT = 6  # of frames, for their interval: one that is late does not matter
 
@@ -113,6 +114,7 @@ class Search:
         criteria = replace(settings.coverage, pixels_per_rad=_COUNTED_SHARE * view.pixels_per_rad)
         self.coverage = CoverageMap(plan.area, settings.cell_size_rad, criteria)
         self.planner = SweepPlanner(self.coverage, view, plan.limits, settings.sweep)
+        self._sweep_view = view
 
     @property
     def track_in_hand(self) -> int:
@@ -166,6 +168,33 @@ class Search:
         self.findings.update_tracks(shown.tracks)
         for track in self.candidates.add_frame(frame.stamp_ns, shown, frame.model):
             self.mark(track, CellResult.CANDIDATE)
+
+    def can_go_on(self, plan: SearchPlan) -> bool:
+        """Return whether what was seen by this plan counts by another one, too."""
+        old, new = self.plan, plan
+        is_same_picture = (old.wide.width, old.wide.height) == (new.wide.width, new.wide.height)
+        hfov_change = abs(new.wide.hfov_rad / old.wide.hfov_rad - 1.0)
+        return (
+            is_same_picture
+            and hfov_change <= _SAME_HFOV
+            and (old.area, old.zoom) == (new.area, new.zoom)
+        )
+
+    def take_over(self, old: Search) -> None:
+        """Go on with what another search has found; what it has seen counts where it can."""
+        self.candidates.restore(old.candidates.all, old.candidates.cooling)
+        self.findings = old.findings
+        for follower in old.followers:
+            self.follow_path(follower.conclusion)
+        if old.can_go_on(self.plan):
+            self.coverage.restore(old.coverage.record())
+            self.set_progress(old.planner.progress, is_swept=old.is_swept)
+
+    def set_progress(self, progress: SweepProgress, *, is_swept: bool) -> None:
+        """Go on with a sweep that has come so far."""
+        view, limits = self._sweep_view, self.plan.limits
+        self.planner = SweepPlanner(self.coverage, view, limits, self._settings.sweep, progress)
+        self.is_swept = is_swept
 
     def follow_path(self, conclusion: Conclusion) -> None:
         """Have the path of a finding followed, when there is time."""

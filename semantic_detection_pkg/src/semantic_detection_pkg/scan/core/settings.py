@@ -12,11 +12,12 @@ from dataclasses import dataclass, field, fields
 from ros_support_pkg.core.settings import DEGREES, constant, group, setting, settings_of
 from semantic_detection_pkg.common.core.settings import wide_hfov_setting
 from semantic_detection_pkg.errors import ConfigurationError
-from semantic_detection_pkg.scan.core.area import Area
+from semantic_detection_pkg.scan.core.checkpoint_settings import CheckpointSettings
 from semantic_detection_pkg.scan.core.coverage import CoverageCriteria
 from semantic_detection_pkg.scan.core.planning.sweep import SweepSettings
 from semantic_detection_pkg.scan.core.planning.view_planning import ViewPlanningSettings
 from semantic_detection_pkg.scan.core.pointing import PointingSettings
+from semantic_detection_pkg.scan.core.start_goal import StartGoal
 from semantic_detection_pkg.scan.core.tracking.tracker import TrackerSettings
 
 
@@ -334,45 +335,6 @@ class ScanSettings:
 
 
 @dataclass(frozen=True)
-class StartGoal:
-    """The goal at the start, where nobody else gives one."""
-
-    autostart: bool = setting(False, "start a scan with the area, classes and zoom below")
-    area_yaw_min_rad: float = setting(
-        -60.0, "right end of the area", minimum=-360.0, maximum=360.0, scale=DEGREES
-    )
-    area_yaw_max_rad: float = setting(
-        60.0, "left end of the area", minimum=-360.0, maximum=360.0, scale=DEGREES
-    )
-    area_pitch_min_rad: float = setting(
-        2.0, "upper end of the area", minimum=-90.0, maximum=90.0, scale=DEGREES
-    )
-    area_pitch_max_rad: float = setting(
-        40.0, "lower end of the area", minimum=-90.0, maximum=90.0, scale=DEGREES
-    )
-    classes: tuple[str, ...] = setting(
-        (), "what to look for; ['']: all that the detector knows", formerly=("words",)
-    )
-    zoom: float = setting(
-        0.0, "zoom of the sweep; 0: sweep_zoom", unit="x", minimum=0.0, maximum=100.0
-    )
-    repeat: bool = setting(False, "begin again when the area is covered")
-
-    def area(self) -> Area:
-        """Return the area of the goal.
-
-        Raises:
-            ConfigurationError: its ends are in the wrong order.
-        """
-        return Area(
-            self.area_yaw_min_rad,
-            self.area_yaw_max_rad,
-            self.area_pitch_min_rad,
-            self.area_pitch_max_rad,
-        )
-
-
-@dataclass(frozen=True)
 class ScanControllerSettings:
     """Settings of the scan controller node."""
 
@@ -381,6 +343,7 @@ class ScanControllerSettings:
     )
     base_frame: str = setting("gimbal_base", "frame that bearings are relative to")
     start: StartGoal = field(default_factory=StartGoal)
+    checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
     scan: ScanSettings = field(default_factory=ScanSettings)
     synonyms: tuple[tuple[str, str], ...] = setting(
         (),

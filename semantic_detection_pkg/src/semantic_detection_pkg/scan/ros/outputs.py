@@ -67,6 +67,13 @@ def to_scan_state(
     return message
 
 
+def to_scan_goal(goal: Goal) -> Scan.Goal:
+    """Return a goal as it was asked for."""
+    return Scan.Goal(
+        area=to_area(goal.area), words=list(goal.words), zoom=goal.zoom, repeat=goal.is_repeating
+    )
+
+
 def to_scan_result(result: GoalResult) -> Scan.Result:
     """Return how a goal ended."""
     return Scan.Result(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rclpy.node import Node
 from std_msgs.msg import Header
@@ -18,6 +18,7 @@ from interfaces_pkg.msg import (
 )
 from ros_support_pkg.qos import EVENT, RECORD, STATE, VIEW
 from ros_support_pkg.timers import every
+from semantic_detection_pkg.scan.core import evidence
 from semantic_detection_pkg.scan.core.controller import ScanController
 from semantic_detection_pkg.scan.core.inputs_and_decisions import Decision
 from semantic_detection_pkg.scan.ros import outputs as scan_outputs
@@ -56,8 +57,6 @@ class ScanPublishers:
     def after_step(self, controller: ScanController, decision: Decision) -> None:
         """Publish what a step changed."""
         self._controller, self._decision = controller, decision
-        for finding in decision.findings:
-            self._findings.publish(scan_outputs.to_finding(finding, self._base_frame))
         if controller.frame_ns != self._frame_ns:
             self._frame_ns = controller.frame_ns
             self._publish_tracks()
@@ -67,6 +66,11 @@ class ScanPublishers:
         if told != self._told:
             self._told = told
             self._publish_state()
+
+    def publish_findings(self, findings: Sequence[evidence.Finding]) -> None:
+        """Publish findings; those that were told before may be told again."""
+        for finding in findings:
+            self._findings.publish(scan_outputs.to_finding(finding, self._base_frame))
 
     def write_journal(self, journal: ScanJournal) -> None:
         """Publish one step of the journal."""

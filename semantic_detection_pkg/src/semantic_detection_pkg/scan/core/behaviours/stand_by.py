@@ -57,7 +57,7 @@ class StayPaused(ScanBehaviour):
         if not blackboard.is_paused or blackboard.mission is None:
             return Status.SUCCESS
         blackboard.mission.interrupt()
-        return self.running("paused")
+        return self.running(blackboard.pause_reason or "paused")
 
 
 class GoToRest(ScanBehaviour):

@@ -28,7 +28,8 @@ class PrepareSearch(ScanBehaviour):
             return Status.SUCCESS
         if not mission.vocabulary:
             return self._tell_words(mission)
-        return self._plan(mission) if mission.search is None else Status.SUCCESS
+        is_ready = mission.search is not None and mission.is_fitted
+        return Status.SUCCESS if is_ready else self._plan(mission)
 
     def _tell_words(self, mission: Mission) -> Status:
         blackboard = self.blackboard
@@ -55,13 +56,29 @@ class PrepareSearch(ScanBehaviour):
             wide = CameraView(0.0, 0.0, 0.0, hfov_rad, *blackboard.picture_size)
             zoom_max = min(settings.view_planning.zoom_max, max(reading.zoom_max, 1.0))
             costs = replace(settings.view_planning, zoom_max=zoom_max)
-            mission.begin_search(SearchPlan(area, zoom, wide, limits, costs, cut))
+            plan = SearchPlan(area, zoom, wide, limits, costs, cut)
+            if not self._may_begin(mission, plan):
+                return self.again()
+            mission.begin_search(plan)
+            mission.is_fitted = True
         except ConfigurationError as error:
             blackboard.end_mission("aborted", str(error))
             return Status.FAILURE
         if cut:
             blackboard.decision.notices.append(cut)
         return Status.SUCCESS
+
+    def _may_begin(self, mission: Mission, plan: SearchPlan) -> bool:
+        """Return whether to go by a plan; an operator agrees to lose what was seen by another."""
+        search = mission.search
+        if search is None or search.can_go_on(plan) or mission.is_refit_agreed:
+            return True
+        mission.is_refit_agreed = True
+        self.blackboard.ask_operator(
+            "the camera, or what the gimbal reaches, is not what it was before the mission was "
+            "resumed: go on and see all of it anew with the findings kept, or end it"
+        )
+        return False
 
 
 class SweepArea(SearchBehaviour):

@@ -72,6 +72,14 @@ class SweepSettings:
             )
 
 
+@dataclass(frozen=True)
+class SweepProgress:
+    """How hard a sweep has tried, for a checkpoint; see `SweepPlanner`."""
+
+    speed_share: float = 1.0
+    futile_passes: int = 0
+
+
 class SweepTask:
     """A plan that is to be made off the control loop, from what was unseen when it was wanted.
 
@@ -110,6 +118,7 @@ class SweepPlanner:
         view: CameraView,
         limits: GimbalLimits,
         settings: SweepSettings | None = None,
+        progress: SweepProgress | None = None,
     ) -> None:
         """Begin without a plan.
 
@@ -118,7 +127,9 @@ class SweepPlanner:
             view: lens and picture of the sweep; where it looks does not matter.
             limits: of the gimbal; the area lies within them (see `cut_to_limits`).
             settings: left out: the defaults.
+            progress: of a sweep that goes on; left out: it begins.
         """
+        progress = progress or SweepProgress()
         self._coverage = coverage
         self._view = view
         self._limits = limits
@@ -128,9 +139,14 @@ class SweepPlanner:
         self._task: SweepTask | None = None
         self._tasks = 0
         self._evaluate_at_s: float | None = None
-        self._speed_share = 1.0
-        self._futile_passes = 0
+        self._speed_share = progress.speed_share
+        self._futile_passes = progress.futile_passes
         self._unseen_at_last_plan = -1
+
+    @property
+    def progress(self) -> SweepProgress:
+        """Return how hard it has tried."""
+        return SweepProgress(self._speed_share, self._futile_passes)
 
     @property
     def is_stuck(self) -> bool:

@@ -80,12 +80,12 @@ class TrackerSettings:
 class Tracker:
     """Tracks of one mission. Equal frames in equal order give equal tracks, bit for bit."""
 
-    def __init__(self, settings: TrackerSettings | None = None) -> None:
-        """Start without tracks."""
+    def __init__(self, settings: TrackerSettings | None = None, next_id: int = 1) -> None:
+        """Start without tracks; the first one gets `next_id`."""
         self._settings = TrackerSettings() if settings is None else settings
         self._states = KalmanStates.empty()
         self._records: list[TrackRecord] = []
-        self._next_id = 1
+        self._next_id = next_id
         self._stamp_ns: int | None = None
         self._view: CameraView | None = None
         self._has_tiles = False
@@ -99,6 +99,11 @@ class Tracker:
             record.to_track(row, self._states, now_ns - record.last_ns > lost_ns)
             for row, record in enumerate(self._records)
         )
+
+    @property
+    def next_id(self) -> int:
+        """Return the id that no track has had."""
+        return self._next_id
 
     def drop(self, track_id: int) -> None:
         """Drop a track; an unknown id is ignored."""

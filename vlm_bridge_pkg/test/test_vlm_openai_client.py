@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import openai
 import pytest
 
 from semantic_detection_pkg.gpu.epoch_file import write_epoch
+from vlm_bridge_pkg.core.questions import ANSWER_SCHEMA
 from vlm_bridge_pkg.protocol.pictures import read_picture
 from vlm_bridge_pkg.service.model import FakeModel, Model
 from vlm_bridge_pkg.service.server import Options, VlmServer
@@ -37,7 +39,8 @@ MESSAGES: list[Any] = [
 def client(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     write_epoch(tmp_path / "gpu.epoch", 3)
     guards = Guards(tmp_path / "gpu.lock", tmp_path / "gpu.epoch")
-    model: Model = ScriptedModel(Script(p_yes=0.9)) if request.param == "stub" else FakeModel()
+    script = Script(p_yes=0.9, has_schemas=True)
+    model: Model = ScriptedModel(script) if request.param == "stub" else FakeModel()
     handler = StubHandler if request.param == "stub" else None
     server = VlmServer(tmp_path / "vlm.sock", model, Options(guards), handler)
     server.load()
@@ -84,6 +87,20 @@ def test_models_and_logprobs(client: Any) -> None:
         assert [rival.token for rival in first.top_logprobs] == ["yes", "no"]
     else:
         assert answer.choices[0].logprobs is None
+
+
+def test_answers_bound_to_a_schema(client: Any) -> None:
+    form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": ANSWER_SCHEMA}}
+    (model,) = client.models.list().data
+    create = client.chat.completions.create
+    if model.id == "stub":
+        answer = create(model="x", messages=MESSAGES, response_format=form, logprobs=True)
+        choice = answer.choices[0]
+        assert json.loads(choice.message.content) == {"answer": "yes", "reason": "it is there"}
+        assert "yes" in [token.token for token in choice.logprobs.content]
+    else:  # it cannot, and says so
+        with pytest.raises(openai.BadRequestError, match="'response_format' is unknown"):
+            create(model="x", messages=MESSAGES, response_format=form)
 
 
 def test_refusals_are_its_own_errors(client: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vlm_bridge_pkg.core.questions import ANSWER_SCHEMA
 from vlm_bridge_pkg.errors import ConfigurationError, ServiceError
 from vlm_bridge_pkg.kernels.crop import fit_square
 from vlm_bridge_pkg.protocol import limits
@@ -26,7 +28,7 @@ from vlm_bridge_pkg.protocol.replies import (
     completion,
     read_completion,
 )
-from vlm_bridge_pkg.protocol.requests import FIELDS, ChatRequest, read_request
+from vlm_bridge_pkg.protocol.requests import FIELDS, SCHEMA_FIELD, ChatRequest, read_request
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "vlm_protocol.md"
 
@@ -78,6 +80,11 @@ def test_a_request_survives_the_wire() -> None:
         "Is it there?", read_picture(encoded(".jpg")), "Be brief.", 7, 0.5, True, True, "vila"
     )
     assert read_request(request.to_json()) == request
+    bound = replace(request, schema=ANSWER_SCHEMA)
+    assert read_request(bound.to_json(), has_schemas=True) == bound
+    with pytest.raises(RequestRefused, match="field 'response_format' is unknown") as error:
+        read_request(bound.to_json())
+    assert error.value.code == "unknown_field"
 
 
 json_values = st.recursive(
@@ -88,10 +95,10 @@ json_values = st.recursive(
 
 
 @settings(max_examples=200)
-@given(st.dictionaries(st.sampled_from(FIELDS), json_values))
+@given(st.dictionaries(st.sampled_from((*FIELDS, SCHEMA_FIELD)), json_values))
 def test_any_json_is_a_request_or_refused(document: dict[str, object]) -> None:
     with pytest.raises(RequestRefused) as error:
-        read_request(json.dumps(document).encode())
+        read_request(json.dumps(document).encode(), has_schemas=True)
     assert error.value.code in STATUS
     assert "\n" not in str(error.value)
 
@@ -111,7 +118,9 @@ def test_an_answer_survives_the_wire_in_any_pieces(words: list[str], size: int) 
 
 def test_probabilities_survive_the_wire() -> None:
     token = Token("yes", {"yes": math.log(0.75), "no": math.log(0.25)})
-    assert read_completion(completion([token], "m", False, 1)).first_logprobs == token.logprobs
+    reply = read_completion(completion([token, Token("!", {"!": -0.1})], "m", False, 1))
+    assert reply.logprobs == (("yes", token.logprobs), ("!", {"!": -0.1}))
+    assert reply.first_logprobs == token.logprobs
 
 
 def streamed(data: bytes) -> str:
@@ -163,5 +172,5 @@ def test_the_document_has_every_number_and_code() -> None:
         if isinstance(value, int | float)
     }
     assert rows == {**{code: str(status) for code, status in STATUS.items()}, **numbers}
-    for name in (*FIELDS, limits.CHAT_PATH, limits.HEALTH_PATH, limits.EPOCH_HEADER):
+    for name in (*FIELDS, SCHEMA_FIELD, limits.CHAT_PATH, limits.HEALTH_PATH, limits.EPOCH_HEADER):
         assert f"`{name}`" in text

@@ -15,8 +15,14 @@ class ConfigurationError(VlmError, ValueError):
 
 
 class ServiceError(VlmError):
-    """The model's service did not answer as it should; `cause` is one word for the answer."""
+    """The model's service did not answer as it should.
 
-    def __init__(self, cause: str, message: str) -> None:
+    Attributes:
+        cause: one word for the answer.
+        is_refusal: the service said so itself.
+    """
+
+    def __init__(self, cause: str, message: str, *, is_refusal: bool = False) -> None:
         super().__init__(message)
         self.cause = cause
+        self.is_refusal = is_refusal

@@ -20,6 +20,7 @@ from ros_support_pkg.running import run_node, tolerating_shutdown
 from ros_support_pkg.shedding import TIER3, Shedding
 from semantic_detection_pkg.errors import SemanticDetectionError
 from semantic_detection_pkg.gpu import owners
+from vlm_bridge_pkg.answer_forms import AnswerForms
 from vlm_bridge_pkg.core.questions import make_questions
 from vlm_bridge_pkg.core.settings import VlmBridgeSettings
 from vlm_bridge_pkg.errors import ConfigurationError, ServiceError
@@ -47,6 +48,7 @@ class VlmBridgeNode(Node):
             owners.robot(self.get_namespace()),
             config.max_tokens,
         )
+        self._forms = AnswerForms(self.get_logger().warning)
         # Of this process only: after a restart the old lease belongs to somebody else.
         self._holder = f"{self.get_fully_qualified_name()}-{os.getpid()}"
         self._sessions: dict[bytes, Session] = {}
@@ -105,7 +107,7 @@ class VlmBridgeNode(Node):
         with self._guard:
             gpu = self._gpus.pop() if self._gpus else None
             if gpu is not None:
-                session = self._sessions[key] = Session(self._service, gpu)
+                session = self._sessions[key] = Session(self._service, gpu, self._forms)
         if gpu is None:  # accepted in the same moment as another
             goal.abort()
             return AskVlm.Result(answer=_unsure(goal.request, "busy"))

@@ -12,11 +12,20 @@ from typing import Protocol
 from ros_support_pkg.core.words import Verdict
 from semantic_detection_pkg.gpu.errors import LockError
 from semantic_detection_pkg.gpu.lock import KernelLock
-from vlm_bridge_pkg.core.questions import SYSTEM, Question
+from vlm_bridge_pkg.answer_forms import AnswerForm, AnswerForms
+from vlm_bridge_pkg.core.questions import (
+    ANSWER_SCHEMA,
+    BOUND_SUFFIX,
+    BOUND_TOKENS,
+    SYSTEM,
+    SYSTEM_BOUND,
+    Question,
+)
 from vlm_bridge_pkg.core.verdicts import (
     AnswerReading,
     CombinedReading,
     combine_readings,
+    logprobs_of_verdict,
     read_answer,
 )
 from vlm_bridge_pkg.errors import ServiceError
@@ -82,9 +91,11 @@ class AskResult:
 class Session:
     """One goal. `run` is called once, `cancel` from any thread."""
 
-    def __init__(self, service: Service, gpu: Gpu) -> None:
+    def __init__(self, service: Service, gpu: Gpu, forms: AnswerForms | None = None) -> None:
         self._service = service
         self._gpu = gpu
+        self._forms = forms or AnswerForms()
+        self._asked = AnswerForm(is_bound=False, has_logprobs=False)
         self._is_over = threading.Event()
         self._call: VlmCall | None = None
 
@@ -126,7 +137,10 @@ class Session:
             if epoch:
                 self._gpu.release(epoch)
         readings = [
-            (read_answer(reply.text, reply.first_logprobs), question.is_negated)
+            (
+                read_answer(reply.text, logprobs_of_verdict(reply.logprobs)),
+                question.is_negated,
+            )
             for reply, question in zip(replies, questions, strict=False)
         ]
         if cause:  # a verdict on half of the questions is none
@@ -134,7 +148,7 @@ class Session:
         return AskResult(
             combine_readings(readings),
             replies[0].text if replies else "",
-            questions[0].prompt_id,
+            questions[0].prompt_id + (BOUND_SUFFIX if self._asked.is_bound else ""),
             replies[0].model if replies else self._service.model,
             time.monotonic() - start_s,
             epoch,
@@ -148,16 +162,46 @@ class Session:
         end_s: float,
         on_progress: Callable[[str, str], None],
     ) -> Reply:
-        service = self._service
-        request = ChatRequest(
+        """Ask in the best form that the server takes; a refused form falls back to a weaker one."""
+        form = self._forms.form
+        refusal: ServiceError | None = None
+        while True:
+            request = self._request(question, picture, form)
+            try:
+                reply = self._send(request, epoch, end_s, on_progress)
+            except ServiceError as error:
+                if error.cause == "no_service":
+                    self._forms.forget()
+                weaker = form.weaker(error)
+                if weaker is None:
+                    raise
+                form, refusal = weaker, error
+                continue
+            if refusal is not None:
+                self._forms.learn(form, refusal)
+            self._asked = form
+            return reply
+
+    def _request(self, question: Question, picture: Picture, form: AnswerForm) -> ChatRequest:
+        return ChatRequest(
             question.prompt,
             picture,
-            SYSTEM,
-            service.max_tokens,
+            SYSTEM_BOUND if form.is_bound else SYSTEM,
+            self._service.max_tokens + (BOUND_TOKENS if form.is_bound else 0),
             is_streaming=True,
-            wants_logprobs=True,
-            model=service.model,
+            wants_logprobs=form.has_logprobs,
+            model=self._service.model,
+            schema=ANSWER_SCHEMA if form.is_bound else None,
         )
+
+    def _send(
+        self,
+        request: ChatRequest,
+        epoch: int,
+        end_s: float,
+        on_progress: Callable[[str, str], None],
+    ) -> Reply:
+        service = self._service
         on_progress("request", "")
         lock = KernelLock(service.lock_file, service.lock_owner) if service.lock_file else None
         with lock.held(_LOCK_TIMEOUT_S) if lock else nullcontext():

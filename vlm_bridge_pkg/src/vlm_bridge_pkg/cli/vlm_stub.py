@@ -30,6 +30,7 @@ def main(words: Sequence[str] | None = None) -> int:
     add("--look-with", type=Path, metavar="ONNX", help="answer by what this classifier sees")
     add("--piece-s", type=float, default=0.02, metavar="S", help="each word takes; default: 0.02")
     add("--p-yes", type=float, metavar="P", help="probability that it tells of 'yes'")
+    add("--schemas", action="store_true", help="bind answers to a JSON schema; else refuse it")
     add("--fault", choices=FAULTS, default="none", help="default: none")
     add("--fault-count", type=int, default=0, metavar="N", help="requests it meets; 0: all")
     arguments = parser.parse_args(words)
@@ -56,6 +57,7 @@ def _script(arguments: argparse.Namespace) -> Script:
         answers or Script.answers,
         _eyes(arguments.look_with) if arguments.look_with else None,
         arguments.p_yes,
+        arguments.schemas,
         arguments.piece_s,
         arguments.fault,
         arguments.fault_count,

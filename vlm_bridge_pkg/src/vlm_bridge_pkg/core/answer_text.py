@@ -31,6 +31,10 @@ _LIST_NUMBER = re.compile(r"^\s*\d{1,2}[.)]\s+")
 #: Marks after which "no" stands for itself. Not an apostrophe, a hyphen, a slash.
 _ENDS = frozenset(".,;:!\u2014\u2013()[]\"'\u201d")
 
+#: What an answer in JSON may lack that was cut off at its limit.
+_CUT_ENDS = ("}", '"}', '""}', ': ""}', '": ""}', '"": ""}')
+#: A verdict that is all there: of one that was cut off, "no" may be the beginning of more.
+_WHOLE_VERDICT = re.compile(r'"(answer|verdict|result|response)"\s*:\s*"[^"\\]*"', re.IGNORECASE)
 #: Keys under which models put a verdict into JSON, and the reason.
 _VERDICT_KEYS = ("answer", "verdict", "result", "response", "is_there", "present", "detected")
 _REASON_KEYS = ("reason", "explanation", "reasoning", "description", "why")
@@ -175,14 +179,11 @@ def _is_latin(word: str) -> bool:
 
 def _read_json(said: str) -> tuple[Verdict, str, str] | None:
     """Read an answer in JSON; None where it is none."""
-    start, end = said.find("{"), said.rfind("}")
-    if start < 0 or end < start or re.search(r"\w{3}", said[:start].replace("json", "")):
+    start = said.find("{")
+    if start < 0 or re.search(r"\w{3}", said[:start].replace("json", "")):
         return None
-    try:
-        document = json.loads(said[start : end + 1])
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(document, dict):
+    document = _document(said[start:])
+    if document is None:
         return None
     keys = {str(key).strip().lower(): value for key, value in document.items()}
     reason = " ".join(str(_first(keys, _REASON_KEYS) or "").split())
@@ -195,6 +196,21 @@ def _read_json(said: str) -> tuple[Verdict, str, str] | None:
     if not cause and reason:
         cause = _cause_of(reason)
     return (Verdict.UNSURE if cause else verdict), reason or own_reason, cause
+
+
+def _document(text: str) -> dict[str, Any] | None:
+    """Return the object that a text is, also where its end was cut off; None: it is none."""
+    end = text.rfind("}") + 1
+    cut = text.rstrip("\\")
+    ends = _CUT_ENDS if _WHOLE_VERDICT.search(cut) else ()
+    for tried in (text[:end], *(cut + missing for missing in ends)):
+        try:
+            document = json.loads(tried)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(document, dict):
+            return document
+    return None
 
 
 def _first(values: dict[str, Any], keys: tuple[str, ...]) -> Any:

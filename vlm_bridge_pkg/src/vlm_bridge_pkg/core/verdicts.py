@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,9 @@ from vlm_bridge_pkg.core.answer_text import read_verdict
 
 _WORDS = {"yes": Verdict.YES, "no": Verdict.NO}
 _REASON_CHARS = 300
+#: Up to the verdict of an answer in JSON.
+_FIELD = re.compile(r'[\s`]*(?:json)?\s*\{\s*"(?:answer|verdict)"\s*:\s*"?\s*', re.IGNORECASE)
+_MARKS = " \t\n\"'{}:,.`"
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,7 @@ class AnswerReading:
 
     Attributes:
         cause: why it is unsure, as `answer_text.read_verdict` names it; else empty.
-        confidence: 0..1 from the probabilities of the first word; None: they are not known.
+        confidence: 0..1 from the probabilities of the verdict; None: they are not known.
     """
 
     verdict: Verdict
@@ -28,18 +32,42 @@ class AnswerReading:
     confidence: float | None = None
 
 
-def read_answer(text: str, first_logprobs: Mapping[str, float] | None = None) -> AnswerReading:
-    """Read one answer; see `answer_text`. Never raises."""
+def read_answer(text: str, logprobs: Mapping[str, float] | None = None) -> AnswerReading:
+    """Read one answer; see `answer_text`. Never raises.
+
+    Args:
+        logprobs: of the token that is the verdict and its rivals, by text; see
+            `logprobs_of_verdict`.
+    """
     verdict, reason, cause = read_verdict(text)
-    confidence = _probability(verdict, first_logprobs or {})
+    confidence = _probability(verdict, logprobs or {})
     return AnswerReading(verdict, reason[:_REASON_CHARS], cause, confidence)
 
 
+def logprobs_of_verdict(
+    tokens: Sequence[tuple[str, Mapping[str, float]]],
+) -> Mapping[str, float]:
+    """Return the logprobs of the token that is the verdict: in JSON its field's, else the first.
+
+    Args:
+        tokens: the first of an answer, each with the logprobs of it and its rivals.
+    """
+    text = "".join(token for token, _ in tokens)
+    field = _FIELD.match(text)
+    place = field.end() if field else 0
+    end = 0
+    for token, rivals in tokens:
+        end += len(token)
+        if end > place:
+            return rivals
+    return {}
+
+
 def _probability(verdict: Verdict, logprobs: Mapping[str, float]) -> float | None:
-    """Return p(verdict) / (p(yes) + p(no)) over the first token and its rivals."""
+    """Return p(verdict) / (p(yes) + p(no)) over a token and its rivals."""
     shares = {Verdict.YES: 0.0, Verdict.NO: 0.0}
     for token, logprob in logprobs.items():
-        side = _WORDS.get(token.strip().lower())
+        side = _WORDS.get(token.strip(_MARKS).lower())
         if side in shares and logprob <= 0.0:  # NaN and more than certainty are no probabilities
             shares[side] += math.exp(logprob)
     total = sum(shares.values())

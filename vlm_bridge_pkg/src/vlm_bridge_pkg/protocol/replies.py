@@ -21,19 +21,30 @@ class Token:
     logprobs: Mapping[str, float] = field(default_factory=dict)
 
 
+#: A token and the logprobs of it and its rivals by text.
+TokenLogprobs = tuple[str, Mapping[str, float]]
+_TOLD_MAX = 64  # tokens; the verdict comes first
+
+
 @dataclass(frozen=True)
 class Reply:
     """A whole answer.
 
     Attributes:
-        first_logprobs: of the first token and its rivals by text; empty: not told.
+        logprobs: of the first tokens, each the token and the logprobs of it and its rivals by
+            text; empty: not told.
         is_cut: the answer was longer than allowed.
     """
 
     text: str
     model: str = ""
-    first_logprobs: Mapping[str, float] = field(default_factory=dict)
+    logprobs: tuple[TokenLogprobs, ...] = ()
     is_cut: bool = False
+
+    @property
+    def first_logprobs(self) -> Mapping[str, float]:
+        """Of the first token and its rivals by text; empty: not told."""
+        return self.logprobs[0][1] if self.logprobs else {}
 
 
 def completion(tokens: Sequence[Token], model: str, is_cut: bool, number: int) -> bytes:
@@ -102,7 +113,7 @@ def read_completion(body: bytes) -> Reply:
     text = message.get("content") if isinstance(message, dict) else None
     if not isinstance(text, str):
         raise ServiceError("unreadable", "the answer has no text in choices[0].message.content")
-    return Reply(text, model, _first_logprobs(choice), choice.get("finish_reason") == "length")
+    return Reply(text, model, _logprobs_of(choice), choice.get("finish_reason") == "length")
 
 
 class StreamReader:
@@ -116,7 +127,7 @@ class StreamReader:
         self._rest = b""
         self._size = 0
         self._model = ""
-        self._logprobs: Mapping[str, float] = {}
+        self._logprobs: tuple[TokenLogprobs, ...] = ()
         self._is_cut = False
         self._is_whole = False  # a JSON body instead of a stream
         self._is_finished = False  # a finish reason came
@@ -171,7 +182,8 @@ class StreamReader:
         text = delta.get("content") if isinstance(delta, dict) else None
         if isinstance(text, str):
             self.text += text
-        self._logprobs = self._logprobs or _first_logprobs(choice)
+        if len(self._logprobs) < _TOLD_MAX:
+            self._logprobs += _logprobs_of(choice)
         self._is_cut = self._is_cut or choice.get("finish_reason") == "length"
         self._is_finished = self._is_finished or bool(choice.get("finish_reason"))
 
@@ -213,15 +225,21 @@ def refused(error: Any, default: str = "refused") -> ServiceError:
     """Return the refusal in a reply's "error"; its cause is the code, else `default`."""
     error = error if isinstance(error, dict) else {"message": error}
     code = error.get("code")  # llama-server and vLLM give a number
-    return ServiceError(code if isinstance(code, str) else default, str(error.get("message")))
+    cause = code if isinstance(code, str) else default
+    return ServiceError(cause, str(error.get("message")), is_refusal=True)
 
 
-def _first_logprobs(choice: Mapping[str, Any]) -> dict[str, float]:
+def _logprobs_of(choice: Mapping[str, Any]) -> tuple[TokenLogprobs, ...]:
     try:
-        first = choice["logprobs"]["content"][0]
-        return {
-            str(rival["token"]): float(rival["logprob"])
-            for rival in (*first["top_logprobs"], first)
-        }
+        return tuple(
+            (
+                str(one["token"]),
+                {
+                    str(rival["token"]): float(rival["logprob"])
+                    for rival in (*one["top_logprobs"], one)
+                },
+            )
+            for one in choice["logprobs"]["content"][:_TOLD_MAX]
+        )
     except (KeyError, TypeError, IndexError, ValueError):
-        return {}  # optional: an answer without them is an answer
+        return ()  # optional: an answer without them is an answer

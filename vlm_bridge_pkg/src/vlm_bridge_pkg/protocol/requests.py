@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,9 @@ FIELDS = (
     "model", "messages", "max_tokens", "max_completion_tokens", "temperature", "stream",
     "logprobs", "top_logprobs",
 )  # fmt: skip
+#: Of services whose model can be bound to a JSON schema, also this.
+SCHEMA_FIELD = "response_format"
+_SCHEMA_NAME = "answer"
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class ChatRequest:
         max_tokens: of the answer, 1..MAX_TOKENS.
         wants_logprobs: the probabilities of the tokens are asked for.
         model: name as asked for; a service with one model ignores it.
+        schema: JSON schema that the answer is bound to; None: to none.
     """
 
     prompt: str
@@ -37,6 +42,7 @@ class ChatRequest:
     is_streaming: bool = False
     wants_logprobs: bool = False
     model: str = ""
+    schema: Mapping[str, Any] | None = None
 
     def to_json(self) -> bytes:
         """Return the body of the HTTP request."""
@@ -56,20 +62,28 @@ class ChatRequest:
         }
         if self.wants_logprobs:
             document |= {"logprobs": True, "top_logprobs": 5}
+        if self.schema is not None:
+            # OpenAI's form, which llama-server, vLLM, SGLang and Ollama take, too.
+            bound = {"name": _SCHEMA_NAME, "strict": True, "schema": self.schema}
+            document[SCHEMA_FIELD] = {"type": "json_schema", "json_schema": bound}
         return json.dumps(document).encode()
 
 
-def read_request(body: bytes) -> ChatRequest:
+def read_request(body: bytes, *, has_schemas: bool = False) -> ChatRequest:
     """Check and take apart the body of a request.
+
+    Args:
+        has_schemas: the model can be bound to a JSON schema.
 
     Raises:
         RequestRefused: bad_request, unknown_field, bad_picture, too_large.
     """
     document = _document(body)
-    unknown = sorted(set(document) - set(FIELDS))
+    fields = (*FIELDS, SCHEMA_FIELD) if has_schemas else FIELDS
+    unknown = sorted(set(document) - set(fields))
     if unknown:
         raise RequestRefused(
-            "unknown_field", f"field {unknown[0]!r} is unknown, allowed are {', '.join(FIELDS)}"
+            "unknown_field", f"field {unknown[0]!r} is unknown, allowed are {', '.join(fields)}"
         )
     system, prompt, pictures = _messages(document.get("messages"))
     if len(pictures) > 1:
@@ -91,6 +105,19 @@ def read_request(body: bytes) -> ChatRequest:
         is_streaming=_switch(document, "stream"),
         wants_logprobs=_switch(document, "logprobs"),
         model=str(document.get("model", ""))[:200],
+        schema=_schema(document.get(SCHEMA_FIELD)),
+    )
+
+
+def _schema(form: Any) -> Mapping[str, Any] | None:
+    match form:
+        case None | {"type": "text"}:
+            return None
+        case {"type": "json_schema", "json_schema": {"schema": dict(schema)}}:
+            return schema
+    raise RequestRefused(
+        "bad_request",
+        f"field {SCHEMA_FIELD!r} is {form!r:.60}, allowed is a json_schema with a schema, or text",
     )
 
 

@@ -10,7 +10,11 @@ from vlm_bridge_pkg.protocol.requests import ChatRequest
 
 
 class Model(Protocol):
-    """One model. The service calls it for one request at a time, holding the GPU."""
+    """One model. The service calls it for one request at a time, holding the GPU.
+
+    One whose answers can be bound to a JSON schema has a true attribute `has_schemas`; requests
+    that ask for it are refused otherwise.
+    """
 
     name: str
 

@@ -156,7 +156,8 @@ class ChatHandler(BaseHTTPRequestHandler):
         try:
             if self.path != limits.CHAT_PATH:
                 raise self._not_found()
-            request = read_request(self._body())
+            has_schemas = getattr(self.vlm.model, "has_schemas", False)
+            request = read_request(self._body(), has_schemas=has_schemas)
             epoch = self._header(limits.EPOCH_HEADER)
             deadline_ms = self._header(limits.DEADLINE_HEADER)
             if not self.vlm.is_ready:

@@ -16,6 +16,7 @@ from vlm_bridge_pkg.protocol.replies import Token
 from vlm_bridge_pkg.protocol.requests import ChatRequest
 from vlm_bridge_pkg.service.server import ChatHandler, VlmServer
 from vlm_bridge_pkg.stub.answers import Said
+from vlm_bridge_pkg.stub.bound import tokens_of
 
 EXIT_CRASHED = 66
 
@@ -41,7 +42,8 @@ class Script:
     Attributes:
         answers: given in turn, round and round.
         look: answers by what the picture shows, instead of `answers`; None: it is blind.
-        p_yes: probability of "yes" as the first word, told on request; None: not told.
+        p_yes: probability of "yes" as the verdict, told on request; None: not told.
+        has_schemas: answers are bound to the schema of a request; else such requests are refused.
         piece_s: [s] each word takes.
         fault: key of `FAULTS`.
         fault_count: requests that the fault meets, then all is well; 0: all of them.
@@ -50,6 +52,7 @@ class Script:
     answers: tuple[str, ...] = ("yes\nit is there",)
     look: Callable[[ChatRequest], Said] | None = None
     p_yes: float | None = None
+    has_schemas: bool = False
     piece_s: float = 0.0
     fault: str = "none"
     fault_count: int = 0
@@ -74,6 +77,11 @@ class ScriptedModel:
         self._crash = crash
         self._turn = 0
 
+    @property
+    def has_schemas(self) -> bool:
+        """Whether answers can be bound to a schema."""
+        return self.script.has_schemas
+
     def load(self) -> None:
         """Load nothing: there is no model."""
 
@@ -82,12 +90,13 @@ class ScriptedModel:
         said = script.look(request) if script.look else self._next_answer()
         logprobs = _logprobs(said.p_yes) if request.wants_logprobs else {}
         piece_s = script.piece_s * (10 if self.fault == "slow" else 1)
-        words = said.text.replace(" ", "\0 ").replace("\n", "\0\n").split("\0")
+        words, verdict = tokens_of(said.text, request.schema)
         for index, word in enumerate(words):
             if index == 1:
                 self._fail()
             time.sleep(piece_s)
-            yield Token(word, logprobs if index == 0 else {})
+            told = logprobs if index == verdict else {word: 0.0} if logprobs else {}
+            yield Token(word, told)
 
     def _next_answer(self) -> Said:
         answers = self.script.answers

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from semantic_detection_pkg.errors import FrameError, SourceLostError
 
 _DAMAGED_MAX = 1000  # packets in a row that cannot be decoded: then there is no video in it
-#: A stream's frames say all that is needed: looking ahead [us] would delay each opening by seconds.
-_STREAM_OPTIONS = {"analyzeduration": "200000", "fpsprobesize": "0"}
+#: A stream's frames say all that is needed: looking ahead [us] would delay each opening.
+_STREAM_OPTIONS = {"analyzeduration": "200000"}
 
 
 class AvDecoder:

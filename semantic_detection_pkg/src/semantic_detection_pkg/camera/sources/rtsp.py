@@ -15,8 +15,8 @@ from semantic_detection_pkg.errors import ConfigurationError, SourceLostError
 
 _DEFAULT_TIMEOUT_S = 5.0
 _TRANSPORTS = ("tcp", "udp")
-#: Frames as they arrive.
-_FFMPEG_OPTIONS = {"fflags": "nobuffer", "flags": "low_delay"}
+#: Frames as they arrive; the rate, which would cost two seconds at each opening, nobody needs.
+_FFMPEG_OPTIONS = {"fflags": "nobuffer", "flags": "low_delay", "fpsprobesize": "0"}
 
 
 def open_source(uri: CameraUri, clock_ns: ClockNs) -> FrameSource:

@@ -1,4 +1,4 @@
-"""The dashboard's words.js: the words of the messages' constants and what people read."""
+"""The dashboard's words.js: the words of the messages' constants, their texts and colours."""
 
 from __future__ import annotations
 
@@ -6,10 +6,17 @@ import json
 from typing import Any
 
 from ros_support_pkg.core.words import FIELDS, TIERS
+from semantic_detection_pkg.common.core import palette
 
 _HEAD = """// The words of the messages' constants, in the order of their numbers, and their texts.
-// Made by `make docs` from ros_support_pkg/core/words.py.
+// Made by `make docs` from ros_support_pkg/core/words.py and
+// semantic_detection_pkg/common/core/palette.py.
 """
+_COLOURS = {
+    "Coverage.result": palette.CELL_COLOURS,
+    "Finding.state": palette.FINDING_COLOURS,
+    "Track.state": palette.TRACK_COLOURS,
+}
 
 
 def page_words() -> str:
@@ -18,7 +25,12 @@ def page_words() -> str:
     for (type_name, field), enumeration in FIELDS.items():
         members: Any = enumeration
         texts[f"{type_name}.{field}"] = {member.word: member.text for member in members}
+    colours = {
+        field: {member.word: palette.css(colour) for member, colour in table.items()}
+        for field, table in _COLOURS.items()
+    }
     return (
         f"{_HEAD}\nexport const TEXTS = {json.dumps(texts, indent=2)};\n"
+        f"\nexport const COLOURS = {json.dumps(colours, indent=2)};\n"
         f"\nexport const TIERS = {json.dumps(TIERS, indent=2)};\n"
     )

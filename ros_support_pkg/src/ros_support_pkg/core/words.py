@@ -133,6 +133,8 @@ TEXTS: Mapping[Any, str] = {
     Level.CLOSE: "level 2: close look",
     GpuOwner.LEASE: "the VLM",
     HealthLevel.SHED: "loads are shed",
+    CellResult.UNSEEN: "not seen",
+    CellResult.EMPTY: "seen, nothing",
 }
 
 #: (message type, field) -> its enumeration. `SetFocus` is a service; its request has the field.

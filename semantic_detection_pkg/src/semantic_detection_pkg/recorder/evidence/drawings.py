@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from ros_support_pkg.core.words import CellResult
 from semantic_detection_pkg.common.core.geojson import ellipse_enu
+from semantic_detection_pkg.common.core.palette import CELL_COLOURS, rgb
 from semantic_detection_pkg.common.core.position import Position
 from semantic_detection_pkg.recorder.evidence.pictures import png_uri
 
-#: BGR of the coverage's results (RESULT_* of msg/Coverage), on paper.
-_RESULT_BGR = ((238, 238, 238), (214, 196, 170), (90, 200, 250), (60, 150, 40), (150, 150, 150))
+#: BGR of the coverage's results, in the order of their numbers (RESULT_* of msg/Coverage).
+_RESULT_BGR = [rgb(CELL_COLOURS[result])[::-1] for result in CellResult]
 _SPREAD_LEAST_RAD = math.radians(0.5)
 _STEPS = (1, 2, 5)
 

@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import quote
 
 from ros_support_pkg.core.stamps import from_time
-from ros_support_pkg.core.words import GpuOwner, HealthLevel, Level, Verdict, read
+from ros_support_pkg.core.words import CellResult, GpuOwner, HealthLevel, Level, Verdict, read
+from semantic_detection_pkg.common.core.palette import CELL_COLOURS, css
 from semantic_detection_pkg.common.core.position import Position
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.recorder.core.events import Event
@@ -148,6 +149,7 @@ def _page(
         },
         findings=rows,
         map=drawn,
+        legend=[(css(CELL_COLOURS[result]), result.text) for result in CellResult],
         marks=marks,
         timeline=_timeline(course, rows, reader.start_ns, reader.end_ns),
         events=[_KeptEvent(e.label, e.marked_ns, _megabytes(e), pages[e.name]) for e in events],

@@ -12,6 +12,7 @@ from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
 from ros_support_pkg.core.words import CellResult, FindingState, TrackState
+from semantic_detection_pkg.common.core import palette
 from semantic_detection_pkg.common.core.optics import CameraView, direction
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.controller import ScanController
@@ -22,23 +23,8 @@ _MAP_RADIUS_M = 10.2  # behind everything else
 _OLD_S = 60.0  # cells fade until then
 _CELLS_MAX = 20_000  # more are too many to draw once a second
 _Colour = tuple[float, float, float, float]
-_TRACKS: dict[TrackState, _Colour] = {
-    TrackState.TENTATIVE: (0.6, 0.6, 0.6, 0.6),
-    TrackState.CONFIRMED: (1.0, 0.8, 0.1, 0.9),
-    TrackState.LOST: (1.0, 0.8, 0.1, 0.35),
-}
-_FINDINGS: dict[FindingState, _Colour] = {
-    FindingState.CANDIDATE: (1.0, 0.8, 0.1, 1.0),
-    FindingState.CONFIRMED: (0.1, 0.9, 0.2, 1.0),
-    FindingState.REJECTED: (0.9, 0.2, 0.2, 0.7),
-    FindingState.UNCERTAIN: (0.7, 0.4, 1.0, 1.0),
-}
-_CELLS: dict[int, tuple[float, float, float]] = {
-    CellResult.EMPTY: (0.2, 0.45, 0.9),
-    CellResult.CANDIDATE: (1.0, 0.8, 0.1),
-    CellResult.FINDING: (0.1, 0.9, 0.2),
-    CellResult.REJECTED: (0.9, 0.2, 0.2),
-}
+_TRACK_OPACITIES = {TrackState.TENTATIVE: 0.6, TrackState.CONFIRMED: 0.9, TrackState.LOST: 0.35}
+_REJECTED_OPACITY = 0.7
 
 
 def scan_markers(header: Header, now_s: float, controller: ScanController) -> MarkerArray:
@@ -56,9 +42,12 @@ def scan_markers(header: Header, now_s: float, controller: ScanController) -> Ma
     for track in controller.tracks:
         size = max(track.width_rad, track.height_rad)
         bearing = (track.yaw_rad, track.pitch_rad)
-        markers.append(_ball(header, "tracks", track.id, bearing, size, _TRACKS[track.state]))
+        colour = _with_opacity(palette.TRACK_COLOURS[track.state], _TRACK_OPACITIES[track.state])
+        markers.append(_ball(header, "tracks", track.id, bearing, size, colour))
     for number, finding in enumerate(controller.findings):
-        colour, bearing = _FINDINGS[finding.state], (finding.yaw_rad, finding.pitch_rad)
+        bearing = (finding.yaw_rad, finding.pitch_rad)
+        opacity = _REJECTED_OPACITY if finding.state is FindingState.REJECTED else 1.0
+        colour = _with_opacity(palette.FINDING_COLOURS[finding.state], opacity)
         markers.append(_ball(header, "findings", number, bearing, 0.02, colour))
         text = f"{finding.class_name} {finding.score:.2f}"
         markers.append(_text(header, "findings/names", number, bearing, text, colour))
@@ -80,9 +69,14 @@ def _coverage(header: Header, coverage: CoverageMap, now_s: float) -> Marker:
     marker.points = [Point(x=x, y=y, z=z) for x, y, z in triangles.tolist()]
     for result, age_s in zip(coverage.results[rows, columns].tolist(), ages.tolist(), strict=True):
         alpha = 0.15 + 0.35 * math.exp(-max(age_s, 0.0) / _OLD_S)
-        red, green, blue = _CELLS[result]
+        red, green, blue, _ = _with_opacity(palette.CELL_COLOURS[CellResult(result)], alpha)
         marker.colors += [ColorRGBA(r=red, g=green, b=blue, a=alpha)] * 6
     return marker
+
+
+def _with_opacity(colour: int, opacity: float) -> _Colour:
+    red, green, blue = palette.rgb(colour)
+    return red / 255.0, green / 255.0, blue / 255.0, opacity
 
 
 def _on_sphere(yaw: NDArray[np.float64], pitch: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -3,17 +3,17 @@
 import { byId, element, fixed, radians, setText } from "./dom.js";
 import { bearingOf, outlineOf, viewOfGimbal } from "./geometry.js";
 import { placeToLook } from "./picture.js";
-import { TEXTS } from "./words.js";
+import { COLOURS, TEXTS } from "./words.js";
 
 const BASE = { left: radians(75), right: radians(-75), top: radians(-8), bottom: radians(34) };
 const MARGIN_RAD = radians(4);
 const MOSAIC_PERIOD_MS = 250;
 const TILES = 8;
 const UNSEEN_AGE = 255;
-const RESULT_COLOURS = { empty: "76,194,164", candidate: "242,181,68", finding: "255,107,94", rejected: "139,154,166" };
-const RESULTS = Object.entries(TEXTS["Coverage.result"]).map(([word, text]) => [text, RESULT_COLOURS[word] ?? null]);
+const RESULTS = Object.entries(TEXTS["Coverage.result"]).map(([word, text]) => [text, word === "unseen" ? null : COLOURS["Coverage.result"][word]]);
 const EMPTY = Object.keys(TEXTS["Coverage.result"]).indexOf("empty");
-const STATE_COLOURS = { confirmed: "#4cc2a4", uncertain: "#f2b544", rejected: "#8b9aa6", candidate: "#f2b544" };
+const STATE_COLOURS = COLOURS["Finding.state"];
+const TRACK_COLOURS = COLOURS["Track.state"];
 
 export class Panorama {
   constructor(link, api) {
@@ -29,9 +29,9 @@ export class Panorama {
     link.addEventListener("picture", ({ detail }) => this.paint(detail));
     link.addEventListener("news", ({ detail }) => this.update(detail));
     this.canvas.addEventListener("click", (event) => this.look(event));
-    byId("legend").replaceChildren(...RESULTS.slice(1).map(([name, rgb]) => {
+    byId("legend").replaceChildren(...RESULTS.slice(1).map(([name, colour]) => {
       const swatch = element("i");
-      swatch.style.background = `rgb(${rgb})`;
+      swatch.style.background = colour;
       return element("span", {}, swatch, name);
     }));
   }
@@ -73,7 +73,7 @@ export class Panorama {
         const colour = RESULTS[results[cell]]?.[1];
         if (!colour) continue;
         const freshness = ages[cell] === UNSEEN_AGE ? 0 : 1 - ages[cell] / 400;
-        colour.split(",").forEach((part, i) => { image.data[pixel + i] = Number(part); });
+        for (let i = 0; i < 3; i++) image.data[pixel + i] = parseInt(colour.slice(1 + 2 * i, 3 + 2 * i), 16);
         image.data[pixel + 3] = (results[cell] === EMPTY ? 40 : 130) * freshness;
       }
     }
@@ -174,13 +174,13 @@ export class Panorama {
     const unit = this.unit();
     const [x, y] = [this.x(track.bearing.yaw_rad), this.y(track.bearing.pitch_rad)];
     context.globalAlpha = track.state === "confirmed" ? 1 : 0.45;
-    context.strokeStyle = track.state === "tentative" ? "#93a4b0" : "#f2b544";
+    context.strokeStyle = TRACK_COLOURS[track.state];
     context.lineWidth = 1.5 * unit;
     context.beginPath();
     context.arc(x, y, 4 * unit, 0, 7);
     context.stroke();
     if (track.state !== "tentative") {
-      context.fillStyle = "#f2b544";
+      context.fillStyle = TRACK_COLOURS[track.state];
       context.font = `${10 * unit}px monospace`;
       context.fillText(track.id, x + 6 * unit, y - 4 * unit);
     }
@@ -191,7 +191,7 @@ export class Panorama {
     const { context } = this;
     const unit = this.unit();
     const [x, y] = [this.x(finding.bearing.yaw_rad), this.y(finding.bearing.pitch_rad)];
-    context.fillStyle = STATE_COLOURS[finding.state] ?? "#93a4b0";
+    context.fillStyle = STATE_COLOURS[finding.state];
     context.strokeStyle = "#000c";
     context.lineWidth = 2 * unit;
     context.beginPath();

@@ -1,5 +1,6 @@
 // The words of the messages' constants, in the order of their numbers, and their texts.
-// Made by `make docs` from ros_support_pkg/core/words.py.
+// Made by `make docs` from ros_support_pkg/core/words.py and
+// semantic_detection_pkg/common/core/palette.py.
 
 export const TEXTS = {
   "GimbalState.link": {
@@ -50,8 +51,8 @@ export const TEXTS = {
     "lost": "lost"
   },
   "Coverage.result": {
-    "unseen": "unseen",
-    "empty": "empty",
+    "unseen": "not seen",
+    "empty": "seen, nothing",
     "candidate": "candidate",
     "finding": "finding",
     "rejected": "rejected"
@@ -67,6 +68,27 @@ export const TEXTS = {
     "warn": "warn",
     "shed": "loads are shed",
     "critical": "critical"
+  }
+};
+
+export const COLOURS = {
+  "Coverage.result": {
+    "unseen": "#eeeeee",
+    "empty": "#7aa7d9",
+    "candidate": "#f2b544",
+    "finding": "#2fa866",
+    "rejected": "#8b9aa6"
+  },
+  "Finding.state": {
+    "candidate": "#f2b544",
+    "confirmed": "#2fa866",
+    "rejected": "#8b9aa6",
+    "uncertain": "#d9822b"
+  },
+  "Track.state": {
+    "tentative": "#93a4b0",
+    "confirmed": "#f2b544",
+    "lost": "#f2b544"
   }
 };
 

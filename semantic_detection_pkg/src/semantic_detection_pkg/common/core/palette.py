@@ -1,0 +1,40 @@
+"""Colours of what a scan knows: one table for rviz2, the mission report and the page.
+
+Candidates are amber, what was found is green, what was rejected grey, everywhere.
+"""
+
+from __future__ import annotations
+
+from ros_support_pkg.core.words import CellResult, FindingState, TrackState
+
+_GREEN, _AMBER, _ORANGE, _GREY = 0x2FA866, 0xF2B544, 0xD9822B, 0x8B9AA6
+
+#: 0xRRGGBB of each cell of the coverage map.
+CELL_COLOURS: dict[CellResult, int] = {
+    CellResult.UNSEEN: 0xEEEEEE,
+    CellResult.EMPTY: 0x7AA7D9,
+    CellResult.CANDIDATE: _AMBER,
+    CellResult.FINDING: _GREEN,
+    CellResult.REJECTED: _GREY,
+}
+FINDING_COLOURS: dict[FindingState, int] = {
+    FindingState.CANDIDATE: _AMBER,
+    FindingState.CONFIRMED: _GREEN,
+    FindingState.REJECTED: _GREY,
+    FindingState.UNCERTAIN: _ORANGE,
+}
+TRACK_COLOURS: dict[TrackState, int] = {
+    TrackState.TENTATIVE: 0x93A4B0,
+    TrackState.CONFIRMED: _AMBER,
+    TrackState.LOST: _AMBER,
+}
+
+
+def rgb(colour: int) -> tuple[int, int, int]:
+    """Return red, green and blue, 0..255."""
+    return colour >> 16, colour >> 8 & 0xFF, colour & 0xFF
+
+
+def css(colour: int) -> str:
+    """Return a colour as style sheets write it, `#rrggbb`."""
+    return f"#{colour:06x}"

@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from semantic_detection_pkg.cli.replay_frames import replay_frames
@@ -24,7 +25,7 @@ from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 
 # Exit statuses, as the usual tools have them.
-_DONE, _DIFFERENT, _REFUSED, _INTERRUPTED = 0, 1, 2, 130
+_DONE, _DIFFERENT, _REFUSED, _PART, _INTERRUPTED = 0, 1, 2, 3, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         Exit status: 0 if the decisions are the same, 1 if one differs, 2 if the bag or an option
-        is no good, 130 after Ctrl-C.
+        is no good, 3 if only a part could be replayed and that is the same, 130 after Ctrl-C.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -61,7 +62,9 @@ def _replay_journal(reader: BagReader, namespace: str | None, change: Change) ->
     summary = Summary.of(replay(scan_recording(reader, robot), change))
     elapsed_s = time.perf_counter() - started_s
     print_summary(summary, reader.path, elapsed_s)
-    return _DONE if summary.first_different is None else _DIFFERENT
+    if summary.first_different is not None:
+        return _DIFFERENT
+    return _DONE if summary.exact == summary.steps else _PART
 
 
 def _publish(reader: BagReader, options: argparse.Namespace) -> int:
@@ -69,7 +72,8 @@ def _publish(reader: BagReader, options: argparse.Namespace) -> int:
     from semantic_detection_pkg.recorder.ros.bag_publisher import publish
 
     without = tuple(filter(None, options.without.split(",")))
-    print(f"{publish(reader, rate=options.rate, without=without)} messages published")
+    say = partial(print, flush=True)
+    print(f"{publish(reader, rate=options.rate, without=without, say=say)} messages published")
     return _DONE
 
 
@@ -88,13 +92,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="replay",
         description="Decide a recorded scan again, step by step, and compare with what was decided "
-        "then. Exit status 1: a decision differs.",
+        "then. Exit status 1: a decision differs; 3: only a part could be replayed.",
     )
     parser.add_argument(
         "bag",
         type=Path,
         metavar="BAG",
-        help="folder of a bag (rosbag2; MCAP or SQLite), of an event, or of the recorder",
+        help="folder of a bag (rosbag2; MCAP or SQLite), of an event, or of the recorder; or one "
+        "file alone, .mcap or .db3",
     )
     parser.add_argument(
         "--from",

@@ -34,10 +34,14 @@ def print_summary(summary: Summary, path: Path, elapsed_s: float) -> None:
     print(f"replayed sha256 {summary.replayed.text}")
     print_speed(summary.exact_s, elapsed_s)
     if summary.first_different is None:
-        print(f"all {summary.exact} decisions are the same")
+        whose = "all" if summary.exact == summary.steps else "the"
+        print(f"{whose} {summary.exact} decisions are the same")
     else:
         print(f"{summary.different} of {summary.exact} decisions differ; the first:")
         _print_difference(summary.first_different)
+    missing = summary.steps - summary.exact
+    if missing:
+        print(f"only a part: {missing} of {summary.steps} steps could not be replayed")
 
 
 def print_speed(covered_s: float, elapsed_s: float) -> None:

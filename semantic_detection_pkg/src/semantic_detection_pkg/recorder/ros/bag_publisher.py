@@ -7,7 +7,7 @@ QoS that its publisher offered.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import rclpy
 from rclpy.duration import Duration
@@ -21,6 +21,7 @@ from ros_support_pkg.stamps import to_time
 from ros_support_pkg.starting import interrupt_from_now_on
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.recorder.core.definitions import is_same
+from semantic_detection_pkg.recorder.core.replay.pacing import Pace, in_words
 from semantic_detection_pkg.recorder.ros.topics import definition, message_class
 from semantic_detection_pkg.recorder.storage.bag_reader import BagMessage, BagReader
 
@@ -32,7 +33,12 @@ _NS_PER_S = 1e9
 
 
 def publish(
-    reader: BagReader, *, rate: float = 1.0, without: Collection[str] = (), wait_s: float = 5.0
+    reader: BagReader,
+    *,
+    rate: float = 1.0,
+    without: Collection[str] = (),
+    wait_s: float = 5.0,
+    say: Callable[[str], object] = lambda _: None,
 ) -> int:
     """Publish all messages of a bag, in the order in which they were received.
 
@@ -40,6 +46,7 @@ def publish(
         rate: times as fast as it was, above 0.
         without: names of topics, without namespace, that are left out.
         wait_s: [s] at most, for the first subscriber to find its topic.
+        say: is given a line for each jump of the recording's clock that is skipped.
 
     Returns:
         Messages published; fewer than the bag has after Ctrl-C.
@@ -57,7 +64,7 @@ def publish(
         publishers = _publishers(node, reader, without)
         clock = node.create_publisher(Clock, "/clock", 10)
         _wait_for_somebody(publishers.values(), wait_s)
-        for message in _paced(reader, publishers, clock, rate):
+        for message in _paced(reader, publishers, clock, rate, say):
             publishers[message.connection.topic].publish(message.data)
             published += 1
         for publisher in publishers.values():
@@ -126,18 +133,30 @@ def _check_version(connection: Connection) -> None:
 
 
 def _paced(
-    reader: BagReader, topics: Collection[str], clock: Publisher, rate: float
+    reader: BagReader,
+    topics: Collection[str],
+    clock: Publisher,
+    rate: float,
+    say: Callable[[str], object],
 ) -> Iterator[BagMessage]:
-    """Messages when their time has come; /clock runs up to it, at most 100 times a second."""
+    """Messages when their time has come; /clock runs up to it, at most 100 times a second.
+
+    A gap of some seconds is skipped with a line, and so is a step back of the recording's clock.
+    """
     started_s = time.monotonic()
     told_s = -_CLOCK_PERIOD_S
+    pace = Pace()
     for message in reader.messages_of(topics):
-        due_s = (message.received_ns - reader.start_ns) / _NS_PER_S / rate
+        due = pace.take(message.received_ns)
+        if due.skipped_s:
+            say(in_words(due.skipped_s))
+        due_s = due.at_s / rate
         while True:
             now_s = time.monotonic() - started_s
             if now_s - told_s >= _CLOCK_PERIOD_S:
                 told_s = now_s
-                now_ns = reader.start_ns + round(min(now_s, due_s) * rate * _NS_PER_S)
+                before_s = max(0.0, due_s - now_s) * rate
+                now_ns = max(0, due.time_ns - round(before_s * _NS_PER_S))
                 clock.publish(Clock(clock=to_time(now_ns)))
             if now_s >= due_s:
                 break

@@ -16,10 +16,13 @@ from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_
 
 from ros_support_pkg.core.closing import Closing
 from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.recorder.storage.foreign_bags import METADATA, foreign_reason
+from semantic_detection_pkg.recorder.storage.recording_order import in_recording_order
 
-_METADATA = "metadata.yaml"
 #: Where a folder that is no bag itself may have one: an event, or the recorder's output.
 _INNER = ("bag", "ring")
+#: How the library says that it does not know a kind of bag.
+_NOT_KNOWN = "not supported"
 #: What can be read alone.
 _FILES = (".mcap", ".db3")
 _OURS = "interfaces_pkg"
@@ -156,24 +159,30 @@ class BagReader(Closing):
             ConfigurationError: the bag is damaged.
         """
         chosen = [c for c in self._reader.connections if c.topic in topics]
-        if not chosen:  # to the library, none is all
-            return
         with _Explained(self.path):
-            for connection, received_ns, data in self._reader.messages(chosen, start_ns, stop_ns):
+            for connection, received_ns, data in in_recording_order(
+                self._reader, chosen, start_ns, stop_ns
+            ):
                 yield BagMessage(connection.topic, connection, received_ns, data)
 
     def read(self, message: BagMessage) -> Any:
         """The message as an object with the fields of its type, as the bag defines it.
 
         Raises:
-            ConfigurationError: its bytes are no such message.
+            ConfigurationError: its bytes are no such message, or nothing says what the type is.
         """
         connection = message.connection
         with _Explained(self.path):
             name = (connection.msgdef.data, connection.msgtype)
             if name not in self._types:
                 self._types[name] = _types_of(connection.msgdef, connection.msgtype)
-            return self._types[name].deserialize_cdr(message.data, connection.msgtype)
+            types = self._types[name]
+            if connection.msgtype not in types.types:
+                raise ConfigurationError(
+                    f"bag {self.path} has no definition of {connection.msgtype}, and the type is "
+                    "not installed: source the workspace that has it"
+                )
+            return types.deserialize_cdr(message.data, connection.msgtype)
 
 
 class _Explained:
@@ -189,7 +198,11 @@ class _Explained:
         self, kind: type[BaseException] | None, error: BaseException | None, _: object
     ) -> None:
         if isinstance(error, Exception) and not isinstance(error, ConfigurationError):
+            if reason := foreign_reason(self._path):
+                raise ConfigurationError(f"bag {self._path}: {reason}") from error
             said = " ".join(str(error).split()) or type(error).__name__
+            if _NOT_KNOWN in said:
+                raise ConfigurationError(f"bag {self._path} cannot be read: {said}") from error
             raise ConfigurationError(
                 f"bag {self._path} cannot be read, is it cut off or damaged? {said}"
             ) from error
@@ -233,12 +246,18 @@ def _bag_folder(path: Path) -> Path:
         raise ConfigurationError(f"bag {path} does not exist")
     if path.suffix in _FILES and path.is_file():
         return path
-    if not path.is_dir():
-        raise ConfigurationError(f"bag {path} is a file; a folder with {_METADATA} is needed")
-    for folder in (path, *(path / name for name in _INNER)):
-        if (folder / _METADATA).is_file():
+    folders = (path, *(path / name for name in _INNER))
+    for folder in folders:
+        if (folder / METADATA).is_file():
             return folder
-    raise ConfigurationError(f"folder {path} is no bag: it holds no {_METADATA}")
+    for folder in folders:
+        if reason := foreign_reason(folder):
+            raise ConfigurationError(f"bag {folder}: {reason}")
+    if not path.is_dir():
+        raise ConfigurationError(f"bag {path} is a file; a folder with {METADATA} is needed")
+    alone = sorted(one.name for one in path.iterdir() if one.suffix in _FILES)
+    hint = f"; {alone[0]} can be read alone" if alone else ""
+    raise ConfigurationError(f"folder {path} is no bag: it holds no {METADATA}{hint}")
 
 
 def _types_of(definition: MessageDefinition, type_name: str) -> Any:

@@ -1,0 +1,79 @@
+"""Messages of a bag's files in the order of recording.
+
+By their times they would be in another order where the system's clock was set back meanwhile, and
+what belongs together would be apart. A file's own order is that in which they came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import zstandard
+from mcap.reader import make_reader
+from rosbags.interfaces import Connection
+from rosbags.rosbag2 import Reader
+from rosbags.rosbag2.storage_sqlite3 import Sqlite3Reader
+
+_FOREVER_NS = 2**63 - 1
+
+
+def in_recording_order(
+    reader: Reader,
+    chosen: Collection[Connection],
+    start_ns: int | None = None,
+    stop_ns: int | None = None,
+) -> Iterator[tuple[Connection, int, bytes]]:
+    """Return connection, time of receiving [ns] and bytes of the messages of some connections.
+
+    Args:
+        start_ns, stop_ns: [ns] receive time, from the one and before the other; None: no limit.
+
+    Raises whatever the libraries do for a damaged bag.
+    """
+    limits = (0 if start_ns is None else start_ns, _FOREVER_NS if stop_ns is None else stop_ns)
+    decompressor = zstandard.ZstdDecompressor()
+    is_compressed = reader.compression_mode == "message"
+    for storage in getattr(reader.storage, "storages", [reader.storage]):
+        connections = {
+            one.id: match
+            for one in storage.connections
+            if (match := next((c for c in chosen if _is_same(one, c)), None)) is not None
+        }
+        times = storage.metadata
+        if not connections or not (limits[0] < times.end_time and times.start_time < limits[1]):
+            continue
+        rows = _rows_of_sqlite if isinstance(storage, Sqlite3Reader) else _rows_of_mcap
+        for number, received_ns, data in rows(storage, connections, *limits):
+            if is_compressed:
+                data = decompressor.decompressobj().decompress(data)
+            yield connections[number], received_ns, data
+
+
+def _is_same(one: Connection, other: Connection) -> bool:
+    is_version = not one.digest or not other.digest or one.digest == other.digest
+    return (one.topic, one.msgtype) == (other.topic, other.msgtype) and is_version
+
+
+def _rows_of_sqlite(
+    storage: Any, connections: dict[int, Connection], start_ns: int, stop_ns: int
+) -> Iterator[tuple[int, int, bytes]]:
+    places = ",".join("?" * len(connections))
+    query = (
+        f"SELECT topic_id, timestamp, data FROM messages WHERE topic_id IN ({places}) "
+        "AND timestamp >= ? AND timestamp < ? ORDER BY id"
+    )
+    yield from storage.dbconn.execute(query, (*connections, start_ns, stop_ns))
+
+
+def _rows_of_mcap(
+    storage: Any, connections: dict[int, Connection], start_ns: int, stop_ns: int
+) -> Iterator[tuple[int, int, bytes]]:
+    topics = {connection.topic for connection in connections.values()}
+    with storage.path.open("rb") as file:
+        messages = make_reader(file, validate_crcs=True).iter_messages(
+            sorted(topics), starting_at=start_ns, ending_before=stop_ns, log_time_order=False
+        )
+        for _, channel, message in messages:
+            if channel.id in connections:
+                yield channel.id, message.log_time, message.data

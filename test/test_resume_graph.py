@@ -1,0 +1,238 @@
+"""The scan controller is killed in the middle of a scan: it comes back, goes on, and ends.
+
+In real processes, over the simulated world and a mock gimbal; every wait is for a condition.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from action_msgs.msg import GoalStatus
+from action_msgs.srv import CancelGoal
+from launch_runner import LaunchSession
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from ros_graph import GraphProbe
+from std_srvs.srv import SetBool
+
+from interfaces_pkg.action import Scan
+from interfaces_pkg.msg import Detections, Finding, GimbalState, ScanArea, ScanJournal, ScanState
+from ros_support_pkg.qos import RECORD, STATE
+from semantic_detection_pkg.recorder.core.replay.player import replay
+from semantic_detection_pkg.scan.adapters.checkpoint_file import FOLDER, NAME
+from semantic_detection_pkg.scan.core.from_messages import (
+    from_detections,
+    from_gimbal_state,
+    from_journal,
+)
+
+pytestmark = [pytest.mark.graph, pytest.mark.timeout(300)]
+START_TIMEOUT_S = 90.0
+SCAN_TIMEOUT_S = 150.0
+#: Deep, so that the replay misses nothing that the controller may have heard.
+DEEP = QoSProfile(depth=4000, reliability=ReliabilityPolicy.BEST_EFFORT)
+#: As the recorder listens: a controller that comes has taken steps before it is found.
+JOURNAL = QoSProfile(depth=4000, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+#: A slice of the world of seed 7 in which things and decoys stand.
+AREA = ScanArea(yaw_min_rad=-0.5, yaw_max_rad=0.3, pitch_min_rad=0.15, pitch_max_rad=0.45)
+WORDS = ["person", "tent", "vehicle", "boat"]
+MODELS = "$(find-pkg-share semantic_detection_pkg)/models"
+LAUNCH = """\
+launch:
+  - executable:
+      cmd: "$(find-pkg-prefix gimbal_driver_pkg)/lib/gimbal_driver_pkg/mock_gimbal --tcp {port}"
+      name: mock_gimbal
+  - node:
+      pkg: gimbal_driver_pkg
+      exec: gimbal_driver
+      param:
+        - {{name: gimbal_mode, value: mock_tcp, type: str}}
+        - {{name: mock_address, value: "127.0.0.1:{port}", type: str}}
+  - node:
+      pkg: semantic_detection_pkg
+      exec: camera
+      param:
+        - {{name: source, value: "sim:7?width=960&height=540&rate=6", type: str}}
+  - node:
+      pkg: semantic_detection_pkg
+      exec: detector
+      param:
+        - {{name: model, value: "{models}/demo_detector.onnx", type: str}}
+        - {{name: classifier, value: "{models}/demo_classifier.onnx", type: str}}
+        - {{name: confidence_threshold, value: 0.4, type: float}}
+        - {{name: threads, value: 1, type: int}}
+        - {{name: autostart, value: activate, type: str}}
+  - node:
+      pkg: semantic_detection_pkg
+      exec: scan_controller
+      output: screen
+      respawn: "true"
+      respawn_delay: 0.5
+      param:
+        - {{name: output_dir, value: "{output}", type: str}}
+        - {{name: resume_policy, value: {policy}, type: str}}
+        - {{name: frame_rate_hz, value: 5.0, type: float}}
+        - {{name: detections_timeout_s, value: 60.0, type: float}}
+        - {{name: camera_timeout_s, value: 60.0, type: float}}
+        - {{name: gimbal_timeout_s, value: 10.0, type: float}}
+"""
+
+
+@pytest.fixture
+def policy(request: pytest.FixtureRequest) -> str:
+    return str(getattr(request, "param", "at_once_after_crash"))
+
+
+@pytest.fixture
+def graph(tmp_path: Path, probe: GraphProbe, policy: str) -> Iterator[LaunchSession]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    path = tmp_path / "resume.launch.yaml"
+    path.write_text(LAUNCH.format(port=port, models=MODELS, output=tmp_path, policy=policy))
+    with LaunchSession(path) as session:
+        session.wait_for_start("scan_controller")
+        yield session
+
+
+def kill(graph: LaunchSession, probe: GraphProbe) -> None:
+    """Kill the controller and wait for the next one."""
+    pid = graph.wait_for_start("scan_controller").pid
+    graph.send("scan_controller", signal.SIGKILL)
+    probe.wait_for(
+        lambda: graph.wait_for_start("scan_controller").pid != pid, "another scan controller"
+    )
+
+
+def states_of(probe: GraphProbe) -> list[ScanState]:
+    return probe.listen(ScanState, "scan/state", STATE)
+
+
+def test_a_killed_controller_goes_on_and_ends_its_scan(
+    graph: LaunchSession, probe: GraphProbe, tmp_path: Path
+) -> None:
+    gimbal = probe.listen(GimbalState, "gimbal/state", DEEP)
+    detections = probe.listen(Detections, "detections", DEEP)
+    journals = probe.listen(ScanJournal, "scan/journal", JOURNAL)
+    findings = probe.listen(Finding, "findings", RECORD)
+    states = states_of(probe)
+    client = probe.action(Scan, "scan")
+    probe.wait_for(lambda: len(detections) > 2, "detections", START_TIMEOUT_S)
+    probe.wait_for(lambda: gimbal and gimbal[-1].link == GimbalState.LINK_UP, "the gimbal")
+    sent = client.send_goal(Scan.Goal(area=AREA, words=WORDS))
+    assert sent.accepted
+    probe.wait_for(lambda: list(findings), "a finding", SCAN_TIMEOUT_S)
+    found = {finding.id: finding.revision for finding in list(findings)}
+    seen = states[-1].coverage
+    assert (tmp_path / FOLDER / NAME).exists()
+
+    kill(graph, probe)
+    start = len(findings)
+    states_before = len(states)
+    resumed = probe.wait_for(
+        lambda: next((s for s in list(states)[states_before:] if s.words), None),
+        "a scan in hand after the kill",
+    )
+    assert list(resumed.words) == WORDS
+    assert resumed.coverage >= seen - 0.25, "what was seen within the last second may be lost"
+    probe.wait_for(
+        lambda: set(found) <= {f.id for f in list(findings)[start:]}, "the findings of before"
+    )
+    again = {f.id: f.revision for f in list(findings)[start:]}
+    assert all(again[name] >= revision for name, revision in found.items())
+
+    # The client is still there: its goal goes on under its id, so it asks for the result anew.
+    outcome = sent.result(timeout_s=SCAN_TIMEOUT_S)
+    assert outcome.status == GoalStatus.STATUS_SUCCEEDED
+    assert outcome.result.message.startswith("the area is covered")
+    confirmed = {f.id for f in list(findings) if f.state == Finding.STATE_CONFIRMED}
+    assert outcome.result.findings <= len(confirmed)
+    probe.wait_for(lambda: not (tmp_path / FOLDER / NAME).exists(), "the end of the checkpoint")
+    check_journal(list(journals), list(gimbal), list(detections))
+    assert any("the mission is resumed" in line for line in graph.lines)
+    assert not [line for line in graph.lines if "Traceback" in line]
+
+
+def check_journal(journals: list, gimbal: list, detections: list) -> None:
+    """The journal says that the mission was resumed, and replays over it."""
+    resumed = [
+        item
+        for journal in journals
+        for item in json.loads(journal.inputs)
+        if item["type"] == "Resume"
+    ]
+    assert len(resumed) == 1
+    assert resumed[0]["reasons_to_ask"] == []
+    recorded = [
+        *map(from_gimbal_state, gimbal),
+        *map(from_detections, detections),
+        *map(from_journal, journals),
+    ]
+    recorded.sort(key=lambda item: getattr(item, "now_ns", 0) or item.stamp_ns)
+    outcomes = list(replay(recorded))
+    # Best effort may lose something on its way to this test, on a loaded machine it does; what is
+    # before can be replayed.
+    decided = [one for one in outcomes if one.decision is not None]
+    assert [one.step.number for one in decided if not one.is_same] == []
+    first = next(i for i, one in enumerate(outcomes) if '"Resume"' in one.step.inputs)
+    assert outcomes[first].is_same, "the first step of the second life is replayed"
+
+
+@pytest.mark.parametrize("policy", ["ask"], indirect=True)
+def test_a_mission_that_asks_is_agreed_to_and_ended_as_the_page_does(
+    graph: LaunchSession, probe: GraphProbe, tmp_path: Path
+) -> None:
+    detections = probe.listen(Detections, "detections", DEEP)
+    states = states_of(probe)
+    client = probe.action(Scan, "scan")
+    probe.wait_for(lambda: len(detections) > 2, "detections", START_TIMEOUT_S)
+    sent = client.send_goal(Scan.Goal(area=AREA, words=WORDS, repeat=True))
+    probe.wait_for(lambda: states and states[-1].coverage > 0.0, "a beginning", SCAN_TIMEOUT_S)
+    probe.wait_for((tmp_path / FOLDER / NAME).exists, "a checkpoint")
+
+    kill(graph, probe)
+    asking = probe.wait_for(
+        lambda: next((s for s in list(states) if "waits for an operator" in s.reason), None),
+        "the question",
+    )
+    assert asking.is_paused
+    assert "resume_policy is ask" in asking.reason
+    assert asking.level == ScanState.LEVEL_IDLE
+    assert list(asking.words) == WORDS
+    assert probe.call(SetBool, "scan/pause", SetBool.Request(data=False)).success
+    probe.wait_for(lambda: states[-1].level == ScanState.LEVEL_SWEEP, "the sweep", START_TIMEOUT_S)
+
+    # Neither goal nor time means all goals; the page does not know who has given them.
+    answer = probe.call(CancelGoal, "scan/_action/cancel_goal", CancelGoal.Request())
+    assert len(answer.goals_canceling) == 1
+    outcome = sent.result()
+    assert outcome.status == GoalStatus.STATUS_CANCELED
+    probe.wait_for(lambda: not (tmp_path / FOLDER / NAME).exists(), "the end of the checkpoint")
+    kill(graph, probe)
+    count = len(states)
+    probe.wait_for(lambda: len(states) > count + 2, "states of the third controller")
+    assert not states[-1].words, "what has ended is not resumed"
+
+
+def test_garbage_in_place_of_a_checkpoint_ends_no_node(
+    ros_domain: dict[str, str], probe: GraphProbe, tmp_path: Path
+) -> None:
+    (tmp_path / FOLDER).mkdir()
+    (tmp_path / FOLDER / NAME).write_bytes(bytes(range(256)) * 9)
+    path = tmp_path / "garbage.launch.yaml"
+    path.write_text(
+        "launch:\n  - node: {pkg: semantic_detection_pkg, exec: scan_controller, output: screen,"
+        f" param: [{{name: output_dir, value: {tmp_path}, type: str}}]}}\n"
+    )
+    states = states_of(probe)
+    with LaunchSession(path) as session:
+        probe.wait_for(lambda: states, "a scan controller")
+        told = session.wait_for_line(r"it is no checkpoint of a scan; it is not resumed").string
+        assert "mission.checkpoint.bad1" in told
+        assert session.wait_for_start("scan_controller").status is None
+        assert not [line for line in session.lines if "Traceback" in line]
+    assert not states[-1].words

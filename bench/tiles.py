@@ -100,7 +100,7 @@ def rows() -> Iterator[Row]:
 
 def _overhead_ms(pipeline: DetectorPipeline, image: NDArray[np.uint8], seconds: float) -> float:
     """Median processor time of a frame without that of its inferences [ms]."""
-    taken = []
+    taken: list[float] = []
     end_s = time.perf_counter() + seconds
     while time.perf_counter() < end_s or not taken:
         start_s = time.thread_time()

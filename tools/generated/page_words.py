@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from ros_support_pkg.core.words import FIELDS, TIERS
@@ -12,7 +13,7 @@ _HEAD = """// The words of the messages' constants, in the order of their number
 // Made by `make docs` from ros_support_pkg/core/words.py and
 // semantic_detection_pkg/common/core/palette.py.
 """
-_COLOURS = {
+_COLOURS: dict[str, Mapping[Any, int]] = {
     "Coverage.result": palette.CELL_COLOURS,
     "Finding.state": palette.FINDING_COLOURS,
     "Track.state": palette.TRACK_COLOURS,

@@ -19,7 +19,12 @@ from tqdm import tqdm
 
 from semantic_detection_pkg.common.core.overlay import draw_overlay
 from semantic_detection_pkg.common.pictures import read_picture, write_picture
-from semantic_detection_pkg.detector.backends.loading import ENGINES, LoadedDetector, load_detector
+from semantic_detection_pkg.detector.backends.loading import (
+    DEVICES,
+    ENGINES,
+    LoadedDetector,
+    load_detector,
+)
 from semantic_detection_pkg.detector.core.pipeline import DetectionResult
 from semantic_detection_pkg.detector.core.settings import DetectorSettings
 from semantic_detection_pkg.detector.core.tiles import Looking, TileSettings
@@ -49,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.model,
             engine=options.engine,
             threads=options.threads,
+            device=options.device,
             names_file=options.names,
             words=options.classes,
             settings=settings,
@@ -195,6 +201,12 @@ def _parser() -> argparse.ArgumentParser:
         default="onnxruntime",
         metavar="NAME",
         help=f"{', '.join(ENGINES)}, or that of a plug-in (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--device",
+        choices=DEVICES,
+        default="cpu",
+        help="what computes, engine onnxruntime only (default: %(default)s)",
     )
     return parser
 

@@ -126,12 +126,14 @@ class BackendClassifier:
         self._backend.close()
 
 
-def load_classifier(model: str | Path, *, engine: str, threads: int = 0) -> Classifier:
+def load_classifier(
+    model: str | Path, *, engine: str, threads: int = 0, device: str = "cpu"
+) -> Classifier:
     """Load a classifier.
 
     Args:
-        engine, threads: see `open_backend`. An engine's module may have classifiers of its own:
-            `open_classifier(path) -> Classifier`.
+        engine, threads, device: see `open_backend`. An engine's module may have classifiers of its
+            own: `open_classifier(path) -> Classifier`.
 
     Raises:
         ConfigurationError: the engine is unknown.
@@ -141,7 +143,7 @@ def load_classifier(model: str | Path, *, engine: str, threads: int = 0) -> Clas
         made: Classifier = own(Path(model))
         return made
     words = read_classifier_words(Path(model))
-    backend = open_backend(engine, model, threads=threads)
+    backend = open_backend(engine, model, threads=threads, device=device)
     try:
         return BackendClassifier(backend, words)
     except BaseException:

@@ -33,7 +33,7 @@ from semantic_detection_pkg.common.ros.gimbal_poses import GimbalPoses
 from semantic_detection_pkg.detector.backends.loading import (
     LoadedDetector,
     check_engine,
-    load_detector,
+    load_configured,
 )
 from semantic_detection_pkg.detector.core.need import NeedMap, need_map
 from semantic_detection_pkg.detector.core.settings import AUTOSTARTS, DetectorNodeSettings
@@ -87,19 +87,10 @@ class DetectorNode(GuardedLifecycleNode):
 
     def configure(self) -> None:
         wanted = self._config
-        if not wanted.model:
-            raise ConfigurationError("parameter 'model' is '', the path of a model file is allowed")
-        self._detector = load_detector(
-            wanted.model,
-            engine=wanted.engine,
-            threads=wanted.threads,
-            buffers=wanted.memory_mode,
-            names_file=wanted.class_names_file or None,
-            words=wanted.classes,
-            settings=wanted.thresholds,
-            tiling=wanted.tiling,
+        self._detector = load_configured(wanted)
+        self._inspector.load(
+            wanted.classifier, engine=wanted.engine, threads=wanted.threads, device=wanted.device
         )
-        self._inspector.load(wanted.classifier, engine=wanted.engine, threads=wanted.threads)
         self.get_logger().info(
             f"{wanted.model} on {self._detector.backend.device}, "
             f"{'compiled' if is_compiled() else 'slow, not compiled'} kernels, looks for "

@@ -19,7 +19,12 @@ from semantic_detection_pkg.detector.backends.names_file import read_names
 from semantic_detection_pkg.detector.backends.protocol import EngineOptions, InferenceBackend
 from semantic_detection_pkg.detector.core.model_layout import ModelInfo, inspect_model
 from semantic_detection_pkg.detector.core.pipeline import DetectorPipeline
-from semantic_detection_pkg.detector.core.settings import Buffers, DetectorSettings
+from semantic_detection_pkg.detector.core.settings import (
+    Buffers,
+    DetectorNodeSettings,
+    DetectorSettings,
+    Device,
+)
 from semantic_detection_pkg.detector.core.tiles import TileSettings
 from semantic_detection_pkg.detector.core.vocabulary import (
     SIDE_FILE_SUFFIX,
@@ -40,6 +45,7 @@ _MODULES = {
     "tensorrt": "semantic_detection_pkg.detector.backends.tensorrt",
 }
 ENGINES = tuple(sorted(_MODULES))
+DEVICES = tuple(kind.value for kind in Device)
 BUFFERS = tuple(kind.value for kind in Buffers)
 # What to do where the model file of an engine is missing.
 _HINTS = {"tensorrt": "; build it on this machine: tools/build_engine.py"}
@@ -92,7 +98,12 @@ def engine_module(name: str) -> ModuleType:
 
 
 def open_backend(
-    engine: str, model: str | Path, *, threads: int = 0, buffers: str = "auto"
+    engine: str,
+    model: str | Path,
+    *,
+    threads: int = 0,
+    buffers: str = "auto",
+    device: str = "cpu",
 ) -> InferenceBackend:
     """Load a model file.
 
@@ -101,10 +112,11 @@ def open_backend(
         model: path.
         threads: CPU threads of one inference, >= 0; 0: the engine decides.
         buffers: memory between CPU and GPU, one of `BUFFERS`; see `core.settings.Buffers`.
+        device: what computes, one of `DEVICES`; see `core.settings.Device`.
 
     Raises:
-        ConfigurationError: the engine or `buffers` is unknown, `threads` is negative, or this
-            machine lacks what the engine needs.
+        ConfigurationError: the engine, `buffers` or the device is unknown, `threads` is negative,
+            or this machine lacks what the engine needs.
         ModelError: the file is missing or no good.
     """
     check_engine(engine)
@@ -112,12 +124,14 @@ def open_backend(
         raise ConfigurationError(f"threads {threads} must be >= 0")
     if buffers not in BUFFERS:
         raise ConfigurationError(f"buffers {buffers!r} are unknown; allowed: {', '.join(BUFFERS)}")
+    if device not in DEVICES:
+        raise ConfigurationError(f"device {device!r} is unknown; allowed: {', '.join(DEVICES)}")
     path = Path(model)
     if not path.is_file():
         kind = "is not a file" if path.exists() else "does not exist"
         raise ModelError(f"model {path}: {kind}{_HINTS.get(engine, '')}")
     check_model_file(path, engine)
-    options = EngineOptions(threads, Buffers(buffers))
+    options = EngineOptions(threads, Buffers(buffers), Device(device))
     backend: InferenceBackend = engine_module(engine).open_model(path, options)
     return backend
 
@@ -128,6 +142,7 @@ def load_detector(
     engine: str = "onnxruntime",
     threads: int = 0,
     buffers: str = "auto",
+    device: str = "cpu",
     names_file: str | Path | None = None,
     words: Sequence[str] | str = (),
     settings: DetectorSettings | None = None,
@@ -138,7 +153,7 @@ def load_detector(
 
     Args:
         model: path; `<model>.vocabulary.npz` beside it is read if its classes are an input.
-        engine, threads, buffers: see `open_backend`.
+        engine, threads, buffers, device: see `open_backend`.
         names_file: class names instead of the model's; forms: see `backends.names_file`.
         words: what to look for, as a list or a text with commas; none: all that the model knows.
         settings: left out: the defaults.
@@ -149,7 +164,7 @@ def load_detector(
         ConfigurationError: engine, side file or words are wrong.
         ModelError: the model is.
     """
-    backend = open_backend(engine, model, threads=threads, buffers=buffers)
+    backend = open_backend(engine, model, threads=threads, buffers=buffers, device=device)
     try:
         names = read_names(names_file) if names_file else ()
         info = inspect_model(backend.name, backend.inputs, backend.outputs, backend.metadata, names)
@@ -161,6 +176,28 @@ def load_detector(
         backend.close()
         raise
     return LoadedDetector(pipeline, backend)
+
+
+def load_configured(settings: DetectorNodeSettings) -> LoadedDetector:
+    """Load the model that the settings of the node name, see `load_detector`.
+
+    Raises:
+        ConfigurationError: they name none, or something in them is wrong.
+        ModelError: the model is.
+    """
+    if not settings.model:
+        raise ConfigurationError("parameter 'model' is '', the path of a model file is allowed")
+    return load_detector(
+        settings.model,
+        engine=settings.engine,
+        threads=settings.threads,
+        buffers=settings.memory_mode,
+        device=settings.device,
+        names_file=settings.class_names_file or None,
+        words=settings.classes,
+        settings=settings.thresholds,
+        tiling=settings.tiling,
+    )
 
 
 def _word_table(info: ModelInfo, model: Path, metadata: Mapping[str, Any]) -> WordTable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,8 +14,10 @@ from numpy.typing import NDArray
 
 from semantic_detection_pkg.detector.backends.protocol import EngineOptions, InferenceBackend
 from semantic_detection_pkg.detector.core.model_layout import TensorSpec
+from semantic_detection_pkg.detector.core.settings import Device
 from semantic_detection_pkg.errors import ConfigurationError, FrameError, ModelError
 
+_log = logging.getLogger(__name__)
 # ONNX Runtime's names of element types that models here may have; others keep their own name,
 # which no layout accepts.
 _DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16"}
@@ -22,6 +25,8 @@ _LONGEST_REASON = 1000  # letters; what matters is often at the end
 _EXTERNAL_DATA = re.compile(
     r"(?:cannot get file size: .*?\[|[Ee]xternal data (?:file|path)[^'\"/]*['\"]?)([^\]'\"]+)"
 )
+CPU = "CPUExecutionProvider"
+CUDA = "CUDAExecutionProvider"
 _LOG_FATAL_ONLY = 4  # its errors arrive as exceptions; printed they would come twice
 
 
@@ -32,7 +37,7 @@ class OnnxBackend:
         self,
         path: Path,
         threads: int = 0,
-        providers: Sequence[str] = ("CPUExecutionProvider",),
+        providers: Sequence[str] = (CPU,),
     ) -> None:
         """Load `path`.
 
@@ -82,7 +87,7 @@ class OnnxBackend:
         try:
             values = self._session.run(self._output_names, dict(inputs))
         except Exception as error:  # as above
-            raise FrameError(f"{self.name}: inference failed: {_reason(error)}") from error
+            raise FrameError(f"{self.name}: inference failed: {one_line(error)}") from error
         return dict(zip(self._output_names, values, strict=True))
 
     def close(self) -> None:
@@ -90,9 +95,105 @@ class OnnxBackend:
         self._session = None
 
 
+class BoundOnnxBackend(OnnxBackend):
+    """An `InferenceBackend` that allocates each tensor once, on the device.
+
+    By itself ONNX Runtime would allocate inputs and outputs on the GPU at every call. Tensors of
+    no fixed shape are left to it.
+    """
+
+    def __init__(self, path: Path, threads: int, provider: str, device: str) -> None:
+        """Load `path`.
+
+        Args:
+            provider: of ONNX Runtime; what it cannot compute, the CPU does.
+            device: where its tensors are: "cuda" or "cpu".
+
+        Raises:
+            ConfigurationError: this ONNX Runtime lacks the provider.
+            ModelError: the file is no good, or the provider does not start.
+        """
+        super().__init__(path, threads, tuple(dict.fromkeys((provider, CPU))))
+        assert self._session is not None
+        started = self._session.get_providers()
+        if provider not in started:
+            self.close()
+            raise ModelError(f"{self.name}: {provider} did not start ({', '.join(started)} did)")
+        self._inputs: dict[str, Any] = {}
+        self._outputs: dict[str, Any] = {}
+        self._binding: Any = None
+        specs = (*self.inputs, *self.outputs)
+        if any(None in spec.shape for spec in specs):
+            return
+        self._binding = self._session.io_binding()
+        for spec in specs:
+            value = onnxruntime.OrtValue.ortvalue_from_shape_and_type(
+                spec.shape, np.dtype(spec.dtype), device, 0
+            )
+            if spec in self.inputs:
+                self._inputs[spec.name] = value
+                self._binding.bind_ortvalue_input(spec.name, value)
+            else:
+                self._outputs[spec.name] = value
+                self._binding.bind_ortvalue_output(spec.name, value)
+
+    def infer(self, inputs: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
+        """See `InferenceBackend`."""
+        if self._session is None or self._binding is None:
+            return super().infer(inputs)
+        if inputs.keys() != self._inputs.keys():
+            given, needed = (", ".join(sorted(names)) for names in (inputs, self._inputs))
+            raise FrameError(f"{self.name}: inputs {given} are given, {needed} are needed")
+        for spec in self.inputs:
+            value = inputs[spec.name]
+            if (value.shape, value.dtype.name) != (spec.shape, spec.dtype):
+                raise FrameError(
+                    f"{self.name}: input {spec.name} {value.dtype} {value.shape} must be {spec}"
+                )
+        try:
+            for name, value in inputs.items():
+                self._inputs[name].update_inplace(np.ascontiguousarray(value))
+            self._session.run_with_iobinding(self._binding)
+            return {name: value.numpy() for name, value in self._outputs.items()}
+        except Exception as error:  # its classes have no common base but Exception
+            raise FrameError(f"{self.name}: inference failed: {one_line(error)}") from error
+
+    def close(self) -> None:
+        """See `InferenceBackend`."""
+        self._binding = None  # before the session that it is of
+        self._inputs, self._outputs = {}, {}
+        super().close()
+
+
 def open_model(path: Path, options: EngineOptions) -> InferenceBackend:
-    """Open a model on the CPU."""
+    """Open a model on the CPU, or as the options want it on a GPU.
+
+    Raises:
+        ModelError: it is not an ONNX model that ONNX Runtime can run.
+    """
+    if options.device is Device.CUDA:
+        return _open_on_cuda(path, options.threads)
     return OnnxBackend(path, options.threads)
+
+
+def _open_on_cuda(path: Path, threads: int) -> InferenceBackend:
+    """Open a model on the GPU; where that cannot be, on the CPU, with a warning that says why.
+
+    Raises:
+        ModelError: it does not load on the CPU either.
+    """
+    if CUDA not in onnxruntime.get_available_providers():
+        why = f"this ONNX Runtime, {onnxruntime.__version__}, has no CUDA: install onnxruntime-gpu"
+    else:
+        try:
+            return BoundOnnxBackend(path, threads, CUDA, "cuda")
+        except ModelError as error:
+            why = str(error)
+        except Exception as error:  # memory of the GPU, allocated when tensors are bound
+            why = one_line(error)
+    backend = OnnxBackend(path, threads)
+    _log.warning("%s: computes on the CPU, not on the GPU: %s", backend.name, why)
+    return backend
 
 
 def _spec(value: Any) -> TensorSpec:
@@ -102,7 +203,7 @@ def _spec(value: Any) -> TensorSpec:
 
 def explain(error: Exception) -> str:
     """Why a model does not load, and what to do, for the reasons that people meet."""
-    reason = _reason(error)
+    reason = one_line(error)
     version = f"this ONNX Runtime, {onnxruntime.__version__},"
     if found := re.search(r"IR version: (\d+), max supported IR version: (\d+)", reason):
         return (
@@ -129,7 +230,7 @@ def explain(error: Exception) -> str:
     return f"ONNX Runtime cannot load it: {reason}"
 
 
-def _reason(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     """What ONNX Runtime says, on one line, without its error number, our path and its own code."""
     text = " ".join(str(error).split())
     text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)

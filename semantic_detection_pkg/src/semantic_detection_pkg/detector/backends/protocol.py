@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from semantic_detection_pkg.detector.core.model_layout import TensorSpec
-from semantic_detection_pkg.detector.core.settings import Buffers
+from semantic_detection_pkg.detector.core.settings import Buffers, Device
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,12 @@ class EngineOptions:
     Attributes:
         threads: CPU threads of one inference, >= 0; 0: the engine decides.
         buffers: memory between CPU and GPU.
+        device: what computes.
     """
 
     threads: int = 0
     buffers: Buffers = Buffers.AUTO
+    device: Device = Device.CPU
 
 
 class InferenceBackend(Protocol):

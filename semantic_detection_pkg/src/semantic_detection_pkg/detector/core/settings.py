@@ -25,6 +25,16 @@ class Buffers(Enum):
     MAPPED = "mapped"
 
 
+class Device(Enum):
+    """What computes a model in ONNX Runtime.
+
+    CUDA: an NVIDIA GPU, with onnxruntime-gpu; where that does not start the CPU, with a warning.
+    """
+
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
 @dataclass(frozen=True)
 class DetectorSettings:
     """Thresholds of the detector; each may be changed while it runs.
@@ -79,6 +89,11 @@ class DetectorNodeSettings:
     model: str = setting("", "model file; what belongs to it lies beside it")
     engine: str = setting(
         "onnxruntime", "what runs the model: onnxruntime, tensorrt, or that of a plug-in"
+    )
+    device: str = setting(
+        Device.CPU.value,
+        "what computes, engine onnxruntime only; cuda falls back to cpu with a warning",
+        choices=tuple(device.value for device in Device),
     )
     memory_mode: str = setting(
         Buffers.AUTO.value,

@@ -38,7 +38,7 @@ class FrameInspector:
         self._is_open = False
         serve(node, InspectFrame, "detector/inspect", self._answer)
 
-    def load(self, model: str, *, engine: str, threads: int) -> None:
+    def load(self, model: str, *, engine: str, threads: int, device: str = "cpu") -> None:
         """Load the classifier; an empty path is none, then only pictures are given.
 
         Raises:
@@ -46,7 +46,7 @@ class FrameInspector:
         """
         self.unload()
         if model:
-            self._classifier = load_classifier(model, engine=engine, threads=threads)
+            self._classifier = load_classifier(model, engine=engine, threads=threads, device=device)
 
     def unload(self) -> None:
         """Free the classifier and the frames."""

@@ -180,6 +180,19 @@ def test_what_is_published_is_recorded(probe: GraphProbe, tmp_path: Path) -> Non
         answer_bad = probe.call(MarkEvent, "recorder/mark_event", bad)
         assert not answer_bad.success
         assert "before_s is nan" in answer_bad.message
+        for label, before_s, said in (
+            ("", 0.0, "label is '' with 0 characters, 1 to 120"),
+            ("x" * 121, 0.0, "with 121 characters, 1 to 120"),
+            ("a\nb", 0.0, "without control characters"),
+            ("x", 601.0, "before_s is 601, 0 to 600 s are allowed"),
+        ):
+            refused = probe.call(
+                MarkEvent,
+                "recorder/mark_event",
+                MarkEvent.Request(label=label, before_s=before_s, after_s=-1.0),
+            )
+            assert not refused.success
+            assert said in refused.message
         probe.wait_for(lambda: topics.status and topics.status[-1].events == 2, "both events")
         status = topics.status[-1]
         assert (status.is_recording, status.dropped, status.drop_reason) == (True, 0, "")

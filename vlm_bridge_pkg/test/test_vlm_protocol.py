@@ -103,6 +103,29 @@ def test_any_json_is_a_request_or_refused(document: dict[str, object]) -> None:
     assert "\n" not in str(error.value)
 
 
+@given(st.lists(st.fixed_dictionaries({"role": json_values, "content": json_values}), min_size=1))
+def test_messages_of_any_role_and_content_are_refused(messages: list[object]) -> None:
+    """A role that is a list or a mapping ended the connection without an answer."""
+    with pytest.raises(RequestRefused) as error:
+        read_request(json.dumps({"messages": messages}).encode())
+    assert error.value.code in ("bad_request", "bad_picture")
+
+
+@given(json_values.filter(lambda value: value is not None))
+def test_any_value_of_a_field_is_in_its_range_or_refused(value: object) -> None:
+    body = {"messages": [{"role": "user", "content": "?"}]}
+    for name in ("temperature", "max_tokens", "stream", "logprobs"):
+        try:
+            request = read_request(json.dumps({**body, name: value}).encode())
+        except RequestRefused:
+            continue
+        assert 0 <= request.temperature <= 2
+        assert 1 <= request.max_tokens <= limits.MAX_TOKENS
+        kind = bool if name in ("stream", "logprobs") else (int, float)
+        assert isinstance(value, kind)
+        assert isinstance(value, bool) == (kind is bool)
+
+
 @given(st.lists(st.text(max_size=10), max_size=8), st.integers(1, 9))
 def test_an_answer_survives_the_wire_in_any_pieces(words: list[str], size: int) -> None:
     tokens = [Token(word) for word in words]

@@ -237,6 +237,7 @@ def good() -> dict[str, object]:
     [
         ("bad_request", {"messages": []}),
         ("bad_request", {"messages": [{"role": "robot", "content": "x"}]}),
+        *(("bad_request", {"messages": [{"role": r, "content": "x"}]}) for r in ([], {}, 7, None)),
         ("bad_request", {"messages": [{"role": "user", "content": ""}]}),
         ("bad_request", {"messages": [{"role": "user", "content": [{"type": "sound"}]}]}),
         ("bad_request", {"max_tokens": 0}),
@@ -280,6 +281,15 @@ def test_bad_bytes(stub: VlmServer) -> None:
         connection.connect(str(stub.server_address))
         connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\n\r\n")
         assert b" 411 " in connection.recv(100)
+    assert ask(stub)
+
+
+def test_a_defect_is_answered(stub: VlmServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks hears of it; a connection that just ends tells nobody anything."""
+    with monkeypatch.context() as patch:
+        patch.setattr(stub.model, "generate", None)
+        body = json.dumps({**good(), "stream": False}).encode()
+        assert raw(stub, body, "X-Lease-Epoch: 7\r\n") == 500
     assert ask(stub)
 
 

@@ -20,6 +20,7 @@ from ros_support_pkg.qos import STATE
 from ros_support_pkg.running import run_node
 from ros_support_pkg.stamps import to_time
 from ros_support_pkg.timers import every
+from semantic_detection_pkg.common.core.event_marks import check_event_mark
 from semantic_detection_pkg.errors import SemanticDetectionError
 from semantic_detection_pkg.recorder.core.events import FindingMark
 from semantic_detection_pkg.recorder.core.settings import RecorderSettings
@@ -93,6 +94,7 @@ class RecorderNode(Node):
         self._findings_seen.add(finding.id)
 
     def _mark(self, request: MarkEvent.Request, response: MarkEvent.Response) -> MarkEvent.Response:
+        check_event_mark(request.label, request.before_s, request.after_s)
         # Not the node's clock, which may be simulated: bags go by the time of receiving.
         now_ns = time.time_ns()
         try:

@@ -17,6 +17,7 @@ STATUS = {
     "length_required": 411,
     "too_large": 413,
     "model_failed": 500,
+    "internal": 500,
     "busy": 503,
     "gpu_busy": 503,
     "loading": 503,

@@ -96,12 +96,13 @@ def read_request(body: bytes, *, has_schemas: bool = False) -> ChatRequest:
             f"the text has {len(prompt) + len(system)} characters, allowed are {MAX_PROMPT_CHARS}",
         )
     tokens = document.get("max_completion_tokens", document.get("max_tokens"))
+    heat = document.get("temperature")
     return ChatRequest(
         prompt,
         pictures[0] if pictures else None,
         system,
         max_tokens=int(_number("max_tokens", 64 if tokens is None else tokens, 1, MAX_TOKENS)),
-        temperature=_number("temperature", document.get("temperature") or 0, 0, 2),
+        temperature=_number("temperature", 0 if heat is None else heat, 0, 2),
         is_streaming=_switch(document, "stream"),
         wants_logprobs=_switch(document, "logprobs"),
         model=str(document.get("model", ""))[:200],
@@ -139,7 +140,7 @@ def _messages(messages: Any) -> tuple[str, str, list[Picture]]:
     pictures: list[Picture] = []
     for message in messages:
         role = message.get("role") if isinstance(message, dict) else None
-        if role not in texts:
+        if not isinstance(role, str) or role not in texts:
             raise RequestRefused(
                 "bad_request", f"a message's role is {role!r:.40}, allowed are system, user"
             )

@@ -169,6 +169,11 @@ class ChatHandler(BaseHTTPRequestHandler):
             last_words()
         except RequestRefused as refusal:
             self._refuse(refusal)
+        except OSError:
+            raise  # of the connection: nobody is there to be answered
+        except Exception as error:  # a defect of ours: the client is told, the log has the rest
+            _log.exception("a request failed")
+            self._refuse(RequestRefused("internal", f"the service failed: {error!r:.200}"))
 
     def _not_found(self) -> RequestRefused:
         return RequestRefused(

@@ -13,12 +13,18 @@ from typing import Annotated, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from semantic_detection_pkg.common.core.event_marks import (
+    LABEL_CHARS_MAX,
+    LABEL_PATTERN,
+    SECONDS_MAX,
+)
+
 _Yaw = Annotated[float, Field(ge=-2 * math.pi, le=2 * math.pi, description="[rad] + is left")]
 _Pitch = Annotated[float, Field(ge=-math.pi, le=math.pi, description="[rad] + is nose down")]
 _Rate = Annotated[float, Field(ge=-4.0, le=4.0, description="[rad/s]")]
 _Word = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f]+$")]
 _Zoom = Annotated[float, Field(ge=1.0, le=200.0, description="[x] magnification")]
-_Seconds = Annotated[float, Field(ge=0.0, le=600.0, description="[s]")]
+_Seconds = Annotated[float, Field(ge=0.0, le=SECONDS_MAX, description="[s]")]
 
 
 class Command(BaseModel):
@@ -96,7 +102,7 @@ class StopScan(Command):
 class MarkEvent(Command):
     """Keep what happened around now beyond the recorder's ring."""
 
-    label: Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f]+$")]
+    label: Annotated[str, Field(min_length=1, max_length=LABEL_CHARS_MAX, pattern=LABEL_PATTERN)]
     before_s: _Seconds = 10.0
     after_s: _Seconds = 5.0
 

@@ -26,9 +26,12 @@ export class Findings {
     const events = this.link.sections.events ?? [];
     const cards = findings.map((finding) => {
       const event = events.find((one) => one.findings.includes(finding.id));
-      const key = `${finding.revision} ${finding.has_picture} ${event?.name} ${event?.page}`;
+      const key = `${finding.revision} ${event?.name} ${event?.page}`;
       const known = this.cards.get(finding.id);
-      if (known?.key === key) return known.card;
+      if (known?.key === key) {
+        if (finding.has_picture) known.card.querySelector(".shot.none")?.replaceWith(shot(finding));
+        return known.card;
+      }
       const card = makeCard(finding, event);
       this.cards.set(finding.id, { key, card });
       return card;
@@ -44,14 +47,15 @@ function makeCard(finding, event) {
   return card;
 }
 
-/** The picture may come a moment later than the word: tried a few times, then said. */
+/** The picture may come a moment later than the word: tried a few times, then said. One that the
+ * recorder still has to finish comes later still: `has_picture` tells. */
 function shot(finding) {
   const image = element("img", { className: "shot", alt: finding.class_name });
   const address = `/api/findings/${encodeURIComponent(finding.id)}/thumbnail?r=${finding.revision}`;
   let tries = 0;
   image.onerror = () => {
     if (++tries < 3) setTimeout(() => { image.src = `${address}&t=${tries}`; }, 700 * tries);
-    else image.replaceWith(element("div", { className: "shot", textContent: "no picture kept" }));
+    else image.replaceWith(element("div", { className: "shot none", textContent: "no picture kept" }));
   };
   image.src = address;
   return image;

@@ -1,5 +1,6 @@
 """The packages as colcon and rosdep see them."""
 
+import re
 import subprocess
 from pathlib import Path
 from xml.etree import ElementTree
@@ -45,3 +46,16 @@ def test_dependencies_are_declared(package: str) -> None:
     ours = set(BUILD_TYPES) - {package}
     used = set().union(*(roots(path) for path in modules(package))) & (ROS | ours)
     assert used - {package} <= dependencies(package)
+
+
+def test_what_the_launch_files_start_is_declared() -> None:
+    """Packages of nodes, and those of rviz2's displays."""
+    launched = set[str]()
+    for path in (ROOT / "launch").glob("*.launch.yaml"):
+        launched |= set(re.findall(r"^\s*(?:- node: \{)?pkg: (\w+)", path.read_text(), re.M))
+    rviz = (ROOT / "config" / "semantic_detection.rviz").read_text()
+    launched |= set(re.findall(r"Class: (rviz_\w+)/", rviz)) - {"rviz_common"}
+    if "/compressed" in rviz:
+        launched.add("compressed_image_transport")
+    assert {"rviz2", "robot_state_publisher"} <= launched
+    assert launched - set(BUILD_TYPES) <= dependencies("semantic_detection_pkg")

@@ -2,8 +2,8 @@
 
     launch_test test/launch/detection_test.py
 
-`test/test_launch_testing.py` runs it so where there is one; elsewhere `test/test_detection_graph.py`
-makes the same checks with the workspace's own runner.
+`test/test_launch_testing.py` runs it so where there is one; elsewhere
+`test/test_detection_graph.py` makes the same checks with the workspace's own runner.
 """
 
 import sys

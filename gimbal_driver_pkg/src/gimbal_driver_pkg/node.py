@@ -35,7 +35,7 @@ from ros_support_pkg.diagnostics import Health, publish_diagnostics
 from ros_support_pkg.edge import serve, subscribe
 from ros_support_pkg.frames import in_namespace
 from ros_support_pkg.parameters import declare_parameters
-from ros_support_pkg.qos import COMMAND, SENSOR_DATA
+from ros_support_pkg.qos import COMMAND, READINGS, SENSOR_DATA
 from ros_support_pkg.running import run_node
 from ros_support_pkg.timers import every
 
@@ -60,7 +60,7 @@ class GimbalDriverNode(Node):
         self._published_attitude: Attitude | None = None
         self._runner = DriverRunner(driver, partial(open_link, config.url, config.serial_baud))
         self._state = self.create_publisher(GimbalState, "gimbal/state", SENSOR_DATA)
-        self._joints = self.create_publisher(JointState, "joint_states", SENSOR_DATA)
+        self._joints = self.create_publisher(JointState, "joint_states", READINGS)
         subscribe(self, GimbalRate, "gimbal/cmd_rate", self._turn, COMMAND)
         subscribe(self, GimbalAngle, "gimbal/cmd_angle", self._point, COMMAND)
         # A group of their own: while one waits for the gimbal, the timers go on and wake it.

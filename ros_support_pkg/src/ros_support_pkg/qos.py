@@ -19,11 +19,15 @@ SENSOR_DATA = _profile(ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE,
 #: are 2 s at 50 Hz.
 HISTORY = _profile(ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE, 100)
 
+#: Small readings of a standard type, for tools of others: camera info, joint states. Reliable, which
+#: serves readers of both kinds; readers of ours ask for `SENSOR_DATA`. Depth 10 for who pairs them.
+READINGS = _profile(ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE, 10)
+
 #: Pictures for people. Reliable, because rviz2 asks for that by default; with depth 1 a slow viewer
 #: loses frames rather than delaying them.
 VIEW = _profile(ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE, 1)
 
-#: What a late joiner must know: scan state, coverage, GPU state, camera info.
+#: What a late joiner must know: scan state, coverage, GPU state, markers.
 STATE = _profile(ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL, 1)
 
 #: What a late joiner must know all of: findings.

@@ -13,7 +13,7 @@ import numpy as np
 from rclpy.lifecycle import LifecycleNode
 
 from interfaces_pkg.msg import Detections
-from ros_support_pkg.qos import SENSOR_DATA
+from ros_support_pkg.qos import READINGS
 
 TOPIC = "detections/vision"
 
@@ -28,7 +28,7 @@ class VisionDetections:
             self._types = None
             return
         self._publisher = node.create_lifecycle_publisher(
-            self._types.Detection2DArray, TOPIC, SENSOR_DATA
+            self._types.Detection2DArray, TOPIC, READINGS
         )
 
     def publish(self, message: Detections) -> None:

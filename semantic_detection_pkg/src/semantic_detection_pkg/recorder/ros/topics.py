@@ -14,7 +14,7 @@ from typing import Any
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from rclpy.qos import QoSProfile
 
-from ros_support_pkg.qos import EVENT, RECORD, SENSOR_DATA, STATE, VIEW
+from ros_support_pkg.qos import EVENT, READINGS, RECORD, SENSOR_DATA, STATE, VIEW
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.recorder.core.definitions import full_definition
 from semantic_detection_pkg.recorder.storage.bag_metadata import BagFormat
@@ -42,19 +42,21 @@ _FRAMES = Source(
     "camera/image_raw/compressed", "sensor_msgs/msg/CompressedImage", VIEW, is_frame=True
 )
 _SMALL = (
-    Source("camera/camera_info", "sensor_msgs/msg/CameraInfo", SENSOR_DATA),
+    Source("camera/camera_info", "sensor_msgs/msg/CameraInfo", READINGS),
     Source("detections", DETECTIONS_TYPE, SENSOR_DATA),
     Source("gimbal/state", GIMBAL_TYPE, SENSOR_DATA),
-    Source("joint_states", "sensor_msgs/msg/JointState", SENSOR_DATA),
+    Source("joint_states", "sensor_msgs/msg/JointState", READINGS),
     Source("scan/state", "interfaces_pkg/msg/ScanState", STATE),
     Source("scan/coverage", "interfaces_pkg/msg/Coverage", STATE),
     Source("scan/tracks", "interfaces_pkg/msg/Tracks", EVENT),
+    Source("scan/markers", "visualization_msgs/msg/MarkerArray", STATE),
     Source("scan/journal", "interfaces_pkg/msg/ScanJournal", RECORD),
     Source(FINDINGS, "interfaces_pkg/msg/Finding", RECORD),
     Source("vlm/answers", "interfaces_pkg/msg/VlmAnswer", EVENT),
     Source("gpu/state", "interfaces_pkg/msg/GpuState", STATE),
     Source("health/level", "interfaces_pkg/msg/HealthState", STATE),
     Source("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray", EVENT),
+    Source("/rosout", "rcl_interfaces/msg/Log", RECORD),
 )
 
 

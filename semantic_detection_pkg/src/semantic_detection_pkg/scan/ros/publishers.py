@@ -16,7 +16,7 @@ from interfaces_pkg.msg import (
     SearchNeed,
     Tracks,
 )
-from ros_support_pkg.qos import EVENT, RECORD, STATE, VIEW
+from ros_support_pkg.qos import EVENT, RECORD, STATE
 from ros_support_pkg.timers import every
 from semantic_detection_pkg.scan.core import evidence
 from semantic_detection_pkg.scan.core.controller import ScanController
@@ -47,7 +47,7 @@ class ScanPublishers:
         self._findings = node.create_publisher(Finding, "findings", RECORD)
         # A recorder that is found late must have the first step: a replay begins there.
         self._journal = node.create_publisher(ScanJournal, "scan/journal", RECORD)
-        self._markers = node.create_publisher(MarkerArray, "scan/markers", VIEW)
+        self._markers = node.create_publisher(MarkerArray, "scan/markers", STATE)
         every(node, _SHOWN_EVERY_S, self._show)
 
     def header(self) -> Header:

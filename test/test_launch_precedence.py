@@ -219,18 +219,24 @@ def test_what_stands_in_a_file_wins_over_defaults(key: str, plan: MakePlan, tmp_
     assert compared >= 5
 
 
+#: Nodes that write or read below the folder of the recordings.
+KEEPERS = ("recorder", "dashboard", "health_monitor", "scan_controller")
+
+
 def folders(found: Values) -> set[Shown]:
-    return {found[node]["output_dir"] for node in ("recorder", "dashboard", "health_monitor")}
+    return {found[node]["output_dir"] for node in KEEPERS}
 
 
 @pytest.mark.parametrize("arguments", [{}, {"output_dir": "/b"}, {"namespace": "r1"}])
-def test_recorder_page_and_health_agree_on_the_folder(
+def test_all_that_keep_something_agree_on_the_folder(
     plan: MakePlan, arguments: dict[str, str]
 ) -> None:
     assert len(folders(values(plan("robot.launch.yaml", **arguments)))) == 1
 
 
-@pytest.mark.parametrize("nodes", [("recorder",), ("dashboard",), ("recorder", "health_monitor")])
+@pytest.mark.parametrize(
+    "nodes", [("recorder",), ("dashboard",), ("scan_controller",), ("recorder", "health_monitor")]
+)
 def test_folders_of_a_config_agree(nodes: tuple[str, ...]) -> None:
     launch = plan_launch({node: {"output_dir": "/a"} for node in nodes}, {})
     assert launch.arguments["output_dir"] == "/a"

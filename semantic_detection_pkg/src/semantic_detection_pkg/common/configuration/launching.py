@@ -26,6 +26,7 @@ ARGUMENTS = {
     ("recorder", "output_dir"): "output_dir",
     ("dashboard", "output_dir"): "output_dir",
     ("health_monitor", "output_dir"): "output_dir",
+    ("scan_controller", "output_dir"): "output_dir",
     ("dashboard", "port"): "dashboard_port",
     ("gimbal_driver", "gimbal_mode"): "gimbal_mode",
     ("gimbal_driver", "mock_address"): "mock_address",

@@ -19,10 +19,14 @@ setup(
         # How the robot's packages find what stands in for the world.
         "semantic_detection.cameras": [
             "sim = simulation_pkg.camera",
+            "photo = simulation_pkg.photo_camera",
             "fake = simulation_pkg.fakes.camera",
         ],
         "semantic_detection.engines": ["fake = simulation_pkg.fakes.engine"],
-        "semantic_detection.cameras_in_graph": ["sim = simulation_pkg.ros.world:attach"],
+        "semantic_detection.cameras_in_graph": [
+            "sim = simulation_pkg.ros.world:attach",
+            "photo = simulation_pkg.ros.world:attach_photo",
+        ],
         "semantic_detection.vlm_eyes": ["world = simulation_pkg.vlm_eyes:WorldEyes"],
     },
     maintainer="semantic detection maintainers",

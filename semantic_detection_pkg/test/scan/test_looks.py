@@ -147,6 +147,9 @@ def test_needs_fall_with_each_look_and_are_none_outside_the_area():
 
     assert sorted(set(np.round(needs[coverage.is_wanted], 3))) == [0.5, 1.0]
     assert (needs[~coverage.is_wanted] == 0.0).all()
+    for _ in range(2):
+        coverage.add_view(VIEW, 2.0, looks=(WHOLE, LEFT, RIGHT))
+    assert not coverage.needs().any()
 
 
 def test_the_sweep_is_as_slow_as_tiles_by_turns_need():

@@ -12,8 +12,9 @@ sim:7?yaw_deg=0&pitch_deg=25&zoom=1    where it looks while nobody says where th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from semantic_detection_pkg.errors import ConfigurationError
 from simulation_pkg.core.world.geometry import CameraPose, Lens
 from simulation_pkg.core.world.layout import WorldLayout, build_world
 from simulation_pkg.core.world.render import Effects, Renderer
-from simulation_pkg.core.world.truth import Truth
+from simulation_pkg.core.world.truth import Truth, View
 
 _PAUSE_MAX_NS = 60_000_000_000  # between pictures; what is longer is a step of the clock
 
@@ -54,6 +55,13 @@ class SimSettings:
     rest: CameraPose = CameraPose(0.0, math.radians(25.0))
 
 
+class PictureMaker(Protocol):
+    """What shows a world to a camera."""
+
+    def render(self, pose: CameraPose, time_s: float = 0.0, seed: int = 0) -> View:
+        """The picture of a pose at a time of the world; `seed` decides the noise."""
+
+
 class SimCamera:
     """A `FrameSource` over a `Renderer`; equal seeds, poses and times give equal pictures."""
 
@@ -62,19 +70,19 @@ class SimCamera:
     def __init__(
         self,
         name: str,
-        layout: WorldLayout,
-        lens: Lens,
-        effects: Effects,
+        pictures: PictureMaker,
+        seed: int,
         settings: SimSettings,
         clock_ns: ClockNs,
         pose_at: PoseAt | None = None,
         on_truth: TruthSink | None = None,
     ) -> None:
-        """Build the world, which takes a second or two.
+        """Look at a world.
 
         Args:
             name: for messages.
-            layout, lens, effects: of the world and the camera.
+            pictures: of the world.
+            seed: decides which pictures are lost.
             settings: rate, delays, losses.
             clock_ns: time of the graph.
             pose_at: where the gimbal points; left out: always at `settings.rest`.
@@ -82,8 +90,8 @@ class SimCamera:
         """
         self.name = name
         self.period_s: float | None = 1.0 / settings.rate_hz
-        self._renderer = Renderer(build_world(layout), lens, effects)
-        self._seed = layout.seed
+        self._renderer = pictures
+        self._seed = seed
         self._settings = settings
         self._clock_ns = clock_ns
         self._pose_at = pose_at
@@ -143,58 +151,65 @@ def open_source(
         raise ConfigurationError(f"{uri.label}: world seed {uri.target!r}: {error}") from None
     options = uri.read_options(
         {
-            "width": integer(32, 4096),
-            "height": integer(32, 4096),
-            "rate": number(0.1, 240.0),
-            "delay_ms": number(0.0, 10_000.0),
-            "stamp_error_ms": number(-10_000.0, 10_000.0),
-            "noise": number(0.0, 60.0),
+            **CAMERA_OPTIONS,
             "light": number(0.0, 1.0),
-            "drop": number(0.0, 0.9),
-            "exposure_ms": number(0.0, 100.0),
-            "readout_ms": number(0.0, 100.0),
-            "hfov_deg": number(2.0, 120.0),
             "height_m": number(2.0, 500.0),
             "sector_deg": number(12.0, 360.0),
             "things": integer(0, 20),
-            "yaw_deg": number(-180.0, 180.0),
-            "pitch_deg": number(-90.0, 90.0),
-            "zoom": number(1.0, 200.0),
         }
     )
-
-    def given(name: str, default: float) -> float:
-        return float(options.get(name, default))
-
-    rest = CameraPose(
-        math.radians(given("yaw_deg", 0.0)),
-        math.radians(given("pitch_deg", 25.0)),
-        zoom=given("zoom", 1.0),
+    layout = WorldLayout(
+        seed,
+        camera_height_m=options.get("height_m", 26.0),
+        sector_rad=math.radians(options.get("sector_deg", 150.0)),
+        per_class=options.get("things", 3),
     )
-    return SimCamera(
-        uri.label,
-        WorldLayout(
-            seed,
-            camera_height_m=given("height_m", 26.0),
-            sector_rad=math.radians(given("sector_deg", 150.0)),
-            per_class=int(options.get("things", 3)),
-        ),
-        Lens(
-            width=int(options.get("width", 1280)),
-            height=int(options.get("height", 720)),
-            hfov_wide_rad=math.radians(given("hfov_deg", 62.0)),
-            exposure_s=given("exposure_ms", 4.0) / 1e3,
-            readout_s=given("readout_ms", 12.0) / 1e3,
-        ),
-        Effects(noise=given("noise", 3.0), light=given("light", 1.0)),
-        SimSettings(
-            rate_hz=given("rate", 15.0),
-            delay_s=given("delay_ms", 60.0) / 1e3,
-            stamp_error_s=given("stamp_error_ms", 0.0) / 1e3,
-            drop_share=given("drop", 0.0),
-            rest=rest,
-        ),
-        clock_ns,
-        pose_at,
-        on_truth,
+    effects = Effects(noise=options.get("noise", 3.0), light=options.get("light", 1.0))
+    pictures = Renderer(build_world(layout), lens_of(options), effects)
+    settings = settings_of(options, rest_pitch_deg=25.0)
+    return SimCamera(uri.label, pictures, seed, settings, clock_ns, pose_at, on_truth)
+
+
+#: Options of every camera that looks where the gimbal points.
+CAMERA_OPTIONS: dict[str, Callable[[str], Any]] = {
+    "width": integer(32, 4096),
+    "height": integer(32, 4096),
+    "rate": number(0.1, 240.0),
+    "delay_ms": number(0.0, 10_000.0),
+    "stamp_error_ms": number(-10_000.0, 10_000.0),
+    "noise": number(0.0, 60.0),
+    "drop": number(0.0, 0.9),
+    "exposure_ms": number(0.0, 100.0),
+    "readout_ms": number(0.0, 100.0),
+    "hfov_deg": number(2.0, 120.0),
+    "yaw_deg": number(-180.0, 180.0),
+    "pitch_deg": number(-90.0, 90.0),
+    "zoom": number(1.0, 200.0),
+}
+
+
+def lens_of(options: Mapping[str, Any]) -> Lens:
+    """The lens that the options say."""
+    return Lens(
+        width=options.get("width", 1280),
+        height=options.get("height", 720),
+        hfov_wide_rad=math.radians(options.get("hfov_deg", 62.0)),
+        exposure_s=options.get("exposure_ms", 4.0) / 1e3,
+        readout_s=options.get("readout_ms", 12.0) / 1e3,
+    )
+
+
+def settings_of(options: Mapping[str, Any], rest_pitch_deg: float) -> SimSettings:
+    """How the camera behaves that the options say; where it looks while nobody points it."""
+    rest = CameraPose(
+        math.radians(options.get("yaw_deg", 0.0)),
+        math.radians(options.get("pitch_deg", rest_pitch_deg)),
+        zoom=options.get("zoom", 1.0),
+    )
+    return SimSettings(
+        rate_hz=options.get("rate", 15.0),
+        delay_s=options.get("delay_ms", 60.0) / 1e3,
+        stamp_error_s=options.get("stamp_error_ms", 0.0) / 1e3,
+        drop_share=options.get("drop", 0.0),
+        rest=rest,
     )

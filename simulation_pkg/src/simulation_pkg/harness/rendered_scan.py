@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -27,9 +28,9 @@ from simulation_pkg.harness.robot import (
     AREA,
     ASK_S,
     COMMAND_DELAY_S,
-    FRAME_RATE_HZ,
     GIMBAL,
     PICTURE_DELAY_S,
+    CameraRobot,
     RenderedFrame,
     SimulatedRobot,
     ask,
@@ -47,36 +48,22 @@ _VERDICTS = {"yes": Verdict.YES, "no": Verdict.NO, "unsure": Verdict.UNSURE}
 OnDecision = Callable[["RenderedScan", Decision], None]
 
 
-class RenderedScan(ScanHarness):
-    """A controller in the world of a seed.
+class PicturedScan(ScanHarness):
+    """A controller that steers a robot whose camera gives pictures."""
 
-    Footpaths are not walked along after they were found: the baselines cannot, and it finds nothing
-    that the sweep has not found.
-    """
-
-    def __init__(self, seed: int, settings: ScanSettings | None = None) -> None:
-        """Build the world of `seed`, with the robot at rest in it."""
-        settings = settings or ScanSettings()
-        super().__init__(replace(settings, tiers=replace(settings.tiers, path_classes=())))
-        self.robot = SimulatedRobot(seed)
+    def __init__(self, robot: CameraRobot, settings: ScanSettings) -> None:
+        """Start with the robot at rest."""
+        super().__init__(settings)
+        self.robot = robot
         self.claims: list[Claim] = []
-        self.questions = 0
-        self._inspected: dict[int, tuple[RenderedFrame, Box]] = {}
-        self._lent_until_s = 0.0
+        self._frame_steps = round(1.0 / (settings.sweep.frame_rate_hz * _STEP_S))
         self._rated_s = -1.0
         self._now_s = 0.0
         self._steps = 0
 
-    def scan(self, on_decision: OnDecision | None = None) -> Score:
-        """Run a whole goal and score it; `on_decision` is given every decision."""
-        self.deliver(Goal("bench", AREA, CLASS_NAMES), START_NS)
-        while self.result is None and self.robot.now_s < _LONGEST_S:
-            decision = self.step()
-            if on_decision is not None:
-                on_decision(self, decision)
-        # The scan ends where it has nothing left to do; the way to rest is not part of it.
-        things = Things(self.robot.world)
-        return things.score(self.claims, self.robot.now_s, self.questions)
+    @abstractmethod
+    def take_picture(self) -> None:
+        """Have the camera take a picture and the detector look at it; `deliver` what it found."""
 
     def sense(self) -> list[Input]:
         """See `ScanHarness`; the gimbal tells its pose twice a step."""
@@ -89,9 +76,9 @@ class RenderedScan(ScanHarness):
             readings.append(self._reading())
         if robot.now_s - self._rated_s > _RATE_EXPIRES_S:
             self._set_rates(0.0, 0.0)
-        if self._steps % round(1.0 / (FRAME_RATE_HZ * _STEP_S)) == 0:
-            self._take_picture()
-        self.now_ns = _ns(robot.now_s)
+        if self._steps % self._frame_steps == 0:
+            self.take_picture()
+        self.now_ns = to_ns(robot.now_s)
         return readings
 
     def follow(self, decision: Decision) -> None:
@@ -113,6 +100,68 @@ class RenderedScan(ScanHarness):
     def zoom_to(self, zoom: float) -> None:
         """See `ScanHarness`."""
         self.robot.body.zoom_to(zoom)
+
+    def note_finding(self, finding: Finding) -> None:
+        """See `ScanHarness`; one counts when it is first confirmed, where it was last seen."""
+        before = self.findings.get(finding.finding_id)
+        is_new = before is None or before.state is not FindingState.CONFIRMED
+        if finding.state is not FindingState.CONFIRMED or not is_new:
+            return
+        now_s = self._now_s
+        seen_s = (finding.history[-1].stamp_ns - START_NS) * 1e-9 if finding.history else now_s
+        self.claims.append(
+            Claim(finding.class_name, finding.yaw_rad, finding.pitch_rad, seen_s, now_s)
+        )
+
+    def _reading(self) -> GimbalReading:
+        at, zoom, limits = self.robot.gimbal, self.robot.body.zoom, self.robot.limits
+        return GimbalReading(
+            to_ns(at.stamp_s),
+            at.yaw_rad,
+            at.pitch_rad,
+            0.0,
+            at.yaw_rate_rad_s,
+            at.pitch_rate_rad_s,
+            zoom,
+            self.robot.lens.hfov_rad(zoom),
+            GIMBAL.zoom_max,
+            "up",
+            *limits.yaw_rad,
+            *limits.pitch_rad,
+        )
+
+    def _set_rates(self, yaw_rad_s: float, pitch_rad_s: float) -> None:
+        self.robot.body.yaw.turn(yaw_rad_s)
+        self.robot.body.pitch.turn(pitch_rad_s)
+
+
+class RenderedScan(PicturedScan):
+    """A controller in the world of a seed.
+
+    Footpaths are not walked along after they were found: the baselines cannot, and it finds nothing
+    that the sweep has not found.
+    """
+
+    def __init__(self, seed: int, settings: ScanSettings | None = None) -> None:
+        """Build the world of `seed`, with the robot at rest in it."""
+        settings = settings or ScanSettings()
+        robot = SimulatedRobot(seed)
+        super().__init__(robot, replace(settings, tiers=replace(settings.tiers, path_classes=())))
+        self.world = robot.world
+        self.questions = 0
+        self._inspected: dict[int, tuple[RenderedFrame, Box]] = {}
+        self._lent_until_s = 0.0
+
+    def scan(self, on_decision: OnDecision | None = None) -> Score:
+        """Run a whole goal and score it; `on_decision` is given every decision."""
+        self.deliver(Goal("bench", AREA, CLASS_NAMES), START_NS)
+        while self.result is None and self.robot.now_s < _LONGEST_S:
+            decision = self.step()
+            if on_decision is not None:
+                on_decision(self, decision)
+        # The scan ends where it has nothing left to do; the way to rest is not part of it.
+        things = Things(self.world)
+        return things.score(self.claims, self.robot.now_s, self.questions)
 
     def choose_words(self, request: VocabularyRequest) -> VocabularyReply:
         """See `ScanHarness`; the demo's detector has the words that it has."""
@@ -142,53 +191,21 @@ class RenderedScan(ScanHarness):
         reply = VlmReply(question.request_id, verdict, 0.9, "logprobs", model="stand-in")
         self._lent_until_s = self._now_s + ASK_S
         self.deliver(GpuStatus(True, False), self.now_ns)
-        self.deliver(GpuStatus(False, False), _ns(self._lent_until_s))
-        self.deliver(reply, _ns(self._lent_until_s))
+        self.deliver(GpuStatus(False, False), to_ns(self._lent_until_s))
+        self.deliver(reply, to_ns(self._lent_until_s))
 
-    def note_finding(self, finding: Finding) -> None:
-        """See `ScanHarness`; one counts when it is first confirmed, where it was last seen."""
-        before = self.findings.get(finding.finding_id)
-        is_new = before is None or before.state is not FindingState.CONFIRMED
-        if finding.state is not FindingState.CONFIRMED or not is_new:
-            return
-        now_s = self._now_s
-        seen_s = (finding.history[-1].stamp_ns - START_NS) * 1e-9 if finding.history else now_s
-        self.claims.append(
-            Claim(finding.class_name, finding.yaw_rad, finding.pitch_rad, seen_s, now_s)
-        )
-
-    def _reading(self) -> GimbalReading:
-        at, zoom, limits = self.robot.gimbal, self.robot.body.zoom, self.robot.limits
-        return GimbalReading(
-            _ns(at.stamp_s),
-            at.yaw_rad,
-            at.pitch_rad,
-            0.0,
-            at.yaw_rate_rad_s,
-            at.pitch_rate_rad_s,
-            zoom,
-            self.robot.lens.hfov_rad(zoom),
-            GIMBAL.zoom_max,
-            "up",
-            *limits.yaw_rad,
-            *limits.pitch_rad,
-        )
-
-    def _take_picture(self) -> None:
+    def take_picture(self) -> None:
         """Detect in a picture, unless the GPU is lent to the vision-language model."""
         if self.robot.now_s < self._lent_until_s:
             return
         picture = self.robot.capture()
         found, words = detect(picture)
-        frame = FrameDetections(_ns(picture.stamp_s), found, words, "demo_detector.onnx")
-        self.deliver(frame, _ns(picture.stamp_s + PICTURE_DELAY_S))
-
-    def _set_rates(self, yaw_rad_s: float, pitch_rad_s: float) -> None:
-        self.robot.body.yaw.turn(yaw_rad_s)
-        self.robot.body.pitch.turn(pitch_rad_s)
+        frame = FrameDetections(to_ns(picture.stamp_s), found, words, "demo_detector.onnx")
+        self.deliver(frame, to_ns(picture.stamp_s + PICTURE_DELAY_S))
 
 
-def _ns(time_s: float) -> int:
+def to_ns(time_s: float) -> int:
+    """Return a simulated time as a stamp [ns]."""
     return START_NS + round(time_s * 1e9)
 
 

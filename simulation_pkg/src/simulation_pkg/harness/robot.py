@@ -21,6 +21,7 @@ from semantic_detection_pkg.detector.classifier import Classification, Classifie
 from semantic_detection_pkg.detector.core.pipeline import DetectorPipeline
 from semantic_detection_pkg.scan.core.area import Area, GimbalLimits
 from semantic_detection_pkg.scan.core.pointing import BearingState
+from simulation_pkg.camera import PictureMaker
 from simulation_pkg.core.world.geometry import CameraPose, Lens
 from simulation_pkg.core.world.layout import World, WorldLayout, build_world
 from simulation_pkg.core.world.render import Renderer
@@ -77,13 +78,13 @@ def _renderer(seed: int, lens: Lens) -> tuple[World, Renderer]:
     return world, Renderer(world, lens)
 
 
-class SimulatedRobot:
-    """A robot in the world of a seed. Time passes in `advance` only."""
+class CameraRobot:
+    """A gimbal with a camera before some world. Time passes in `advance` only."""
 
-    def __init__(self, seed: int, lens: Lens | None = None) -> None:
-        """Stand at rest in the world of `seed`, which is built once per process."""
-        self.lens = lens or Lens()
-        self.world, self._pictures_of = _renderer(seed, self.lens)
+    def __init__(self, pictures: PictureMaker, lens: Lens) -> None:
+        """Stand at rest; `pictures` are of the world through this lens."""
+        self.lens = lens
+        self._pictures_of = pictures
         self.limits = GimbalLimits(
             (math.radians(GIMBAL.yaw_deg[0]), math.radians(GIMBAL.yaw_deg[1])),
             (math.radians(GIMBAL.pitch_deg[0]), math.radians(GIMBAL.pitch_deg[1])),
@@ -141,6 +142,16 @@ class SimulatedRobot:
         while len(self.pictures) > _HELD_FRAMES:
             self.pictures.popitem(last=False)
         return picture
+
+
+class SimulatedRobot(CameraRobot):
+    """A robot in the world of a seed."""
+
+    def __init__(self, seed: int, lens: Lens | None = None) -> None:
+        """Stand at rest in the world of `seed`, which is built once per process."""
+        lens = lens or Lens()
+        self.world, pictures = _renderer(seed, lens)
+        super().__init__(pictures, lens)
 
 
 def detect(picture: RenderedFrame) -> tuple[Detections, tuple[str, ...]]:

@@ -11,13 +11,14 @@ from ros_support_pkg.qos import EVENT
 from ros_support_pkg.running import tolerating_shutdown
 from ros_support_pkg.stamps import to_time
 from semantic_detection_pkg.camera.sources.registry import Opener
+from semantic_detection_pkg.camera.sources.source import FrameSource
 from semantic_detection_pkg.common.ros.gimbal_poses import GimbalPoses
-from simulation_pkg import camera
+from simulation_pkg import camera, photo_camera
 from simulation_pkg.core.world.geometry import CameraPose
 from simulation_pkg.core.world.truth import Seen, Truth
 
 
-def attach(node: Node, frame_id: str) -> Opener:
+def attach(node: Node, frame_id: str) -> partial[FrameSource]:
     """Return what opens a camera that turns with `gimbal/state` and publishes its truth."""
     poses = GimbalPoses(node)
     truths = node.create_publisher(GroundTruth, "world/ground_truth", EVENT)
@@ -27,6 +28,12 @@ def attach(node: Node, frame_id: str) -> Opener:
             truths.publish(to_ground_truth(truth, stamp_ns, frame_id))
 
     return partial(camera.open_source, pose_at=partial(pose_of_camera, poses), on_truth=publish)
+
+
+def attach_photo(node: Node, frame_id: str) -> Opener:
+    """Return what opens `photo:`, a camera that looks into a photograph; else as `attach`."""
+    bound = attach(node, frame_id)
+    return partial(photo_camera.open_source, **bound.keywords)
 
 
 def pose_of_camera(poses: GimbalPoses, stamp_ns: int) -> CameraPose | None:

@@ -273,7 +273,8 @@ class TilePlanner:
             size: width and height of the picture [px].
             settings: how to look; with others than before, or another size, all tiles wait alike.
             need: (rows, columns) >= 0, over the whole picture: how much a look at each part is
-                worth; a tile counts by the mean. None: all alike.
+                worth; a tile counts by the mean, one that is worth nothing is not looked at. None:
+                all alike.
 
         Returns:
             The parts of the picture that are looked at in the course of time, and the positions
@@ -290,7 +291,7 @@ class TilePlanner:
         worth = self._waits.copy()
         if need is not None and need.size and count < len(worth):
             worth *= _needs(self._views[self._first_tile :], size, need)
-            worth = worth if worth.any() else self._waits
+            count = min(count, int(np.count_nonzero(worth)))
         tiles = np.lexsort((-self._waits, -worth))[:count] + self._first_tile
         return self._views, [*range(self._first_tile), *(int(index) for index in tiles)]
 

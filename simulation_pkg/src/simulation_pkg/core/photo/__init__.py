@@ -1,0 +1,1 @@
+"""A photograph as the world."""

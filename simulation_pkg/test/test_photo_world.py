@@ -1,0 +1,241 @@
+"""A photograph as the world: where its pixels come out, its labels, and what is refused."""
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+
+from semantic_detection_pkg.camera.sources.registry import open_camera
+from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.errors import ConfigurationError
+from simulation_pkg.core.photo.labels import (
+    Label,
+    LabelError,
+    Labels,
+    is_visdrone,
+    names_of,
+    read_coco,
+    read_visdrone,
+    read_yolo,
+)
+from simulation_pkg.core.photo.render import PhotoEffects, PhotoRenderer, Projection
+from simulation_pkg.core.world.geometry import CameraPose, Lens
+from simulation_pkg.photo_files import find_labels
+
+LENS = Lens(320, 180, math.radians(40.0), readout_s=0.0)
+CLEAN = PhotoEffects(0.0, 0.0)
+FLAT, ROUND = Projection.FLAT, Projection.EQUIRECTANGULAR
+
+
+def spot(size=(800, 400), at=(500, 150), radius=6) -> np.ndarray:
+    image = np.full((size[1], size[0], 3), 40, np.uint8)
+    cv2.circle(image, at, radius, (255, 255, 255), -1)
+    return image
+
+
+def middle(picture: np.ndarray) -> np.ndarray:
+    y, x = np.nonzero(picture[..., 0] > 150)
+    return np.array([x.mean() + 0.5, y.mean() + 0.5])
+
+
+def renderer(image, hfov_deg, kind, labels=None, effects=CLEAN, lens=LENS):
+    return PhotoRenderer(image, math.radians(hfov_deg), kind, lens, labels, effects)
+
+
+@pytest.mark.parametrize(("kind", "hfov_deg"), [(FLAT, 60.0), (ROUND, 90.0), (ROUND, 360.0)])
+@pytest.mark.parametrize("pose", [(0.0, 0.0, 1.0), (-0.15, -0.08, 1.0), (-0.12, -0.05, 2.5)])
+def test_a_pixel_comes_out_where_the_truth_says(kind, hfov_deg, pose):
+    """Turned, tilted and zoomed, in both projections."""
+    yaw, pitch, zoom = pose
+    if hfov_deg == 360.0:
+        yaw, pitch = yaw / 2 - 0.68, pitch / 2 - 0.34
+    box = (496.0, 146.0, 505.0, 155.0)
+    photo = renderer(spot(at=(500, 150), radius=4), hfov_deg, kind, Labels((Label("dot", box),)))
+
+    view = photo.render(CameraPose(yaw, pitch, 0.0, zoom))
+
+    (seen,) = view.truth.objects
+    found = middle(view.image)
+    x0, y0, x1, y1 = seen.box_xyxy
+    np.testing.assert_allclose(found, [(x0 + x1) / 2, (y0 + y1) / 2], atol=0.8)
+    camera = CameraView(yaw, pitch, 0.0, LENS.hfov_rad(zoom), 320, 180)
+    at = camera.project([(seen.yaw_rad, seen.pitch_rad)])[0]
+    np.testing.assert_allclose(found, at, atol=0.8)
+    back = photo.boxes_in_photo(np.array([[seen.yaw_rad, seen.pitch_rad]]))[0]
+    np.testing.assert_allclose(back, [500.5, 150.5], atol=0.01)
+
+
+def test_smaller_is_the_mean_over_areas():
+    """A fine chequerboard becomes grey, not a pattern of its own."""
+    y, x = np.mgrid[:1600, :3200]
+    board = np.repeat((255 * ((x + y) % 2)).astype(np.uint8)[..., None], 3, 2)
+
+    picture = renderer(board, 60.0, FLAT).render(CameraPose(0.0, 0.0)).image
+
+    assert abs(float(picture[20:-20, 20:-20].mean()) - 127.5) < 2.0
+    assert picture[20:-20, 20:-20].std() < 3.0
+
+
+def test_at_its_own_scale_it_is_itself():
+    random = np.random.default_rng(0)
+    image = cv2.GaussianBlur(random.integers(0, 256, (180, 320, 3), np.uint8), (0, 0), 2.0)
+
+    picture = renderer(image, 40.0, FLAT).render(CameraPose(0.0, 0.0)).image
+
+    assert np.abs(picture[4:-4, 4:-4].astype(int) - image[4:-4, 4:-4]).max() <= 2
+
+
+def test_a_closed_panorama_has_no_seam():
+    x = np.arange(1440)
+    wave = (127 + 100 * np.cos(2 * np.pi * x / 1440)).astype(np.uint8)
+    image = np.repeat(np.tile(wave, (400, 1))[..., None], 3, 2)
+
+    picture = renderer(image, 360.0, ROUND).render(CameraPose(math.pi, 0.0)).image
+
+    row = picture[90, :, 0].astype(int)
+    assert row.min() > 195
+    assert np.abs(np.diff(row)).max() <= 2
+
+
+@pytest.mark.parametrize("kind", [FLAT, ROUND])
+def test_beside_and_behind_it_is_grey(kind):
+    photo = renderer(spot(), 60.0, kind, Labels((Label("dot", (492.0, 142.0, 509.0, 159.0)),)))
+
+    view = photo.render(CameraPose(math.pi, 0.0))
+
+    assert (view.image == 96).all()
+    assert view.truth.objects == ()
+
+
+def test_noise_blur_and_motion_are_those_of_a_camera():
+    still, turning = CameraPose(-0.1, 0.0), CameraPose(-0.1, 0.0, yaw_rate_rad_s=2.0)
+    photo = renderer(spot(radius=2), 60.0, FLAT)
+    assert photo.render(turning).image.max() < photo.render(still).image.max() - 30
+    noisy = renderer(spot(), 60.0, FLAT, effects=PhotoEffects(5.0, 1.0))
+    first, again, other = (noisy.render(still, seed=seed).image for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+# --------------------------------------------------------------------------------- labels
+
+VISDRONE = "10,20,30,40,1,1,0,0\n1,2,3,4,1,4,0,1,\n5,5,9,9,0,0,0,0\n\n7,7,0,9,1,4,0,0\n"
+
+
+def test_labels_of_visdrone():
+    labels = read_visdrone(VISDRONE)
+    assert labels.things == (Label("person", (10, 20, 40, 60)), Label("car", (1, 2, 4, 6)))
+    assert labels.ignored == ((5, 5, 14, 14),)
+
+
+def test_labels_of_yolo():
+    labels = read_yolo("1 0.5 0.5 0.2 0.4\n7 0.1 0.1 0.3 0.1 0.3 0.2\n", ("dog", "tent"), (100, 50))
+    assert [one.class_name for one in labels.things] == ["tent", "class 7"]
+    np.testing.assert_allclose(labels.things[0].box_xyxy, (40, 15, 60, 35))
+    np.testing.assert_allclose(labels.things[1].box_xyxy, (10, 5, 30, 10), atol=1e-6)
+    assert names_of({"names": {0: "a", 2: "b"}}) == ("a", "class 1", "b")
+
+
+COCO = {
+    "images": [{"id": 3, "file_name": "train/a.jpg"}],
+    "categories": [{"id": 1, "name": "person"}],
+    "annotations": [
+        {"image_id": 3, "category_id": 1, "bbox": [1, 2, 3, 4]},
+        {"image_id": 4, "category_id": 1, "bbox": [1, 2, 3, 4]},
+        {"image_id": 3, "category_id": 1, "bbox": [9, 9, 3, 4], "iscrowd": 1},
+    ],
+}
+
+
+def test_labels_of_coco():
+    labels = read_coco(COCO, "a.jpg")
+    assert labels == Labels((Label("person", (1, 2, 4, 6)),), ((9, 9, 12, 13),))
+    assert read_coco(COCO, "b.jpg") is None
+
+
+@pytest.mark.parametrize(
+    "text", ["1,2,3", "a,b,c,d,e,f,g,h", "1,2,3,4,1,99,0,0", "1,2,3,4,1,-3,0,0"]
+)
+def test_lines_that_are_no_visdrone_are_named(text):
+    with pytest.raises(LabelError, match="line 2 .* of VisDrone are needed"):
+        read_visdrone(f"10,20,30,40,1,1,0,0\n{text}\n")
+
+
+@pytest.mark.parametrize(
+    "text", ["0 0.5 0.5", "x 0 0 1 1", "-1 0 0 1 1", "0 0 0 1 nan", "0 1 2 3 4 5"]
+)
+def test_lines_that_are_no_yolo_are_named(text):
+    with pytest.raises(LabelError, match="line 1 .* of YOLO"):
+        read_yolo(text, (), (10, 10))
+
+
+@pytest.mark.parametrize("document", [[], {}, {"images": []}, {**COCO, "annotations": [{}]}, 3])
+def test_documents_that_are_no_coco_are_named(document):
+    with pytest.raises(LabelError, match="of COCO are needed"):
+        read_coco(document, "a.jpg")
+
+
+def test_labels_are_found_where_data_sets_have_them(tmp_path):
+    for folder in ("images", "annotations", "labels"):
+        (tmp_path / folder).mkdir()
+    picture = tmp_path / "images" / "a.jpg"
+    assert find_labels(picture, (100, 50)) is None
+    (tmp_path / "labels" / "a.txt").write_text("0 0.5 0.5 0.2 0.4\n")
+    (tmp_path / "data.yaml").write_text("names: [tent]\n")
+    assert find_labels(picture, (100, 50)).things[0].class_name == "tent"
+    (tmp_path / "annotations" / "a.txt").write_text(VISDRONE)
+    assert find_labels(picture, (100, 50)).things[0].class_name == "person"
+    (tmp_path / "annotations" / "a.txt").write_text("1,2\n")
+    with pytest.raises(ConfigurationError, match=r"labels .*annotations/a\.txt: line 1"):
+        find_labels(picture, (100, 50))
+    assert is_visdrone(VISDRONE)
+    assert not is_visdrone("0 0.5 0.5 0.2 0.4")
+
+
+# --------------------------------------------------------------------------------- the camera
+
+
+@pytest.fixture
+def photo_file(tmp_path):
+    path = tmp_path / "valley.png"
+    cv2.imwrite(str(path), spot())
+    return path
+
+
+def test_the_camera_of_a_photo(photo_file):
+    camera = open_camera(f"photo:{photo_file}?hfov=60&width=320&height=180&noise=0", lambda: 10**9)
+    shot = camera.read()
+    assert shot.image.shape == (180, 320, 3)
+    assert shot.image.max() > 200
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ("", "option hfov is missing"),
+        ("?hfov=0", "hfov"),
+        ("?hfov=400&projection=equirectangular", "hfov"),
+        ("?hfov=200", "a flat picture shows at most 170 deg"),
+        ("?hfov=60&projection=fisheye", "flat, equirectangular are allowed"),
+        ("?hfov=60&seed=3", "seed"),
+    ],
+)
+def test_what_a_photo_cannot_be_is_refused_in_one_line(photo_file, options, reason):
+    with pytest.raises(ConfigurationError, match=reason) as raised:
+        open_camera(f"photo:{photo_file}{options}")
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no picture"])
+def test_a_file_that_is_no_picture_is_named(tmp_path, content):
+    path = tmp_path / "x.jpg"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=r"x\.jpg"):
+        open_camera(f"photo:{path}?hfov=60")
+
+
+def test_an_odd_picture_is_a_world_too():
+    photo = renderer(np.full((1, 3000, 3), 200, np.uint8), 60.0, FLAT)
+    assert photo.render(CameraPose(0.0, 0.0)).image.shape == (180, 320, 3)

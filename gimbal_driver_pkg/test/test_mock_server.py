@@ -120,7 +120,7 @@ def test_port_in_use_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> No
     [
         (["--model", "zr99"], "model: 'zr99', allowed are a2mini, a40, a8mini"),
         (["--model", "a40", "--protocol", "siyi"], "model a40 speaks viewpro, not siyi"),
-        (["--tcp", "70000"], "tcp: 70000, allowed is a port 0..65535"),
+        (["--tcp", "70000"], "tcp: 70000, allowed is 0..65535"),
         (["--speed", "0"], "speed: 0.0, allowed is 0.01..100"),
         (["--noise", "3"], "noise: 3.0, allowed is 0..1"),
         (["--serial", "/etc/hostname"], "cannot offer a serial line as /etc/hostname"),

@@ -92,11 +92,11 @@ def test_what_is_behind_the_camera_has_no_pixels():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: CameraPose(0.0, 0.0, zoom=0.5), "zoom 0.5: must be 1 or more"),
+        (lambda: CameraPose(0.0, 0.0, zoom=0.5), "zoom: 0.5, allowed is 1 or more"),
         (lambda: CameraPose(math.nan, 0.0), "must be finite"),
         (lambda: Lens(width=8), "picture 8x720"),
-        (lambda: Lens(hfov_wide_rad=3.0), "hfov 3.0 rad: must be"),
-        (lambda: Lens(exposure_s=-1.0), "not below 0"),
+        (lambda: Lens(hfov_wide_rad=3.0), "hfov_wide_rad: 3.0, allowed is 0.01..2.6"),
+        (lambda: Lens(exposure_s=-1.0), "exposure_s: -1.0, allowed is 0 or more"),
     ],
 )
 def test_bad_values_are_named(make, message):

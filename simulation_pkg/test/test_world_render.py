@@ -210,11 +210,11 @@ def test_looking_at_the_sky_shows_nothing():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: WorldLayout(-1), "world seed -1"),
-        (lambda: WorldLayout(1, camera_height_m=0.0), "camera height 0.0 m: must be 2..500"),
-        (lambda: WorldLayout(1, per_class=99), "99 things per class"),
-        (lambda: WorldLayout(1, sector_rad=9.0), "sector 9.0 rad"),
-        (lambda: Effects(noise=-1.0), "noise -1.0"),
+        (lambda: WorldLayout(-1), "seed: -1, allowed is 0 or more"),
+        (lambda: WorldLayout(1, camera_height_m=0.0), "camera_height_m: 0.0, allowed is 2..500"),
+        (lambda: WorldLayout(1, per_class=99), "per_class: 99, allowed is 0..20"),
+        (lambda: WorldLayout(1, sector_rad=9.0), "sector_rad: 9.0, allowed is 0.2..6.28319"),
+        (lambda: Effects(noise=-1.0), "noise: -1.0, allowed is 0..60"),
     ],
 )
 def test_bad_settings_are_named(make, message):

@@ -102,10 +102,10 @@ def test_no_position_says_why(pitch, ground_m, reason):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Place(91.0, 0.0, 0.0, LEVEL), "latitude 91.0"),
+        (lambda: Place(91.0, 0.0, 0.0, LEVEL), "latitude_deg: 91.0, allowed is -90..90"),
         (lambda: Place(0.0, 0.0, math.nan, LEVEL), "must be finite"),
         (lambda: Place(0.0, 0.0, 0.0, (0.0, 0.0, 0.0, 0.0)), "the quaternion is zero"),
-        (lambda: Place(0.0, 0.0, 0.0, LEVEL, -1.0), "must be 0 or more"),
+        (lambda: Place(0.0, 0.0, 0.0, LEVEL, -1.0), "allowed is 0 or more"),
     ],
 )
 def test_bad_places_are_named(make, message):

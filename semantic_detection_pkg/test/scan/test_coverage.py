@@ -121,7 +121,7 @@ def test_what_lies_in_an_area(area, bearing, is_in):
 
 @pytest.mark.parametrize("limits", [{"yaw_rad": (1.0, -1.0)}, {"rate_rad_s": 0.0}])
 def test_senseless_limits_are_refused(limits):
-    with pytest.raises(ConfigurationError, match="gimbal limits"):
+    with pytest.raises(ConfigurationError, match="gimbal limits: yaw|rate_rad_s: 0.0, allowed is"):
         GimbalLimits(**limits)
 
 
@@ -226,7 +226,7 @@ def test_bearings_are_cells_of_their_own():
 
 @pytest.mark.parametrize("cell_deg", [0.0, -1.0, math.nan, 0.001])
 def test_senseless_cells_are_refused(cell_deg):
-    with pytest.raises(ConfigurationError, match="coverage"):
+    with pytest.raises(ConfigurationError, match="cell_rad: .*, allowed is|cells .* are too many"):
         CoverageMap(wide_area(), math.radians(cell_deg))
 
 
@@ -234,7 +234,8 @@ def test_senseless_cells_are_refused(cell_deg):
     "criteria", [{"max_motion_blur_px": 0.0}, {"min_views": 0}, {"edge_margin": 0.5}]
 )
 def test_senseless_criteria_are_refused(criteria):
-    with pytest.raises(ConfigurationError, match="coverage"):
+    ((name, value),) = criteria.items()
+    with pytest.raises(ConfigurationError, match=f"{name}: {value}, allowed is"):
         CoverageCriteria(**criteria)
 
 

@@ -148,9 +148,9 @@ def test_a_path_longer_than_the_view_is_walked_to_its_ends(hfov_first, has_branc
 
 
 def test_bad_settings_are_named():
-    with pytest.raises(ValueError, match="max_views 0"):
+    with pytest.raises(ValueError, match="max_views: 0, allowed is"):
         TraversalSettings(max_views=0)
-    with pytest.raises(ValueError, match="edge_margin 0.6"):
+    with pytest.raises(ValueError, match="edge_margin: 0.6, allowed is"):
         TraversalSettings(edge_margin=0.6)
-    with pytest.raises(ValueError, match="merge_distance_rad 0.0"):
+    with pytest.raises(ValueError, match="merge_distance_rad: 0.0, allowed is"):
         TraversalSettings(merge_distance_rad=0.0)

@@ -206,5 +206,6 @@ def test_nothing_is_planned_where_all_is_seen():
 
 @pytest.mark.parametrize("values", [{"frame_rate_hz": 0.0}, {"detection_latency_s": -1.0}])
 def test_senseless_settings_are_refused(values):
-    with pytest.raises(ConfigurationError, match="sweep"):
+    ((name, value),) = values.items()
+    with pytest.raises(ConfigurationError, match=f"{name}: {value}, allowed is"):
         SweepSettings(**values)

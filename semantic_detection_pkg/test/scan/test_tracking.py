@@ -264,10 +264,13 @@ def test_an_update_of_20_tracks_takes_about_two_milliseconds():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: TrackerSettings(birth_score=2.0), "birth_score 2.0 must be 0..1"),
-        (lambda: TrackerSettings(confirm_hits=0), "confirm_hits 0"),
-        (lambda: TrackerSettings(lost_after_s=math.nan), "lost_after_s nan must be above 0"),
-        (lambda: MotionModel(rate_memory_s=0.0), "rate_memory_s 0.0 must be above 0"),
+        (lambda: TrackerSettings(birth_score=2.0), "birth_score: 2.0, allowed is 0..1"),
+        (lambda: TrackerSettings(confirm_hits=0), "confirm_hits: 0, allowed is 1 or more"),
+        (
+            lambda: TrackerSettings(lost_after_s=math.nan),
+            "lost_after_s: nan, allowed is more than 0",
+        ),
+        (lambda: MotionModel(rate_memory_s=0.0), "rate_memory_s: 0.0, allowed is more than 0"),
         (lambda: MeasurementNoise(box_px=-1.0), "box_px -1.0 must be 0 or more"),
         (
             lambda: Tracker().update(1, view_at(), Detections.none(64, 36), WORDS),

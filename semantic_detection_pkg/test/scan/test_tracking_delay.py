@@ -103,5 +103,5 @@ def test_an_estimate_is_held_while_the_gimbal_rests():
 
 def test_unknown_is_said_as_nan():
     assert not DelayEstimate().is_known
-    with pytest.raises(ValueError, match="max_sigma_s 0.0 must be above 0"):
+    with pytest.raises(ValueError, match="max_sigma_s: 0.0, allowed is more than 0"):
         DelaySettings(max_sigma_s=0.0)

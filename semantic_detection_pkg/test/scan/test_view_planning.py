@@ -101,5 +101,6 @@ def test_a_tour_shows_every_candidate_whole_and_large_enough(places):
 
 @pytest.mark.parametrize("costs", [{"zoom_max": 0.0}, {"edge_margin": 0.6}, {"extent_margin": 0.5}])
 def test_senseless_costs_are_refused(costs):
-    with pytest.raises(ConfigurationError, match="view planning"):
+    ((name, value),) = costs.items()
+    with pytest.raises(ConfigurationError, match=f"{name}: {value}, allowed is"):
         ViewPlanningSettings(**costs)

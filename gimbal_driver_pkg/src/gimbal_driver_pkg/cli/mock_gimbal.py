@@ -16,6 +16,7 @@ from gimbal_driver_pkg.mock.conversation import MockGimbal
 from gimbal_driver_pkg.mock.faults import InjectedFaults
 from gimbal_driver_pkg.mock.server import MockServer
 from gimbal_driver_pkg.models import MODELS, RATE_MAPS, GimbalModel, model_named
+from ros_support_pkg.core.ranges import check_range
 
 _MODEL_OF_PROTOCOL = {"siyi": "zr10", "viewpro": "a40", "mavlink": "mavlink"}
 _TCP_PORT, _UDP_PORT = 9090, 37260
@@ -76,14 +77,13 @@ def _lines(options: argparse.Namespace, model: GimbalModel) -> _Lines:
         chosen = _Lines(_TCP_PORT, _UDP_PORT if model.protocol == "siyi" else None, None)
     for name in ("tcp", "udp"):
         port = getattr(chosen, name)
-        if port is not None and not 0 <= port <= 65535:
-            raise InvalidValueError(f"{name}: {port}, allowed is a port 0..65535")
+        if port is not None:
+            check_range(name, port, 0, 65_535, error=InvalidValueError)
     return chosen
 
 
 def _gimbal(options: argparse.Namespace, model: GimbalModel) -> MockGimbal:
-    if not 0 <= options.boot_s <= 600:
-        raise InvalidValueError(f"boot-s: {options.boot_s}, allowed is 0..600 s")
+    check_range("boot-s", options.boot_s, 0.0, 600.0, unit="s", error=InvalidValueError)
     dynamics = Dynamics().times(options.speed)
     gimbal = MockGimbal.create(model, time.monotonic(), options.boot_s, dynamics)
     gimbal.rate_map = RATE_MAPS[options.rate_map]

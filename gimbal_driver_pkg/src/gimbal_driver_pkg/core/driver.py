@@ -26,6 +26,7 @@ from gimbal_driver_pkg.errors import InvalidValueError, LinkError
 from gimbal_driver_pkg.models import DEFAULT_MODELS, MODELS, GimbalModel
 from gimbal_driver_pkg.protocol import messages as m
 from gimbal_driver_pkg.protocol.codec import Codec
+from ros_support_pkg.core.ranges import check_range
 from ros_support_pkg.core.words import LinkState
 
 _MODEL_WAIT_S = 3.0
@@ -211,8 +212,7 @@ class GimbalDriver:
 
     def zoom_to(self, zoom: float, now_s: float) -> tuple[Ticket, float]:
         """Zoom to a magnification, cut to what the model can; return that too."""
-        if not math.isfinite(zoom):
-            raise InvalidValueError(f"zoom: {zoom}, allowed is a finite number")
+        check_range("zoom", zoom, error=InvalidValueError)
         goal = max(1.0, min(self._motion.limits.zoom_max, zoom))
         self._zooming.cancel()
         return self._request(f"zoom to {goal:.1f}", m.SetZoom(goal), now_s), goal
@@ -225,8 +225,7 @@ class GimbalDriver:
             LinkError: there is no line.
         """
         self._refuse_without_line()
-        if not 0 < duration_s <= 10:
-            raise InvalidValueError(f"duration_s: {duration_s}, allowed is more than 0, up to 10")
+        check_range("duration_s", duration_s, above=0.0, maximum=10.0, error=InvalidValueError)
         self._zooming.run(rate, duration_s, now_s)
         self.tick(now_s)
         return _settled("zoom", "running" if rate else "stopped")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 from gimbal_driver_pkg.core.motion import Aim
 from gimbal_driver_pkg.core.state import GimbalState
 from gimbal_driver_pkg.errors import InvalidValueError
+from ros_support_pkg.core.ranges import check_range
 from ros_support_pkg.core.words import LinkState
 
 _HOLD_S = 0.1
@@ -45,10 +47,9 @@ class Pointing:
         Raises:
             InvalidValueError: tolerance or timeout is not positive.
         """
-        if not 0 < tolerance_rad < math.pi:
-            raise InvalidValueError(f"tolerance_rad: {tolerance_rad}, allowed is 0..pi")
-        if not 0 < timeout_s <= 3600:
-            raise InvalidValueError(f"timeout_s: {timeout_s}, allowed is 0..3600")
+        check = partial(check_range, above=0.0, error=InvalidValueError)
+        check("tolerance_rad", tolerance_rad, maximum=math.pi)
+        check("timeout_s", timeout_s, maximum=3600.0)
         self.aim = aim
         self._zoom = zoom
         self._tolerance_rad = tolerance_rad

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from gimbal_driver_pkg.errors import InvalidValueError
 from gimbal_driver_pkg.models import GimbalModel
+from ros_support_pkg.core.ranges import check_range
 
 _ARRIVED_RAD = 1e-5
 
@@ -32,8 +33,7 @@ class Dynamics:
         Raises:
             InvalidValueError: it is not from 0.01 to 100.
         """
-        if not 0.01 <= factor <= 100:
-            raise InvalidValueError(f"speed: {factor}, allowed is 0.01..100")
+        check_range("speed", factor, 0.01, 100.0, error=InvalidValueError)
         return replace(
             self,
             slew_rad_s=self.slew_rad_s * factor,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from gimbal_driver_pkg.errors import InvalidValueError
+from ros_support_pkg.core.ranges import check_range
 
 _SPLIT_GAP_S = 0.002
 
@@ -35,10 +36,8 @@ class InjectedFaults:
 
     def __post_init__(self) -> None:
         for name in ("noise", "drop", "bad_length", "bad_checksum"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise InvalidValueError(f"{name}: {getattr(self, name)}, allowed is 0..1")
-        if not 0 <= self.delay_s <= 60:
-            raise InvalidValueError(f"delay_s: {self.delay_s}, allowed is 0..60 s")
+            check_range(name, getattr(self, name), 0.0, 1.0, error=InvalidValueError)
+        check_range("delay_s", self.delay_s, 0.0, 60.0, unit="s", error=InvalidValueError)
 
     @property
     def is_silent(self) -> bool:

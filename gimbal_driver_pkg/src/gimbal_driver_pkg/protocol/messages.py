@@ -8,21 +8,19 @@ roll + is right side down. `stamp_s` is when the bytes were read, on the driver'
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from gimbal_driver_pkg.errors import InvalidValueError
+from ros_support_pkg.core.ranges import check_range
 
 NAN = float("nan")
 
 
-def _check(name: str, value: float, low: float = -math.inf, high: float = math.inf) -> None:
-    if not (math.isfinite(value) and low <= value <= high):
-        allowed = "a finite number" if low == -math.inf else f"{low:g}..{high:g}"
-        raise InvalidValueError(f"{name}: {value}, allowed is {allowed}")
+_check = partial(check_range, error=InvalidValueError)
 
 
 class Mode(Enum):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from ros_support_pkg.core.ranges import check_range
 from semantic_detection_pkg.errors import SemanticDetectionError
 from vlm_bridge_pkg.errors import ConfigurationError
 from vlm_bridge_pkg.protocol.requests import ChatRequest
@@ -46,10 +47,9 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _script(arguments: argparse.Namespace) -> Script:
-    if not 0 <= arguments.piece_s <= 60:
-        raise ConfigurationError(f"piece-s: {arguments.piece_s}, allowed is 0..60 s")
-    if arguments.p_yes is not None and not 0 <= arguments.p_yes <= 1:
-        raise ConfigurationError(f"p-yes: {arguments.p_yes}, allowed is 0..1")
+    check_range("piece-s", arguments.piece_s, 0.0, 60.0, unit="s", error=ConfigurationError)
+    if arguments.p_yes is not None:
+        check_range("p-yes", arguments.p_yes, 0.0, 1.0, error=ConfigurationError)
     if arguments.answer and arguments.look_with:
         raise ConfigurationError("answer and look-with: only one of them is allowed")
     answers = tuple(text.replace("\\n", "\n") for text in arguments.answer or ())

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pymap3d
 
+from ros_support_pkg.core.ranges import check_range
 from semantic_detection_pkg.common.core.optics import Matrix, direction
 
 _STEP_RAD = 1e-5  # of the differences that the ellipse comes from
@@ -41,19 +42,15 @@ class Place:
     sigma_attitude_rad: float = 0.02
 
     def __post_init__(self) -> None:
-        if not -90.0 <= self.latitude_deg <= 90.0 or not -360.0 <= self.longitude_deg <= 360.0:
-            raise ValueError(
-                f"place: latitude {self.latitude_deg}, longitude {self.longitude_deg} deg must be "
-                "-90..90 and -360..360"
-            )
+        check_range("latitude_deg", self.latitude_deg, -90.0, 90.0)
+        check_range("longitude_deg", self.longitude_deg, -360.0, 360.0)
         values = (self.altitude_m, *self.quaternion_xyzw)
         if not all(math.isfinite(value) for value in values):
             raise ValueError(f"place: altitude and quaternion {values} must be finite")
         if math.hypot(*self.quaternion_xyzw) < 1e-6:
             raise ValueError("place: the quaternion is zero")
-        sigmas = (self.sigma_horizontal_m, self.sigma_vertical_m, self.sigma_attitude_rad)
-        if not all(sigma >= 0.0 and math.isfinite(sigma) for sigma in sigmas):
-            raise ValueError(f"place: sigmas {sigmas} must be 0 or more")
+        for name in ("sigma_horizontal_m", "sigma_vertical_m", "sigma_attitude_rad"):
+            check_range(name, getattr(self, name), 0.0)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from ros_support_pkg.core.ranges import check_range
 from semantic_detection_pkg.errors import ConfigurationError
 
 Bearing = tuple[float, float]
@@ -115,11 +116,8 @@ class GimbalLimits:
                 raise ConfigurationError(
                     f"gimbal limits: {name} {_degrees(low, high)}: the first must be the lesser"
                 )
-        if not (self.rate_rad_s > 0.0 and self.acceleration_rad_s2 > 0.0):
-            raise ConfigurationError(
-                f"gimbal limits: rate {self.rate_rad_s} rad/s and acceleration "
-                f"{self.acceleration_rad_s2} rad/s2 must be above 0"
-            )
+        for name in ("rate_rad_s", "acceleration_rad_s2"):
+            check_range(name, getattr(self, name), above=0.0, error=ConfigurationError)
 
     @property
     def has_ends(self) -> bool:

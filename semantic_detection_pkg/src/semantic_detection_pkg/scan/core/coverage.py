@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ros_support_pkg.core.ranges import check_range
 from ros_support_pkg.core.settings import constant, setting
 from ros_support_pkg.core.words import CellResult
 from semantic_detection_pkg.common.core.looks import Look, tiles_of
@@ -62,21 +64,12 @@ class CoverageCriteria:
     pixels_per_rad: float = 0.0
 
     def __post_init__(self) -> None:
-        if (
-            self.exposure_time_s < 0.0
-            or self.max_motion_blur_px <= 0.0
-            or self.pixels_per_rad < 0.0
-        ):
-            raise ConfigurationError(
-                f"coverage: exposure {self.exposure_time_s} s, "
-                f"motion blur {self.max_motion_blur_px} px, resolution {self.pixels_per_rad} "
-                "px/rad: not below 0, motion blur above 0"
-            )
-        if self.min_views < 1 or not 0.0 <= self.edge_margin <= 0.4:
-            raise ConfigurationError(
-                f"coverage: min_views {self.min_views} must be 1 or more, "
-                f"edge_margin {self.edge_margin} in 0..0.4"
-            )
+        check = partial(check_range, error=ConfigurationError)
+        check("exposure_time_s", self.exposure_time_s, 0.0)
+        check("max_motion_blur_px", self.max_motion_blur_px, above=0.0)
+        check("pixels_per_rad", self.pixels_per_rad, 0.0)
+        check("min_views", self.min_views, 1)
+        check("edge_margin", self.edge_margin, 0.0, 0.4)
 
     def motion_blur_px(self, view: CameraView, rates_rad_s: tuple[float, float]) -> float:
         """Return the motion blur in the centre of a picture at (yaw, pitch) rates. [px]"""
@@ -356,8 +349,7 @@ class CoverageMap:
 
 def _bounds(area: Area, cell_rad: float) -> tuple[Bearing, Bearing]:
     """Return (yaw, pitch) of the least and the greatest corner. [rad]"""
-    if not 0.0 < cell_rad <= math.pi:
-        raise ConfigurationError(f"coverage: cell {cell_rad} rad must be above 0, at most pi")
+    check_range("cell_rad", cell_rad, above=0.0, maximum=math.pi, error=ConfigurationError)
     if not area.bearings:
         return (area.yaw_min_rad, area.pitch_min_rad), (area.yaw_max_rad, area.pitch_max_rad)
     yaws, pitches = zip(*area.bearings, strict=True)

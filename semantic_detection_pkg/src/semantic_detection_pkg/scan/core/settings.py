@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, fields
 
+from ros_support_pkg.core.ranges import check_range
 from ros_support_pkg.core.settings import DEGREES, constant, group, setting, settings_of
 from semantic_detection_pkg.common.core.settings import wide_hfov_setting
 from semantic_detection_pkg.errors import ConfigurationError
@@ -328,10 +329,9 @@ class ScanSettings:
                 raise ConfigurationError(f"{names} {low:g}, {high:g}: must rise within 0..1")
         for part in (self.input_timeouts, self.gimbal):
             for one in fields(part):
-                if one.name.endswith(("_s", "_s2")) and not getattr(part, one.name) > 0.0:
-                    raise ConfigurationError(
-                        f"{one.name} {getattr(part, one.name):g} must be above 0"
-                    )
+                if one.name.endswith(("_s", "_s2")):
+                    value = getattr(part, one.name)
+                    check_range(one.name, value, above=0.0, error=ConfigurationError)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ros_support_pkg.core.ranges import check_range
 from semantic_detection_pkg.common.core.optics import Matrix, bearing, rotation
 
 
@@ -31,8 +32,7 @@ class CameraPose:
         rates = (self.yaw_rate_rad_s, self.pitch_rate_rad_s)
         if not all(math.isfinite(value) for value in values + rates):
             raise ValueError(f"pose {values} with rates {rates}: every value must be finite")
-        if self.zoom < 1.0:
-            raise ValueError(f"zoom {self.zoom}: must be 1 or more")
+        check_range("zoom", self.zoom, 1.0)
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,9 @@ class Lens:
     def __post_init__(self) -> None:
         if self.width < 32 or self.height < 32:
             raise ValueError(f"picture {self.width}x{self.height}: at least 32x32 pixels")
-        if not 0.01 <= self.hfov_wide_rad <= 2.6:
-            raise ValueError(f"hfov {self.hfov_wide_rad} rad: must be 0.01..2.6")
-        if self.exposure_s < 0 or self.readout_s < 0:
-            raise ValueError(
-                f"exposure {self.exposure_s} s, readout {self.readout_s} s: not below 0"
-            )
+        check_range("hfov_wide_rad", self.hfov_wide_rad, 0.01, 2.6)
+        check_range("exposure_s", self.exposure_s, 0.0)
+        check_range("readout_s", self.readout_s, 0.0)
 
     def hfov_rad(self, zoom: float) -> float:
         """Return the horizontal field of view [rad] at a zoom: zoom scales the focal length."""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ros_support_pkg.core.ranges import check_range
 from simulation_pkg.core.world.things import Board, Footpath, Lake
 
 # (width, height) [m] of each picture, the farthest place [m] where the sweep still shows it with
@@ -48,17 +49,11 @@ class WorldLayout:
     plants: int = 140
 
     def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise ValueError(f"world seed {self.seed}: must be 0 or more")
-        if not 2.0 <= self.camera_height_m <= 500.0:
-            raise ValueError(f"camera height {self.camera_height_m} m: must be 2..500")
-        if not 0.2 <= self.sector_rad <= 2.0 * math.pi:
-            raise ValueError(f"sector {self.sector_rad} rad: must be 0.2..2 pi")
-        if not 0 <= self.per_class <= 20 or not 0 <= self.plants <= 2000:
-            raise ValueError(
-                f"{self.per_class} things per class and {self.plants} plants: "
-                "must be 0..20 and 0..2000"
-            )
+        check_range("seed", self.seed, 0)
+        check_range("camera_height_m", self.camera_height_m, 2.0, 500.0)
+        check_range("sector_rad", self.sector_rad, 0.2, 2.0 * math.pi)
+        check_range("per_class", self.per_class, 0, 20)
+        check_range("plants", self.plants, 0, 2000)
 
 
 @dataclass(frozen=True)

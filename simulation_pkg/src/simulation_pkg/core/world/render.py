@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ros_support_pkg.core.ranges import check_range
 from semantic_detection_pkg.common.core.optics import Matrix, direction
 from simulation_pkg.core.world.geometry import (
     CameraPose,
@@ -64,8 +65,8 @@ class Effects:
     shadows: bool = True
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.noise <= 60.0 or not 0.0 <= self.light <= 1.0:
-            raise ValueError(f"noise {self.noise}, light {self.light}: must be 0..60 and 0..1")
+        check_range("noise", self.noise, 0.0, 60.0)
+        check_range("light", self.light, 0.0, 1.0)
 
 
 class Renderer:

@@ -16,6 +16,7 @@ from enum import Enum
 
 import numpy as np
 
+from ros_support_pkg.core.ranges import check_range
 from semantic_detection_pkg.common.core.optics import CameraView, Matrix
 from semantic_detection_pkg.scan.core.paths.geometry import (
     Bearing,
@@ -55,18 +56,11 @@ class TraversalSettings:
     pixels_per_rad: float = 2500.0
 
     def __post_init__(self) -> None:
-        if self.max_views < 1 or self.max_attempts < 1:
-            raise ValueError(
-                f"path traversal: max_views {self.max_views} and max_attempts "
-                f"{self.max_attempts} must be 1 or more"
-            )
-        if not self.merge_distance_rad > 0.0 or not self.pixels_per_rad >= 0.0:
-            raise ValueError(
-                f"path traversal: merge_distance_rad {self.merge_distance_rad} must be above 0 and "
-                f"pixels_per_rad {self.pixels_per_rad} not below"
-            )
-        if not 0.0 <= self.edge_margin < 0.5:
-            raise ValueError(f"path traversal: edge_margin {self.edge_margin} must be 0..0.5")
+        check_range("max_views", self.max_views, 1)
+        check_range("max_attempts", self.max_attempts, 1)
+        check_range("merge_distance_rad", self.merge_distance_rad, above=0.0)
+        check_range("pixels_per_rad", self.pixels_per_rad, 0.0)
+        check_range("edge_margin", self.edge_margin, 0.0, 0.49)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ros_support_pkg.core.ranges import check_range
 from ros_support_pkg.core.settings import constant, setting
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
@@ -65,11 +66,8 @@ class SweepSettings:
     max_inline_cost: float = constant(25_000.0, before=1e15)
 
     def __post_init__(self) -> None:
-        if not self.frame_rate_hz > 0.0 or not self.detection_latency_s >= 0.0:
-            raise ConfigurationError(
-                f"sweep: frame rate {self.frame_rate_hz} Hz must be above 0, detection latency "
-                f"{self.detection_latency_s} s not below 0"
-            )
+        check_range("frame_rate_hz", self.frame_rate_hz, above=0.0, error=ConfigurationError)
+        check_range("detection_latency_s", self.detection_latency_s, 0.0, error=ConfigurationError)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from ros_support_pkg.core.ranges import check_range
 from ros_support_pkg.core.settings import constant, setting
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
@@ -87,18 +89,12 @@ class ViewPlanningSettings:
     max_targets: int = constant(30, before=500)
 
     def __post_init__(self) -> None:
-        if not (self.zoom_rate_per_s > 0.0 and self.zoom_max >= 1.0):
-            raise ConfigurationError(
-                f"view planning: zoom rate {self.zoom_rate_per_s} 1/s must be above 0, "
-                f"zoom_max {self.zoom_max} 1 or more"
-            )
-        if not (
-            0.0 <= self.edge_margin <= 0.4 and min(self.extent_margin, self.size_margin) >= 1.0
-        ):
-            raise ConfigurationError(
-                f"view planning: edge_margin {self.edge_margin} must be in 0..0.4, extent_margin "
-                f"{self.extent_margin} and size_margin {self.size_margin} 1 or more"
-            )
+        check = partial(check_range, error=ConfigurationError)
+        check("zoom_rate_per_s", self.zoom_rate_per_s, above=0.0)
+        check("zoom_max", self.zoom_max, 1.0)
+        check("edge_margin", self.edge_margin, 0.0, 0.4)
+        check("extent_margin", self.extent_margin, 1.0)
+        check("size_margin", self.size_margin, 1.0)
 
 
 def plan_views(

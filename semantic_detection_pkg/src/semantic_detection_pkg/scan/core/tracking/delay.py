@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ros_support_pkg.core.ranges import check_range
 from semantic_detection_pkg.common.core.optics import CameraView, Matrix
 from semantic_detection_pkg.scan.core.tracking.track import Track
 
@@ -57,8 +58,7 @@ class DelaySettings:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if not value > 0:
-                raise ValueError(f"delay: {name} {value} must be above 0")
+            check_range(name, value, above=0.0)
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ faster while an object is out of sight, so that it does not drift away.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ros_support_pkg.core.ranges import check_range
 from semantic_detection_pkg.common.core.optics import Matrix, wrapped
 
 _TRUST_VARIANCES = 4.0  # a rate squared of so many variances is half trusted
@@ -43,8 +43,7 @@ class MotionModel:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if not value > 0.0 or not math.isfinite(value):
-                raise ValueError(f"motion: {name} {value} must be above 0")
+            check_range(name, value, above=0.0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ros_support_pkg.core.ranges import check_range
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.looks import Look, tiles_of
 from semantic_detection_pkg.common.core.optics import CameraView, Matrix
@@ -65,16 +66,11 @@ class TrackerSettings:
     noise: MeasurementNoise = field(default_factory=MeasurementNoise)
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.birth_score <= 1.0:
-            raise ValueError(f"tracker: birth_score {self.birth_score} must be 0..1")
-        if self.confirm_hits < 1 or self.tracks_max < 1:
-            raise ValueError(
-                f"tracker: confirm_hits {self.confirm_hits} and tracks_max {self.tracks_max} "
-                "must be 1 or more"
-            )
+        check_range("birth_score", self.birth_score, 0.0, 1.0)
+        for name in ("confirm_hits", "tracks_max"):
+            check_range(name, getattr(self, name), 1)
         for name in ("lost_after_s", "tentative_miss_s", "confirmed_miss_s", "tentative_memory_s"):
-            if not getattr(self, name) > 0.0:
-                raise ValueError(f"tracker: {name} {getattr(self, name)} must be above 0")
+            check_range(name, getattr(self, name), above=0.0)
 
 
 class Tracker:

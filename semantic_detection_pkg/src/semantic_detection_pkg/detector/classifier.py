@@ -76,7 +76,7 @@ class BackendClassifier:
     """A `Classifier` over an inference engine."""
 
     def __init__(self, backend: InferenceBackend, words: ClassifierWords | None = None) -> None:
-        """Takes the engine over.
+        """Take the engine over.
 
         Args:
             words: that its classes stand for; None: each class is a word.
@@ -152,7 +152,7 @@ def load_classifier(
 
 
 def read_rules(backend: InferenceBackend) -> CropRules:
-    """How the model wants its crops.
+    """Return how the model wants its crops.
 
     Raises:
         ModelError: the model is no classifier, or its metadata do not say.
@@ -193,6 +193,6 @@ def _channels(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def _literal(metadata: Mapping[str, Any], key: str, default: Any = None) -> Any:
-    """A value of the metadata: engines keep it as it was, ONNX as the text of a literal."""
+    """Return a value of the metadata: engines keep it as it was, ONNX as the text of a literal."""
     value = metadata[key] if default is None else metadata.get(key, default)
     return ast.literal_eval(value) if isinstance(value, str) else value

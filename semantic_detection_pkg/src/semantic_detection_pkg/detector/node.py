@@ -158,7 +158,7 @@ class DetectorNode(GuardedLifecycleNode):
         self._need, self._need_s = need_map(message), time.monotonic()
 
     def _need_of(self, frame: Frame) -> NDArray[np.float32] | None:
-        """What a tile of this frame is worth to the scan; None: nobody says, or not lately."""
+        """Return what a tile of this frame is worth to the scan; None: nobody says."""
         is_asked = self._config.tiling.looking is Looking.ROTATING and self._need is not None
         if not is_asked or time.monotonic() - self._need_s > _NEED_HOLDS_S:
             return None

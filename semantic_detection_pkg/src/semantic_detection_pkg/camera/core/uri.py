@@ -178,7 +178,7 @@ def _encoded(userinfo: str) -> str:
 
 
 def flag(text: str) -> bool:
-    """`1`, `true`, `yes` or `0`, `false`, `no`."""
+    """Read `1`, `true`, `yes` or `0`, `false`, `no`."""
     lowered = text.lower()
     if lowered in ("1", "true", "yes"):
         return True
@@ -188,7 +188,7 @@ def flag(text: str) -> bool:
 
 
 def integer(minimum: int, maximum: int) -> Callable[[str], int]:
-    """A converter for whole numbers in minimum..maximum."""
+    """Return a converter for whole numbers in minimum..maximum."""
 
     def convert(text: str) -> int:
         if not re.fullmatch(r"-?[0-9]{1,9}", text) or not minimum <= int(text) <= maximum:
@@ -199,7 +199,7 @@ def integer(minimum: int, maximum: int) -> Callable[[str], int]:
 
 
 def number(minimum: float, maximum: float) -> Callable[[str], float]:
-    """A converter for finite numbers in minimum..maximum."""
+    """Return a converter for finite numbers in minimum..maximum."""
 
     def convert(text: str) -> float:
         try:

@@ -52,7 +52,7 @@ class FramePublisher:
         node.get_logger().info(f"frames go {way}")
 
     def allocate(self, height: int, width: int) -> NDArray[np.uint8]:
-        """Memory for a picture to come; see `FrameWriter.allocate`."""
+        """Return memory for a picture to come; see `FrameWriter.allocate`."""
         if self._writer is None:
             return np.empty((height, width, 3), np.uint8)
         return self._writer.allocate(height, width)
@@ -195,7 +195,7 @@ class ReaderSubscription:
 
 
 def _shared_memory(node: Node, transport: str) -> ModuleType | None:
-    """The module that moves frames by shared memory; None where image messages do."""
+    """Return the module that moves frames by shared memory; None where image messages do."""
     if transport != "shm":
         return None
     try:

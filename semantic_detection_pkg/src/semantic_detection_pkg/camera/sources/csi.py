@@ -24,7 +24,7 @@ _DEFAULTS = {"width": 1920, "height": 1080, "fps": 30, "flip": 0}
 
 
 def pipeline(uri: CameraUri) -> str:
-    """The GStreamer pipeline that delivers the newest picture as BGR.
+    """Return the GStreamer pipeline that delivers the newest picture as BGR.
 
     Raises:
         ConfigurationError: the sensor is no number or an option is wrong.

@@ -105,7 +105,7 @@ def open_source(uri: CameraUri, clock_ns: ClockNs) -> FrameSource:
 
 
 def natural_key(name: str) -> tuple[tuple[tuple[int, str], ...], str]:
-    """Sorts names as people number them: digits by value, letters without case."""
+    """Return a key that sorts names as people number them: digits by value, no case."""
     parts = re.split(r"([0-9]+)", name)
     # Even positions are text, odd ones digits, so equal positions compare alike.
     numbered = tuple(

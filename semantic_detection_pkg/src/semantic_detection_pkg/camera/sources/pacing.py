@@ -18,7 +18,7 @@ class Pacing(NamedTuple):
 
     @classmethod
     def choose(cls, rate: float | str, own_hz: float) -> Pacing:
-        """Pacing for a rate as `parse_rate` returns it.
+        """Return the pacing for a rate as `parse_rate` returns it.
 
         Args:
             rate: "source", "max" or frames per second.
@@ -32,7 +32,7 @@ class Pacing(NamedTuple):
 
 
 def parse_rate(text: str) -> float | str:
-    """`source`, `max` or frames per second."""
+    """Read `source`, `max` or frames per second."""
     if text in ("source", "max"):
         return text
     try:

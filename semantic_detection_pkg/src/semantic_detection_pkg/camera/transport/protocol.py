@@ -17,7 +17,7 @@ class FrameWriter(Protocol):
     """The camera's end. `allocate` and `send` may be called by two threads."""
 
     def allocate(self, height: int, width: int) -> NDArray[np.uint8]:
-        """Memory for one picture to come: (height, width, 3) uint8, C-contiguous, not set.
+        """Return memory for one picture to come: (height, width, 3) uint8, C-contiguous, not set.
 
         A frame whose image is this very array is sent without copying its pixels. An array that is
         dropped instead goes back by itself.

@@ -195,14 +195,14 @@ class SharedMemoryWriter:
         return _picture(loan.address, height, width, loan)
 
     def _loan_of(self, image: NDArray[np.uint8]) -> _Loan | None:
-        """The loan that is exactly this picture, if it was not sent before."""
+        """Return the loan that is exactly this picture, if it was not sent before."""
         loan = self._loans.get(_address(image))
         if loan is None or loan.sample is None or not image.flags.c_contiguous:
             return None
         return loan if loan.sample.payload().len() == image.size else None
 
     def _check_room(self, size: int) -> None:
-        """Memory beyond the file system's end would end the process by SIGBUS."""
+        """Refuse what goes beyond the file system's end: it would end the process by SIGBUS."""
         if size <= self._checked_bytes:
             return
         room = os.statvfs(_MEMORY)
@@ -307,7 +307,7 @@ class SharedMemoryReader:
 
 
 def _picture(address: int, height: int, width: int, owner: object) -> NDArray[np.uint8]:
-    """A view of memory that keeps `owner`, whose memory it is, alive."""
+    """Return a view of memory that keeps `owner`, whose memory it is, alive."""
     memory: Any = (ctypes.c_uint8 * (height * width * 3)).from_address(address)
     memory.owner = owner
     return np.frombuffer(memory, np.uint8).reshape(height, width, 3)

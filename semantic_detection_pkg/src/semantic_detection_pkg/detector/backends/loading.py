@@ -220,7 +220,7 @@ def _word_table(info: ModelInfo, model: Path, metadata: Mapping[str, Any]) -> Wo
 
 
 def _first_vocabulary(table: WordTable, info: ModelInfo, words: Sequence[str]) -> Vocabulary:
-    """The wanted words, else the model's own default words, else all that is known."""
+    """Return the wanted words, else the model's own default words, else all that is known."""
     if not words and info.prompts is not None and set(info.class_names) <= set(table.known):
         return table.choose(info.class_names)
     return table.choose(words)

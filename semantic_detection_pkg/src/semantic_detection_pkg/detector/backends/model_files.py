@@ -64,7 +64,7 @@ def check_model_file(path: Path, engine: str) -> None:
 
 
 def _kind(path: Path) -> Kind | None:
-    """None: unknown. An ONNX model and a plan have no remedy."""
+    """Return the kind of a file; None: unknown. An ONNX model and a plan have no remedy."""
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(_HEAD)
@@ -122,7 +122,7 @@ _MARKS: tuple[tuple[Callable[[bytes], bool], Kind], ...] = (
 
 
 def _archive_kind(path: Path) -> Kind:
-    """PyTorch writes ZIP archives; TorchScript has code in them."""
+    """Tell PyTorch ZIP archives apart: TorchScript has code in them."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -190,7 +190,7 @@ def _cut_off(size: int, needed: int | None) -> Kind:
 
 
 def _varint(data: bytes) -> tuple[int, int]:
-    """Value and bytes used; 0 bytes: it does not end here (protobuf's encoding guide)."""
+    """Return value and bytes used; 0 bytes: it does not end here (protobuf's encoding guide)."""
     value = 0
     for index, byte in enumerate(data[:10]):
         value |= (byte & 0x7F) << (7 * index)

@@ -21,7 +21,7 @@ _NAMES_KEY = re.compile(r"^names\s*:", re.MULTILINE)
 
 
 def read_names(path: str | Path) -> tuple[str, ...]:
-    """Class names from a file, by class id; "" where a class is unused.
+    """Read class names from a file, by class id; "" where a class is unused.
 
     Raises:
         ConfigurationError: the file cannot be read, has another form or names nothing.

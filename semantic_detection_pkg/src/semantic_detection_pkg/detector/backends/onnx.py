@@ -202,7 +202,7 @@ def _spec(value: Any) -> TensorSpec:
 
 
 def explain(error: Exception) -> str:
-    """Why a model does not load, and what to do, for the reasons that people meet."""
+    """Return why a model does not load, and what to do, for the reasons that people meet."""
     reason = one_line(error)
     version = f"this ONNX Runtime, {onnxruntime.__version__},"
     if found := re.search(r"IR version: (\d+), max supported IR version: (\d+)", reason):
@@ -231,7 +231,7 @@ def explain(error: Exception) -> str:
 
 
 def one_line(error: Exception) -> str:
-    """What ONNX Runtime says, on one line, without its error number, our path and its own code."""
+    """Return what ONNX Runtime says on one line, without its error number, paths and code."""
     text = " ".join(str(error).split())
     text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
     text = re.sub(r"^Load model from .*? failed: ?", "", text)

@@ -44,7 +44,7 @@ class InferenceBackend(Protocol):
     metadata: Mapping[str, Any]
 
     def allocate(self, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
-        """Zeroed memory that `infer` reads without an extra copy: pinned where there is a GPU."""
+        """Return zeroed memory that `infer` reads without a copy: pinned where there is a GPU."""
 
     def infer(self, inputs: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
         """Compute all outputs, by name; they stay valid until the next call.

@@ -18,7 +18,7 @@ _NUMBERED = re.compile(r"(class[_ ]?)?\d+")
 
 
 def metadata_names(name: str, metadata: Mapping[str, Any]) -> tuple[str, ...]:
-    """Class names in order; the keys are numbers in ONNX, texts in an engine's JSON.
+    """Return class names in order; the keys are numbers in ONNX, texts in an engine's JSON.
 
     Raises:
         ModelError: `name`'s metadata names are neither a list nor a table from all ids.
@@ -41,7 +41,7 @@ def metadata_names(name: str, metadata: Mapping[str, Any]) -> tuple[str, ...]:
 def fit_names(
     name: str, given: Sequence[str], own: Sequence[str], slots: int | None
 ) -> tuple[str, ...]:
-    """Names for each class of a model's output.
+    """Return names for each class of a model's output.
 
     Blank lines of a file are unused classes if the count fits so; where it fits only without them
     they mean nothing.
@@ -80,7 +80,7 @@ def fit_names(
 
 
 def are_odd(names: Sequence[str]) -> bool:
-    """Whether nobody would ask for names like these: mere numbers, or remains of a file's form."""
+    """Return whether nobody would ask for names like these: numbers, remains of a file's form."""
     shown = [entry for entry in names if entry]
     odd = sum(
         bool(_NUMBERED.fullmatch(entry) or LABEL_MAP_LINE.fullmatch(entry))
@@ -91,7 +91,7 @@ def are_odd(names: Sequence[str]) -> bool:
 
 
 def literal(name: str, metadata: Mapping[str, Any], key: str) -> Any:
-    """A metadata value; texts are Python literals. None where it is missing.
+    """Return a metadata value; texts are Python literals. None where it is missing.
 
     Raises:
         ModelError: a text of `name`'s metadata is no literal.

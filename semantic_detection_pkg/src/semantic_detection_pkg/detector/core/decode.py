@@ -46,7 +46,7 @@ class Decoder:
         settings: DetectorSettings,
         slot: int = 0,
     ) -> Kept:
-        """Candidates of the wanted classes after thresholds and suppression.
+        """Return candidates of the wanted classes after thresholds and suppression.
 
         Args:
             outputs: of the model, by name.
@@ -82,7 +82,7 @@ class Decoder:
         tolerance_px: float,
         slot: int = 0,
     ) -> MaskRings:
-        """Masks of candidates in the picture; those of a model without masks are their boxes.
+        """Return the masks of candidates in the picture; boxes, where the model has no masks.
 
         Args:
             candidates: k of them.
@@ -104,7 +104,7 @@ class Decoder:
 
 
 def _by_name(found: Kept, labels: NDArray[np.intp], rule: Suppression) -> Kept:
-    """With names for columns: two columns of one name find the same things once."""
+    """Return the candidates with names for columns: two of one name find the same things once."""
     names = labels[found.labels]
     kept = np.arange(len(names))
     if rule.iou is not None:
@@ -125,7 +125,7 @@ def _by_name(found: Kept, labels: NDArray[np.intp], rule: Suppression) -> Kept:
 
 
 def box_masks(boxes_xyxy: NDArray[np.float32]) -> MaskRings:
-    """(n, 4) boxes as masks; none for an empty box."""
+    """Return (n, 4) boxes as masks; none for an empty box."""
     is_shown = (boxes_xyxy[:, :2] < boxes_xyxy[:, 2:]).all(1)
     corners = boxes_xyxy[is_shown][:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 2)
     rings = is_shown.astype(np.uint32)
@@ -144,7 +144,7 @@ def _suppression(layout: Layout, settings: DetectorSettings) -> Suppression:
 
 
 def _check_shapes(outputs: Mapping[str, NDArray[Any]], info: ModelInfo, slot: int) -> NDArray[Any]:
-    """The detections of one picture of the batch."""
+    """Return the detections of one picture of the batch."""
     head = outputs[info.detections_output]
     if info.layout in WITH_OBJECTNESS:
         per_cell = 3 if info.layout is Layout.YOLOV5 else 1

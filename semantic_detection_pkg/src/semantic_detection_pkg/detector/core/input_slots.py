@@ -88,6 +88,6 @@ class InputSlots:
         return letterbox
 
     def inputs(self, count: int) -> Mapping[str, NDArray[Any]]:
-        """The model's input with the first `count` slots; all of them where the batch is fixed."""
+        """Return the model's input with the first `count` slots; all, where the batch is fixed."""
         used = len(self._tensor) if self._info.batch is not None else count
         return {self._info.image_input: self._tensor[:used]}

@@ -79,21 +79,21 @@ class Letterbox:
         )
 
     def to_input(self, points_xy: NDArray[np.floating]) -> NDArray[np.float64]:
-        """(..., 2) x, y of the picture as x, y of the input."""
+        """Return (..., 2) x, y of the picture as x, y of the input."""
         return points_xy * np.array(self.gain_xy) + (self.left, self.top)
 
     def to_source(self, points_xy: NDArray[np.floating]) -> NDArray[np.float64]:
-        """(..., 2) x, y of the input as x, y of the picture; the inverse of `to_input`."""
+        """Return (..., 2) x, y of the input as x, y of the picture; the inverse of `to_input`."""
         return (points_xy - np.array((self.left, self.top))) / np.array(self.gain_xy)
 
     def boxes_to_source(self, boxes_xyxy: NDArray[np.floating]) -> NDArray[np.float32]:
-        """(n, 4) boxes of the input as boxes of the picture, cut at its edges."""
+        """Return (n, 4) boxes of the input as boxes of the picture, cut at its edges."""
         corners = self.to_source(boxes_xyxy.reshape(-1, 2, 2))
         cut = np.clip(corners, 0, (self.source_width, self.source_height))
         return cut.reshape(-1, 4).astype(np.float32)
 
     def prototype_axes(self, columns: int, rows: int) -> tuple[SampleAxis, SampleAxis]:
-        """Where the picture lies on the grid of mask prototypes, along x and along y.
+        """Return where the picture lies on the grid of mask prototypes, along x and along y.
 
         As in `process_mask_native` of Ultralytics: the prototypes are enlarged 1, 2 or 4 times
         until the padding is whole samples, which are cut off, so that nothing of the padding is

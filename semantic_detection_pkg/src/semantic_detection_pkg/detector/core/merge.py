@@ -49,7 +49,7 @@ class LookFound(NamedTuple):
 
 @functools.lru_cache(maxsize=8)
 def looks_settings(settings: DetectorSettings) -> DetectorSettings:
-    """The thresholds for each one of several looks, of which `LookMerger` weighs the results."""
+    """Return the thresholds for each of several looks, whose results `LookMerger` weighs."""
     faint = _FAINT * settings.confidence_threshold
     return dataclasses.replace(settings, confidence_threshold=faint)
 
@@ -140,7 +140,7 @@ class LookMerger:
         rings: Sequence[list[NDArray[np.float32]]],
         regions: Sequence[Region],
     ) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
-        """Box and rings of a thing from its parts: first along each row of tiles, then the rows."""
+        """Return box and rings of a thing from its parts: along the rows of tiles, then across."""
         if len(members) == 1:
             return boxes[members[0]], rings[members[0]]
         low, high = boxes[members, :2].min(0), boxes[members, 2:].max(0)
@@ -156,7 +156,7 @@ class LookMerger:
         return np.concatenate((low, high)), mask
 
     def _join_masks(self, first: _Part, second: _Part) -> _Part:
-        """One part of two along a seam in the middle of what both see, far from what cut either."""
+        """Join two parts along a seam in the middle of what both see, far from what cut either."""
         (a, _), (b, _) = first, second
         region = Region(min(a.x0, b.x0), min(a.y0, b.y0), max(a.x1, b.x1), max(a.y1, b.y1))
         spans = [(max(a[axis], b[axis]), min(a[axis + 2], b[axis + 2])) for axis in (0, 1)]
@@ -174,7 +174,7 @@ def _flat(rings: list[NDArray[np.float32]]) -> tuple[NDArray[np.float32], NDArra
 
 
 def _margin_px(view: Region, input_size: tuple[int, int]) -> float:
-    """The picture's pixels that the margin of the input shows."""
+    """Return the picture's pixels that the margin of the input shows."""
     return _EDGE_PX * max(view.width / input_size[0], view.height / input_size[1])
 
 
@@ -185,7 +185,7 @@ def _witnesses(
     margins: NDArray[np.float32],
     size: tuple[int, int],
 ) -> NDArray[np.bool_]:
-    """(k, m): whether each of m views shows all of each of k things, as finely as its own look."""
+    """Return (k, m) whether a view shows all of a thing, as finely as its own look."""
     edges = np.array((*size, *size), np.float32)
     low, high = regions[:, :2] + margins[:, None], regions[:, 2:] - margins[:, None]
     low[regions[:, :2] == 0] = -np.inf  # the picture's own edges cut nothing more than all looks
@@ -198,7 +198,7 @@ def _witnesses(
 def _agreed(
     scores: NDArray[np.float32], confirming: NDArray[np.intp], seeing: NDArray[np.intp]
 ) -> NDArray[np.float32]:
-    """Scores of things that `confirming` of `seeing` looks show; both >= 1."""
+    """Return scores of things that `confirming` of `seeing` looks show; both >= 1."""
     share = 1.0 - _SILENCE * (1.0 - confirming / seeing)
     return (1.0 - (1.0 - scores * share) ** (1.0 + _AGREEMENT * (confirming - 1))).astype(
         np.float32

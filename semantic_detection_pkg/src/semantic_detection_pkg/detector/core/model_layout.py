@@ -187,7 +187,7 @@ def inspect_model(
 
 
 def _batch(name: str, image: TensorSpec, *outputs: TensorSpec) -> int | None:
-    """The length of the batch axis, which inputs and outputs must agree about."""
+    """Return the length of the batch axis, which inputs and outputs must agree about."""
     lengths = {spec.shape[0] for spec in (image, *outputs)} - {None}
     if len(lengths) > 1:
         raise ModelError(
@@ -248,7 +248,7 @@ def _check_task(name: str, metadata: Mapping[str, Any]) -> None:
 def _find_outputs(
     name: str, outputs: Sequence[TensorSpec], metadata: Mapping[str, Any]
 ) -> tuple[TensorSpec, TensorSpec | None]:
-    """Detections, and prototypes where the model gives masks."""
+    """Find the detections, and prototypes where the model gives masks."""
     for spec in outputs:
         _check_type(name, spec)
     if _find_boxes(outputs) is not None:
@@ -280,7 +280,7 @@ def _mask_channels(name: str, prototypes: TensorSpec | None) -> int:
 def _decide_layout(
     name: str, detections: TensorSpec, mask_channels: int, metadata: Mapping[str, Any]
 ) -> Layout:
-    """By the export's flags where they are there, otherwise by shape."""
+    """Decide by the export's flags where they are there, otherwise by shape."""
     rows, columns = detections.shape[1:]
     row_length = _BOX_SCORE_CLASS + mask_channels
     flags = literal(name, metadata, "args")
@@ -300,7 +300,7 @@ def _decide_layout(
 
 
 def _find_boxes(outputs: Sequence[TensorSpec]) -> TensorSpec | None:
-    """The boxes of a head that gives them apart from the scores of its queries."""
+    """Return the boxes of a head that gives them apart from the scores of its queries."""
     if len(outputs) != 2 or any(len(spec.shape) != 3 for spec in outputs):
         return None
     boxes = [spec for spec in outputs if spec.shape[2] == _BOX]
@@ -309,7 +309,7 @@ def _find_boxes(outputs: Sequence[TensorSpec]) -> TensorSpec | None:
 
 
 def _query_layout(name: str, detections: TensorSpec, metadata: Mapping[str, Any]) -> Layout | None:
-    """Ultralytics' RT-DETR: few rows with a score for each class that the metadata names."""
+    """Return Ultralytics' RT-DETR: few rows with a score for each class of the metadata."""
     rows, columns = detections.shape[1:]
     classes = len(metadata_names(name, metadata))
     is_query = classes and columns == _BOX + classes and rows is not None and rows <= _MOST_ROWS
@@ -326,7 +326,7 @@ def _preprocessing(layout: Layout, boxes: TensorSpec | None) -> Preprocessing:
 def _objectness_layout(
     detections: TensorSpec, width: int, height: int, metadata: Mapping[str, Any]
 ) -> Layout | None:
-    """By shape; Ultralytics' own exports, which name their task, have no objectness."""
+    """Decide by shape; Ultralytics' own exports, which name their task, have no objectness."""
     rows, columns = detections.shape[1:]
     if "task" in metadata or rows is None or columns is None or columns <= _BOX + 1:
         return None
@@ -337,7 +337,7 @@ def _objectness_layout(
 
 
 def _check_anchors(name: str, detections: TensorSpec, width: int, height: int) -> None:
-    """Are there as many as a raw head has? Rows of other things pass for channels otherwise."""
+    """Check that there are as many as a raw head has: rows of other things pass for channels."""
     anchors = detections.shape[2]
     fewest = (width // _COARSEST_STRIDE) * (height // _COARSEST_STRIDE)
     if anchors is not None and anchors < fewest:
@@ -350,7 +350,7 @@ def _check_anchors(name: str, detections: TensorSpec, width: int, height: int) -
 def _class_slots(
     name: str, layout: Layout, detections: TensorSpec, mask_channels: int, are_boxes_apart: bool
 ) -> int | None:
-    """Classes that the output has room for; None if its shape does not tell."""
+    """Return how many classes the output has room for; None if its shape does not tell."""
     channels = detections.shape[1]
     if layout in WITH_OBJECTNESS:
         columns = detections.shape[2]
@@ -376,7 +376,7 @@ def _class_names(
     slots: int | None,
     prompts: PromptInputs | None,
 ) -> tuple[str, ...]:
-    """Those of the side file, else of the metadata, else numbers, as many as the output has."""
+    """Return the names of the side file, else of the metadata, else numbers."""
     own = metadata_names(name, metadata)
     if prompts is None:
         return fit_names(name, given, own, slots)

@@ -18,7 +18,7 @@ _OBJECTNESS, _CLASSES = 4, 5
 
 
 def anchor_count(width: int, height: int) -> int:
-    """Cells of all strides in an input of this size [px]."""
+    """Count the cells of all strides in an input of this size [px]."""
     return sum((width // stride) * (height // stride) for stride in STRIDES)
 
 
@@ -46,7 +46,7 @@ class ObjectnessHead:
         self._raw = np.empty((0, 0), np.float32)
 
     def as_raw(self, output: NDArray[np.floating]) -> NDArray[np.float32]:
-        """(anchors, 5 + nc) as (4 + nc, anchors): cx, cy, w, h; class scores.
+        """Return (anchors, 5 + nc) as (4 + nc, anchors): cx, cy, w, h; class scores.
 
         The result is valid until the next call.
         """

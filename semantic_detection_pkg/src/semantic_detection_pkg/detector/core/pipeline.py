@@ -29,10 +29,10 @@ class InferenceEngine(Protocol):
     """What the pipeline needs of an inference back-end (see `backends.protocol`)."""
 
     def allocate(self, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
-        """Memory that `infer` reads without an extra copy."""
+        """Return memory that `infer` reads without an extra copy."""
 
     def infer(self, inputs: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
-        """Outputs by name, valid until the next call."""
+        """Return outputs by name, valid until the next call."""
 
 
 @dataclass(frozen=True)
@@ -252,7 +252,7 @@ class DetectorPipeline:
         view: Region,
         size: tuple[int, int],
     ) -> Detections:
-        """Boxes and masks in the picture; what shows no pixel of its mask is dropped."""
+        """Return boxes and masks in the picture; what shows no pixel of its mask is dropped."""
         boxes = letterbox.boxes_to_source(candidates.boxes_xyxy)
         tolerance_px = settings.polygon_tolerance_px
         masks = self._decoder.masks(candidates, outputs, boxes, letterbox, tolerance_px, slot)
@@ -268,7 +268,7 @@ class DetectorPipeline:
 
 
 def _as_recorded(looks: Sequence[Look], size: tuple[int, int]) -> tuple[Region, ...]:
-    """The parts of a picture of this size that were looked at once."""
+    """Return the parts of a picture of this size that were looked at once."""
     for look in looks:
         if not (0 <= look.x0 < look.x1 <= size[0] and 0 <= look.y0 < look.y1 <= size[1]):
             raise FrameError(

@@ -27,7 +27,7 @@ class QueryHead:
     def as_raw(
         self, output: NDArray[np.floating], boxes: NDArray[np.floating] | None
     ) -> NDArray[np.float32]:
-        """(4 + nc, queries) cx, cy, w, h [px]; class scores. Valid until the next call.
+        """Return (4 + nc, queries) cx, cy, w, h [px]; class scores. Valid until the next call.
 
         Args:
             output: (queries, nc) logits, or without `boxes` (queries, 4 + nc) boxes, probabilities.

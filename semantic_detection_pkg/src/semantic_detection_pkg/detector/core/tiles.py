@@ -123,7 +123,7 @@ class _Rows(NamedTuple):
 def tile_layout(
     size: tuple[int, int], input_size: tuple[int, int], tile_px: int, overlap: float
 ) -> tuple[Region, ...]:
-    """Tiles that cover a picture, row by row from above.
+    """Return tiles that cover a picture, row by row from above.
 
     Every pixel lies in a tile, and what is smaller than the overlap lies whole in one. The number
     is at most that of a plain grid of tiles of `tile_px`. With this number the tiles are as small,
@@ -163,21 +163,21 @@ def tile_layout(
 
 
 def _count(length: int, side: float, overlap: float) -> int:
-    """Tiles of a side that cover a length at this overlap."""
+    """Return how many tiles of a side cover a length at this overlap."""
     if length <= side:
         return 1
     return math.ceil((length - side) / (side * (1.0 - overlap)) - 1e-9) + 1
 
 
 def _needed(length: int, count: int, overlap: float) -> float:
-    """The side with which so many tiles cover a length at this overlap."""
+    """Return the side with which so many tiles cover a length at this overlap."""
     return length / (count - (count - 1) * overlap)
 
 
 def _candidates(
     size: tuple[int, int], shape: tuple[float, float], tile_px: int, overlap: float, most_rows: int
 ) -> Iterator[tuple[float, _Rows]]:
-    """Layouts with the scale, the side of a tile of the highest row, that each one needs."""
+    """Yield layouts with the scale, the side of a tile of the highest row, that each one needs."""
     for row_count in range(1, most_rows + 1):
         growth = [
             1.0 + (GROWTH - 1.0) * row / max(row_count - 1, 1) if row_count > 1 else 1.0
@@ -205,7 +205,7 @@ def _candidates(
 def _tall_enough(
     widths: Sequence[float], growth: Sequence[float], scale: float, height: float, overlap: float
 ) -> tuple[float, ...] | None:
-    """Sides of the rows' tiles, at least `widths`, with which they cover the height; None: none."""
+    """Return sides of the rows' tiles, at least `widths`, that cover the height; None: none."""
 
     def sides_at(factor: float) -> list[float]:
         return [max(width, factor * g) for width, g in zip(widths, growth, strict=True)]
@@ -227,7 +227,7 @@ def _tall_enough(
 def _place(
     size: tuple[int, int], shape: tuple[float, float], overlap: float, rows: _Rows
 ) -> Iterator[Region]:
-    """The tiles themselves: whole pixels, the rows' and columns' overlaps spread evenly."""
+    """Place the tiles: whole pixels, the rows' and columns' overlaps spread evenly."""
     heights = [min(math.ceil(side * shape[1] - 1e-6), size[1]) for side in rows.sides]
     wanted = [overlap * min(pair) for pair in itertools.pairwise(heights)]
     # What is left beyond the wanted overlaps goes to all of them alike.
@@ -314,7 +314,7 @@ class TilePlanner:
 def _needs(
     layout: Sequence[Region], size: tuple[int, int], need: NDArray[np.floating]
 ) -> NDArray[np.float64]:
-    """The mean need in each tile; what is no number counts as none."""
+    """Return the mean need in each tile; what is no number counts as none."""
     clean = np.nan_to_num(np.asarray(need, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     clean = np.maximum(clean, 0.0)
     rows, columns = clean.shape

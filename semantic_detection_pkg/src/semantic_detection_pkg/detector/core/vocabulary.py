@@ -77,7 +77,7 @@ class WordTable(Protocol):
         """Every word, in the model's or the file's order."""
 
     def choose(self, words: Sequence[str]) -> Vocabulary:
-        """The vocabulary that looks for `words`; for none: for all that is known.
+        """Return the vocabulary that looks for `words`; for none: for all that is known.
 
         Letters' case is ignored, but where words differ in it alone. `new name=known word` looks
         for the known word and calls it by the new name.
@@ -109,7 +109,7 @@ class ClassNames:
 
 
 def split_words(text: str, known: Sequence[str] = ()) -> list[str]:
-    """Words out of a text with commas between them.
+    """Return the words of a text with commas between them.
 
     A word that has commas itself is recognised if it is known, and may stand in double quotes
     (as in CSV files, RFC 4180).
@@ -138,14 +138,14 @@ def _meaning(parts: Sequence[str]) -> str:
 
 
 def _bare(name: str) -> str:
-    """Without what does not tell words apart: case, and blanks about commas."""
+    """Return a word without what does not tell words apart: case, blanks about commas."""
     return ",".join(part.strip() for part in name.casefold().split(","))
 
 
 def check_checkpoint(
     name: str, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]
 ) -> None:
-    """Are the embeddings of a side file for this model?
+    """Check that the embeddings of a side file are for this model.
 
     Args:
         name: of the model, for the message.
@@ -224,7 +224,7 @@ class WordEmbeddings:
         return Vocabulary(names, np.arange(len(names)), inputs)
 
     def fold(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Weights (L, n, C) and biases (L, n) for the n words at `rows` of the table."""
+        """Return weights (L, n, C) and biases (L, n) for the n words at `rows` of the table."""
         scaled = self._gain[:, None, None] * self._embeddings[rows]  # (L, n, D)
         weights = scaled @ self._fold_w
         biases = (scaled @ self._fold_b[:, :, None])[..., 0] + self._bias[:, None]
@@ -234,7 +234,7 @@ class WordEmbeddings:
 def _look_up(
     words: Sequence[str], known: tuple[str, ...]
 ) -> tuple[tuple[str, ...], NDArray[np.intp]]:
-    """Names to show and positions in `known` for the wanted words; all for none."""
+    """Return names to show and positions in `known` for the wanted words; all for none."""
     if not words:
         return known, np.arange(len(known))
     position_of = {_bare(name): i for i, name in reversed(list(enumerate(known)))}

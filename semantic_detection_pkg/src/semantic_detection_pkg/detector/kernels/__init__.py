@@ -14,10 +14,10 @@ _COMPILED, _TWINS = (f"{__name__}.{folder}" for folder in ("compiled", "twins"))
 
 
 def is_compiled() -> bool:
-    """Whether the compiled kernels are there."""
+    """Return whether the compiled kernels are there."""
     return find_spec(f"{_COMPILED}.letterbox") is not None
 
 
 def implementation(name: str) -> ModuleType:
-    """The module `name` of the compiled kernels or, where there are none, of their twins."""
+    """Return the module `name` of the compiled kernels or, where there are none, of their twins."""
     return import_module(f"{_COMPILED if is_compiled() else _TWINS}.{name}")

@@ -13,7 +13,7 @@ class Float32Buffer:
         self._memory = np.empty(0, np.float32)
 
     def of(self, array: NDArray[np.floating]) -> NDArray[np.float32]:
-        """`array` or, valid until the next call, its values."""
+        """Return `array` or, valid until the next call, its values."""
         if array.dtype == np.float32 and array.flags.c_contiguous:
             return array
         if array.size > self._memory.size:

@@ -70,7 +70,7 @@ class CandidateSelector:
         confidence: float,
         rule: Suppression,
     ) -> Kept:
-        """Anchors whose best wanted class scores above `confidence`; one class for each anchor.
+        """Return anchors whose best wanted class scores above `confidence`, one class for each.
 
         Args:
             head: (4 + nc + mask_channels, anchors) cx, cy, w, h; class scores; mask coefficients.
@@ -99,7 +99,7 @@ class CandidateSelector:
         confidence: float,
         rule: Suppression,
     ) -> Kept:
-        """Rows of a wanted class that score above `confidence`.
+        """Return rows of a wanted class that score above `confidence`.
 
         Args:
             rows: (r, 6 + nm) x1, y1, x2, y2, score, class, mask coefficients.

@@ -18,7 +18,7 @@ Box = tuple[float, float, float, float]
 def crop_square(
     image: NDArray[np.uint8], box_xyxy: Box, margin: float, size: int
 ) -> NDArray[np.uint8]:
-    """The square around a box, grey beyond the picture's edge.
+    """Return the square around a box, grey beyond the picture's edge.
 
     Args:
         image: (h, w, 3) uint8, any strides.
@@ -64,7 +64,7 @@ def crop_square(
 def crop_jpeg(
     image: NDArray[np.uint8], box_xyxy: Box, margin: float, sides_px: tuple[int, int]
 ) -> bytes:
-    """JPEG of the square around a box as far as the picture shows it.
+    """Return the JPEG of the square around a box as far as the picture shows it.
 
     Args:
         image: (h, w, 3) uint8, BGR.

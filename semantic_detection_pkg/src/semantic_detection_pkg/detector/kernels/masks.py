@@ -34,7 +34,7 @@ class SampleAxis(NamedTuple):
     high: float
 
     def at(self, positions_px: NDArray[np.floating]) -> NDArray[np.float32]:
-        """The samples at some places."""
+        """Return the samples at some places."""
         samples = self.gain * positions_px + self.offset
         return np.clip(samples, self.low, self.high).astype(np.float32)
 
@@ -59,7 +59,7 @@ class MaskTracer:
         rows: SampleAxis,
         tolerance_px: float,
     ) -> tuple[NDArray[np.float32], NDArray[np.uint32], NDArray[np.uint32]]:
-        """Polygons of n masks. A pixel is in a box if lower <= its index < upper bound.
+        """Return polygons of n masks. A pixel is in a box if lower <= its index < upper bound.
 
         Args:
             prototypes: (nm, mh, mw).

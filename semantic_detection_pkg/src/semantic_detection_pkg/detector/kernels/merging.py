@@ -115,7 +115,7 @@ class Merger:
         axis: int,
         seam: float,
     ) -> tuple[NDArray[np.float32], NDArray[np.uint32]]:
-        """One mask from two that meet at a seam: one's low side of it, the other's high side.
+        """Join two masks that meet at a seam: one's low side of it, the other's high side.
 
         Where both outlines cross the seam equally often they go over into each other, in the order
         of the crossings; else each is closed along the seam. The even-odd fill is the same.

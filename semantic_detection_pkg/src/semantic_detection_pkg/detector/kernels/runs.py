@@ -13,7 +13,7 @@ _implementation = implementation("runs")
 def outline_runs(
     points: NDArray[np.floating], ring_sizes: NDArray[np.integer], width: int, height: int
 ) -> NDArray[np.int32]:
-    """The pixels whose centres lie inside an odd number of rings, as runs.
+    """Return the pixels whose centres lie inside an odd number of rings, as runs.
 
     Equal to `kernels.contours.fill`, without a picture: what a mask's area, centre of mass, overlap
     with another one or COCO's run lengths are made of.

@@ -31,7 +31,7 @@ class FrameInspector:
     """
 
     def __init__(self, node: Node, frames_kept: int) -> None:
-        """Makes the service; `frames_kept` is how many frames are held, >= 1."""
+        """Make the service; `frames_kept` is how many frames are held, >= 1."""
         self._frames: OrderedDict[int, tuple[NDArray[np.uint8], str]] = OrderedDict()
         self._frames_kept = frames_kept
         self._classifier: Classifier | None = None

@@ -38,7 +38,7 @@ class VisionDetections:
 
 
 def to_detection_array(message: Detections, types: Any) -> Any:
-    """The same detections, boxes only.
+    """Return the same detections, boxes only.
 
     Args:
         types: the module vision_msgs.msg, of version 4 (Humble and Jazzy).

@@ -56,7 +56,7 @@ class TensorBuffer:
 def allocate_tensor(
     cuda: Cuda, resources: ExitStack, spec: TensorSpec, is_mapped: bool
 ) -> TensorBuffer:
-    """Memory for a tensor of fixed shape.
+    """Return memory for a tensor of fixed shape.
 
     Raises:
         CudaError: there is not enough.

@@ -67,7 +67,7 @@ class HostBlock:
         }
 
     def as_array(self, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
-        """Zeroed array in this memory; its length must be `size` bytes."""
+        """Return a zeroed array in this memory; its length must be `size` bytes."""
         array = np.asarray(self).view(dtype).reshape(shape)
         array.fill(0)
         return array
@@ -82,7 +82,7 @@ class Cuda:
     def call(
         self, function: Callable[_Args, Answer], *args: _Args.args, **kwargs: _Args.kwargs
     ) -> Any:
-        """The value of a call; None if it has none.
+        """Return the value of a call; None if it has none.
 
         Raises:
             CudaError: it failed, or (cuda-python before 12.9) there is no driver.
@@ -104,7 +104,7 @@ class Cuda:
             _log.warning("%s", str(error))
 
     def device(self, index: int = 0) -> Device:
-        """What GPU this is."""
+        """Return what GPU this is."""
         runtime = self.runtime
         found = self.call(runtime.cudaGetDeviceProperties, index)
         attribute = runtime.cudaDeviceAttr.cudaDevAttrIntegrated
@@ -113,14 +113,14 @@ class Cuda:
         return Device(name, f"{found.major}.{found.minor}", is_integrated)
 
     def stream(self, resources: ExitStack) -> Any:
-        """A stream of its own: on the default one TensorRT waits for the whole device."""
+        """Create a stream of its own: on the default one TensorRT waits for the whole device."""
         runtime = self.runtime
         stream = self.call(runtime.cudaStreamCreateWithFlags, runtime.cudaStreamNonBlocking)
         resources.callback(self.free, runtime.cudaStreamDestroy, stream)
         return stream
 
     def event(self, resources: ExitStack, *, is_waited_for: bool = False) -> Any:
-        """An event; waiting for one that is made for it costs no CPU."""
+        """Create an event; waiting for one that is made for it costs no CPU."""
         runtime = self.runtime
         flags = runtime.cudaEventBlockingSync if is_waited_for else runtime.cudaEventDefault
         event = self.call(runtime.cudaEventCreateWithFlags, flags)
@@ -128,7 +128,7 @@ class Cuda:
         return event
 
     def memory(self, resources: ExitStack, size: int) -> int:
-        """Address of `size` bytes on the device."""
+        """Allocate `size` bytes on the device, and return their address."""
         address: int = self.call(self.runtime.cudaMalloc, size)
         resources.callback(self.free, self.runtime.cudaFree, address)
         return address

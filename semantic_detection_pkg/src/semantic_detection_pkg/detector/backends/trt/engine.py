@@ -29,7 +29,7 @@ class TensorRtMessages:
         self.errors: deque[str] = deque(maxlen=_ERRORS_KEPT)
 
     def add(self, severity: str, message: str) -> None:
-        """One message; severity as TensorRT names it."""
+        """Log one message; severity as TensorRT names it."""
         line = " ".join(message.split())
         if severity in ("INTERNAL_ERROR", "ERROR"):
             self.errors.append(line)
@@ -40,7 +40,7 @@ class TensorRtMessages:
 
 @cache
 def logger(tensorrt: TensorRt) -> tuple[Any, TensorRtMessages]:
-    """The logger of this process: TensorRT keeps the first one for good, so it must live on."""
+    """Return the logger of this process: TensorRT keeps the first one for good."""
     messages = TensorRtMessages()
 
     class Logger(tensorrt.ILogger):  # type: ignore[name-defined]
@@ -85,7 +85,7 @@ def deserialize(tensorrt: TensorRt, plan: Plan) -> tuple[Runtime, Engine]:
 def describe(
     tensorrt: TensorRt, engine: Engine, name: str
 ) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
-    """Inputs and outputs of an engine; a batch of any length is that of its profile, at most.
+    """Return inputs and outputs of an engine; a batch of any length is at most its profile's.
 
     Raises:
         ModelError: a tensor has no fixed shape, or a form in memory that NumPy has not.
@@ -115,7 +115,7 @@ def describe(
 
 
 def _batch(tensorrt: TensorRt, engine: Engine) -> int | None:
-    """Pictures of one inference as the plan's profile has them; None: it says nothing."""
+    """Return pictures of one inference as the plan's profile has them; None: it says nothing."""
     for index in range(engine.num_io_tensors):
         tensor = engine.get_tensor_name(index)
         is_input = engine.get_tensor_mode(tensor) == tensorrt.TensorIOMode.INPUT

@@ -21,7 +21,7 @@ class GraphedWork:
     def __init__(
         self, cuda: Cuda, resources: ExitStack, stream: Any, work: Callable[[], None]
     ) -> None:
-        """Nothing runs yet; `resources` gives the graph back."""
+        """Begin without a graph; `resources` gives it back."""
         self._cuda = cuda
         self._stream = stream
         self._work = work

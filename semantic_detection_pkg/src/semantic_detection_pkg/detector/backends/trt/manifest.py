@@ -64,7 +64,7 @@ class Manifest:
 
 
 def manifest_path(plan: Path) -> Path:
-    """Where the manifest of a plan is."""
+    """Return where the manifest of a plan is."""
     return plan.with_name(plan.stem + MANIFEST_SUFFIX)
 
 
@@ -106,7 +106,7 @@ def read_manifest(path: Path) -> Manifest | None:
 
 
 def check_file(manifest: Manifest, plan: Plan) -> None:
-    """Is this the file that was built?
+    """Check that this is the file that was built.
 
     Raises:
         ModelError: it is not.
@@ -126,7 +126,7 @@ def check_file(manifest: Manifest, plan: Plan) -> None:
 
 
 def check_machine(manifest: Manifest, name: str, device: Device) -> None:
-    """Was it built for this GPU? (Its TensorRT is in the plan itself: `plan.check_library`.)
+    """Check that it was built for this GPU; for its TensorRT see `plan.check_version`.
 
     Raises:
         ModelError: it was not.
@@ -141,7 +141,7 @@ def check_machine(manifest: Manifest, name: str, device: Device) -> None:
 def check_tensors(
     manifest: Manifest, name: str, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
 ) -> None:
-    """Does the engine have the tensors that the manifest names, in whatever order?
+    """Check that the engine has the tensors that the manifest names, in whatever order.
 
     Raises:
         ModelError: it does not.

@@ -105,7 +105,7 @@ def check_library(plan: Plan, tensorrt: TensorRt) -> None:
 
 
 def _split(content: bytes) -> tuple[Mapping[str, Any], int]:
-    """Metadata and where the plan begins."""
+    """Return the metadata, and where the plan begins."""
     if len(content) < _LENGTH.size:
         return {}, 0
     (length,) = _LENGTH.unpack_from(content)

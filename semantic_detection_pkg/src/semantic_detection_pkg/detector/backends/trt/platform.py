@@ -119,7 +119,7 @@ def _bare(error: ConfigurationError) -> str:
 
 
 def find_device(cuda: Cuda) -> Device:
-    """The first GPU.
+    """Find the first GPU.
 
     Raises:
         ConfigurationError: there is none, or no driver.

@@ -127,7 +127,7 @@ class TensorRtBackend:
         return self._graph.is_recorded
 
     def stage_times(self) -> StageTimesMs:
-        """Where the time of the last inference went.
+        """Return where the time of the last inference went.
 
         Raises:
             FrameError: nothing was inferred yet.
@@ -155,7 +155,7 @@ class TensorRtBackend:
         self._runtime = None
 
     def _prepare(self, is_mapped: bool) -> None:
-        """Context, stream, events and the memory of all tensors.
+        """Prepare context, stream, events and the memory of all tensors.
 
         TensorRT's objects are in no local variable: an error would keep them beyond `close`.
         """

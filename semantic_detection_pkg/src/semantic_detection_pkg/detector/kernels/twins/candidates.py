@@ -31,7 +31,7 @@ class CandidateSelector:
         confidence: float,
         rule: Suppression,
     ) -> Filtered:
-        """The best class of each anchor."""
+        """Return the best class of each anchor."""
         return _best(filter_raw(head, columns, mask_channels, confidence), rule)
 
     def from_rows(
@@ -42,7 +42,7 @@ class CandidateSelector:
         confidence: float,
         rule: Suppression,
     ) -> Filtered:
-        """Rows as they are."""
+        """Return rows as they are."""
         return _best(filter_rows(rows, columns, class_count, confidence), rule)
 
 

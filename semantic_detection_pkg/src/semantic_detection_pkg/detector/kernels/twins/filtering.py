@@ -21,7 +21,7 @@ def filter_raw(
     mask_channels: int,
     confidence: float,
 ) -> Filtered:
-    """Anchors whose best wanted class scores above `confidence`; one class for each anchor.
+    """Return anchors whose best wanted class scores above `confidence`, one class for each.
 
     Args:
         head: (4 + nc + mask_channels, anchors) cx, cy, w, h; class scores; mask coefficients.
@@ -49,7 +49,7 @@ def filter_rows(
     class_count: int,
     confidence: float,
 ) -> Filtered:
-    """Rows of a wanted class that score above `confidence`.
+    """Return rows of a wanted class that score above `confidence`.
 
     Args:
         rows: (r, 6 + nm) x1, y1, x2, y2, score, class, mask coefficients.

@@ -28,7 +28,7 @@ class MaskTracer:
         rows: SampleAxis,
         tolerance_px: float,
     ) -> tuple[NDArray[np.float32], NDArray[np.uint32], NDArray[np.uint32]]:
-        """Outlines whose even-odd fill is exactly the mask, then simplified."""
+        """Return outlines whose even-odd fill is exactly the mask, then simplified."""
         rings: list[NDArray[np.float32]] = []
         ring_counts = np.zeros(len(boxes_xyxy), np.uint32)
         for i, box in enumerate(boxes_xyxy.tolist()):
@@ -53,7 +53,7 @@ def mask_field(
     columns: SampleAxis,
     rows: SampleAxis,
 ) -> tuple[NDArray[np.float32], int, int]:
-    """The interpolated sum of one detection at the pixels of its box, with the box's left and top.
+    """Return the interpolated sum of one detection at the pixels of its box, and left and top.
 
     Pixels belong to the box if their index is >= its lower and < its upper bound.
     """
@@ -74,7 +74,7 @@ def mask_field(
 
 
 def _weights(positions: NDArray[np.float32]) -> tuple[int, NDArray[np.float32]]:
-    """First sample and the (n, samples) weights of linear interpolation at rising positions."""
+    """Return first sample and (n, samples) weights of linear interpolation at rising positions."""
     before = np.floor(positions).astype(np.intp)
     first = int(before[0])
     weights = np.zeros((len(positions), int(before[-1]) - first + 2), np.float32)

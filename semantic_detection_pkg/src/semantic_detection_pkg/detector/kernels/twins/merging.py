@@ -78,7 +78,7 @@ def group(
 def _cut_sides(
     box: Rectangle, region: Rectangle, margin: float, size: tuple[int, int]
 ) -> tuple[bool, bool, bool, bool]:
-    """Whether each side of a box lies at an edge of its region that is not the picture's."""
+    """Return whether each side of a box lies at an edge of its region that is not the picture's."""
     return (
         region[0] > 0 and box[0] <= region[0] + margin,
         region[1] > 0 and box[1] <= region[1] + margin,
@@ -96,7 +96,7 @@ def _is_others(
     margins: NDArray[np.float32],
     size: tuple[int, int],
 ) -> bool:
-    """Whether a box was cut, and another look as fine sees all of it and beyond."""
+    """Return whether a box was cut, and another look as fine sees all of it and beyond."""
     if not any(cuts[i]):
         return False
     box, own = boxes[i], regions[looks[i]]
@@ -121,7 +121,7 @@ def _match(
     same_box_iou: float,
     is_agnostic: bool,
 ) -> _Thing | None:
-    """The thing that this box shows, too: of the same class before others, the best overlap."""
+    """Return the thing that a box shows, too: of the same class first, by the best overlap."""
     best, best_share, is_best_same = None, 0.0, False
     for thing in found:
         is_same = is_agnostic or thing.label == label
@@ -134,7 +134,7 @@ def _match(
 
 
 def _shared_iou(thing: _Thing, box: Rectangle, region: Rectangle) -> float:
-    """Overlap of a thing and a box, each as far as it lies where both were seen.
+    """Return the overlap of a thing and a box, each as far as it lies where both were seen.
 
     What is whole is known everywhere, so only the box's own region bounds the comparison.
     """
@@ -145,7 +145,7 @@ def _shared_iou(thing: _Thing, box: Rectangle, region: Rectangle) -> float:
 def _is_continued(
     thing: _Thing, region: Rectangle, is_cut: tuple[bool, ...], label: int, look: int
 ) -> bool:
-    """Whether a box shows what lies beyond the edge that cut the thing, itself cut on that side."""
+    """Return whether a box shows what lies beyond the edge that cut the thing."""
     if thing.label != label or look in thing.looks:
         return False
     if len(thing.looks) > 1 and any(is_cut):
@@ -204,7 +204,7 @@ def join_rings(
 
 
 def _stitch(low: list[_Chain], high: list[_Chain]) -> list[NDArray[np.float32]]:
-    """Rings from chains of both sides: each goes on where one of the other begins, in order."""
+    """Return rings from chains of both sides: each goes on where one of the other begins."""
     following: dict[tuple[int, int], tuple[int, int]] = {}
     for side, (ours, theirs) in enumerate(((low, high), (high, low))):
         ends = sorted(range(len(ours)), key=lambda i, c=ours: (c[i].leaves, i))  # type: ignore[misc]
@@ -227,7 +227,7 @@ def _stitch(low: list[_Chain], high: list[_Chain]) -> list[NDArray[np.float32]]:
 def _cut(
     points: NDArray[np.float32], sizes: NDArray[np.intp], axis: int, seam: float, is_low: bool
 ) -> tuple[list[NDArray[np.float32]], list[_Chain]]:
-    """Rings that lie on one side of the seam, and the pieces there of those that cross it."""
+    """Return rings that lie on one side of the seam, and pieces there of those that cross it."""
     rings, chains = [], []
     for ring in np.split(points, np.cumsum(sizes)[:-1]) if len(sizes) else []:
         inside = (ring[:, axis] <= seam) == is_low
@@ -256,7 +256,7 @@ def _cut(
 def _crossing(
     a: NDArray[np.float32], b: NDArray[np.float32], axis: int, seam: float
 ) -> NDArray[np.float64]:
-    """Where the line between two points crosses the seam."""
+    """Return where the line between two points crosses the seam."""
     start, end = a.astype(np.float64), b.astype(np.float64)
     share = (seam - start[axis]) / (end[axis] - start[axis])
     crossing = start + share * (end - start)

@@ -49,7 +49,7 @@ def overlap(
     boxes: NDArray[np.float32],
     areas: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """Intersection over union (k,) of one box (4,) with boxes (k, 4); 0 where both are empty."""
+    """Return the intersection over union (k,) of one box (4,) with boxes (k, 4); 0 if empty."""
     sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
     intersection = np.maximum(sides[:, 0], 0) * np.maximum(sides[:, 1], 0)
     union = area + areas - intersection

@@ -79,7 +79,7 @@ class RecorderNode(Node):
             self._keep_if_confirmed(finding, message)
 
     def _keep_if_confirmed(self, finding: Finding, message: Message) -> None:
-        """The first revision that confirms a finding makes an event, around the time it was sent.
+        """Make an event of the first revision that confirms a finding, around the time it was sent.
 
         Later ones replace the finding in it. Who starts late is told of older findings, too: the
         ring may still hold their time.

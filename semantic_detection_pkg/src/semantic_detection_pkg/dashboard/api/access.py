@@ -41,7 +41,7 @@ class Access:
     """Rights by token and session. Used on the event loop only."""
 
     def __init__(self, settings: DashboardSettings) -> None:
-        """No session is open."""
+        """Begin with no session open."""
         self._tokens = _spellings(settings.token)
         self._is_viewing_open = settings.is_viewing_open
         self._sessions: OrderedDict[str, None] = OrderedDict()
@@ -98,7 +98,7 @@ class Access:
         return False
 
     def is_own_page(self, headers: Mapping[str, str]) -> bool:
-        """Whether a request comes from our own page or from no page at all.
+        """Return whether a request comes from our own page or from no page at all.
 
         A browser names the page's origin; another page's is foreign. Without a token the host must
         be this machine's, too: else a foreign name that resolves to it would be let in.

@@ -40,7 +40,7 @@ class Announcer:
         self._robot.announce_operator(name, lambda: self._go_on(name))
 
     def _go_on(self, name: str) -> None:
-        """Called by the robot's thread when it knows the name."""
+        """Go on when the robot knows the name; its thread calls this."""
         self._board.put("operator", {"name": name})
         with self._lock:
             newest, told = self._newest, self._told

@@ -120,13 +120,13 @@ steer = APIRouter(
 
 @look.get("/state")
 async def state(dashboard: Shared) -> dict[str, Any]:
-    """All sections of the board; what is absent is left out."""
+    """Return all sections of the board; what is absent is left out."""
     return values_of(dashboard.board)
 
 
 @look.get("/state/{section}", responses={404: {"model": Refusal}})
 async def one_section(dashboard: Shared, section: str) -> Any:
-    """One section of the board."""
+    """Return one section of the board."""
     value = dashboard.board.get(section)
     if value is None:
         raise HTTPException(HTTPStatus.NOT_FOUND, f"section {section!r} is absent")
@@ -135,7 +135,7 @@ async def one_section(dashboard: Shared, section: str) -> Any:
 
 @look.get("/picture", response_class=Response, responses={200: {"content": {"image/jpeg": {}}}})
 async def picture(dashboard: Shared) -> Response:
-    """The next picture with what was found in it."""
+    """Return the next picture with what was found in it."""
     made = await dashboard.hub.next_picture(_PICTURE_TIMEOUT_S)
     if made is None:
         raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "no picture comes from the camera")
@@ -150,7 +150,7 @@ async def picture(dashboard: Shared) -> Response:
 async def thumbnail(
     dashboard: Shared, finding_id: Annotated[str, Path(max_length=200)]
 ) -> Response:
-    """What a finding looks like: of a picture that was shown, or that the recorder has."""
+    """Return what a finding looks like: of a picture that was shown, or that the recorder has."""
     jpeg = dashboard.findings.thumbnail(finding_id)
     if jpeg is None:
         raise HTTPException(HTTPStatus.NOT_FOUND, f"no picture of finding {finding_id!r} is kept")

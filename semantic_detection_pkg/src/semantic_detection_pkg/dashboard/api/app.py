@@ -25,7 +25,7 @@ _BEAT_AGE_MAX_S = 3.0
 
 
 def make_app(dashboard: Dashboard) -> FastAPI:
-    """The application over these parts."""
+    """Make the application over these parts."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -58,7 +58,7 @@ def _add_pages(app: FastAPI, dashboard: Dashboard) -> None:
 
     @app.get("/healthz", tags=["look"], responses={503: {}})
     async def healthz() -> JSONResponse:
-        """Whether the dashboard and its connection to the robot run."""
+        """Tell whether the dashboard and its connection to the robot run."""
         age_s = dashboard.board.ages_s().get("beat")
         is_well = age_s is not None and age_s <= _BEAT_AGE_MAX_S
         status = HTTPStatus.OK if is_well else HTTPStatus.SERVICE_UNAVAILABLE
@@ -66,7 +66,7 @@ def _add_pages(app: FastAPI, dashboard: Dashboard) -> None:
 
     @app.get("/metrics", tags=["look"], response_class=Response)
     async def metrics(request: Request) -> Response:
-        """All figures, for Prometheus."""
+        """Return all figures, for Prometheus."""
         body, content_type = dashboard.metrics.text(request.headers.get("accept", ""))
         return Response(body, headers={"Content-Type": content_type})
 
@@ -81,7 +81,7 @@ class _Evidence(StaticFiles):
         super().__init__(directory=folder, check_dir=False, html=True)
 
     async def check_config(self) -> None:
-        """The folder need not be there: then nothing is found in it."""
+        """Check nothing: the folder need not be there, then nothing is found in it."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         try:
@@ -91,7 +91,7 @@ class _Evidence(StaticFiles):
 
 
 async def _explain(_: Request, error: Exception) -> JSONResponse:
-    """One line: what is wrong with which value. Not the value: it may be NaN, or a secret."""
+    """Return one line on what is wrong, without the value: it may be NaN, or a secret."""
     assert isinstance(error, RequestValidationError)
     lines = [
         f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"

@@ -134,10 +134,10 @@ class Robot(Protocol):
         """Turn the gimbal: the newest rate replaces one that has not been sent yet."""
 
     def watch_pictures(self, is_watched: bool) -> None:
-        """Whether anybody looks at pictures; without, none need be made."""
+        """Say whether anybody looks at pictures; without, none need be made."""
 
     def announce_operator(self, name: str, done: Callable[[], None]) -> None:
-        """Who holds control; empty: nobody. `done` is called once, by any thread: it is known.
+        """Say who holds control; empty: nobody. `done` is called once, by any thread.
 
         The next announcement comes only after that.
         """

@@ -79,7 +79,7 @@ class Dashboard:
         self.announce_operator()
 
     async def run(self) -> None:
-        """News ten times a second, figures once; until cancelled."""
+        """Send news ten times a second, figures once; until cancelled."""
         self._loop = asyncio.get_running_loop()
         figures_s = 0.0
         try:
@@ -113,7 +113,7 @@ class Dashboard:
             return Outcome(CommandStatus.LATE, f"no answer within {_COMMAND_TIMEOUT_S:g} s")
 
     def confirm(self, age_s: float | None) -> None:
-        """A page has shown a picture of this age."""
+        """Note that a page has shown a picture of this age."""
         if age_s is not None:
             self._ages_s.append(age_s)
             self.metrics.picture_ages.observe(max(0.0, age_s))
@@ -182,6 +182,6 @@ class Dashboard:
 
 
 def _cpu_s() -> float:
-    """[s] of processor time of this process."""
+    """Return the processor time of this process. [s]"""
     times = os.times()
     return times.user + times.system

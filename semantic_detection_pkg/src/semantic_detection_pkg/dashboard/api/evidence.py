@@ -19,12 +19,12 @@ class EvidenceFolder:
     """The newest events; what has not changed is not read again."""
 
     def __init__(self, folder: Path) -> None:
-        """The folder need not be there yet."""
+        """Look into a folder, which need not be there yet."""
         self._folder = folder
         self._known: dict[str, _Known] = {}
 
     def events(self) -> list[dict[str, Any]]:
-        """Newest first: `label`, `marked_ns`, ids of `findings`, path of the `page`."""
+        """Return the events, newest first: `label`, `marked_ns`, `findings` (ids), `page`."""
         try:
             # A name that begins with a point is of an event that is still being made.
             paths = [path for path in self._folder.iterdir() if not path.name.startswith(".")]
@@ -48,7 +48,7 @@ class EvidenceFolder:
 
 
 def _event(path: Path) -> tuple[int, dict[str, Any] | None]:
-    """The segment before the event, and what event.json says; None: it cannot be read."""
+    """Return the segment before the event, and what event.json says; None: it cannot be read."""
     file = path / _EVENT_FILE
     try:
         if file.stat().st_size > _EVENT_BYTES_MAX:

@@ -54,12 +54,12 @@ class Viewer:
             self._wake.set()
 
     def tick(self) -> None:
-        """It is time for news."""
+        """Send news: it is time."""
         self._is_state_due = True
         self._wake.set()
 
     def confirm(self, number: int) -> float | None:
-        """The page has shown message `number`; the age of its picture then [s], if it was one."""
+        """Note that the page has shown a message; return the age of its picture then. [s]"""
         sent = self._in_flight.pop(number, None)
         self._wake.set()
         if sent is None or sent[1] is None:
@@ -82,7 +82,7 @@ class Viewer:
                 return
 
     def _packed(self, picture: EncodedPicture) -> bytes:
-        """Header length (uint32, little endian), header (JSON), JPEG."""
+        """Return header length (uint32, little endian), header (JSON), JPEG."""
         header = {
             "n": self._sent(picture.capture_s),
             "stamp_ns": str(picture.stamp_ns),  # beyond the integers of JavaScript
@@ -124,7 +124,7 @@ class Hub:
     """All open pages."""
 
     def __init__(self, watch_pictures: Callable[[bool], None]) -> None:
-        """`watch_pictures` is told when the first page begins and the last one ends to look."""
+        """Begin without pages; `watch_pictures` hears when the first looks, and none any more."""
         self._watch_pictures = watch_pictures
         self._viewers: set[Viewer] = set()
         self._waiting: list[asyncio.Future[EncodedPicture]] = []
@@ -136,17 +136,17 @@ class Hub:
         return len(self._viewers)
 
     def enter(self, viewer: Viewer) -> None:
-        """A page was opened."""
+        """Add a page that was opened."""
         self._viewers.add(viewer)
         self._update()
 
     def leave(self, viewer: Viewer) -> None:
-        """A page is gone."""
+        """Remove a page that is gone."""
         self._viewers.discard(viewer)
         self._update()
 
     def set_looking(self, viewer: Viewer, is_looking: bool) -> None:
-        """A page wants pictures, or does not for now."""
+        """Note that a page wants pictures, or does not for now."""
         viewer.is_looking = is_looking
         self._update()
 
@@ -159,12 +159,12 @@ class Hub:
                 future.set_result(picture)
 
     def tick(self) -> None:
-        """News for all."""
+        """Send news to all."""
         for viewer in self._viewers:
             viewer.tick()
 
     async def next_picture(self, timeout_s: float) -> EncodedPicture | None:
-        """The next picture, made for the caller if nobody else looks; None: none came."""
+        """Return the next picture, made for the caller if nobody else looks; None: none came."""
         future: asyncio.Future[EncodedPicture] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
         self._update()
@@ -184,5 +184,5 @@ class Hub:
 
 
 def now_ms() -> int:
-    """[ms] of the server's monotonic clock: pages say with it what they have seen."""
+    """Return the server's monotonic clock, by which pages say what they have seen. [ms]"""
     return round(1000 * time.monotonic())

@@ -106,7 +106,7 @@ def _is_obeyed(dashboard: Dashboard, viewer: Viewer, seen_ms: int) -> bool:
 
 
 def _turn(dashboard: Dashboard, yaw_rate_rad_s: float, pitch_rate_rad_s: float) -> None:
-    """After a stop, a hand that still pulls does not start the gimbal again."""
+    """Turn the gimbal; after a stop, a hand that still pulls does not start it again."""
     if yaw_rate_rad_s == pitch_rate_rad_s == 0.0:
         dashboard.is_halted = False
     if not dashboard.is_halted:

@@ -33,7 +33,7 @@ class Metrics:
         )
 
     def text(self, accept: str) -> tuple[bytes, str]:
-        """The answer's body and content type, in the format that the header asks for."""
+        """Return the answer's body and content type, in the format that the header asks for."""
         encode, content_type = choose_encoder(accept)
         return encode(self._registry), content_type
 
@@ -43,11 +43,11 @@ class _FiguresOf(Collector):
         self._board = board
 
     def describe(self) -> Iterator[Metric]:
-        """No promises: which figures there are is seen when they are read."""
+        """Promise nothing: which figures there are is seen when they are read."""
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
-        """The figures that there are now."""
+        """Return the figures that there are now."""
         sections = values_of(self._board)
         for figure in FIGURES:
             value = figure.read(sections)
@@ -81,5 +81,5 @@ class History:
 
 
 def values_of(board: SectionStore) -> dict[str, object]:
-    """The values of all sections by name."""
+    """Return the values of all sections by name."""
     return {name: section.value for name, section in board.sections().items()}

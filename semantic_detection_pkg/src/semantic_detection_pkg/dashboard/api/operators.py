@@ -26,7 +26,7 @@ class Operators:
     """The pages that are open, and which of them holds control."""
 
     def __init__(self) -> None:
-        """Nobody is there."""
+        """Begin with nobody there."""
         self._parties: dict[str, Party] = {}
         self._operator: Party | None = None
 
@@ -36,11 +36,11 @@ class Operators:
         return self._operator
 
     def enter(self, party: Party) -> None:
-        """A page was opened."""
+        """Add a page that was opened."""
         self._parties[party.id] = party
 
     def leave(self, party: Party) -> None:
-        """A page is gone; control goes with it."""
+        """Remove a page that is gone; control goes with it."""
         self._parties.pop(party.id, None)
         if self._operator == party:
             self._operator = None
@@ -64,7 +64,7 @@ class Operators:
             self._operator = None
 
     def holds(self, party_id: str) -> bool:
-        """Whether this page holds control."""
+        """Return whether this page holds control."""
         return self._operator is not None and self._operator.id == party_id
 
     def check(self, party_id: str) -> None:

@@ -147,7 +147,7 @@ class PictureMaker:
             self._changed.notify()
 
     def crop(self, name: str) -> bytes | None:
-        """The JPEG of a part that was kept."""
+        """Return the JPEG of a part that was kept."""
         return self._crops.get(name)
 
     def close(self) -> None:
@@ -187,7 +187,7 @@ class PictureMaker:
 
 
 def cut(picture: EncodedPicture, box_xyxy: tuple[float, ...]) -> bytes | None:
-    """The JPEG of a part with a margin; None where the part lies outside the picture.
+    """Return the JPEG of a part with a margin; None where the part lies outside the picture.
 
     Args:
         box_xyxy: [px] of the frame that the picture was made of.

@@ -58,7 +58,7 @@ class DashboardSettings:
 
 
 def read_token(path: str) -> str:
-    """The first line of a file.
+    """Return the first line of a file.
 
     Raises:
         ConfigurationError: it cannot be read, or its first line is empty.

@@ -46,18 +46,18 @@ class SectionStore:
             self._sections[name] = Section(value, self._revision, time.monotonic())
 
     def sections(self) -> Mapping[str, Section]:
-        """All sections as they are now."""
+        """Return all sections as they are now."""
         with self._lock:
             return dict(self._sections)
 
     def get(self, name: str) -> Any:
-        """The value of a section; None where it is absent."""
+        """Return the value of a section; None where it is absent."""
         with self._lock:
             section = self._sections.get(name)
         return None if section is None else section.value
 
     def ages_s(self) -> dict[str, float]:
-        """[s] since each section was last put."""
+        """Return the time since each section was last put. [s]"""
         now_s = time.monotonic()
         return {
             name: round(now_s - section.arrival_s, 2) for name, section in self.sections().items()

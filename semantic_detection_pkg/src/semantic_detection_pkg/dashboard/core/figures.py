@@ -37,7 +37,7 @@ class Figure:
     is_counter: bool = False
 
     def read(self, sections: Sections) -> float | None:
-        """The number now; None where it is absent."""
+        """Return the number now; None where it is absent."""
         value: Any = sections
         for key in self.path.split("."):
             value = value.get(key) if isinstance(value, Mapping) else None

@@ -27,7 +27,7 @@ def labels_of(
     tracks: Sequence[TrackMark] = (),
     view: CameraView | None = None,
 ) -> tuple[str, ...]:
-    """One label for each detection, "#7 person 0.91" where its track is known.
+    """Return one label for each detection, "#7 person 0.91" where its track is known.
 
     A track belongs to the best detection of its class whose box holds the track's bearing.
 

@@ -21,7 +21,7 @@ class Pairing(Generic[FrameT, FoundT]):
     """Frames that wait for their detections, and detections that wait for their frame."""
 
     def __init__(self, silence_s: float = 0.5) -> None:
-        """Bare frames are shown after `silence_s` without detections."""
+        """Begin empty; bare frames are shown after `silence_s` without detections."""
         self._silence_s = silence_s
         self._frames: OrderedDict[int, FrameT] = OrderedDict()
         self._found: tuple[int, FoundT] | None = None
@@ -31,7 +31,7 @@ class Pairing(Generic[FrameT, FoundT]):
     def add_frame(
         self, stamp_ns: int, frame: FrameT, now_s: float
     ) -> tuple[FrameT, FoundT | None] | None:
-        """A frame has come; what is to be shown now, if anything."""
+        """Add a frame, and return what is to be shown now, if anything."""
         if self._found is not None and self._found[0] == stamp_ns:
             return self._show(stamp_ns, frame, self._found[1])
         if now_s - self._found_s >= self._silence_s:
@@ -45,7 +45,7 @@ class Pairing(Generic[FrameT, FoundT]):
     def add_found(
         self, stamp_ns: int, found: FoundT, now_s: float
     ) -> tuple[FrameT, FoundT | None] | None:
-        """The detections of a frame have come; what is to be shown now, if anything."""
+        """Add the detections of a frame, and return what is to be shown now, if anything."""
         self._found = (stamp_ns, found)
         self._found_s = now_s
         if stamp_ns not in self._frames:

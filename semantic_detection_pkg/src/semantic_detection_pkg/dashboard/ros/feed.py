@@ -103,7 +103,7 @@ class DashboardFeed:
             self._pairing.clear()
 
     def end_scan(self, result: action.Scan.Result) -> None:
-        """A scan that the page started has ended."""
+        """Note that a scan which the page started has ended."""
         self._board.put("scan_result", as_plain(result))
 
     def _subscribe(self) -> None:

@@ -92,7 +92,7 @@ class RosRobot:
         self._wake = node.create_guard_condition(self._work)
 
     def presence(self) -> dict[str, bool]:
-        """Which commands somebody is there to carry out, by the service or action."""
+        """Return which commands somebody is there to carry out, by the service or action."""
         found = {call.name: self._clients[kind].service_is_ready() for kind, call in _CALLS.items()}
         return {**found, "scan": self._scan.server_is_ready()}
 

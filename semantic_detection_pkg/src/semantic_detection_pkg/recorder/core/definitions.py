@@ -18,7 +18,7 @@ _FIELD = re.compile(r"\s*([A-Za-z][\w/]*)(?:<=\d+)?(?:\[[^\]]*\])?\s+[A-Za-z]\w*
 
 
 def full_definition(type_name: str, text_of: Callable[[str], str]) -> str:
-    """The definition of a type, followed by those of all types it needs.
+    """Return the definition of a type, followed by those of all types it needs.
 
     Args:
         type_name: "interfaces_pkg/msg/Detections".
@@ -62,7 +62,7 @@ def _sections(definition: str) -> tuple[str, frozenset[str]]:
 
 
 def _types_in(text: str, type_name: str) -> Iterator[str]:
-    """Types of the fields that are no primitives, with package."""
+    """Yield types of the fields that are no primitives, with package."""
     package = type_name.split("/")[0]
     for line in text.splitlines():
         match = _FIELD.match(line.partition("#")[0])

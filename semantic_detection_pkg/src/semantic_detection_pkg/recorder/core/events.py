@@ -43,7 +43,7 @@ class Event:
     no_recording: str = ""
 
     def is_past(self, number: int, end_ns: int) -> bool:
-        """Whether a segment that was finished after the mark ends beyond what is kept.
+        """Return whether a segment that was finished after the mark ends beyond what is kept.
 
         One that was begun after the mark and ends before it tells of a clock that was set back:
         nothing of the time that is kept comes any more.
@@ -115,7 +115,7 @@ class EventRules:
     )
 
     def window(self, marked_ns: int, before_s: float, after_s: float) -> tuple[int, int]:
-        """First and last time [ns] to keep; negative arguments mean the defaults.
+        """Return the first and last time [ns] to keep; negative arguments mean the defaults.
 
         Raises:
             ValueError: an argument is no finite number.
@@ -128,7 +128,7 @@ class EventRules:
         return marked_ns - int(before_s * _NS_PER_S), marked_ns + int(after_s * _NS_PER_S)
 
     def surplus(self, events: Sequence[Event]) -> list[Event]:
-        """Those that must go, oldest first. The newest always stays, however large it is."""
+        """Return those that must go, oldest first. The newest always stays, however large it is."""
         gone: list[Event] = []
         kept = list(events)
         while len(kept) > 1 and bytes_of(kept) > self.max_events_bytes:
@@ -137,7 +137,7 @@ class EventRules:
 
 
 def bytes_of(events: Sequence[Event]) -> int:
-    """What events hold together; a segment that several share lies on the disk once."""
+    """Return what events hold together; a segment that several share lies on the disk once."""
     segments: dict[int, int] = {}
     for event in events:
         segments.update(event.segments)
@@ -145,7 +145,7 @@ def bytes_of(events: Sequence[Event]) -> int:
 
 
 def event_name(utc: str, label: str, taken: Sequence[str] = ()) -> str:
-    """A folder's name from the time (`20261123T201500.125Z`) and the label, not one of `taken`."""
+    """Return a folder's name from time (`20261123T201500.125Z`) and label, not one of `taken`."""
     words = re.sub(r"[^a-z0-9]+", "_", label.lower()).strip("_")[:_LABEL_LENGTH] or "event"
     name = f"{utc}_{words}"
     number = 2

@@ -18,7 +18,7 @@ class Intake:
     """
 
     def __init__(self, capacity_bytes: int) -> None:
-        """An empty queue.
+        """Begin empty.
 
         Args:
             capacity_bytes: > 0, of all messages waiting.
@@ -54,7 +54,7 @@ class Intake:
         return dropped
 
     def drain(self) -> list[Message]:
-        """All that waits, oldest first."""
+        """Return all that waits, oldest first."""
         taken = list(self._waiting.values())
         self._waiting.clear()
         self._frames.clear()

@@ -35,7 +35,7 @@ class Segment:
         return sum(self.counts.values())
 
     def overlaps(self, start_ns: int, end_ns: int) -> bool:
-        """Whether some of it lies within the closed interval."""
+        """Return whether some of it lies within the closed interval."""
         return self.start_ns <= end_ns and start_ns <= self.end_ns
 
 
@@ -88,11 +88,11 @@ class RingRules:
             )
 
     def is_full(self, segment_bytes: int, age_s: float) -> bool:
-        """Whether the open segment is to be closed."""
+        """Return whether the open segment is to be closed."""
         return segment_bytes >= self.segment_bytes or age_s >= self.segment_duration_s
 
     def surplus(self, segments: Iterable[Segment], open_bytes: int, free_bytes: int) -> list[int]:
-        """Numbers of the segments that must go, oldest first.
+        """Return numbers of the segments that must go, oldest first.
 
         Room for one whole segment is kept within the budget and above the floor: the open one.
 

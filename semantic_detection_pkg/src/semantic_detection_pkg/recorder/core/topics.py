@@ -57,7 +57,7 @@ class OfferedQos:
             raise ValueError(f"QoS {dict(fields)!r}: {error!r}") from error
 
     def to_rosbag2(self, *, by_name: bool) -> dict[str, Any]:
-        """As an entry of `offered_qos_profiles`, policies by name (version 9) or by number."""
+        """Return an entry of `offered_qos_profiles`, policies by name (version 9) or by number."""
 
         def value(names: tuple[str, ...], name: str) -> str | int:
             return name if by_name else names.index(name)

@@ -109,7 +109,7 @@ def _read_recorded(folder: Path, event: Event, kept: dict[str, Any]) -> EventCon
 
 
 def latest_findings(reader: BagReader, robot: str) -> list[Any]:
-    """The newest revision of each finding in a bag, in the order in which they were first said."""
+    """Return the newest revision of each finding in a bag, in the order of their first words."""
     latest: dict[str, BagMessage] = {}
     for message in reader.messages(robot, {FINDINGS: "interfaces_pkg/msg/Finding"}):
         # Older revisions are not unpacked: each holds the whole track.
@@ -131,7 +131,7 @@ def frames_of(finding: Any) -> list[int]:
 def read_evidence_frames(
     reader: BagReader, robot: str, wanted: Iterable[int]
 ) -> dict[int, EvidenceFrame]:
-    """Frames by their stamps. Only what was received around them is read, and unpacked.
+    """Read frames by their stamps, in one pass over the bag.
 
     Where none is found so, the stamps are of a simulated clock: then all of the bag is looked at.
     """
@@ -212,7 +212,7 @@ def _windows(stamps: Iterable[int]) -> list[tuple[int, int]]:
 
 
 def _frame_near(reader: BagReader, robot: str, marked_ns: int) -> set[int]:
-    """The frame captured next to a time, of an event that somebody marked."""
+    """Return the frame captured next to a time, of an event that somebody marked."""
     stamps = [
         item.stamp_ns
         for item in recording(reader, robot, [PICTURES])

@@ -43,7 +43,7 @@ class Plot:
 
 
 def track_plot(finding: Any) -> Plot:
-    """Where the thing was seen, and of a path its ends and branches."""
+    """Draw where the thing was seen, and of a path its ends and branches."""
     bearings = [(b.yaw_rad, b.pitch_rad) for b in finding.track_bearings]
     here = (finding.bearing.yaw_rad, finding.bearing.pitch_rad)
     marked = [(*here, "here")]
@@ -90,7 +90,7 @@ class GroundMap:
 
 
 def ground_map(position: Position) -> GroundMap:
-    """The ellipse around a position."""
+    """Draw the ellipse around a position."""
     side = 320
     reach_m = 1.6 * max(position.ellipse_major_m, 0.5)
     scale = side / 2 / reach_m
@@ -103,7 +103,7 @@ def ground_map(position: Position) -> GroundMap:
 
 
 def _round_number(value: float) -> float:
-    """The greatest of 1, 2, 5 times a power of ten that is not above `value`."""
+    """Return the greatest of 1, 2, 5 times a power of ten that is not above `value`."""
     power = 10.0 ** math.floor(math.log10(value))
     return max(step * power for step in _STEPS if step * power <= value * 1.000001)
 
@@ -126,7 +126,7 @@ class CoverageDrawing:
     share: float
 
     def place(self, yaw_rad: float, pitch_rad: float) -> tuple[float, float] | None:
-        """Column and row of a bearing; None outside."""
+        """Return column and row of a bearing; None outside."""
         left, right, top, bottom = map(math.radians, self.frame)
         across, down = (left - yaw_rad) / (left - right), (pitch_rad - top) / (bottom - top)
         if not (0.0 <= across <= 1.0 and 0.0 <= down <= 1.0):
@@ -135,7 +135,7 @@ class CoverageDrawing:
 
 
 def coverage_map(message: Any) -> CoverageDrawing | None:
-    """A message of type Coverage; None where it has no sensible form."""
+    """Draw a message of type Coverage; None where it has no sensible form."""
     columns, rows, cell = int(message.columns), int(message.rows), float(message.cell_rad)
     results = np.asarray(message.results, np.uint8)
     if min(columns, rows) < 1 or results.size != columns * rows or not cell > 0.0:
@@ -164,7 +164,7 @@ class Span:
 
 
 def spans(changes: Sequence[tuple[int, str, str]], start_ns: int, end_ns: int) -> tuple[Span, ...]:
-    """Stretches in which something stays the same.
+    """Return the stretches in which something stays the same.
 
     Args:
         changes: (time [ns], kind, title), in order; each holds until the next.

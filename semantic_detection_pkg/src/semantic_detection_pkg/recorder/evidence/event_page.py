@@ -89,7 +89,7 @@ def write(folder: Path) -> Path:
 
 
 def page_of(content: EventContent) -> str:
-    """The page as HTML."""
+    """Return the page as HTML."""
     findings = [_shown(content, finding) for finding in content.findings]
     frames = (
         []
@@ -106,7 +106,7 @@ def page_of(content: EventContent) -> str:
 
 
 def geojson_of(content: EventContent) -> dict[str, Any]:
-    """Points and ellipses of the findings that have a position."""
+    """Return points and ellipses of the findings that have a position."""
     return feature_collection(
         feature
         for finding in content.findings
@@ -125,7 +125,7 @@ def geojson_of(content: EventContent) -> dict[str, Any]:
 
 
 def position_of(finding: Any) -> Position | None:
-    """Where a finding stands; None where that is not known."""
+    """Return where a finding stands; None where that is not known."""
     if not finding.has_position:
         return None
     position = Position(
@@ -143,7 +143,7 @@ def position_of(finding: Any) -> Position | None:
 
 
 def state_of(finding: Any) -> str:
-    """A finding's state in a word."""
+    """Return a finding's state in a word."""
     return read(finding, "state", FindingState.CANDIDATE).word
 
 
@@ -183,7 +183,7 @@ def _shown(content: EventContent, finding: Any) -> ShownFinding:
 
 
 def _sigmas(covariance: Any) -> tuple[float, float] | None:
-    """1 sigma of yaw and pitch [rad]; None where unknown."""
+    """Return 1 sigma of yaw and pitch [rad]; None where unknown."""
     variances = (float(covariance[0]), float(covariance[2]))
     if not all(math.isfinite(v) and v > 0.0 for v in variances):
         return None

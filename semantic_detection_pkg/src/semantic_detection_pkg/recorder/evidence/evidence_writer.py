@@ -77,7 +77,7 @@ class Scribe:
             _log.warning("event %s has no page: %s", path.name, said)
 
     def _wait_for(self, process: subprocess.Popen[str]) -> str:
-        """What went wrong; empty: nothing, or it was stopped."""
+        """Return what went wrong; empty: nothing, or it was stopped."""
         waited_s = 0.0
         while not self._stopping.is_set():
             try:

@@ -158,7 +158,7 @@ def _page(
 
 
 def events_of(folder: Path) -> list[Event]:
-    """Events beside a ring, by their time; none where there is no such folder."""
+    """Return events beside a ring, by their time; none where there is no such folder."""
     found = []
     for path in sorted((folder / "events").glob(f"*/{EVENT_FILE}")):
         if is_unfinished(path.parent):
@@ -272,7 +272,7 @@ def _timeline(
 
 
 def _page_of(folder: Path, event: Event, pages_to_come: Collection[str]) -> str:
-    """Link from the report to an event's page; empty where it has none yet."""
+    """Return the link from the report to an event's page; empty where it has none yet."""
     path = folder / "events" / event.name / PAGE
     has_page = event.name in pages_to_come or path.exists()
     return f"events/{quote(event.name)}/{PAGE}" if has_page else ""

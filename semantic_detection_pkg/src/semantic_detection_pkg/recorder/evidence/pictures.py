@@ -50,7 +50,7 @@ class Shown:
 
 
 def show(evidence_frame: EvidenceFrame, finding: Any | None, best_ns: int = 0) -> Shown:
-    """A frame with all detections, and the finding's thing cut out of it.
+    """Show a frame with all detections, and the finding's thing cut out of it.
 
     Args:
         finding: a message of type Finding; None: nothing is cut out.
@@ -113,7 +113,7 @@ class _Scene:
 def _detections(
     evidence_frame: EvidenceFrame, width: int, height: int
 ) -> tuple[Detections, tuple[str, ...]]:
-    """What was detected in a frame; nothing where that does not fit the picture."""
+    """Return what was detected in a frame; nothing where that does not fit the picture."""
     frame = evidence_frame.detections
     if frame is not None:
         found, words = frame.detections, frame.vocabulary
@@ -130,7 +130,7 @@ def _index_of(
     evidence_frame: EvidenceFrame,
     box: Any | None,
 ) -> int | None:
-    """The detection that is the finding's thing: by its box, else by its bearing."""
+    """Return the detection that is the finding's thing: by its box, else by its bearing."""
     same = [i for i, c in enumerate(found.class_ids) if vocabulary[c] == finding.class_name]
     if not same:
         return None
@@ -161,7 +161,7 @@ def _jpeg_uri(image: Image) -> str:
 
 
 def png_uri(image: Image) -> str:
-    """A small drawing without losses."""
+    """Return a small drawing without losses."""
     return _uri("png", cv2.imencode(".png", image)[1].tobytes())
 
 

@@ -20,7 +20,7 @@ _HIDDEN = {"Cc", "Cf", "Cs", "Co"}
 
 
 def render(template: str, **values: Any) -> str:
-    """A page of `templates/`; values are escaped."""
+    """Render a page of `templates/`; values are escaped."""
     return _environment().get_template(template).render(**values)
 
 
@@ -40,18 +40,18 @@ def write_text(path: Path, text: str) -> None:
 
 
 def plain(text: Any) -> str:
-    """Text of strangers as one can safely look at it: nothing hidden, not endless."""
+    """Return text of strangers as one can safely look at it: nothing hidden, not endless."""
     shown = "".join(c for c in str(text) if c in "\n\t" or unicodedata.category(c) not in _HIDDEN)
     return shown if len(shown) <= _TEXT_MAX else shown[:_TEXT_MAX] + " ..."
 
 
 def utc(time_ns: int) -> str:
-    """`2026-11-23 20:15:00.125`."""
+    """Return a time as `2026-11-23 20:15:00.125`."""
     return f"{_moment(time_ns):%Y-%m-%d %H:%M:%S.%f}"[:-3]
 
 
 def clock(time_ns: int) -> str:
-    """`20:15:00`."""
+    """Return a time as `20:15:00`."""
     return f"{_moment(time_ns):%H:%M:%S}"
 
 

@@ -139,7 +139,7 @@ def _paced(
     rate: float,
     say: Callable[[str], object],
 ) -> Iterator[BagMessage]:
-    """Messages when their time has come; /clock runs up to it, at most 100 times a second.
+    """Yield messages when their time has come; /clock runs up to it, at most at 100 Hz.
 
     A gap of some seconds is skipped with a line, and so is a step back of the recording's clock.
     """

@@ -120,7 +120,7 @@ def _loss_callbacks(lose: Callable[[int], None]) -> Any:
 
 
 def _weakest(qos: QoSProfile, offers: Sequence[TopicEndpointInfo]) -> QoSProfile:
-    """What we may ask for so that all publishers fit: never more than before."""
+    """Return what we may ask for so that all publishers fit: never more than before."""
     offered = [offer.qos_profile for offer in offers]
     reliable = all(o.reliability != ReliabilityPolicy.BEST_EFFORT for o in offered)
     lasting = all(o.durability == DurabilityPolicy.TRANSIENT_LOCAL for o in offered)

@@ -19,7 +19,7 @@ class TableRows:
     """Rows of the tables: gimbal states, and detections with the pose at their capture."""
 
     def __call__(self, message: Message) -> Iterator[Row]:
-        """The rows that a message makes."""
+        """Yield the rows that a message makes."""
         if message.topic.type_name == GIMBAL_TYPE:
             yield "gimbal", self._gimbal(deserialize_message(message.data, GimbalState))
         elif message.topic.type_name == DETECTIONS_TYPE:

@@ -61,7 +61,7 @@ _SMALL = (
 
 
 def sources(*, with_frames: bool, extra: Sequence[str] = ()) -> list[Source]:
-    """The topics to record.
+    """Return the topics to record.
 
     Args:
         extra: more of them, each as `name:type`.
@@ -82,7 +82,7 @@ def sources(*, with_frames: bool, extra: Sequence[str] = ()) -> list[Source]:
 
 
 def message_class(type_name: str) -> Any:
-    """The Python class of a type; ConfigurationError where it is not installed."""
+    """Return the Python class of a type; ConfigurationError where it is not installed."""
     package, kind, name = type_name.split("/")
     try:
         return getattr(import_module(f"{package}.{kind}"), name)
@@ -94,13 +94,13 @@ def message_class(type_name: str) -> Any:
 
 @cache
 def definition(type_name: str) -> str:
-    """The full definition of a type, from the ament index."""
+    """Return the full definition of a type, from the ament index."""
     return full_definition(type_name, lambda name: _share(name, "msg").read_text())
 
 
 @cache
 def type_hash(type_name: str) -> str:
-    """`RIHS01_...`; empty where this ROS has none (Humble)."""
+    """Return `RIHS01_...`; empty where this ROS has none (Humble)."""
     path = _share(type_name, "json")
     if not path.exists():
         return ""
@@ -109,7 +109,7 @@ def type_hash(type_name: str) -> str:
 
 
 def bag_format(distribution: str) -> BagFormat:
-    """The form of the bag for a distribution; "auto": for the one that runs."""
+    """Return the form of the bag for a distribution; "auto": for the one that runs."""
     if distribution == "auto":
         distribution = os.environ.get("ROS_DISTRO", "jazzy")
     return BagFormat.HUMBLE if distribution == "humble" else BagFormat.JAZZY

@@ -43,7 +43,7 @@ def recording(
     start_ns: int | None = None,
     stop_ns: int | None = None,
 ) -> Iterator[Recorded | RecordedPicture]:
-    """Messages of some topics, in the order in which they were received.
+    """Yield messages of some topics, in the order in which they were received.
 
     Args:
         topics: of GIMBAL, DETECTIONS, JOURNAL and PICTURES.
@@ -69,7 +69,7 @@ def recording(
 
 
 def scan_recording(reader: BagReader, namespace: str) -> Iterator[Recorded]:
-    """All that `core.replay.player.replay` takes of a bag; raises as `recording`."""
+    """Yield all that `core.replay.player.replay` takes of a bag; raises as `recording`."""
     for item in recording(reader, namespace, (GIMBAL, DETECTIONS, JOURNAL)):
         if not isinstance(item, RecordedPicture):
             yield item

@@ -28,12 +28,12 @@ class BagFormat(Enum):
 
 
 def segment_name(number: int) -> str:
-    """File name of a segment of the ring, in the ring and in events."""
+    """Return the file name of a segment of the ring, in the ring and in events."""
     return f"ring_{number:07d}.mcap"
 
 
 def bag_metadata(segments: Sequence[Segment], bag_format: BagFormat) -> bytes:
-    """The content of metadata.yaml.
+    """Return the content of metadata.yaml.
 
     Args:
         segments: in the order of their numbers; at least one.
@@ -73,7 +73,7 @@ def bag_metadata(segments: Sequence[Segment], bag_format: BagFormat) -> bytes:
 
 
 def qos_text(qos: Sequence[OfferedQos], bag_format: BagFormat) -> str:
-    """QoS as a text of YAML, as channels have it in every version."""
+    """Return QoS as a text of YAML, as channels have it in every version."""
     if not qos:
         return ""
     return str(yaml.dump(_qos(qos, bag_format), Dumper=_Dumper, sort_keys=False)).strip()
@@ -95,7 +95,7 @@ def parse_qos(text: str) -> tuple[OfferedQos, ...]:
 
 
 def _by_name(counts: Counter[Topic]) -> list[tuple[list[Topic], int]]:
-    """Topics by name and type: what differs in QoS only, after a restart say, is one topic."""
+    """Return topics by name and type: what differs in QoS only, after a restart say, is one."""
     merged: dict[tuple[str, str], tuple[list[Topic], int]] = {}
     for topic, count in sorted(counts.items(), key=lambda item: item[0].name):
         key = (topic.name, topic.type_name)

@@ -88,7 +88,7 @@ class BagReader(Closing):
         return list(self._reader.connections)
 
     def namespace_of(self, topics: Collection[str], namespace: str | None = None) -> str:
-        """The robot whose topics these are, as `/` or `/robot/`.
+        """Return the robot whose topics these are, as `/` or `/robot/`.
 
         Args:
             topics: relative names.
@@ -128,7 +128,7 @@ class BagReader(Closing):
         start_ns: int | None = None,
         stop_ns: int | None = None,
     ) -> Iterator[BagMessage]:
-        """Messages of some topics in the order in which they were received.
+        """Yield messages of some topics in the order in which they were received.
 
         Args:
             namespace: of `namespace_of`.
@@ -153,7 +153,7 @@ class BagReader(Closing):
     def messages_of(
         self, topics: Collection[str], start_ns: int | None = None, stop_ns: int | None = None
     ) -> Iterator[BagMessage]:
-        """Messages of topics by their full names, of whatever type, in the order of receiving.
+        """Yield messages of topics by their full names, of whatever type, in the order received.
 
         Raises:
             ConfigurationError: the bag is damaged.
@@ -166,7 +166,7 @@ class BagReader(Closing):
                 yield BagMessage(connection.topic, connection, received_ns, data)
 
     def read(self, message: BagMessage) -> Any:
-        """The message as an object with the fields of its type, as the bag defines it.
+        """Return the message as an object with the fields of its type, as the bag defines it.
 
         Raises:
             ConfigurationError: its bytes are no such message, or nothing says what the type is.

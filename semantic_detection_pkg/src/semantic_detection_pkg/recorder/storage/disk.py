@@ -27,7 +27,7 @@ class Disk(FileSystem):
         path.mkdir(exist_ok=True)
 
     def link(self, source: Path, target: Path) -> None:
-        """A second name for a file; a copy where the file system has no hard links."""
+        """Give a file a second name; a copy where the file system has no hard links."""
         try:
             os.link(source, target)
         except OSError as error:
@@ -50,5 +50,5 @@ class Disk(FileSystem):
         shutil.rmtree(path)
 
     def free_bytes(self, folder: Path) -> int:
-        """What may still be written to the folder's file system."""
+        """Return what may still be written to the folder's file system."""
         return shutil.disk_usage(folder).free

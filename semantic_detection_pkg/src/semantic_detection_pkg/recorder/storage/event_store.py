@@ -107,7 +107,7 @@ class EventStore:
         return next((event for event in self.events if finding_id in event.findings), None)
 
     def name(self, marked_ns: int, label: str, taken: Sequence[str]) -> str:
-        """A free name for a new event.
+        """Return a free name for a new event.
 
         Args:
             taken: names given away that are not here yet.
@@ -256,7 +256,7 @@ class EventStore:
 
 
 def is_unfinished(path: Path) -> bool:
-    """Whether a path is that of an event that is being made, or that a power cut left so."""
+    """Return whether a path is that of an event that is being made, or that a power cut left so."""
     return path.name.startswith(".") and path.name.endswith(_NEW)
 
 
@@ -309,7 +309,7 @@ def _to_json(event: Event) -> str:
 
 
 def _utc(time_ns: int) -> str:
-    """`20261123T201500.125Z`: sorts by time and is a file name everywhere."""
+    """Return a time as `20261123T201500.125Z`: sorts by time, a file name everywhere."""
     seconds, rest_ns = divmod(time_ns, _NS_PER_S)
     seconds = min(max(seconds, 0), _LAST_S)  # clocks of others may say anything
     moment = datetime.fromtimestamp(seconds, timezone.utc)

@@ -131,7 +131,7 @@ class RingStore:
         self._write_metadata()
 
     def begin(self) -> OpenSegment:
-        """A new segment, with room for it made."""
+        """Begin a new segment, with room for it made."""
         self.make_room(0)
         number, self._next_number = self._next_number, self._next_number + 1
         path = self.ring / (segment_name(number) + _PART)
@@ -181,20 +181,20 @@ class RingStore:
                 self._remove_files(segment.number)
 
     def has_room(self, more_bytes: int) -> bool:
-        """Whether the floor is kept after so much more was written."""
+        """Return whether the floor is kept after so much more was written."""
         return self._disk.free_bytes(self.ring) >= self._rules.min_free_bytes + more_bytes
 
     def path(self, number: int) -> Path:
-        """Of a finished segment."""
+        """Return the path of a finished segment."""
         return self.ring / segment_name(number)
 
     def table_paths(self, number: int) -> Sequence[Path]:
-        """The tables of a segment."""
+        """Return the tables of a segment."""
         paths = (table_path(self.tables, table, number) for table in TABLES)
         return [path for path in paths if path.exists()]
 
     def _read_all(self) -> tuple[list[Segment], list[tuple[int, Path]]]:
-        """Finished segments, and number and path of those that are not."""
+        """Return finished segments, and number and path of those that are not."""
         finished: list[Segment] = []
         broken: list[tuple[int, Path]] = []
         for path in sorted(self.ring.iterdir()):
@@ -212,7 +212,7 @@ class RingStore:
         return finished, broken
 
     def _read(self, number: int, path: Path) -> Segment:
-        """A finished segment with its tables; read once, unless the file changes."""
+        """Return a finished segment with its tables; read once, unless the file changes."""
         stat = path.stat()
         version = (stat.st_size, stat.st_mtime_ns)
         if number not in self._known or self._known[number][0] != version:
@@ -245,14 +245,14 @@ class RingStore:
                 self._disk.remove(path)
 
     def _with_sharing(self) -> list[Segment]:
-        """The segments with what only the file system knows: whether an event holds them, too."""
+        """Return the segments with whether an event holds them, too; only the disk knows."""
         return [
             replace(segment, is_shared=os.stat(self.path(segment.number)).st_nlink > 1)
             for segment in self.segments
         ]
 
     def _remove_oldest(self) -> bool:
-        """A write found the disk full: free the oldest segment; False: there is none."""
+        """Remove the oldest segment, as a write found the disk full; False: there is none."""
         if not self.segments:
             return False
         self._say_full()

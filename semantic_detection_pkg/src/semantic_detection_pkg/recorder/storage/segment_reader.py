@@ -46,7 +46,7 @@ class UnfinishedSegmentError(Exception):
 
 
 def read_segment(path: Path, number: int) -> Segment:
-    """What is in a finished segment, without reading its messages.
+    """Read what is in a finished segment, without reading its messages.
 
     Raises:
         UnfinishedSegmentError: there is no sound summary.
@@ -74,7 +74,7 @@ def read_segment(path: Path, number: int) -> Segment:
 
 
 def messages_of(path: Path, topics: Collection[str]) -> Iterator[Message]:
-    """Messages of some topics in a finished segment, in the order of recording.
+    """Yield messages of some topics in a finished segment, in the order of recording.
 
     What is damaged ends it with a warning.
 
@@ -96,7 +96,7 @@ def messages_of(path: Path, topics: Collection[str]) -> Iterator[Message]:
 
 
 def _summary(path: Path, size: int) -> list[McapRecord]:
-    """The few records that are needed of the summary, its CRC checked."""
+    """Return the few records that are needed of the summary, its CRC checked."""
     with path.open("rb") as file:
         if size < _TAIL_BYTES:
             raise ValueError(f"{size} bytes are too few for a footer")
@@ -175,7 +175,7 @@ class _UpToZeros:
 
 
 def _sound_messages(file: BinaryIO) -> Iterator[Message]:
-    """Messages of all chunks up to the first damage."""
+    """Yield messages of all chunks up to the first damage."""
     schemas: dict[int, Schema] = {}
     channels: dict[int, tuple[Topic, str]] = {}
     try:

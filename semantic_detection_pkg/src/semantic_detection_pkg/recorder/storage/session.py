@@ -133,7 +133,7 @@ class RecordingSession:
                 self._finish(opened)
 
     def tick(self, now_s: float) -> None:
-        """What is due by time: flush and sync, close an old segment, keep the floor."""
+        """Do what is due by time: flush and sync, close an old segment, keep the floor."""
         opened = self._open
         if opened is not None and now_s - self._flushed_s >= self._settings.flush_s:
             self._flushed_s = now_s

@@ -19,7 +19,7 @@ Row = tuple[str, Mapping[str, Any]]
 
 
 def table_path(folder: Path, table: str, number: int) -> Path:
-    """Where a table's rows of a segment lie."""
+    """Return where a table's rows of a segment lie."""
     return folder / f"{table}_{number:07d}.jsonl"
 
 
@@ -84,7 +84,7 @@ def cut_broken_line(path: Path) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Without NaN and infinity, which JSON does not know."""
+    """Return a value without NaN and infinity, which JSON does not know."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):

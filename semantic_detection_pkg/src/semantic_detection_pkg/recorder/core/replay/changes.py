@@ -15,7 +15,7 @@ from semantic_detection_pkg.scan.core.settings import ScanSettings
 
 
 def with_values(settings: ScanSettings, values: Mapping[str, str]) -> ScanSettings:
-    """The settings with some of them changed.
+    """Return the settings with some of them changed.
 
     Args:
         values: by name, `tiers.vlm_timeout_s` or, where it is the only one, `vlm_timeout_s`;

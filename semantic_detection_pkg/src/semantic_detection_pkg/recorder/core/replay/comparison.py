@@ -28,7 +28,7 @@ class Digest:
 
 
 def differences(then: str, now: str) -> list[str]:
-    """What differs between two decisions, one line for each value: `status.leaf: sweep, now rest`.
+    """Return what differs between two decisions, a line each: `status.leaf: sweep, now rest`.
 
     Args:
         then, now: JSON.

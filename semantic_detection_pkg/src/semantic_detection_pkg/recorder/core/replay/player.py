@@ -156,7 +156,7 @@ class _Player:
         return gone
 
     def _stop(self, problem: str) -> None:
-        """Nothing can be replayed up to the next beginning; the first reason counts."""
+        """Stop: nothing can be replayed up to the next beginning. The first reason counts."""
         if self._controller is not None:
             self._controller, self._problem = None, problem
 

@@ -77,7 +77,7 @@ def detected_again(
     detect: Detect,
     comparison: Comparison,
 ) -> Iterator[Recorded]:
-    """The recording with detections made anew from its pictures.
+    """Yield the recording with detections made anew from its pictures.
 
     Args:
         known: recorded detections by stamp. A picture without any was not looked at then and is
@@ -107,7 +107,7 @@ def _names(frame: FrameDetections) -> list[str]:
 
 
 def _pairs(then: FrameDetections, now: FrameDetections) -> list[tuple[int, int]]:
-    """Detections of one thing in both, best overlap first."""
+    """Return detections of one thing in both, best overlap first."""
     overlap = _iou(then.detections.boxes_xyxy, now.detections.boxes_xyxy)
     is_same_class = np.array(_names(then))[:, None] == np.array(_names(now))[None, :]
     overlap = np.where(is_same_class, overlap, 0.0) if overlap.size else overlap
@@ -120,7 +120,7 @@ def _pairs(then: FrameDetections, now: FrameDetections) -> list[tuple[int, int]]
 
 
 def _iou(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(n, m) intersection over union of boxes (n, 4) and (m, 4)."""
+    """Return the (n, m) intersection over union of boxes (n, 4) and (m, 4)."""
     low = np.maximum(a[:, None, :2], b[None, :, :2])
     high = np.minimum(a[:, None, 2:], b[None, :, 2:])
     common = np.prod(np.clip(high - low, 0.0, None), axis=2, dtype=np.float64)

@@ -52,7 +52,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.fixture
 def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
-    """A ROS domain of the test's own, set for its process and returned for its children."""
+    """Set a ROS domain of the test's own for its process; return it for its children."""
     from ros_graph import isolated_domain
 
     with isolated_domain() as environment:
@@ -63,7 +63,7 @@ def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def probe(ros_domain: dict[str, str]) -> Iterator["GraphProbe"]:  # noqa: F821 - only with ROS
-    """A node of the test in its own domain."""
+    """Provide a node of the test in its own domain."""
     from ros_graph import GraphProbe
 
     probe = GraphProbe(int(ros_domain["ROS_DOMAIN_ID"]))

@@ -31,12 +31,12 @@ def main(build: Path, generators: list[str]) -> int:
 
 
 def _arguments_file(build: Path, program: str) -> Path:
-    """What CMake has written for a generator."""
+    """Return what CMake has written for a generator."""
     return build / f"{Path(program).name}__arguments.json"
 
 
 def _interfaces(arguments: Path) -> list[Path]:
-    """The .idl files; rosidl names them as FOLDER:PATH."""
+    """Return the .idl files; rosidl names them as FOLDER:PATH."""
     tuples = json.loads(arguments.read_text())["idl_tuples"]
     return [Path(*entry.rsplit(":", 1)) for entry in tuples]
 

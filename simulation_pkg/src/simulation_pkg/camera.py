@@ -59,7 +59,7 @@ class PictureMaker(Protocol):
     """What shows a world to a camera."""
 
     def render(self, pose: CameraPose, time_s: float = 0.0, seed: int = 0) -> View:
-        """The picture of a pose at a time of the world; `seed` decides the noise."""
+        """Return the picture of a pose at a time of the world; `seed` decides the noise."""
 
 
 class SimCamera:
@@ -189,7 +189,7 @@ CAMERA_OPTIONS: dict[str, Callable[[str], Any]] = {
 
 
 def lens_of(options: Mapping[str, Any]) -> Lens:
-    """The lens that the options say."""
+    """Return the lens that the options say."""
     return Lens(
         width=options.get("width", 1280),
         height=options.get("height", 720),
@@ -200,7 +200,7 @@ def lens_of(options: Mapping[str, Any]) -> Lens:
 
 
 def settings_of(options: Mapping[str, Any], rest_pitch_deg: float) -> SimSettings:
-    """How the camera behaves that the options say; where it looks while nobody points it."""
+    """Return how the camera behaves by the options, and where it looks while nobody points it."""
     rest = CameraPose(
         math.radians(options.get("yaw_deg", 0.0)),
         math.radians(options.get("pitch_deg", rest_pitch_deg)),

@@ -74,7 +74,7 @@ def _of_document(path: Path, picture: str) -> Labels | None:
 
 
 def _class_names(folder: Path) -> tuple[str, ...]:
-    """The names of a YOLO data set; none where nobody says them."""
+    """Return the names of a YOLO data set; none where nobody says them."""
     for place in (folder, folder.parent):
         for name in _NAMES:
             path = place / name

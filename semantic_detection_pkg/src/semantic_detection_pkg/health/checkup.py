@@ -230,7 +230,7 @@ def check_models(machine: Machine) -> CheckResult:
 
 
 def check_engine(machine: Machine) -> CheckResult:
-    """What the engine needs is there."""
+    """Check that what the engine needs is there."""
     found, missing = machine.look_for_gpu()
     here = ", ".join(found) or "nothing"
     if machine.engine != "tensorrt":

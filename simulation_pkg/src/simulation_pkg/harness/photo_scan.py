@@ -173,7 +173,7 @@ def _counts(labels: Labels) -> dict[str, int]:
 
 
 def _near(point: Matrix, group: str, labels: Labels) -> list[int]:
-    """Things of a group that a point may mean, the nearest middle first."""
+    """Return things of a group that a point may mean, the nearest middle first."""
     candidates = []
     for index, one in enumerate(labels.things):
         if one.class_name in GROUPS.get(group, frozenset()) and _is_in(point, one.box_xyxy, _NEAR):

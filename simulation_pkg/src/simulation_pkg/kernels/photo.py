@@ -15,7 +15,7 @@ _SIDE_MIN_PX = 64
 
 
 def pyramid(image: Image) -> list[Image]:
-    """The picture, and halves of it; one that is too large for OpenCV begins with a half."""
+    """Return the picture and halves of it; one too large for OpenCV begins with a half."""
     levels = [np.ascontiguousarray(image)]
     while min(levels[-1].shape[:2]) >= _SIDE_MIN_PX:
         height, width = levels[-1].shape[:2]
@@ -24,22 +24,22 @@ def pyramid(image: Image) -> list[Image]:
 
 
 def shrink(image: Image, size: tuple[int, int]) -> Image:
-    """Each pixel the mean of those that it stands for; size: (width, height) [px]."""
+    """Return the picture at a size (width, height) [px], each pixel a mean."""
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def blur(image: Image, sigma_px: float) -> Image:
-    """As a lens does."""
+    """Blur a picture as a lens does."""
     return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma_px), np.uint8)
 
 
 def nothing(size: tuple[int, int]) -> Image:
-    """What is seen beside a picture."""
+    """Return what is seen beside a picture."""
     return np.full((size[1], size[0], 3), _BEYOND[0], np.uint8)
 
 
 def warp(source: Image, homography: Matrix, size: tuple[int, int]) -> Image:
-    """The source through a homography of pixel indices."""
+    """Return the source through a homography of pixel indices."""
     return np.asarray(
         cv2.warpPerspective(source, homography, size, flags=cv2.INTER_CUBIC, borderValue=_BEYOND),
         np.uint8,
@@ -49,7 +49,7 @@ def warp(source: Image, homography: Matrix, size: tuple[int, int]) -> Image:
 def remap(
     source: Image, u: NDArray[np.float64], v: NDArray[np.float64], *, is_closed: bool
 ) -> Image:
-    """The source at (h, w) columns u and rows v [px]; closed: its left edge follows its right."""
+    """Return the source at (h, w) columns u and rows v [px]; closed: it goes round."""
     if is_closed:
         # A few columns more at both ends, so that interpolation crosses the seam.
         width = source.shape[1]

@@ -134,7 +134,7 @@ class PhotoRenderer:
         return View(picture, truth, None)
 
     def _resampled(self, to_pixels: Matrix, focal_px: float) -> Image:
-        """The photograph through the camera, without its faults."""
+        """Return the photograph through the camera, without its faults."""
         lens = self._lens
         shrink = self._focal_px / focal_px  # pixels of the photograph for one of the picture
         level = min(max(math.floor(math.log2(shrink)), 0), len(self._levels) - 1)
@@ -210,7 +210,7 @@ class PhotoRenderer:
         return Seen(number, name, False, yaw, pitch, *size, box, visible)
 
     def _vectors(self, points: Matrix) -> Matrix:
-        """(n, 3) directions of (n, 2) points [px] of the photograph."""
+        """Return (n, 3) directions of (n, 2) points [px] of the photograph."""
         x = (points[:, 0] - self._size[0] / 2.0) / self._focal_px
         y = (points[:, 1] - self._size[1] / 2.0) / self._focal_px
         if self._kind is Projection.FLAT:
@@ -219,7 +219,7 @@ class PhotoRenderer:
 
 
 def _outline(box: Box) -> Matrix:
-    """Points along the sides of a box."""
+    """Return points along the sides of a box."""
     x0, y0, x1, y1 = box
     share = np.linspace(0.0, 1.0, _EDGE_POINTS)
     xs, ys = x0 + (x1 - x0) * share, y0 + (y1 - y0) * share

@@ -27,6 +27,7 @@ ARGUMENTS = {
     ("dashboard", "output_dir"): "output_dir",
     ("health_monitor", "output_dir"): "output_dir",
     ("scan_controller", "output_dir"): "output_dir",
+    ("scan_controller", "resume_policy"): "resume_policy",
     ("dashboard", "port"): "dashboard_port",
     ("gimbal_driver", "gimbal_mode"): "gimbal_mode",
     ("gimbal_driver", "mock_address"): "mock_address",

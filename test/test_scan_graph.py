@@ -21,6 +21,7 @@ from std_srvs.srv import SetBool
 
 from interfaces_pkg.action import Scan
 from interfaces_pkg.msg import (
+    Bearing,
     Coverage,
     Detections,
     Finding,
@@ -119,6 +120,7 @@ def test_a_scan_finds_is_steered_cancelled_and_replayed(
     probe.wait_for(lambda: gimbal and gimbal[-1].link == GimbalState.LINK_UP, "the gimbal")
 
     check_refusals(client)
+    check_large_goal(client, probe, states)
     goal = Scan.Goal(area=AREA, words=WORDS, repeat=True)
     sent = client.send_goal(goal)
     assert sent.accepted
@@ -157,16 +159,28 @@ def test_a_scan_finds_is_steered_cancelled_and_replayed(
 def check_refusals(client: ActionProbe) -> None:
     """Goals that cannot be carried out end at once, with the reason."""
     contradictory = ScanArea(yaw_min_rad=0.5, yaw_max_rad=-0.5, pitch_max_rad=0.4)
+    many = ScanArea(bearings=[Bearing()] * 20_000)
     for goal, reason in (
         (Scan.Goal(area=AREA), "words: none is given"),
         (Scan.Goal(area=contradictory, words=WORDS), "area: yaw"),
         (Scan.Goal(area=AREA, words=WORDS, zoom=0.5), "zoom 0.5: allowed is 1 or more"),
         (Scan.Goal(area=AREA, words=WORDS, zoom=99.0), "zoom 99: allowed is 1.."),
+        (Scan.Goal(area=many, words=WORDS), "area: 20000 bearings are too many, at most 5000"),
         (Scan.Goal(area=AREA, words=["unicorn"]), "'unicorn' is unknown; known: "),
     ):
         outcome = client.send_goal(goal).result(f"the end of the goal: {reason}")
         assert outcome.status == GoalStatus.STATUS_ABORTED
         assert reason in outcome.result.message
+
+
+def check_large_goal(client: ActionProbe, probe: GraphProbe, states: list) -> None:
+    """A goal that takes long to plan is planned beside the control loop, then swept."""
+    area = ScanArea(yaw_min_rad=-2.0, yaw_max_rad=2.0, pitch_min_rad=0.0, pitch_max_rad=1.4)
+    sent = client.send_goal(Scan.Goal(area=area, words=WORDS, zoom=6.0))
+    probe.wait_for(lambda: any(s.reason == "planning the sweep" for s in list(states)), "planning")
+    probe.wait_for(lambda: states[-1].reason == "sweeping the area", "the sweep")
+    sent.cancel()
+    assert sent.result().status == GoalStatus.STATUS_CANCELED
 
 
 def check_evidence(finding: Finding) -> None:

@@ -15,6 +15,7 @@ from typing import Any, cast
 import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from semantic_detection_pkg.dashboard.core.connection_rules import (
     ConnectionLimits,
@@ -33,11 +34,22 @@ _LATE = b"the request did not come in time"
 _INCOMPLETE = (h11.IDLE, h11.SEND_BODY)
 
 
-def http_protocol() -> type[asyncio.Protocol]:
-    """Return the protocol of one server; its connections share the limits."""
+def protocols(pages_max: int) -> tuple[type[asyncio.Protocol], type[asyncio.Protocol]]:
+    """Return the protocols of one server, for HTTP and WebSockets, with limits of their own.
+
+    Args:
+        pages_max: WebSockets that the application lets in; there is room for as many more that are
+            being refused or closed.
+    """
     files_max, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    opened: OpenConnections[_GuardedHttp] = OpenConnections(ConnectionLimits.of_files(files_max))
-    return type("GuardedHttp", (_GuardedHttp,), {"opened": opened})
+    requests: OpenConnections[_GuardedHttp] = OpenConnections(ConnectionLimits.of_files(files_max))
+    sockets: OpenConnections[_GuardedSocket] = OpenConnections(
+        ConnectionLimits(2 * pages_max, 2 * pages_max)
+    )
+    return (
+        type("GuardedHttp", (_GuardedHttp,), {"opened": requests}),
+        type("GuardedSocket", (_GuardedSocket,), {"opened": sockets}),
+    )
 
 
 class Server(uvicorn.Server):
@@ -53,7 +65,7 @@ class Server(uvicorn.Server):
 class _GuardedHttp(H11Protocol):
     """HTTP/1.1 whose requests must come in whole in time, and whose answers must be taken.
 
-    A WebSocket leaves it with its handshake; of those there are as many as pages may be open.
+    A WebSocket leaves it with its handshake.
     """
 
     opened: OpenConnections[_GuardedHttp]
@@ -135,6 +147,29 @@ class _GuardedHttp(H11Protocol):
             self.cycle.disconnected = True  # who waits for the rest of the body need not
             self.cycle.message_event.set()
         self.transport.close()
+
+
+class _GuardedSocket(WebSocketsSansIOProtocol):
+    """A WebSocket; one that was closed, whose peer does not say so, goes for a new one."""
+
+    opened: OpenConnections[_GuardedSocket]
+    _address = "?"
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if self.client is not None:
+            self._address = network_of(self.client[0])
+        for other in self.opened.enter(self._address, self):
+            other.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.opened.leave(self._address, self)
+        super().connection_lost(exc)
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        is_page = self.handshake_complete and not self.close_sent
+        self.opened.set_busy(self._address, self, is_busy=is_page)
 
 
 def _too_late(connection: h11.Connection) -> bytes:

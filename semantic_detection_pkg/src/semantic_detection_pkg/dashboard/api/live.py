@@ -32,7 +32,7 @@ from semantic_detection_pkg.dashboard.api.operators import Party
 _UNREADABLE = 1008
 _GONE = 1001
 
-_VIEWERS_MAX = 64
+VIEWERS_MAX = 64
 
 #: A rate that answers what was seen longer ago was held up on the line: the hand may be gone.
 _RATE_AGE_MAX_MS = 1000
@@ -58,8 +58,8 @@ class FromPage(BaseModel):
 async def live(socket: WebSocket) -> None:
     """Serve one page until it or its line is gone."""
     dashboard: Dashboard = socket.app.state.dashboard
-    if dashboard.hub.viewers >= _VIEWERS_MAX:
-        detail = f"{_VIEWERS_MAX} pages are open already"
+    if dashboard.hub.viewers >= VIEWERS_MAX:
+        detail = f"{VIEWERS_MAX} pages are open already"
         await socket.send_denial_response(
             JSONResponse({"detail": detail}, HTTPStatus.SERVICE_UNAVAILABLE)
         )

@@ -11,8 +11,9 @@ import uvicorn
 
 from semantic_detection_pkg.dashboard.api.app import make_app
 from semantic_detection_pkg.dashboard.api.connection_limit import BODY_BYTES_MAX
-from semantic_detection_pkg.dashboard.api.connections import ACCEPTED_AT_A_GO, Server, http_protocol
+from semantic_detection_pkg.dashboard.api.connections import ACCEPTED_AT_A_GO, Server, protocols
 from semantic_detection_pkg.dashboard.api.dashboard import Dashboard
+from semantic_detection_pkg.dashboard.api.live import VIEWERS_MAX
 from semantic_detection_pkg.dashboard.api.settings import DashboardSettings
 from semantic_detection_pkg.errors import ConfigurationError
 
@@ -32,14 +33,15 @@ class DashboardServer:
         """
         self._socket = _bind(dashboard.settings)
         self._dashboard = dashboard
+        http, websocket = protocols(VIEWERS_MAX)
         config = uvicorn.Config(
             make_app(dashboard),
             loop="asyncio",
-            http=http_protocol(),
+            http=http,
             log_config=None,  # its records go where all of Python's go
             log_level="warning",
             access_log=False,
-            ws="websockets-sansio",
+            ws=websocket,
             ws_max_size=BODY_BYTES_MAX,
             ws_per_message_deflate=False,  # JPEG does not get smaller
             backlog=ACCEPTED_AT_A_GO,

@@ -168,7 +168,7 @@ def test_which_device_the_manager_is_told_to_steer(
     codec = MavlinkCodec(MANAGER, ids)
     target_after(codec, *frames)
     assert device_id_of(codec) == device
-    control = decode(codec.encode(m.Ask(m.Topic.CONTROL)))
+    control = decode(codec.encode(m.Ask(m.Query.CONTROL)))
     assert control is not None
     assert control.param7 == device
 

@@ -75,8 +75,8 @@ def test_exactly_one_yaw_frame_flag_is_set(role: str, command: m.Command) -> Non
 @pytest.mark.parametrize(
     ("command", "number", "parameters"),
     [
-        (m.Ask(m.Topic.MODEL), 512, [283]),
-        (m.Ask(m.Topic.ATTITUDE), 512, [285]),
+        (m.Ask(m.Query.MODEL), 512, [283]),
+        (m.Ask(m.Query.ATTITUDE), 512, [285]),
         (m.StreamAttitude(20.0), 511, [285, 50_000]),
         (m.StreamAttitude(0.0), 511, [285, -1]),
         (m.SetZoom(5.5), 531, [2, 50]),
@@ -96,7 +96,7 @@ def test_command_long(command: m.Command, number: int, parameters: list[float]) 
 
 def test_manager_is_asked_for_control_with_our_ids() -> None:
     codec = MavlinkCodec(MANAGER, MavlinkIds(system=3, component=192, gimbal_component=2))
-    message = sent(codec, m.Ask(m.Topic.CONTROL))
+    message = sent(codec, m.Ask(m.Query.CONTROL))
     assert (message.command, message.param1, message.param2) == (1001, 3, 192)
     assert (message.param3, message.param4, message.param7) == (-1, -1, 2)
 

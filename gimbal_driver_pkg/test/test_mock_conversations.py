@@ -339,7 +339,7 @@ def test_mavlink_manager_gives_control_to_who_asks(has_autopilot: bool) -> None:
     codec = MavlinkCodec(MANAGER, MavlinkIds(vehicle_system=3))
     events = [e for frame in conversation.push(0.25) for e in codec.feed(frame, 0.25)]
     assert m.Control(0.25, False) in events
-    conversation.receive(codec.encode(m.Ask(m.Topic.CONTROL)), 0.3)
+    conversation.receive(codec.encode(m.Ask(m.Query.CONTROL)), 0.3)
     events = [e for frame in conversation.push(0.5) for e in codec.feed(frame, 0.5)]
     assert m.Control(0.5, True) in events
 
@@ -375,7 +375,7 @@ def test_mavlink_remembers_the_mode() -> None:
     )
     for mode in (m.Mode.LOCK, m.Mode.FOLLOW):
         conversation.receive(codec.encode(m.SetMode(mode)), 0.0)
-        frames = conversation.receive(codec.encode(m.Ask(m.Topic.ATTITUDE)), 0.1)
+        frames = conversation.receive(codec.encode(m.Ask(m.Query.ATTITUDE)), 0.1)
         events = [event for frame in frames for event in codec.feed(frame, 0.1)]
         assert m.Config(0.1, mode=mode) in events
 

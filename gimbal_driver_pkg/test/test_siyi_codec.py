@@ -31,9 +31,9 @@ def sent(command: m.Command, codec: SiyiCodec | None = None) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("command", "frame"),
     [
-        (m.Ask(m.Topic.ATTITUDE), "556601000000000de805"),
-        (m.Ask(m.Topic.MODEL), "556601000000000207f4"),
-        (m.Ask(m.Topic.ZOOM_MAX), "5566010000000016b2a6"),
+        (m.Ask(m.Query.ATTITUDE), "556601000000000de805"),
+        (m.Ask(m.Query.MODEL), "556601000000000207f4"),
+        (m.Ask(m.Query.ZOOM_MAX), "5566010000000016b2a6"),
         (m.KeepAlive(), "5566010100000000 00598b"),
         (m.STOP, "55660102000000070000f124"),
         (m.SetAngle(0.0, math.pi / 2), "5566010400000 00e00007cfc4fa4"),

@@ -27,7 +27,7 @@ def sent(command: m.Command, codec: ViewproCodec | None = None) -> dict[str, Any
 @pytest.mark.parametrize(
     ("command", "frame"),
     [
-        (m.Ask(m.Topic.ATTITUDE), "55aadc04100014"),
+        (m.Ask(m.Query.ATTITUDE), "55aadc04100014"),
         (m.SetAngle(-45 * DEG, -30 * DEG), "55aadc0c1a0b2000eaab000000007c"),
         (m.SetZoom(4.5), "55aadc062c53002d54"),
     ],
@@ -56,7 +56,7 @@ def test_frame_counter_is_counted_and_checked() -> None:
         (m.TakePhoto(), "c1_take_photo", {}),
         (m.SwitchRecording(True), "c1_start_record", {}),
         (m.SwitchRecording(False), "c1_stop_record", {}),
-        (m.Ask(m.Topic.MODEL), "u_query_model", {"cmd": "0xE4"}),
+        (m.Ask(m.Query.MODEL), "u_query_model", {"cmd": "0xE4"}),
     ],
 )
 def test_command_to_record(command: m.Command, name: str, fields: dict[str, Any]) -> None:
@@ -73,7 +73,7 @@ def test_servo_and_camera_never_share_a_frame() -> None:
         assert sent(command)["frame_id"] in {"0x1A", "0x1C"}
 
 
-@pytest.mark.parametrize("command", [m.Ask(m.Topic.ZOOM_MAX), m.SetMode(m.Mode.FPV), m.KeepAlive()])
+@pytest.mark.parametrize("command", [m.Ask(m.Query.ZOOM_MAX), m.SetMode(m.Mode.FPV), m.KeepAlive()])
 def test_what_the_protocol_lacks_is_refused(command: m.Command) -> None:
     with pytest.raises(UnsupportedError, match="not in the Viewpro protocol"):
         ViewproCodec().encode(command)
@@ -138,7 +138,7 @@ def test_pitch_rate_sign_is_the_models() -> None:
 
 def test_tcp_envelope_goes_around_every_frame() -> None:
     codec = ViewproCodec(has_envelope=True)
-    assert codec.encode(m.Ask(m.Topic.ATTITUDE)).hex() == "eb900755aadc0410001403"
+    assert codec.encode(m.Ask(m.Query.ATTITUDE)).hex() == "eb900755aadc0410001403"
     reply = VIEWPRO_TCP.write("t1_f1_b1_d1", {"zoom": 2.0})
     assert m.Zoom(0.0, 2.0) in codec.feed(reply, 0.0)
 

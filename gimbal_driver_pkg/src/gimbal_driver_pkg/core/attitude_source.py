@@ -11,7 +11,7 @@ import math
 
 from gimbal_driver_pkg.core.settings import DriverSettings
 from gimbal_driver_pkg.protocol.codec import Traits
-from gimbal_driver_pkg.protocol.messages import Ask, Command, StreamAttitude, Topic
+from gimbal_driver_pkg.protocol.messages import Ask, Command, Query, StreamAttitude
 
 _SURPLUS = 4
 """Readings more than were asked for that prove a stream."""
@@ -68,5 +68,5 @@ class AttitudeSource:
                 self.is_streaming, self._surplus = False, 0
             self._surplus = max(_GREATEST_DEBT, self._surplus - 1)
             self._poll_due_s = max(self._poll_due_s + self._poll_s, now_s + self._poll_s / 2)
-            commands.append(Ask(Topic.ATTITUDE))
+            commands.append(Ask(Query.ATTITUDE))
         return commands

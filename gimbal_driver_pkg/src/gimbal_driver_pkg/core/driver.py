@@ -241,7 +241,7 @@ class GimbalDriver:
             return (event.mode is mode or None) if isinstance(event, m.Config) else None
 
         ticket = self._request(f"mode {mode.value}", m.SetMode(mode), now_s, check)
-        self._handshake.ask_now(m.Topic.CONFIG, now_s)
+        self._handshake.ask_now(m.Query.CONFIG, now_s)
         return ticket
 
     def take_photo(self, now_s: float) -> Ticket:
@@ -263,7 +263,7 @@ class GimbalDriver:
         ticket = self._request(
             what, m.SwitchRecording(is_on), now_s, check, tries=1, wait_s=_RESULT_WAIT_S
         )
-        self._handshake.ask_now(m.Topic.CONFIG, now_s)
+        self._handshake.ask_now(m.Query.CONFIG, now_s)
         return ticket
 
     def _request(
@@ -350,7 +350,7 @@ class GimbalDriver:
         self._motion.limits = self._known.limits
         if answered is not None:
             self._handshake.answered(answered, now_s)
-        if answered is m.Topic.ATTITUDE and self._known.reading:
+        if answered is m.Query.ATTITUDE and self._known.reading:
             self._source.heard(now_s)
             self._sign_check.add_reading(self._motion.commanded, self._known.reading)
             self._motion.add_reading(self._known.reading)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 
 from gimbal_driver_pkg.protocol.codec import Traits
-from gimbal_driver_pkg.protocol.messages import Ask, Command, KeepAlive, Topic
+from gimbal_driver_pkg.protocol.messages import Ask, Command, KeepAlive, Query
 
 _FIRST_PERIOD_S, _FIRST_TRIES = 0.3, 3
 _PERIOD_S = 1.0
-_FOREVER_S = {Topic.CONFIG: 1.0, Topic.ZOOM: 0.5, Topic.CONTROL: 2.0}
+_FOREVER_S = {Query.CONFIG: 1.0, Query.ZOOM: 0.5, Query.CONTROL: 2.0}
 """Things that others may change, or that the gimbal does by itself."""
 
 
@@ -24,8 +24,8 @@ class Handshake:
         """Start silent, until `restart`."""
         self._questions = traits.questions
         self._keep_alive_s = traits.keep_alive_s
-        self._due_s: dict[Topic, float] = {}
-        self._tries: dict[Topic, int] = {}
+        self._due_s: dict[Query, float] = {}
+        self._tries: dict[Query, int] = {}
         self._keep_alive_due_s = math.inf
         self._started_s = math.inf
 
@@ -41,15 +41,15 @@ class Handshake:
         self._due_s = {}
         self._keep_alive_due_s = math.inf
 
-    def answered(self, topic: Topic, now_s: float) -> None:
+    def answered(self, query: Query, now_s: float) -> None:
         """Take notice of an answer."""
-        if topic in self._due_s:
-            self._due_s[topic] = now_s + _FOREVER_S.get(topic, math.inf)
+        if query in self._due_s:
+            self._due_s[query] = now_s + _FOREVER_S.get(query, math.inf)
 
-    def ask_now(self, topic: Topic, now_s: float) -> None:
+    def ask_now(self, query: Query, now_s: float) -> None:
         """Ask as soon as possible, if the protocol knows the question."""
-        if topic in self._due_s:
-            self._due_s[topic] = now_s
+        if query in self._due_s:
+            self._due_s[query] = now_s
 
     def keep_alive_due_s(self) -> float:
         """Return when `keep_alive` has something to say next; infinity for never."""
@@ -69,10 +69,10 @@ class Handshake:
     def commands(self, now_s: float) -> list[Command]:
         """Return what has to be asked now."""
         commands = self.keep_alive(now_s)
-        for topic, due_s in self._due_s.items():
+        for query, due_s in self._due_s.items():
             if now_s >= due_s:
-                self._tries[topic] += 1
-                is_new = self._tries[topic] <= _FIRST_TRIES
-                self._due_s[topic] = now_s + (_FIRST_PERIOD_S if is_new else _PERIOD_S)
-                commands.append(Ask(topic))
+                self._tries[query] += 1
+                is_new = self._tries[query] <= _FIRST_TRIES
+                self._due_s[query] = now_s + (_FIRST_PERIOD_S if is_new else _PERIOD_S)
+                commands.append(Ask(query))
         return commands

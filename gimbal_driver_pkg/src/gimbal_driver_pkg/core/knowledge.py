@@ -70,35 +70,35 @@ class Knowledge:
             problems.append(self._what_is_beyond(self._beyond))
         return tuple(problems)
 
-    def apply(self, event: m.Event) -> m.Topic | None:
+    def apply(self, event: m.Event) -> m.Query | None:
         """Apply an event, and return the question that it answers."""
         match event:
             case m.Attitude():
-                return m.Topic.ATTITUDE if self._take_reading(event) else None
+                return m.Query.ATTITUDE if self._take_reading(event) else None
             case m.Model(name=name, text=text):
                 self._take_model(name, text)
-                return m.Topic.MODEL
+                return m.Query.MODEL
             case m.Firmware(version=version, is_ready=is_ready):
                 self.firmware = version if is_ready else ""
-                return m.Topic.FIRMWARE if is_ready else None
+                return m.Query.FIRMWARE if is_ready else None
             case m.Config():
                 self.config = _merged(self.config, event)
-                return m.Topic.CONFIG
+                return m.Query.CONFIG
             case m.Zoom(zoom=zoom) if zoom >= 1:
                 self.zoom = zoom
-                return m.Topic.ZOOM
+                return m.Query.ZOOM
             case m.ZoomMax(zoom=zoom) if zoom >= 1:
                 if math.isnan(self._settings.zoom_max):
                     self.limits = dataclasses.replace(self.limits, zoom_max=zoom)
-                return m.Topic.ZOOM_MAX
+                return m.Query.ZOOM_MAX
             case m.FieldOfView(hfov_rad=hfov_rad) if hfov_rad > 0:
                 self.told_hfov_rad = hfov_rad
             case m.Limits():
                 self.limits = self.limits.narrowed(event)
-                return m.Topic.LIMITS
+                return m.Query.LIMITS
             case m.Control(is_ours=is_ours):
                 self.is_control_lost = not is_ours
-                return m.Topic.CONTROL if is_ours else None
+                return m.Query.CONTROL if is_ours else None
             case m.Faults(names=names):
                 self.faults = names
         return None

@@ -8,7 +8,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from gimbal_driver_pkg.protocol.framing import Counters
-from gimbal_driver_pkg.protocol.messages import Command, Event, Topic
+from gimbal_driver_pkg.protocol.messages import Command, Event, Query
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Traits:
         acknowledged: commands that the gimbal answers; some models are silent all the same.
     """
 
-    questions: tuple[Topic, ...]
+    questions: tuple[Query, ...]
     streams: bool
     poll_hz: float
     keep_alive_s: float

@@ -43,7 +43,7 @@ class Focus(Enum):
     FAR = "far"
 
 
-class Topic(Enum):
+class Query(Enum):
     """What can be asked."""
 
     MODEL = "model"
@@ -63,7 +63,7 @@ class Topic(Enum):
 class Ask:
     """Ask once."""
 
-    topic: Topic
+    query: Query
 
 
 @dataclass(frozen=True)

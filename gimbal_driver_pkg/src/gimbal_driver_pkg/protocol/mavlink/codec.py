@@ -69,7 +69,7 @@ class MavlinkCodec(Codec):
         if role not in (DEVICE, MANAGER):
             raise InvalidValueError(f"mavlink_role: {role!r}, allowed are {DEVICE}, {MANAGER}")
         is_manager = role == MANAGER
-        asked = (m.Topic.LIMITS, m.Topic.CONTROL) if is_manager else (m.Topic.MODEL,)
+        asked = (m.Query.LIMITS, m.Query.CONTROL) if is_manager else (m.Query.MODEL,)
         self.traits = Traits(
             questions=asked,
             streams=True,
@@ -118,8 +118,8 @@ class MavlinkCodec(Codec):
                 return mav.MAVLink_heartbeat_message(
                     mav.MAV_TYPE_ONBOARD_CONTROLLER, mav.MAV_AUTOPILOT_INVALID, 0, 0, 0, 3
                 )
-            case m.Ask(topic):
-                return self._question(topic)
+            case m.Ask(query):
+                return self._question(query)
             case m.StreamAttitude(rate_hz):
                 interval_us = _MICROSECONDS / rate_hz if rate_hz else -1
                 message_id = mav.MAVLINK_MSG_ID_GIMBAL_DEVICE_ATTITUDE_STATUS
@@ -156,8 +156,8 @@ class MavlinkCodec(Codec):
             f"{command} is not in the MAVLink gimbal protocol, or not for this camera"
         )
 
-    def _question(self, topic: m.Topic) -> Any:
-        if topic is m.Topic.CONTROL:
+    def _question(self, query: m.Query) -> Any:
+        if query is m.Query.CONTROL:
             device_id = self._addresses.device_id
             return self._long(
                 mav.MAV_CMD_DO_GIMBAL_MANAGER_CONFIGURE,
@@ -166,14 +166,14 @@ class MavlinkCodec(Codec):
                 device_id,
             )
         message_id = {
-            m.Topic.MODEL: mav.MAVLINK_MSG_ID_GIMBAL_DEVICE_INFORMATION,
-            m.Topic.LIMITS: mav.MAVLINK_MSG_ID_GIMBAL_MANAGER_INFORMATION,
-            m.Topic.ATTITUDE: mav.MAVLINK_MSG_ID_GIMBAL_DEVICE_ATTITUDE_STATUS,
-            m.Topic.ZOOM: mav.MAVLINK_MSG_ID_CAMERA_SETTINGS,
-        }.get(topic)
+            m.Query.MODEL: mav.MAVLINK_MSG_ID_GIMBAL_DEVICE_INFORMATION,
+            m.Query.LIMITS: mav.MAVLINK_MSG_ID_GIMBAL_MANAGER_INFORMATION,
+            m.Query.ATTITUDE: mav.MAVLINK_MSG_ID_GIMBAL_DEVICE_ATTITUDE_STATUS,
+            m.Query.ZOOM: mav.MAVLINK_MSG_ID_CAMERA_SETTINGS,
+        }.get(query)
         if message_id is None:
-            raise UnsupportedError(f"{topic.value} cannot be asked in the MAVLink gimbal protocol")
-        if topic is m.Topic.ZOOM:
+            raise UnsupportedError(f"{query.value} cannot be asked in the MAVLink gimbal protocol")
+        if query is m.Query.ZOOM:
             return self._camera(mav.MAV_CMD_REQUEST_MESSAGE, message_id)
         return self._long(mav.MAV_CMD_REQUEST_MESSAGE, message_id)
 

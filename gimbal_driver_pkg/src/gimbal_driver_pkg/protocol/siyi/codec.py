@@ -29,19 +29,19 @@ _MOST_OVERTAKEN = 64
 counter of 8 bits."""
 
 _QUESTIONS = {
-    m.Topic.MODEL: "request_hardware_id",
-    m.Topic.FIRMWARE: "request_firmware_version",
-    m.Topic.CONFIG: "request_config_info",
-    m.Topic.ATTITUDE: "request_attitude",
-    m.Topic.ZOOM: "request_current_zoom",
-    m.Topic.ZOOM_MAX: "request_max_zoom",
+    m.Query.MODEL: "request_hardware_id",
+    m.Query.FIRMWARE: "request_firmware_version",
+    m.Query.CONFIG: "request_config_info",
+    m.Query.ATTITUDE: "request_attitude",
+    m.Query.ZOOM: "request_current_zoom",
+    m.Query.ZOOM_MAX: "request_max_zoom",
 }
 _PHOTO, _TOGGLE_RECORDING = 0, 2
 _MODE_FUNCTIONS = {m.Mode.LOCK: 3, m.Mode.FOLLOW: 4, m.Mode.FPV: 5}
 _FOCUS_STEPS = {m.Focus.FAR: 1, m.Focus.STOP: 0, m.Focus.NEAR: -1}
 
 TRAITS = Traits(
-    questions=(m.Topic.MODEL, m.Topic.FIRMWARE, m.Topic.CONFIG, m.Topic.ZOOM_MAX, m.Topic.ZOOM),
+    questions=(m.Query.MODEL, m.Query.FIRMWARE, m.Query.CONFIG, m.Query.ZOOM_MAX, m.Query.ZOOM),
     streams=True,
     poll_hz=50.0,
     keep_alive_s=0.0,
@@ -106,8 +106,8 @@ class SiyiCodec(Codec):
 
     def _message(self, command: m.Command) -> tuple[str, Mapping[str, Any]]:
         match command:
-            case m.Ask(topic) if topic in _QUESTIONS:
-                return _QUESTIONS[topic], {}
+            case m.Ask(query) if query in _QUESTIONS:
+                return _QUESTIONS[query], {}
             case m.StreamAttitude(rate_hz):
                 return "request_stream", {
                     "data_type": _STREAM_OF_ATTITUDE,

@@ -28,9 +28,9 @@ _RAD = math.radians(COUNT_DEG)
 _LEVEL_DEG = 0.6 * 180.0 / 4095.0
 _ZOOM_SPEEDS = 7
 _QUESTIONS = {
-    m.Topic.MODEL: "u_query_model",
-    m.Topic.FIRMWARE: "u_query_firmware",
-    m.Topic.ATTITUDE: "heartbeat",  # answered by the status, which holds everything else too
+    m.Query.MODEL: "u_query_model",
+    m.Query.FIRMWARE: "u_query_firmware",
+    m.Query.ATTITUDE: "heartbeat",  # answered by the status, which holds everything else too
 }
 _MODES = {m.Mode.FOLLOW: "a1_follow_yaw", m.Mode.LOCK: "a1_follow_yaw_off"}
 _MODE_OF_SERVO = {0x03: m.Mode.FOLLOW, 0x0A: m.Mode.LOCK}
@@ -43,7 +43,7 @@ _FOCUS = {
 _RECORDING = 1
 
 TRAITS = Traits(
-    questions=(m.Topic.MODEL, m.Topic.FIRMWARE),
+    questions=(m.Query.MODEL, m.Query.FIRMWARE),
     streams=False,
     poll_hz=10.0,  # bursts of requests were followed by a TCP reset
     keep_alive_s=0.0,
@@ -86,8 +86,8 @@ class ViewproCodec(Codec):
     def _message(self, command: m.Command) -> tuple[str, Mapping[str, Any]]:
         signs = self._signs
         match command:
-            case m.Ask(topic) if topic in _QUESTIONS:
-                return _QUESTIONS[topic], {}
+            case m.Ask(query) if query in _QUESTIONS:
+                return _QUESTIONS[query], {}
             case m.SetRate(yaw, pitch):
                 return "a1_rate", {
                     "yaw_dps": signs.rate_yaw * math.degrees(yaw),

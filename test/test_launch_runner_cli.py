@@ -132,6 +132,29 @@ def test_a_reader_that_goes_away_does_not_stop_the_launch(workspace, tmp_path):
     assert "process has died" in log_file.read_text()
 
 
+def test_nothing_is_left_for_temporary_files_even_when_it_is_killed(workspace, tmp_path):
+    """Folders `launch_params_*` stayed behind."""
+    node = "- node: {pkg: demo_pkg, exec: waits, output: screen, param: [{name: a, value: 1}]}\n"
+    path = workspace.file("launch:\n" + node)
+    (tmp_path / "tmp").mkdir()
+    logs = tmp_path / "logs"
+    env = {**workspace.env, "TMPDIR": str(tmp_path / "tmp"), "ROS_LOG_DIR": str(logs)}
+    with LaunchSession(path, env=env) as session:
+        session.wait_for_line("ready")
+        [parameters] = logs.glob("*/parameters/1.yaml")
+        assert "a: 1" in parameters.read_text()
+        os.kill(session.pid, signal.SIGKILL)
+        session.wait()
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_a_mistake_leaves_no_log_behind(run, tmp_path, workspace):
+    workspace.file("launch:\n- node: {pkg: none_pkg, exec: none}\n", "wrong.launch.yaml")
+    result = run(*RUNNER, "demo_pkg", "wrong.launch.yaml")
+    assert result.returncode == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["prefix"]
+
+
 def test_a_log_folder_that_cannot_be_written_is_said_and_survived(workspace, tmp_path):
     (tmp_path / "file").touch()
     path = workspace.share / "launch/test.launch.yaml"

@@ -163,6 +163,21 @@ def test_a_respawned_process_comes_back_until_the_launch_stops(launch):
         assert len(starts) == 4
 
 
+def test_after_a_mistake_it_is_tried_again_less_and_less_and_then_left(launch, workspace):
+    """Status 2, a mistake of the user's, was tried again for ever."""
+    workspace.program("mistaken", "exit 2")
+    workspace.program("fails_for_ever", "exit 1")
+    text = NODE.format('mistaken, respawn: "true", respawn_delay: 0.01')
+    other = '- node: {pkg: demo_pkg, exec: fails_for_ever, respawn: "true", respawn_delay: 0.05}\n'
+    with launch(text + other) as session:
+        session.wait_for_line(r"\[mistaken-1\]: 6 times exit code 2, a mistake: it is not started")
+        mistaken = [line for line in session.lines if "[mistaken-1]: process started" in line]
+        assert len(mistaken) == 6
+        seen = len(session.lines)
+        session.wait_for_line(r"\[fails_for_ever-2\]: process started", start=seen)
+        assert session.stop() == 0
+
+
 def test_waiting_for_a_respawn_does_not_hold_up_the_end(launch):
     with launch(NODE.format('fails, respawn: "true", respawn_delay: 600.0')) as session:
         session.wait_for_end("fails")

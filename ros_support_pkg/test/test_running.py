@@ -169,6 +169,22 @@ def test_mistake_is_one_line(ros_domain: dict[str, str], fails: str, line: str) 
     assert (process.returncode, errors) == (2, line)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_mistake_that_is_started_again_waits(
+    ros_domain: dict[str, str], number: signal.Signals
+) -> None:
+    """`ros2 launch` starts it again at once, for ever."""
+    process = start("mistake", environment={"LAUNCH_RESPAWNS": "true"})
+    with process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "error: camera 'x' is unknown, known is 'y'\n"
+        assert process.stderr.readline().startswith("the node ends in 60 s: started again at once")
+        assert process.poll() is None
+        process.send_signal(number)
+        assert process.wait(patience(10.0)) == 2
+        assert process.stderr.read() == ""
+
+
 def test_an_interrupt_while_it_is_made_is_quiet(ros_domain: dict[str, str]) -> None:
     process = start("interrupted")
     _, errors = process.communicate(timeout=patience(30.0))

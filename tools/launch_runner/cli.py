@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -38,8 +39,7 @@ def main(argv: Sequence[str], program: str = "launch_runner") -> int:
         if options.show_args:
             _show_arguments(path, arguments)
             return 0
-        with tempfile.TemporaryDirectory(prefix="launch_params_") as parameter_dir:
-            return _run(make_plan(path, arguments, Path(parameter_dir)))
+        return _start(path, arguments)
     except KeyboardInterrupt:
         return _INTERRUPTED_STATUS
     except LaunchError as error:
@@ -112,12 +112,29 @@ def _show_arguments(path: Path, arguments: dict[str, str]) -> None:
         print("\n  No arguments.")
 
 
-def _run(plan: LaunchPlan) -> int:
+def _start(path: Path, arguments: dict[str, str]) -> int:
+    """Run a launch file; its inline parameters lie beside the log of this run, not in /tmp."""
     with contextlib.ExitStack() as stack:
-        log_file = log_dir = None
+        log_dir = None
         with contextlib.suppress(OSError):
             log_dir = new_log_dir(os.environ)
-            log_file = stack.enter_context((log_dir / "launch.log").open("w", encoding="utf-8"))
+        folder = log_dir or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        parameter_dir = folder.absolute() / "parameters"
+        try:
+            parameter_dir.mkdir()
+            plan = make_plan(path, arguments, parameter_dir)
+        except LaunchError:
+            shutil.rmtree(folder, ignore_errors=True)  # nothing was started: nothing to look up
+            raise
+        return _run(plan, log_dir)
+
+
+def _run(plan: LaunchPlan, log_dir: Path | None) -> int:
+    with contextlib.ExitStack() as stack:
+        log_file = None
+        with contextlib.suppress(OSError):
+            if log_dir is not None:
+                log_file = stack.enter_context((log_dir / "launch.log").open("w", encoding="utf-8"))
         console = Console(sys.stdout, log_file)
         where = f"below {log_dir}" if log_file else "nowhere: the log folder cannot be written"
         console.message("INFO", "launch", f"All log files can be found {where}")

@@ -24,7 +24,7 @@ from launch_runner.document import Entity, load
 from launch_runner.errors import LaunchError, Where
 from launch_runner.substitutions import Scope
 from launch_runner.values import coerce
-from launch_runner.vocabulary import REQUIRED_MARK, REQUIRED_VALUE
+from launch_runner.vocabulary import REQUIRED_MARK, REQUIRED_VALUE, RESPAWN_MARK
 
 # launch.logging: which of (stdout, stderr) is shown; the log file gets both here in every case.
 OUTPUTS = {"screen": (True, True), "both": (True, True), "log": (False, True)}
@@ -216,6 +216,7 @@ class _Planner:
         respawn_text = scope.expand_optional(entity.get("respawn")) or "false"
         respawn = _typed(respawn_text, bool, "respawn", entity.where)
         mark = environment.get(REQUIRED_MARK)
+        environment.pop(RESPAWN_MARK, None)
         cwd = scope.expand_optional(entity.get("cwd"))
         for is_wrong, message in [
             (output not in OUTPUTS, f"output '{output}' is not one of {', '.join(OUTPUTS)}"),

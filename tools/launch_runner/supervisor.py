@@ -17,6 +17,10 @@ from launch_runner.plan import LaunchPlan, ProcessPlan
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _CANNOT_START_STATUS = 127  # as shells have it
+_USAGE_STATUS = 2  # as command-line tools and this workspace's nodes have it
+#: Some mistakes mend themselves (an address that is not there yet): tried again after 1, 2, 4, ..
+#: times `respawn_delay`.
+_RETRIES_AFTER_MISTAKE = 5
 
 
 class Supervisor:
@@ -58,8 +62,10 @@ class Supervisor:
 
     async def _keep(self, plan: ProcessPlan) -> None:
         """Run one process until it has ended for good."""
+        mistakes = 0  # in a row
         while not self._stopping.is_set():
             status = await self._run_once(plan)
+            mistakes = mistakes + 1 if status == _USAGE_STATUS else 0
             if self._stopping.is_set():
                 return
             if plan.is_required:
@@ -68,8 +74,13 @@ class Supervisor:
                 self._stopping.set()
             if not plan.respawn:
                 return
+            if mistakes > _RETRIES_AFTER_MISTAKE:
+                text = f"{mistakes} times exit code {status}, a mistake: it is not started again"
+                self._console.message("ERROR", plan.label, text)
+                return
+            delay_s = plan.respawn_delay_s * 2 ** max(0, mistakes - 1)
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), plan.respawn_delay_s)
+                await asyncio.wait_for(self._stopping.wait(), delay_s)
 
     async def _run_once(self, plan: ProcessPlan) -> int:
         def show(line: str, is_stderr: bool) -> None:

@@ -102,6 +102,10 @@ EXCLUSIVE = [("if", "unless"), ("value", "param", "from"), ("name", "from"), ("t
 REQUIRED_MARK = "LAUNCH_ON_EXIT"
 REQUIRED_VALUE = "shutdown"
 
+# Tells a node that it is started again after a mistake of the user's, too, at once and for ever, so
+# that it waits instead (ros_support_pkg.running). This runner stops trying: it takes the mark away.
+RESPAWN_MARK = "LAUNCH_RESPAWNS"
+
 HINTS = {
     "on_exit": f"Humble has no such attribute; set env {REQUIRED_MARK} to {REQUIRED_VALUE}",
     "respawn_max_retries": "Humble has no such attribute",

@@ -3,7 +3,9 @@
 import contextlib
 import faulthandler
 import logging
+import os
 import re
+import select
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +27,13 @@ EXIT_TIMEOUT_S = 4.0
 
 #: Exit status after a user's mistake, as command-line tools have it.
 EXIT_USAGE = 2
+
+#: The launch files say by this variable whether a node is started again when it has ended.
+RESPAWN_MARK = "LAUNCH_RESPAWNS"
+
+#: `ros2 launch` starts again whatever ended, with whatever status: after a mistake the node waits
+#: so long, lest a line of it comes every other second for ever.
+RESPAWN_AFTER_MISTAKE_S = 60.0
 
 #: Exit status after a failure of ours: a thread ended by an exception.
 EXIT_FAILURE = 1
@@ -55,13 +64,32 @@ def run_node(
             line on standard error and status 2, without a traceback. ParameterError always does.
     """
     try:
-        return _run(make_node, expected_errors, make_executor, args)
+        status = _run(make_node, expected_errors, make_executor, args)
+        if status == EXIT_USAGE and os.environ.get(RESPAWN_MARK) == "true":
+            _wait_to_be_stopped(RESPAWN_AFTER_MISTAKE_S)
+        return status
     except KeyboardInterrupt:
         # rclpy ends the context in the signal's handler; Python raises a moment later, maybe only
         # while what came of that is being dealt with.
         _end_context()
         faulthandler.cancel_dump_traceback_later()
         return 0
+
+
+def _wait_to_be_stopped(longest_s: float) -> None:
+    """Wait for SIGINT or SIGTERM, at most so long [s]."""
+    # By a pipe: whichever thread the system gives the signal to, this one hears of it.
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    print(  # noqa: T201 - there is no node's log any more
+        f"the node ends in {longest_s:g} s: started again at once it would only say the same",
+        file=sys.stderr,
+        flush=True,
+    )
+    select.select([reading], [], [], longest_s)
 
 
 def _run(

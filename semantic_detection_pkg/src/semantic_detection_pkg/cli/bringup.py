@@ -10,18 +10,22 @@ of the launch file given here win over both, and over a parameter file given by 
 from __future__ import annotations
 
 import argparse
+import atexit
 import os
 import shlex
+import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from ros_support_pkg.core.renamed import RENAMED_ARGUMENTS, refusal
 from semantic_detection_pkg.camera.core.uri import masked
 from semantic_detection_pkg.common.configuration.launching import Launch, plan_launch
 from semantic_detection_pkg.common.configuration.reading import load_schema, read_config
+from semantic_detection_pkg.common.configuration.run_folder import make_run_folder
 from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
 
 DEFAULT_CONFIG = "/etc/semantic-detection/config.yaml"
@@ -47,18 +51,24 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         launch = plan_launch(read_file(given.config), os.environ)
         typed = dict(_typed(text) for text in given.arguments)
+        launch = _with_typed_file(launch, typed.pop("params_file", ""))
+        folder = make_run_folder()
+        arguments = {**arguments_of(launch, folder), **typed}
     except SemanticDetectionError as error:
         for line in str(error).splitlines():
             print(f"error: {line}", file=sys.stderr)
         return EXIT_USAGE
-    arguments = {**arguments_of(launch), **typed}
+    except OSError as error:
+        print(f"error: folder for temporary files: {error}", file=sys.stderr)
+        return EXIT_USAGE
     command = [
         *("ros2", "launch", _PACKAGE, given.launch_file),
         *(f"{name}:={value}" for name, value in sorted(arguments.items())),
     ]
     print(shlex.join(map(masked, command)), flush=True)
     if not given.check:
-        os.execvp(command[0], command)
+        # What `ros2 launch` and its nodes make for the time being is cleaned up with our own.
+        os.execvpe(command[0], command, {**os.environ, "TMPDIR": str(folder)})
     print(launch.parameters, end="")
     return 0
 
@@ -86,16 +96,45 @@ def _typed(text: str) -> tuple[str, str]:
     return name, value
 
 
-def arguments_of(launch: Launch) -> dict[str, str]:
-    """Return the launch file's arguments; parameters go to a temporary file."""
+def arguments_of(launch: Launch, folder: Path | None = None) -> dict[str, str]:
+    """Return the launch file's arguments; parameters go to a file of this run.
+
+    Args:
+        folder: of this run; made where it is not given.
+    """
+    folder = folder or make_run_folder()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)  # where nothing is started
     arguments = dict(launch.arguments)
     if launch.parameters:
-        with tempfile.NamedTemporaryFile(
-            "w", prefix="semantic_detection_", suffix=".yaml", delete=False
-        ) as file:
-            file.write(launch.parameters)
-        arguments["params_file"] = file.name
+        path = folder / "params.yaml"
+        path.write_text(launch.parameters, encoding="utf-8")
+        arguments["params_file"] = str(path)
     return arguments
+
+
+def _with_typed_file(launch: Launch, path: str) -> Launch:
+    """Return what is to be started with a parameter file that was typed: it wins over the config.
+
+    Raises:
+        ConfigurationError: it cannot be read.
+    """
+    if not path:
+        return launch
+    try:
+        typed = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+        parameters: dict[str, Any] = yaml.safe_load(launch.parameters) or {}
+        for node, section in typed.items():
+            merged = parameters.setdefault(node, {}).setdefault("ros__parameters", {})
+            merged.update(section["ros__parameters"])
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise ConfigurationError(f"params_file {path}: {reason}") from None
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise ConfigurationError(
+            f"params_file {path}: 'node: ros__parameters: name: value' is allowed"
+        ) from None
+    # The order says which of several keys of a node counts: what was typed comes last.
+    return Launch(launch.arguments, yaml.safe_dump(parameters, sort_keys=False))
 
 
 if __name__ == "__main__":

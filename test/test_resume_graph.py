@@ -8,27 +8,35 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from action_msgs.msg import GoalStatus
-from action_msgs.srv import CancelGoal
 from launch_runner import LaunchSession
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from ros_graph import GraphProbe
-from std_srvs.srv import SetBool
 
 from interfaces_pkg.action import Scan
 from interfaces_pkg.msg import Detections, Finding, GimbalState, ScanArea, ScanJournal, ScanState
 from ros_support_pkg.qos import RECORD, STATE
+from semantic_detection_pkg.dashboard.api import commands
+from semantic_detection_pkg.dashboard.ros.robot import RosRobot
 from semantic_detection_pkg.recorder.core.replay.player import replay
 from semantic_detection_pkg.scan.adapters.checkpoint_file import FOLDER, NAME
+from semantic_detection_pkg.scan.core.checkpoint_encoding import (
+    CheckpointEncoder,
+    Head,
+    Moment,
+    encode,
+)
 from semantic_detection_pkg.scan.core.from_messages import (
     from_detections,
     from_gimbal_state,
     from_journal,
 )
+from simulation_pkg.harness.exact_scan import ExactScan, Thing
 
 pytestmark = [pytest.mark.graph, pytest.mark.timeout(300)]
 START_TIMEOUT_S = 90.0
@@ -79,6 +87,15 @@ launch:
         - {{name: detections_timeout_s, value: 60.0, type: float}}
         - {{name: camera_timeout_s, value: 60.0, type: float}}
         - {{name: gimbal_timeout_s, value: 10.0, type: float}}
+"""
+ALONE = """\
+launch:
+  - node:
+      pkg: semantic_detection_pkg
+      exec: scan_controller
+      output: screen
+      param:
+        - {{name: output_dir, value: "{output}", type: str}}
 """
 
 
@@ -182,15 +199,45 @@ def check_journal(journals: list, gimbal: list, detections: list) -> None:
     assert outcomes[first].is_same, "the first step of the second life is replayed"
 
 
+class PageProbe:
+    """The page's own way into the graph."""
+
+    def __init__(self, probe: GraphProbe) -> None:
+        self._probe = probe
+        self.robot = RosRobot(probe.node)
+        self.ended: list[Scan.Result] = []
+        self.robot.on_scan_end = self.ended.append
+
+    def send(self, command: commands.Command) -> str:
+        """Have a command carried out, again while nobody is there; return what is said."""
+        outcomes: list[commands.Outcome] = []
+
+        def is_done() -> bool:
+            if not outcomes or outcomes[-1].status is not commands.CommandStatus.DONE:
+                self.robot.send(command, outcomes.append)
+            return outcomes and outcomes[-1].status is commands.CommandStatus.DONE
+
+        self._probe.wait_for(is_done, str(command), poll_s=1.0)
+        return outcomes[-1].message
+
+
 @pytest.mark.parametrize("policy", ["ask"], indirect=True)
-def test_a_mission_that_asks_is_agreed_to_and_ended_as_the_page_does(
+def test_a_mission_that_asks_is_agreed_to_and_ended_on_the_page(
     graph: LaunchSession, probe: GraphProbe, tmp_path: Path
 ) -> None:
     detections = probe.listen(Detections, "detections", DEEP)
     states = states_of(probe)
-    client = probe.action(Scan, "scan")
+    page = PageProbe(probe)
     probe.wait_for(lambda: len(detections) > 2, "detections", START_TIMEOUT_S)
-    sent = client.send_goal(Scan.Goal(area=AREA, words=WORDS, repeat=True))
+    begin = commands.StartScan(
+        yaw_min_rad=-0.5,
+        yaw_max_rad=0.3,
+        pitch_min_rad=0.15,
+        pitch_max_rad=0.45,
+        words=tuple(WORDS),
+        is_repeated=True,
+    )
+    page.send(begin)
     probe.wait_for(lambda: states and states[-1].coverage > 0.0, "a beginning", SCAN_TIMEOUT_S)
     probe.wait_for((tmp_path / FOLDER / NAME).exists, "a checkpoint")
 
@@ -203,19 +250,50 @@ def test_a_mission_that_asks_is_agreed_to_and_ended_as_the_page_does(
     assert "resume_policy is ask" in asking.reason
     assert asking.level == ScanState.LEVEL_IDLE
     assert list(asking.words) == WORDS
-    assert probe.call(SetBool, "scan/pause", SetBool.Request(data=False)).success
+    page.send(commands.PauseScan(is_paused=False))
     probe.wait_for(lambda: states[-1].level == ScanState.LEVEL_SWEEP, "the sweep", START_TIMEOUT_S)
 
-    # Neither goal nor time means all goals; the page does not know who has given them.
-    answer = probe.call(CancelGoal, "scan/_action/cancel_goal", CancelGoal.Request())
-    assert len(answer.goals_canceling) == 1
-    outcome = sent.result()
-    assert outcome.status == GoalStatus.STATUS_CANCELED
+    assert page.ended == []
+    assert page.send(commands.StopScan()) == "the scan ends"
+    probe.wait_for(lambda: page.ended, "the result on the page")
+    assert page.ended[0].message.startswith("cancelled")
     probe.wait_for(lambda: not (tmp_path / FOLDER / NAME).exists(), "the end of the checkpoint")
     kill(graph, probe)
     count = len(states)
     probe.wait_for(lambda: len(states) > count + 2, "states of the third controller")
     assert not states[-1].words, "what has ended is not resumed"
+
+
+def test_a_robot_that_was_cut_off_shows_its_mission_and_asks(
+    ros_domain: dict[str, str], probe: GraphProbe, tmp_path: Path
+) -> None:
+    """Nothing else runs yet: the mission is there all the same, and can be ended."""
+    made = ExactScan([Thing(0.3, 0.3), Thing(-0.4, 0.2, "tent", 0.03), Thing(0.5, 0.15)])
+    made.start(goal_id="0123456789abcdef0123456789abcdef")
+    made.run(30.0, until=lambda decision: decision.status.findings == 2)
+    checkpoint = made.controller.checkpoint()
+    assert checkpoint is not None
+    saved = Moment(time.time_ns() - 60_000_000_000, "an earlier boot", 1)
+    path = tmp_path / FOLDER / NAME
+    path.parent.mkdir()
+    path.write_bytes(encode(Head(saved, made.settings), CheckpointEncoder().body(checkpoint)))
+    launch = tmp_path / "cut_off.launch.yaml"
+    launch.write_text(ALONE.format(output=tmp_path))
+    states = states_of(probe)
+    findings = probe.listen(Finding, "findings", RECORD)
+    page = PageProbe(probe)
+    with LaunchSession(launch) as session:
+        probe.wait_for(lambda: states and states[-1].words, "the mission")
+        assert states[-1].is_paused
+        assert states[-1].coverage == pytest.approx(1.0)
+        assert states[-1].reason == "gimbal: nothing heard yet", "that comes first"
+        session.wait_for_line("waits for an operator to go on or end it: the computer was started")
+        known = {one.finding_id for one in checkpoint.findings}
+        probe.wait_for(lambda: {one.id for one in list(findings)} == known, "the findings")
+        assert page.send(commands.StopScan()) == "the scan ends"
+        probe.wait_for(lambda: not states[-1].words, "the end of the mission")
+        probe.wait_for(lambda: not path.exists(), "the end of the checkpoint")
+        assert not [line for line in session.lines if "Traceback" in line]
 
 
 def test_garbage_in_place_of_a_checkpoint_ends_no_node(
@@ -224,10 +302,7 @@ def test_garbage_in_place_of_a_checkpoint_ends_no_node(
     (tmp_path / FOLDER).mkdir()
     (tmp_path / FOLDER / NAME).write_bytes(bytes(range(256)) * 9)
     path = tmp_path / "garbage.launch.yaml"
-    path.write_text(
-        "launch:\n  - node: {pkg: semantic_detection_pkg, exec: scan_controller, output: screen,"
-        f" param: [{{name: output_dir, value: {tmp_path}, type: str}}]}}\n"
-    )
+    path.write_text(ALONE.format(output=tmp_path))
     states = states_of(probe)
     with LaunchSession(path) as session:
         probe.wait_for(lambda: states, "a scan controller")

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from action_msgs.msg import GoalStatus
 from action_msgs.srv import CancelGoal
 from rclpy.action import ActionClient
 from rclpy.action.client import ClientGoalHandle
@@ -23,12 +24,15 @@ from std_srvs.srv import SetBool, Trigger
 from interfaces_pkg import action, msg, srv
 from ros_support_pkg.qos import COMMAND, STATE
 from ros_support_pkg.requests import Requests
+from ros_support_pkg.timers import every
 from semantic_detection_pkg.dashboard.api import commands
 from semantic_detection_pkg.dashboard.api.commands import Command, CommandStatus, Outcome
 
 Done = Callable[[Outcome], None]
 
 _WAITING_MAX = 64
+_RESULT_PERIOD_S = 1.0
+_ENDED = (GoalStatus.STATUS_SUCCEEDED, GoalStatus.STATUS_CANCELED, GoalStatus.STATUS_ABORTED)
 _ANSWER_TIMEOUT_S = 4.0  # less than the page's own patience: what is missing is then named
 
 
@@ -84,12 +88,14 @@ class RosRobot:
         self._scan = ActionClient(node, action.Scan, "scan")
         # Not the client of the action: whoever started the scan, it is ended.
         self._cancel = node.create_client(CancelGoal, "scan/_action/cancel_goal")
+        self._begun: ClientGoalHandle | None = None  # the page's scan; None: none, or it has ended
         self._requests = Requests(node)
         self._lock = threading.Lock()
         self._jobs: deque[Callable[[], None]] = deque()
         self._rate: commands.Turn | None = None
         self._announcement: tuple[str, Callable[[], None]] | None = None
         self._wake = node.create_guard_condition(self._work)
+        every(node, _RESULT_PERIOD_S, self._look_after_scan)
 
     def presence(self) -> dict[str, bool]:
         """Return which commands somebody is there to carry out, by the service or action."""
@@ -201,14 +207,29 @@ class RosRobot:
             if not handle.accepted:
                 done(Outcome(CommandStatus.REFUSED, "the scan controller refuses this scan"))
                 return
-            handle.get_result_async().add_done_callback(
-                lambda result: self.on_scan_end(result.result().result)
-            )
+            self._begun = handle
+            self._ask_result(handle)
             done(Outcome(CommandStatus.DONE, "the scan has begun"))
 
         self._requests.send_goal(
             self._scan, "scan", goal, _ANSWER_TIMEOUT_S, take, _tell_late(done)
         )
+
+    def _ask_result(self, handle: ClientGoalHandle) -> None:
+        def take(future: Any) -> None:
+            if self._begun is handle:
+                self._begun = None
+                self.on_scan_end(future.result().result)
+
+        handle.get_result_async().add_done_callback(take)
+
+    def _look_after_scan(self) -> None:
+        """Ask again for the result of a scan that has ended: it may not be with who was asked.
+
+        A scan controller that died is followed by one in which the goal goes on.
+        """
+        if self._begun is not None and self._begun.status in _ENDED:
+            self._ask_result(self._begun)
 
     def _stop_scan(self, done: Done) -> None:
         if not self._cancel.service_is_ready():

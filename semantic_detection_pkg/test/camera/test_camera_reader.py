@@ -1,6 +1,8 @@
 """The reading thread: newest frame, numbering, reconnecting, the end. Waits only for conditions."""
 
 import itertools
+import os
+import signal
 import threading
 from collections.abc import Callable
 
@@ -196,6 +198,22 @@ def test_a_camera_that_can_never_work_is_refused_at_the_start():
     with pytest.raises(ConfigurationError, match="is not a folder"):
         reader.start()
     assert reader.stop()
+
+
+def test_a_driver_that_hangs_when_it_is_opened_does_not_hold_who_interrupts():
+    """The signal arrives while `start` waits: in a driver's own code it would wait for that."""
+    may_go_on = threading.Event()
+
+    def hang() -> FakeCamera:
+        threading.Timer(0.1, os.kill, [os.getpid(), signal.SIGINT]).start()
+        may_go_on.wait()
+        return camera(frames=0)
+
+    reader = LatestFrameReader(hang)
+    with pytest.raises(KeyboardInterrupt):
+        reader.start()
+    may_go_on.set()
+    assert reader.stop(LONG_S)
 
 
 def test_a_source_found_unusable_while_running_ends_with_the_reason():

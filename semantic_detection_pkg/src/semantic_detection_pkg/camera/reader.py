@@ -71,6 +71,8 @@ class LatestFrameReader:
         self._pause = pause or self._stopping.wait
         self._changed = threading.Condition()
         self._source: FrameSource | None = None
+        self._refusal: Exception | None = None
+        self._was_tried = False
         self._newest: Frame | None = None
         self._status = ReaderStatus()
         self._last_stamp_ns = -1
@@ -79,17 +81,21 @@ class LatestFrameReader:
     def start(self) -> LatestFrameReader:
         """Open the camera and start reading; a camera that is not there now is tried again.
 
+        It is opened in the thread that reads it, and waited for: Ctrl-C ends a wait, but not a
+        driver that hangs.
+
         Returns:
             Itself.
 
         Raises:
             ConfigurationError: the camera can never work; nothing was started.
         """
-        try:
-            self._source = self._open_source()
-        except SourceLostError as error:
-            self._lose(error)
         self._thread.start()
+        with self._changed:
+            self._changed.wait_for(lambda: self._was_tried)
+        if self._refusal is not None:
+            self._thread.join()
+            raise self._refusal
         return self
 
     def stop(self, timeout_s: float = 5.0) -> bool:
@@ -137,9 +143,22 @@ class LatestFrameReader:
             self._changed.notify_all()
             return frame
 
+    def _open_first(self) -> None:
+        try:
+            self._source = self._open_source()
+        except SourceLostError as error:
+            self._lose(error)
+        except Exception as error:
+            self._refusal = error  # for who waits in `start`
+        with self._changed:
+            self._was_tried = True
+            self._changed.notify_all()
+
     def _run(self) -> None:
         try:
-            self._read_and_reopen()
+            self._open_first()
+            if self._refusal is None:
+                self._read_and_reopen()
         except Exception as error:
             # A defect of ours: who waits for a frame is told, the traceback tells the rest.
             self._update(last_error=f"camera reader: {error!r}")

@@ -39,7 +39,7 @@ def open_source(uri: CameraUri, clock_ns: ClockNs) -> FrameSource:
             options=_FFMPEG_OPTIONS | {"rtsp_transport": transport},
         )
     except SourceLostError:
-        reason = why_not(uri.target, timeout_s)
+        reason = why_not(uri.target, min(timeout_s, _DEFAULT_TIMEOUT_S))
         raise SourceLostError(
             f"{uri.label}: {reason or f'answers, but no picture came over {transport}'}"
         ) from None

@@ -100,11 +100,12 @@ def to_bgr(data: _Bytes, layout: PixelLayout) -> _Bytes:
         _check_even(layout, layout.width, layout.height)
         return _PLANAR[encoding](data, layout)
     raise FrameError(
-        f"image encoding '{encoding}' is not supported, supported are {', '.join(_names())}"
+        f"image encoding '{encoding}' is not supported, supported are {', '.join(supported())}"
     )
 
 
-def _names() -> list[str]:
+def supported() -> list[str]:
+    """Return the encodings that are taken; the last entry stands for several."""
     bayer = [f"{name}{bits}" for name in _BAYER for bits in (8, 16)]
     return [*_PACKED, *bayer, *_YUV_422, *_PLANAR, "8UC1 .. 64FC4"]
 

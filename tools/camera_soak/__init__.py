@@ -73,7 +73,7 @@ class Report:
 
     @property
     def growth_mb(self) -> float:
-        """Private memory, median of the last fifth of the incidents less that of the second [MB]."""
+        """Private memory, median of the last fifth of incidents less that of the second [MB]."""
         memory = [one.memory_mb for one in self.incidents]
         return self._growth(memory)
 

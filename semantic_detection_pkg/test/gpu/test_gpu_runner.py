@@ -200,10 +200,49 @@ def test_the_end_answers_who_waits(stand: Stand) -> None:
 
 
 def test_files_that_cannot_be_used(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="gpu.lock: No such file or directory"):
-        ArbiterRunner(
-            RULES, tmp_path / "nowhere" / "deeper" / "gpu.lock", tmp_path / "gpu.epoch", []
-        )
     (tmp_path / "gpu.epoch").write_text("seven")
     with pytest.raises(ConfigurationError, match="'seven', allowed is a number"):
         ArbiterRunner(RULES, tmp_path / "gpu.lock", tmp_path / "gpu.epoch", [])
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path) -> Path:
+    """A shared folder that is missing and cannot be made: so is the one above it."""
+    return tmp_path / "not there" / "tier3"
+
+
+def test_without_the_shared_folder_the_detector_has_the_gpu(nowhere: Path) -> None:
+    stand = Stand(nowhere).start()
+    try:
+        assert stand.detector.life is Life.ACTIVE
+        answer = stand.ask()
+        assert answer.lease is None
+        assert answer.reason == (
+            f"tier 3 is off: folder {nowhere} is not there and cannot be made: "
+            "No such file or directory"
+        )
+        assert stand.seen[-1].mode is TurnState.DETECTOR
+    finally:
+        stand.runner.stop()
+
+
+def test_tier_3_is_on_when_its_folder_comes(nowhere: Path) -> None:
+    stand = Stand(nowhere).start()
+    try:
+        nowhere.mkdir(parents=True)
+        write_epoch(nowhere / "gpu.epoch", 41)
+        wait_until(lambda: not stand.runner.why_off, "the folder to be noticed")
+        stand.wait(TurnState.DETECTOR)
+        answer = stand.ask()
+        assert answer.lease is not None
+        assert answer.lease.epoch > 41, "epochs never fall"
+        assert read_epoch(nowhere / "gpu.epoch") == answer.lease.epoch
+    finally:
+        stand.runner.stop()
+
+
+def test_a_lock_file_that_cannot_be_opened_is_no_missing_folder(tmp_path: Path) -> None:
+    """Somebody may hold it: that is no reason to compute without it."""
+    (tmp_path / "gpu.lock").mkdir()
+    with pytest.raises(ConfigurationError, match=r"lock file .*gpu\.lock: Is a directory"):
+        Stand(tmp_path)

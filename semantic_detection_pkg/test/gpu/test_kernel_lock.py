@@ -1,6 +1,7 @@
 """The kernel lock between real processes, and the epoch file."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,8 +13,9 @@ import pytest
 from patience import patience, wait_until
 
 from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.gpu.detector_lock import DetectorLock
 from semantic_detection_pkg.gpu.epoch_file import read_epoch, write_epoch
-from semantic_detection_pkg.gpu.errors import LockError
+from semantic_detection_pkg.gpu.errors import LockError, NoSharedFolderError
 from semantic_detection_pkg.gpu.lock import KernelLock, holder_pid, is_free
 from semantic_detection_pkg.gpu.lock_witness import LockWitness
 
@@ -196,3 +198,26 @@ def test_epoch_file(tmp_path: Path) -> None:
             read_epoch(path)
     with pytest.raises(ConfigurationError, match="No such file"):
         write_epoch(tmp_path / "nowhere" / "gpu.epoch", 1)
+
+
+def test_the_detector_without_a_shared_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "not there" / "tier3"
+    lock = DetectorLock(str(folder / "gpu.lock"), "robot 0 /")
+    lock.take(0.0)
+    lock.renew()
+    folder.mkdir(parents=True)
+    lock.renew()
+    assert not is_free(folder / "gpu.lock"), "it is held from the moment it can be"
+    shutil.rmtree(folder.parent)
+    with pytest.raises(NoSharedFolderError, match="is not there and cannot be made"):
+        lock.renew()  # who has the old file open may compute
+    lock.release()
+
+
+def test_the_detector_takes_no_lock_that_another_holds(tmp_path: Path) -> None:
+    other = KernelLock(tmp_path / "gpu.lock")
+    other.acquire(0.0)
+    lock = DetectorLock(str(tmp_path / "gpu.lock"), "robot 0 /")
+    with pytest.raises(LockError, match="is held by another process"):
+        lock.take(0.0)
+    other.release()

@@ -44,8 +44,8 @@ from semantic_detection_pkg.detector.ros.inspection import FrameInspector
 from semantic_detection_pkg.detector.ros.vision import VisionDetections
 from semantic_detection_pkg.errors import ConfigurationError, FrameError, SemanticDetectionError
 from semantic_detection_pkg.gpu import owners
+from semantic_detection_pkg.gpu.detector_lock import DetectorLock
 from semantic_detection_pkg.gpu.errors import LockError
-from semantic_detection_pkg.gpu.lock import KernelLock
 
 #: [s] a straggler on the GPU is waited for; the arbiter activates when the lock is free.
 _LOCK_TIMEOUT_S = 0.5
@@ -66,7 +66,7 @@ class DetectorNode(GuardedLifecycleNode):
         self._subscription: frames.FrameSubscription | None = None
         lock_file = self._config.gpu_lock_file
         owner = owners.robot(self.get_namespace())
-        self._lock = KernelLock(lock_file, owner) if lock_file else None
+        self._lock = DetectorLock(lock_file, owner)
         self._inspector = FrameInspector(self, self._config.frame_buffer_size)
         self._frames = 0
         self._frames_before = 0
@@ -100,8 +100,7 @@ class DetectorNode(GuardedLifecycleNode):
             self.get_logger().warning(self._detector.notice)
 
     def activate(self) -> None:
-        if self._lock is not None:
-            self._lock.acquire(_LOCK_TIMEOUT_S)
+        self._lock.take(_LOCK_TIMEOUT_S)
         try:
             self._subscription = frames.subscribe_frames(
                 self, self._config.frame_transport, self._detect, self._fail
@@ -116,8 +115,7 @@ class DetectorNode(GuardedLifecycleNode):
             self._subscription.destroy()
             self._subscription = None
         self._inspector.close()
-        if self._lock is not None:
-            self._lock.release()
+        self._lock.release()
 
     def cleanup(self) -> None:
         self.deactivate()
@@ -136,8 +134,7 @@ class DetectorNode(GuardedLifecycleNode):
         if self._detector is None:
             return
         try:
-            if self._lock is not None:
-                self._lock.renew()
+            self._lock.renew()
             result = self._detector.pipeline.process(frame.image, self._need_of(frame))
         except (FrameError, LockError) as error:
             self._fail(error)
@@ -202,7 +199,7 @@ class DetectorNode(GuardedLifecycleNode):
         rate = self._frames - self._frames_before
         self._frames_before = self._frames
         figures = {"frames": self._frames, "frames_per_s": rate, "model": self._config.model}
-        if self._subscription is not None and self._lock is not None:
+        if self._subscription is not None:
             try:
                 self._lock.renew()  # noticed without frames, too
             except LockError as error:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from semantic_detection_pkg.gpu.errors import LockError
+from semantic_detection_pkg.gpu.errors import LockError, NoSharedFolderError
 
 _log = logging.getLogger(__name__)
 
@@ -152,10 +152,10 @@ def open_lock_file(path: Path) -> int:
     """Return the lock file opened, made where it is missing, as its folder is.
 
     Raises:
+        NoSharedFolderError: its folder cannot be used.
         LockError: it cannot be opened or made.
     """
-    with contextlib.suppress(OSError):  # the opening says what is wrong
-        path.parent.mkdir(mode=_FOLDER_MODE, exist_ok=True)
+    check_folder(path)
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _MODE)
     except OSError as error:
@@ -163,6 +163,24 @@ def open_lock_file(path: Path) -> int:
     with contextlib.suppress(OSError):  # another user's file keeps the mode it has
         os.fchmod(file, _MODE)
     return file
+
+
+def check_folder(path: Path) -> None:
+    """Make the folder of a file that both containers use, where it is missing.
+
+    Raises:
+        NoSharedFolderError: it is missing and cannot be made, or nothing can be made in it. A file
+            that is there counts: somebody else may hold it.
+    """
+    folder, reason = path.parent, "it is no folder"
+    try:
+        folder.mkdir(mode=_FOLDER_MODE, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+    if not folder.is_dir():
+        raise NoSharedFolderError(f"folder {folder} is not there and cannot be made: {reason}")
+    if not os.access(folder, os.W_OK | os.X_OK) and not os.path.lexists(path):
+        raise NoSharedFolderError(f"folder {folder} cannot be written")
 
 
 def is_free(path: str | Path) -> bool:

@@ -74,8 +74,12 @@ class GpuArbiterNode(GuardedLifecycleNode):
             self._changed,
         )
         self._lifecycle = DetectorLifecycle(self, config.detector, runner.tell)
-        runner.start(self._lifecycle)
         self._runner = runner
+        if runner.why_off:
+            self.get_logger().warning(
+                f"tier 3 is off, the detector has the GPU all the time: {runner.why_off}"
+            )
+        runner.start(self._lifecycle)
 
     def deactivate(self) -> None:
         runner, self._runner = self._runner, None
@@ -147,15 +151,15 @@ class GpuArbiterNode(GuardedLifecycleNode):
             is_news = True
         if is_news:
             self.get_logger().warning(f"{arbiter.mode.value}: {arbiter.reason}")
-        lease = arbiter.lease
+        lease, why_off = arbiter.lease, self._why_off()
         message = GpuState(
             owner=_OWNERS[arbiter.mode],
             epoch=arbiter.epoch,
             holder=lease.holder if lease else "",
             purpose=lease.purpose if lease else "",
             remaining_s=max(0.0, lease.until_s - now_s) if lease else 0.0,
-            is_degraded=arbiter.is_degraded(now_s),
-            reason=arbiter.reason,
+            is_degraded=bool(why_off) or arbiter.is_degraded(now_s),
+            reason=f"tier 3 is off: {why_off}" if why_off else arbiter.reason,
             queue_length=len(arbiter.waiting),
         )
         message.header.stamp = self.get_clock().now().to_msg()
@@ -167,11 +171,18 @@ class GpuArbiterNode(GuardedLifecycleNode):
             return Health.ok("not active")
         arbiter, _ = seen
         figures = {"epoch": arbiter.epoch, "failed_leases": arbiter.failures}
+        if why_off := self._why_off():
+            return Health.warn(f"tier 3 is off: {why_off}", **figures)
         if arbiter.is_degraded(time.monotonic()):
             return Health.error(f"leases are refused: {arbiter.reason}", **figures)
         if arbiter.mode in (TurnState.DETECTOR, TurnState.LEASED):
             return Health.ok(arbiter.mode.value, **figures)
         return Health.warn(f"{arbiter.mode.value}: {arbiter.reason}", **figures)
+
+    def _why_off(self) -> str:
+        """Return why no lease can be given at all; empty: leases are given."""
+        runner = self._runner
+        return "" if runner is None else runner.why_off
 
 
 def _wait(begin: Any) -> Answer:

@@ -33,6 +33,8 @@ from semantic_detection_pkg.gpu.core.messages import (
 )
 from semantic_detection_pkg.gpu.core.turns import ArbiterRules, TurnState
 from semantic_detection_pkg.gpu.epoch_file import read_epoch, write_epoch
+from semantic_detection_pkg.gpu.errors import NoSharedFolderError
+from semantic_detection_pkg.gpu.lock import check_folder
 from semantic_detection_pkg.gpu.lock_witness import LockWitness
 
 _log = logging.getLogger(__name__)
@@ -47,6 +49,7 @@ _TICK_S = {
     TurnState.RESUMING: 0.05,
 }
 _WRITE_RETRY_S = 0.5
+_LOOK_AGAIN_S = 1.0  # for a shared folder that is missing
 _STOPPED = "the arbiter stops"
 
 
@@ -77,9 +80,13 @@ class ArbiterRunner:
             owners: of processes that may be ended when they do not leave the GPU; see `owners`.
             on_change: is given the arbiter and the time on the monotonic clock, by its thread.
 
+        Where the folder of the files cannot be used, nobody can share the GPU: the detector has it
+        all the time, requests are refused, until the folder is there (`why_off`).
+
         Raises:
             ConfigurationError: a file cannot be read or made.
         """
+        self._lock_file = Path(lock_file)
         self._epoch_file = Path(epoch_file)
         self._rules = rules
         self._owners = owners
@@ -90,11 +97,22 @@ class ArbiterRunner:
         self._numbers = count(1)
         self._thread: threading.Thread | None = None
         self._is_stopping = threading.Event()
+        self._epoch = 0
+        self._lock: LockWitness | None = None
+        self._looked_s = time.monotonic()
+        self.why_off = ""
         try:
-            self._epoch = read_epoch(self._epoch_file)
-            self._lock = LockWitness(lock_file)
+            self._open()
+        except NoSharedFolderError as error:
+            self.why_off = str(error)
         except SemanticDetectionError as error:
             raise ConfigurationError(str(error)) from error
+
+    def _open(self) -> None:
+        """Open the files; raises SemanticDetectionError."""
+        check_folder(self._epoch_file)
+        self._epoch = max(self._epoch, read_epoch(self._epoch_file))
+        self._lock = LockWitness(self._lock_file)
 
     def start(self, detector: Detector) -> None:
         """Begin. What an earlier run leased is void from here on."""
@@ -108,7 +126,8 @@ class ArbiterRunner:
         self._events.put(None)
         if self._thread is not None:
             self._thread.join()
-        self._lock.close()
+        if self._lock is not None:
+            self._lock.close()
         for number in list(self._answers):
             self._answer(Answer(number, _STOPPED))
 
@@ -127,6 +146,9 @@ class ArbiterRunner:
     ) -> None:
         """Ask for the GPU; `on_answer` is called once, by another thread."""
         number = self._await(on_answer)
+        if self.why_off:
+            self._answer(Answer(number, f"tier 3 is off: {self.why_off}"))
+            return
         until_s = time.monotonic() + wait_s
         self.tell(Asked(Request(number, holder, purpose, priority, duration_s, until_s)))
 
@@ -154,6 +176,23 @@ class ArbiterRunner:
                 event = Tick()
             if event is not None:
                 arbiter, commands = step(arbiter, event, time.monotonic())
+            if self.why_off and self._is_folder_there():
+                self._epoch = max(self._epoch, arbiter.epoch)
+                arbiter, commands = start(self._rules, self._epoch, time.monotonic())
+
+    def _is_folder_there(self) -> bool:
+        """Look again, now and then, for the folder that was missing; open the files if it is."""
+        if time.monotonic() - self._looked_s < _LOOK_AGAIN_S:
+            return False
+        self._looked_s = time.monotonic()
+        try:
+            self._open()
+        except SemanticDetectionError as error:
+            self.why_off = str(error)
+            return False
+        _log.warning("folder %s is there: tier 3 is on", self._lock_file.parent)
+        self.why_off = ""
+        return True
 
     def _perform(self, arbiter: Arbiter, commands: list[Command]) -> tuple[Arbiter, list[Command]]:
         """Carry out commands; what follows from the lock's state comes back."""
@@ -178,7 +217,7 @@ class ArbiterRunner:
 
     def _publish(self, epoch: int) -> None:
         """Write the epoch; nothing may happen before it is written, so this goes on trying."""
-        while not self._is_stopping.is_set():
+        while not self._is_stopping.is_set() and not self.why_off:
             try:
                 write_epoch(self._epoch_file, epoch)
                 return
@@ -192,6 +231,8 @@ class ArbiterRunner:
             on_answer(answer)
 
     def _is_lock_free(self) -> bool:
+        if self._lock is None:
+            return True
         try:
             return self._lock.is_free()
         except SemanticDetectionError as error:
@@ -199,6 +240,8 @@ class ArbiterRunner:
             return False
 
     def _end_holder(self) -> None:
+        if self._lock is None:
+            return
         holder = self._lock.holder()
         if holder is None or holder.pid == os.getpid():
             # Another PID namespace: only the process's own watchdog can end it.

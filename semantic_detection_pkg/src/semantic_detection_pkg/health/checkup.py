@@ -51,7 +51,8 @@ class Machine:
         root: "/" or a copy of its files.
         model: the detector's, "" for none.
         serial_device: the gimbal's, "" where it is not on a serial line.
-        output_dir, shared_dir: folders.
+        output_dir: folder of the recordings.
+        shared_dir: folder shared with the model's container, "" without a model.
         now_s: [s] since the epoch.
         find_program: as shutil.which.
         camera_source: the camera's URI, "" for none.
@@ -278,19 +279,21 @@ def check_disk(machine: Machine) -> CheckResult:
 
 def check_shared(machine: Machine) -> CheckResult:
     """Check that the folder shared with the model's container is there and writable."""
+    if not machine.shared_dir:
+        return CheckResult("shared", CheckStatus.NOT_HERE, "no vision-language model is used")
     path = Path(machine.shared_dir)
     if not path.is_dir():
         return CheckResult(
             "shared",
             CheckStatus.BAD,
-            f"{path} is no folder",
+            f"{path} is no folder: tier 3 is off",
             "mount the volume vlm-socket there, or launch with vlm:=false",
         )
     if not os.access(path, os.W_OK):
         return CheckResult(
             "shared",
             CheckStatus.BAD,
-            f"{path} cannot be written",
+            f"{path} cannot be written: tier 3 is off",
             "chown it to the user of both containers, mode 2770",
         )
     return CheckResult("shared", CheckStatus.OK, str(path))

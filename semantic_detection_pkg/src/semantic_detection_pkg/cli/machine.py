@@ -1,0 +1,77 @@
+"""What a config.yaml says of the machine, for the checks of `doctor` and `bringup`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from semantic_detection_pkg.common.configuration.reading import load_schema
+from semantic_detection_pkg.detector.backends.trt.plan import family_of_file
+from semantic_detection_pkg.detector.backends.trt.platform import survey
+from semantic_detection_pkg.health.checkup import (
+    CHECKS,
+    CheckResult,
+    CheckStatus,
+    Machine,
+    check_engine,
+)
+
+
+def machine_from(config: Mapping[str, Any], typed: Mapping[str, str] | None = None) -> Machine:
+    """Return what a checked config.yaml says of the machine.
+
+    Args:
+        typed: arguments of the launch file, which win.
+    """
+    typed = typed or {}
+    gimbal, launch, recorder = (
+        config.get(name, {}) for name in ("gimbal_driver", "launch", "recorder")
+    )
+    known = load_schema()["properties"]
+    defaults = known["gimbal_driver"]["properties"]
+    default_source = known["camera"]["properties"]["source"]["default"]
+    mode = typed.get("gimbal_mode") or os.environ.get(
+        "GIMBAL_MODE", gimbal.get("gimbal_mode", defaults["gimbal_mode"]["default"])
+    )
+    if typed.get("gimbal", str(launch.get("gimbal", True))).lower() != "true":
+        mode = "none"
+    device = gimbal.get("serial_device", defaults["serial_device"]["default"])
+    output_dir = launch.get("output_dir", os.environ.get("OUTPUT_DIR", "output"))
+    detector = config.get("detector", {})
+    model = typed.get("model") or detector.get("model", "")
+    default_engine = known["detector"]["properties"]["engine"]["default"]
+    shared_dir = launch.get("shared_dir", os.environ.get("TIER3_DIR", "/run/tier3"))
+    has_model = typed.get("vlm", str(launch.get("vlm", True))).lower() == "true"
+    return Machine(
+        model=model,
+        serial_device=device if mode == "serial" else "",
+        output_dir=typed.get("output_dir") or recorder.get("output_dir", output_dir),
+        shared_dir=(typed.get("shared_dir") or shared_dir) if has_model else "",
+        now_s=time.time(),
+        camera_source=typed.get("source") or config.get("camera", {}).get("source", default_source),
+        engine=os.environ.get("INFERENCE_ENGINE", detector.get("engine", default_engine)),
+        look_for_gpu=lambda: survey(family_of_file(Path(model))),
+    )
+
+
+def line_of(finding: CheckResult) -> str:
+    """Return one line: status, name, what was found, and after an arrow what to do."""
+    text = f"{finding.status.value:>4}  {finding.name:<8} {finding.what}"
+    return f"{text} -> {finding.remedy}" if finding.remedy else text
+
+
+def say_what_is_wrong(machine: Machine) -> None:
+    """Print the lines of `doctor` that are not well, on stderr.
+
+    All but the engine's: loading CUDA for a look takes seconds, and the detector says it itself.
+    """
+    for check in CHECKS:
+        if check is check_engine:
+            continue
+        finding = check(machine)
+        if finding.status in (CheckStatus.BAD, CheckStatus.WARN):
+            print(line_of(finding), file=sys.stderr, flush=True)

@@ -48,6 +48,7 @@ def test_findings_of_before_are_shown_after_a_restart(page: Page, tmp_path: Path
             expect(page.locator("#finding-count")).to_have_text("1 confirmed of 4")
             for state in ("confirmed", "rejected", "uncertain", "candidate"):
                 expect(page.locator(f".finding.{state}")).to_have_count(1)
+            expect(page.locator(".finding.confirmed .meta")).to_contain_text("14/11/2023")
         for name in ("ring", "events"):
             shutil.rmtree(tmp_path / name, ignore_errors=True)
 

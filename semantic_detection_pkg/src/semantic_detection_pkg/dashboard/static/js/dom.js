@@ -49,3 +49,12 @@ export function clock(stampNs) {
   const date = new Date(Number(BigInt(stampNs || 0) / 1000000n));
   return date.toLocaleTimeString("en-GB");
 }
+
+const HALF_A_DAY_MS = 12 * 3600 * 1000;
+
+/** The same, with its date where that is not of today. */
+export function moment(stampNs) {
+  const date = new Date(Number(BigInt(stampNs || 0) / 1000000n));
+  const isOld = Math.abs(Date.now() - date.getTime()) > HALF_A_DAY_MS;
+  return isOld ? `${date.toLocaleDateString("en-GB")} ${clock(stampNs)}` : clock(stampNs);
+}

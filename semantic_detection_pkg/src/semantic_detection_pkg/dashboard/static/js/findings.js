@@ -1,6 +1,6 @@
 // Findings, what was confirmed first: what it looks like, what each tier said, where the evidence is.
 
-import { byId, clock, degrees, element, fixed, setText } from "./dom.js";
+import { byId, degrees, element, fixed, moment, setText } from "./dom.js";
 import { TEXTS, TIERS } from "./words.js";
 
 const VERDICTS = TEXTS["TierResult.verdict"];
@@ -82,7 +82,7 @@ function words(finding, event) {
   const place = finding.has_position
     ? `${fixed(finding.latitude_deg, 5)}, ${fixed(finding.longitude_deg, 5)} ±${fixed(finding.ellipse_major_m, 0)} m`
     : `yaw ${fixed(degrees(finding.bearing.yaw_rad), 1)}° pitch ${fixed(degrees(finding.bearing.pitch_rad), 1)}°`;
-  const meta = element("p", { className: "meta", textContent: `${clock(finding.stamp_ns)}  ${place}  ` });
+  const meta = element("p", { className: "meta", textContent: `${moment(finding.stamp_ns)}  ${place}  ` });
   if (event) meta.append(element("a", { href: event.page, target: "_blank", rel: "noopener", textContent: "evidence" }));
   part.append(meta);
   return part;

@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 
 from semantic_detection_pkg.detector.backends.trt.api import Answer
 
+_MEMORY = 8 << 30  # of the GPU [bytes]
+
 
 class Status(IntEnum):
     """Some of `cudaError_t`."""
@@ -186,7 +188,15 @@ class FakeCuda:
         return self._give_back("host memory", ptr)
 
     @_counted
+    def cudaMemGetInfo(self) -> Answer:
+        kinds = ("host memory", "device memory")
+        used = sum(self._memory[address].size for kind, address in self.live if kind in kinds)
+        return Status.cudaSuccess, _MEMORY - used, _MEMORY
+
+    @_counted
     def cudaMalloc(self, size: int) -> Answer:
+        if size > _MEMORY:
+            return Status.cudaErrorMemoryAllocation, None
         address = next(self._tokens)
         self._memory[address] = np.full(size, 0xA5, np.uint8)
         return Status.cudaSuccess, self._create("device memory", address)

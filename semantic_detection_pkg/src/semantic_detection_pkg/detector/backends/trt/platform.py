@@ -49,6 +49,16 @@ def find_platform(wanted: Family | None = None) -> Platform:
     return Platform(cuda, tensorrt, find_device(cuda))
 
 
+def find_cuda() -> tuple[Cuda, Device]:
+    """Import CUDA alone and look at the GPU.
+
+    Raises:
+        ConfigurationError: cuda-python, the driver or the GPU is missing.
+    """
+    cuda = Cuda(_import_cuda())
+    return cuda, find_device(cuda)
+
+
 def find_library(wanted: Family | None = None) -> TensorRt:
     """Import TensorRT or TensorRT for RTX, whichever is there.
 

@@ -20,7 +20,7 @@ from semantic_detection_pkg.dashboard.api import finding_book
 from semantic_detection_pkg.dashboard.api.finding_store import FindingStore
 from semantic_detection_pkg.dashboard.api.recorded_findings import RecordedFindings
 from semantic_detection_pkg.dashboard.core.ownership import is_own_logger, is_own_status
-from semantic_detection_pkg.recorder.core.events import Event
+from semantic_detection_pkg.recorder.core.events import Event, FindingMark
 from semantic_detection_pkg.recorder.core.topics import Message
 from semantic_detection_pkg.recorder.storage.disk import Disk
 from semantic_detection_pkg.recorder.storage.segment_search import messages_in
@@ -138,6 +138,23 @@ def test_findings_of_all_states_come_back_from_the_recording(tmp_path: Path) -> 
             check_picture(served, finding_id)
         with served.page() as page:
             assert len(page.news()["sections"]["findings"]) == 4
+
+
+def test_stamps_of_a_simulated_clock_are_found_in_the_findings_event(tmp_path: Path) -> None:
+    """Received in 2023, captured in the first seconds of a simulation."""
+    session = RecordingSession(tmp_path, SETTINGS, Disk())
+    session.open()
+    shown_at, simulated = picture(0), NS_PER_S * 7
+    shown_at.header = header(simulated)
+    one = finding(1, header=header(simulated), best_frame=time(simulated))
+    sent = message("/findings", FINDING, START_NS + 2000, content=one)
+    name = "/camera/image_raw/compressed"
+    session.write(deque([message(name, PICTURE, START_NS + 1000, content=shown_at), sent]), 0.0)
+    session.keep_finding(FindingMark(one.id, "tent", sent))
+    session.close()
+    with serve(tmp_path) as served:
+        (finding_id,) = wait_for_pictures(served, 1)
+        check_picture(served, finding_id)
 
 
 @pytest.mark.parametrize("left", ["events", "ring"])

@@ -180,7 +180,7 @@ class FindingBook:
             if entry.pictured == finding["best_frame"]:
                 continue
             box = tuple(float(edge or 0.0) for edge in finding["best_box_xyxy"])
-            jpeg = self._recorded.picture(int(finding["best_frame"]), box)
+            jpeg = self._recorded.picture(finding["id"], int(finding["best_frame"]), box)
             pictured = finding["best_frame"] if jpeg else entry.pictured
             jpeg = jpeg or self._crops.crop(finding["id"])
             if jpeg and jpeg != entry.jpeg:

@@ -20,6 +20,7 @@ from semantic_detection_pkg.common.pictures import decode_picture
 from semantic_detection_pkg.dashboard.api.finding_store import is_finding
 from semantic_detection_pkg.dashboard.api.pictures import EncodedPicture, cut
 from semantic_detection_pkg.errors import ConfigurationError, FrameError
+from semantic_detection_pkg.recorder.storage.event_store import FINDING_FILE
 from semantic_detection_pkg.recorder.storage.segment_reader import (
     UnfinishedSegmentError,
     read_segment,
@@ -29,7 +30,7 @@ from semantic_detection_pkg.recorder.storage.segment_search import messages_in
 _log = logging.getLogger(__name__)
 
 #: Where finished files lie in the recorder's folder; of the same file under two names one is read.
-_PLACES = ("events/*/bag/*.mcap", "events/*/finding.mcap", "ring/*.mcap")
+_PLACES = ("events/*/bag/*.mcap", f"events/*/{FINDING_FILE}", "ring/*.mcap")
 _FINDINGS, _PICTURES = "findings", "camera/image_raw/compressed"
 _Key = tuple[int, int]
 #: A picture is received some time after its capture [ns].
@@ -49,9 +50,8 @@ class _File:
     has_pictures: bool
 
     def may_have(self, stamp_ns: int) -> bool:
-        """Return whether the picture of a capture time may be in it."""
-        is_near = self.start_ns - _AFTER_NS <= stamp_ns <= self.end_ns + _BEFORE_NS
-        return self.has_pictures and is_near
+        """Return whether something of a capture time may be in it."""
+        return self.start_ns - _AFTER_NS <= stamp_ns <= self.end_ns + _BEFORE_NS
 
 
 class RecordedFindings:
@@ -68,6 +68,7 @@ class RecordedFindings:
         prefix = f"/{robot}/" if robot else "/"
         self._findings, self._pictures = prefix + _FINDINGS, prefix + _PICTURES
         self._files: dict[_Key, _File | None] = {}
+        self._events: dict[str, Path] = {}  # folder of a finding's event
         self._without: set[tuple[_Key, int]] = set()  # files that have not a frame, by its stamp
 
     def news(self) -> Iterator[dict[str, Any] | None]:
@@ -94,16 +95,25 @@ class RecordedFindings:
                 yield from self._look_into(key, path)
                 yield None
 
-    def picture(self, stamp_ns: int, box_xyxy: tuple[float, ...]) -> bytes | None:
+    def picture(self, finding_id: str, stamp_ns: int, box_xyxy: tuple[float, ...]) -> bytes | None:
         """Return the thumbnail of a part [px] of a frame; None: the frame is not there any more.
+
+        It is looked for in files of about its time; where stamps are of a simulated clock, in all
+        of the finding's own event.
 
         Args:
             stamp_ns: capture stamp.
         """
+        event = self._events.get(finding_id)
         for key, file in self._files.items():
-            if file is None or not file.may_have(stamp_ns) or (key, stamp_ns) in self._without:
+            if file is None or not file.has_pictures or (key, stamp_ns) in self._without:
                 continue
-            jpeg = self._cut_from(file.path, stamp_ns, box_xyxy)
+            window: tuple[int | None, int | None] = (None, None)
+            if file.may_have(stamp_ns):
+                window = (max(0, stamp_ns - _BEFORE_NS), stamp_ns + _AFTER_NS)
+            elif event is None or event not in file.path.parents:
+                continue
+            jpeg = self._cut_from(file.path, stamp_ns, box_xyxy, window)
             if jpeg is not None:
                 return jpeg
             self._without.add((key, stamp_ns))
@@ -132,10 +142,17 @@ class RecordedFindings:
                 _log.warning("%s: a finding cannot be read: %s", path, error)
                 continue
             if is_finding(plain):
+                if path.name == FINDING_FILE:
+                    self._events[plain["id"]] = path.parent
                 yield plain
 
-    def _cut_from(self, path: Path, stamp_ns: int, box_xyxy: tuple[float, ...]) -> bytes | None:
-        window = (max(0, stamp_ns - _BEFORE_NS), stamp_ns + _AFTER_NS)
+    def _cut_from(
+        self,
+        path: Path,
+        stamp_ns: int,
+        box_xyxy: tuple[float, ...],
+        window: tuple[int | None, int | None],
+    ) -> bytes | None:
         try:
             for message in messages_in(path, [self._pictures], *window):
                 if message.stamp_ns == stamp_ns:

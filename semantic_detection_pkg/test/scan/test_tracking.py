@@ -285,3 +285,28 @@ def test_an_update_of_20_tracks_takes_about_two_milliseconds():
 def test_bad_input_is_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_neighbours_in_a_crowd_are_not_one_that_runs():
+    """A person of 30 px, seen once; then one at the other side of the street, four sizes away."""
+    run = Run()
+    size = (0.01, 0.02)
+    run.stamp_ns += 3 * STEP_NS  # a slow detector
+    run.frame(view_at(), (0, 0.1, 0.4, *size))
+    run.stamp_ns += 3 * STEP_NS
+    run.frame(view_at(), (0, 0.18, 0.4, *size))
+    run.stamp_ns += 3 * STEP_NS
+    tracks = run.frame(view_at(), (0, 0.1, 0.4, *size), (0, 0.18, 0.4, *size))
+
+    assert len(tracks) == 2
+    assert all(math.hypot(one.yaw_rate_rad_s, one.pitch_rate_rad_s) < 0.01 for one in tracks)
+
+
+def test_what_walks_at_two_of_its_sizes_a_second_is_followed():
+    run = Run()
+    for step in range(12):
+        tracks = run.frame(view_at(), (0, 0.1 + step * 0.004, 0.4, 0.01, 0.02))
+
+    (track,) = tracks
+    assert track.hits == 12
+    assert track.yaw_rate_rad_s == pytest.approx(0.04, rel=0.3)

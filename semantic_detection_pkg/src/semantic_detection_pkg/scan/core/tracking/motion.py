@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ros_support_pkg.core.ranges import check_range
+from ros_support_pkg.core.settings import constant
 from semantic_detection_pkg.common.core.optics import Matrix, wrapped
 
 _TRUST_VARIANCES = 4.0  # a rate squared of so many variances is half trusted
@@ -31,6 +32,9 @@ class MotionModel:
             in the last frame, and the time in which a rate decays to 1/e.
         unseen_rate_sigma_rad_s, unseen_rate_memory_s: the same of an object that was not.
         first_rate_sigma_rad_s: of an object that was seen once, whole: it may move.
+        first_rate_sigma_sizes_s: the same in its own longer sides a second: people, animals and
+            vehicles move a few of their sizes a second, however far away they are. The lesser of
+            both counts; without this one a small thing in a crowd is taken for its neighbours.
         position_sigma_max_rad: upper bound of the standard deviation of a bearing.
     """
 
@@ -39,6 +43,7 @@ class MotionModel:
     unseen_rate_sigma_rad_s: float = 0.01
     unseen_rate_memory_s: float = 3.0
     first_rate_sigma_rad_s: float = 0.15
+    first_rate_sigma_sizes_s: float = constant(2.0, before=1e9)
     position_sigma_max_rad: float = 0.025
 
     def __post_init__(self) -> None:
@@ -140,11 +145,29 @@ class KalmanStates:
         return after
 
     def append_new(
-        self, positions: Matrix, variances: Matrix, may_move: NDArray[np.bool_], model: MotionModel
+        self,
+        positions: Matrix,
+        variances: Matrix,
+        sizes_rad: NDArray[np.float64],
+        may_move: NDArray[np.bool_],
+        model: MotionModel,
     ) -> KalmanStates:
-        """Return the states with k new ones appended: positions and variances (k, 2)."""
+        """Return the states with k new ones appended.
+
+        Args:
+            positions, variances: (k, 2).
+            sizes_rad: (k,) their longer sides.
+            may_move: (k,) whether a rate can be told.
+        """
         zeros = np.zeros_like(positions)
-        sigma = np.where(may_move, model.first_rate_sigma_rad_s, model.unseen_rate_sigma_rad_s)
+        moving = np.minimum(
+            model.first_rate_sigma_rad_s, model.first_rate_sigma_sizes_s * sizes_rad
+        )
+        sigma = np.where(
+            may_move,
+            np.maximum(moving, model.unseen_rate_sigma_rad_s),
+            model.unseen_rate_sigma_rad_s,
+        )
         rates = zeros + sigma[:, None] ** 2
         new = KalmanStates(positions, zeros, variances, rates, zeros)
         pairs = zip(vars(self).values(), vars(new).values(), strict=True)

@@ -312,7 +312,11 @@ class Tracker:
         sizes = view.sizes_of(boxes)
         positions = view.bearings_of((boxes[:, :2] + boxes[:, 2:]) / 2.0)
         self._states = self._states.append_new(
-            positions, seen.variances[fresh], seen.is_whole[fresh], self._settings.motion
+            positions,
+            seen.variances[fresh],
+            sizes.max(axis=1),
+            seen.is_whole[fresh],
+            self._settings.motion,
         )
         for row, column in enumerate(fresh):
             record = TrackRecord(self._next_id, stamp_ns, sizes[row])

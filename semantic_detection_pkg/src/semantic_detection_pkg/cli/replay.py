@@ -42,8 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if options.publish:
                 return _publish(reader, options)
             if options.source == "frames":
-                replay_frames(reader, options, change)
-                return _DONE
+                return _DONE if replay_frames(reader, options, change) else _PART
             return _replay_journal(reader, options.namespace, change)
     except SemanticDetectionError as error:
         print(f"replay: {error}", file=sys.stderr)

@@ -39,8 +39,11 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetection
 _EVERYWHERE = Area(-3.0, 3.0, -1.5, 1.5)
 
 
-def replay_frames(reader: BagReader, options: argparse.Namespace, change: Change) -> None:
+def replay_frames(reader: BagReader, options: argparse.Namespace, change: Change) -> bool:
     """Detect and decide again; print how both differ.
+
+    Returns:
+        Whether all recorded steps could be replayed.
 
     Raises:
         SemanticDetectionError: the bag, the model or an option is no good.
@@ -78,8 +81,9 @@ def replay_frames(reader: BagReader, options: argparse.Namespace, change: Change
             elapsed_s = time.perf_counter() - started_s
             _print_comparison(comparison)
             print_summary(summary, reader.path, elapsed_s)
-        else:
-            _rehearse(again, Goal("replay", _EVERYWHERE, words), change, comparison)
+            return summary.exact == summary.steps
+        _rehearse(again, Goal("replay", _EVERYWHERE, words), change, comparison)
+        return True
 
 
 def _rehearse(

@@ -24,7 +24,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import InspectionResu
 from semantic_detection_pkg.scan.core.settings import TierSettings
 from semantic_detection_pkg.scan.core.tiers import classifier_result
 from simulation_pkg.core.world.geometry import CameraPose, Lens
-from simulation_pkg.core.world.layout import Layout, build_world
+from simulation_pkg.core.world.layout import WorldLayout, build_world
 from simulation_pkg.core.world.render import Renderer
 from simulation_pkg.core.world.things import CLASS_NAMES, DECOY_NAMES
 from simulation_pkg.fakes.engine import FakeClassifier
@@ -250,7 +250,7 @@ def test_fake_fails_when_told_and_when_closed():
 def test_demo_model_tells_things_from_decoys_on_the_crops_made_here(width):
     """The crop agrees with the one that the model was trained on, at two picture sizes."""
     classifier = load_classifier(MODEL, engine="onnxruntime", threads=1)
-    world = build_world(Layout(9100))
+    world = build_world(WorldLayout(9100))
     lens = Lens(width, width * 9 // 16)
     renderer = Renderer(world, lens)
     right = []

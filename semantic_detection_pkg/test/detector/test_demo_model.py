@@ -13,7 +13,7 @@ import pytest
 from semantic_detection_pkg.detector.backends.loading import load_detector
 from semantic_detection_pkg.errors import ConfigurationError
 from simulation_pkg.core.world.geometry import CameraPose, Lens
-from simulation_pkg.core.world.layout import Layout, build_world
+from simulation_pkg.core.world.layout import WorldLayout, build_world
 from simulation_pkg.core.world.render import Renderer
 from simulation_pkg.core.world.things import CLASS_NAMES, DECOY_NAMES
 
@@ -25,7 +25,7 @@ UNSEEN_SEED = 9100  # neither trained on nor part of the evaluation
 
 @pytest.fixture(scope="module")
 def world():
-    return build_world(Layout(UNSEEN_SEED))
+    return build_world(WorldLayout(UNSEEN_SEED))
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def test_a_close_up_is_found_with_its_box_and_mask(detector, renderer, world, na
 
 
 def test_an_empty_scene_is_empty(detector):
-    bare = Renderer(build_world(Layout(UNSEEN_SEED, per_class=0, plants=60)), Lens(1280, 720))
+    bare = Renderer(build_world(WorldLayout(UNSEEN_SEED, per_class=0, plants=60)), Lens(1280, 720))
     for yaw in (-0.5, 0.5):
         found = detector.process(bare.render(CameraPose(yaw, 0.45)).image).detections
         assert (found.scores > 0.5).sum() == 0

@@ -10,7 +10,7 @@ from demo_training.views import CLOSE_UP, HELD_OUT_SEEDS, SWEEP, TRAIN_SEEDS, sh
 
 from semantic_detection_pkg.detector.core.letterbox import Letterbox
 from simulation_pkg.core.world.geometry import Lens
-from simulation_pkg.core.world.layout import Layout, build_world
+from simulation_pkg.core.world.layout import WorldLayout, build_world
 from simulation_pkg.core.world.render import Renderer
 
 
@@ -80,7 +80,7 @@ def test_a_crop_is_centred_and_keeps_proportions(side):
 
 def test_labels_belong_to_the_masks():
     lens = Lens()
-    world = build_world(Layout(3))
+    world = build_world(WorldLayout(3))
     renderer = Renderer(world, lens)
     taken = list(shots(world, lens, 2, 0, 4))
     assert [shot.level for shot in taken] == [SWEEP] * 2 + [CLOSE_UP] * 4

@@ -16,7 +16,7 @@ from semantic_detection_pkg.scan.core.paths.geometry import (
 )
 from semantic_detection_pkg.scan.core.paths.skeleton import trace_skeleton
 from simulation_pkg.core.world.geometry import CameraPose, Lens
-from simulation_pkg.core.world.layout import Layout, build_world
+from simulation_pkg.core.world.layout import WorldLayout, build_world
 from simulation_pkg.core.world.render import Effects, Renderer
 
 VIEW = CameraView(0.0, 0.4, 0.0, math.radians(62), 1280, 720)
@@ -132,7 +132,7 @@ def test_a_loop_and_a_disc_do_not_break():
 
 @pytest.fixture(scope="module")
 def world():
-    return build_world(Layout(11))
+    return build_world(WorldLayout(11))
 
 
 def test_footpaths_of_the_simulated_world(world):

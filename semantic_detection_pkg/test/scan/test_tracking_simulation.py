@@ -16,7 +16,7 @@ from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.scan.core.tracking.track import Track
 from semantic_detection_pkg.scan.core.tracking.tracker import Tracker
 from simulation_pkg.core.world.geometry import CameraPose, Lens, board_vectors, projection
-from simulation_pkg.core.world.layout import Layout, World, build_world
+from simulation_pkg.core.world.layout import World, WorldLayout, build_world
 from simulation_pkg.core.world.things import CLASS_NAMES
 
 LENS = Lens(1280, 720)
@@ -217,14 +217,14 @@ def without(samples: list[PoseSample], begin_s: float, end_s: float) -> list[Pos
 
 @pytest.mark.parametrize("seed", [11, 12, 13])
 def test_ids_stay_through_slews_of_60_deg_per_s(seed):
-    score = run(build_world(Layout(seed)), slews(), Flaws(), seed)
+    score = run(build_world(WorldLayout(seed)), slews(), Flaws(), seed)
     assert len(score.owner) >= 25
     assert score.switches <= 1
 
 
 @pytest.mark.parametrize("seed", [21, 22])
 def test_ids_stay_through_zoom_1_to_8_and_back(seed):
-    world = build_world(Layout(seed))
+    world = build_world(WorldLayout(seed))
     score = run(world, visits(world, 5), Flaws(), seed)
     assert len(score.owner) >= 10
     assert score.switches <= 1
@@ -234,13 +234,13 @@ def test_ids_stay_through_zoom_1_to_8_and_back(seed):
 def test_ids_stay_through_losses_of_one_and_a_half_seconds(seed):
     samples = samples_along((-0.3, SWEEP_PITCH, 1.0, 0.0), (0.3, SWEEP_PITCH, 1.0, 9.0))
     samples = without(without(samples, 2.0, 3.5), 5.0, 6.5)
-    score = run(build_world(Layout(seed)), samples, Flaws(), seed)
+    score = run(build_world(WorldLayout(seed)), samples, Flaws(), seed)
     assert len(score.owner) >= 10
     assert score.switches == 0
 
 
 def test_strollers_keep_their_ids_for_a_minute():
-    world = build_world(Layout(41))
+    world = build_world(WorldLayout(41))
     strollers = tuple(board for board in world.boards if board.stroll_m > 0.0)
     assert len(strollers) >= 4
     legs = [(0.0, SWEEP_PITCH, 1.0, 0.0)]
@@ -251,14 +251,14 @@ def test_strollers_keep_their_ids_for_a_minute():
 
 
 def test_false_detections_are_not_confirmed_in_crowds():
-    score = run(build_world(Layout(51)), slews(6), Flaws(false_per_frame=1.0), 51)
+    score = run(build_world(WorldLayout(51)), slews(6), Flaws(false_per_frame=1.0), 51)
     confirmed = [track for track in score.tracks if track.state is not TrackState.TENTATIVE]
     things = set(score.owner.values())
     assert sum(track.id not in things for track in confirmed) <= 4
 
 
 def test_a_track_lies_where_the_thing_is():
-    world = replace(build_world(Layout(61)), footpaths=())
+    world = replace(build_world(WorldLayout(61)), footpaths=())
     samples = samples_along((0.0, SWEEP_PITCH, 1.0, 0.0), (0.05, SWEEP_PITCH, 1.0, 4.0))
     score = run(world, samples, Flaws(), 61)
     tracks = {track.id: track for track in score.tracks}

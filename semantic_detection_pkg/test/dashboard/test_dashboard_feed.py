@@ -9,6 +9,8 @@ import pytest
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from fake_robot import FakeRobot
+from hypothesis import HealthCheck, given, settings
+from message_strategies import messages
 from patience import wait_until
 from rcl_interfaces.msg import Log
 from rclpy.context import Context
@@ -17,7 +19,11 @@ from rclpy.node import Node
 
 from interfaces_pkg.msg import Finding
 from ros_support_pkg.qos import EVENT, RECORD
+from semantic_detection_pkg.common.core.plain import as_plain
 from semantic_detection_pkg.dashboard.api.dashboard import Dashboard
+from semantic_detection_pkg.dashboard.api.finding_book import FindingBook
+from semantic_detection_pkg.dashboard.api.finding_store import FindingStore, is_finding
+from semantic_detection_pkg.dashboard.api.recorded_findings import WITHOUT, RecordedFindings
 from semantic_detection_pkg.dashboard.api.settings import DashboardSettings
 from semantic_detection_pkg.dashboard.ros.feed import DashboardFeed
 
@@ -30,8 +36,8 @@ class FeedHarness:
         self.other = Node("camera", namespace="/r2", context=context)
         self.executor = SingleThreadedExecutor(context=context)
         self.executor.add_node(self.node)
-        settings = DashboardSettings(port=0, evidence_dir=folder / "events")
-        self.dashboard = Dashboard(settings, FakeRobot())
+        chosen = DashboardSettings(port=0, evidence_dir=folder / "events")
+        self.dashboard = Dashboard(chosen, FakeRobot())
         dashboard = self.dashboard
         self.feed = DashboardFeed(
             self.node,
@@ -98,3 +104,37 @@ def test_findings_are_shown_and_kept(harness: FeedHarness, tmp_path: Path) -> No
     wait_until(lambda: len(shown()) == 3, "the findings", timeout_s=30.0)
     kept = tmp_path / "findings"
     wait_until(lambda: len(list(kept.glob("*.json"))) == 3, "the files")
+
+
+class NoCrops:
+    """Nobody was shown anything."""
+
+    def crop(self, _: str) -> None:
+        return None
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(message=messages(Finding))
+def test_whatever_a_finding_holds_is_shown_and_comes_back(tmp_path: Path, message: Finding) -> None:
+    plain = as_plain(message, without=WITHOUT)
+    store = FindingStore(tmp_path)
+    shown: list[dict[str, object]] = []
+
+    def book() -> FindingBook:
+        shown.clear()
+        recorded = RecordedFindings(tmp_path, "")
+        return FindingBook(
+            lambda new: shown.__setitem__(slice(None), new), NoCrops(), store, recorded
+        )
+
+    heard = book()
+    heard.add(plain)
+    heard.close()
+    assert [one["id"] for one in shown] == [message.id]
+    book().close()
+    assert [one["id"] for one in shown] == ([message.id] if is_finding(plain) else [])
+    assert store.load() == ([plain] if is_finding(plain) else [])
+    store.remove(message.id)
+    assert not list(tmp_path.glob("findings/*"))

@@ -25,6 +25,7 @@ _log = logging.getLogger(__name__)
 FOLDER = "findings"
 _BYTES_MAX = 1_000_000
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+_WHOLE = re.compile(r"-?[0-9]{1,20}")
 #: Fields that the page reads, and their types.
 _FIELDS = {
     "id": str,
@@ -46,7 +47,7 @@ def is_finding(value: Any) -> bool:
         return False
     return (
         all(isinstance(value.get(name), kind) for name, kind in _FIELDS.items())
-        and all(value[name].isdecimal() for name in ("stamp_ns", "best_frame"))
+        and all(_WHOLE.fullmatch(value[name]) for name in ("stamp_ns", "best_frame"))
         and all(isinstance(one, dict) for one in (*value["tiers"], *value["answers"]))
         and all(one is None or isinstance(one, int | float) for one in value["best_box_xyxy"])
     )
@@ -89,7 +90,12 @@ class FindingStore:
             return None
 
     def save(self, finding: Mapping[str, Any]) -> bool:
-        """Write a finding; return whether it lies there now."""
+        """Write a finding; return whether it need not be tried again.
+
+        One that could not be read again, of a state that nobody knows, say, is not written.
+        """
+        if not is_finding(finding):
+            return True
         return self._write(finding["id"], "json", json.dumps(finding, allow_nan=False).encode())
 
     def save_picture(self, finding_id: str, jpeg: bytes) -> bool:

@@ -45,16 +45,24 @@ class RtspCamera:
         pid: of the process.
     """
 
-    def __init__(self, size: str = "320x240", *, rate: int = 10, password: str = "") -> None:
-        """Start it; `rate` in frames/s."""
+    def __init__(
+        self, size: str = "320x240", *, rate: int = 10, password: str = "", key_frames: int = 0
+    ) -> None:
+        """Start it.
+
+        Args:
+            size: WIDTHxHEIGHT [px].
+            rate: in frames/s.
+            password: of the user `USER`; empty: nobody is asked.
+            key_frames: of so many frames one is a key frame; 0: one a second.
+        """
         python = interpreter()
         if python is None:
             raise RuntimeError(f"no RTSP server here; sudo apt-get install {PACKAGES}")
+        words = [python, str(_SERVER), "--size", size, "--rate", str(rate)]
+        words += ["--password", password, "--key-frames", str(key_frames)]
         self._process = subprocess.Popen(
-            [python, _SERVER, "--size", size, "--rate", str(rate), "--password", password],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         self.pid = self._process.pid
         answer = self._answer()

@@ -1,6 +1,7 @@
 """A network camera by GStreamer's RTSP server, with what goes wrong with real ones on command.
 
     python3 server.py [--port PORT] [--size WIDTHxHEIGHT] [--rate HZ] [--password PASSWORD]
+                      [--key-frames FRAMES]
 
 Run by the Python for which Debian's `python3-gi` and `gir1.2-gst-rtsp-server-1.0` are installed.
 Serves H.264 at `/live` on the loopback address, one encoder for all viewers. Prints `port N` once
@@ -34,7 +35,7 @@ _PIPELINE = (
     "( videotestsrc is-live=true pattern=ball "
     "! capsfilter name=size caps=video/x-raw,width={width},height={height},framerate={rate}/1 "
     "! valve name=valve drop={is_stalled} "
-    "! x264enc tune=zerolatency speed-preset=ultrafast key-int-max={rate} bitrate=500 "
+    "! x264enc tune=zerolatency speed-preset=ultrafast key-int-max={key_frames} bitrate=500 "
     "! video/x-h264,profile=baseline ! rtph264pay name=pay0 pt=96 config-interval=-1 )"
 )
 
@@ -42,7 +43,8 @@ _PIPELINE = (
 class Camera:
     """The server and what it was told."""
 
-    def __init__(self, port: int, size: str, rate: int, password: str) -> None:
+    def __init__(self, port: int, size: str, rate: int, password: str, key_frames: int) -> None:
+        self._key_frames = key_frames or rate
         self._port = port
         self._size = size
         self._rate = rate
@@ -126,7 +128,11 @@ class Camera:
     def _pipeline(self) -> str:
         width, height = self._size.split("x")
         return _PIPELINE.format(
-            width=width, height=height, rate=self._rate, is_stalled=str(self._is_stalled).lower()
+            width=width,
+            height=height,
+            rate=self._rate,
+            key_frames=self._key_frames,
+            is_stalled=str(self._is_stalled).lower(),
         )
 
     def _auth(self) -> GstRtspServer.RTSPAuth | None:
@@ -164,10 +170,11 @@ def main() -> int:
     parser.add_argument("--size", default="320x240")
     parser.add_argument("--rate", type=int, default=10)
     parser.add_argument("--password", default="")
+    parser.add_argument("--key-frames", type=int, default=0, help="one each; 0: one a second")
     given = parser.parse_args()
     Gst.init(None)
     loop = GLib.MainLoop()
-    camera = Camera(given.port, given.size, given.rate, given.password)
+    camera = Camera(given.port, given.size, given.rate, given.password, given.key_frames)
     said = camera.start()
     print(f"port {camera.port}" if said == "ok" else said, flush=True)
     commands = {

@@ -127,6 +127,21 @@ def test_a_stream_that_changes_its_size_goes_on_with_the_new_one(server: RtspCam
         assert watched.reader.status.reconnects == 0
 
 
+def test_a_stream_without_a_key_frame_is_called_that() -> None:
+    """Who comes to an encoder that has sent its only one; packets arrive all the time."""
+    if importlib.util.find_spec("av") is None:
+        pytest.skip("PyAV is not installed")
+    if rtsp_camera.interpreter() is None:
+        pytest.skip(f"no RTSP server here; apt-get install {rtsp_camera.PACKAGES}")
+    with (
+        RtspCamera(key_frames=100_000) as server,
+        Watched(server.url()),
+        Watched(f"{server.url()}#timeout=1.5") as second,
+    ):
+        second.wait_for_loss("sends a video, but no key frame")
+        assert second.reader.status.frames == 0
+
+
 def loopback_devices() -> list[str]:
     """The devices of v4l2loopback, by the driver that the kernel names."""
     drivers = Path("/sys/devices/virtual/video4linux").glob("video*")

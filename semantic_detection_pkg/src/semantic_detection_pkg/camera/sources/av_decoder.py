@@ -27,6 +27,8 @@ class AvDecoder:
         self.time_s = math.nan
         self._frame: av.VideoFrame | None = None
         self._timeout_s = timeout_s
+        self._waiting_since_s = 0.0
+        self.loss = ""
         is_stream = timeout_s > 0.0
         if is_stream:
             options = _STREAM_OPTIONS | dict(options)
@@ -53,12 +55,12 @@ class AvDecoder:
 
     def advance(self) -> bool:
         """See `VideoDecoder`."""
-        begin_s = time.monotonic()
+        self._waiting_since_s = time.monotonic()
         self._frame = next(self._frames, None)
         if self._frame is None:
             return False
         # At a time-out FFmpeg first hands out what its parser held back, and waits once more.
-        if 0.0 < self._timeout_s <= time.monotonic() - begin_s:
+        if self._is_overdue():
             self._frame = None
             return False
         time_s = self._frame.time
@@ -84,6 +86,9 @@ class AvDecoder:
         self._frames.close()
         self._container.close()
 
+    def _is_overdue(self) -> bool:
+        return 0.0 < self._timeout_s <= time.monotonic() - self._waiting_since_s
+
     def _decode(self) -> Generator[av.VideoFrame, None, None]:
         """Go through the frames; a damaged packet costs its frame, as in players."""
         damaged = 0
@@ -97,6 +102,9 @@ class AvDecoder:
                     damaged += 1
                     if damaged > _DAMAGED_MAX:
                         return
+                if self._is_overdue():
+                    self.loss = "sends a video, but no key frame, with which pictures begin"
+                    return
         except av.FFmpegError:
             return  # the end of what can be read: a cut file, a stream that is gone
 

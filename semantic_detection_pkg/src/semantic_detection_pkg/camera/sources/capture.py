@@ -30,7 +30,8 @@ class CaptureSource:
     def read(self) -> Shot:
         """See `FrameSource`."""
         if not self._decoder.advance():
-            raise SourceLostError(f"{self.name}: no frame arrived; the camera is gone or stalled")
+            loss = self._decoder.loss or "no frame arrived; the camera is gone or stalled"
+            raise SourceLostError(f"{self.name}: {loss}")
         stamp_ns = self._clock_ns()
         memory = self.allocate(*self._size) if self._size is not None else None
         try:

@@ -24,11 +24,13 @@ class VideoDecoder(Protocol):
         rate_hz: as the video says; 0: it does not.
         rotation_deg: by which its pictures are to be turned clockwise, as the container says; 0,
             90, 180 or 270.
+        loss: why a stream is lost, where that is known; else empty.
     """
 
     time_s: float
     rate_hz: float
     rotation_deg: int
+    loss: str
 
     def advance(self) -> bool:
         """Decode the next frame; False at the end, and where a stream is lost."""

@@ -28,6 +28,7 @@ class OpenCvDecoder:
     def __init__(self, capture: cv2.VideoCapture) -> None:
         """Take an opened capture, which `close` releases."""
         self._capture = capture
+        self.loss = ""
         # What some builds do by themselves, and others do not, is ours to do.
         self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
         self.rotation_deg = round(self._capture.get(cv2.CAP_PROP_ORIENTATION_META) / 90) % 4 * 90

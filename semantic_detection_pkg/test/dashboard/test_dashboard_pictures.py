@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ from patience import patience
 from test_dashboard_control import wait_for
 
 from semantic_detection_pkg.common.core.detections import Detections, MaskRings
+from semantic_detection_pkg.common.core.looks import Look
 from semantic_detection_pkg.dashboard.api import api
 from semantic_detection_pkg.dashboard.api.pictures import (
     PictureMaker,
@@ -47,6 +49,14 @@ def test_scene_is_scaled_and_drawn_without_touching_the_frame(size, made):
     assert image[round(0.26 * made[1]), round(0.45 * made[0])].max() > 40  # the mask's tint
     assert image[round(0.9 * made[1]), round(0.9 * made[0])].max() < 20
     assert not given.image.any()
+
+
+def test_tiles_that_were_looked_at_are_outlined_and_the_whole_is_not():
+    looks = (Look(0, 0, 320, 200, 2.0), Look(200, 100, 300, 180, 4.0))
+    image = decoded(make_picture(replace(scene(320, 200), looks=looks), 640, 95).jpeg)
+    assert image[100, 230:290].max() > 100
+    assert image[110:170, 299].max() > 100
+    assert image[0, :].max() < 30
 
 
 def test_part_of_a_picture_is_cut_in_the_frames_pixels():

@@ -1,15 +1,19 @@
 """The scan's map of needs, seen through a picture, and the tiles that follow from it."""
 
 import math
+import time
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from ros_support_pkg.core.pose_history import Pose
+from semantic_detection_pkg.common.core.frame import Frame
 from semantic_detection_pkg.common.core.looks import Look
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.detector.core.need import NeedMap, need_map
 from semantic_detection_pkg.detector.core.tiles import TilePlanner, TileSettings
+from semantic_detection_pkg.detector.node import DetectorNode
 from semantic_detection_pkg.errors import FrameError
 
 VIEW = CameraView(0.0, 0.4, 0.0, math.radians(62.0), 1920, 1080)
@@ -74,6 +78,35 @@ def test_a_map_of_a_message():
 def test_a_map_that_is_none_is_refused(changes):
     with pytest.raises(FrameError, match="search need: .* is needed"):
         need_map(message(**changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_used"),
+    [
+        ({}, True),
+        ({"tiles": "tiles"}, False),  # all of them are looked at anyway
+        ({"age_s": 60.0}, False),
+        ({"hfov_rad": math.nan}, False),
+        ({"need": None}, False),
+        ({"pose": None}, False),
+    ],
+)
+def test_the_node_takes_the_need_where_it_holds(changes, is_used):
+    """With a pose at the capture and a lens that the gimbal tells, and not for ever."""
+    hfov_rad = changes.get("hfov_rad", math.radians(62.0))
+    pose = changes.get("pose", Pose(5, 0.0, 0.4, hfov_rad=hfov_rad))
+    node = SimpleNamespace(
+        _config=SimpleNamespace(tiling=TileSettings(changes.get("tiles", "rotating"))),
+        _need=changes.get("need", map_of(np.ones((8, 12)))),
+        _need_s=time.monotonic() - changes.get("age_s", 0.0),
+        _poses=SimpleNamespace(at={5: pose}.get),
+    )
+    frame = Frame(5, 0, np.zeros((1080, 1920, 3), np.uint8), "camera")
+
+    need = DetectorNode._need_of(node, frame)
+
+    assert (need is not None) == is_used
+    assert need is None or need.any()
 
 
 def test_looks_are_told_with_their_gain(pipeline_of_tiles):

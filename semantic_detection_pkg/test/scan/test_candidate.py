@@ -23,7 +23,7 @@ from semantic_detection_pkg.scan.core.candidate_states import (
 from semantic_detection_pkg.scan.core.evidence import VlmReply
 from semantic_detection_pkg.scan.core.inputs_and_decisions import InspectionResult
 from semantic_detection_pkg.scan.core.settings import CloseSettings, ScanSettings
-from semantic_detection_pkg.scan.core.tracking.track import Track
+from semantic_detection_pkg.scan.core.tracking.track import Track, TrackPoint
 
 S = 1_000_000_000
 WIDTH, HEIGHT = 1280, 720
@@ -302,3 +302,18 @@ def test_whatever_comes_in_whatever_order_leads_on_through_the_table(steps):
             harness.candidate.skip_vlm("off")
         harness.candidate.conclude()
         assert harness.state in FINAL
+
+
+def test_a_finding_is_where_its_thing_was_seen_and_not_where_it_may_have_drifted():
+    seen = track(0.1, history=(TrackPoint(1, 0.05, 0.4), TrackPoint(2, 0.1, 0.4)))
+    drifted = dataclasses.replace(seen, yaw_rad=0.9, is_seen=False)
+
+    def place(one: Track, **changes) -> float:
+        candidates = dataclasses.replace(ScanSettings().candidates, **changes)
+        settings = dataclasses.replace(ScanSettings(), candidates=candidates)
+        return Candidate(0, one, "person", settings).track_as_seen.yaw_rad
+
+    assert place(seen) == 0.1
+    assert place(drifted) == 0.1
+    assert place(dataclasses.replace(drifted, history=())) == 0.9
+    assert place(drifted, findings_as_seen=False) == 0.9  # as recordings of before have it

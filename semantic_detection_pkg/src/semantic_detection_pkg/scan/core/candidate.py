@@ -90,6 +90,16 @@ class Candidate:
         return self.evidence.extent.track
 
     @property
+    def track_as_seen(self) -> Track:
+        """Return its track where it was seen last: unseen it goes on as predicted, maybe far."""
+        track = self.track
+        is_told = self._settings.candidates.findings_as_seen
+        if track.is_seen or not track.history or not is_told:
+            return track
+        last = track.history[-1]
+        return replace(track, yaw_rad=last.yaw_rad, pitch_rad=last.pitch_rad)
+
+    @property
     def needs_px(self) -> float:
         """Return the longer side of its box from which it can be judged now. [px]"""
         close = self._settings.close

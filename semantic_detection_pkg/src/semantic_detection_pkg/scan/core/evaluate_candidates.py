@@ -45,7 +45,7 @@ def evaluate_candidates(blackboard: Blackboard) -> None:
 
 def _conclude(candidate: Candidate, search: Search, blackboard: Blackboard) -> None:
     state, score = candidate.conclude()
-    track, evidence = candidate.track, candidate.evidence
+    track, evidence = candidate.track_as_seen, candidate.evidence
     search.mark(track, _RESULTS[state])
     search.candidates.retire(blackboard.now_ns, candidate)
     best, tiers = evidence.best, evidence.by_tier

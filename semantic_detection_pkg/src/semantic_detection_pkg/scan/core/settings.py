@@ -98,6 +98,7 @@ class CandidateSettings:
         area_margin_rad: objects may be this far outside the area.
         gating_max_rad, gating_rate_rad_s: how far an object may have moved while it was not seen:
             at most, and for each second.
+        findings_as_seen: a finding is where its thing was last seen, not where it may be by now.
         kept_max: greatest number of candidates, and of decided ones; the oldest go first.
     """
 
@@ -127,6 +128,7 @@ class CandidateSettings:
     gating_max_rad: float = constant(math.radians(1.8), formerly=("stroll_rad",))
     gating_rate_rad_s: float = constant(math.radians(0.3), formerly=("stroll_rad_s",))
     association_gate_rad: float = constant(math.radians(0.4), formerly=("same_rad",))
+    findings_as_seen: bool = constant(True, before=False)
     kept_max: int = 500
 
 

@@ -360,6 +360,33 @@ def test_at_another_place_it_asks(now: Fix | BaseAttitude, words: str) -> None:
     assert not made.controller.is_paused
 
 
+def test_at_another_place_it_asks_after_a_second_crash_too() -> None:
+    """The second controller had not heard where it is."""
+    made = ExactScan([PERSON])
+    made.inbox += [FIX, LEVEL]
+    made.start()
+    made.run(1.0)
+    crash(made)
+    made.run(0.2)
+    crash(made)
+    made.run(0.2)
+    assert not made.controller.is_paused
+    made.inbox.append(dataclasses.replace(FIX, latitude_deg=47.001))
+    made.run(0.2)
+    assert "the base has moved by 111 m" in made.decisions[-1].status.reason
+
+
+def test_a_crash_while_it_asks_is_no_answer() -> None:
+    made = ExactScan([PERSON])
+    made.start()
+    made.run(1.0)
+    crash(made, reasons_to_ask=("it is late",))
+    made.run(0.5)
+    crash(made)
+    made.run(0.5)
+    assert made.controller.is_paused
+
+
 @pytest.mark.parametrize("change", ["limits", "camera", "cells"])
 def test_what_no_longer_fits_is_seen_anew_and_the_findings_stay(change: str) -> None:
     made = ExactScan([PERSON, TENT])

@@ -23,6 +23,10 @@ class BasePlace:
     fix: Fix | None = None
     attitude: BaseAttitude | None = None
 
+    def renewed(self, fix: Fix | None, attitude: BaseAttitude | None) -> BasePlace:
+        """Return the place by what is known now; what is not known yet is as it was."""
+        return BasePlace(fix or self.fix, attitude or self.attitude)
+
     def compare(self, now: Fix | BaseAttitude) -> tuple[BasePlace, str]:
         """Return what is left to compare, and how the base has moved; empty: it has not."""
         if isinstance(now, Fix):

@@ -105,7 +105,7 @@ def checkpoint_of(blackboard: Blackboard, clock: ClockRecord) -> Checkpoint | No
         is_paused=blackboard.is_paused,
         next_track_id=mission.tracker.next_id,
         request_count=blackboard.request_count,
-        base=BasePlace(blackboard.fix, blackboard.attitude),
+        base=mission.base_before.renewed(blackboard.fix, blackboard.attitude),
         search=None if search is None else _search_record(search),
     )
     if search is None:

@@ -138,7 +138,11 @@ def test_candidates_keep_their_evidence_and_their_place() -> None:
         assert (new.first_id, new.label, new.since_ns) == (old.first_id, old.label, old.since_ns)
         assert new.state is old.state
         assert new.evidence.presence == old.evidence.presence
-        assert new.evidence.extent == old.evidence.extent
+        was, now = old.evidence.extent, new.evidence.extent
+        assert (now.size_rad, now.was_whole) == (was.size_rad, was.was_whole)
+        assert (now.track.yaw_rad, now.track.pitch_rad) == (was.track.yaw_rad, was.track.pitch_rad)
+        assert now.track.history == was.track.history
+        assert (now.track.yaw_rate_rad_s, now.track.is_seen) == (0.0, False)
     assert after.mission.next_track_id >= before.mission.next_track_id > 3
 
 

@@ -210,9 +210,25 @@ class Evidence:
         return replace(self, view=view, views=views, view_frames=view_frames)
 
     def for_resumption(self) -> Evidence:
-        """Return what still holds in another process: requests under way and pictures are gone."""
+        """Return what still holds in another process: requests under way and pictures are gone.
+
+        So is its motion: carried on over a gap it would lead anywhere.
+        """
+        track = replace(
+            self.extent.track,
+            yaw_rate_rad_s=0.0,
+            pitch_rate_rad_s=0.0,
+            is_seen=False,
+            detection=-1,
+        )
         return replace(
-            self, crop_request=None, newest=None, picture_id=0, view=None, results_due_ns=0
+            self,
+            extent=replace(self.extent, track=track),
+            crop_request=None,
+            newest=None,
+            picture_id=0,
+            view=None,
+            results_due_ns=0,
         )
 
     def for_new_picture(self) -> Evidence:

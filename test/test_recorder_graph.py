@@ -21,6 +21,7 @@ from mcap.records import Channel, Message
 from mcap.stream_reader import StreamReader
 from mcap_ros2.decoder import DecoderFactory
 from patience import patience
+from rcl_interfaces.msg import Log
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from ros_graph import GraphProbe
@@ -128,7 +129,7 @@ class RecordedTopics:
     def recorded(self) -> Counter[tuple[str, str]]:
         """Messages with their topic in finished segments and in the one being written."""
         types = {topic: publisher.msg_type for topic, publisher in self.publishers.items()}
-        types["/diagnostics"] = DiagnosticArray
+        types |= {"/diagnostics": DiagnosticArray, "/rosout": Log}
         found: Counter[tuple[str, str]] = Counter()
         for path in self.ring.glob("ring_*"):
             topics: dict[int, str] = {}

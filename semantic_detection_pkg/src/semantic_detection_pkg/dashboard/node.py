@@ -13,6 +13,7 @@ from ros_support_pkg.timers import every
 from semantic_detection_pkg.dashboard.api.dashboard import Dashboard
 from semantic_detection_pkg.dashboard.api.server import DashboardServer
 from semantic_detection_pkg.dashboard.api.settings import DashboardSettings, read_token
+from semantic_detection_pkg.dashboard.core.folders import folder_complaint
 from semantic_detection_pkg.dashboard.core.settings import DashboardNodeSettings
 from semantic_detection_pkg.dashboard.ros.feed import DashboardFeed
 from semantic_detection_pkg.dashboard.ros.robot import RosRobot
@@ -28,6 +29,7 @@ class DashboardNode(Node):
         super().__init__("dashboard")
         config = declare_parameters(self, DashboardNodeSettings)
         settings = _server_settings(config, self.get_namespace().strip("/"))
+        self._output_dir = str(Path(config.output_dir).absolute())
         self._robot = RosRobot(self)
         self._dashboard = Dashboard(
             settings,
@@ -64,7 +66,9 @@ class DashboardNode(Node):
 
     def _check(self) -> Health:
         figures = dict(self._dashboard.board.get("server") or {})
-        complaint = figures.pop("complaint", "")
+        complaint = figures.pop("complaint", "") or folder_complaint(
+            self._dashboard.board.get("recorder"), self._output_dir
+        )
         if complaint:
             return Health.warn(complaint, **figures)
         return Health.ok(self._server.address, **figures)

@@ -118,6 +118,8 @@ def messages(*findings: Any) -> list[Message]:
             ring_counts=np.array([1], np.uint32),
             ring_sizes=np.array([3], np.uint32),
             points_xy=np.array([290, 170, 350, 170, 320, 210], np.float32),
+            looks_xyxy=np.zeros(0, np.uint32),
+            look_gains=np.zeros(0, np.float32),
             pose=changed(
                 "interfaces_pkg/msg/PoseAtCapture",
                 is_known=stamp == FRAMES_NS[0],  # of the others the gimbal's states tell

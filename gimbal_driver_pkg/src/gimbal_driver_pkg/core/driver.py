@@ -70,7 +70,7 @@ class GimbalDriver:
     # --- the line --------------------------------------------------------------------------------
 
     def opened(self, now_s: float) -> None:
-        """Begin on a new line: stop the gimbal, ask who it is."""
+        """Begin on a new line: stop the gimbal unless an angle is to be reached, ask who it is."""
         self._codec.reset()
         self._frames.clear()
         self._link = follow(self._link, LinkEvent.OPENED)

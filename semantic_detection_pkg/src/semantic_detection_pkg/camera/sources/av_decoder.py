@@ -42,10 +42,11 @@ class AvDecoder:
             )
         except (av.FFmpegError, OSError, ValueError) as error:
             raise SourceLostError(f"{name}: cannot be opened: {_reason(error)}") from None
-        if not self._container.streams.video:
+        stream = self._container.streams.best("video")  # not a picture that goes with it
+        if not isinstance(stream, av.VideoStream):
             self._container.close()
             raise SourceLostError(f"{name}: holds no video")
-        self._stream = self._container.streams.video[0]
+        self._stream = stream
         # Threads by frame are faster and hold frames back.
         self._stream.thread_type = "SLICE" if is_stream else "AUTO"
         rate = self._stream.guessed_rate or self._stream.average_rate

@@ -273,6 +273,59 @@ def test_the_fake_refuses_what_the_real_one_refuses(request, tmp_path, case, bui
 
 
 @pytest.mark.parametrize("builder", ["real", "fake"])
+@pytest.mark.parametrize(
+    ("shape", "more", "message"),
+    [
+        (["batch", 3, "height", "width"], {}, "input images -1x3x-1x-1 is open in more than its"),
+        ([1, 3, "height", 64], {"size": (64, 64)}, "input images 1x3x-1x64 is open in more than"),
+        ([1, 3, 64, 64], {"batch": 4}, "its batch is 1, --batch 4 asks for another one; export"),
+    ],
+)
+def test_what_is_open_is_refused_by_its_name(request, tmp_path, builder, shape, more, message):
+    tensorrt = request.getfixturevalue("real") if builder == "real" else fake()
+    node = helper.make_node("Relu", ["images"], ["y"])
+    sides = [[(name, TensorProto.FLOAT, shape)] for name in ("images", "y")]
+    with pytest.raises(ModelError, match=message) as raised:
+        build(tensorrt, graph_of([node], *sides).SerializeToString(), tmp_path, **more)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_size_that_the_model_leaves_open_is_given_to_it(real, tmp_path):
+    node = helper.make_node("Conv", ["images", "kernel"], ["y"])
+    sides = [[(name, 1, ["batch", 3, "height", "width"])] for name in ("images", "y")]
+    kernel = {"kernel": np.ones((3, 3, 3, 3), np.float32)}
+    content = graph_of([node], *sides, kernel).SerializeToString()
+    built = build(real, content, tmp_path, batch=2, size=(64, 96))
+    assert [spec.shape for spec in (*built.inputs, *built.outputs)] == [
+        (2, 3, 64, 96),
+        (2, 3, 62, 94),
+    ]
+
+
+PUBLISHED = {
+    "coco_seg_640.onnx": "",
+    "models/yolox_nano_416.onnx": "",
+    "classifier/mobilenetv3_large_min.onnx": "",
+    "models/yolov8n-seg_int8.onnx": "operator DynamicQuantizeLinear .*: is not supported",
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_models_that_others_published(real, realdata, tmp_path, name):
+    if not (realdata.folder / name).is_file():
+        pytest.skip(f"{realdata.folder / name} is missing")
+    content = (realdata.folder / name).read_bytes()
+    if PUBLISHED[name]:
+        with pytest.raises(ModelError, match=PUBLISHED[name]) as raised:
+            build(real, content, tmp_path)
+        assert "\n" not in str(raised.value)
+        return
+    built = build(real, content, tmp_path, "fp16")
+    model = OnnxBackend(realdata.folder / name, threads=1)
+    assert [spec.name for spec in built.outputs] == [spec.name for spec in model.outputs]
+
+
+@pytest.mark.parametrize("builder", ["real", "fake"])
 def test_more_memory_and_the_weights_beside_it_are_what_was_missing(request, tmp_path, builder):
     """What was refused above for a lack of something is built where it is there."""
     tensorrt = request.getfixturevalue("real") if builder == "real" else fake()

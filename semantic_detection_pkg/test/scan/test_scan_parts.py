@@ -457,7 +457,7 @@ def test_what_is_one_thing(other, is_same):
         ),
         (
             {"input_timeouts": InputTimeouts(gimbal_timeout_s=0.0)},
-            "gimbal_timeout_s: 0, allowed is more than 0",
+            "gimbal_timeout_s: 0.0, allowed is more than 0",
         ),
     ],
 )

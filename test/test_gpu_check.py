@@ -11,7 +11,7 @@ import tiny_models
 from fake_builder import building_machine
 from fake_cuda import FakeCuda, Status
 from gpu_check import __main__ as command
-from gpu_check import engine_steps, hand_over, wheels
+from gpu_check import engine_steps, hand_over, spin, wheels
 from gpu_check.cuda_steps import contract
 from gpu_check.engine_steps import Bench
 from gpu_check.steps import (
@@ -311,6 +311,38 @@ def test_the_overlap_is_what_counting_finds(ours, theirs):
 def importable(monkeypatch):
     """Programs of their own find what this one does."""
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(entry for entry in sys.path if entry))
+
+
+class DriverByItsHelp:
+    """Takes what the help of the real functions says that they take, and does nothing.
+
+    Attributes:
+        asked: functions that were called.
+    """
+
+    def __init__(self, real) -> None:
+        self._real = real
+        self.asked: list[str] = []
+
+    def __getattr__(self, name):
+        text = getattr(self._real, name).__doc__.splitlines()[0]
+        parameters = [part for part in text[len(name) + 1 : -1].split(",") if part.strip()]
+
+        def call(*arguments):
+            assert len(arguments) == len(parameters), text
+            self.asked.append(name)
+            return 0, 1 << 20
+
+        return call
+
+
+def test_the_kernel_is_launched_as_the_driver_wants_it(monkeypatch):
+    real = pytest.importorskip("cuda.bindings.driver", reason="cuda-bindings is not installed")
+    driver = DriverByItsHelp(real)
+    monkeypatch.setattr(spin, "import_module", lambda _: driver)
+    assert spin.Spinner().spin(1000) == (0, 0)
+    assert driver.asked[0] == "cuInit"
+    assert driver.asked[-3:] == ["cuLaunchKernel", "cuCtxSynchronize", "cuMemcpyDtoH"]
 
 
 def test_with_the_lock_one_computes_at_a_time_and_without_both_do(importable):

@@ -204,6 +204,45 @@ def test_version_11_takes_the_precision_from_the_model(onnx, jetson, monkeypatch
     assert halves == (precision == "fp16")
 
 
+def test_tensorrt_for_rtx_builds_for_every_card(onnx, jetson, monkeypatch, capsys):
+    machine = building_machine("1.7.1.116")
+    use(monkeypatch, machine)
+    assert build_engine.main([str(onnx), "--runs", "2"], jetson) == 0
+
+    (told,) = machine.tensorrt.builds
+    assert (told.flags, told.capability, told.cache) == ([], None, None)
+    assert not onnx.with_name("timing.cache").exists()
+    manifest = json.loads(onnx.with_name("colours.manifest.json").read_text())
+    assert (manifest["library"], manifest["tensorrt"]) == ("tensorrt_rtx", "1.7.1.116")
+    assert (manifest["device_name"], manifest["compute_capability"]) == ("", "any")
+    assert "with CUDA graph, Orin, TensorRT for RTX 1.7.1, mapped buf" in capsys.readouterr().out
+
+    assert build_engine.main([str(onnx), "--runs", "0", "--compute-capability", "8.9"], jetson) == 0
+    assert machine.tensorrt.builds[-1].capability == "SM89"
+
+
+def test_a_library_that_is_asked_for_must_be_there(onnx, jetson, gpu, capsys):
+    arguments = [str(onnx), "--library", "tensorrt_rtx"]
+    assert build_engine.main(arguments, jetson) == 2
+    assert capsys.readouterr().err.startswith(
+        "build_engine: --library tensorrt_rtx: this machine has TensorRT 10.3.0 only; on a workst"
+    )
+    assert build_engine.main([str(onnx), "--compute-capability", "8.9"], jetson) == 2
+    assert "TensorRT 10.3.0 builds for only the GPU of this machine" in capsys.readouterr().err
+    assert gpu.tensorrt.builds == []
+
+
+def test_a_plan_that_this_gpu_refuses_does_not_replace_the_older(onnx, jetson, gpu, capsys):
+    assert build_engine.main([str(onnx), "--runs", "0"], jetson) == 0
+    names = ["colours.engine", "colours.manifest.json"]
+    before = [onnx.with_name(name).read_bytes() for name in names]
+    gpu.tensorrt.failures.add(("deserialize_cuda_engine", 2))
+    assert build_engine.main([str(onnx), "--runs", "0", "--precision", "fp32"], jetson) == 2
+    assert "colours.engine: TensorRT 10.3.0 refuses this plan" in capsys.readouterr().err
+    assert [onnx.with_name(name).read_bytes() for name in names] == before
+    assert not list(onnx.parent.glob(".*.tmp"))
+
+
 def no_room(machine, _):
     write(machine.root, "proc/meminfo", "MemTotal: 7800000 kB\nMemAvailable: 1500000 kB\n")
 

@@ -1,5 +1,6 @@
 """What a machine without CUDA, TensorRT or a GPU is told: one line, and what to do."""
 
+import struct
 import sys
 from types import ModuleType, SimpleNamespace
 
@@ -71,6 +72,31 @@ def test_of_both_the_one_that_built_the_plan_is_taken(modules):
     assert find_platform().tensorrt is both["tensorrt"]
     assert find_platform(FAMILIES[0]).tensorrt is both["tensorrt"]
     assert find_platform(RTX).tensorrt is both["tensorrt_rtx_bindings"]
+
+
+@pytest.mark.parametrize(
+    ("plan", "library"),
+    [
+        (arithmetic_plan(), "TensorRT 10.3.0"),
+        (arithmetic_plan(version=(1, 7, 1, 116), family=RTX), "TensorRT for RTX 1.7.1"),
+    ],
+)
+def test_the_engine_opens_a_plan_with_the_library_that_built_it(modules, tmp_path, plan, library):
+    cuda = FakeCuda()
+    modules.update(
+        {
+            "cuda.bindings.runtime": cuda,
+            "tensorrt": FakeTensorRt(cuda, arithmetic),
+            "tensorrt_rtx_bindings": FakeTensorRt(cuda, arithmetic, "1.7.1.116"),
+        }
+    )
+    path = tmp_path / "model.engine"
+    for header in (b"", b'{"names": {}}'):  # raw, and as Ultralytics writes it
+        content = struct.pack("<i", len(header)) + header if header else b""
+        path.write_bytes(content + plan)
+        backend = open_backend("tensorrt", path)
+        assert backend.device == f"Orin, {library}, mapped buffers"
+        backend.close()
 
 
 def test_what_is_there_but_does_not_load_is_said_and_the_other_one_taken(modules, caplog):

@@ -19,7 +19,7 @@ SENSOR_DATA = _profile(ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE,
 #: are 2 s at 50 Hz.
 HISTORY = _profile(ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE, 100)
 
-#: Small readings of a standard type, for tools of others: camera info, joint states. Reliable, which
+#: Small readings of a standard type, for tools of others: camera info, joints. Reliable, which
 #: serves readers of both kinds; readers of ours ask for `SENSOR_DATA`. Depth 10 for who pairs them.
 READINGS = _profile(ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE, 10)
 

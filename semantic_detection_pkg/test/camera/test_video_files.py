@@ -185,6 +185,16 @@ def test_a_change_of_size_gives_frames_of_the_new_size(tmp_path):
         assert np.abs(shot.image.astype(int) - picture(90, width, height)).mean() < 4
 
 
+def test_without_pyav_it_is_said_what_opencv_cannot(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(decoding, "has_av", lambda: False)
+    decoding._say_what_opencv_cannot.cache_clear()
+    for _ in range(2):
+        open_camera(f"file:{write_mp4(tmp_path / 'v.mp4')}").close()
+
+    (record,) = caplog.records
+    assert "may go on with an old picture when a stream changes its size" in record.getMessage()
+
+
 def set_durations(path: Path, durations: list[int]) -> None:
     """Give each frame its own duration, in units of the track: the box `stts` (8.6.1.2)."""
     data = path.read_bytes().replace(b"edts", b"free")  # else it ends where it did before

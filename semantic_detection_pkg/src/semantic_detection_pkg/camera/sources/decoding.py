@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import functools
 import importlib
+import logging
 from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+_log = logging.getLogger(__name__)
 
 
 class VideoDecoder(Protocol):
@@ -78,4 +82,13 @@ def open_decoder(
         return AvDecoder(target, name, timeout_s, options or {})
     from semantic_detection_pkg.camera.sources.opencv_decoder import OpenCvDecoder
 
+    _say_what_opencv_cannot()
     return OpenCvDecoder.open(target, name, timeout_s, options or {})
+
+
+@functools.cache
+def _say_what_opencv_cannot() -> None:
+    _log.warning(
+        "PyAV (av) is not installed: OpenCV decodes videos and streams, and may go on with an old "
+        "picture when a stream changes its size"
+    )

@@ -33,7 +33,7 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{package_name}"]),
         (f"share/{package_name}", ["package.xml"]),
         # The workspace's launch files, config and demo models are installed by this package.
-        (f"share/{package_name}/launch", glob("../launch/*.launch.yaml")),
+        (f"share/{package_name}/launch", glob("../launch/*.launch.*")),
         (f"share/{package_name}/config", glob("../config/*.*")),
         (f"share/{package_name}/models", glob("../models/demo/*.*")),
     ],

@@ -6,7 +6,9 @@ import socket
 import subprocess
 from pathlib import Path
 
+import psutil
 import pytest
+from launch_runner.packages import package_executable
 from patience import patience
 from ros_graph import GraphProbe
 
@@ -29,7 +31,7 @@ def test_the_robots_config_runs_here(
         start_new_session=True,
     )
     command = [
-        *("ros2", "run", "semantic_detection_pkg", "bringup"),
+        str(package_executable("semantic_detection_pkg", "bringup")),
         *("--config", str(ROOT / "config" / "config.yaml")),
         "source:=fake:64x48?rate=10",
         f"model:={ROOT / 'models' / 'demo' / 'demo_detector.onnx'}",
@@ -54,13 +56,22 @@ def test_the_robots_config_runs_here(
         probe.wait_for(
             lambda: any(state.link == GimbalState.LINK_UP for state in states), "the gimbal"
         )
+        ring = tmp_path / "recordings" / "ring"
+        probe.wait_for(lambda: any(ring.glob("*.mcap")), "the recorder", 60.0)
     finally:
-        for process in (robot, gimbal):
-            os.killpg(process.pid, signal.SIGINT)
+        # As a container is stopped: SIGTERM to the main process alone.
+        nodes = psutil.Process(robot.pid).children(recursive=True)
+        robot.terminate()
         text, _ = robot.communicate(timeout=patience(30.0))
+        os.killpg(gimbal.pid, signal.SIGINT)
         gimbal.wait(patience(10.0))
     assert list(detections[0].vocabulary) == [
         *("person", "tent", "vehicle", "boat", "smoke", "footpath")
     ]
     assert "Traceback" not in text, text
     assert robot.returncode == 0, text
+    assert len(nodes) >= 8
+    assert not [node for node in nodes if node.is_running()]
+    assert (ring / "metadata.yaml").exists(), "the bag is closed"
+    assert "(SIGKILL)" not in text
+    assert "sending signal 'SIGTERM'" not in text, text

@@ -159,3 +159,34 @@ def test_the_documents_name_what_exists() -> None:
     text = (DOCKER / "README.md").read_text()
     for path in re.findall(r"`((?:docker|config|docs|tools|launch|models)/[\w./-]+)`", text):
         assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["ros2", "run", "a_pkg", "program", "x:=1", "two words"], "program x:=1|two words"),
+        (["ros2", "run", "a_pkg", "unknown", "x:=1"], "ros2 run|a_pkg|unknown|x:=1"),
+        (["ros2", "launch", "a_pkg", "robot.launch.yaml"], "ros2 launch|a_pkg|robot.launch.yaml"),
+        (["echo", "plain"], "plain"),
+    ],
+)
+def test_the_program_itself_is_the_main_process(
+    tmp_path: Path, words: list[str], said: str
+) -> None:
+    """`ros2 run` ends at SIGTERM and leaves its program running: it is not in between."""
+    text = (DOCKER / "semantic_detection" / "entrypoint.sh").read_text()
+    text = text.replace(WORKSPACE, str(tmp_path)).replace("/opt/ros/humble", str(tmp_path))
+    programs = {"install/a_pkg/lib/a_pkg/program": "program", ".venv-humble/bin/ros2": "ros2"}
+    for path, name in programs.items():
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text(f'#!/bin/bash\nIFS="|"\necho "{name} $*"\necho $$\n')
+        (tmp_path / path).chmod(0o755)
+    for path in ("setup.bash", "install/local_setup.bash"):
+        (tmp_path / path).touch()
+    with subprocess.Popen(
+        ["bash", "-c", text, "entrypoint", *words], stdout=subprocess.PIPE, text=True
+    ) as process:
+        output, _ = process.communicate()
+    assert output.splitlines()[0] == said
+    if said != "plain":
+        assert output.splitlines()[1] == str(process.pid)

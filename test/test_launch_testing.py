@@ -14,10 +14,10 @@ LAUNCH_TESTS = sorted((ROOT / "test" / "launch").glob("*_test.py"))
 
 #: What a ROS brings: hooks with arguments that pytest 9 does not know (as `launch_testing` of
 #: Humble 1.0.7 and Jazzy 3.4.3), and collection of every module by an import of their own.
-HOOKS = '''
+HOOKS = """
 def {hook}(path, parent):
     raise AssertionError("a plug-in of the system collects {{}}".format(path))
-'''
+"""
 
 
 def install_plugin(folder: Path, name: str, hooks: str) -> None:
@@ -69,3 +69,41 @@ def test_under_the_real_launch_testing(file: Path) -> None:
         command, cwd=ROOT, capture_output=True, text=True, timeout=patience(280), check=False
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+
+
+REQUIRED = """
+launch:
+  - include: {{file: "{root}/launch/required.launch.py"}}
+  - executable: {{cmd: "sleep 600", name: other}}
+  - executable:
+      cmd: "sh -c 'sleep 1; {end}'"
+      name: required
+      env: [{{name: LAUNCH_ON_EXIT, value: shutdown}}]
+"""
+
+
+@pytest.mark.graph
+@pytest.mark.parametrize(("end", "status"), [("exit 7", 7), ("kill -9 $$", 137), ("true", 0)])
+def test_a_required_process_ends_the_real_launch(tmp_path: Path, end: str, status: int) -> None:
+    if importlib.util.find_spec("launch") is None:
+        pytest.skip("launch is not on PyPI, it comes with ROS")
+    path = tmp_path / "some.launch.yaml"
+    path.write_text(REQUIRED.format(root=ROOT, end=end.replace("$", "\\\\$")))
+    program = (
+        "import sys; from launch import LaunchDescription, LaunchService;"
+        "from launch.actions import IncludeLaunchDescription as Include;"
+        "from launch.launch_description_sources import AnyLaunchDescriptionSource as Source;"
+        "service = LaunchService();"
+        "service.include_launch_description(LaunchDescription([Include(Source(sys.argv[1]))]));"
+        "sys.exit(service.run())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=patience(60),
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "exit_status").read_text() == f"{status}\n", done.stdout + done.stderr

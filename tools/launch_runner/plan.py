@@ -24,7 +24,7 @@ from launch_runner.document import Entity, load
 from launch_runner.errors import LaunchError, Where
 from launch_runner.substitutions import Scope
 from launch_runner.values import coerce
-from launch_runner.vocabulary import REQUIRED_MARK, REQUIRED_VALUE, RESPAWN_MARK
+from launch_runner.vocabulary import REQUIRED_MARK, REQUIRED_VALUE, RUNNER_MARK, RESPAWN_MARK
 
 # launch.logging: which of (stdout, stderr) is shown; the log file gets both here in every case.
 OUTPUTS = {"screen": (True, True), "both": (True, True), "log": (False, True)}
@@ -70,7 +70,7 @@ def make_plan(path: Path, arguments: Mapping[str, str], parameter_dir: Path) -> 
         if name not in declared and name not in TIMEOUTS_S:
             known = ", ".join(declared) or "none"
             raise LaunchError(f"argument '{name}' is not declared by {path}; declared: {known}")
-    scope = Scope(dict(arguments), dict(os.environ))
+    scope = Scope(dict(arguments), {**os.environ, RUNNER_MARK: "true"})
     planner = _Planner(parameter_dir)
     planner.file(path, scope, given=arguments)
     timeouts_s = {}

@@ -101,6 +101,8 @@ EXCLUSIVE = [("if", "unless"), ("value", "param", "from"), ("name", "from"), ("t
 # because Humble's frontend has no attribute for it and both frontends pass it on unread.
 REQUIRED_MARK = "LAUNCH_ON_EXIT"
 REQUIRED_VALUE = "shutdown"
+# Set for files that are read here: what `ros2 launch` needs a Python file for is left out.
+RUNNER_MARK = "LAUNCH_RUNNER"
 
 # Tells a node that it is started again after a mistake of the user's, too, at once and for ever, so
 # that it waits instead (ros_support_pkg.running). This runner stops trying: it takes the mark away.

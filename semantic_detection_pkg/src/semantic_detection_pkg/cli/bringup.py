@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import contextlib
 import os
 import shlex
 import shutil
@@ -23,6 +24,9 @@ import yaml
 
 from ros_support_pkg.core.renamed import RENAMED_ARGUMENTS, refusal
 from semantic_detection_pkg.camera.core.uri import masked
+from semantic_detection_pkg.cli.launch_arguments import check_arguments
+from semantic_detection_pkg.cli.machine import machine_from, say_what_is_wrong
+from semantic_detection_pkg.cli.main_process import run_as_main_process
 from semantic_detection_pkg.common.configuration.launching import Launch, plan_launch
 from semantic_detection_pkg.common.configuration.reading import load_schema, read_config
 from semantic_detection_pkg.common.configuration.run_folder import make_run_folder
@@ -31,11 +35,16 @@ from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionE
 DEFAULT_CONFIG = "/etc/semantic-detection/config.yaml"
 ROBOT_LAUNCH = "robot.launch.yaml"
 EXIT_USAGE = 2
+#: In the run's folder, written by launch/required.launch.py: the exit status of a required process.
+STATUS_FILE = "exit_status"
 _PACKAGE = "semantic_detection_pkg"
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Check, then become `ros2 launch`; the exit status is 2 after a mistake of the user's."""
+    """Check, then run `ros2 launch`; the exit status is 2 after a mistake of the user's.
+
+    As a container's main process, too: it ends what it started in order, see `main_process`.
+    """
     parser = argparse.ArgumentParser(prog="bringup", description="Starts the robot's graph.")
     add = parser.add_argument
     add("--config", type=Path, default=Path(DEFAULT_CONFIG), metavar="FILE", help=DEFAULT_CONFIG)
@@ -49,8 +58,10 @@ def main(words: Sequence[str] | None = None) -> int:
     add("arguments", nargs="*", metavar="NAME:=VALUE", help="of the launch file")
     given = parser.parse_args(words)
     try:
-        launch = plan_launch(read_file(given.config), os.environ)
+        config = read_file(given.config)
+        launch = plan_launch(config, os.environ)
         typed = dict(_typed(text) for text in given.arguments)
+        check_arguments(given.launch_file, typed)
         launch = _with_typed_file(launch, typed.pop("params_file", ""))
         folder = make_run_folder()
         arguments = {**arguments_of(launch, folder), **typed}
@@ -66,11 +77,26 @@ def main(words: Sequence[str] | None = None) -> int:
         *(f"{name}:={value}" for name, value in sorted(arguments.items())),
     ]
     print(shlex.join(map(masked, command)), flush=True)
+    if given.launch_file == ROBOT_LAUNCH:
+        say_what_is_wrong(machine_from(config, typed))
     if not given.check:
-        # What `ros2 launch` and its nodes make for the time being is cleaned up with our own.
-        os.execvpe(command[0], command, {**os.environ, "TMPDIR": str(folder)})
+        return _run(command, folder)
     print(launch.parameters, end="")
     return 0
+
+
+def _run(command: Sequence[str], folder: Path) -> int:
+    """Run `ros2 launch` to its end; return its exit status, or that of a required process."""
+    # What `ros2 launch` and its nodes make for the time being is cleaned up with our own.
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    try:
+        status = run_as_main_process(command, environment)
+    except OSError as error:
+        print(f"error: {command[0]}: {error.strerror}", file=sys.stderr)
+        return EXIT_USAGE
+    with contextlib.suppress(OSError, ValueError):
+        return int((folder / STATUS_FILE).read_text())
+    return status
 
 
 def read_file(config: Path) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-
 _log = logging.getLogger(__name__)
 
 

@@ -15,7 +15,7 @@ from rosbags.interfaces import Connection
 from rosbags.rosbag2 import Reader
 from rosbags.rosbag2.storage_sqlite3 import Sqlite3Reader
 
-_FOREVER_NS = 2**63 - 1
+_FOREVER_NS = 2**63 - 1  # the greatest number that SQLite has
 
 
 def in_recording_order(
@@ -31,7 +31,8 @@ def in_recording_order(
 
     Raises whatever the libraries do for a damaged bag.
     """
-    limits = (0 if start_ns is None else start_ns, _FOREVER_NS if stop_ns is None else stop_ns)
+    first_ns = 0 if start_ns is None else start_ns
+    last_ns = _FOREVER_NS if stop_ns is None else stop_ns - 1
     decompressor = zstandard.ZstdDecompressor()
     is_compressed = reader.compression_mode == "message"
     for storage in getattr(reader.storage, "storages", [reader.storage]):
@@ -41,10 +42,10 @@ def in_recording_order(
             if (match := next((c for c in chosen if _is_same(one, c)), None)) is not None
         }
         times = storage.metadata
-        if not connections or not (limits[0] < times.end_time and times.start_time < limits[1]):
+        if not connections or not (first_ns < times.end_time and times.start_time <= last_ns):
             continue
         rows = _rows_of_sqlite if isinstance(storage, Sqlite3Reader) else _rows_of_mcap
-        for number, received_ns, data in rows(storage, connections, *limits):
+        for number, received_ns, data in rows(storage, connections, first_ns, last_ns):
             if is_compressed:
                 data = decompressor.decompressobj().decompress(data)
             yield connections[number], received_ns, data
@@ -56,23 +57,23 @@ def _is_same(one: Connection, other: Connection) -> bool:
 
 
 def _rows_of_sqlite(
-    storage: Any, connections: dict[int, Connection], start_ns: int, stop_ns: int
+    storage: Any, connections: dict[int, Connection], first_ns: int, last_ns: int
 ) -> Iterator[tuple[int, int, bytes]]:
     places = ",".join("?" * len(connections))
     query = (
         f"SELECT topic_id, timestamp, data FROM messages WHERE topic_id IN ({places}) "
-        "AND timestamp >= ? AND timestamp < ? ORDER BY id"
+        "AND timestamp BETWEEN ? AND ? ORDER BY id"
     )
-    yield from storage.dbconn.execute(query, (*connections, start_ns, stop_ns))
+    yield from storage.dbconn.execute(query, (*connections, first_ns, last_ns))
 
 
 def _rows_of_mcap(
-    storage: Any, connections: dict[int, Connection], start_ns: int, stop_ns: int
+    storage: Any, connections: dict[int, Connection], first_ns: int, last_ns: int
 ) -> Iterator[tuple[int, int, bytes]]:
     topics = {connection.topic for connection in connections.values()}
     with storage.path.open("rb") as file:
         messages = make_reader(file, validate_crcs=True).iter_messages(
-            sorted(topics), starting_at=start_ns, ending_before=stop_ns, log_time_order=False
+            sorted(topics), starting_at=first_ns, ending_at=last_ns, log_time_order=False
         )
         for _, channel, message in messages:
             if channel.id in connections:

@@ -147,12 +147,13 @@ def test_variables_are_in_the_example(compose: Any) -> None:
 
 def test_environment_of_the_graph_is_known(compose: Any) -> None:
     from semantic_detection_pkg.common.configuration.launching import ENVIRONMENTS, VARIABLES
+    from semantic_detection_pkg.dashboard.api.settings import TOKEN_VARIABLE
 
     environment = compose["services"]["semantic-detection"]["environment"]
     assert environment["ENV"] in ENVIRONMENTS
     assert {"GIMBAL_MODE", "INFERENCE_ENGINE"} <= set(environment)
     ours = {name for name in environment if not name.startswith(("ROS_", "NVIDIA_", "RMW_"))}
-    assert ours <= {"ENV", *VARIABLES}
+    assert ours <= {"ENV", TOKEN_VARIABLE, *VARIABLES}
 
 
 def test_the_documents_name_what_exists() -> None:

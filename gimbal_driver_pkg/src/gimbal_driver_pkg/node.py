@@ -28,6 +28,7 @@ from gimbal_driver_pkg.protocol.messages import Attitude
 from gimbal_driver_pkg.protocol.messages import SetFocus as FocusCommand
 from gimbal_driver_pkg.ros import conversions
 from gimbal_driver_pkg.ros.pointing import PointAction
+from gimbal_driver_pkg.ros.stamps import ReadingStamps
 from interfaces_pkg.msg import GimbalAngle, GimbalRate, GimbalState
 from interfaces_pkg.srv import SetFocus, SetZoom, SetZoomRate
 from ros_support_pkg.core.words import LinkState
@@ -58,6 +59,7 @@ class GimbalDriverNode(Node):
         )
         self._url, self._base_frame = config.url, in_namespace(self, config.base_frame)
         self._published_attitude: Attitude | None = None
+        self._stamps = ReadingStamps()
         self._runner = DriverRunner(driver, partial(open_link, config.url, config.serial_baud))
         self._state = self.create_publisher(GimbalState, "gimbal/state", SENSOR_DATA)
         self._joints = self.create_publisher(JointState, "joint_states", READINGS)
@@ -90,10 +92,11 @@ class GimbalDriverNode(Node):
     def _publish(self) -> None:
         state = self._runner.call(lambda driver, now_s: driver.state(now_s))
         now_ns = self.get_clock().now().nanoseconds
-        self._state.publish(conversions.to_gimbal_state(state, now_ns, self._base_frame))
+        stamp_ns = self._stamps.stamp_of(state.attitude, state.age_s, now_ns)
+        self._state.publish(conversions.to_gimbal_state(state, stamp_ns, self._base_frame))
         if state.attitude is not self._published_attitude:
             self._published_attitude = state.attitude
-            if (joints := conversions.to_joint_state(state, now_ns)) is not None:
+            if (joints := conversions.to_joint_state(state, stamp_ns)) is not None:
                 self._joints.publish(joints)
         self._action.update(state)
 

@@ -11,9 +11,12 @@ import pytest
 from dashboard_client import TIMEOUT_S, TOKEN, Served, serve
 from websockets.exceptions import InvalidStatus
 
+from ros_support_pkg.core.settings import settings_of
+from semantic_detection_pkg.common.configuration.launching import plan_launch
 from semantic_detection_pkg.dashboard.api.connection_limit import BODY_BYTES_MAX
 from semantic_detection_pkg.dashboard.api.server import DashboardServer
-from semantic_detection_pkg.dashboard.api.settings import DashboardSettings, read_token
+from semantic_detection_pkg.dashboard.api.settings import DashboardSettings, find_token, read_token
+from semantic_detection_pkg.dashboard.core.settings import DashboardNodeSettings
 from semantic_detection_pkg.errors import ConfigurationError
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -44,7 +47,7 @@ def guarded(tmp_path_factory) -> Iterator[Served]:
         ({"host": "0.0.0.0"}, "'host' is '0.0.0.0', without a token only 127.0.0.1"),
         ({"host": "::"}, "without a token"),
         ({"host": "robot.example"}, "without a token"),
-        ({"token": "short"}, "'token' has 5 characters, at least 8"),
+        ({"token": "short"}, "token has 5 characters, at least 8"),
     ],
 )
 def test_what_would_be_open_is_refused(settings, line):
@@ -56,6 +59,23 @@ def test_what_would_be_open_is_refused(settings, line):
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
 def test_this_machine_needs_no_token(host):
     assert DashboardSettings(host=host).is_local
+
+
+def test_the_token_of_the_environment_wins_over_the_file(tmp_path):
+    path = tmp_path / "token"
+    path.write_text("from a file\n")
+    assert find_token(str(path), {"DASHBOARD_TOKEN": " from outside "}) == "from outside"
+    assert find_token(str(path), {"DASHBOARD_TOKEN": ""}) == "from a file"
+    assert find_token("", {}) == ""
+
+
+def test_no_parameter_holds_the_token():
+    """`ros2 param dump`, /parameter_events and the page of parameters would show it."""
+    assert [name for name in settings_of(DashboardNodeSettings) if "token" in name] == [
+        "token_file"
+    ]
+    launch = plan_launch({"dashboard": {"port": 8081}}, {"DASHBOARD_TOKEN": "a secret token"})
+    assert "a secret token" not in launch.parameters + str(launch.arguments)
 
 
 def test_token_file(tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from builtin_interfaces.msg import Time
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
 
@@ -21,11 +20,11 @@ JOINTS = ("gimbal_yaw_joint", "gimbal_roll_joint", "gimbal_pitch_joint")
 FOCUS_ACTIONS = {action.value: Focus[action.name] for action in FocusAction}
 
 
-def to_gimbal_state(state: GimbalState, now_ns: int, frame_id: str) -> GimbalStateMessage:
-    """Return what is known at `now_ns` [ns, ROS time]; the stamp is that of the newest angles."""
+def to_gimbal_state(state: GimbalState, stamp_ns: int, frame_id: str) -> GimbalStateMessage:
+    """Return what is known now; `stamp_ns` [ns, ROS time] is that of the newest angles."""
     limits = state.limits
     message = GimbalStateMessage(
-        header=Header(stamp=_stamp(state, now_ns), frame_id=frame_id),
+        header=Header(stamp=to_time(stamp_ns), frame_id=frame_id),
         zoom=state.zoom,
         zoom_max=limits.zoom_max,
         hfov_rad=state.hfov_rad,
@@ -51,13 +50,13 @@ def to_gimbal_state(state: GimbalState, now_ns: int, frame_id: str) -> GimbalSta
     return message
 
 
-def to_joint_state(state: GimbalState, now_ns: int) -> JointState | None:
+def to_joint_state(state: GimbalState, stamp_ns: int) -> JointState | None:
     """Return the joints of the gimbal's URDF; None while nothing is known of them."""
     reading = state.attitude
     if reading is None:
         return None
     return JointState(
-        header=Header(stamp=_stamp(state, now_ns)),
+        header=Header(stamp=to_time(stamp_ns)),
         name=list(JOINTS),
         position=[reading.yaw_rad, reading.roll_rad, reading.pitch_rad],
         velocity=[
@@ -66,11 +65,6 @@ def to_joint_state(state: GimbalState, now_ns: int) -> JointState | None:
             _known(reading.pitch_rate_rad_s),
         ],
     )
-
-
-def _stamp(state: GimbalState, now_ns: int) -> Time:
-    """Return when the newest angles were received; 0 before the first, which is never fresh."""
-    return to_time(max(0, now_ns - round(state.age_s * 1e9)) if state.attitude else 0)
 
 
 def _known(rate_rad_s: float) -> float:

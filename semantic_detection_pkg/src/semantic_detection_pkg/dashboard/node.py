@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from rclpy.node import Node
@@ -83,7 +84,7 @@ def _server_settings(settings: DashboardNodeSettings, robot: str) -> DashboardSe
     return DashboardSettings(
         host=settings.host,
         port=settings.port,
-        token=read_token(settings.token_file) if settings.token_file else settings.token,
+        token=read_token(settings.token_file, os.environ),
         is_viewing_open=settings.allow_anonymous_viewing,
         evidence_dir=Path(settings.output_dir) / "events",
         robot=robot,

@@ -38,7 +38,6 @@ _SAME_EVERYWHERE = {"output_dir"}
 VARIABLES = {
     "GIMBAL_MODE": ("gimbal_driver", "gimbal_mode"),
     "INFERENCE_ENGINE": ("detector", "engine"),
-    "DASHBOARD_TOKEN": ("dashboard", "token"),
 }
 #: Values of the variable ENV, and the launch arguments that each sets.
 ENVIRONMENTS: Mapping[str, Mapping[str, str]] = {

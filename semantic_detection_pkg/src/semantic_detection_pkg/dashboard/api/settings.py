@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from semantic_detection_pkg.errors import ConfigurationError
 
 TOKEN_LENGTH_MIN = 8
+#: Of the environment; wins over the file.
+TOKEN_VARIABLE = "DASHBOARD_TOKEN"
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,13 @@ class DashboardSettings:
     def __post_init__(self) -> None:
         if self.token and len(self.token) < TOKEN_LENGTH_MIN:
             raise ConfigurationError(
-                f"parameter 'token' has {len(self.token)} characters, "
+                f"the token has {len(self.token)} characters, "
                 f"at least {TOKEN_LENGTH_MIN} are allowed"
             )
         if not self.token and not self.is_local:
             raise ConfigurationError(
                 f"parameter 'host' is {self.host!r}, without a token only 127.0.0.1, ::1 and "
-                "localhost are allowed: give one by 'token' or 'token_file'"
+                f"localhost are allowed: give one by 'token_file' or the variable {TOKEN_VARIABLE}"
             )
 
     @property
@@ -55,6 +58,15 @@ class DashboardSettings:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+
+def find_token(path: str, environment: Mapping[str, str]) -> str:
+    """Return the token of the environment, else that of a file; "" where neither is given.
+
+    Raises:
+        ConfigurationError: see `read_token`.
+    """
+    return environment.get(TOKEN_VARIABLE, "").strip() or (read_token(path) if path else "")
 
 
 def read_token(path: str) -> str:

@@ -15,8 +15,13 @@ class DashboardNodeSettings:
 
     host: str = setting("127.0.0.1", "address to listen on; others than this need a token")
     port: int = setting(8080, "TCP port; 0: a free one", minimum=0, maximum=65535)
-    token: str = setting("", "what control needs, at least 8 characters; '': see token_file")
-    token_file: str = setting("", "file with the token in its first line; '': none")
+    # The token itself is no parameter: `ros2 param dump` and a bag's parameters would show it.
+    token_file: str = setting(
+        "",
+        "file whose first line is what control needs, at least 8 characters; '': the variable "
+        "DASHBOARD_TOKEN, which wins anyway, or none",
+        formerly=("token",),
+    )
     allow_anonymous_viewing: bool = setting(
         False, "with a token: viewing needs none", formerly=("allow_viewing",)
     )

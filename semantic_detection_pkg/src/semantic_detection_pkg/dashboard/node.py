@@ -13,7 +13,7 @@ from ros_support_pkg.running import run_node
 from ros_support_pkg.timers import every
 from semantic_detection_pkg.dashboard.api.dashboard import Dashboard
 from semantic_detection_pkg.dashboard.api.server import DashboardServer
-from semantic_detection_pkg.dashboard.api.settings import DashboardSettings, read_token
+from semantic_detection_pkg.dashboard.api.settings import DashboardSettings, find_token
 from semantic_detection_pkg.dashboard.core.folders import folder_complaint
 from semantic_detection_pkg.dashboard.core.settings import DashboardNodeSettings
 from semantic_detection_pkg.dashboard.ros.feed import DashboardFeed
@@ -84,7 +84,7 @@ def _server_settings(settings: DashboardNodeSettings, robot: str) -> DashboardSe
     return DashboardSettings(
         host=settings.host,
         port=settings.port,
-        token=read_token(settings.token_file, os.environ),
+        token=find_token(settings.token_file, os.environ),
         is_viewing_open=settings.allow_anonymous_viewing,
         evidence_dir=Path(settings.output_dir) / "events",
         robot=robot,

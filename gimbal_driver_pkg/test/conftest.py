@@ -1,4 +1,4 @@
-"""Golden data (published, captured, computed frames, fault streams), and a driver's test rig."""
+"""Golden data (published, captured, computed frames, fault streams), and a harness of drivers."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def golden_frames() -> list[dict[str, Any]]:
 
 
 @dataclass
-class Rig:
+class DriverHarness:
     """A driver and a mock gimbal, joined in memory, in simulated time."""
 
     driver: GimbalDriver
@@ -152,7 +152,7 @@ class Rig:
             self.driver.receive(data, self.now_s)
 
 
-RigMaker = Callable[..., Rig]
+RigMaker = Callable[..., DriverHarness]
 
 
 @pytest.fixture
@@ -167,12 +167,14 @@ def make_rig() -> RigMaker:
         driver: GimbalDriver | None = None,
         conversation: Any = None,
         **options: Any,
-    ) -> Rig:
+    ) -> DriverHarness:
         kind = MODELS[model]
         gimbal = MockGimbal.create(kind, 100.0, boot_s)
         driver = driver or build_driver(
             kind.protocol, "udp://", model if fixed else "auto", settings
         )
-        return Rig(driver, conversation or new_conversation(gimbal, 100.0, is_tcp=False), **options)
+        return DriverHarness(
+            driver, conversation or new_conversation(gimbal, 100.0, is_tcp=False), **options
+        )
 
     return make

@@ -15,109 +15,109 @@ from gimbal_driver_pkg.protocol import messages as m
 from gimbal_driver_pkg.protocol.catalogue import Direction
 from gimbal_driver_pkg.protocol.siyi.dialect import SIYI
 
-Rig = Any
-MakeRig = Callable[..., Rig]
+DriverHarness = Any
+MakeRig = Callable[..., DriverHarness]
 
 
 @pytest.mark.parametrize("model", ["zr10", "a8mini", "zr30", "a40"])
 def test_zoom_to(make_rig: MakeRig, model: str) -> None:
-    rig = make_rig(model)
-    rig.run(1.0)
-    ticket, goal = rig.do(lambda d, now: d.zoom_to(3.0, now))
+    harness = make_rig(model)
+    harness.run(1.0)
+    ticket, goal = harness.do(lambda d, now: d.zoom_to(3.0, now))
     assert goal == 3.0
-    rig.run(3.0)
+    harness.run(3.0)
     assert ticket.outcome.is_ok
-    assert rig.state.zoom == pytest.approx(3.0, abs=0.11)
-    wide = rig.state.hfov_rad
-    _, goal = rig.do(lambda d, now: d.zoom_to(500.0, now))
+    assert harness.state.zoom == pytest.approx(3.0, abs=0.11)
+    wide = harness.state.hfov_rad
+    _, goal = harness.do(lambda d, now: d.zoom_to(500.0, now))
     assert goal == MODELS[model].zoom_max
-    rig.run(6.0)
+    harness.run(6.0)
     if not math.isnan(wide):
-        assert rig.state.hfov_rad < wide / 1.5
+        assert harness.state.hfov_rad < wide / 1.5
 
 
 def test_zoom_rate_runs_for_its_time_and_stops_once(make_rig: MakeRig) -> None:
-    rig = make_rig()
-    rig.run(1.0)
-    rig.frames.clear()
-    rig.do(lambda d, now: d.zoom_at(1.0, 1.6, now))
-    rig.run(4.0)
+    harness = make_rig()
+    harness.run(1.0)
+    harness.frames.clear()
+    harness.do(lambda d, now: d.zoom_at(1.0, 1.6, now))
+    harness.run(4.0)
     zooms = [
         SIYI.read(frame, Direction.TO_GIMBAL).fields["zoom"]
-        for _, frame in rig.frames
+        for _, frame in harness.frames
         if frame[7] == 0x05
     ]
     assert zooms == [1, 1, 1, 1, 0]
-    assert rig.body.zoom == pytest.approx(1 + 1.6 * 29 / 4, abs=0.5)
+    assert harness.body.zoom == pytest.approx(1 + 1.6 * 29 / 4, abs=0.5)
 
 
 @pytest.mark.parametrize("has_card", [True, False])
 def test_photo_is_done_when_the_gimbal_says_so(make_rig: MakeRig, has_card: bool) -> None:
-    rig = make_rig()
-    rig.conversation.gimbal.camera.has_card = has_card
-    rig.run(1.0)
-    ticket = rig.do(lambda d, now: d.take_photo(now))
-    rig.run(0.1)
+    harness = make_rig()
+    harness.conversation.gimbal.camera.has_card = has_card
+    harness.run(1.0)
+    ticket = harness.do(lambda d, now: d.take_photo(now))
+    harness.run(0.1)
     assert ticket.outcome.is_ok is has_card
-    assert rig.conversation.gimbal.camera.photos == int(has_card)
+    assert harness.conversation.gimbal.camera.photos == int(has_card)
 
 
 def test_photo_without_an_answer_fails_and_is_not_taken_twice(make_rig: MakeRig) -> None:
-    rig = make_rig()
-    rig.run(1.0)
-    rig.faults = InjectedFaults(drop=1.0)
-    ticket = rig.do(lambda d, now: d.take_photo(now))
-    rig.faults = InjectedFaults()
-    rig.run(2.5)
+    harness = make_rig()
+    harness.run(1.0)
+    harness.faults = InjectedFaults(drop=1.0)
+    ticket = harness.do(lambda d, now: d.take_photo(now))
+    harness.faults = InjectedFaults()
+    harness.run(2.5)
     assert ticket.outcome.message == "photo: no answer from the gimbal"
-    assert rig.sent().count("photo_video") == 1
+    assert harness.sent().count("photo_video") == 1
 
 
 def test_recording_is_toggled_only_if_it_has_to_be(make_rig: MakeRig) -> None:
-    rig = make_rig()
-    rig.run(1.0)
-    camera = rig.conversation.gimbal.camera
+    harness = make_rig()
+    harness.run(1.0)
+    camera = harness.conversation.gimbal.camera
     for is_on in (True, True, False, False, True):
-        ticket = rig.do(lambda d, now, is_on=is_on: d.record(is_on, now))
-        rig.run(0.2)
+        ticket = harness.do(lambda d, now, is_on=is_on: d.record(is_on, now))
+        harness.run(0.2)
         assert ticket.outcome.is_ok
         assert camera.is_recording is is_on
-    assert rig.sent().count("photo_video") == 3
+    assert harness.sent().count("photo_video") == 3
 
 
 def test_recording_without_a_card_fails(make_rig: MakeRig) -> None:
-    rig = make_rig()
-    rig.conversation.gimbal.camera.has_card = False
-    rig.run(1.0)
-    ticket = rig.do(lambda d, now: d.record(True, now))
-    rig.run(0.2)
+    harness = make_rig()
+    harness.conversation.gimbal.camera.has_card = False
+    harness.run(1.0)
+    ticket = harness.do(lambda d, now: d.record(True, now))
+    harness.run(0.2)
     assert ticket.outcome.message == "recording on: refused by the gimbal"
 
 
 def test_missing_acknowledgement_is_asked_for_again_then_given_up(make_rig: MakeRig) -> None:
-    rig = make_rig()
-    rig.run(1.0)
-    rig.conversation._handlers["absolute_zoom"] = lambda _f, _n: []
-    rig.frames.clear()
-    ticket, _ = rig.do(lambda d, now: d.zoom_to(2.0, now))
-    rig.run(1.0)
-    assert rig.sent().count("absolute_zoom") == 3
+    harness = make_rig()
+    harness.run(1.0)
+    harness.conversation._handlers["absolute_zoom"] = lambda _f, _n: []
+    harness.frames.clear()
+    ticket, _ = harness.do(lambda d, now: d.zoom_to(2.0, now))
+    harness.run(1.0)
+    assert harness.sent().count("absolute_zoom") == 3
     assert ticket.outcome.message == "zoom to 2.0: no answer from the gimbal"
-    assert rig.is_up()
+    assert harness.is_up()
 
 
 def test_focus_and_mode(make_rig: MakeRig) -> None:
-    rig = make_rig()
-    rig.run(1.0)
-    focus = rig.do(lambda d, now: d.focus(m.SetFocus(m.Focus.AUTO), now))
-    mode = rig.do(lambda d, now: d.set_mode(m.Mode.LOCK, now))
-    rig.run(0.5)
+    harness = make_rig()
+    harness.run(1.0)
+    focus = harness.do(lambda d, now: d.focus(m.SetFocus(m.Focus.AUTO), now))
+    mode = harness.do(lambda d, now: d.set_mode(m.Mode.LOCK, now))
+    harness.run(0.5)
     assert focus.outcome.is_ok
     assert mode.outcome.is_ok
-    assert rig.state.mode is m.Mode.LOCK
+    assert harness.state.mode is m.Mode.LOCK
 
 
 def test_command_that_the_protocol_lacks_is_refused(make_rig: MakeRig) -> None:
-    rig = make_rig("a40")
+    harness = make_rig("a40")
     with pytest.raises(UnsupportedError):
-        rig.do(lambda d, now: d.set_mode(m.Mode.FPV, now))
+        harness.do(lambda d, now: d.set_mode(m.Mode.FPV, now))

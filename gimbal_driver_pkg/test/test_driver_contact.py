@@ -17,65 +17,65 @@ from ros_support_pkg.core.pose_history import Pose, PoseHistory
 from ros_support_pkg.core.words import LinkState
 
 DEG = math.pi / 180
-Rig = Any
-MakeRig = Callable[..., Rig]
+DriverHarness = Any
+MakeRig = Callable[..., DriverHarness]
 every_protocol = pytest.mark.parametrize("model", ["zr10", "a40", "mavlink"])
 
 
 @every_protocol
 def test_link_comes_up_with_model_and_attitude(make_rig: MakeRig, model: str) -> None:
-    rig = make_rig(model)
-    assert rig.state.link is LinkState.HANDSHAKE
-    rig.run_until(lambda: rig.is_up(), timeout_s=1.0)
-    assert rig.state.model == model
-    assert rig.state.age_s < 0.2
-    rig.run(2.0)
-    assert rig.state.firmware
+    harness = make_rig(model)
+    assert harness.state.link is LinkState.HANDSHAKE
+    harness.run_until(lambda: harness.is_up(), timeout_s=1.0)
+    assert harness.state.model == model
+    assert harness.state.age_s < 0.2
+    harness.run(2.0)
+    assert harness.state.firmware
 
 
 def test_the_first_frame_on_a_new_line_is_a_stop(make_rig: MakeRig) -> None:
-    rig = make_rig()
-    assert rig.frames[0][1] == SIYI.write("gimbal_rotation", {})
+    harness = make_rig()
+    assert harness.frames[0][1] == SIYI.write("gimbal_rotation", {})
 
 
 @pytest.mark.parametrize("model", [m for m in MODELS if MODELS[m].protocol == "siyi"])
 def test_every_siyi_model_is_recognised_and_its_limits_taken(make_rig: MakeRig, model: str) -> None:
-    rig = make_rig(model)
-    rig.run_until(lambda: rig.state.model == model)
-    assert rig.state.limits.yaw.high_rad == pytest.approx(MODELS[model].yaw_deg[1] * DEG)
-    rig.run(1.0)
-    assert rig.state.limits.zoom_max == MODELS[model].zoom_max
+    harness = make_rig(model)
+    harness.run_until(lambda: harness.state.model == model)
+    assert harness.state.limits.yaw.high_rad == pytest.approx(MODELS[model].yaw_deg[1] * DEG)
+    harness.run(1.0)
+    assert harness.state.limits.zoom_max == MODELS[model].zoom_max
 
 
 def test_booting_gimbal_is_asked_until_it_is_ready(make_rig: MakeRig) -> None:
-    rig = make_rig(boot_s=10.0)
-    rig.run(9.5)
-    assert rig.state.link is LinkState.HANDSHAKE
-    assert rig.state.firmware == ""
-    assert rig.sent().count("request_firmware_version") <= 14
-    rig.run(2.5)
-    assert rig.is_up()
-    assert rig.state.firmware.startswith("camera 0.2.8")
+    harness = make_rig(boot_s=10.0)
+    harness.run(9.5)
+    assert harness.state.link is LinkState.HANDSHAKE
+    assert harness.state.firmware == ""
+    assert harness.sent().count("request_firmware_version") <= 14
+    harness.run(2.5)
+    assert harness.is_up()
+    assert harness.state.firmware.startswith("camera 0.2.8")
 
 
 def test_fixed_model_that_is_not_the_gimbals_is_told(make_rig: MakeRig) -> None:
-    rig = make_rig("zr10")
+    harness = make_rig("zr10")
     other = build_driver("siyi", "udp://", "a8mini")
     other.opened(0.0)
     other.receive(SIYI.write("hardware_id", {"id_ascii": "6B01"}), 0.0)
     assert other.state(0.0).model == "a8mini"
     assert other.state(0.0).problems == ("the gimbal says it is zr10, not a8mini",)
-    rig.run(1.0)
-    assert rig.state.problems == ()
+    harness.run(1.0)
+    assert harness.state.problems == ()
 
 
 def test_gimbal_that_never_says_what_it_is_is_driven_with_narrow_limits(make_rig: MakeRig) -> None:
-    rig = make_rig("zr30", is_cut=True)
-    rig.conversation._handlers["request_hardware_id"] = lambda _f, _n: []
-    rig.is_cut = False
-    rig.run_until(lambda: rig.is_up(), timeout_s=4.0)
-    assert rig.state.model == ""
-    assert rig.state.limits.yaw.high_rad == pytest.approx(135 * DEG)
+    harness = make_rig("zr30", is_cut=True)
+    harness.conversation._handlers["request_hardware_id"] = lambda _f, _n: []
+    harness.is_cut = False
+    harness.run_until(lambda: harness.is_up(), timeout_s=4.0)
+    assert harness.state.model == ""
+    assert harness.state.limits.yaw.high_rad == pytest.approx(135 * DEG)
 
 
 @pytest.mark.parametrize(("url", "beats"), [("socket://x:1", 5), ("udp://x:1", 0), ("/dev/x", 0)])
@@ -89,53 +89,53 @@ def test_heartbeat_is_for_tcp_only(url: str, beats: int) -> None:
 
 
 def test_stream_is_found_out_and_polling_ends(make_rig: MakeRig) -> None:
-    rig = make_rig("zr10")
-    rig.run_until(lambda: rig.state.is_streaming, timeout_s=1.0)
-    before = len(rig.sent())
-    rig.run(20.0)
-    later = rig.sent()[before:]
+    harness = make_rig("zr10")
+    harness.run_until(lambda: harness.state.is_streaming, timeout_s=1.0)
+    before = len(harness.sent())
+    harness.run(20.0)
+    later = harness.sent()[before:]
     assert "request_attitude" not in later
     assert 3 <= later.count("request_stream") <= 5  # renewed every 5 s
-    assert rig.state.age_s < 0.06
+    assert harness.state.age_s < 0.06
 
 
 def test_gimbal_that_does_not_push_is_polled(make_rig: MakeRig) -> None:
-    rig = make_rig("zr30")
-    rig.run(10.0)
-    assert not rig.state.is_streaming
-    assert rig.sent().count("request_attitude") == pytest.approx(200, abs=10)
+    harness = make_rig("zr30")
+    harness.run(10.0)
+    assert not harness.state.is_streaming
+    assert harness.sent().count("request_attitude") == pytest.approx(200, abs=10)
 
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.03, 0.12, 0.3])
 def test_late_answers_are_not_taken_for_a_stream(make_rig: MakeRig, delay_s: float) -> None:
-    rig = make_rig("zr30", faults=InjectedFaults(delay_s=delay_s))
+    harness = make_rig("zr30", faults=InjectedFaults(delay_s=delay_s))
     for _ in range(50):
-        rig.run(0.1)
-        assert not rig.state.is_streaming
-    assert rig.is_up()
+        harness.run(0.1)
+        assert not harness.state.is_streaming
+    assert harness.is_up()
 
 
 def test_stream_lost_in_a_reboot_is_replaced_by_polling_and_comes_back(make_rig: MakeRig) -> None:
-    rig = make_rig("zr10")
-    rig.run_until(lambda: rig.state.is_streaming)
-    rig.conversation.gimbal.reboot(rig.now_s, boot_s=1.0)
-    rig.run(0.9)
-    assert rig.state.link is LinkState.STALE
-    rig.run_until(lambda: rig.is_up(), timeout_s=1.0)
-    assert not rig.state.is_streaming
-    rig.run_until(lambda: rig.state.is_streaming, timeout_s=6.0)
+    harness = make_rig("zr10")
+    harness.run_until(lambda: harness.state.is_streaming)
+    harness.conversation.gimbal.reboot(harness.now_s, boot_s=1.0)
+    harness.run(0.9)
+    assert harness.state.link is LinkState.STALE
+    harness.run_until(lambda: harness.is_up(), timeout_s=1.0)
+    assert not harness.state.is_streaming
+    harness.run_until(lambda: harness.state.is_streaming, timeout_s=6.0)
 
 
 def test_unbelievable_angle_is_not_believed(make_rig: MakeRig) -> None:
     """-120 deg of pitch: a byte in a million passes the checksum."""
-    rig = make_rig()
-    rig.run(1.0)
-    seq = rig.conversation.gimbal.next_sequence()
+    harness = make_rig()
+    harness.run(1.0)
+    seq = harness.conversation.gimbal.next_sequence()
     noise = SIYI.write("attitude", {"pitch_deg_wire": -120.0, "seq": seq})
-    rig.driver.receive(noise, rig.now_s)
-    assert rig.state.attitude.pitch_rad == pytest.approx(0.0)
-    assert rig.driver.counts()["unbelievable_readings"] == 1
-    assert rig.state.problems == ()
+    harness.driver.receive(noise, harness.now_s)
+    assert harness.state.attitude.pitch_rad == pytest.approx(0.0)
+    assert harness.driver.counts()["unbelievable_readings"] == 1
+    assert harness.state.problems == ()
 
 
 @pytest.mark.parametrize(
@@ -151,20 +151,20 @@ def test_unbelievable_angle_is_not_believed(make_rig: MakeRig) -> None:
 def test_gimbal_that_stands_beyond_its_limits_is_believed_and_told(
     make_rig: MakeRig, model: str, yaw_deg: float, pitch_deg: float, words: str
 ) -> None:
-    rig = make_rig(model)
-    rig.run_until(lambda: rig.state.model == model)
-    body = rig.conversation.gimbal.body
+    harness = make_rig(model)
+    harness.run_until(lambda: harness.state.model == model)
+    body = harness.conversation.gimbal.body
     for axis, angle_deg in ((body.yaw, yaw_deg), (body.pitch, pitch_deg)):
         axis._low, axis._high = -math.pi, math.pi
         axis.angle_rad = axis._goal = angle_deg * DEG
-    rig.run(1.0)
-    assert rig.is_up()
-    assert rig.state.attitude.yaw_rad == pytest.approx(yaw_deg * DEG, abs=1e-3)
-    (problem,) = rig.state.problems
+    harness.run(1.0)
+    assert harness.is_up()
+    assert harness.state.attitude.yaw_rad == pytest.approx(yaw_deg * DEG, abs=1e-3)
+    (problem,) = harness.state.problems
     assert problem.startswith(words)
     body.yaw.angle_rad = body.yaw._goal = body.pitch.angle_rad = body.pitch._goal = 0.0
-    rig.run(0.5)
-    assert rig.state.problems == ()
+    harness.run(0.5)
+    assert harness.state.problems == ()
 
 
 @pytest.mark.parametrize("url", ["udp://x:1", "/dev/x"])
@@ -184,28 +184,28 @@ def test_a_datagram_that_was_overtaken_is_not_the_newest(url: str) -> None:
 def test_rates_are_known_even_where_the_gimbal_does_not_tell_them(
     make_rig: MakeRig, model: str
 ) -> None:
-    rig = make_rig(model)
-    rig.run(1.0)
+    harness = make_rig(model)
+    harness.run(1.0)
     for _ in range(20):
-        rig.do(lambda d, now: d.turn(0.4, 0.1, now))
-        rig.run(0.05)
-    assert rig.state.attitude.yaw_rate_rad_s == pytest.approx(0.4, abs=0.05)
-    assert rig.state.attitude.pitch_rate_rad_s == pytest.approx(0.1, abs=0.05)
+        harness.do(lambda d, now: d.turn(0.4, 0.1, now))
+        harness.run(0.05)
+    assert harness.state.attitude.yaw_rate_rad_s == pytest.approx(0.4, abs=0.05)
+    assert harness.state.attitude.pitch_rate_rad_s == pytest.approx(0.1, abs=0.05)
 
 
 def test_pose_at_a_capture_time_is_interpolated(make_rig: MakeRig) -> None:
-    rig = make_rig()
-    rig.run(1.0)
+    harness = make_rig()
+    harness.run(1.0)
     truth = []
     history: PoseHistory[Pose] = PoseHistory()
     for _ in range(40):
-        rig.do(lambda d, now: d.turn(0.5, 0.0, now))
-        rig.run(0.025)
-        truth.append((rig.now_s, rig.body.yaw.angle_rad))
-        told = rig.state.attitude
+        harness.do(lambda d, now: d.turn(0.5, 0.0, now))
+        harness.run(0.025)
+        truth.append((harness.now_s, harness.body.yaw.angle_rad))
+        told = harness.state.attitude
         history.add(Pose(round(told.stamp_s * 1e9), told.yaw_rad, told.pitch_rad))
     for stamp_s, yaw in truth[5:-3]:
         pose = history.at(round(stamp_s * 1e9))
         assert pose is not None
         assert pose.yaw_rad == pytest.approx(yaw, abs=0.3 * DEG)
-    assert history.at(round((rig.now_s + 1.0) * 1e9)) is None
+    assert history.at(round((harness.now_s + 1.0) * 1e9)) is None

@@ -15,59 +15,59 @@ from gimbal_driver_pkg.errors import InvalidValueError, LinkError
 from gimbal_driver_pkg.mock.faults import InjectedFaults
 from ros_support_pkg.core.words import LinkState
 
-Rig = Any
-MakeRig = Callable[..., Rig]
+DriverHarness = Any
+MakeRig = Callable[..., DriverHarness]
 every_protocol = pytest.mark.parametrize("model", ["zr10", "a40", "mavlink"])
 
 
 def test_silence_is_noticed(make_rig: MakeRig) -> None:
-    rig = make_rig()
-    rig.run(1.0)
-    rig.is_cut = True
-    rig.run(0.7)
-    assert rig.state.link is LinkState.STALE
-    assert not rig.driver.is_silent(rig.now_s)
-    rig.run(0.4)
-    assert rig.driver.is_silent(rig.now_s)
+    harness = make_rig()
+    harness.run(1.0)
+    harness.is_cut = True
+    harness.run(0.7)
+    assert harness.state.link is LinkState.STALE
+    assert not harness.driver.is_silent(harness.now_s)
+    harness.run(0.4)
+    assert harness.driver.is_silent(harness.now_s)
 
 
 def test_reconnect_stops_first_and_says_the_angle_again(make_rig: MakeRig) -> None:
-    rig = make_rig()
-    rig.run(1.0)
-    rig.do(lambda d, now: d.point(1.0, 0.0, now))
-    rig.is_cut = True
-    rig.run(0.3)
-    rig.reopen()
-    rig.is_cut = False
-    rig.run_until(lambda: rig.points_at(1.0, 0.0))
-    rig.do(lambda d, now: d.turn(0.5, 0.0, now))
-    rig.reopen()
-    rig.run(0.3)
-    assert rig.body.is_still
+    harness = make_rig()
+    harness.run(1.0)
+    harness.do(lambda d, now: d.point(1.0, 0.0, now))
+    harness.is_cut = True
+    harness.run(0.3)
+    harness.reopen()
+    harness.is_cut = False
+    harness.run_until(lambda: harness.points_at(1.0, 0.0))
+    harness.do(lambda d, now: d.turn(0.5, 0.0, now))
+    harness.reopen()
+    harness.run(0.3)
+    assert harness.body.is_still
 
 
 def test_commands_on_their_way_fail_with_the_line(make_rig: MakeRig) -> None:
-    rig = make_rig()
-    rig.run(1.0)
-    ticket = rig.do(lambda d, now: d.take_photo(now))
-    rig.driver.closed()
+    harness = make_rig()
+    harness.run(1.0)
+    ticket = harness.do(lambda d, now: d.take_photo(now))
+    harness.driver.closed()
     assert ticket.outcome.message == "photo: the line to the gimbal is lost"
-    assert rig.state.link is LinkState.DOWN
+    assert harness.state.link is LinkState.DOWN
     for late in (GimbalDriver.take_photo, GimbalDriver.center):
         with pytest.raises(LinkError, match="no line to the gimbal"):
-            rig.do(late)
+            harness.do(late)
 
 
 def test_angle_of_long_ago_is_not_said_on_a_new_line(make_rig: MakeRig) -> None:
-    rig = make_rig()
-    rig.run(1.0)
-    rig.do(lambda d, now: d.point(0.5, 0.0, now))
-    rig.run(11.0)
-    rig.conversation.gimbal.body.yaw.go_to(0.0)  # somebody else
-    rig.run(2.0)
-    rig.reopen()
-    rig.run(2.0)
-    assert rig.points_at(0.0, 0.0)
+    harness = make_rig()
+    harness.run(1.0)
+    harness.do(lambda d, now: d.point(0.5, 0.0, now))
+    harness.run(11.0)
+    harness.conversation.gimbal.body.yaw.go_to(0.0)  # somebody else
+    harness.run(2.0)
+    harness.reopen()
+    harness.run(2.0)
+    assert harness.points_at(0.0, 0.0)
 
 
 @every_protocol
@@ -75,12 +75,12 @@ def test_works_over_a_line_with_every_fault_at_once(make_rig: MakeRig, model: st
     faults = InjectedFaults(
         noise=1e-3, drop=1e-3, bad_length=0.05, bad_checksum=0.05, split=True, delay_s=0.01
     )
-    rig = make_rig(model, faults=faults)
-    rig.run_until(lambda: rig.is_up(), timeout_s=5.0)
+    harness = make_rig(model, faults=faults)
+    harness.run_until(lambda: harness.is_up(), timeout_s=5.0)
     for goal in ((0.5, 0.2), (-0.5, 0.4), (1.5, -0.3)):
-        rig.do(lambda d, now, goal=goal: d.point(*goal, now))
-        rig.run_until(lambda goal=goal: rig.points_at(*goal), timeout_s=8.0)
-    assert rig.driver.counts()["bad_frames"] > 0
+        harness.do(lambda d, now, goal=goal: d.point(*goal, now))
+        harness.run_until(lambda goal=goal: harness.points_at(*goal), timeout_s=8.0)
+    assert harness.driver.counts()["bad_frames"] > 0
 
 
 def test_wrong_baud_rate_is_named(make_rig: MakeRig) -> None:
@@ -104,12 +104,12 @@ def test_wrong_baud_rate_is_named(make_rig: MakeRig) -> None:
 def test_bad_argument_is_refused_and_nothing_is_sent(
     make_rig: MakeRig, command: Callable[[GimbalDriver], Any]
 ) -> None:
-    rig = make_rig()
-    rig.run(1.0)
-    rig.driver.take_frames()
+    harness = make_rig()
+    harness.run(1.0)
+    harness.driver.take_frames()
     with pytest.raises(InvalidValueError, match="allowed is"):
-        command(rig.driver)
-    assert rig.driver.take_frames() == []
+        command(harness.driver)
+    assert harness.driver.take_frames() == []
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ from gimbal_driver_pkg.protocol.mavlink.codec import DEVICE, MANAGER, MavlinkCod
 from gimbal_driver_pkg.protocol.mavlink.quaternion import from_euler
 from gimbal_driver_pkg.protocol.mavlink.wire import decode
 
-Rig = Any
-MakeRig = Callable[..., Rig]
+DriverHarness = Any
+MakeRig = Callable[..., DriverHarness]
 Source = tuple[int, int]
 
 
@@ -334,19 +334,19 @@ def test_the_driver_steers_its_own_gimbal_in_a_crowd(
     gimbal = MockGimbal.create(MODELS["mavlink"], 100.0)
     crowd = Crowd(MavlinkConversation(gimbal, 100.0, system, has_autopilot), system)
     settings = MavlinkSettings(mavlink_role=role, mavlink_vehicle_system_id=vehicle_id)
-    rig = make_rig("mavlink", driver=build_driver("mavlink", "udp://", mavlink=settings),
+    harness = make_rig("mavlink", driver=build_driver("mavlink", "udp://", mavlink=settings),
                    conversation=crowd)  # fmt: skip
-    rig.run_until(lambda: rig.is_up(), timeout_s=3.0)
-    rig.do(lambda d, now: d.point(0.8, 0.3, now))
-    rig.run_until(lambda: rig.points_at(0.8, 0.3))
-    rig.run(0.3)
-    assert rig.state.attitude.yaw_rad == pytest.approx(0.8, abs=0.01)
-    ticket = rig.do(lambda d, now: d.take_photo(now))
-    rig.run_until(lambda: ticket.outcome is not None)
+    harness.run_until(lambda: harness.is_up(), timeout_s=3.0)
+    harness.do(lambda d, now: d.point(0.8, 0.3, now))
+    harness.run_until(lambda: harness.points_at(0.8, 0.3))
+    harness.run(0.3)
+    assert harness.state.attitude.yaw_rad == pytest.approx(0.8, abs=0.01)
+    ticket = harness.do(lambda d, now: d.take_photo(now))
+    harness.run_until(lambda: ticket.outcome is not None)
     assert ticket.outcome.is_ok
     assert gimbal.camera.photos == 1
     assert crowd.strays == []
-    assert rig.state.problems == ()
+    assert harness.state.problems == ()
 
 
 @pytest.mark.parametrize("heard", [[], [attitude((2, 154))], [gimbal_heartbeat((7, 154))]])

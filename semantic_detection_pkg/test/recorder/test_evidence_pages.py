@@ -20,7 +20,7 @@ from semantic_detection_pkg.recorder.core.events import Event
 from semantic_detection_pkg.recorder.core.topics import Message
 from semantic_detection_pkg.recorder.evidence import event_page
 from semantic_detection_pkg.recorder.evidence.drawings import coverage_map, spans
-from semantic_detection_pkg.recorder.evidence.evidence_writer import Scribe
+from semantic_detection_pkg.recorder.evidence.evidence_writer import EvidenceWriter
 from semantic_detection_pkg.recorder.evidence.rendering import plain
 from semantic_detection_pkg.recorder.storage.disk import Disk
 from semantic_detection_pkg.recorder.storage.session import RecordingSession
@@ -357,13 +357,13 @@ def test_pages_are_written_beside_a_recording(tmp_path: Path, event: Path) -> No
     bad = folder / "events" / "bad"
     shutil.copytree(good, bad)
     shutil.rmtree(bad / "bag")
-    scribe = Scribe(folder)
-    tried = scribe._missing()
+    writer = EvidenceWriter(folder)
+    tried = writer._missing()
     assert tried == [good, bad] or tried == [bad, good]
     for path in tried:
-        scribe._write(path)
+        writer._write(path)
     assert (good / "evidence.html").exists()
-    assert scribe._missing() == []
+    assert writer._missing() == []
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium")

@@ -21,7 +21,7 @@ from semantic_detection_pkg.recorder.core.events import EventRules, FindingMark
 from semantic_detection_pkg.recorder.core.ring import RingRules
 from semantic_detection_pkg.recorder.core.topics import Message
 from semantic_detection_pkg.recorder.evidence import event_page, mission
-from semantic_detection_pkg.recorder.evidence.evidence_writer import Scribe
+from semantic_detection_pkg.recorder.evidence.evidence_writer import EvidenceWriter
 from semantic_detection_pkg.recorder.storage import recorder as recorder_module
 from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
 from semantic_detection_pkg.recorder.storage.disk import Disk
@@ -232,7 +232,7 @@ def test_killed_before_the_first_chunk(tmp_path: Path, caplog: pytest.LogCapture
     assert (event.is_complete, event.segments) == (True, {})
     assert event.no_recording == "nothing of its time is in the recording"
     assert "only the finding is kept" in caplog.text
-    assert Scribe(tmp_path / "r")._missing() == [path]
+    assert EvidenceWriter(tmp_path / "r")._missing() == [path]
     page = page_of(path)
     assert "Its pictures are gone:</b> nothing of its time is in the recording" in page
     assert "tent" in page

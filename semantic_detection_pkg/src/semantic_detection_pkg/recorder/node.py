@@ -25,7 +25,7 @@ from semantic_detection_pkg.errors import SemanticDetectionError
 from semantic_detection_pkg.recorder.core.events import FindingMark
 from semantic_detection_pkg.recorder.core.settings import RecorderSettings
 from semantic_detection_pkg.recorder.core.topics import Message
-from semantic_detection_pkg.recorder.evidence.evidence_writer import Scribe
+from semantic_detection_pkg.recorder.evidence.evidence_writer import EvidenceWriter
 from semantic_detection_pkg.recorder.ros.findings import confirmed_finding, read_finding
 from semantic_detection_pkg.recorder.ros.raw_subscriptions import RawSubscriptions
 from semantic_detection_pkg.recorder.ros.rows import TableRows
@@ -50,7 +50,7 @@ class RecorderNode(Node):
             rows_of=TableRows(),
             finding_of=confirmed_finding,
         )
-        self._scribe = Scribe(Path(self._config.output_dir))
+        self._evidence_writer = EvidenceWriter(Path(self._config.output_dir))
         wanted = sources(
             with_frames=self._config.frames == "compressed", extra=self._config.extra_topics
         )
@@ -59,12 +59,12 @@ class RecorderNode(Node):
         serve(self, MarkEvent, "recorder/mark_event", self._mark)
         publish_diagnostics(self, self._check)
         self._recorder.start()
-        self._scribe.start()
+        self._evidence_writer.start()
         self._inputs = RawSubscriptions(self, wanted, self._take, self._recorder.lose)
         every(self, _PERIOD_S, self._look_around)
 
     def destroy_node(self) -> None:
-        self._scribe.stop()
+        self._evidence_writer.stop()
         self._recorder.stop()
         super().destroy_node()
 

@@ -22,7 +22,7 @@ _PAGE_TIMEOUT_S = 120.0
 _COMMAND = ("nice", "-n", "15", sys.executable, "-m", "semantic_detection_pkg.cli.report")
 
 
-class Scribe:
+class EvidenceWriter:
     """A thread that looks for events without a page; those of earlier runs count, too."""
 
     def __init__(self, folder: Path) -> None:
@@ -34,7 +34,7 @@ class Scribe:
         self._folder = folder
         self._failed: set[str] = set()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="scribe", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="evidence writer", daemon=True)
 
     def start(self) -> None:
         """Begin to look for events."""

@@ -320,6 +320,25 @@ def test_the_verdict_of_all_tiers(verdicts, state, by_lower):
 
 
 @pytest.mark.parametrize(
+    ("second", "close_score", "state"),
+    [
+        (Verdict.NOT_RUN, 0.6, CONFIRMED),
+        (Verdict.NOT_RUN, 0.4, UNCERTAIN),  # again and again, but never likely
+        (Verdict.UNSURE, 0.4, CONFIRMED),  # the classifier holds it likelier than not
+        (Verdict.YES, 0.1, CONFIRMED),
+    ],
+)
+def test_where_nobody_else_has_an_opinion_the_detector_must_be_rather_sure(
+    second, close_score, state
+):
+    tiers = {1: TierResult(1, Verdict.YES, 0.99, ""), 2: TierResult(2, second, 0.7, "")}
+    lower = TierSettings(vlm_unavailable_policy="lower")
+    assert combine_tiers(tiers, lower, close_score)[0] is state
+    before = dataclasses.replace(lower, detector_accept_score=0.0)  # as in older recordings
+    assert combine_tiers(tiers, before, close_score)[0] is CONFIRMED
+
+
+@pytest.mark.parametrize(
     ("first", "second", "asked"),
     [
         (YES, UNSURE, {"unsure", "always"}),

@@ -258,7 +258,8 @@ class Candidate:
 
     def conclude(self) -> tuple[FindingState, float]:
         """Return the verdict of all tiers and its score, 0..1."""
-        verdict, score = combine_tiers(self.evidence.by_tier, self._settings.tiers)
+        evidence, tiers = self.evidence, self._settings.tiers
+        verdict, score = combine_tiers(evidence.by_tier, tiers, evidence.close_score)
         self._advance(_VERDICTS[verdict])
         return verdict, score
 
@@ -317,7 +318,8 @@ class Candidate:
 
     def _add_sighting(self, frame: TrackedFrame, hit: Track) -> None:
         sighting = Sighting(frame.stamp_ns, hit.box_xyxy, hit.is_whole)
-        evidence = replace(self.evidence, newest=sighting)
+        score = max(self.evidence.close_score, hit.score)
+        evidence = replace(self.evidence, newest=sighting, close_score=score)
         if evidence.is_better(sighting):
             is_path = self.label in self._settings.tiers.path_classes
             mask = describe_mask(frame.detections, hit.detection, frame.view, is_path)

@@ -126,6 +126,7 @@ class Evidence:
         newest, best: the newest frame that shows it large enough, and the one that shows it
             largest and whole; None before the first.
         mask: descriptors of its mask in the best frame.
+        close_score: the detector's best score in these frames, 0..1.
         inspections: the classifier's results at the present size, in order.
         crop_request: under way; None: none is.
         inspected_frame_ns: frame of the newest request.
@@ -146,6 +147,7 @@ class Evidence:
     newest: Sighting | None = None
     best: Sighting | None = None
     mask: MaskDescriptors | None = None
+    close_score: float = 0.0
     inspections: tuple[InspectionResult, ...] = ()
     crop_request: CropRequest | None = None
     inspected_frame_ns: int = 0

@@ -124,9 +124,14 @@ def needs_vlm(tiers: Mapping[int, TierResult], settings: TierSettings) -> bool:
 
 
 def combine_tiers(
-    tiers: Mapping[int, TierResult], settings: TierSettings
+    tiers: Mapping[int, TierResult], settings: TierSettings, close_score: float = 1.0
 ) -> tuple[FindingState, float]:
     """Return the verdict of all tiers that ran, and its score, 0..1.
+
+    Args:
+        close_score: the detector's best score of it close up. Tier 1 says that something is there
+            frame after frame, and so is what a detector takes a thing for by mistake. Where nobody
+            else has an opinion, the detector must hold it more likely than not.
 
     The highest tier that says yes or no decides. A missing or unreadable answer is never a no: it
     leaves the finding uncertain, or what the lower tiers say is likelier where the settings ask
@@ -139,9 +144,11 @@ def combine_tiers(
     for result in (third, second):
         if result is not None and result.verdict in decided:
             return decided[result.verdict], result.score
-    score = second.score if second is not None and second.verdict is Verdict.UNSURE else 0.0
+    is_classified = second is not None and second.verdict is Verdict.UNSURE
+    score = second.score if second is not None and is_classified else 0.0
     if settings.vlm_unavailable_policy == "lower":
         score = score or first.score
-        state = FindingState.CONFIRMED if score >= 0.5 else FindingState.UNCERTAIN
+        is_told = score >= 0.5 and (is_classified or close_score >= settings.detector_accept_score)
+        state = FindingState.CONFIRMED if is_told else FindingState.UNCERTAIN
         return state, score
     return FindingState.UNCERTAIN, score

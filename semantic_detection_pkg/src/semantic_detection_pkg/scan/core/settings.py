@@ -71,7 +71,7 @@ class InputTimeouts:
     )
     detections_timeout_s: float = setting(
         2.0,
-        "time without detections until the detector is lost",
+        "time without detections until the detector is lost; 1.5 intervals of a slow camera",
         minimum=0.2,
         maximum=60.0,
         formerly=("detections_s",),
@@ -205,13 +205,11 @@ class TierSettings:
             the object is there, and where it is not.
         error_rate: of the sequential test, both for yes and for no.
         inspections_at_once: greatest number of requests under way.
-        detector_accept_score: of the detector, close up, from which Tier 1 alone confirms.
     """
 
     true_positive_rate: float = constant(0.92, formerly=("hit_if_there",))
     false_positive_rate: float = constant(0.08, formerly=("hit_if_not",))
     error_rate: float = 0.02
-    detector_accept_score: float = constant(0.5, before=0.0)
     classifier_accept_threshold: float = setting(
         0.75,
         "the classifier's probability of the class from which Tier 2 says yes",

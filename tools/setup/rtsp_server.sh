@@ -1,13 +1,15 @@
 #!/bin/sh
-# Installs Debian's GStreamer RTSP server for the tests of network cameras, where that is possible without asking
-# anybody. Without it those tests are skipped, and say so.
+# Installs Debian's GStreamer RTSP server, and its OpenCV, which has GStreamer, for the tests of cameras that vanish,
+# where that is possible without asking anybody. Without them those tests are skipped, and say so.
 set -u
-packages="python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly"
-/usr/bin/python3 -c 'import gi
+packages="python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly gstreamer1.0-tools python3-opencv"
+/usr/bin/python3 -c 'import cv2
+import gi
 gi.require_version("GstRtspServer", "1.0")
 from gi.repository import Gst, GstRtspServer
 Gst.init(None)
-assert Gst.ElementFactory.find("x264enc")' >/dev/null 2>&1 && exit 0
+assert Gst.ElementFactory.find("x264enc")
+assert cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER)' >/dev/null 2>&1 && exit 0
 as_root=
 if [ "$(id -u)" -ne 0 ]; then
     sudo -n true 2>/dev/null && as_root="sudo -n"

@@ -198,7 +198,6 @@ def test_a_device_that_vanishes_is_lost(monkeypatch):
         source.read()
 
     assert source._decoder._capture.properties == {
-        cv2.CAP_PROP_ORIENTATION_AUTO: 0,
         cv2.CAP_PROP_FOURCC: cv2.VideoWriter.fourcc(*"MJPG"),
         cv2.CAP_PROP_FRAME_WIDTH: 1280,
         cv2.CAP_PROP_FPS: 30,

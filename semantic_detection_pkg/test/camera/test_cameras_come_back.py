@@ -2,7 +2,9 @@
 
 import importlib.util
 import shutil
+import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +21,8 @@ from semantic_detection_pkg.common.core.frame import Frame
 
 pytestmark = pytest.mark.timeout(180)
 
+PACKAGES = Path(__file__).resolve().parents[3]
+CSI_READER = PACKAGES / "test" / "support" / "csi_reader.py"
 #: After a server is there again, until a frame of it is: what the camera node promises.
 BACK_S = 3.0
 
@@ -174,6 +178,68 @@ def test_a_device_that_vanishes_comes_back() -> None:
     finally:
         feeder.terminate()
         feeder.wait()
+
+
+def python_with_gstreamer() -> str | None:
+    """A Python whose OpenCV has GStreamer; Debian's has."""
+    asks = "import cv2, sys; sys.exit(not cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER))"
+    for python in (sys.executable, "/usr/bin/python3"):
+        if (
+            Path(python).exists()
+            and not subprocess.run(
+                [python, "-c", asks], capture_output=True, check=False
+            ).returncode
+        ):
+            return python
+    return None
+
+
+def test_a_csi_pipeline_that_ends_comes_back() -> None:
+    """OpenCV and GStreamer are real; in place of NVIDIA's source stands one that can vanish."""
+    python, gst = python_with_gstreamer(), shutil.which("gst-launch-1.0")
+    if python is None:
+        pytest.skip("no OpenCV with GStreamer here: apt-get install python3-opencv")
+    if gst is None:
+        pytest.skip("no gst-launch-1.0 here: apt-get install gstreamer1.0-tools")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    def feed() -> subprocess.Popen:
+        size = "video/x-raw,width=320,height=240,framerate=10/1"
+        words = ["videotestsrc", "is-live=true", "!", size, "!", "jpegenc", "!", "multipartmux"]
+        words += ["!", "tcpserversink", "host=127.0.0.1", f"port={port}"]
+        return subprocess.Popen([gst, "-q", *words])
+
+    source = f"tcpclientsrc host=127.0.0.1 port={port} ! multipartdemux ! jpegdec"
+    # Of ours alone: Debian's OpenCV stands on Debian's NumPy.
+    own = [str(path) for path in PACKAGES.glob("*_pkg/src")]
+    feeder = feed()
+    reader = subprocess.Popen(
+        [python, CSI_READER, "csi:0", source],
+        env={"PYTHONPATH": ":".join(own), "PATH": "/usr/bin:/bin"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+    def ask(what: str) -> str:
+        reader.stdin.write(f"{what}\n")
+        reader.stdin.flush()
+        return reader.stdout.readline().strip()
+
+    try:
+        wait_until(lambda: ask("frame") == "320x240", "a frame", timeout_s=20.0)
+        feeder.terminate()
+        feeder.wait()
+        wait_until(lambda: ask("status").startswith("False csi:0: "), "the loss", timeout_s=20.0)
+        feeder = feed()
+        wait_until(lambda: ask("frame") == "320x240", "a frame again", timeout_s=20.0)
+    finally:
+        for process in (reader, feeder):
+            process.terminate()
+            process.wait()
 
 
 def test_a_csi_camera_delivers() -> None:

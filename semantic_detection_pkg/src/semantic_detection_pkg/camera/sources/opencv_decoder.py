@@ -26,29 +26,36 @@ class OpenCvDecoder:
     """See `VideoDecoder`."""
 
     def __init__(self, capture: cv2.VideoCapture) -> None:
-        """Take an opened capture, which `close` releases."""
+        """Take an opened capture of a camera, which `close` releases.
+
+        It is asked for nothing but frames: OpenCV's GStreamer (4.6) stops the pipeline to set a
+        property, also one that it does not know.
+        """
         self._capture = capture
+        self._is_video = False
         self.loss = ""
-        # What some builds do by themselves, and others do not, is ours to do.
-        self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
-        self.rotation_deg = round(self._capture.get(cv2.CAP_PROP_ORIENTATION_META) / 90) % 4 * 90
-        self.rate_hz = self._capture.get(cv2.CAP_PROP_FPS)
+        self.rotation_deg = 0
+        self.rate_hz = 0.0
         self.time_s = math.nan
 
     @classmethod
     def open(
         cls, target: str, name: str, timeout_s: float, options: Mapping[str, str]
     ) -> OpenCvDecoder:
-        """Open what `open_decoder` names."""
+        """Open what `open_decoder` names, by FFmpeg."""
         limit_ms = round(1e3 * timeout_s)
-        limits = [
-            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
-            limit_ms,
-            cv2.CAP_PROP_READ_TIMEOUT_MSEC,
-            limit_ms,
-        ]
+        limited = (cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC)
+        limits = [value for name_id in limited for value in (name_id, limit_ms)]
         with _ffmpeg_options("|".join(f"{key};{value}" for key, value in options.items())):
-            return cls(open_capture(target, cv2.CAP_FFMPEG, name, limits if limit_ms else ()))
+            capture = open_capture(target, cv2.CAP_FFMPEG, name, limits if limit_ms else ())
+        decoder = cls(capture)
+        decoder._is_video = True
+        # What some builds do by themselves, and others do not, is ours to do.
+        capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
+        rotation_deg = capture.get(cv2.CAP_PROP_ORIENTATION_META)
+        decoder.rotation_deg = round(rotation_deg / 90) % 4 * 90
+        decoder.rate_hz = capture.get(cv2.CAP_PROP_FPS)
+        return decoder
 
     def advance(self) -> bool:
         """See `VideoDecoder`."""
@@ -56,9 +63,10 @@ class OpenCvDecoder:
             is_there = bool(self._capture.grab())
         except cv2.error:
             is_there = False
-        time_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3 if is_there else math.nan
-        # A stream without times has 0 for all of them.
-        self.time_s = time_s if time_s > 0.0 or math.isnan(self.time_s) else math.nan
+        if self._is_video:
+            time_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3 if is_there else math.nan
+            # A stream without times has 0 for all of them.
+            self.time_s = time_s if time_s > 0.0 or math.isnan(self.time_s) else math.nan
         return is_there
 
     def picture(self, memory: NDArray[np.uint8] | None) -> NDArray[np.uint8]:

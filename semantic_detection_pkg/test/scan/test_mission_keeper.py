@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import os
+import random
+import signal
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
+import mission_victim
 import pytest
 from crashing_files import CrashError, CrashingFiles
 from hypothesis import settings as hypothesis_settings
@@ -89,6 +95,7 @@ class Life:
         robot._later.clear()
         robot.inbox.clear()
         self.resume = self.keeper.take_up()
+        self.told |= {one.finding_id: one.revision for one in self.keeper.untold}
         if self.resume is not None:
             robot.inbox.append(self.resume)
             self.step()
@@ -243,8 +250,33 @@ def test_the_end_of_a_mission_is_written_when_the_disk_works_again(
     life.run_to_result()
     assert (folder / NAME).exists()
     files.error = 0
-    life.write()
+    life.run(3)
     assert not (folder / NAME).exists()
+
+
+def test_what_a_goal_found_last_is_told_though_its_controller_died_before(
+    robot: ExactScan, folder: Path
+) -> None:
+    """The end is on the medium, the goal is gone, and nobody has heard of the last finding."""
+    life = Life(robot, folder)
+    robot.start()
+    while life.step().result is None:
+        life.write()
+    life.write()
+    last = {one.finding_id for one in robot.decisions[-1].findings}
+    assert last
+    assert not last & set(life.told)
+    life.end()
+    for _ in range(2):  # as often as it dies before it has told
+        life = Life(robot, folder)
+        assert life.resume is None
+        assert last <= set(life.told)
+        life.end()
+    life = Life(robot, folder)
+    life.run(3)
+    assert not (folder / NAME).exists()
+    life.end()
+    assert Life(robot, folder).told == {}
 
 
 def test_the_thread_writes_and_stops(robot: ExactScan, folder: Path) -> None:
@@ -512,7 +544,14 @@ def test_a_checkpoint_is_due_at_each_decision_and_once_a_second() -> None:
 def kept(folder: Path) -> Checkpoint | None:
     """Return the checkpoint in a folder; None without one."""
     path = folder / NAME
-    return unpack(decode(path.read_bytes())[1]) if path.exists() else None
+    body = decode(path.read_bytes())[1] if path.exists() else b""
+    return unpack(body) if body else None
+
+
+def head_of(folder: Path) -> Head | None:
+    """Return the head of the checkpoint in a folder; None without one."""
+    path = folder / NAME
+    return decode(path.read_bytes())[0] if path.exists() else None
 
 
 @pytest.mark.parametrize("is_power_cut", [False, True])
@@ -571,6 +610,7 @@ class Missions(RuleBasedStateMachine):
         self.goals = 0
         self.told: dict[str, dict[str, int]] = {}  # findings of each goal
         self.owners: dict[str, str] = {}  # goal of each finding
+        self.decided: dict[str, int] = {}  # findings of this life, told or not
         self.over: set[str] = set()  # goals whose end was told
         self.life = self.live()
 
@@ -590,6 +630,7 @@ class Missions(RuleBasedStateMachine):
         goal_id, known = self.goal_id, dict(self.life.told)
         for finding in self.life.step().findings:
             self.owners.setdefault(finding.finding_id, goal_id or self.goal_id)
+            self.decided[finding.finding_id] = finding.revision
         for name, revision in self.life.told.items():
             if known.get(name) != revision:
                 self.told.setdefault(self.owners[name], {})[name] = revision
@@ -606,12 +647,13 @@ class Missions(RuleBasedStateMachine):
         checkpoint = kept(self.folder)
         self.life.end()
         if checkpoint is not None and self.attempts() >= ATTEMPTS_MAX:
-            self.life = self.live()
+            self.life, self.decided = self.live(), {}
             assert self.life.resume is None
             assert list(self.folder.glob("*.bad*")), "what is not resumed is set aside"
             return
         self.robot.now_ns += 2 * S
         self.life = self.live()
+        self.check_that_all_is_told()
         after = self.robot.controller
         assert (self.life.resume is None) == (checkpoint is None)
         if checkpoint is None:
@@ -641,6 +683,17 @@ class Missions(RuleBasedStateMachine):
                 assert (saved <= counts).all(), "coverage was kept that there was not"
         self.owners |= dict.fromkeys(found, goal_id)
         self.told.setdefault(goal_id, {}).update(self.life.told)
+
+    def check_that_all_is_told(self) -> None:
+        """Check that of goals that do not go on all is told that was found in the life before."""
+        told = {
+            name: revision for of_goal in self.told.values() for name, revision in of_goal.items()
+        }
+        told |= self.life.told
+        for name, revision in self.decided.items():
+            if self.owners[name] != self.goal_id:
+                assert told.get(name, 0) >= revision, "a finding of a goal that is gone is lost"
+        self.decided = {}
 
     @initialize(steps=st.integers(0, 126))
     def begin(self, steps: int) -> None:
@@ -732,3 +785,63 @@ def test_nothing_is_lost_and_nothing_happens_twice_whatever_crashes_when() -> No
     )
     assert Missions.resumed > 100
     assert Missions.resumed_with_findings > 20, "what is never there cannot be lost"
+
+
+# ------------------------------------------------------------------------------- real processes
+
+ROUNDS = 25
+
+
+def test_killed_at_any_moment_nothing_told_is_lost(tmp_path: Path) -> None:
+    """`kill -9`, the thread that writes at work: what was told is in the checkpoint."""
+    randomly = random.Random(7)
+    told_file = tmp_path / mission_victim.TOLD
+    told_file.touch()
+    found: dict[str, dict[str, int]] = {}
+    goals: dict[str, str] = {}  # of each finding
+    over: set[str] = set()
+    lines: list[str] = []
+    resumed_with_findings = 0
+    with subprocess.Popen(
+        [sys.executable, mission_victim.__file__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        for _ in range(ROUNDS):
+            server.stdin.write(f"{tmp_path}\n")
+            server.stdin.flush()
+            pid = int(server.stdout.readline())
+            count = len(lines) + randomly.randrange(1, 6)
+            wait_until(lambda n=count: len(told_file.read_text().splitlines()) >= n, "findings")
+            os.kill(pid, signal.SIGKILL)
+            wait_until(lambda gone=pid: not Path(f"/proc/{gone}").exists(), "the end of a process")
+            lines = told_file.read_text().splitlines()
+            for kind, goal, *finding in map(str.split, lines):
+                if kind == "over":
+                    over.add(goal)
+                else:
+                    name, revision = finding
+                    found.setdefault(goals.setdefault(name, goal), {})[name] = int(revision)
+            checkpoint = kept(tmp_path / FOLDER)
+            goal = "" if checkpoint is None else checkpoint.mission.goal.goal_id
+            assert goal not in over, "a goal whose end was told would go on"
+            head = head_of(tmp_path / FOLDER)
+            untold = set() if head is None else {one.finding_id for one in head.untold}
+            revisions = (
+                {}
+                if checkpoint is None
+                else {one.finding_id: one.revision for one in checkpoint.findings}
+            )
+            for name, revision in found.get(goal, {}).items():
+                assert revisions.get(name, 0) >= revision, "a finding that was told is lost"
+            # Killed between the end and its telling: the goal is gone, all that was found is not.
+            for ended in set(found) - {goal, "-"}:
+                known = set(found[ended]) | set(found.get("-", ())) | untold
+                assert len(known) >= len(mission_victim.SURENESSES), "a finding is lost"
+            resumed_with_findings += bool(revisions)
+        server.stdin.close()
+    assert resumed_with_findings > ROUNDS // 3
+    assert over, "some missions came to their end"

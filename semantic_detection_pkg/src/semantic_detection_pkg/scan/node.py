@@ -60,7 +60,6 @@ class ScanControllerNode(Node):
         self._steps = 0
         self._slowest_ms = 0.0
         self._beat_ns = 0
-        self._wants_start = self._config.start.autostart
         self._keeper = MissionKeeper(self._config.checkpoint, self._settings)
         self._sweep_thread = SweepThread()
         self._action = ScanAction(self, self._inbox.append)
@@ -95,8 +94,9 @@ class ScanControllerNode(Node):
         """Go on with the mission of a controller that ended, rather than begin another one."""
         start = self._config.start
         resume = self._keeper.take_up(start.goal() if start.autostart else None)
+        self._shown.publish_findings(self._keeper.untold)
+        self._wants_start = start.autostart and resume is None
         if resume is not None and self._keeper.resumed_goal is not None:
-            self._wants_start = False
             self._inbox.append(resume)
             self._action.adopt(self._keeper.resumed_goal)
         self._keeper.start()

@@ -22,7 +22,7 @@ _STOP_TIMEOUT_S = 2.0
 
 @dataclass(frozen=True)
 class Job:
-    """A checkpoint to be written; without one the mission has ended, and the file goes."""
+    """A checkpoint to be written; without one the mission has ended, and with all told the file."""
 
     number: int
     checkpoint: Checkpoint | None
@@ -101,10 +101,12 @@ class CheckpointWriter:
         if not self._file.is_open:
             self._file.open()
             self._file.set_aside()  # nobody has read it
-        if job.checkpoint is None:
-            self._file.remove()
-        else:
+        if job.checkpoint is not None:
             self._file.write(encode(job.head, self._encoder.body(job.checkpoint)))
+        elif job.head.untold:
+            self._file.write(encode(job.head, b""))
+        else:
+            self._file.remove()
 
     def _run(self) -> None:
         while True:

@@ -23,6 +23,7 @@ from semantic_detection_pkg.scan.core.checkpoint_encoding import (
 )
 from semantic_detection_pkg.scan.core.checkpoint_settings import CheckpointSettings
 from semantic_detection_pkg.scan.core.controller import ScanController
+from semantic_detection_pkg.scan.core.evidence import Finding
 from semantic_detection_pkg.scan.core.inputs_and_decisions import Decision, Goal, Resume
 from semantic_detection_pkg.scan.core.resuming import (
     ATTEMPTS_MAX,
@@ -43,6 +44,7 @@ class MissionKeeper:
     Attributes:
         notices: lines for the log that nobody has taken yet.
         resumed_goal: of the mission that `take_up` returned; None: there was none.
+        untold: findings of before `take_up` that are to be told again.
     """
 
     def __init__(
@@ -61,6 +63,8 @@ class MissionKeeper:
         """
         self.notices: list[str] = []
         self.resumed_goal: Goal | None = None
+        self.untold: tuple[Finding, ...] = ()
+        self._is_untold_kept = False  # in a file without a mission
         self._rules, self._settings = rules, settings
         self._clock, self._steady_s, self._ending_s = clock, steady_s, ending_s
         self._file: CheckpointFile | None = None
@@ -115,8 +119,14 @@ class MissionKeeper:
         now_s = self._steady_s()
         if self.writer is None:
             return [Held(0, now_s, decision.findings, decision.result)]
-        if self._schedule.is_due(now_s, controller.checkpoint_marks(), self.writer.took_s):
-            self._offer(self.writer, controller.checkpoint())
+        marks = controller.checkpoint_marks()
+        if self._schedule.is_due(now_s, marks, self.writer.took_s):
+            untold = (*self._outbox.findings, *decision.findings)
+            self._offer(self.writer, controller.checkpoint(), untold)
+            self._is_untold_kept = marks is None and bool(untold)
+        elif self._is_untold_kept and self._outbox.is_empty:
+            self._offer(self.writer, None)
+            self._is_untold_kept = False
         self._outbox.hold(Held(self._number, now_s, decision.findings, decision.result))
         fault = self.writer.fault
         if fault != self._fault:
@@ -133,17 +143,22 @@ class MissionKeeper:
         checkpoint = controller.checkpoint()
         self._attempts = 0  # that is no end by itself
         if checkpoint is not None:
-            self._offer(self.writer, checkpoint, is_orderly=True)
+            self._offer(self.writer, checkpoint, self._outbox.findings, is_orderly=True)
         self.writer.stop()
         self._file.close()
 
     def _offer(
-        self, writer: CheckpointWriter, checkpoint: Checkpoint | None, *, is_orderly: bool = False
+        self,
+        writer: CheckpointWriter,
+        checkpoint: Checkpoint | None,
+        untold: tuple[Finding, ...] = (),
+        *,
+        is_orderly: bool = False,
     ) -> None:
         if self._steady_s() - self._began_s >= PROVEN_S:
             self._attempts = 0
         self._number += 1
-        head = Head(self._clock(), self._settings, is_orderly, self._attempts)
+        head = Head(self._clock(), self._settings, is_orderly, self._attempts, untold)
         writer.offer(Job(self._number, checkpoint, head))
 
     def _open(self, file: CheckpointFile) -> None:
@@ -171,6 +186,10 @@ class MissionKeeper:
             file.remove()
             return None
         head, body = decode(data)
+        self.untold = head.untold
+        if not body and head.untold:
+            self._is_untold_kept = True
+            return None
         if head.attempts >= ATTEMPTS_MAX:
             raise CheckpointError(
                 f"it was resumed {head.attempts} times, and the controller ended soon each time"

@@ -78,12 +78,14 @@ class Head:
         settings: that the mission went by.
         is_orderly: the controller was ended in an orderly way, as by Ctrl-C.
         attempts: how often the mission was resumed without having gone on for a while since.
+        untold: findings that the outside may not have heard of, also of a goal that has ended.
     """
 
     saved: Moment
     settings: ScanSettings
     is_orderly: bool = False
     attempts: int = 0
+    untold: tuple[Finding, ...] = ()
 
 
 class CheckpointEncoder:
@@ -122,7 +124,7 @@ class CheckpointEncoder:
 
 
 def encode(head: Head, body: bytes) -> bytes:
-    """Return the content of a file."""
+    """Return the content of a file; without a body there is no mission, only what is untold."""
     rest = canonical(to_plain(head)).encode() + b"\n" + body
     digest = hashlib.sha256(rest).hexdigest().encode()
     return MAGIC + str(VERSION).encode() + b" " + digest + b"\n" + rest

@@ -4,6 +4,7 @@ The order of things makes that nothing is lost and nothing happens twice: what a
 ended is told to the outside only when the checkpoint that knows of it is on the medium. A process
 that ends before that has told nobody; one that ends after it knows. Findings are told again when a
 mission is resumed, under their own ids and revisions, since one may have been kept and not told.
+Where the mission has ended, what is not told yet stays on the medium without it until it is told.
 """
 
 from __future__ import annotations
@@ -128,6 +129,11 @@ class Outbox:
         """Have something wait."""
         if item.findings or item.result is not None:
             self._held.append(item)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Return the findings that wait."""
+        return tuple(finding for one in self._held for finding in one.findings)
 
     @property
     def is_empty(self) -> bool:

@@ -205,11 +205,13 @@ class TierSettings:
             the object is there, and where it is not.
         error_rate: of the sequential test, both for yes and for no.
         inspections_at_once: greatest number of requests under way.
+        detector_accept_score: of the detector, close up, from which Tier 1 alone confirms.
     """
 
     true_positive_rate: float = constant(0.92, formerly=("hit_if_there",))
     false_positive_rate: float = constant(0.08, formerly=("hit_if_not",))
     error_rate: float = 0.02
+    detector_accept_score: float = constant(0.5, before=0.0)
     classifier_accept_threshold: float = setting(
         0.75,
         "the classifier's probability of the class from which Tier 2 says yes",

@@ -14,6 +14,7 @@ from launch_runner import LaunchSession
 from launch_runner.session import RUNNER
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from ros_graph import GraphProbe
+from std_srvs.srv import SetBool
 
 from faults.kept import Kept
 from interfaces_pkg.msg import Detections, Finding, ScanState
@@ -138,6 +139,14 @@ class Robot:
 
         return is_well
 
+    def is_asking(self) -> bool:
+        """Return whether the scan waits for an operator who says that it goes on."""
+        return bool(self._states) and self._states[-1].is_paused
+
+    def agree(self) -> None:
+        """Say that it goes on, as an operator does."""
+        self.probe.call(SetBool, f"{self._prefix}scan/pause", SetBool.Request(data=False))
+
     def what_is_wrong(self) -> str:
         """Return in words what the newest messages say."""
         levels: dict[str, str] = {}
@@ -226,6 +235,7 @@ def _launch_file(folder: Path, source: str, namespace: str) -> str:
         "output_dir": str(folder / "recordings"),
         "dashboard_port": str(free_port()),
         "autostart_scan": "true",
+        "resume_policy": "at_once",
     }
     listed = [{"name": name, "value": value} for name, value in arguments.items()]
     return _LAUNCH.format(port=port, shared=shared, arguments=json.dumps(listed))

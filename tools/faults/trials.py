@@ -121,13 +121,30 @@ def _tried(robot: Robot, kind: str, what: str, do: Callable[[], Callable[[], boo
     is_well = do()
     start_s = time.monotonic()
     try:
-        robot.probe.wait_for(is_well, "all to be well", GIVEN_UP_S)
+        asked = _wait(robot, is_well)
     except AssertionError:
         said = "\n".join(robot.session.lines[mark:])
         return Outcome(kind, what, None, remark=f"{robot.what_is_wrong()}\n{said}")
     took_s = time.monotonic() - start_s
     lost = losses(before, robot.kept())
-    return Outcome(kind, what, took_s, [*lost, *_check_evidence(robot)])
+    remark = "an operator was asked whether the mission goes on" if asked else ""
+    return Outcome(kind, what, took_s, [*lost, *_check_evidence(robot)], remark)
+
+
+def _wait(robot: Robot, is_well: Callable[[], bool]) -> bool:
+    """Wait until all is well; return whether an operator had to agree that the mission goes on."""
+    asked = False
+
+    def state() -> str:
+        if is_well():
+            return "well"
+        return "asking" if robot.is_asking() else ""
+
+    while robot.probe.wait_for(state, "all to be well", GIVEN_UP_S) == "asking":
+        robot.agree()
+        robot.probe.wait_for(lambda: not robot.is_asking(), "the mission to go on", GIVEN_UP_S)
+        asked = True
+    return asked
 
 
 def _check_evidence(robot: Robot) -> list[str]:

@@ -24,7 +24,7 @@ from launch_runner.document import Entity, load
 from launch_runner.errors import LaunchError, Where
 from launch_runner.substitutions import Scope
 from launch_runner.values import coerce
-from launch_runner.vocabulary import REQUIRED_MARK, REQUIRED_VALUE, RUNNER_MARK, RESPAWN_MARK
+from launch_runner.vocabulary import REQUIRED_MARK, REQUIRED_VALUE, RESPAWN_MARK, RUNNER_MARK
 
 # launch.logging: which of (stdout, stderr) is shown; the log file gets both here in every case.
 OUTPUTS = {"screen": (True, True), "both": (True, True), "log": (False, True)}

@@ -37,7 +37,8 @@ DOMAIN = isolated_domain()
 def generate_test_description() -> launch.LaunchDescription:
     """The robot's graph on the test's picture and model."""
     environment = DOMAIN.__enter__()
-    source, model = write_inputs(Path(tempfile.mkdtemp()))
+    folder = Path(tempfile.mkdtemp())
+    source, model = write_inputs(folder)
     share = get_package_share_directory("semantic_detection_pkg")
     graph = IncludeLaunchDescription(
         AnyLaunchDescriptionSource(f"{share}/launch/robot.launch.yaml"),
@@ -47,6 +48,9 @@ def generate_test_description() -> launch.LaunchDescription:
             "engine": "onnxruntime",
             "gimbal": "false",
             "respawn": "false",
+            "shared_dir": str(folder),
+            "output_dir": str(folder / "recordings"),
+            "dashboard_port": "0",
         }.items(),
     )
     settings = [

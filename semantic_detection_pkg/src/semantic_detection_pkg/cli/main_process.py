@@ -131,14 +131,8 @@ class _Supervisor:
 
 
 def _descendants() -> list[int]:
-    """Return the process ids of all that live below us."""
-    with contextlib.suppress(psutil.Error):
-        return [
-            process.pid
-            for process in psutil.Process().children(recursive=True)
-            if process.status() != psutil.STATUS_ZOMBIE
-        ]
-    return []
+    """Return the process ids of all below us, those that have ended and are not reaped, too."""
+    return [process.pid for process in psutil.Process().children(recursive=True)]
 
 
 def _prepare_child() -> None:

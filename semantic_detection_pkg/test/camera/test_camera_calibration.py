@@ -72,6 +72,13 @@ def matrix(rows: int, columns: int, value: float = 1.0) -> dict:
             {"camera_matrix": {"rows": 3, "cols": 3, "data": [1.0] * 8}},
             "8 numbers for 3 rows of 3",
         ),
+        (
+            {"camera_matrix": {"rows": 3, "cols": 3, "data": [9, 0, 0, 0, 9, 0, 320, 240, 1]}},
+            "last row",
+        ),
+        ({"camera_matrix": {"rows": 3, "cols": 3, "data": [True] * 9}}, "rows, cols and data"),
+        ({"camera_matrix": {"rows": -3, "cols": -3, "data": [1.0] * 9}}, "9 numbers for -3 rows"),
+        ({"camera_matrix": {"rows": 3, "cols": 3, "data": [10**400] * 9}}, "rows, cols and data"),
         ({"projection_matrix": matrix(3, 4, float("nan"))}, "projection_matrix: .* finite"),
         ({"rectification_matrix": matrix(2, 2)}, "4 numbers where 9"),
     ],
@@ -140,7 +147,9 @@ distortion_coefficients: !!opencv-matrix
 """
 
 
-@pytest.mark.parametrize("header", [OPENCV_HEADER, "%YAML:1.0\n", "\ufeff%YAML:1.0\r\n---\r\n"])
+@pytest.mark.parametrize(
+    "header", [OPENCV_HEADER, "%YAML:1.0\n", "\n%YAML:1.0\n---\n", "\ufeff%YAML:1.0\r\n---\r\n"]
+)
 def test_opencv_s_header_stands_before_any_document(tmp_path, header):
     calibration = load(tmp_path, header + TEXT)
 

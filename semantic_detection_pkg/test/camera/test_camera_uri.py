@@ -25,6 +25,7 @@ from simulation_pkg.fakes.camera import FakeCamera
         ("rtsp://u:p@h:554/x?y=1&z=2", "rtsp", "rtsp://u:p@h:554/x?y=1&z=2", {}),
         ("rtsp://h/x?y=1#timeout=3", "rtsp", "rtsp://h/x?y=1", {"timeout": "3"}),
         ("csi:0?width=1920", "csi", "0", {"width": "1920"}),
+        ("File:a.mp4", "file", "a.mp4", {}),
     ],
 )
 def test_parse(text, scheme, target, options):
@@ -39,6 +40,7 @@ def test_parse(text, scheme, target, options):
     [
         ("", "a scheme such as images:, file:, device: is missing"),
         ("photos", "'photos': a scheme"),
+        ("C:/videos/a.mp4", "a scheme"),
         ("/dev/video0", "a scheme"),
         ("images:", "nothing follows images:"),
         ("images:?loop=1", "nothing follows images:"),
@@ -101,6 +103,23 @@ def test_any_text_parses_or_is_refused_in_one_line(text):
         ("rtsp://u:100%secret@h/s", "rtsp://u:100%25secret@h/s", "rtsp://***@h/s"),
         ("rtsp://secret@h/s", "rtsp://secret@h/s", "rtsp://***@h/s"),
         ("rtsp://h/path@x", "rtsp://h/path@x", "rtsp://h/path@x"),
+        # Behind an IP address an @ is part of the path.
+        (
+            "rtsp://u:secret@10.0.0.9/s?n=a@b",
+            "rtsp://u:secret@10.0.0.9/s?n=a@b",
+            "rtsp://***@10.0.0.9/s?n=a@b",
+        ),
+        (
+            "rtsp://u:se@c/ret@10.0.0.9:554/s",
+            "rtsp://u:se%40c%2Fret@10.0.0.9:554/s",
+            "rtsp://***@10.0.0.9:554/s",
+        ),
+        (
+            "rtsp://u:secret@[fe80::1]/a@b",
+            "rtsp://u:secret@[fe80::1]/a@b",
+            "rtsp://***@[fe80::1]/a@b",
+        ),
+        ("RTSP://u:secret@h/s", "rtsp://u:secret@h/s", "rtsp://***@h/s"),
         ("rtsp://h:554/path@x", "rtsp://h:554/path@x", "rtsp://h:554/path@x"),
         (
             "rtsp://h/user=admin&password=secret&channel=1",
@@ -119,11 +138,21 @@ def test_passwords_as_they_are_typed_are_opened_and_never_shown(text, opened, sh
 
 
 @pytest.mark.parametrize(
-    "text", ["rtsp:u:secret@h", "//u:secret@h/s", "rtsp://u:secret@h#timeout", "rtsp://u:secret@"]
+    "text",
+    [
+        "rtsp:u:secret@h",
+        "//u:secret@h/s",
+        "rtsp://u:secret@h#timeout",
+        "rtsp://u:secret@",
+        "rtsp://u:secret",
+        "rtsp://u:secret/stream",
+        "rtsp://u:secret h/s",
+    ],
 )
 def test_refusals_show_no_password(text):
     try:
-        said = str(CameraUri.parse(text))
+        uri = CameraUri.parse(text)
+        said = f"{uri} {uri.label}"
     except ConfigurationError as error:
         said = str(error)
     assert "secret" not in said

@@ -128,6 +128,27 @@ def test_nobody_there():
     )
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "rtsp://u:secret",
+        "rtsp://u:secret/stream",
+        "rtsp://u:secret host/s",
+        "rtsp://u:secret@",
+        "rtsp://u:secret@h:abc/s",
+        "rtsp://u:secret@h:99999/s",
+        "rtsp://u:secret@h:0/s",
+        "rtsp://u:secret@[fe80/s",
+        "rtsp:///s",
+    ],
+)
+def test_an_address_that_no_camera_can_have_is_refused_for_good(address):
+    with pytest.raises(ConfigurationError, match=r"HOST:PORT/PATH.* %40 for @") as raised:
+        open_camera(address)
+
+    assert "secret" not in str(raised.value)
+
+
 def test_something_else_answers():
     with serving() as server:
         server.greeting = b"HTTP/1.1 400 Bad Request\r\n\r\n"

@@ -13,6 +13,7 @@ import psutil
 import pytest
 from patience import patience, wait_until
 
+from ros_support_pkg.core.renamed import RENAMED_ARGUMENTS
 from semantic_detection_pkg.cli.bringup import main
 
 CONFIG = Path(__file__).parents[3] / "config" / "config.yaml"
@@ -189,6 +190,42 @@ def test_bringup_says_what_doctor_says(capsys: pytest.CaptureFixture[str], tmp_p
     ]
     assert main([*words, "vlm:=false"]) == 0
     assert "shared" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("photos", "camera source 'photos': a scheme such as"),
+        ("http://u:secret@h/s", "camera source http://***@h/s: scheme 'http' is unknown"),
+        ("images:x?loop", "option 'loop' must have the form"),
+    ],
+)
+def test_a_camera_that_can_never_work_is_said_before_the_start(
+    source: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--config", str(CONFIG), "--check", f"source:={source}"]) == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if "camera" in line]
+    assert len(lines) == 1
+    assert lines[0].startswith(" BAD  camera")
+    assert said in lines[0]
+    assert "secret" not in lines[0]
+
+
+def test_a_calibration_that_can_never_work_is_said_before_the_start(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("camera: {source: 'sim:7', calibration_file: none.yaml}\n")
+    assert main(["--config", str(config), "--check"]) == 0
+    assert " BAD  camera   calibration file none.yaml: no such file" in capsys.readouterr().err
+
+
+def test_names_of_before_are_not_among_those_that_are_allowed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["--config", str(CONFIG), "--check", "xyz:=1"]) == 2
+    allowed = capsys.readouterr().err.partition("allowed is ")[2].strip().split(", ")
+    assert not RENAMED_ARGUMENTS.keys() & set(allowed)
 
 
 def test_the_status_of_a_required_process_is_bringups(

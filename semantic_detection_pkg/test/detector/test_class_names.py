@@ -58,6 +58,7 @@ def test_places_are_kept(content, names):
         (b"nc: 1\nnames: [a, b]\n", "names 2 classes, but its nc is 1"),
         (b"names: {0: a\n", "is no YAML"),
         (b"names:\n", "holds no name"),
+        (b"nc: 1\nnames: person\n", r"names 'person' must be a list .* \[person\]"),
         (b'item {\n id: 1\n name: "person"\n}', "TensorFlow .pbtxt label map"),
     ],
 )

@@ -236,6 +236,7 @@ _SWAPS = "Filename Type Size Used Priority\n"
         ("camera", {"video7": ""}, {"camera_source": "device:/video7"}, "ok", "/video7"),
         ("camera", {}, {"camera_source": "rtsp://u:secret@h/s"}, "-", "rtsp:, not looked into"),
         ("camera", {}, {}, "-", "no source is configured"),
+        ("camera", {}, {"camera_mistake": "no scheme"}, "BAD", "no scheme -> mend it"),
         ("models", {}, {"model": ""}, "BAD", "set detector.model"),
         ("models", {}, {"model": "{folder}/other.engine"}, "BAD", "in its folder are yoloe.engine"),
         (

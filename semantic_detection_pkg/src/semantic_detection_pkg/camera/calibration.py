@@ -13,7 +13,7 @@ from semantic_detection_pkg.camera.core.calibration_formats import parse_calibra
 from semantic_detection_pkg.errors import ConfigurationError
 
 #: What cv::FileStorage writes in front of YAML; the colon is no YAML.
-_OPENCV_HEADER = re.compile(r"\A%YAML:1\.[0-9]\s*\n")
+_OPENCV_HEADER = re.compile(r"\A\s*%YAML:1\.[0-9]\s*\n")
 #: What is no YAML, by how it begins: told by name, since YAML's own words would mislead.
 _OTHER_FORMATS = (
     (re.compile(r"<\?xml|<opencv_storage"), "is XML of OpenCV; write it as .yaml or .json"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 from ament_index_python.packages import get_package_share_directory
 
+from ros_support_pkg.core.renamed import RENAMED_ARGUMENTS
 from semantic_detection_pkg.errors import ConfigurationError
 
 #: Of `ros2 launch` itself.
@@ -27,7 +28,12 @@ def check_arguments(launch_file: str, names: Iterable[str]) -> None:
         known = ", ".join(sorted(one.name for one in folder.glob("*.launch.yaml")))
         raise ConfigurationError(f"--launch-file {launch_file!r}, allowed is {known}")
     entities = yaml.safe_load(path.read_text(encoding="utf-8"))["launch"]
-    declared = [entity["arg"]["name"] for entity in entities if "arg" in entity]
+    # The launch file declares names of before, too, to refuse them.
+    declared = [
+        entity["arg"]["name"]
+        for entity in entities
+        if "arg" in entity and entity["arg"]["name"] not in RENAMED_ARGUMENTS
+    ]
     wrong = [_line(name, declared) for name in names if name not in (*declared, *_COMMON)]
     if wrong:
         raise ConfigurationError("\n".join(wrong))

@@ -9,9 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from semantic_detection_pkg.camera.calibration import load_calibration
+from semantic_detection_pkg.camera.sources.registry import check_source
 from semantic_detection_pkg.common.configuration.reading import load_schema
 from semantic_detection_pkg.detector.backends.trt.plan import family_of_file
 from semantic_detection_pkg.detector.backends.trt.platform import survey
+from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.health.checkup import (
     CHECKS,
     CheckResult,
@@ -45,6 +48,8 @@ def machine_from(config: Mapping[str, Any], typed: Mapping[str, str] | None = No
     model = typed.get("model") or detector.get("model", "")
     default_engine = known["detector"]["properties"]["engine"]["default"]
     shared_dir = launch.get("shared_dir", os.environ.get("TIER3_DIR", "/run/tier3"))
+    camera = config.get("camera", {})
+    camera_source = typed.get("source") or camera.get("source", default_source)
     has_model = typed.get("vlm", str(launch.get("vlm", True))).lower() == "true"
     return Machine(
         model=model,
@@ -52,10 +57,22 @@ def machine_from(config: Mapping[str, Any], typed: Mapping[str, str] | None = No
         output_dir=typed.get("output_dir") or recorder.get("output_dir", output_dir),
         shared_dir=(typed.get("shared_dir") or shared_dir) if has_model else "",
         now_s=time.time(),
-        camera_source=typed.get("source") or config.get("camera", {}).get("source", default_source),
+        camera_source=camera_source,
+        camera_mistake=_camera_mistake(camera_source, camera.get("calibration_file", "")),
         engine=os.environ.get("INFERENCE_ENGINE", detector.get("engine", default_engine)),
         look_for_gpu=lambda: survey(family_of_file(Path(model))),
     )
+
+
+def _camera_mistake(source: str, calibration_file: str) -> str:
+    """Return for what the camera node would end at once, as far as files tell; "" for nothing."""
+    try:
+        check_source(source)
+        if calibration_file:
+            load_calibration(calibration_file)
+    except ConfigurationError as error:
+        return str(error)
+    return ""
 
 
 def line_of(finding: CheckResult) -> str:

@@ -56,6 +56,7 @@ class Machine:
         now_s: [s] since the epoch.
         find_program: as shutil.which.
         camera_source: the camera's URI, "" for none.
+        camera_mistake: what in the camera's settings can never work, "" for nothing.
         has_gstreamer: whether the OpenCV that nodes import is built with it.
         engine: what runs the detector's model.
         look_for_gpu: what is there of what the engine tensorrt needs, and what is missing.
@@ -69,6 +70,7 @@ class Machine:
     now_s: float = 0.0
     find_program: Callable[[str], str | None] = field(default=shutil.which)
     camera_source: str = ""
+    camera_mistake: str = ""
     has_gstreamer: Callable[[], bool] = field(default=has_gstreamer)
     engine: str = ""
     look_for_gpu: Callable[[], tuple[list[str], list[str]]] = field(default=lambda: ([], []))
@@ -185,6 +187,10 @@ def check_serial(machine: Machine) -> CheckResult:
 
 def check_camera(machine: Machine) -> CheckResult:
     """Check that this machine can open the kind of camera that is configured."""
+    if machine.camera_mistake:
+        return CheckResult(
+            "camera", CheckStatus.BAD, machine.camera_mistake, "mend it, as docs/cameras.md says"
+        )
     scheme, _, rest = machine.camera_source.partition(":")
     if scheme == "csi":
         if machine.has_gstreamer():

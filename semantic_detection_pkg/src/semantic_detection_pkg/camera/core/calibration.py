@@ -69,6 +69,10 @@ class Calibration:
         fx, fy = self.camera_matrix[0], self.camera_matrix[4]
         if fx <= 0 or fy <= 0:
             raise ConfigurationError(f"camera_matrix: focal lengths {fx}, {fy} must be > 0 px")
+        # Of a transposed matrix the principal point stands there.
+        last_row = self.camera_matrix[6:]
+        if any(abs(value - right) > 1e-6 for value, right in zip(last_row, (0, 0, 1), strict=True)):
+            raise ConfigurationError(f"camera_matrix: last row {last_row} must be 0, 0, 1")
 
     def scaled_to(self, width: int, height: int) -> Calibration:
         """Return the intrinsics of the same view in pictures of another size [px].

@@ -174,10 +174,10 @@ def _matrix(document: Mapping[str, Any], key: str) -> tuple[float, ...]:
     matrix = _value(document, key)
     try:
         rows, columns = int(matrix["rows"]), int(matrix["cols"])
-        data = [float(value) for value in matrix["data"]]
-    except (TypeError, KeyError, ValueError):
+        data = [_number(value) for value in matrix["data"]]
+    except (TypeError, KeyError, ValueError, OverflowError):
         raise ConfigurationError(f"{key} must have rows, cols and data (numbers)") from None
-    if len(data) != rows * columns or not all(map(math.isfinite, data)):
+    if rows < 0 or len(data) != rows * columns or not all(map(math.isfinite, data)):
         raise ConfigurationError(
             f"{key}: {len(data)} numbers for {rows} rows of {columns}; all must be there and finite"
         )
@@ -187,9 +187,20 @@ def _matrix(document: Mapping[str, Any], key: str) -> tuple[float, ...]:
 def _numbers(document: Mapping[str, Any], key: str, count: int) -> tuple[float, ...]:
     """Return the numbers of a plain list."""
     try:
-        numbers = tuple(float(value) for value in _value(document, key))
-    except (TypeError, ValueError):
+        numbers = tuple(_number(value) for value in _value(document, key))
+    except (TypeError, ValueError, OverflowError):
         numbers = ()
     if len(numbers) != count or not all(map(math.isfinite, numbers)):
         raise ConfigurationError(f"{key} must be {count} finite numbers")
     return numbers
+
+
+def _number(value: Any) -> float:
+    """Return a number as float; YAML's `yes` and `on` are none, though Python's float takes them.
+
+    Raises:
+        TypeError, ValueError, OverflowError: it is no number, or none that a float holds.
+    """
+    if isinstance(value, bool):
+        raise TypeError("a truth value is no number")
+    return float(value)

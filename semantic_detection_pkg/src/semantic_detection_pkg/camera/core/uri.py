@@ -20,9 +20,14 @@ from urllib.parse import quote, unquote
 
 from semantic_detection_pkg.errors import ConfigurationError
 
-_URI = re.compile(r"(?P<scheme>[a-z][a-z0-9]*):(?P<rest>.*)", re.DOTALL)
+#: Schemes in either case (RFC 3986, 3.1); one letter is a drive of Windows.
+_URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9]+):(?P<rest>.*)", re.DOTALL)
 #: What follows the last @ of an authority: a host with its port.
 _HOST = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[^\s/?#@:\[\]]+)(:[0-9]*)?(?=[/?#]|$)")
+#: A host by its IP address, which no password looks like.
+_IP_HOST = re.compile(r"(\[[0-9a-fA-F:.%]+\]|([0-9]{1,3}\.){3}[0-9]{1,3})(:[0-9]*)?(?=[/?#]|$)")
+#: What stands where a port should, up to the path: an address whose @HOST was forgotten.
+_NO_PORT = re.compile(r"^[^/?#@:\[\]]*:(?![0-9]*(?:[/?#]|$))[^/?#]*")
 #: Cameras that take the password in the path or query: "/user=a&password=b".
 _SECRET = re.compile(r"((?:password|passwd|pass|pwd|secret|token|auth)=)[^&#/;\s]*", re.IGNORECASE)
 _MASK = "***"
@@ -49,8 +54,9 @@ class CameraUri:
     def parse(cls, text: str) -> CameraUri:
         """Parse a camera URI.
 
-        The last @ of the authority ends the password, so that one with `/`, `#`, `?` or `@` in it
-        is read as it was meant.
+        The last @ before a host ends the password, so that one with `/`, `#`, `?` or `@` in it is
+        read as it was meant. Where an IP address follows an @, it is the host, and what comes
+        later, `/stream?id=a@b`, is the path.
 
         Raises:
             ConfigurationError: it is no camera URI, or without a target.
@@ -61,7 +67,7 @@ class CameraUri:
                 f"camera source {_redacted(text)!r}: a scheme such as images:, file:, device: "
                 "is missing"
             )
-        scheme, rest = match["scheme"], match["rest"]
+        scheme, rest = match["scheme"].lower(), match["rest"]
         if scheme in _OF_PATHS and rest.startswith("//"):
             rest = _own_path(scheme, rest)
         if rest.startswith("//"):
@@ -150,6 +156,7 @@ def masked(text: str) -> str:
     if slashes:
         userinfo, address = _split_userinfo(rest)
         rest = f"{_MASK}@{address}" if userinfo else re.sub(r"^[^/?#]*@", f"{_MASK}@", address)
+        rest = _NO_PORT.sub(_MASK, rest)
     return before + slashes + _SECRET.sub(rf"\1{_MASK}", rest)
 
 
@@ -160,12 +167,14 @@ def _redacted(text: str) -> str:
 
 def _split_userinfo(rest: str) -> tuple[str, str]:
     """Split what follows `//` into user and password, and host with all behind it."""
-    for at in reversed([i for i, letter in enumerate(rest) if letter == "@"]):
-        before, after = rest[:at], rest[at + 1 :]
-        # An @ behind the host is part of the path: then what stands before it begins with a host.
-        is_in_path = "@" not in before and bool(re.match(r"[^/?#@:]*(:[0-9]+)?[/?#]", before))
-        if _HOST.match(after) and not is_in_path:
-            return before, after
+    ends = [i for i, letter in enumerate(rest) if letter == "@"]
+    for host in (_IP_HOST, _HOST):
+        for at in reversed(ends):
+            before, after = rest[:at], rest[at + 1 :]
+            # An @ behind the host is part of the path: what stands before it begins with a host.
+            is_in_path = "@" not in before and bool(re.match(r"[^/?#@:]*(:[0-9]+)?[/?#]", before))
+            if host.match(after) and not is_in_path:
+                return before, after
     return "", rest
 
 

@@ -84,6 +84,17 @@ def open_camera(
     return source
 
 
+def check_source(text: str) -> None:
+    """Check what can be told of a camera URI without opening the camera: form and scheme.
+
+    Raises:
+        ConfigurationError: it can never work.
+    """
+    uri = CameraUri.parse(text)
+    if uri.scheme not in {*schemes(), *_UNLISTED}:  # those are not imported for a look
+        _opener(uri)
+
+
 def _opener(uri: CameraUri) -> Opener:
     if uri.scheme not in _openers:
         module = _module_of(uri.scheme)

@@ -86,6 +86,10 @@ def _yaml_names(text: str) -> tuple[str, ...]:
     except (yaml.YAMLError, RecursionError) as error:
         raise ConfigurationError(f"is no YAML: {' '.join(str(error).split())}") from None
     names = document.get("names", document) if isinstance(document, Mapping) else document
+    if isinstance(names, str) and names:
+        raise ConfigurationError(
+            f"names {names[:40]!r} must be a list or a table from ids, such as [{names[:40]}]"
+        )
     pairs = names.items() if isinstance(names, Mapping) else enumerate(names or ())
     by_id = _by_id([(str(key), value) for key, value in pairs])
     count = document.get("nc") if isinstance(document, Mapping) else None

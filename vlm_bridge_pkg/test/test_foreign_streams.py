@@ -33,6 +33,18 @@ STREAMS = {
     "several answers": event("no") + event("yes", index=1) + event("\ngrass") + b"data: [DONE]\n\n",
     "an empty list at the end": event("no\ngrass") + b'data: {"choices": []}\n\ndata: [DONE]\n\n',
     "comments and other fields": b": ping\nevent: x\nid: 1\n" + event("no\ngrass", finish="stop"),
+    "a byte order mark": b"\xef\xbb\xbf" + event("no\ngrass") + b"data: [DONE]\n\n",
+    "a whole body after a byte order mark": b"\xef\xbb\xbf" + json.dumps(WHOLE).encode(),
+    "a whole body after comments": b": wait\n\n: wait\n\n" + json.dumps(WHOLE, indent=1).encode(),
+    "a whole body as an event": b"data: " + json.dumps(WHOLE).encode() + b"\n\n",
+    "parts": json.dumps(
+        {"choices": [{"message": {"content": [{"type": "text", "text": "no\ngrass"}]}}]}
+    ).encode(),
+    "usage without choices": event("no\ngrass") + b'data: {"usage": {}}\n\ndata: [DONE]\n\n',
+    "usage and choices null": event("no\ngrass")
+    + b'data: {"choices": null, "usage": {}}\n\ndata: [DONE]\n\n',
+    "index null": b'data: {"choices": [{"index": null, "delta": {"content": "no\\ngrass"}}]}\n\n'
+    b"data: [DONE]\n\n",
     "an empty event": event("no\ngrass") + b"data:\n\ndata: [DONE]\n\n",
 }
 REFUSALS = {
@@ -41,6 +53,13 @@ REFUSALS = {
     "an error that is a text": ({"error": "no vision tower"}, "refused"),
     "older vLLM": ({"object": "error", "message": "no vision tower", "code": 400}, "refused"),
     "FastAPI": ({"detail": "no vision tower"}, "refused"),
+    "a message alone": ({"message": "no vision tower"}, "refused"),
+    "success false": ({"success": False, "message": "no vision tower"}, "refused"),
+    "error true": ({"error": True, "message": "no vision tower"}, "refused"),
+    "the model's refusal": (
+        {"choices": [{"message": {"content": None, "refusal": "no vision tower"}}]},
+        "refused",
+    ),
 }
 
 
@@ -69,6 +88,12 @@ def test_an_error_keeps_its_words(name: str, form: str) -> None:
         read(body if form == "body" else b"data: " + body + b"\n\n", 11)
     assert error.value.cause == cause
     assert "busy" in str(error.value) or "no vision tower" in str(error.value)
+
+
+@pytest.mark.parametrize("why", ["content_filter", "error", "abort"])
+def test_what_the_server_broke_off_is_no_answer(why: str) -> None:
+    with pytest.raises(ServiceError, match=why):
+        read(event("no") + event(finish=why) + b"data: [DONE]\n\n", 9)
 
 
 @pytest.mark.parametrize(

@@ -82,9 +82,45 @@ _CAUSES = {
     ),
     "contradiction": (r"\b(but|however|although|though|yet|on second thought|wait|actually)\b",),
 }
-_REASONS = {
-    cause: re.compile("|".join(patterns), re.IGNORECASE) for cause, patterns in _CAUSES.items()
+#: The same of a "no" only. They are wider: a "yes" with such a reason still names what it saw.
+_CAUSES_OF_NO = {
+    "no_picture": (
+        rf"\b(no|not|n't|nothing|never|none|please|failed|error|broken)\b{_ON}"
+        r"\b(attach(ed)?|upload(ed)?|provided?|re-?send|sent|shared?|receive[ds]?|supplied"
+        r"|load(ed)?|fetch(ed)?|decoded?|opened|links?|url)\b",
+        r"\b(links?|urls?)\b" rf"{_ON}\b(broken|invalid|expired|fetched|opened)\b",
+        rf"\b(input|crop|view|frame|everything|all|{_PICTURE})\b{_ON}\b(is|are|was|looks|appears"
+        r"|seems)\b( all| completely| entirely| totally| just| mostly)?"
+        r" ?(black|white|blank|empty|dark|grey|gray|blurr?(ed|y)?|out of focus|overexposed"
+        r"|underexposed|unreadable|corrupt(ed)?)\b",
+        r"\b(black|blank|empty) (input|crop|view|frame|screen|image|picture|photo)\b",
+    ),
+    "refusal": (
+        r"\b(text|language)[- ](based|only)\b|\b(the|this) model\b|\bprivacy\b",
+        r"\b(do(es)? not|don't|doesn't|am not able to|won't|will not) (support|process|describe"
+        r"|identify|comment|answer|analy[sz]e|view|see)\b|\bnot supported\b",
+        r"\b(can't|cannot|can not|couldn't|could not)\b|\bthank(s| you)\b",
+    ),
+    "doubt": (
+        r"\b(higher|better|more|greater|enough|sufficient|insufficient|clearer|closer)[- ]"
+        r"?(resolution|details?|context|information|info|zoom|data|evidence|views?|look|light)\b",
+        r"\bblurr?(ed|y)?\b|\bout of focus\b|\b(over|under)exposed\b|\bresolution\b"
+        r"|\b(poor|bad|low) (quality|visibility|light|contrast|confidence)\b|\bquality is\b",
+        r"\bguess(ing)?\b|\bconfiden(ce|t)\b|\d ?%|\bchances?\b|\?",
+    ),
+    "contradiction": (
+        r"\b(unless|except|apart from|other than|besides|aside from|rather|yes)\b",
+        r"^\s*(definitely|certainly|clearly|of course|without (a )?doubt)\b",
+    ),
 }
+
+
+def _compiled(causes: dict[str, tuple[str, ...]]) -> dict[str, re.Pattern[str]]:
+    return {cause: re.compile("|".join(one), re.IGNORECASE) for cause, one in causes.items()}
+
+
+_REASONS = _compiled(_CAUSES)
+_REASONS_OF_NO = _compiled(_CAUSES_OF_NO)
 _BUT_NO = re.compile(
     r"\b(but|however|though|yet|although)[ ,]+(there (is|are) )?(no|not|none)\b", re.IGNORECASE
 )
@@ -96,8 +132,9 @@ _FOREIGN = frozenset(
         "ja nein kein keine keinen nicht ich ist sind das der ein eine auf bild es gibt und zelt",
         "oui non pas une il dans aucun aucune n'y y'a cette je vois les",
         "hay ninguna ning\u00fan veo una el los imagen se ve tienda ninguno aparece",
+        "solo es del con por",
         "sim n\u00e3o uma nenhum nenhuma h\u00e1 vejo imagem",
-        "s\u00ec nessun nessuna vedo immagine c'\u00e8 sono della questa nell'immagine",
+        "s\u00ec nessun nessuna vedo immagine c'\u00e8 sono della questa nell'immagine di che",
         "nee nej nei geen niet een het inte finns ingen ikke bildet afbeelding nie",
         "evet hay\u0131r yok resimde",
     )
@@ -144,7 +181,9 @@ def _read_plain(plain: str) -> tuple[Verdict, str, str]:
     # "Yes there is" is a yes; "No image", "No idea", "No doubt" are not a no.
     if verdict is Verdict.NO and not (is_alone or is_ended):
         return Verdict.UNSURE, reason, _cause_of(plain) or "unreadable"
-    cause = _cause_of(after)
+    if verdict is Verdict.NO and (marks.startswith("?") or after[:1].isdecimal()):
+        return Verdict.UNSURE, reason, "doubt" if marks.startswith("?") else "unreadable"
+    cause = _cause_of(after, verdict)
     return (Verdict.UNSURE, reason, cause) if cause else (verdict, reason, "")
 
 
@@ -155,26 +194,28 @@ def _of_another_verdict(verdict: Verdict, first_line: str) -> bool:
     return bool({"yes", "unsure", "uncertain"} & set(words))
 
 
-def _cause_of(reason: str) -> str:
-    """Return why a reason does not carry a verdict; empty: it does."""
+def _cause_of(reason: str, verdict: Verdict = Verdict.YES) -> str:
+    """Return why a reason does not carry its verdict; empty: it does."""
     if _is_foreign(reason):
         return "other_language"
     for cause, pattern in _REASONS.items():
         text = _BUT_NO.sub("", reason) if cause == "contradiction" else reason
         if pattern.search(text):
             return cause
+    if verdict is Verdict.NO:
+        return next((why for why, one in _REASONS_OF_NO.items() if one.search(reason)), "")
     return ""
 
 
 def _is_foreign(reason: str) -> bool:
     words = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", reason.lower())
-    if any(not _is_latin(word) for word in words):
+    if any(not _may_be_english(word) for word in words):
         return True
     return bool(set(words) & _FOREIGN)
 
 
-def _is_latin(word: str) -> bool:
-    return all(ord(letter) < 0x250 for letter in word)
+def _may_be_english(word: str) -> bool:
+    return word.isascii()
 
 
 def _read_json(said: str) -> tuple[Verdict, str, str] | None:
@@ -194,7 +235,7 @@ def _read_json(said: str) -> tuple[Verdict, str, str] | None:
         return Verdict.UNSURE, reason, "unreadable"
     verdict, own_reason, cause = _read_plain(value.strip())
     if not cause and reason:
-        cause = _cause_of(reason)
+        cause = _cause_of(reason, verdict)
     return (Verdict.UNSURE if cause else verdict), reason or own_reason, cause
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ class Token:
     text: str
     logprobs: Mapping[str, float] = field(default_factory=dict)
 
+
+#: Reasons to finish after which what was said so far is no answer.
+_BROKEN_OFF = ("content_filter", "error", "abort")
 
 #: A token and the logprobs of it and its rivals by text.
 TokenLogprobs = tuple[str, Mapping[str, float]]
@@ -109,9 +113,8 @@ def read_completion(body: bytes) -> Reply:
         ServiceError: unreadable.
     """
     choice, model = _choice(body)
-    message = choice.get("message")
-    text = message.get("content") if isinstance(message, dict) else None
-    if not isinstance(text, str):
+    text = _text_of(choice)
+    if text is None:
         raise ServiceError("unreadable", "the answer has no text in choices[0].message.content")
     return Reply(text, model, _logprobs_of(choice), choice.get("finish_reason") == "length")
 
@@ -119,8 +122,9 @@ def read_completion(body: bytes) -> Reply:
 class StreamReader:
     """Puts a streamed answer together: feed bytes as they come, read `reply` at the end.
 
-    Servers differ: some send a whole JSON body although a stream was asked for, leave out the last
-    line's end or "[DONE]", or send an error with status 200. All of that is read.
+    Servers differ: some send a whole JSON body although a stream was asked for, also after comments
+    that keep the connection alive, leave out the last line's end or "[DONE]", or send an error with
+    status 200. All of that is read.
     """
 
     def __init__(self) -> None:
@@ -143,12 +147,14 @@ class StreamReader:
         self._size += len(data)
         if self._size > MAX_REPLY_BYTES:
             raise ServiceError("too_large", f"the answer is over {MAX_REPLY_BYTES} bytes")
-        self._rest += data
-        if self._is_whole or (not self.text and self._rest.lstrip()[:1] == b"{"):
-            self._is_whole = True
-            return
-        *lines, self._rest = self._rest.split(b"\n")
-        self._read(lines)
+        self._rest = (self._rest + data).removeprefix(codecs.BOM_UTF8)
+        while not self._is_whole:
+            self._is_whole = not self.text and self._rest.lstrip()[:1] == b"{"
+            line, end, rest = self._rest.partition(b"\n")
+            if self._is_whole or not end:
+                return
+            self._rest = rest
+            self._read([line])
 
     def reply(self) -> Reply:
         """Return the whole answer.
@@ -178,10 +184,7 @@ class StreamReader:
     def _add_piece(self, payload: bytes) -> None:
         choice, model = _choice(payload)
         self._model = model or self._model
-        delta = choice.get("delta")
-        text = delta.get("content") if isinstance(delta, dict) else None
-        if isinstance(text, str):
-            self.text += text
+        self.text += _text_of(choice) or ""
         if len(self._logprobs) < _TOLD_MAX:
             self._logprobs += _logprobs_of(choice)
         self._is_cut = self._is_cut or choice.get("finish_reason") == "length"
@@ -194,31 +197,57 @@ def _payloads(lines: Sequence[bytes]) -> Iterator[bytes]:
             yield line[5:].strip()
 
 
+def _text_of(choice: Mapping[str, Any]) -> str | None:
+    """Return the text of a choice or of a piece of it; None where it has none.
+
+    Raises:
+        ServiceError: the model's refusal stands in its place.
+    """
+    # Some servers stream messages where pieces, "delta", belong.
+    for name in ("delta", "message"):
+        message = choice.get(name)
+        if not isinstance(message, dict):
+            continue
+        content = message.get("content")
+        if isinstance(content, str):
+            return content
+        if isinstance(content, list):  # parts: {"type": "text", "text": "..."}
+            texts = [part.get("text") for part in content if isinstance(part, dict)]
+            return "".join(text for text in texts if isinstance(text, str))
+        if isinstance(message.get("refusal"), str) and message["refusal"]:
+            raise refused(message["refusal"])
+    return None
+
+
 def _choice(body: bytes) -> tuple[dict[str, Any], str]:
     """Return the first choice, empty where there is none, and the model's name."""
     try:
         document = json.loads(body)
         # A stream that has begun has no status left to say it with; null says that there is none.
         error = document.get("error") or _other_error(document)
+        if error is True:  # the words stand beside it
+            error = _other_error(document) or document
         if error:
             raise refused(error)
-        choices = document["choices"]
-        # vLLM ends a stream with an empty list; of several answers the first one counts.
-        choice: Any = next((one for one in choices if one.get("index", 0) == 0), {})
+        # vLLM ends a stream with an empty list, others with the usage alone.
+        choices = document["choices"] if "usage" not in document else document.get("choices")
+        # Of several answers the first one counts.
+        choice: Any = next((one for one in choices or () if one.get("index") in (0, None)), {})
         model = document.get("model") or ""
     except (ValueError, RecursionError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise ServiceError("unreadable", f"the answer is no completion: {body[:60]!r}") from error
     if not isinstance(choice, dict):
         raise ServiceError("unreadable", f"the answer is no completion: {body[:60]!r}")
+    if choice.get("finish_reason") in _BROKEN_OFF:
+        raise refused(f"the server broke the answer off: {choice['finish_reason']}")
     return choice, str(model)[:200]
 
 
 def _other_error(document: Mapping[str, Any]) -> Any:
-    """Return what servers say under other names; older vLLM and FastAPI do."""
+    """Return what servers say under other names; older vLLM, FastAPI, proxies do."""
     if "choices" in document:
         return None
-    is_error = document.get("object") == "error"
-    return document if is_error else document.get("detail")
+    return document if isinstance(document.get("message"), str) else document.get("detail")
 
 
 def refused(error: Any, default: str = "refused") -> ServiceError:

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.graph
 def gpu(request: pytest.FixtureRequest, probe: GraphProbe, tmp_path: Path) -> Iterator[Gpu]:
     stub = Stub(tmp_path)
     stub.start()
-    path = write_launch_file(tmp_path, getattr(request, "param", 0.0))
+    path = write_launch_file(tmp_path, getattr(request, "param", "nothing"))
     with LaunchSession(path, timeout_s=60.0) as launch:
         gpu = Gpu(probe, launch, stub)
         gpu.wait_for_owner(GpuState.OWNER_DETECTOR)
@@ -104,6 +104,8 @@ def test_faults_of_the_service_are_uncertain_never_no(gpu: Gpu) -> None:
     assert gpu.answer(gpu.send())[1].cause == "no_service"
 
 
+# As on the robot: it comes back inactive, as if somebody had deactivated it.
+@pytest.mark.parametrize("gpu", ["nothing", "configure"], indirect=True)
 def test_a_detector_that_died_is_brought_back(gpu: Gpu, tmp_path: Path) -> None:
     told = len(gpu.states)
     gpu.launch.send("detector", signal.SIGKILL)
@@ -116,7 +118,6 @@ def change(gpu: Gpu, transition: int) -> bool:
     return bool(gpu.probe.call(ChangeState, "detector/change_state", request).success)
 
 
-@pytest.mark.parametrize("gpu", [60.0], indirect=True)  # the arbiter's operator_hold_s
 def test_an_operator_has_the_last_word(gpu: Gpu) -> None:
     """What was deactivated by hand stays so, until it is activated by hand."""
     assert change(gpu, Transition.TRANSITION_DEACTIVATE)

@@ -25,13 +25,18 @@ from ros_support_pkg.qos import STATE
 JPEG = cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1].tobytes()
 
 
-def write_launch_file(folder: Path, operator_hold_s: float = 0.0) -> Path:
-    """Arbiter, detector and bridge; what they share lies in the folder."""
+def write_launch_file(folder: Path, detector_autostart: str = "nothing") -> Path:
+    """Write that of arbiter, detector and bridge; what they share lies in the folder."""
     lock = {"name": "gpu_lock_file", "value": str(folder / "gpu.lock")}
     entities: list[dict[str, Any]] = [
         _node(
             "detector",
-            [{"name": "engine", "value": "fake"}, {"name": "model", "value": __file__}, lock],
+            [
+                {"name": "engine", "value": "fake"},
+                {"name": "model", "value": __file__},
+                {"name": "autostart", "value": detector_autostart},
+                lock,
+            ],
         ),
         _node(
             "gpu_arbiter",
@@ -39,7 +44,6 @@ def write_launch_file(folder: Path, operator_hold_s: float = 0.0) -> Path:
                 lock,
                 {"name": "epoch_file", "value": str(folder / "gpu.epoch")},
                 {"name": "min_dwell_s", "value": 0.0},
-                {"name": "operator_hold_s", "value": operator_hold_s},
                 # A loaded machine stops and leaves late.
                 *(
                     {"name": name, "value": patience(seconds)}

@@ -125,9 +125,9 @@ def test_brings_the_detector_up_in_order_and_makes_it_anew_when_it_sticks() -> N
     assert orders == [*again, "cleanup", *again]
 
 
-def test_by_default_a_detector_that_is_back_at_once_is_not_taken_for_an_operators_will() -> None:
-    """One that was killed and respawned within a second may never be seen to be away."""
-    play = Play(ArbiterRules()).detector(Life.ACTIVE).detector(Life.INACTIVE)
+def test_without_a_hold_nothing_is_taken_for_an_operators_will() -> None:
+    rules = ArbiterRules(operator_hold_s=0.0)
+    play = Play(rules).detector(Life.ACTIVE).detector(Life.INACTIVE)
     assert "somebody else" not in play.arbiter.reason
     play.tell(Tick(), after_s=0.3).detector(Life.INACTIVE)
     assert Life.INACTIVE is play.arbiter.life

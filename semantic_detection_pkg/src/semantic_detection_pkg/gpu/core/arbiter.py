@@ -289,11 +289,7 @@ def _detector(arbiter: Arbiter, now_s: float) -> Step:
 
 
 def _is_by_hand(arbiter: Arbiter, life: Life) -> bool:
-    """Return whether the detector was deactivated by neither this arbiter nor its own death.
-
-    One that died and is there again before an answer was late looks the same, so nothing is taken
-    for an operator's will unless the rules ask for it.
-    """
+    """Return whether the detector was deactivated by neither this arbiter nor its own death."""
     return (
         arbiter.rules.operator_hold_s > 0.0
         and arbiter.mode is TurnState.DETECTOR

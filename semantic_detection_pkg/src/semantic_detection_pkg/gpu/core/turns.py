@@ -96,9 +96,8 @@ class ArbiterRules:
     )
     max_backoff_s: float = 300.0
     operator_hold_s: float = setting(
-        0.0,
-        "how long a detector that an operator has deactivated is left so; 0: not at all; one that "
-        "died and is back within a second looks the same",
+        60.0,
+        "how long a detector that an operator has deactivated is left so; 0: not at all",
         minimum=0.0,
         maximum=86400.0,
     )

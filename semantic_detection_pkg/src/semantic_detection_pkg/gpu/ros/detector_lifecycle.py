@@ -6,13 +6,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from lifecycle_msgs.msg import State
+from lifecycle_msgs.msg import State, TransitionEvent
 from lifecycle_msgs.msg import Transition as TransitionMessage
 from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.client import Client
 from rclpy.node import Node
 
+from ros_support_pkg.edge import subscribe
+from ros_support_pkg.qos import EVENT
 from semantic_detection_pkg.gpu.core.messages import DetectorIs, Life, Transition
 
 _LIFE = {
@@ -28,6 +30,8 @@ _OPEN = {
     Transition.ACTIVATE: (Life.INACTIVE, TransitionMessage.TRANSITION_ACTIVATE),
     Transition.DEACTIVATE: (Life.ACTIVE, TransitionMessage.TRANSITION_DEACTIVATE),
 }
+#: Where a transition begins that ends in another state than active.
+_LEAVING_ACTIVE = (State.PRIMARY_STATE_ACTIVE, State.TRANSITION_STATE_DEACTIVATING)
 #: So long is a state still true if only we change it: a node that died is not back so soon.
 _FRESH_S = 0.3
 
@@ -37,6 +41,9 @@ class DetectorLifecycle:
 
     The state counts, not the answer to the transition: rclpy may say yes to one that half happened.
     A transition that is not open is never asked for: it would end a node of plain rclpy.
+
+    A node that was active and is inactive has told it (`transition_event`), or it is another one:
+    the first has died and was started again before anybody missed it, and is told as absent once.
     """
 
     def __init__(self, node: Node, name: str, tell: Callable[[DetectorIs], None]) -> None:
@@ -46,6 +53,16 @@ class DetectorLifecycle:
         self._tell = tell
         self._get = node.create_client(GetState, f"{name}/get_state", callback_group=group)
         self._change = node.create_client(ChangeState, f"{name}/change_state", callback_group=group)
+        self._events = subscribe(
+            node,
+            TransitionEvent,
+            f"{name}/transition_event",
+            self._on_transition,
+            EVENT,
+            callback_group=group,
+        )
+        self._has_told = False  # that it is not active any more, since it was
+        self._was = Life.UNKNOWN  # when it answered last
         self._open: list[tuple[Client, Any]] = []
         self._seen = (Life.UNKNOWN, 0.0)  # and when, on the monotonic clock
 
@@ -76,8 +93,15 @@ class DetectorLifecycle:
     def close(self) -> None:
         """Take the clients out of the node."""
         self._forget()
+        self._node.destroy_subscription(self._events)
         self._node.destroy_client(self._get)
         self._node.destroy_client(self._change)
+
+    def _on_transition(self, event: TransitionEvent) -> None:
+        if event.start_state.id in _LEAVING_ACTIVE:
+            self._has_told = True
+        elif event.goal_state.id == State.PRIMARY_STATE_ACTIVE:
+            self._has_told = False
 
     def _changed(self, serial: int, transition: Transition, answer: ChangeState.Response) -> None:
         if not answer.success:
@@ -92,7 +116,9 @@ class DetectorLifecycle:
         def learn(answer: GetState.Response) -> None:
             life = _LIFE.get(answer.current_state.id, Life.UNKNOWN)
             self._seen = (life, time.monotonic())
-            then(life)
+            before, self._was = self._was, life
+            is_another = (before, life) == (Life.ACTIVE, Life.INACTIVE) and not self._has_told
+            then(Life.ABSENT if is_another else life)
 
         self._call(self._get, GetState.Request(), learn)
 

@@ -244,6 +244,19 @@ def test_bags_of_others_are_refused_for_what_they_are(
     assert "damaged" not in error
 
 
+@pytest.mark.parametrize("content", [b"", b"hello", b"\x89MCAP0\r\n", bytes(64)])
+@pytest.mark.parametrize("suffix", [".mcap", ".db3"])
+def test_a_file_that_is_no_bag_is_refused_in_one_line(
+    tmp_path: Path, content: bytes, suffix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(content)
+    assert main([str(path)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert str(path) in error
+
+
 def test_a_type_that_nobody_knows(
     tmp_path: Path,
     messages: list[Message],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,7 @@ def _reason_of_mcap(path: Path) -> str:
         with path.open("rb") as file:
             reader = make_reader(file)
             header, summary = reader.get_header(), reader.get_summary()
-    except (OSError, McapError, ValueError, EOFError):
+    except (OSError, McapError, ValueError, EOFError, struct.error, LookupError):
         return ""
     if header.profile == "ros1":
         return f"{path.name} holds messages of ROS 1, those of ROS 2 are needed"

@@ -97,6 +97,7 @@ def test_the_environment_wins_over_the_file() -> None:
         ),
         ("detector:\n  threads: 1.5", "config.yaml:2: detector.threads is 1.5, allowed is a whole"),
         ("camera: csi", "config.yaml:1: camera is 'csi', allowed is a section with some of "),
+        ("classes: [a, 4]", "config.yaml:1: classes.1 is 4, allowed is a text"),
         ("classes: []", "config.yaml:1: classes is [], allowed is a list of different words"),
         ("classes: [a, a]", "config.yaml:1: classes is ['a', 'a'], allowed is a list of different"),
         ("camera: {source: a}\ncamera: {}", "config.yaml:2: key 'camera' is given twice"),

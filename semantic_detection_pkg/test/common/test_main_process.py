@@ -197,6 +197,7 @@ def test_bringup_says_what_doctor_says(capsys: pytest.CaptureFixture[str], tmp_p
     [
         ("photos", "camera source 'photos': a scheme such as"),
         ("http://u:secret@h/s", "camera source http://***@h/s: scheme 'http' is unknown"),
+        ("rtsp://u:secret", "rtsp://***: must have the form rtsp://USER:PASSWORD@HOST"),
         ("images:x?loop", "option 'loop' must have the form"),
     ],
 )

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 from semantic_detection_pkg.errors import ConfigurationError
 
@@ -184,6 +184,26 @@ def _encoded(userinfo: str) -> str:
         return ""
     user, colon, password = userinfo.partition(":")
     return f"{quote(unquote(user), safe='')}{colon}{quote(unquote(password), safe='')}@"
+
+
+def check_address(uri: CameraUri) -> None:
+    """Refuse the address of a network camera that none can have.
+
+    Raises:
+        ConfigurationError: the host is missing, or its port is none.
+    """
+    if not uri.target.startswith(f"{uri.scheme}://"):
+        raise ConfigurationError(f"{uri.label}: must have the form {uri.scheme}://HOST/PATH")
+    try:
+        parts = urlsplit(uri.target)
+        if parts.hostname and parts.port != 0 and " " not in parts.netloc:
+            return
+    except ValueError:  # the brackets of an IPv6 address, or the port
+        pass
+    raise ConfigurationError(
+        f"{uri.label}: must have the form {uri.scheme}://USER:PASSWORD@HOST:PORT/PATH, PORT in "
+        "1..65535; in a password write %40 for @, %2F for /, %23 for #, %3F for ?"
+    )
 
 
 def flag(text: str) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
 
-from semantic_detection_pkg.camera.core.uri import CameraUri
+from semantic_detection_pkg.camera.core.uri import CameraUri, check_address
 from semantic_detection_pkg.camera.sources.source import (
     Allocate,
     ClockNs,
@@ -85,7 +85,7 @@ def open_camera(
 
 
 def check_source(text: str) -> None:
-    """Check what can be told of a camera URI without opening the camera: form and scheme.
+    """Check what can be told of a camera URI without opening the camera.
 
     Raises:
         ConfigurationError: it can never work.
@@ -93,6 +93,8 @@ def check_source(text: str) -> None:
     uri = CameraUri.parse(text)
     if uri.scheme not in {*schemes(), *_UNLISTED}:  # those are not imported for a look
         _opener(uri)
+    if uri.scheme == "rtsp":
+        check_address(uri)
 
 
 def _opener(uri: CameraUri) -> Opener:

@@ -6,14 +6,12 @@ rtsp://192.168.144.25:8554/main.264#transport=udp    for cameras that know no TC
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
-from semantic_detection_pkg.camera.core.uri import CameraUri, number
+from semantic_detection_pkg.camera.core.uri import CameraUri, check_address, number
 from semantic_detection_pkg.camera.sources.capture import CaptureSource
 from semantic_detection_pkg.camera.sources.decoding import open_decoder
 from semantic_detection_pkg.camera.sources.rtsp_probe import why_not
 from semantic_detection_pkg.camera.sources.source import ClockNs, FrameSource
-from semantic_detection_pkg.errors import ConfigurationError, SourceLostError
+from semantic_detection_pkg.errors import SourceLostError
 
 _DEFAULT_TIMEOUT_S = 5.0
 _TRANSPORTS = ("tcp", "udp")
@@ -29,9 +27,7 @@ def open_source(uri: CameraUri, clock_ns: ClockNs) -> FrameSource:
         SourceLostError: nobody answers there, or not with a video; the message says why.
     """
     options = uri.read_options({"timeout": number(0.1, 600.0), "transport": _transport})
-    if not uri.target.startswith("rtsp://"):
-        raise ConfigurationError(f"{uri.label}: must have the form rtsp://HOST/PATH")
-    _check_host(uri)
+    check_address(uri)
     timeout_s = options.get("timeout", _DEFAULT_TIMEOUT_S)
     transport = options.get("transport", "tcp")
     try:
@@ -47,24 +43,6 @@ def open_source(uri: CameraUri, clock_ns: ClockNs) -> FrameSource:
             f"{uri.label}: {reason or f'answers, but no picture came over {transport}'}"
         ) from None
     return CaptureSource(decoder, uri.label, clock_ns)
-
-
-def _check_host(uri: CameraUri) -> None:
-    """Refuse an address that no camera can have, since to try it again would not help.
-
-    Raises:
-        ConfigurationError: the host is missing or its port is none.
-    """
-    try:
-        parts = urlsplit(uri.target)
-        if parts.hostname and parts.port != 0 and " " not in parts.netloc:
-            return
-    except ValueError:  # the brackets of an IPv6 address, or the port
-        pass
-    raise ConfigurationError(
-        f"{uri.label}: must have the form rtsp://USER:PASSWORD@HOST:PORT/PATH, PORT in 1..65535; "
-        "in a password write %40 for @, %2F for /, %23 for #, %3F for ?"
-    )
 
 
 def _transport(text: str) -> str:

@@ -106,7 +106,9 @@ def _explained(error: ValidationError) -> Iterator[tuple[Path, str]]:
             text = refusal(renamed[key]) if key in renamed else f"is unknown, allowed are {allowed}"
             yield here, f"{'.'.join(map(str, here))} {text}"
         return
-    allowed = error.schema.get("x-allowed", error.message)
+    # Items of a list have no words of their own.
+    of_items = "a text" if error.schema.get("type") == "string" else error.message
+    allowed = error.schema.get("x-allowed", of_items)
     yield path, f"{name} is {_short(error.instance)}, allowed is {allowed}"
 
 

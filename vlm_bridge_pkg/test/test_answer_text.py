@@ -135,6 +135,10 @@ ANSWERS = [
     # And such as do.
     ("No, there isn't.", NO, ""),
     ("No, I see only rocks.", NO, ""),
+    ("No, I don't see a tent.", NO, ""),
+    ("No, the object does not look like a tent.", NO, ""),
+    ("no\nThe picture is mostly grass", NO, ""),
+    ("No. The area is dark green forest.", NO, ""),
     ("No, it is a white rock.", NO, ""),
     ("No. A black tarp lies on the grass.", NO, ""),
     ("No, the field is empty.", NO, ""),

@@ -98,7 +98,7 @@ _CAUSES_OF_NO = {
     "refusal": (
         r"\b(text|language)[- ](based|only)\b|\b(the|this) model\b|\bprivacy\b",
         r"\b(do(es)? not|don't|doesn't|am not able to|won't|will not) (support|process|describe"
-        r"|identify|comment|answer|analy[sz]e|view|see)\b|\bnot supported\b",
+        r"|identify|comment|answer|analy[sz]e)\b|\bnot supported\b",
         r"\b(can't|cannot|can not|couldn't|could not)\b|\bthank(s| you)\b",
     ),
     "doubt": (

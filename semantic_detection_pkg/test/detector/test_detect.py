@@ -56,6 +56,21 @@ def test_json_has_the_documented_form(capsys, model, picture):
     assert all(len(point) == 2 for ring in best["polygons"] for point in ring)
 
 
+@pytest.mark.parametrize("names", ["red\n\nblue\n", "red\nred\nblue\n"])
+def test_ids_are_the_models_beside_unused_and_equal_names(capsys, model, picture, tmp_path, names):
+    path = tmp_path / "names.txt"
+    path.write_text(names)
+    found = {}
+    for options in ([], ["--names", path]):
+        _, out, _ = run(capsys, "--model", model, "--json", *options, picture)
+        found[len(options)] = {
+            one["class_name"]: one["class_id"] for one in json.loads(out)["detections"]
+        }
+
+    assert found[0]["blue"] == 2
+    assert found[2] == {"red": 0, "blue": 2}
+
+
 def test_polygons_that_are_boxes_are_said_to_be(capsys, picture, tmp_path):
     boxes = tiny_models.without_masks(tiny_models.colour_model("raw"))
     model = tiny_models.save(boxes, tmp_path / "boxes.onnx")

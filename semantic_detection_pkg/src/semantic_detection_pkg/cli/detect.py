@@ -83,9 +83,14 @@ def _detect(detector: LoadedDetector, options: argparse.Namespace) -> int:
             status = _SOME_FAILED
             continue
         with tqdm.external_write_mode(file=sys.stdout):
-            has_masks = detector.pipeline.info.has_masks
-            as_json = options.json
-            text = _as_json(path, image, result, has_masks) if as_json else _as_line(path, result)
+            info = detector.pipeline.info
+            # Unless words are asked for, a class keeps the place that the model gives it.
+            places = () if options.classes else info.class_names
+            text = (
+                _as_json(path, image, result, info.has_masks, places)
+                if options.json
+                else _as_line(path, result)
+            )
             print(text, flush=True)
         if options.save is not None:
             try:
@@ -97,12 +102,23 @@ def _detect(detector: LoadedDetector, options: argparse.Namespace) -> int:
     return status
 
 
-def _as_json(path: Path, image: NDArray[np.uint8], result: DetectionResult, has_masks: bool) -> str:
+def _as_json(
+    path: Path,
+    image: NDArray[np.uint8],
+    result: DetectionResult,
+    has_masks: bool,
+    places: Sequence[str],
+) -> str:
+    """Return one line of JSON; a class that is in `places` has its first index there as id."""
+    detections = result.detections.to_json(result.vocabulary)
+    for one in detections:
+        if one["class_name"] in places:
+            one["class_id"] = places.index(one["class_name"])
     document: dict[str, Any] = {
         "image": str(path),
         "width": image.shape[1],
         "height": image.shape[0],
-        "detections": result.detections.to_json(result.vocabulary),
+        "detections": detections,
         "ms": {
             "preprocess": round(result.elapsed_ms.preprocess, 3),
             "inference": round(result.elapsed_ms.inference, 3),
@@ -182,7 +198,12 @@ def _parser() -> argparse.ArgumentParser:
         help="class names instead of the model's: one on each line (a blank one is an unused "
         "class), lines of id and name, or a data.yaml",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object per picture")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print one JSON object per picture; class_id is the model's, with --classes the place "
+        "of the word",
+    )
     parser.add_argument(
         "--save",
         type=Path,

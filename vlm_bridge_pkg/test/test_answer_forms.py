@@ -56,11 +56,12 @@ def serve(tmp_path: Path) -> Iterator[Callable[[Script], str]]:
         server = stub_server(str(tmp_path / "vlm.sock"), script)
         thread = threading.Thread(target=server.serve_forever, args=[0.01], daemon=True)
         thread.start()
-        servers.append((server, thread))
+        servers.append((server, thread, script))
         return str(server.server_address)
 
     yield run
-    for server, thread in servers:
+    for server, thread, script in servers:
+        script.released.set()  # one that hangs would end the process of the tests after a while
         server.close()
         thread.join()
 

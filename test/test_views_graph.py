@@ -30,7 +30,9 @@ START_TIMEOUT_S = 60.0
 SHOWN = [topic for topic in rviz_topics() if topic.name not in FOREIGN]
 #: Made for who looks, not kept: in a bag are the pictures without overlay, compressed.
 LIVE_ONLY = {"detections/overlay", "camera/image_raw"}
-MARKERS_MAX_BYTES = 500_000
+#: Six points with colours for each cell that was seen, 240 bytes: the demo's whole area is 1.3 MB,
+#: as much as its pictures of a second.
+MARKERS_MAX_BYTES = 2_000_000
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ transition that is not open in the present state ends the node (ros2/rclpy#1209)
 here, once.
 """
 
+import time
 import traceback
 from collections.abc import Callable
 
@@ -13,6 +14,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from ros_support_pkg.timers import every
 
 _ANSWER_S = 0.2  # from a shutdown to the end of the process: who asked for it gets the answer
+_ENDING_S = 0.5  # until a context has ended whose process was interrupted
 
 
 class GuardedLifecycleNode(LifecycleNode):
@@ -76,10 +78,21 @@ class GuardedLifecycleNode(LifecycleNode):
             self.get_logger().error(f"cannot {verb}: {error}")
             return TransitionCallbackReturn.FAILURE
         except Exception:
-            if self.context.ok():  # otherwise Ctrl-C has cut the hook short: no news
+            if not self._is_ending():  # otherwise Ctrl-C has cut the hook short: no news
                 self.get_logger().error(f"cannot {verb}:\n{traceback.format_exc()}")
             return TransitionCallbackReturn.ERROR
         return managed_entities(state)
+
+    def _is_ending(self) -> bool:
+        """Return whether the context has ended, or ends in this moment.
+
+        Python is interrupted in one thread, the context ended by another, maybe a little later; and
+        what is interrupted may raise something of its own: ONNX Runtime's import, an ImportError.
+        """
+        end_s = time.monotonic() + _ENDING_S
+        while self.context.ok() and time.monotonic() < end_s:
+            time.sleep(_ENDING_S / 20)
+        return not self.context.ok()
 
     # The mixin calls this by its mangled name from the service and from trigger_*; it is the only
     # place where an unavailable transition can be caught before rcl raises.

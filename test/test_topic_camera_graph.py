@@ -1,6 +1,7 @@
 """Other people's drivers as a camera: `ros:/TOPIC`, whatever they publish and however."""
 
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,10 @@ from std_msgs.msg import String
 
 from ros_support_pkg.qos import EVENT, SENSOR_DATA
 from ros_support_pkg.stamps import from_time, to_time
+from semantic_detection_pkg.camera.core.uri import CameraUri
+from semantic_detection_pkg.camera.ros.topic_camera import attach
 from semantic_detection_pkg.common.ros.conversions import from_image, to_array
+from semantic_detection_pkg.errors import SourceLostError
 
 pytestmark = [pytest.mark.graph, pytest.mark.timeout(120)]
 
@@ -122,6 +126,28 @@ def test_what_is_no_picture_is_said(started: list[Camera], probe: GraphProbe) ->
         "the reason",
     )
     assert publisher.get_subscription_count() == 0
+
+
+def test_what_is_no_picture_is_waited_for_if_it_was_known_at_the_start_too(
+    probe: GraphProbe,
+) -> None:
+    """Which of both happens is the discovery's affair; the camera does the same."""
+    words = probe.node.create_publisher(String, "/driver/words", 1)
+    probe.wait_for(lambda: probe.node.get_publishers_info_by_topic("/driver/words"), "the topic")
+    opener = attach(probe.node)
+    uri = CameraUri.parse("ros:/driver/words")
+    with pytest.raises(SourceLostError, match="is std_msgs/msg/String; allowed: sensor_msgs/msg/I"):
+        opener(uri, time.monotonic_ns)
+    probe.node.destroy_publisher(words)
+    probe.node.create_publisher(Image, "/driver/words", 1)
+
+    def is_open() -> bool:
+        try:
+            return bool(opener(uri, time.monotonic_ns))
+        except SourceLostError:
+            return False
+
+    probe.wait_for(is_open, "the driver that sends pictures")
 
 
 @pytest.mark.parametrize(

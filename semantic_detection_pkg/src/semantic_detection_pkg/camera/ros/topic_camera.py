@@ -62,8 +62,8 @@ class _Topic:
         """Subscribe to what is offered now.
 
         Raises:
-            SourceLostError: nobody publishes there.
-            ConfigurationError: what is published there is no picture.
+            SourceLostError: nobody publishes there, or nobody a picture: that is another node's
+                doing and may change, and whether it is known at the start is the discovery's.
         """
         offer = self._look(label)
         if offer == self._offer:
@@ -108,7 +108,7 @@ class _Topic:
                 ]
                 return _Offer(message_type, all(reliable))
         found = ", ".join(sorted({one.topic_type for one in publishers}))
-        raise ConfigurationError(f"{label}: is {found}; allowed: {', '.join(_TYPES)}")
+        raise SourceLostError(f"{label}: is {found}; allowed: {', '.join(_TYPES)}")
 
     def _receive(self, message: _Message) -> None:
         with self._arrived:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from scan_things import PERSON, SCARECROW, TENT, VAGUE
+
 from semantic_detection_pkg.scan.adapters.checkpoint_file import NAME
 from semantic_detection_pkg.scan.adapters.mission_keeper import MissionKeeper
 from semantic_detection_pkg.scan.core.checkpoint import Checkpoint
@@ -14,15 +16,10 @@ from semantic_detection_pkg.scan.core.checkpoint_encoding import Head, Moment, d
 from semantic_detection_pkg.scan.core.checkpoint_settings import CheckpointSettings
 from semantic_detection_pkg.scan.core.controller import ScanController
 from semantic_detection_pkg.scan.core.inputs_and_decisions import Decision, Goal, GoalResult
-from simulation_pkg.harness.exact_scan import AREA, ExactScan, Thing
+from simulation_pkg.harness.exact_scan import AREA, ExactScan
 
 S = 1_000_000_000
-THINGS = [
-    Thing(0.3, 0.3, "person"),
-    Thing(-0.4, 0.2, "tent", 0.03),
-    Thing(-0.1, 0.4, "person", truth="scarecrow"),
-    Thing(0.5, 0.15, "person", sureness=0.5),
-]
+THINGS = [PERSON, TENT, SCARECROW, VAGUE]
 SAVED = Moment(1_700_000_000 * S, "boot", 100 * S)
 GOAL = Goal("g", AREA, ("person", "tent"))
 

@@ -1,86 +1,30 @@
-"""Checkpoints: a mission that goes on in another controller, the bytes, and what is no checkpoint.
+"""A mission goes on in another controller: what it keeps, over time, and in a replay.
 
-`ExactScan` plays the robot; a crash is a new `ScanController` over the same robot.
+`ExactScan` plays the robot; a crash is a new `ScanController` over the same robot. Where it asks
+before it goes on: `test_resume_asks.py`. The bytes: `test_checkpoint_bytes.py`.
 """
 
 import dataclasses
-import hashlib
 import json
 
 import numpy as np
 import pytest
+from resumed_scan import S, body_of, crash, resume_from
+from scan_things import PERSON, SCARECROW, TENT, VAGUE, run_to_end, states_of
 
-from ros_support_pkg.core.words import FindingState, Verdict
+from ros_support_pkg.core.words import FindingState
 from semantic_detection_pkg.scan.core.candidate_states import CandidateState
-from semantic_detection_pkg.scan.core.checkpoint import Checkpoint, resume_mission
-from semantic_detection_pkg.scan.core.checkpoint_encoding import (
-    BYTES_MAX,
-    MAGIC,
-    CheckpointEncoder,
-    CheckpointError,
-    Head,
-    Moment,
-    decode,
-    encode,
-    from_text,
-    to_text,
-    unpack,
-    with_attempt,
-)
+from semantic_detection_pkg.scan.core.checkpoint import Checkpoint
+from semantic_detection_pkg.scan.core.checkpoint_encoding import CheckpointEncoder, to_text
 from semantic_detection_pkg.scan.core.controller import ScanController
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
-    BaseAttitude,
-    Cancel,
-    Fix,
-    Pause,
     Resume,
     input_from_plain,
     input_to_plain,
 )
 from semantic_detection_pkg.scan.core.journal import inputs_from_json, inputs_to_json
 from semantic_detection_pkg.scan.core.settings import ScanSettings
-from simulation_pkg.harness.exact_scan import STEP_NS, ExactScan, Thing
-
-S = 1_000_000_000
-PERSON = Thing(0.3, 0.3, "person", 0.02)
-TENT = Thing(-0.4, 0.2, "tent", 0.03)
-SCARECROW = Thing(-0.1, 0.4, "person", 0.02, truth="scarecrow")
-VAGUE = Thing(0.5, 0.15, "person", 0.02, sureness=0.5)
-
-
-def body_of(made: ExactScan) -> bytes:
-    checkpoint = made.controller.checkpoint()
-    assert checkpoint is not None
-    return CheckpointEncoder().body(checkpoint)
-
-
-def crash(made: ExactScan, *, gap_s: float = 0.0, **resume) -> Resume:
-    """Take a checkpoint, lose the controller, let time pass, and begin with another one."""
-    item = Resume(to_text(body_of(made)), round(gap_s * S), **resume)
-    resume_from(made, item, gap_s)
-    return item
-
-
-def resume_from(made: ExactScan, item: Resume, gap_s: float = 0.0) -> None:
-    made.controller = ScanController(made.settings)
-    made.now_ns += round(gap_s * S / STEP_NS) * STEP_NS
-    made.inbox.append(item)
-    made._later.clear()  # answers to the one that ended
-
-
-def run_to_end(made: ExactScan, seconds: float = 60.0) -> ExactScan:
-    made.run(seconds, until=lambda decision: decision.result is not None)
-    return made
-
-
-def told(made: ExactScan) -> dict[str, FindingState]:
-    """Return the newest state of each thing that was found, by class and truth."""
-    states = {}
-    for finding in made.controller.findings or made.findings.values():
-        thing = min(made.things, key=lambda one: abs(one.yaw_rad - finding.yaw_rad))
-        states[thing.truth or thing.class_name] = finding.state
-    return states
-
+from simulation_pkg.harness.exact_scan import ExactScan
 
 # ------------------------------------------------------------------------- what a mission keeps
 
@@ -158,7 +102,7 @@ def test_what_was_under_way_in_the_other_process_is_not_waited_for() -> None:
     assert checkpoint.mission.search is not None
     assert {one.evidence.crop_request for one in checkpoint.mission.search.candidates} == {None}
     run_to_end(made)
-    assert told(made) == {"person": FindingState.CONFIRMED, "tent": FindingState.CONFIRMED}
+    assert states_of(made) == {"person": FindingState.CONFIRMED, "tent": FindingState.CONFIRMED}
 
 
 @pytest.mark.parametrize("state", [CandidateState.AWAITING_VLM, CandidateState.ASKING_VLM])
@@ -262,177 +206,6 @@ def test_a_part_that_cannot_be_seen_is_told_as_before() -> None:
     assert "could not be seen" in made.result.message
 
 
-# ------------------------------------------------------------------------------- it asks
-
-
-def test_it_stays_paused_until_an_operator_agrees_and_says_why() -> None:
-    made = ExactScan([PERSON, TENT])
-    made.start()
-    made.run(1.0)
-    coverage = made.controller.coverage
-    assert coverage is not None
-    share = coverage.share_seen()
-    crash(made, reasons_to_ask=("the computer was started again", "it is late"))
-    for _ in range(60):
-        decision = made.step()
-        assert made.controller.is_paused
-        assert decision.rate is None
-        assert decision.angle is None
-        assert decision.vocabulary is None
-    assert decision.status.reason == (
-        "resumed, waits for an operator to go on or end it: the computer was started again; it is"
-        " late"
-    )
-    assert made.controller.coverage is not None
-    assert made.controller.coverage.share_seen() == share == decision.status.coverage
-    made.inbox.append(Pause(False))
-    run_to_end(made)
-    assert made.result is not None
-    assert made.result.findings == 2
-
-
-def test_an_operator_ends_what_was_resumed() -> None:
-    made = ExactScan([PERSON])
-    made.start()
-    made.run(1.0)
-    crash(made, reasons_to_ask=("why not",))
-    made.run(1.0)
-    made.inbox.append(Cancel("g"))
-    run_to_end(made, 1.0)
-    assert made.result is not None
-    assert (made.result.outcome, made.result.goal_id) == ("cancelled", "g")
-    assert made.controller.checkpoint() is None
-
-
-def test_another_goal_takes_over() -> None:
-    made = ExactScan([PERSON])
-    made.start()
-    made.run(1.0)
-    crash(made, reasons_to_ask=("why not",))
-    made.run(1.0)
-    made.start(goal_id="h")
-    run_to_end(made, 1.0)
-    assert made.result is not None
-    assert (made.result.outcome, made.result.goal_id) == ("aborted", "g")
-    assert made.controller.goal is not None
-    assert made.controller.goal.goal_id == "h"
-    assert not made.controller.is_paused
-
-
-def test_what_was_paused_stays_paused() -> None:
-    made = ExactScan([PERSON])
-    made.start()
-    made.run(2.0)
-    made.inbox.append(Pause(True))
-    made.run(0.5)
-    crash(made)
-    made.run(1.0)
-    assert made.controller.is_paused
-    assert made.decisions[-1].status.reason == "resumed, paused as it was before"
-
-
-FIX = Fix(1, 47.0, 8.0, 400.0)
-LEVEL = BaseAttitude(1, (0.0, 0.0, 0.0, 1.0))
-
-
-@pytest.mark.parametrize(
-    ("now", "words"),
-    [
-        (dataclasses.replace(FIX, latitude_deg=47.00003), ""),
-        (dataclasses.replace(FIX, latitude_deg=47.001), "the base has moved by 111 m"),
-        (dataclasses.replace(FIX, longitude_deg=8.001), "the base has moved by 76 m"),
-        (BaseAttitude(1, (0.0, 0.0, 0.0, -1.0)), ""),
-        (BaseAttitude(1, (0.0, 0.0, 0.5**0.5, 0.5**0.5)), "the base has turned by 90 deg"),
-    ],
-)
-def test_at_another_place_it_asks(now: Fix | BaseAttitude, words: str) -> None:
-    made = ExactScan([PERSON])
-    made.inbox += [FIX, LEVEL]
-    made.start()
-    made.run(1.0)
-    crash(made)
-    made.run(0.5)
-    assert not made.controller.is_paused
-    made.inbox.append(now)
-    made.run(0.2)
-    assert made.controller.is_paused == bool(words)
-    assert words in made.decisions[-1].status.reason
-    made.inbox.append(Pause(False))
-    made.run(0.2)
-    made.inbox.append(now)  # it has agreed to that
-    made.run(0.2)
-    assert not made.controller.is_paused
-
-
-def test_at_another_place_it_asks_after_a_second_crash_too() -> None:
-    """The second controller had not heard where it is."""
-    made = ExactScan([PERSON])
-    made.inbox += [FIX, LEVEL]
-    made.start()
-    made.run(1.0)
-    crash(made)
-    made.run(0.2)
-    crash(made)
-    made.run(0.2)
-    assert not made.controller.is_paused
-    made.inbox.append(dataclasses.replace(FIX, latitude_deg=47.001))
-    made.run(0.2)
-    assert "the base has moved by 111 m" in made.decisions[-1].status.reason
-
-
-def test_a_crash_while_it_asks_is_no_answer() -> None:
-    made = ExactScan([PERSON])
-    made.start()
-    made.run(1.0)
-    crash(made, reasons_to_ask=("it is late",))
-    made.run(0.5)
-    crash(made)
-    made.run(0.5)
-    assert made.controller.is_paused
-
-
-@pytest.mark.parametrize("change", ["limits", "camera", "cells"])
-def test_what_no_longer_fits_is_seen_anew_and_the_findings_stay(change: str) -> None:
-    made = ExactScan([PERSON, TENT])
-    made.start()
-    made.run(60.0, until=lambda d: d.status.findings == 1)
-    (found,) = made.controller.findings
-    if change == "cells":
-        made.settings = dataclasses.replace(made.settings, cell_size_rad=0.02)
-    item = crash(made)
-    if change == "limits":
-        made.limits = (-0.5, 0.5, -0.5, 1.5)
-    if change == "camera":
-        made.width, made.height = 640, 360
-    made.step()
-    resumed = made.controller.coverage
-    assert resumed is not None
-    if change != "cells":  # that can be told from the settings, before
-        made.run(2.0, until=lambda d: d.status.reason.startswith("the camera, or what the gimbal"))
-        assert made.controller.is_paused
-        made.inbox.append(Pause(False))
-        made.run(2.0, until=lambda d: d.status.leaf == "sweep area")
-        assert made.controller.coverage is not resumed
-    assert made.controller.findings[0].finding_id == found.finding_id
-    made.result = None
-    run_to_end(made)
-    assert made.result is not None
-    assert made.result.outcome == "succeeded"
-    assert found.finding_id in {one.finding_id for one in made.findings.values()}
-    assert item.reasons_to_ask == ()
-
-
-def test_what_the_gimbal_tells_a_little_differently_still_fits() -> None:
-    """The wide field of view is computed from that at the zoom in force, which is rounded."""
-    made = ExactScan([PERSON, TENT])
-    made.start()
-    made.run(1.0)
-    crash(made)
-    made.zoom = 1.02
-    run_to_end(made)
-    assert not any("the camera, or" in d.status.reason for d in made.decisions)
-
-
 # ------------------------------------------------------------------------------- time
 
 
@@ -520,134 +293,3 @@ def test_a_controller_at_work_resumes_nothing() -> None:
     assert made.controller.goal is not None
     assert made.controller.goal == seen
     assert not made.decisions[-1].notices
-
-
-# ------------------------------------------------------------------------------- bytes
-
-HEAD = Head(Moment(1_700_000_000 * S, "boot", 5 * S), ScanSettings())
-
-
-@pytest.fixture(scope="module")
-def body() -> bytes:
-    made = ExactScan([PERSON, TENT, SCARECROW, VAGUE], answer=Verdict.NO)
-    made.start()
-    made.run(60.0, until=lambda _: len(made.findings) >= 2)
-    return body_of(made)
-
-
-def test_bytes_come_back(body: bytes) -> None:
-    head, again = decode(encode(HEAD, body))
-    assert (head, again) == (HEAD, body)
-    checkpoint = unpack(body)
-    assert CheckpointEncoder().body(checkpoint) == body
-    assert len(checkpoint.findings) >= 2
-    assert from_text(to_text(body)).mission == checkpoint.mission
-
-
-def test_findings_are_encoded_once(monkeypatch: pytest.MonkeyPatch, body: bytes) -> None:
-    checkpoint = unpack(body)
-    encoder = CheckpointEncoder()
-    first = encoder.body(checkpoint)
-    name = "semantic_detection_pkg.scan.core.checkpoint_encoding.to_plain"
-    encoded = []
-    monkeypatch.setattr(name, lambda value: encoded.append(value) or {})
-    encoder.body(checkpoint)
-    assert [type(one).__name__ for one in encoded] == ["MissionRecord"]
-    assert first == body
-
-
-def test_each_attempt_is_counted(body: bytes) -> None:
-    data = encode(HEAD, body)
-    for count in (1, 2):
-        data = with_attempt(data)
-        assert decode(data)[0].attempts == count
-    assert decode(data)[1] == body
-
-
-def test_a_cut_at_any_place_is_told(body: bytes) -> None:
-    data = encode(HEAD, body)
-    for length in [0, 1, 34, 35, 36, 40, 101, 102, 200, *range(300, len(data), 997), len(data) - 1]:
-        with pytest.raises(CheckpointError) as error:
-            decode(data[:length])
-        assert "\n" not in str(error.value)
-
-
-def test_a_flipped_bit_is_told(body: bytes) -> None:
-    data = bytearray(encode(HEAD, body))
-    for place in [0, 36, 60, 150, *range(300, len(data), 1009)]:
-        data[place] ^= 4
-        with pytest.raises(CheckpointError):
-            decode(bytes(data))
-        data[place] ^= 4
-    decode(bytes(data))
-
-
-def signed(rest: bytes, version: bytes = b"1") -> bytes:
-    """Return a file whose digest fits, as a program of another version would write it."""
-    return MAGIC + version + b" " + hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest
-
-
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [
-        (b"", "it is empty"),
-        (b"\0" * 4096, "it is no checkpoint of a scan"),
-        (b"mcap" * 99, "it is no checkpoint of a scan"),
-        (signed(b"{}\n", b"2"), "it is of version '2', this one reads 1"),
-        (signed(b"{}\n", b"\xff" * 99), "it is of version"),
-        (signed(b""), "it is of another version of this program"),
-        (signed(b"{}\n"), "it is of another version of this program: Head"),
-        (signed(b"[" * 100_000 + b"\n"), "it is of another version of this program"),
-        (MAGIC + bytes(BYTES_MAX + 2_000_000), "it is larger than 32 MB"),
-    ],
-    ids=range(9),
-)
-def test_what_is_no_checkpoint_is_told_in_one_line(data: bytes, words: str) -> None:
-    with pytest.raises(CheckpointError, match=words) as error:
-        decode(data)
-    assert "\n" not in str(error.value)
-
-
-def test_a_body_of_another_version_is_told(body: bytes) -> None:
-    import zlib
-
-    length = int.from_bytes(body[:8], "little")
-    plain = json.loads(zlib.decompress(body[8 : 8 + length]))
-    cells = body[8 + length :]
-
-    def changed(**parts: object) -> bytes:
-        packed = zlib.compress(json.dumps({**plain, **parts}).encode())
-        return len(packed).to_bytes(8, "little") + packed + cells
-
-    assert unpack(changed()).mission == unpack(body).mission
-    for parts in (
-        {"mission": {}},
-        {"mission": 1},
-        {"mission": None},
-        {"mission": {**plain["mission"], "is_new": True}},
-        {"findings": [{}]},
-        {"findings": 3},
-        {"shape": [1, 1]},
-        {"shape": [1]},
-        {"shape": [-1, -1]},
-        {"shape": "ab"},
-        {"shape": [10**40, 10**40]},
-    ):
-        with pytest.raises(CheckpointError) as error:
-            unpack(changed(**parts))
-        assert "\n" not in str(error.value)
-    for cut in (b"", body[:4], body[:8], body[:100], body[: 8 + length], body[:-1]):
-        with pytest.raises(CheckpointError):
-            unpack(cut)
-
-
-def test_parts_that_do_not_fit_together_are_refused(body: bytes) -> None:
-    checkpoint = unpack(body)
-    search = checkpoint.mission.search
-    assert search is not None
-    for mission, findings, coverage in (
-        (checkpoint.mission, checkpoint.findings[1:], checkpoint.coverage),
-        (checkpoint.mission, checkpoint.findings, None),
-    ):
-        with pytest.raises(ValueError):
-            resume_mission(Checkpoint(mission, findings, coverage), ScanSettings(), 1)

@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+from scan_things import PERSON, SCARECROW, TENT, states_of
 
 from ros_support_pkg.core.words import FindingState, Level
 from semantic_detection_pkg.scan.core.candidate import Candidate
@@ -13,12 +14,7 @@ from simulation_pkg.harness.exact_scan import STEP_NS, ExactScan, Thing
 
 S = 1_000_000_000
 SETTINGS = ScanSettings()
-THINGS = (
-    Thing(0.3, 0.3, "person", 0.02),
-    Thing(-0.4, 0.2, "tent", 0.03),
-    Thing(-0.1, 0.4, "person", 0.02, truth="scarecrow"),
-)
-PERSON = THINGS[0]
+THINGS = (PERSON, TENT, SCARECROW)
 
 
 @pytest.fixture
@@ -49,14 +45,6 @@ def at_rate(rate_hz: float) -> ScanSettings:
     """Return settings with which the sweep is slow enough for a camera."""
     rate_hz = max(0.5, rate_hz)
     return dataclasses.replace(SETTINGS, sweep=SweepSettings(frame_rate_hz=rate_hz))
-
-
-def states_of(made: ExactScan) -> dict[str, FindingState]:
-    near = {
-        finding_id: min(made.things, key=lambda t: abs(t.yaw_rad - finding.yaw_rad))
-        for finding_id, finding in made.findings.items()
-    }
-    return {near[one].truth or near[one].class_name: f.state for one, f in made.findings.items()}
 
 
 @pytest.mark.parametrize("latency_s", [0.0, 1.4])

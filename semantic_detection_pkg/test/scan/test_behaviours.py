@@ -1,21 +1,21 @@
-"""Each behaviour of the scan's tree alone: when it has the gimbal, and what it decides."""
+"""Each behaviour of the scan's tree alone: when it has the gimbal, and what it decides.
+
+One file for all: the last test says that none of the tree is missing here.
+"""
 
 import dataclasses
 import math
 
-import numpy as np
 import pytest
+from behaviour_harness import AGAIN, BehaviourHarness, S
 from py_trees.common import Status
 
 from ros_support_pkg.core.words import Level, Verdict
-from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.scan.core.behaviours import close_look, path, question, stand_by, sweep
 from semantic_detection_pkg.scan.core.blackboard import Blackboard
 from semantic_detection_pkg.scan.core.candidate_states import CandidateState
-from semantic_detection_pkg.scan.core.decision_builder import DecisionBuilder
 from semantic_detection_pkg.scan.core.evaluate_candidates import evaluate_candidates
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
-    FrameDetections,
     GimbalReading,
     Goal,
     GpuStatus,
@@ -23,79 +23,11 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     PointHere,
 )
 from semantic_detection_pkg.scan.core.mission import Mission
-from semantic_detection_pkg.scan.core.search import Search
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.tree import build_tree
 from simulation_pkg.harness.exact_scan import AREA
 
-S = 1_000_000_000
 RUNNING, SUCCESS, FAILURE = Status.RUNNING, Status.SUCCESS, Status.FAILURE
-AGAIN = "again"  # RUNNING, and the tree is ticked once more in this step
-PIXELS = (1280, 720)
-
-
-class BehaviourHarness:
-    """Ticks single behaviours on a blackboard with a mission."""
-
-    def __init__(self, has_mission=True, is_planned=True, **goal) -> None:
-        self.blackboard = Blackboard(ScanSettings())
-        self.now_s = 100.0
-        self.add_inputs()
-        if has_mission:
-            asked = {"goal_id": "g", "area": AREA, "words": ("person",), **goal}
-            self.blackboard.mission = Mission(
-                self.blackboard.now_ns, Goal(**asked), self.blackboard.settings
-            )
-        if has_mission and is_planned:
-            self.blackboard.mission.vocabulary = ("person",)
-            assert self.tick(sweep.PrepareSearch) is SUCCESS
-
-    def add_inputs(self, yaw=0.0, pitch=0.3, zoom=1.0, link="up", boxes=()) -> None:
-        """Add a gimbal reading and a frame; the boxes show persons."""
-        blackboard = self.blackboard
-        self.now_s += 0.1
-        blackboard.now_ns = round(self.now_s * S)
-        hfov = 2 * math.atan(math.tan(math.radians(31.0)) / zoom)
-        reading = GimbalReading(
-            blackboard.now_ns, yaw, pitch, zoom=zoom, zoom_max=6.0, hfov_rad=hfov, link=link
-        )
-        picture = Detections(
-            *PIXELS,
-            np.zeros(len(boxes), np.uint16),
-            np.full(len(boxes), 0.8, np.float32),
-            np.array(boxes, np.float32).reshape(-1, 4),
-        )
-        frame = FrameDetections(blackboard.now_ns, picture, ("person",), "net")
-        blackboard.picture_size = PIXELS
-        blackboard.watchdog.note_input(blackboard.now_ns, reading)
-        blackboard.watchdog.note_input(blackboard.now_ns, frame)
-        blackboard.poses.add(reading)
-        if blackboard.mission is not None:
-            blackboard.mission.add_frame(frame, blackboard.poses)
-        blackboard.decision = DecisionBuilder()
-
-    def add_person(self, side_px=30.0, **pose) -> None:
-        """Add frames with a person in the centre until it is a candidate."""
-        half = side_px / 2
-        box = (640 - half, 360 - half, 640 + half, 360 + half)
-        for _ in range(4):
-            self.add_inputs(boxes=[box], **pose)
-
-    @property
-    def mission(self) -> Mission:
-        assert self.blackboard.mission is not None
-        return self.blackboard.mission
-
-    @property
-    def search(self) -> Search:
-        assert self.mission.search is not None
-        return self.mission.search
-
-    def tick(self, behaviour: type) -> Status | str:
-        self.blackboard.wants_tick = False
-        status = behaviour(self.blackboard).update()
-        return AGAIN if self.blackboard.wants_tick else status
-
 
 # ---------------------------------------------------------------------------------- stand by
 

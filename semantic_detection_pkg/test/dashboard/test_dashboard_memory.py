@@ -25,7 +25,14 @@ from semantic_detection_pkg.recorder.core.topics import Message
 from semantic_detection_pkg.recorder.storage.disk import Disk
 from semantic_detection_pkg.recorder.storage.segment_search import messages_in
 from semantic_detection_pkg.recorder.storage.session import RecordingSession
-from simulation_pkg.harness.recorded_messages import NS_PER_S, START_NS, blank, message, typestore
+from simulation_pkg.harness.recorded_messages import (
+    NS_PER_S,
+    START_NS,
+    blank,
+    header_of,
+    message,
+    time_of,
+)
 from simulation_pkg.harness.scan_recording import SETTINGS
 
 FINDING = "interfaces_pkg/msg/Finding"
@@ -36,34 +43,22 @@ STEP_NS = NS_PER_S // 5
 BOX = (200.0, 100.0, 260.0, 160.0)
 
 
-def time(stamp_ns: int) -> Any:
-    sec, nanosec = divmod(stamp_ns, NS_PER_S)
-    return typestore().types["builtin_interfaces/msg/Time"](sec=sec, nanosec=nanosec)
-
-
-def header(stamp_ns: int) -> Any:
-    return typestore().types["std_msgs/msg/Header"](stamp=time(stamp_ns), frame_id="camera")
-
-
 def frame_ns(number: int) -> int:
     return START_NS + number * STEP_NS
 
 
 def finding(number: int, **values: Any) -> Any:
     """A finding of the state that its number has, whose best frame is that of its number."""
-    made = blank(FINDING)
     fields = {
-        "header": header(frame_ns(number) + NS_PER_S),
+        "header": header_of(frame_ns(number) + NS_PER_S),
         "id": f"{START_NS}-{number}",
         "revision": 1,
         "state": number % len(STATES),
         "class_name": "tent",
-        "best_frame": time(frame_ns(number)),
+        "best_frame": time_of(frame_ns(number)),
         "best_box_xyxy": np.array(BOX, np.float32),
     }
-    for name, value in {**fields, **values}.items():
-        setattr(made, name, value)
-    return made
+    return blank(FINDING, **{**fields, **values})
 
 
 def picture(number: int) -> Any:
@@ -71,7 +66,7 @@ def picture(number: int) -> Any:
     image = np.zeros((360, 640, 3), np.uint8)
     image[100:160, 200:260] = 255
     made = blank(PICTURE)
-    made.header, made.format = header(frame_ns(number)), "jpeg"
+    made.header, made.format = header_of(frame_ns(number)), "jpeg"
     made.data = cv2.imencode(".jpg", image)[1].reshape(-1)
     return made
 
@@ -145,8 +140,8 @@ def test_stamps_of_a_simulated_clock_are_found_in_the_findings_event(tmp_path: P
     session = RecordingSession(tmp_path, SETTINGS, Disk())
     session.open()
     shown_at, simulated = picture(0), NS_PER_S * 7
-    shown_at.header = header(simulated)
-    one = finding(1, header=header(simulated), best_frame=time(simulated))
+    shown_at.header = header_of(simulated)
+    one = finding(1, header=header_of(simulated), best_frame=time_of(simulated))
     sent = message("/findings", FINDING, START_NS + 2000, content=one)
     name = "/camera/image_raw/compressed"
     session.write(deque([message(name, PICTURE, START_NS + 1000, content=shown_at), sent]), 0.0)
@@ -229,7 +224,7 @@ def test_another_robot_is_not_remembered(tmp_path: Path) -> None:
 def test_a_damaged_recording_is_a_line_in_the_log(tmp_path: Path, damage: str) -> None:
     one = finding(1)
     if damage == "no such frame":
-        one.best_frame = time(START_NS + 1)
+        one.best_frame = time_of(START_NS + 1)
     if damage == "box of nowhere":
         one.best_box_xyxy = np.array([np.nan, -np.inf, np.inf, 5000], np.float32)
     recorded(tmp_path, [one])

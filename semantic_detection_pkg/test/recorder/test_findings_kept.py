@@ -49,9 +49,10 @@ SETTINGS = SessionSettings(
 
 def found(name: str, at_ns: int = START_NS, revision: int = 1, state: int = 1) -> Message:
     """A finding as it is sent."""
-    content = blank(FINDING_TYPE)
-    content.id, content.class_name, content.revision, content.state = name, "tent", revision, state
-    content.tiers, content.answers, content.path, content.track_bearings = [], [], [], []
+    lists: dict[str, Any] = {"tiers": [], "answers": [], "path": [], "track_bearings": []}
+    content = blank(
+        FINDING_TYPE, id=name, class_name="tent", revision=revision, state=state, **lists
+    )
     sent = message("/findings", FINDING_TYPE, at_ns, STATE, content)
     return sent._replace(published_ns=at_ns)
 

@@ -22,7 +22,7 @@ from semantic_detection_pkg.recorder.evidence.content import latest_findings, re
 from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
 from semantic_detection_pkg.recorder.storage.disk import Disk
 from semantic_detection_pkg.recorder.storage.session import RecordingSession
-from simulation_pkg.harness.recorded_messages import NS_PER_S, START_NS, blank, message, typestore
+from simulation_pkg.harness.recorded_messages import NS_PER_S, START_NS, blank, message, time_of
 from simulation_pkg.harness.scan_recording import SETTINGS
 
 RATE_HZ = 8
@@ -33,18 +33,6 @@ REPORT_S = 6.0
 PICTURE, DETECTIONS = "sensor_msgs/msg/CompressedImage", "interfaces_pkg/msg/Detections"
 GIMBAL, STATE = "interfaces_pkg/msg/GimbalState", "interfaces_pkg/msg/ScanState"
 FINDING, COVERAGE = "interfaces_pkg/msg/Finding", "interfaces_pkg/msg/Coverage"
-
-
-def stamp_to(stamp_ns: int) -> Any:
-    sec, nanosec = divmod(stamp_ns, NS_PER_S)
-    return typestore().types["builtin_interfaces/msg/Time"](sec=sec, nanosec=nanosec)
-
-
-def filled(type_name: str, **values: Any) -> Any:
-    content = blank(type_name)
-    for name, value in values.items():
-        setattr(content, name, value)
-    return content
 
 
 def at(pattern: Message, stamp_ns: int, received_ns: int | None = None) -> Message:
@@ -58,8 +46,8 @@ def at(pattern: Message, stamp_ns: int, received_ns: int | None = None) -> Messa
 def patterns() -> dict[str, Message]:
     jpeg = cv2.imencode(".jpg", np.full((90, 160, 3), 120, np.uint8))[1].reshape(-1)
     contents = {
-        "camera/image_raw/compressed": filled(PICTURE, format="jpeg", data=jpeg),
-        "detections": filled(
+        "camera/image_raw/compressed": blank(PICTURE, format="jpeg", data=jpeg),
+        "detections": blank(
             DETECTIONS,
             image_width=160,
             image_height=90,
@@ -72,11 +60,11 @@ def patterns() -> dict[str, Message]:
             points_xy=np.zeros(0, np.float32),
             looks_xyxy=np.zeros(0, np.uint32),
             look_gains=np.zeros(0, np.float32),
-            pose=filled("interfaces_pkg/msg/PoseAtCapture", is_known=True, hfov_rad=0.5),
+            pose=blank("interfaces_pkg/msg/PoseAtCapture", is_known=True, hfov_rad=0.5),
         ),
-        "gimbal/state": filled(GIMBAL, link=3, hfov_rad=0.6),
-        "scan/state": filled(STATE, level=1, words=["tent"], reason="sweeps"),
-        "scan/coverage": filled(
+        "gimbal/state": blank(GIMBAL, link=3, hfov_rad=0.6),
+        "scan/state": blank(STATE, level=1, words=["tent"], reason="sweeps"),
+        "scan/coverage": blank(
             COVERAGE, columns=4, rows=3, cell_rad=0.1, results=np.zeros(12, np.uint8)
         ),
     }
@@ -93,13 +81,13 @@ def frame_ns(number: int) -> int:
 def finding(number: int, revision: int, best: int) -> Message:
     """One revision; each holds the whole track."""
     track = [blank("interfaces_pkg/msg/Bearing") for _ in range(30)]
-    content = filled(
+    content = blank(
         FINDING,
         id=f"{START_NS}-{number}",
         revision=revision,
         state=number % 4,
         class_name="tent",
-        best_frame=stamp_to(frame_ns(best)),
+        best_frame=time_of(frame_ns(best)),
         best_box_xyxy=np.array([40, 20, 90, 60], np.float32),
         track_bearings=track,
     )
@@ -224,8 +212,8 @@ def test_the_newest_revision_is_read(recordings: Path) -> None:
 @pytest.mark.parametrize("frame_id", ["", "a", "ab", "abc", "abcd", "camera_optical"])
 @pytest.mark.parametrize("text", ["", "x", "7-12", "ä" * 40])
 def test_the_id_is_read_of_the_bytes(frame_id: str, text: str) -> None:
-    content = filled(FINDING, id=text)
-    content.header.frame_id, content.header.stamp = frame_id, stamp_to(START_NS + 5)
+    content = blank(FINDING, id=text)
+    content.header.frame_id, content.header.stamp = frame_id, time_of(START_NS + 5)
     data = message("/findings", FINDING, START_NS, content=content).data
     assert text_after_header_of(data) == text
     assert stamp_of(data) == START_NS + 5

@@ -21,19 +21,7 @@ from semantic_detection_pkg.cli.replay import main
 from semantic_detection_pkg.recorder.core.replay.pacing import GAP_S, Pace, in_words
 from semantic_detection_pkg.recorder.core.topics import Message
 from simulation_pkg.harness.recorded_messages import NS_PER_S, typestore
-from simulation_pkg.harness.scan_recording import messages_of, recorded_scan, write_bag
-
-JOURNAL = "interfaces_pkg/msg/ScanJournal"
-
-
-@pytest.fixture(scope="module")
-def messages() -> list[Message]:
-    return list(messages_of(recorded_scan(), with_frames=True))
-
-
-@pytest.fixture(scope="module")
-def bag(tmp_path_factory: pytest.TempPathFactory, messages: list[Message]) -> Path:
-    return write_bag(tmp_path_factory.mktemp("recorded"), messages)
+from simulation_pkg.harness.scan_recording import JOURNAL_TYPE, write_bag
 
 
 def shifted(messages: list[Message], first: int, by_ns: int) -> list[Message]:
@@ -92,7 +80,7 @@ def test_steps_are_replayed_in_the_order_of_recording(
 def test_a_replay_of_a_part_is_no_plain_success(
     tmp_path: Path, messages: list[Message], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    steps = [one for one in messages if one.topic.type_name == JOURNAL]
+    steps = [one for one in messages if one.topic.type_name == JOURNAL_TYPE]
     path = write_bag(tmp_path, [one for one in messages if one is not steps[100]])
     assert main([str(path)]) == 3
     out = capsys.readouterr().out

@@ -32,24 +32,13 @@ from semantic_detection_pkg.scan.core.journal import (
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from simulation_pkg.harness.recorded_messages import ROOT, SENSOR, counted, message, typestore
 from simulation_pkg.harness.scan_recording import (
+    JOURNAL_TYPE,
     THINGS,
     WireScan,
     messages_of,
     recorded_scan,
     write_bag,
 )
-
-JOURNAL = "interfaces_pkg/msg/ScanJournal"
-
-
-@pytest.fixture(scope="module")
-def messages() -> list[Message]:
-    return list(messages_of(recorded_scan(), with_frames=True))
-
-
-@pytest.fixture(scope="module")
-def bag(tmp_path_factory: pytest.TempPathFactory, messages: list[Message]) -> Path:
-    return write_bag(tmp_path_factory.mktemp("recorded"), messages)
 
 
 def summary_of(path: Path, change=lambda same: same) -> Summary:
@@ -58,7 +47,7 @@ def summary_of(path: Path, change=lambda same: same) -> Summary:
 
 
 def is_journal(one: Message) -> bool:
-    return one.topic.type_name == JOURNAL
+    return one.topic.type_name == JOURNAL_TYPE
 
 
 def test_decides_the_same_twice_and_as_it_did_live(bag: Path) -> None:
@@ -354,10 +343,13 @@ def test_bags_that_are_none(
             "topic /scan/journal is sensor_msgs/msg/JointState, interfaces_pkg/msg/ScanJournal",
         ),
         (
-            [message(f"/{name}/scan/journal", JOURNAL, 5) for name in ("a", "b")],
+            [message(f"/{name}/scan/journal", JOURNAL_TYPE, 5) for name in ("a", "b")],
             "holds several robots: /a/, /b/",
         ),
-        ([message("/scan/journal", JOURNAL, 5)], "no step can be replayed: its inputs cannot be"),
+        (
+            [message("/scan/journal", JOURNAL_TYPE, 5)],
+            "no step can be replayed: its inputs cannot be",
+        ),
     ],
 )
 def test_bags_of_something_else(
@@ -389,6 +381,6 @@ def test_a_message_as_the_bag_has_it() -> None:
     store = typestore()
     step = recorded_scan(0.1)
     journal = next(one for one in messages_of(step) if is_journal(one))
-    read = from_journal(store.deserialize_cdr(journal.data, JOURNAL))
+    read = from_journal(store.deserialize_cdr(journal.data, JOURNAL_TYPE))
     assert (read.number, read.now_ns) == (0, step.journal[0][0])
     assert read.decision == step.decisions[0].to_json()

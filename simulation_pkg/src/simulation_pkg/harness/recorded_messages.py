@@ -50,13 +50,15 @@ def topic(name: str, type_name: str, qos: OfferedQos = SENSOR) -> Topic:
     return Topic(name, type_name, typestore().hash_rihs01(type_name), (qos,))
 
 
-def blank(type_name: str) -> Any:
-    """Return a message of a type with a value in each of its fields."""
+def blank(type_name: str, **given: Any) -> Any:
+    """Return a message of a type with a value in each of its fields, that given or another one."""
     from rosbags.interfaces import Nodetype
 
     store = typestore()
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = dict(given)
     for field, (kind, detail) in store.get_msgdef(type_name).fields:
+        if field in given:
+            continue
         if kind == Nodetype.BASE:
             values[field] = _primitive(detail[0], field)
         elif kind == Nodetype.NAME:
@@ -96,14 +98,18 @@ def counted(number: int, received_ns: int | None = None, padding: int = 0) -> Me
     """Return a small message that tells its number, with some bytes that do not compress."""
     noise = np.random.default_rng(number).integers(0, 256, padding, np.uint8)
     image = typestore().types["sensor_msgs/msg/CompressedImage"](
-        header=_header(number), format="jpeg", data=noise
+        header=header_of(number * NS_PER_S), format="jpeg", data=noise
     )
     at_ns = START_NS + number * NS_PER_S // 100 if received_ns is None else received_ns
     return message("/counted", "sensor_msgs/msg/CompressedImage", at_ns, SENSOR, image)
 
 
-def _header(number: int) -> Any:
-    types = typestore().types
-    return types["std_msgs/msg/Header"](
-        stamp=types["builtin_interfaces/msg/Time"](sec=number, nanosec=0), frame_id="camera"
-    )
+def time_of(stamp_ns: int) -> Any:
+    """Return a stamp as messages hold it."""
+    sec, nanosec = divmod(stamp_ns, NS_PER_S)
+    return typestore().types["builtin_interfaces/msg/Time"](sec=sec, nanosec=nanosec)
+
+
+def header_of(stamp_ns: int) -> Any:
+    """Return the header of a message of the camera's frame."""
+    return typestore().types["std_msgs/msg/Header"](stamp=time_of(stamp_ns), frame_id="camera")

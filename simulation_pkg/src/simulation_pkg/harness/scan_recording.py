@@ -26,11 +26,19 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
 )
 from semantic_detection_pkg.scan.core.journal import inputs_to_json
 from simulation_pkg.harness.exact_scan import ExactScan, Thing
-from simulation_pkg.harness.recorded_messages import NS_PER_S, STATE, message, typestore
+from simulation_pkg.harness.recorded_messages import (
+    NS_PER_S,
+    STATE,
+    header_of,
+    message,
+    time_of,
+    typestore,
+)
 
 SETTINGS = SessionSettings(
     RingRules(1 << 30, 0, 1 << 20, 3600.0), EventRules(1 << 30, before_s=1.0, after_s=1.0)
 )
+JOURNAL_TYPE = "interfaces_pkg/msg/ScanJournal"
 _POSE = tuple(field.name for field in fields(Pose))
 _FLOAT32 = ("zoom", "zoom_max", "hfov_rad")
 THINGS = [Thing(0.3, 0.2), Thing(-0.3, 0.3, "tent", truth="boulder")]
@@ -106,15 +114,15 @@ def messages_of(
         frames = [item for item in messages if isinstance(item, FrameDetections)]
         yield message(
             f"{namespace}scan/journal",
-            "interfaces_pkg/msg/ScanJournal",
+            JOURNAL_TYPE,
             now_ns,
             STATE,
             content=_new(
-                "interfaces_pkg/msg/ScanJournal",
-                header=_header(now_ns),
+                JOURNAL_TYPE,
+                header=header_of(now_ns),
                 step=number,
-                gimbal_stamps=[_time(item.stamp_ns) for item in gimbal],
-                detections_stamps=[_time(item.stamp_ns) for item in frames],
+                gimbal_stamps=[time_of(item.stamp_ns) for item in gimbal],
+                detections_stamps=[time_of(item.stamp_ns) for item in frames],
                 inputs=inputs_to_json(scan.settings if number == 0 else None, others),
                 decision=decision.to_json(),
             ),
@@ -131,7 +139,7 @@ def _gimbal(namespace: str, now_ns: int, item: GimbalReading) -> Message:
     same = {name: value for name, value in vars(item).items() if name not in ("stamp_ns", "link")}
     content = _new(
         "interfaces_pkg/msg/GimbalState",
-        header=_header(item.stamp_ns),
+        header=header_of(item.stamp_ns),
         roll_rate_rad_s=0.0,
         mode=0,
         link=LinkState[item.link.upper()].value,
@@ -152,7 +160,7 @@ def _detections(namespace: str, now_ns: int, item: FrameDetections) -> Message:
     found = item.detections
     content = _new(
         "interfaces_pkg/msg/Detections",
-        header=_header(item.stamp_ns),
+        header=header_of(item.stamp_ns),
         image_width=found.width,
         image_height=found.height,
         model=item.model,
@@ -181,7 +189,7 @@ def _pose(item: FrameDetections) -> Any:
     return _new(
         "interfaces_pkg/msg/PoseAtCapture",
         is_known=item.pose is not None,
-        newest_reading=_time(pose.stamp_ns),
+        newest_reading=time_of(pose.stamp_ns),
         **{name: getattr(pose, name) for name in _POSE if name != "stamp_ns"},
     )
 
@@ -190,7 +198,7 @@ def _picture(namespace: str, now_ns: int, stamp_ns: int) -> Message:
     pixels = np.full((72, 128, 3), stamp_ns // 100_000_000 % 256, np.uint8)
     jpeg = cv2.imencode(".jpg", pixels)[1]
     content = _new(
-        "sensor_msgs/msg/CompressedImage", header=_header(stamp_ns), format="jpeg", data=jpeg
+        "sensor_msgs/msg/CompressedImage", header=header_of(stamp_ns), format="jpeg", data=jpeg
     )
     return message(
         f"{namespace}camera/image_raw/compressed",
@@ -202,12 +210,3 @@ def _picture(namespace: str, now_ns: int, stamp_ns: int) -> Message:
 
 def _new(type_name: str, **fields: Any) -> Any:
     return typestore().types[type_name](**fields)
-
-
-def _time(stamp_ns: int) -> Any:
-    seconds, nanoseconds = divmod(stamp_ns, NS_PER_S)
-    return _new("builtin_interfaces/msg/Time", sec=seconds, nanosec=nanoseconds)
-
-
-def _header(stamp_ns: int) -> Any:
-    return _new("std_msgs/msg/Header", stamp=_time(stamp_ns), frame_id="camera")

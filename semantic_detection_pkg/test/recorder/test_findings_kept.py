@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import recording_sessions
 from fake_disk import FakeDisk
 from patience import wait_until
+from recording_sessions import FLUSHED_SOON as SETTINGS
 
 from semantic_detection_pkg.cli.report import main as report
 from semantic_detection_pkg.errors import StorageError
@@ -24,7 +26,6 @@ from semantic_detection_pkg.recorder.evidence import event_page, mission
 from semantic_detection_pkg.recorder.evidence.evidence_writer import EvidenceWriter
 from semantic_detection_pkg.recorder.storage import recorder as recorder_module
 from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
-from semantic_detection_pkg.recorder.storage.disk import Disk
 from semantic_detection_pkg.recorder.storage.event_store import read_event
 from semantic_detection_pkg.recorder.storage.recorder import Recorder
 from semantic_detection_pkg.recorder.storage.session import (
@@ -40,10 +41,6 @@ from simulation_pkg.harness.recorded_messages import (
     counted,
     message,
     typestore,
-)
-
-SETTINGS = SessionSettings(
-    RingRules(1 << 30, 0, 200_000, 3600.0), EventRules(1 << 30, 1.0, 1.0), flush_s=0.02
 )
 
 
@@ -77,10 +74,7 @@ def kept(folder: Path) -> dict[str, tuple[Any, Path]]:
 
 
 def session(folder: Path, settings: SessionSettings = SETTINGS) -> RecordingSession:
-    folder.mkdir(exist_ok=True)
-    made = RecordingSession(folder, settings, Disk(), finding_of=finding_of)
-    made.open()
-    return made
+    return recording_sessions.session(folder, settings, finding_of=finding_of)
 
 
 def die(recording: RecordingSession) -> None:

@@ -1,33 +1,27 @@
-"""Bags, tables and events as other people's readers see them."""
+"""Bags as other people's readers see them, and as ours reads those of other definitions.
+
+What the ring keeps: `test_recording_ring.py`; events: `test_recording_events.py`.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
-from fake_disk import FakeDisk
 from mcap.reader import make_reader
 from mcap_ros2.decoder import DecoderFactory
-from recording_reader import numbers_in
+from recording_sessions import segments, session
 from rosbags.highlevel import AnyReader
 from rosbags.interfaces import QosDurability, QosReliability
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-from semantic_detection_pkg.recorder.core.events import Event, EventRules
-from semantic_detection_pkg.recorder.core.ring import RingRules
 from semantic_detection_pkg.recorder.core.topics import Message, Topic
 from semantic_detection_pkg.recorder.storage.bag_metadata import BagFormat, parse_qos, qos_text
 from semantic_detection_pkg.recorder.storage.bag_reader import BagReader, installed_types
-from semantic_detection_pkg.recorder.storage.disk import Disk
-from semantic_detection_pkg.recorder.storage.session import RecordingSession, SessionSettings
-from semantic_detection_pkg.recorder.storage.tables import Row
 from simulation_pkg.harness.recorded_messages import (
     NS_PER_S,
     ROOT,
@@ -39,10 +33,8 @@ from simulation_pkg.harness.recorded_messages import (
     message,
     typestore,
 )
+from simulation_pkg.harness.scan_recording import SETTINGS
 
-SETTINGS = SessionSettings(
-    RingRules(1 << 30, 0, 1 << 20, 3600.0), EventRules(1 << 30, before_s=1.0, after_s=1.0)
-)
 TYPES = sorted(
     [f"interfaces_pkg/msg/{path.stem}" for path in (ROOT / "interfaces_pkg/msg").glob("*.msg")]
     + [
@@ -52,22 +44,6 @@ TYPES = sorted(
         "diagnostic_msgs/msg/DiagnosticArray",
     ]
 )
-
-
-def session(
-    folder: Path,
-    settings: SessionSettings = SETTINGS,
-    disk: Disk | None = None,
-    rows_of: Callable[[Message], Iterable[Row]] = lambda _: (),
-) -> RecordingSession:
-    folder.mkdir(exist_ok=True)
-    recording = RecordingSession(folder, settings, disk or Disk(), rows_of)
-    recording.open()
-    return recording
-
-
-def segments(bag: Path) -> list[Path]:
-    return sorted(bag.glob("*.mcap"))
 
 
 def topic_of(type_name: str) -> str:
@@ -170,243 +146,6 @@ def test_qos_of_either_distribution_is_read_after_an_upgrade(tmp_path: Path) -> 
     for bad in ("[", "3", "[3]"):
         with pytest.raises(ValueError, match="QoS"):
             parse_qos(bad)
-
-
-# ------------------------------------------------------------------------------- ring on the disk
-
-
-def fill(recording: RecordingSession, numbers: range, padding: int = 10_000) -> None:
-    for number in numbers:
-        recording.write(deque([counted(number, padding=padding)]), float(number))
-
-
-SMALL = RingRules(
-    max_ring_bytes=500_000, min_free_bytes=0, segment_bytes=100_000, segment_duration_s=3600.0
-)
-
-
-def used(folder: Path) -> int:
-    return sum(
-        path.stat().st_size
-        for kind in ("ring", "tables")
-        for path in (folder / kind).glob("*")
-        if path.name != "metadata.yaml"
-    )
-
-
-def test_ten_turnovers_keep_the_budget_and_the_newest(tmp_path: Path) -> None:
-    rows = [("gimbal", {"text": "x" * 200})]
-    recording = session(tmp_path / "r", replace(SETTINGS, ring=SMALL), rows_of=lambda _: rows)
-    for number in range(250):  # 250 x 20 kB are ten times the budget
-        fill(recording, range(number, number + 1), padding=20_000)
-        recording.tick(number / 10)
-        assert used(tmp_path / "r") <= SMALL.max_ring_bytes + SMALL.segment_bytes
-        assert recording.bytes_used <= SMALL.max_ring_bytes + SMALL.segment_bytes
-    recording.close()
-    ring = tmp_path / "r/ring"
-    kept = numbers_in(*segments(ring))
-    assert kept == list(range(kept[0], 250))
-    assert len(kept) * 20_000 >= SMALL.max_ring_bytes - 2 * SMALL.segment_bytes
-    with AnyReader([ring]) as reader:
-        assert reader.message_count == len(kept)
-    tables = sorted((tmp_path / "r/tables").iterdir())
-    assert [t.stem[-7:] for t in tables] == [s.stem[-7:] for s in segments(ring)]
-    assert sum(len(t.read_text().splitlines()) for t in tables) == len(kept)
-    assert recording.oldest_ns == START_NS + kept[0] * NS_PER_S // 100
-
-
-def test_a_message_that_makes_no_row_is_recorded(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    def rows_of(message: Message) -> Iterable[Row]:
-        yield "gimbal", {"bad": message.data[1 << 30]}
-
-    recording = session(tmp_path / "r", rows_of=rows_of)
-    fill(recording, range(3))
-    recording.close()
-    assert numbers_in(*segments(tmp_path / "r/ring")) == [0, 1, 2]
-    assert [r.message for r in caplog.records] == [
-        "a message of /counted makes no row: IndexError('index out of range')"
-    ]
-
-
-def test_a_segment_is_closed_by_age(tmp_path: Path) -> None:
-    rules = replace(SMALL, segment_duration_s=5.0)
-    recording = session(tmp_path / "r", replace(SETTINGS, ring=rules))
-    fill(recording, range(1), padding=0)
-    recording.tick(4.9)
-    assert segments(tmp_path / "r/ring") == []
-    recording.tick(5.0)
-    assert numbers_in(*segments(tmp_path / "r/ring")) == [0]
-
-
-def test_the_free_space_floor_is_kept(tmp_path: Path) -> None:
-    disk = FakeDisk(tmp_path / "r")
-    disk.capacity_bytes = 1_000_000
-    rules = replace(SMALL, max_ring_bytes=1 << 30, min_free_bytes=400_000)
-    recording = session(tmp_path / "r", replace(SETTINGS, ring=rules), disk)
-    for number in range(200):
-        fill(recording, range(number, number + 1))
-        recording.tick(float(number))
-        assert disk.room() >= 400_000
-    recording.close()
-    kept = numbers_in(*segments(tmp_path / "r/ring"))
-    assert kept == list(range(kept[0], 200))
-
-
-def test_a_full_disk_makes_the_oldest_go_and_loses_nothing_new(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Somebody else fills the disk: no floor helps, the write itself finds it full."""
-    disk = FakeDisk(tmp_path / "r")
-    rules = replace(SMALL, max_ring_bytes=1 << 30)
-    recording = session(tmp_path / "r", replace(SETTINGS, ring=rules), disk)
-    fill(recording, range(40))
-    disk.capacity_bytes = used(tmp_path / "r")
-    fill(recording, range(40, 120))
-    recording.close()
-    kept = numbers_in(*segments(tmp_path / "r/ring"))
-    assert kept == list(range(kept[0], 120))
-    assert kept[0] > 0
-    assert [record.message for record in caplog.records if "full" in record.message] == [
-        f"the disk of {tmp_path / 'r'} is full up to the floor: the oldest segments are removed"
-    ]
-    with AnyReader([tmp_path / "r/ring"]) as reader:
-        assert reader.message_count == len(kept)
-
-
-def test_what_did_not_get_to_the_disk_is_given_back(tmp_path: Path) -> None:
-    disk = FakeDisk(tmp_path / "r")
-    recording = session(tmp_path / "r", SETTINGS, disk)
-    fill(recording, range(5))
-    recording.tick(10.0)
-    fill(recording, range(5, 8))
-    disk.capacity_bytes = used(tmp_path / "r") + 15_000  # half of the chunk
-    with pytest.raises(OSError, match="No space"):
-        recording.tick(20.0)
-    pending = recording.abandon()
-    assert len(pending) == 3
-    disk.capacity_bytes = None
-    recording.open()
-    recording.write(deque(pending), 30.0)
-    recording.close()
-    assert numbers_in(*segments(tmp_path / "r/ring")) == list(range(8))
-    assert recording.written == 8
-
-
-# ------------------------------------------------------------------------------- events
-
-
-def event(name: str, start_s: float, end_s: float, **more: Any) -> Event:
-    at = [START_NS + int(s * NS_PER_S) for s in (start_s, end_s)]
-    return Event(name, "a tent", at[0], at[0], at[1], **more)
-
-
-@pytest.mark.parametrize("has_links", [True, False], ids=["links", "copies"])
-def test_an_event_keeps_its_segments_beyond_the_ring(tmp_path: Path, has_links: bool) -> None:
-    disk = FakeDisk(tmp_path / "r")
-    disk.has_links = has_links
-    recording = session(tmp_path / "r", replace(SETTINGS, ring=SMALL), disk)
-    fill(recording, range(20))  # 10 ms apart, ten in a segment
-    recording.keep(event("e1", 0.15, 0.32, findings=("f1",)))
-    fill(recording, range(20, 200))
-    folder = tmp_path / "r/events/e1"
-    fields = json.loads((folder / "event.json").read_text())
-    assert (fields["label"], fields["findings"], fields["is_complete"]) == ("a tent", ["f1"], True)
-    with AnyReader([folder / "bag"]) as reader:  # its own metadata, a bag in itself
-        kept = numbers_in(*segments(folder / "bag"))
-        assert reader.message_count == len(kept)
-    assert set(range(15, 33)) <= set(kept) <= set(range(10, 40))
-    assert set(kept).isdisjoint(numbers_in(*segments(tmp_path / "r/ring")))
-    links = {path.stat().st_nlink for path in segments(folder / "bag")}
-    assert links == {1}, "the ring has let them go"
-
-
-def test_events_stay_in_the_order_of_their_marks(tmp_path: Path) -> None:
-    """After a start, too: the oldest go first, and the clock may have been set back."""
-    recording = session(tmp_path / "r", replace(SETTINGS, ring=SMALL))
-    for number, name in enumerate(["2026_a", "2027_b", "1970_c"]):
-        fill(recording, range(20 * number, 20 * number + 20))
-        recording.keep(event(name, 0.2 * number, 0.2 * number + 0.1))
-    recording.close()
-    again = session(tmp_path / "r", replace(SETTINGS, ring=SMALL))
-    assert [one.name for one in again.events.events] == ["2026_a", "2027_b", "1970_c"]
-    again.close()
-
-
-def test_an_event_goes_on_after_a_power_cut(tmp_path: Path) -> None:
-    first = session(tmp_path / "r")
-    fill(first, range(3))
-    first.keep(event("e1", 0.0, 0.05))
-    first.tick(10.0)
-    first.abandon()  # as after kill -9
-    second = session(tmp_path / "r")
-    assert second.events.events[0].is_complete is False
-    fill(second, range(3, 10))
-    second.close()
-    assert second.events.events[0].is_complete
-    assert numbers_in(*segments(tmp_path / "r/events/e1/bag")) == list(range(10))
-
-
-def test_the_oldest_event_goes_when_the_budget_is_exceeded(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    rules = EventRules(350_000, 1.0, 1.0)
-    recording = session(tmp_path / "r", replace(SETTINGS, ring=SMALL, events=rules))
-    for number in range(4):
-        fill(recording, range(20 * number, 20 * number + 20))
-        recording.keep(event(f"e{number}", 0.2 * number, 0.2 * number + 0.15))
-    fill(recording, range(80, 100))
-    recording.close()
-    names = [e.name for e in recording.events.events]
-    assert names == ["e3"] or names == ["e2", "e3"]
-    assert recording.events.bytes <= 350_000
-    assert sorted(path.name for path in (tmp_path / "r/events").iterdir()) == names
-    assert "e0 is removed" in caplog.text
-    # An evicted segment's number is never given again, or an event's bag would hold two of it.
-    assert session(tmp_path / "r").events.last_number > 0
-
-
-def test_an_event_is_not_complete_by_segments_of_a_clock_that_was_ahead(tmp_path: Path) -> None:
-    """Without a battery the clock jumps, backwards, too."""
-    recording = session(tmp_path / "r")
-    recording.write(deque([counted(0, START_NS + 3600 * NS_PER_S)]), 0.0)
-    recording.close()
-    recording.open()
-    recording.keep(event("e1", 0.0, 0.05))
-    assert not recording.events.events[0].is_complete
-    fill(recording, range(1, 10))
-    recording.close()
-    assert recording.events.events[0].is_complete
-    assert numbers_in(*segments(tmp_path / "r/events/e1/bag")) == list(range(1, 10))
-
-
-def test_an_event_of_which_nothing_is_left_is_none(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    recording = session(tmp_path / "r")
-    fill(recording, range(20))
-    recording.close()
-    recording.open()
-    recording.keep(event("e1", -9.0, -5.0))
-    assert [e.name for e in recording.events.events] == ["e1"]
-    fill(recording, range(20, 21))
-    recording.close()
-    assert recording.events.events == []
-    assert list((tmp_path / "r/events").iterdir()) == []
-    assert "nothing of e1 is in the ring any more" in caplog.text
-
-
-def test_a_folder_that_is_no_event_is_left_alone(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    session(tmp_path / "r").close()
-    (tmp_path / "r/events/mine").mkdir()
-    (tmp_path / "r/events/broken").mkdir()
-    (tmp_path / "r/events/broken/event.json").write_text("{")
-    assert session(tmp_path / "r").events.events == []
-    assert [r.message.endswith("the folder is left alone") for r in caplog.records] == [True] * 2
-    assert (tmp_path / "r/events/mine").exists()
 
 
 def test_of_a_type_in_two_workspaces_the_overlay_counts(

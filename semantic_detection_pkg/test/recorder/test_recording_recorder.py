@@ -15,18 +15,14 @@ import pytest
 from fake_disk import FakeDisk
 from patience import patience, wait_until
 from recording_reader import numbers_in
+from recording_sessions import FLUSHED_SOON as SETTINGS
 
 from semantic_detection_pkg.errors import ConfigurationError, StorageError
-from semantic_detection_pkg.recorder.core.events import EventRules
-from semantic_detection_pkg.recorder.core.ring import RingRules
 from semantic_detection_pkg.recorder.storage import recorder as recorder_module
 from semantic_detection_pkg.recorder.storage.recorder import Recorder, RecorderState
 from semantic_detection_pkg.recorder.storage.session import SessionSettings
 from simulation_pkg.harness.recorded_messages import START_NS, counted
 
-SETTINGS = SessionSettings(
-    RingRules(1 << 30, 0, 200_000, 3600.0), EventRules(1 << 30, 1.0, 1.0), flush_s=0.02
-)
 MB = 1 << 20
 
 

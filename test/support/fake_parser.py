@@ -1,6 +1,6 @@
 """TensorRT's ONNX parser without TensorRT: takes and refuses what the real one does, in its words.
 
-Which they are was taken from TensorRT for RTX 1.7.1 by `test_tensorrt_real.py`, which compares.
+Which they are was taken from TensorRT for RTX 1.7.1 by `test_tensorrt_refusals.py`, which compares.
 """
 
 from __future__ import annotations

@@ -17,6 +17,8 @@ interleaving is visited, within these bounds:
 What must never be: two on the GPU, be it the detector beside the service, or work under a lease
 that was taken back beside the holder of another. What must stay possible from everywhere, without
 another crash: that each of them gets on. There are 92,000 worlds with 935,000 steps between them.
+
+It is one long file because it is one model: a step of anybody is understood beside those of others.
 """
 
 from __future__ import annotations

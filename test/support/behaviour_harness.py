@@ -1,6 +1,8 @@
 """A blackboard with a mission on which single behaviours of the scan's tree are ticked."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from py_trees.common import Status
@@ -27,7 +29,7 @@ PIXELS = (1280, 720)
 class BehaviourHarness:
     """Ticks single behaviours on a blackboard with a mission."""
 
-    def __init__(self, has_mission=True, is_planned=True, **goal) -> None:
+    def __init__(self, has_mission: bool = True, is_planned: bool = True, **goal: Any) -> None:
         self.blackboard = Blackboard(ScanSettings())
         self.now_s = 100.0
         self.add_inputs()
@@ -37,10 +39,17 @@ class BehaviourHarness:
                 self.blackboard.now_ns, Goal(**asked), self.blackboard.settings
             )
         if has_mission and is_planned:
-            self.blackboard.mission.vocabulary = ("person",)
+            self.mission.vocabulary = ("person",)
             assert self.tick(sweep.PrepareSearch) is Status.SUCCESS
 
-    def add_inputs(self, yaw=0.0, pitch=0.3, zoom=1.0, link="up", boxes=()) -> None:
+    def add_inputs(
+        self,
+        yaw: float = 0.0,
+        pitch: float = 0.3,
+        zoom: float = 1.0,
+        link: str = "up",
+        boxes: Sequence[tuple[float, float, float, float]] = (),
+    ) -> None:
         """Add a gimbal reading and a frame; the boxes show persons."""
         blackboard = self.blackboard
         self.now_s += 0.1
@@ -64,7 +73,7 @@ class BehaviourHarness:
             blackboard.mission.add_frame(frame, blackboard.poses)
         blackboard.decision = DecisionBuilder()
 
-    def add_person(self, side_px=30.0, **pose) -> None:
+    def add_person(self, side_px: float = 30.0, **pose: Any) -> None:
         """Add frames with a person in the centre until it is a candidate."""
         half = side_px / 2
         box = (640 - half, 360 - half, 640 + half, 360 + half)

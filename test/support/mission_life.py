@@ -6,9 +6,11 @@ A `Life` is a controller and its keeper; the robot and the folder outlive it.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from scan_things import PERSON, SCARECROW, TENT, VAGUE
 
+from semantic_detection_pkg.common.file_system import FileSystem
 from semantic_detection_pkg.scan.adapters.checkpoint_file import NAME
 from semantic_detection_pkg.scan.adapters.mission_keeper import MissionKeeper
 from semantic_detection_pkg.scan.core.checkpoint import Checkpoint
@@ -32,7 +34,9 @@ class Life:
         results: of goals, as they were told.
     """
 
-    def __init__(self, robot: ExactScan, folder: Path, files=None, **rules) -> None:
+    def __init__(
+        self, robot: ExactScan, folder: Path, files: FileSystem | None = None, **rules: Any
+    ) -> None:
         self.robot, self.folder = robot, folder
         self.told: dict[str, int] = {}
         self.results: list[GoalResult] = []

@@ -1,17 +1,22 @@
 """Models of every layout, and plans of them by whichever builder: the real one or its fake."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import tiny_models
 from fake_builder import FakeBuilding
 from fake_cuda import FakeCuda
-from model_export.builder import Recipe, build_plan
+from model_export.builder import BuiltPlan, Recipe, build_plan
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 DEMO = Path(__file__).resolve().parents[2] / "models" / "demo"
-PICTURE = ("images", TensorProto.FLOAT, [1, 3, 64, 64])
+#: A tensor on the outside of a model: name, type, shape (a name where it is open).
+Tensor = tuple[str, int, Sequence[int | str]]
+PICTURE: Tensor = ("images", TensorProto.FLOAT, [1, 3, 64, 64])
 
 
 def fake() -> FakeBuilding:
@@ -19,7 +24,13 @@ def fake() -> FakeBuilding:
     return FakeBuilding(FakeCuda(), "1.7.1.116")
 
 
-def graph_of(nodes, inputs=(PICTURE,), outputs=(), constants=None, **options):
+def graph_of(
+    nodes: Sequence[onnx.NodeProto],
+    inputs: Sequence[Tensor] = (PICTURE,),
+    outputs: Sequence[Tensor] = (),
+    constants: Mapping[str, NDArray[Any]] | None = None,
+    **options: Any,
+) -> onnx.ModelProto:
     """A model of these nodes, whatever the checker would say of them."""
     values = [
         [helper.make_tensor_value_info(*value) for value in group] for group in (inputs, outputs)
@@ -30,7 +41,14 @@ def graph_of(nodes, inputs=(PICTURE,), outputs=(), constants=None, **options):
     return helper.make_model(graph, opset_imports=opsets, ir_version=9, **options)
 
 
-def one_node(operator, inputs=("images",), shape=(1, 3, 64, 64), element=TensorProto.FLOAT, **more):
+def one_node(
+    operator: str,
+    inputs: Sequence[str] = ("images",),
+    shape: Sequence[int] = (1, 3, 64, 64),
+    element: int = TensorProto.FLOAT,
+    **more: Any,
+) -> onnx.ModelProto:
+    """A model of one operator, whose node has a name."""
     node = helper.make_node(operator, list(inputs), ["y"], "the_node", **more)
     return graph_of([node], outputs=[("y", element, list(shape))])
 
@@ -88,7 +106,14 @@ LAYOUTS = {
 }
 
 
-def build(tensorrt, content: bytes, folder: Path, precision="fp32", workspace_mb=1024, **more):
+def build(
+    tensorrt: Any,
+    content: bytes,
+    folder: Path,
+    precision: str = "fp32",
+    workspace_mb: int = 1024,
+    **more: Any,
+) -> BuiltPlan:
     """Return the plan of a model; in the folder lie its file and the timing cache."""
     path = folder / "model.onnx"
     path.write_bytes(content)

@@ -1,9 +1,12 @@
 """A scan whose controller crashes: another one goes on from its checkpoint, over the same robot."""
 
+from typing import Any
+
 from semantic_detection_pkg.scan.core.checkpoint_encoding import CheckpointEncoder, to_text
 from semantic_detection_pkg.scan.core.controller import ScanController
 from semantic_detection_pkg.scan.core.inputs_and_decisions import Resume
-from simulation_pkg.harness.exact_scan import STEP_NS, ExactScan
+from simulation_pkg.harness.exact_scan import ExactScan
+from simulation_pkg.harness.scan_harness import STEP_NS
 
 S = 1_000_000_000
 
@@ -15,7 +18,7 @@ def body_of(made: ExactScan) -> bytes:
     return CheckpointEncoder().body(checkpoint)
 
 
-def crash(made: ExactScan, *, gap_s: float = 0.0, **resume) -> Resume:
+def crash(made: ExactScan, *, gap_s: float = 0.0, **resume: Any) -> Resume:
     """Take a checkpoint, lose the controller, let time pass, and begin with another one."""
     item = Resume(to_text(body_of(made)), round(gap_s * S), **resume)
     resume_from(made, item, gap_s)

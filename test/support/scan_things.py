@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import Any
 
 from ros_support_pkg.core.words import FindingState
 from semantic_detection_pkg.scan.core.settings import InputTimeouts, ScanSettings, TierSettings
@@ -16,12 +17,12 @@ PATH = Thing(0.0, 0.3, "footpath", 0.012, course=COURSE)
 SETTINGS = ScanSettings()
 
 
-def without_model(**changes) -> ScanSettings:
+def without_model(**changes: Any) -> ScanSettings:
     """Return settings that wait for the model's answer for a second only."""
     return ScanSettings(tiers=TierSettings(vlm_timeout_s=1.0, **changes))
 
 
-def exact_scan(*things: Thing, **switches) -> ExactScan:
+def exact_scan(*things: Thing, **switches: Any) -> ExactScan:
     """Return a scan with short timeouts, so that tests need few steps."""
     settings = switches.pop("settings", SETTINGS)
     settings = dataclasses.replace(

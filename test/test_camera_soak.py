@@ -10,7 +10,7 @@ pytestmark = [pytest.mark.graph, pytest.mark.timeout(300)]
 
 def test_a_camera_that_fails_all_the_time_comes_back() -> None:
     if rtsp_camera.interpreter() is None:
-        pytest.skip(f"no RTSP server here; apt-get install {rtsp_camera.PACKAGES}")
+        pytest.skip(f"GStreamer's RTSP server {rtsp_camera.NOT_INSTALLED}")
     count = 2 * len(KINDS)
 
     report = run(count, 3.0 * count, 1, lambda _: None)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from free_port import free_port
 from launch_runner import LaunchSession
 from lifecycle_msgs.msg import State, Transition
 from patience import patience
@@ -84,7 +85,10 @@ def address(probe: GraphProbe, folder: Path) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
-        pytest.skip("chromium is missing; install it with: sudo apt-get install chromium")
+        pytest.skip(
+            "chromium is missing: tools/setup/browser.sh installs it, where there are apt-get and "
+            "root or sudo without a password"
+        )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
         yield browser
@@ -109,12 +113,6 @@ def _patience() -> None:
 def is_served(port: int) -> bool:
     with socket.socket() as client:
         return client.connect_ex(("127.0.0.1", port)) == 0
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def open_page(browser: Browser, address: str) -> Page:

@@ -2,14 +2,13 @@
 
 import os
 import shlex
-import shutil
-import socket
 import subprocess
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from free_port import free_port
 from launch_runner import LaunchSession
 from ros_graph import GraphProbe
 
@@ -28,8 +27,6 @@ ODD_NAMES = ["it's", 'so "called"', "$HOME $(HOME) `date`", "two  spaces", "100%
 @pytest.mark.parametrize("name", ODD_NAMES)
 @pytest.mark.parametrize("way", ["argument", "environment"])
 def test_make_hands_on_what_was_typed(tmp_path: Path, name: str, way: str) -> None:
-    if shutil.which("make") is None:
-        pytest.skip("make is not installed")
     stand_in = tmp_path / "ros2"
     stand_in.write_text('#!/bin/sh\nprintf "%s\\0" "$@"\n')
     stand_in.chmod(0o755)
@@ -68,9 +65,7 @@ def test_bringup_says_what_it_starts_without_the_password(capsys: pytest.Capture
 
 @pytest.fixture
 def arguments(tmp_path: Path) -> dict[str, str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     config = WORKSPACE / "config" / "config.dev.yaml"
     return {
         **arguments_of(plan_launch(read_file(config), {})),

@@ -9,11 +9,11 @@ from __future__ import annotations
 import functools
 import json
 import math
-import shutil
 import subprocess
 from pathlib import Path
 
 import numpy as np
+import playwright
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -207,7 +207,4 @@ class Page:
 @functools.cache
 def page() -> Page:
     """The one process of this module; it ends with its standard input."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node (Node.js) is not installed, it runs the page's geometry")
-    return Page(node)
+    return Page(str(Path(playwright.__file__).parent / "driver" / "node"))

@@ -33,7 +33,10 @@ def real() -> Any:
     try:
         return import_module("vision_msgs.msg")
     except ImportError:
-        pytest.skip("vision_msgs: not on PyPI; apt: ros-<distro>-vision-msgs")
+        pytest.skip(
+            "vision_msgs is missing: not on PyPI, and ROS's apt archive is for who has that ROS "
+            "(ros-<distro>-vision-msgs)"
+        )
 
 
 @pytest.mark.parametrize("types", [fields_of_version_4, real])

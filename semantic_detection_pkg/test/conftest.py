@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
+from semantic_detection_pkg.camera.sources import decoding
+
 _VARIABLE = "SEMANTIC_DETECTION_REALDATA"
 _REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -85,3 +87,10 @@ def video(tmp_path: Path) -> Path:
         writer.write(np.full((48, 64, 3), value, np.uint8))
     writer.release()
     return path
+
+
+@pytest.fixture(params=["av", "opencv"])
+def decoder(request, monkeypatch) -> str:
+    """Each decoder in turn."""
+    monkeypatch.setattr(decoding, "has_av", lambda: request.param == "av")
+    return request.param

@@ -7,7 +7,8 @@ import selectors
 import subprocess
 import sys
 from pathlib import Path
-from types import TracebackType
+
+from ros_support_pkg.core.closing import Closing
 
 _SERVER = Path(__file__).with_name("server.py")
 _NEEDS = """\
@@ -21,6 +22,11 @@ assert all(map(Gst.ElementFactory.find, ("videotestsrc", "x264enc", "rtph264pay"
 PACKAGES = (
     "python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good "
     "gstreamer1.0-plugins-ugly"
+)
+#: Why something of Debian's may be missing although `make test` installs it.
+NOT_INSTALLED = (
+    "is missing: tools/setup/rtsp_server.sh installs it, where there are apt-get and root or sudo "
+    "without a password"
 )
 USER = "viewer"
 _ANSWER_S = 20.0
@@ -37,7 +43,7 @@ def interpreter() -> str | None:
     return None
 
 
-class RtspCamera:
+class RtspCamera(Closing):
     """The server, as a context. Its commands are methods; each returns when it is done.
 
     Attributes:
@@ -98,17 +104,6 @@ class RtspCamera:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-
-    def __enter__(self) -> RtspCamera:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _answer(self) -> str:
         assert self._process.stdout is not None

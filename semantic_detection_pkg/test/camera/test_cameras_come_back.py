@@ -1,8 +1,6 @@
 """Cameras vanish and come back: real ends, as far as this machine has them."""
 
-import importlib.util
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import rtsp_camera
+from free_port import free_port
 from patience import patience, wait_until
 from rtsp_camera import RtspCamera
 
 from semantic_detection_pkg.camera.reader import LatestFrameReader
-from semantic_detection_pkg.camera.sources import decoding
 from semantic_detection_pkg.camera.sources.registry import open_camera
 from semantic_detection_pkg.common import opencv_build
 from semantic_detection_pkg.common.core.frame import Frame
@@ -27,18 +25,10 @@ CSI_READER = PACKAGES / "test" / "support" / "csi_reader.py"
 BACK_S = 3.0
 
 
-@pytest.fixture(params=["av", "opencv"])
-def decoder(request, monkeypatch) -> str:
-    if request.param == "av" and importlib.util.find_spec("av") is None:
-        pytest.skip("PyAV is not installed")
-    monkeypatch.setattr(decoding, "has_av", lambda: request.param == "av")
-    return request.param
-
-
 @pytest.fixture
 def server() -> Iterator[RtspCamera]:
     if rtsp_camera.interpreter() is None:
-        pytest.skip(f"no RTSP server here; apt-get install {rtsp_camera.PACKAGES}")
+        pytest.skip(f"GStreamer's RTSP server {rtsp_camera.NOT_INSTALLED}")
     with RtspCamera(password="a/b@c") as camera:
         yield camera
 
@@ -117,8 +107,6 @@ def test_a_stream_that_stalls_is_lost_after_its_timeout_and_comes_back(
 
 def test_a_stream_that_changes_its_size_goes_on_with_the_new_one(server: RtspCamera) -> None:
     """In the same connection; of OpenCV's builds none can be trusted with it."""
-    if importlib.util.find_spec("av") is None:
-        pytest.skip("PyAV is not installed")
     with Watched(f"{server.url('a/b@c')}#timeout=5") as watched:
         for width, height in [(320, 240), (640, 480), (240, 320), (320, 180)]:
             server.tell(f"size {width}x{height}")
@@ -133,10 +121,8 @@ def test_a_stream_that_changes_its_size_goes_on_with_the_new_one(server: RtspCam
 
 def test_a_stream_without_a_key_frame_is_called_that() -> None:
     """Who comes to an encoder that has sent its only one; packets arrive all the time."""
-    if importlib.util.find_spec("av") is None:
-        pytest.skip("PyAV is not installed")
     if rtsp_camera.interpreter() is None:
-        pytest.skip(f"no RTSP server here; apt-get install {rtsp_camera.PACKAGES}")
+        pytest.skip(f"GStreamer's RTSP server {rtsp_camera.NOT_INSTALLED}")
     with (
         RtspCamera(key_frames=100_000) as server,
         Watched(server.url()),
@@ -156,10 +142,13 @@ def test_a_device_that_vanishes_comes_back() -> None:
     """What feeds the device ends and starts again."""
     devices = loopback_devices()
     if not devices:
-        pytest.skip("no v4l2loopback here: modprobe v4l2loopback")
+        pytest.skip(
+            "no device of v4l2loopback: a module of the kernel, which only the machine's owner can "
+            "load (modprobe v4l2loopback)"
+        )
     gst = shutil.which("gst-launch-1.0")
     if gst is None:
-        pytest.skip("no gst-launch-1.0 here: apt-get install gstreamer1.0-tools")
+        pytest.skip(f"gst-launch-1.0 {rtsp_camera.NOT_INSTALLED}")
 
     def feed() -> subprocess.Popen:
         size = "video/x-raw,format=YUY2,width=320,height=240,framerate=10/1"
@@ -198,12 +187,10 @@ def test_a_csi_pipeline_that_ends_comes_back() -> None:
     """OpenCV and GStreamer are real; in place of NVIDIA's source stands one that can vanish."""
     python, gst = python_with_gstreamer(), shutil.which("gst-launch-1.0")
     if python is None:
-        pytest.skip("no OpenCV with GStreamer here: apt-get install python3-opencv")
+        pytest.skip(f"an OpenCV with GStreamer {rtsp_camera.NOT_INSTALLED}")
     if gst is None:
-        pytest.skip("no gst-launch-1.0 here: apt-get install gstreamer1.0-tools")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        pytest.skip(f"gst-launch-1.0 {rtsp_camera.NOT_INSTALLED}")
+    port = free_port()
 
     def feed() -> subprocess.Popen:
         size = "video/x-raw,width=320,height=240,framerate=10/1"
@@ -245,10 +232,12 @@ def test_a_csi_pipeline_that_ends_comes_back() -> None:
 def test_a_csi_camera_delivers() -> None:
     """NVIDIA's own source element; without a Jetson there is none."""
     if not opencv_build.has_gstreamer():
-        pytest.skip("this OpenCV has no GStreamer, which csi: needs")
+        pytest.skip(
+            "OpenCV's wheel has no GStreamer, which csi: needs; a Jetson has an OpenCV of its own"
+        )
     inspect = shutil.which("gst-inspect-1.0")
     if inspect is None or subprocess.run([inspect, "nvarguscamerasrc"], check=False).returncode:
-        pytest.skip("no nvarguscamerasrc here: no Jetson")
+        pytest.skip("no nvarguscamerasrc: NVIDIA gives it to Jetsons only, with their system")
     with Watched("csi:0?width=1280&height=720") as watched:
         frame = watched.next_frame(patience(20.0))
         assert frame is not None

@@ -23,7 +23,10 @@ TIMEOUT_MS = 1000 * patience(15.0)
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
-        pytest.skip("chromium is missing; install it with: sudo apt-get install chromium")
+        pytest.skip(
+            "chromium is missing: tools/setup/browser.sh installs it, where there are apt-get and "
+            "root or sudo without a password"
+        )
     expect.set_options(timeout=TIMEOUT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())

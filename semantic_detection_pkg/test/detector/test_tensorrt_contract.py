@@ -10,7 +10,6 @@ import inspect
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from importlib import import_module, util
@@ -63,8 +62,6 @@ def bindings(request) -> dict:
         pytest.skip("tensorrt-rtx-cu13-bindings is not installed: tools/setup/tensorrt.sh .venv")
     if not folder and not any(util.find_spec(name) for name in ("tensorrt", "tensorrt_bindings")):
         pytest.skip("tensorrt-cu12-bindings is not installed (1 MB; pip install --no-deps)")
-    if request.param != RTX_MODULE and shutil.which("cc") is None:
-        pytest.skip("no C compiler (cc) for the empty libnvinfer")
     command = [sys.executable, str(_PROGRAM), *folder]
     path = os.pathsep.join(entry for entry in sys.path if entry)
     done = subprocess.run(

@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,14 @@ from semantic_detection_pkg.recorder.evidence.evidence_writer import EvidenceWri
 from semantic_detection_pkg.recorder.evidence.rendering import plain
 from semantic_detection_pkg.recorder.storage.disk import Disk
 from semantic_detection_pkg.recorder.storage.session import RecordingSession
-from simulation_pkg.harness.recorded_messages import NS_PER_S, START_NS, blank, message, typestore
+from simulation_pkg.harness.recorded_messages import (
+    NS_PER_S,
+    START_NS,
+    blank,
+    header_of,
+    message,
+    time_of,
+)
 from simulation_pkg.harness.scan_recording import SETTINGS
 
 CHROMIUM = shutil.which("chromium")
@@ -33,54 +41,38 @@ POSITION = Position(47.1, 8.2, 430.0, 120.0, 9.0, 3.0, 0.7)
 FRAMES_NS = tuple(START_NS + i * NS_PER_S // 10 for i in range(3))
 
 
-def changed(type_name: str, **values: Any) -> Any:
-    content = blank(type_name)
-    for name, value in values.items():
-        setattr(content, name, value)
-    return content
-
-
-def time(stamp_ns: int) -> Any:
-    sec, nanosec = divmod(stamp_ns, NS_PER_S)
-    return typestore().types["builtin_interfaces/msg/Time"](sec=sec, nanosec=nanosec)
-
-
-def header(stamp_ns: int) -> Any:
-    return typestore().types["std_msgs/msg/Header"](stamp=time(stamp_ns), frame_id="camera")
-
-
 def finding(**values: Any) -> Any:
     """Confirmed, of a thing in the middle of the picture, with three tiers and an answer."""
     kind = "interfaces_pkg/msg/Finding"
     tiers = [
-        changed(
+        blank(
             "interfaces_pkg/msg/TierResult",
             tier=number,
             verdict=1,
             score=0.9,
             reason=f"reason {number}",
-            frames=[time(stamp) for stamp in FRAMES_NS[:number]],
+            frames=[time_of(stamp) for stamp in FRAMES_NS[:number]],
         )
         for number in (1, 2, 3)
     ]
-    answer = changed(
+    answer = blank(
         "interfaces_pkg/msg/VlmAnswer",
         verdict=1,
         question="Is this a tent?",
         text="Yes.",
         cause="",
-        frame=time(FRAMES_NS[2]),
+        frame=time_of(FRAMES_NS[2]),
     )
-    bearing = changed(
+    bearing = blank(
         "interfaces_pkg/msg/Bearing",
         yaw_rad=0.1,
         pitch_rad=0.2,
         covariance=np.array([1e-6, 0.0, 4e-6]),
     )
-    return changed(
+    return blank(
         kind,
         **{
-            "header": header(FRAMES_NS[2]),
+            "header": header_of(FRAMES_NS[2]),
             "id": "7-1",
             "state": 1,
             "class_name": "tent",
@@ -89,7 +81,7 @@ def finding(**values: Any) -> Any:
             "answers": [answer],
             "bearing": bearing,
             "track_bearings": [bearing, bearing],
-            "best_frame": time(FRAMES_NS[0]),
+            "best_frame": time_of(FRAMES_NS[0]),
             "best_box_xyxy": np.array([280, 160, 360, 220], np.float32),
             "has_position": True,
             "latitude_deg": POSITION.latitude_deg,
@@ -105,10 +97,10 @@ def messages(*findings: Any) -> list[Message]:
     made = []
     for stamp in FRAMES_NS:
         jpeg = cv2.imencode(".jpg", np.full((360, 640, 3), 120, np.uint8))[1]
-        picture = changed("sensor_msgs/msg/CompressedImage", header=header(stamp), data=jpeg)
-        found = changed(
+        picture = blank("sensor_msgs/msg/CompressedImage", header=header_of(stamp), data=jpeg)
+        found = blank(
             "interfaces_pkg/msg/Detections",
-            header=header(stamp),
+            header=header_of(stamp),
             image_width=640,
             image_height=360,
             vocabulary=["tent"],
@@ -120,7 +112,7 @@ def messages(*findings: Any) -> list[Message]:
             points_xy=np.array([290, 170, 350, 170, 320, 210], np.float32),
             looks_xyxy=np.zeros(0, np.uint32),
             look_gains=np.zeros(0, np.float32),
-            pose=changed(
+            pose=blank(
                 "interfaces_pkg/msg/PoseAtCapture",
                 is_known=stamp == FRAMES_NS[0],  # of the others the gimbal's states tell
                 yaw_rad=0.1,
@@ -129,9 +121,9 @@ def messages(*findings: Any) -> list[Message]:
                 hfov_rad=0.5,
             ),
         )
-        gimbal = changed(
+        gimbal = blank(
             "interfaces_pkg/msg/GimbalState",
-            header=header(stamp),
+            header=header_of(stamp),
             yaw_rad=0.1,
             pitch_rad=0.2,
             roll_rad=0.0,
@@ -143,7 +135,7 @@ def messages(*findings: Any) -> list[Message]:
             message("/detections", found.__msgtype__, stamp, content=found),
             message("/gimbal/state", gimbal.__msgtype__, stamp, content=gimbal),
         ]
-    coverage = changed(
+    coverage = blank(
         "interfaces_pkg/msg/Coverage",
         yaw_min_rad=-0.2,
         pitch_min_rad=0.0,
@@ -152,7 +144,7 @@ def messages(*findings: Any) -> list[Message]:
         rows=3,
         results=np.arange(12, dtype=np.uint8) % 5,
     )
-    state = changed("interfaces_pkg/msg/ScanState", level=1, words=["tent"])
+    state = blank("interfaces_pkg/msg/ScanState", level=1, words=["tent"])
     later = FRAMES_NS[-1] + NS_PER_S
     made += [
         message("/scan/coverage", coverage.__msgtype__, later, content=coverage),
@@ -219,8 +211,8 @@ def test_the_newest_revision_counts(tmp_path: Path) -> None:
 
 
 def test_texts_of_strangers_are_only_text(tmp_path: Path) -> None:
-    tier = replace_all(finding().tiers[0], reason=HOSTILE, model=HOSTILE)
-    answer = replace_all(finding().answers[0], text=HOSTILE, question=HOSTILE, reason=HOSTILE)
+    tier = replace(finding().tiers[0], reason=HOSTILE, model=HOSTILE)
+    answer = replace(finding().answers[0], text=HOSTILE, question=HOSTILE, reason=HOSTILE)
     hostile = finding(class_name=HOSTILE, id=HOSTILE, tiers=[tier], answers=[answer])
     folder = recorded(tmp_path / "out", hostile)
     pages = [event_page.write(folder).read_text()]
@@ -232,12 +224,6 @@ def test_texts_of_strangers_are_only_text(tmp_path: Path) -> None:
         assert "\u202e" not in page
         assert "{{7*7}}" in page
         assert "default-src 'none'" in page
-
-
-def replace_all(content: Any, **values: Any) -> Any:
-    for name, value in values.items():
-        setattr(content, name, value)
-    return content
 
 
 def test_positions_as_geojson(event: Path) -> None:
@@ -270,7 +256,7 @@ def test_an_ellipse_is_a_closed_ring_counterclockwise_with_its_axes() -> None:
         {"has_position": False},
         {"latitude_deg": math.nan},
         {"tiers": [], "answers": [], "track_bearings": []},
-        {"best_frame": time(5)},
+        {"best_frame": time_of(5)},
         {"best_box_xyxy": np.array([math.nan, 0, 0, 0], np.float32)},
         {"state": 77},
         {"path": [blank("interfaces_pkg/msg/PathGeometry")]},
@@ -334,10 +320,10 @@ def test_spans_of_a_timeline() -> None:
 
 @pytest.mark.parametrize("values", [{"columns": 0}, {"columns": 5}, {"cell_rad": math.nan}])
 def test_coverage_that_is_none(values: dict[str, Any]) -> None:
-    content = changed(
+    content = blank(
         "interfaces_pkg/msg/Coverage", columns=4, rows=3, results=np.zeros(12, np.uint8)
     )
-    assert coverage_map(replace_all(content, **values)) is None
+    assert coverage_map(replace(content, **values)) is None
 
 
 @pytest.mark.parametrize(
@@ -366,7 +352,10 @@ def test_pages_are_written_beside_a_recording(tmp_path: Path, event: Path) -> No
     assert writer._missing() == []
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium")
+@pytest.mark.skipif(
+    CHROMIUM is None,
+    reason="chromium is missing, see tools/setup/browser.sh: it needs apt-get and root",
+)
 def test_a_browser_shows_it_without_a_network(tmp_path: Path) -> None:
     from playwright.sync_api import sync_playwright
 

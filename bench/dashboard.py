@@ -51,10 +51,11 @@ def rows() -> Iterator[Row]:
 
 def _measure(folder: Path) -> tuple[list[float], float, float]:
     """Ages [ms], encodes for each different picture, processor time of the dashboard [cores]."""
+    from free_port import free_port
     from launch_runner import LaunchSession
     from ros_graph import isolated_domain
 
-    port = _free_port()
+    port = free_port()
     _write_pictures(folder)
     file = folder / "graph.launch.yaml"
     file.write_text(_GRAPH.format(pictures=folder, rate=_RATE_HZ, port=port))
@@ -142,11 +143,3 @@ def _write_pictures(folder: Path) -> None:
         picture = cv2.resize(coarse, (1920, 1080), interpolation=cv2.INTER_CUBIC)
         noise = random.integers(0, 24, picture.shape, np.uint8)
         cv2.imwrite(str(folder / f"{number}.png"), cv2.add(picture, noise))
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

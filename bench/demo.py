@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -34,6 +33,7 @@ def seconds_to_first_detection(folder: Path, timeout_s: float) -> float:
         AssertionError: nothing was detected in time; the demo's last lines are in it.
     """
     sys.path.insert(0, str(_ROOT / "tools"))
+    from free_port import free_port
     from ros_graph import GraphProbe, isolated_domain
 
     from interfaces_pkg.msg import Detections
@@ -45,8 +45,8 @@ def seconds_to_first_detection(folder: Path, timeout_s: float) -> float:
         (Path(output) / "demo.log").open("w+") as log,
     ):
         arguments = {
-            "mock_port": _free_port(),
-            "dashboard_port": _free_port(),
+            "mock_port": free_port(),
+            "dashboard_port": free_port(),
             "save_dir": f"{output}/pictures",
             "output_dir": f"{output}/recordings",
             "shared_dir": output,
@@ -102,9 +102,3 @@ def _stop(demo: subprocess.Popen[bytes]) -> None:
 
 def _tail(path: str) -> str:
     return "\n".join(Path(path).read_text(errors="replace").splitlines()[-30:])
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

@@ -11,7 +11,6 @@ counted in each) and as shares of what is shared (PSS).
 
 from __future__ import annotations
 
-import socket
 import statistics
 import sys
 import tempfile
@@ -75,6 +74,7 @@ def rows() -> Iterator[Row]:
 
 def _watch(folder: Path) -> tuple[dict[str, Usage], float, float]:
     """What each process takes while the demo runs; frames captured and answered [1/s]."""
+    from free_port import free_port
     from launch_runner import LaunchSession
     from ros_graph import GraphProbe, isolated_domain
 
@@ -86,8 +86,8 @@ def _watch(folder: Path) -> tuple[dict[str, Usage], float, float]:
     config = read_file(_ROOT / "config/config.dev.yaml")
     arguments = {
         **arguments_of(plan_launch(config, {})),
-        "mock_port": str(_free_port()),
-        "dashboard_port": str(_free_port()),
+        "mock_port": str(free_port()),
+        "dashboard_port": str(free_port()),
         "output_dir": str(folder / "recordings"),
         "save_dir": str(folder / "pictures"),
         "shared_dir": str(folder),
@@ -128,12 +128,6 @@ def _processor_s(processes: Mapping[str, psutil.Process]) -> dict[str, float]:
 def _memory_mb(process: psutil.Process) -> tuple[float, float]:
     memory: Any = process.memory_full_info()
     return memory.rss / 1e6, memory.pss / 1e6
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def _inference_s() -> float:

@@ -2,12 +2,12 @@
 
 import os
 import signal
-import socket
 import subprocess
 from pathlib import Path
 
 import psutil
 import pytest
+from free_port import free_port
 from launch_runner.packages import package_executable
 from patience import patience
 from ros_graph import GraphProbe
@@ -22,9 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def test_the_robots_config_runs_here(
     probe: GraphProbe, ros_domain: dict[str, str], tmp_path: Path
 ) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     gimbal = subprocess.Popen(
         ["ros2", "run", "gimbal_driver_pkg", "mock_gimbal", "--tcp", str(port)],
         stdout=subprocess.DEVNULL,

@@ -8,7 +8,6 @@ is then stepped by -5 s, -1 h and +1 year. One launch for all of it; every wait 
 from __future__ import annotations
 
 import itertools
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,19 +17,16 @@ from diagnostic_msgs.msg import DiagnosticArray
 from launch_runner import LaunchSession
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from ros_graph import GraphProbe
+from scan_graph import write_scan_launch
 from std_srvs.srv import Trigger
-from step_clock import COMPILER, StepClock
+from step_clock import StepClock
 
 from interfaces_pkg.action import Scan
 from interfaces_pkg.msg import Detections, GimbalState, ScanArea, ScanState
 from ros_support_pkg.core.stamps import from_time
 from ros_support_pkg.qos import SENSOR_DATA, STATE
 
-pytestmark = [
-    pytest.mark.graph,
-    pytest.mark.timeout(300),
-    pytest.mark.skipif(COMPILER is None, reason="there is no C compiler: neither gcc nor cc"),
-]
+pytestmark = [pytest.mark.graph, pytest.mark.timeout(300)]
 NS_PER_S = 1_000_000_000
 START_TIMEOUT_S = 90.0
 GROWTH_TIMEOUT_S = 40.0
@@ -49,42 +45,6 @@ EARLIEST_S, LATEST_S = -1.0, 30.0
 #: Wide, so that the sweep takes a while.
 AREA = ScanArea(yaw_min_rad=-1.3, yaw_max_rad=1.3, pitch_min_rad=0.0, pitch_max_rad=0.6)
 DIAGNOSTICS = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
-LAUNCH = """\
-launch:
-  - set_env: {{name: LAUNCH_ON_EXIT, value: shutdown}}
-  - executable:
-      cmd: "$(find-pkg-prefix gimbal_driver_pkg)/lib/gimbal_driver_pkg/mock_gimbal --tcp {port}"
-      name: mock_gimbal
-  - node:
-      pkg: gimbal_driver_pkg
-      exec: gimbal_driver
-      param:
-        - {{name: gimbal_mode, value: mock_tcp, type: str}}
-        - {{name: mock_address, value: "127.0.0.1:{port}", type: str}}
-  - node:
-      pkg: semantic_detection_pkg
-      exec: camera
-      param:
-        - {{name: source, value: "sim:7?width=640&height=360&rate=4&light=0&noise=0", type: str}}
-  - node:
-      pkg: semantic_detection_pkg
-      exec: detector
-      param:
-        - {{name: model, value: "{models}/demo_detector.onnx", type: str}}
-        - {{name: confidence_threshold, value: 0.4, type: float}}
-        - {{name: threads, value: 1, type: int}}
-        - {{name: autostart, value: activate, type: str}}
-  - node:
-      pkg: semantic_detection_pkg
-      exec: scan_controller
-      output: screen
-      param:
-        - {{name: frame_rate_hz, value: 3.0, type: float}}
-        - {{name: detections_timeout_s, value: 60.0, type: float}}
-        - {{name: camera_timeout_s, value: 60.0, type: float}}
-        - {{name: gimbal_timeout_s, value: 10.0, type: float}}
-"""
-MODELS = "$(find-pkg-share semantic_detection_pkg)/models"
 
 
 def age_s(clock: StepClock, message: object) -> float:
@@ -103,11 +63,9 @@ def clock(tmp_path: Path) -> StepClock:
 
 @pytest.fixture
 def graph(tmp_path: Path, clock: StepClock, probe: GraphProbe) -> Iterator[LaunchSession]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     path = tmp_path / "clock.launch.yaml"
-    path.write_text(LAUNCH.format(port=port, models=MODELS))
+    source = "sim:7?width=640&height=360&rate=4&light=0&noise=0"
+    write_scan_launch(path, {"frame_rate_hz": 3.0}, source=source, has_classifier=False)
     with LaunchSession(path, env=clock.environment) as session:
         session.wait_for_start("scan_controller")
         yield session

@@ -1,13 +1,13 @@
 """The demo as people see it: the simulated world through the mock gimbal, judged by the truth."""
 
 import json
-import socket
 from bisect import bisect_left
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from free_port import free_port
 from launch_runner import LaunchSession
 from patience import patience
 from ros_graph import GraphProbe
@@ -30,9 +30,7 @@ START_TIMEOUT_S = 60.0
 @pytest.fixture
 def arguments(tmp_path) -> dict[str, str]:
     """A small picture, so that a slow machine keeps up, and a port of the test's own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     return {
         **arguments_of(plan_launch(read_file(CONFIG), {})),
         "source": "sim:7?width=640&height=360&rate=10",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 from ament_index_python.packages import get_package_prefix
+from free_port import free_port
 from patience import patience
 from ros_graph import GraphProbe
 from sensor_msgs.msg import CompressedImage
@@ -50,12 +50,6 @@ def start() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
 def kill(process: subprocess.Popen[bytes]) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait(patience(10.0))
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def read(port: int, path: str) -> bytes:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from patience import patience
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from ros_actions import ActionProbe
 from ros_graph import GraphProbe
+from scan_graph import write_scan_launch
 from std_srvs.srv import SetBool
 
 from interfaces_pkg.action import Scan
@@ -51,55 +51,18 @@ DEEP = QoSProfile(depth=2000, reliability=ReliabilityPolicy.BEST_EFFORT)
 #: A slice of the world of seed 7 in which things and decoys stand.
 AREA = ScanArea(yaw_min_rad=-0.5, yaw_max_rad=0.3, pitch_min_rad=0.15, pitch_max_rad=0.45)
 WORDS = ["person", "tent", "vehicle", "boat"]
-MODELS = "$(find-pkg-share semantic_detection_pkg)/models"
-LAUNCH = """\
-launch:
-  - set_env: {{name: LAUNCH_ON_EXIT, value: shutdown}}
-  - executable:
-      cmd: "$(find-pkg-prefix gimbal_driver_pkg)/lib/gimbal_driver_pkg/mock_gimbal --tcp {port}"
-      name: mock_gimbal
-  - node:
-      pkg: gimbal_driver_pkg
-      exec: gimbal_driver
-      param:
-        - {{name: gimbal_mode, value: mock_tcp, type: str}}
-        - {{name: mock_address, value: "127.0.0.1:{port}", type: str}}
-  - node:
-      pkg: semantic_detection_pkg
-      exec: camera
-      param:
-        - {{name: source, value: "sim:7?width=960&height=540&rate=6", type: str}}
-  - node:
-      pkg: semantic_detection_pkg
-      exec: detector
-      param:
-        - {{name: model, value: "{models}/demo_detector.onnx", type: str}}
-        - {{name: classifier, value: "{models}/demo_classifier.onnx", type: str}}
-        - {{name: confidence_threshold, value: 0.4, type: float}}
-        - {{name: threads, value: 1, type: int}}
-        - {{name: autostart, value: activate, type: str}}
-  - node:
-      pkg: semantic_detection_pkg
-      exec: scan_controller
-      output: screen
-      param:
-        - {{name: frame_rate_hz, value: 5.0, type: float}}
-        - {{name: detections_timeout_s, value: 60.0, type: float}}
-        - {{name: camera_timeout_s, value: 60.0, type: float}}
-        - {{name: gimbal_timeout_s, value: 10.0, type: float}}
-        - {{name: operator_hold_s, value: {hold_s}, type: float}}
-        - {{name: rest_yaw_deg, value: 20.0, type: float}}
-        - {{name: rest_timeout_s, value: 60.0, type: float}}
-"""
 
 
 @pytest.fixture
 def graph(tmp_path: Path, probe: GraphProbe) -> Iterator[LaunchSession]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     path = tmp_path / "scan.launch.yaml"
-    path.write_text(LAUNCH.format(port=port, models=MODELS, hold_s=patience(3.0)))
+    controller = {
+        "frame_rate_hz": 5.0,
+        "operator_hold_s": patience(3.0),
+        "rest_yaw_deg": 20.0,
+        "rest_timeout_s": 60.0,
+    }
+    write_scan_launch(path, controller)
     with LaunchSession(path) as session:
         session.wait_for_start("scan_controller")
         yield session

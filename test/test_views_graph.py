@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from free_port import free_port
 from launch_runner import LaunchSession
 from patience import patience
 from rclpy.qos import QoSCompatibility, qos_check_compatible
@@ -58,9 +58,7 @@ class Seen:
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     """The demo of a few seconds, looked at as rviz2 does."""
     folder = tmp_path_factory.mktemp("views")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     arguments = {
         **arguments_of(plan_launch(read_file(CONFIG), {})),
         "source": "sim:7?width=640&height=360&rate=10",

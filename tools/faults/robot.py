@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from free_port import free_port
 from launch_runner import LaunchSession
 from launch_runner.session import RUNNER
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -196,13 +196,6 @@ class Robot:
 
     def _label(self, node: str) -> str:
         return next(label for label in self.session.processes if label.rpartition("-")[0] == node)
-
-
-def free_port() -> int:
-    """Return a TCP port of the loopback that nobody has at this moment."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def hold(seconds: float, is_broken: Callable[[], bool] = lambda: False) -> bool:

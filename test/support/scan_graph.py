@@ -1,0 +1,59 @@
+"""The graph of a scan over the simulated world, as a launch file: mock gimbal, camera, detector."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from free_port import free_port
+
+SOURCE = "sim:7?width=960&height=540&rate=6"
+_GIMBALS = "$(find-pkg-prefix gimbal_driver_pkg)/lib/gimbal_driver_pkg"
+_MODELS = "$(find-pkg-share semantic_detection_pkg)/models"
+#: A loaded machine is slow, not silent.
+_PATIENT = {"detections_timeout_s": 60.0, "camera_timeout_s": 60.0, "gimbal_timeout_s": 10.0}
+
+
+def write_scan_launch(
+    path: Path,
+    controller: Mapping[str, object],
+    *,
+    source: str = SOURCE,
+    has_classifier: bool = True,
+    respawns: bool = False,
+) -> None:
+    """Write it.
+
+    Args:
+        controller: parameters of the scan controller.
+        respawns: a scan controller that ends is started again; otherwise any end ends the launch.
+    """
+    address = f"127.0.0.1:{free_port()}"
+    detector = {
+        "model": f"{_MODELS}/demo_detector.onnx",
+        "confidence_threshold": 0.4,
+        "threads": 1,
+        "autostart": "activate",
+    }
+    if has_classifier:
+        detector["classifier"] = f"{_MODELS}/demo_classifier.onnx"
+    again = {"respawn": "true", "respawn_delay": 0.5} if respawns else {}
+    gimbal = f"{_GIMBALS}/mock_gimbal --tcp {address.rpartition(':')[2]}"
+    entities = [
+        {"executable": {"cmd": gimbal, "name": "mock_gimbal"}},
+        _node("gimbal_driver", {"gimbal_mode": "mock_tcp", "mock_address": address}),
+        _node("camera", {"source": source}),
+        _node("detector", detector),
+        _node("scan_controller", {**_PATIENT, **controller}, output="screen", **again),
+    ]
+    if not respawns:
+        entities.insert(0, {"set_env": {"name": "LAUNCH_ON_EXIT", "value": "shutdown"}})
+    path.write_text(yaml.safe_dump({"launch": entities}, sort_keys=False))
+
+
+def _node(name: str, parameters: Mapping[str, object], **options: Any) -> dict[str, Any]:
+    package = "gimbal_driver_pkg" if name == "gimbal_driver" else "semantic_detection_pkg"
+    listed = [{"name": key, "value": value} for key, value in parameters.items()]
+    return {"node": {"pkg": package, "exec": name, "param": listed, **options}}

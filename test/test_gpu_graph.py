@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from action_msgs.msg import GoalStatus
+from diagnostic_msgs.msg import DiagnosticArray
 from gpu_graph import Gpu, Stub, write_launch_file
 from launch_runner import LaunchSession
 from lifecycle_msgs.msg import Transition
@@ -17,6 +18,7 @@ from ros_graph import GraphProbe
 
 from interfaces_pkg.msg import GpuState, VlmAnswer
 from interfaces_pkg.srv import AcquireGpu, ReleaseGpu
+from ros_support_pkg.qos import EVENT
 from semantic_detection_pkg.gpu.epoch_file import read_epoch
 from semantic_detection_pkg.gpu.lock import holder_pid
 
@@ -102,6 +104,25 @@ def test_faults_of_the_service_are_uncertain_never_no(gpu: Gpu) -> None:
         gpu.wait_for_owner(GpuState.OWNER_DETECTOR)
     gpu.stub.stop()
     assert gpu.answer(gpu.send())[1].cause == "no_service"
+
+
+def test_a_service_without_eyes_is_uncertain_and_diagnostics_say_what_helps(gpu: Gpu) -> None:
+    diagnostics = gpu.probe.listen(DiagnosticArray, "/diagnostics", EVENT)
+    gpu.stub.start("--fault", "blind")
+    status, answer = gpu.answer(gpu.send())
+    assert status == GoalStatus.STATUS_SUCCEEDED
+    assert (answer.verdict, answer.cause) == (VlmAnswer.VERDICT_UNSURE, "no_vision")
+    assert answer.reason.startswith("image input is not supported")
+    gpu.wait_for_owner(GpuState.OWNER_DETECTOR)
+
+    def is_said() -> bool:
+        return any(
+            one.name == "vlm_bridge" and "--mmproj" in one.message
+            for message in diagnostics
+            for one in message.status
+        )
+
+    gpu.probe.wait_for(is_said, "the bridge to say what helps")
 
 
 # As on the robot: it comes back inactive, as if somebody had deactivated it.

@@ -235,7 +235,7 @@ def test_a_refusal_that_is_about_something_else_is_not_learnt(
     foreign: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ForeignServer, "refuses", ("messages",))
-    body = {"error": {"message": "image input is not supported", "code": 500}}
+    body = {"error": {"message": "no slot is free", "code": 500}}
     monkeypatch.setattr(ForeignServer, "refusal", (500, body))
     lines: list[str] = []
     forms = AnswerForms(lines.append)

@@ -59,6 +59,39 @@ def test_probability_of_the_first_word() -> None:
     assert read_answer("unsure", logprobs).confidence is None
     assert read_answer("yes", {"yes": math.nan}).confidence is None
     assert read_answer("yes", {"yes": 3.0}).confidence is None
+    assert read_answer("yes", {"yes": -1e9, "no": -0.1}).confidence == 0.0
+    assert read_answer("yes", {"yes": -1e9, "no": -1e9}).confidence is None
+
+
+#: A bound model's verdict, and what it would rather have said: servers tell the probabilities
+#: before the binding, and only the most likely five and the token's own.
+RATHER = {"A": 0.5, "The": 0.2, "It": 0.1, "This": 0.04, "There": 0.04}
+
+
+@pytest.mark.parametrize(
+    ("told", "confidence"),
+    [
+        ({"yes": 0.9, "A": 0.04, "The": 0.02, "It": 0.01, "This": 0.01}, 0.9 / 0.91),
+        ({"yes": 0.9, "A": 0.04, "The": 0.02, "It": 0.02, "This": 0.019}, 0.9 / 0.901),
+        (RATHER | {"yes": 0.001}, 0.5),  # "no" is not more likely, or it would have been taken
+        (RATHER | {"yes": 0.06}, 0.6),
+        (RATHER | {"yes": 0.06, "no": 0.02}, 0.75),
+        ({"yes": 1.0}, 1.0),
+        ({"yes": 0.6}, 0.6),
+    ],
+)
+def test_a_rival_that_is_not_told_may_be_as_likely_as_the_last_that_is(
+    told: dict[str, float], confidence: float
+) -> None:
+    logprobs = {token: math.log(share) for token, share in told.items()}
+    assert read_answer("yes", logprobs).confidence == pytest.approx(confidence)
+
+
+@given(st.dictionaries(st.sampled_from([*RATHER, "yes", "no"]), st.floats(-40.0, 0.0)))
+def test_a_confidence_is_a_share(logprobs: dict[str, float]) -> None:
+    confidence = read_answer("yes", logprobs).confidence
+    assert confidence is None or 0.0 <= confidence <= 1.0
+    assert (confidence is not None) or "yes" not in logprobs
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ from vlm_bridge_pkg.service.model import FakeModel
 from vlm_bridge_pkg.service.server import Options, VlmServer
 from vlm_bridge_pkg.service.turn import Guards
 from vlm_bridge_pkg.stub.faults import FAULTS, Script, ScriptedModel, StubHandler
+from vlm_bridge_pkg.stub.llama import LLAMA_REFUSALS
 from vlm_bridge_pkg.transport.client import VlmCall, read_health
 
 JPEG = cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1].tobytes()
@@ -126,6 +127,9 @@ def test_an_answer_is_cut_at_the_limit(stub: VlmServer) -> None:
         ("stale", "stale_epoch"),
         ("huge", "too_large"),
         ("failed", "model_failed"),
+        ("blind", "no_vision"),
+        ("overflow", "too_large"),
+        ("cold", "loading"),
     ],
 )
 def test_each_fault_has_its_cause(stub: VlmServer, script: Script, fault: str, cause: str) -> None:
@@ -139,7 +143,7 @@ def test_each_fault_has_its_cause(stub: VlmServer, script: Script, fault: str, c
 
 
 def test_every_fault_is_tested() -> None:
-    tested = {"hang", "rubbish", "half", "busy", "stale", "huge", "failed"}
+    tested = {"hang", "rubbish", "half", "busy", "stale", "huge", "failed"} | set(LLAMA_REFUSALS)
     assert set(FAULTS) - tested == {"none", "slow", "crash"}, "slow and crash below"
 
 

@@ -24,6 +24,7 @@ _OTHER_CAUSES = frozenset(
         "stale_epoch",
         "epoch_missing",
         "too_large",
+        "no_vision",
         "busy",
         "gpu_busy",
         "loading",

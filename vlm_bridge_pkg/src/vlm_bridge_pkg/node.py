@@ -21,6 +21,7 @@ from ros_support_pkg.shedding import TIER3, Shedding
 from semantic_detection_pkg.errors import SemanticDetectionError
 from semantic_detection_pkg.gpu import owners
 from vlm_bridge_pkg.answer_forms import AnswerForms
+from vlm_bridge_pkg.core.advice import ADVICE
 from vlm_bridge_pkg.core.questions import make_questions
 from vlm_bridge_pkg.core.settings import VlmBridgeSettings
 from vlm_bridge_pkg.errors import ConfigurationError, ServiceError
@@ -152,7 +153,10 @@ class VlmBridgeNode(Node):
             status = read_health(self._config.socket)["status"]
         except ServiceError as error:
             return Health.warn(str(error), **figures)
-        return Health.ok("ready", **figures) if status == "ok" else Health.warn(status, **figures)
+        if status != "ok":
+            return Health.warn(status, **figures)
+        advice = ADVICE.get(self._last_cause)
+        return Health.warn(advice, **figures) if advice else Health.ok("ready", **figures)
 
 
 def _answer(request: AskVlm.Goal, prompt: str, outcome: AskResult) -> VlmAnswer:

@@ -9,7 +9,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
-from ros_support_pkg.core.words import Verdict
 from semantic_detection_pkg.gpu.errors import LockError
 from semantic_detection_pkg.gpu.lock import KernelLock
 from vlm_bridge_pkg.answer_forms import AnswerForm, AnswerForms
@@ -22,11 +21,11 @@ from vlm_bridge_pkg.core.questions import (
     Question,
 )
 from vlm_bridge_pkg.core.verdicts import (
-    AnswerReading,
     CombinedReading,
     combine_readings,
     logprobs_of_verdict,
     read_answer,
+    without_answer,
 )
 from vlm_bridge_pkg.errors import ServiceError
 from vlm_bridge_pkg.protocol.pictures import Picture
@@ -121,7 +120,7 @@ class Session:
         start_s = time.monotonic()
         end_s = start_s + timeout_s
         replies: list[Reply] = []
-        epoch, cause = 0, ""
+        epoch, cause, why = 0, "", ""
         try:
             on_progress("lease", "")
             lease = self._gpu.acquire(timeout_s, timeout_s, self._is_over)
@@ -130,9 +129,9 @@ class Session:
             for question in questions:
                 replies.append(self._put(question, picture, epoch, end_s, on_progress))
         except ServiceError as error:
-            cause = error.cause
-        except LockError:
-            cause = "gpu_busy"
+            cause, why = error.cause, str(error)
+        except LockError as error:
+            cause, why = "gpu_busy", str(error)
         finally:
             if epoch:
                 self._gpu.release(epoch)
@@ -144,7 +143,7 @@ class Session:
             for reply, question in zip(replies, questions, strict=False)
         ]
         if cause:  # a verdict on half of the questions is none
-            readings = [(AnswerReading(Verdict.UNSURE, cause=cause), False)]
+            readings = [(without_answer(cause, why), False)]
         return AskResult(
             combine_readings(readings),
             replies[0].text if replies else "",

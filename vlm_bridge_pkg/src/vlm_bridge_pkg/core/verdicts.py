@@ -44,6 +44,11 @@ def read_answer(text: str, logprobs: Mapping[str, float] | None = None) -> Answe
     return AnswerReading(verdict, reason[:_REASON_CHARS], cause, confidence)
 
 
+def without_answer(cause: str, why: str) -> AnswerReading:
+    """Return the reading of no answer; `why` is in words of the service or of the way there."""
+    return AnswerReading(Verdict.UNSURE, " ".join(why.split())[:_REASON_CHARS], cause)
+
+
 def logprobs_of_verdict(
     tokens: Sequence[tuple[str, Mapping[str, float]]],
 ) -> Mapping[str, float]:
@@ -64,14 +69,25 @@ def logprobs_of_verdict(
 
 
 def _probability(verdict: Verdict, logprobs: Mapping[str, float]) -> float | None:
-    """Return p(verdict) / (p(yes) + p(no)) over a token and its rivals."""
-    shares = {Verdict.YES: 0.0, Verdict.NO: 0.0}
+    """Return p(verdict) / (p(yes) + p(no)) over a token and its rivals.
+
+    Only the most likely tokens are told, of a bound answer before the binding. So "no" may be
+    missing beside "yes": then it is taken to be as likely as it can be, which is as the last one
+    told (at temperature 0 the verdict is the likeliest of its choices), or as what is left of 1.
+    """
+    told = []
+    shares: dict[Verdict, float] = {}
     for token, logprob in logprobs.items():
-        side = _WORDS.get(token.strip(_MARKS).lower())
-        if side in shares and logprob <= 0.0:  # NaN and more than certainty are no probabilities
-            shares[side] += math.exp(logprob)
-    total = sum(shares.values())
-    return shares[verdict] / total if verdict in shares and total > 0.0 else None
+        if not logprob <= 0.0:  # NaN and more than certainty are no probabilities
+            continue
+        told.append(math.exp(logprob))
+        if side := _WORDS.get(token.strip(_MARKS).lower()):
+            shares[side] = shares.get(side, 0.0) + told[-1]
+    if verdict not in shares:
+        return None
+    most = max(0.0, min(*told, 1.0 - sum(told)))
+    total = shares[verdict] + shares.get(verdict.negated(), most)
+    return shares[verdict] / total if total > 0.0 else None
 
 
 @dataclass(frozen=True)

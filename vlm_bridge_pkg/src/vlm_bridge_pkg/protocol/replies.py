@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vlm_bridge_pkg.errors import ServiceError
+from vlm_bridge_pkg.protocol.causes import cause_of
 from vlm_bridge_pkg.protocol.limits import MAX_REPLY_BYTES
 
 END_OF_STREAM = b"data: [DONE]\n\n"
@@ -251,11 +252,9 @@ def _other_error(document: Mapping[str, Any]) -> Any:
 
 
 def refused(error: Any, default: str = "refused") -> ServiceError:
-    """Return the refusal in a reply's "error"; its cause is the code, else `default`."""
+    """Return the refusal in a reply's "error"; its cause is `default` where it says none."""
     error = error if isinstance(error, dict) else {"message": error}
-    code = error.get("code")  # llama-server and vLLM give a number
-    cause = code if isinstance(code, str) else default
-    return ServiceError(cause, str(error.get("message")), is_refusal=True)
+    return ServiceError(cause_of(error, default), str(error.get("message")), is_refusal=True)
 
 
 def _logprobs_of(choice: Mapping[str, Any]) -> tuple[TokenLogprobs, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import threading
@@ -17,6 +18,7 @@ from vlm_bridge_pkg.protocol.requests import ChatRequest
 from vlm_bridge_pkg.service.server import ChatHandler, VlmServer
 from vlm_bridge_pkg.stub.answers import Said
 from vlm_bridge_pkg.stub.bound import tokens_of
+from vlm_bridge_pkg.stub.llama import LLAMA_REFUSALS
 
 EXIT_CRASHED = 66
 
@@ -32,6 +34,9 @@ FAULTS = {
     "stale": "answers 409, whatever the epoch",
     "huge": "an answer that does not end",
     "failed": "the model fails in the middle of an answer",
+    "blind": "refuses pictures as a llama-server without a projector does",
+    "overflow": "refuses as a llama-server whose context is too short",
+    "cold": "refuses as a llama-server that loads its model",
 }
 
 
@@ -136,6 +141,10 @@ class StubHandler(ChatHandler):
                 return lambda: self._break_off(request)
             case "huge":
                 return self._never_end
+            case "overflow" | "cold":
+                return lambda: self._refuse_as_llama(fault)
+            case "blind" if request.picture is not None:
+                return lambda: self._refuse_as_llama(fault)
             case _:
                 return super().answer(request, end_s)
 
@@ -150,6 +159,10 @@ class StubHandler(ChatHandler):
             self.end_headers()
             self.wfile.write(text)
         self.close_connection = True
+
+    def _refuse_as_llama(self, fault: str) -> None:
+        status, error = LLAMA_REFUSALS[fault]
+        self.send(status, json.dumps({"error": error}).encode())
 
     def _never_end(self) -> None:
         self.start_stream()

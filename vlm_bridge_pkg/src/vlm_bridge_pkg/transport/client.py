@@ -125,6 +125,8 @@ class VlmCall:
             return ServiceError(self._cause, f"the question to {self._path} was cancelled")
         if isinstance(error, FileNotFoundError | ConnectionRefusedError | PermissionError):
             return ServiceError("no_service", f"nobody serves {self._path}: {error.strerror}")
+        if isinstance(error, BlockingIOError):  # of a Unix socket whose queue is full
+            return ServiceError("no_service", f"{self._path} takes no connection: its server hangs")
         return ServiceError("cut_off", f"the answer of {self._path} broke off: {error!r}")
 
 
@@ -144,6 +146,8 @@ def read_health(path: str, timeout_s: float = _CONNECT_TIMEOUT_S) -> dict[str, A
         default = {"status": "ok" if response.status == 200 else "loading"}
         health = json.loads(body) if body.strip() else default  # vLLM says nothing but 200
         return health if isinstance(health, dict) and "status" in health else default
+    except (TimeoutError, BlockingIOError) as error:
+        raise ServiceError("no_service", f"the server of {path} hangs: {error}") from error
     except (OSError, http.client.HTTPException) as error:
         raise ServiceError("no_service", f"nobody serves {path}: {error}") from error
     except ValueError as error:

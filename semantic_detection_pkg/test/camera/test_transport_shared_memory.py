@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -45,8 +45,7 @@ def domain() -> Iterator[int]:
 
 def leftovers(domain: int) -> list[Path]:
     """Files of a domain, but for the sixteen bytes that iceoryx2 leaves; those are removed here."""
-    folders = (Path("/dev/shm"), Path(shared_memory.ROOT))
-    found = [path for folder in folders for path in folder.rglob(f"frames{domain}_*")]
+    found = list(Path("/dev/shm").rglob(f"frames{domain}_*"))
     for path in found:
         if path.suffix == ".global_mgmt":
             path.unlink()
@@ -296,17 +295,24 @@ while True:
 }
 
 
+#: A process that sees its own /tmp and the /dev/shm of all, as a container with `ipc: host` does.
+OWN_TMP = (
+    *("unshare", "--user", "--map-root-user", "--mount"),
+    *("sh", "-c", 'mount -t tmpfs none /tmp && exec "$@"', "sh"),
+)
+
+
 @pytest.fixture
-def child(domain: int) -> Iterator[Callable[[str], subprocess.Popen]]:
+def child(domain: int) -> Iterator[Callable[..., subprocess.Popen]]:
     """Starts a process that writes or reads until it is killed."""
     children = []
 
-    def start(role: str) -> subprocess.Popen:
+    def start(role: str, before: Sequence[str] = ()) -> subprocess.Popen:
         head = (
             "from semantic_detection_pkg.camera.transport import shared_memory as transport\n"
             f"domain, topic = {domain}, {TOPIC!r}\n"
         )
-        command = [sys.executable, "-c", head + CHILDREN[role]]
+        command = [*before, sys.executable, "-c", head + CHILDREN[role]]
         children.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
         assert children[-1].stdout.readline() == "ready\n"
         return children[-1]
@@ -332,6 +338,26 @@ def test_a_killed_camera_makes_room_for_the_next(child, domain) -> None:
     del frame
     reader.close()
     SharedMemoryReader(domain, TOPIC).close()  # whoever starts next cleans up
+
+
+@pytest.mark.skipif(
+    subprocess.run([*OWN_TMP, "true"], capture_output=True, check=False).returncode != 0,
+    reason="unshare: user namespaces are not allowed on this machine",
+)
+def test_what_a_killed_container_left_its_successor_removes(child, domain) -> None:
+    """A new container has a new /tmp, but the same shared memory."""
+    assert Path(shared_memory.ROOT).is_relative_to("/dev/shm")
+    camera = child("writer", OWN_TMP)
+    camera.kill()
+    camera.wait()
+    assert leftovers(domain), "a killed camera leaves its pictures"
+    successor = child("writer", OWN_TMP)
+    reader = SharedMemoryReader(domain, TOPIC)
+    assert np.all(reader.receive(TIMEOUT_S).image == 7)
+    successor.kill()
+    successor.wait()
+    reader.close()
+    SharedMemoryReader(domain, TOPIC).close()
 
 
 def test_stopped_and_killed_readers_cost_the_camera_nothing(writer, child, domain) -> None:

@@ -3,10 +3,11 @@
 A service holds the pixels (publish/subscribe, one writer), another one of the same name wakes the
 readers (event). A reader's queue overflows to the newest; its own crash or the writer's costs
 nobody else anything: whoever starts next removes what dead processes left. Each ROS domain has
-files of its own, in `/dev/shm` and `ROOT`, that carry its number in their names.
+files of its own, in `/dev/shm` and `ROOT` below it, that carry its number in their names.
 
-All processes must have the same user id (the files are private to it), and containers must share
-`/dev/shm` and `ROOT`.
+All processes must have the same user id (the files are private to it). What is not memory lies in
+`/dev/shm`, too: containers that share the one share the other, so a container that follows another
+one finds what that left there, and whoever restarts the machine begins with neither.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from semantic_detection_pkg.camera.core.settings import FRAMES_HELD_MAX
 from semantic_detection_pkg.common.core.frame import Frame
 from semantic_detection_pkg.errors import ConfigurationError, FrameError
 
-#: Where iceoryx2 keeps the files that are not memory.
-ROOT = "/tmp/iceoryx2/"
 _MEMORY = "/dev/shm"
+#: Where iceoryx2 keeps the files that are not memory, of this user.
+ROOT = f"{_MEMORY}/iceoryx2-{os.getuid()}/"
 
 _READERS_MAX = 8
 _QUEUE = 2  # frames that wait for a reader; more would only be older

@@ -77,6 +77,13 @@ def test_the_environment_wins_over_the_file() -> None:
         "gimbal_mode": "mock_tcp",
         "respawn": "false",
     }
+    launch = plan_launch(config, {"GIMBAL_DEVICE": "/dev/ttyUSB0", "DASHBOARD_HOST": "0.0.0.0"})
+    parameters = {
+        name: section["ros__parameters"]
+        for name, section in yaml.safe_load(launch.parameters).items()
+    }
+    assert parameters["/**/gimbal_driver"] == {"serial_device": "/dev/ttyUSB0"}
+    assert parameters["/**/dashboard"] == {"host": "0.0.0.0"}
     with pytest.raises(ConfigurationError, match="ENV is 'test', allowed is production, develop"):
         plan_launch(config, {"ENV": "test"})
 

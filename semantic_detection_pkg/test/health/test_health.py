@@ -187,6 +187,7 @@ def test_a_good_machine_passes(machine: Machine, terminal: str) -> None:
     assert checkup.check_serial(on_wire).status is CheckStatus.OK
 
 
+_DLA = "usr/lib/aarch64-linux-gnu/nvidia/libnvdla_compiler.so"
 _SWAPS = "Filename Type Size Used Priority\n"
 
 
@@ -260,6 +261,17 @@ _SWAPS = "Filename Type Size Used Priority\n"
             "-",
             "onnxruntime; for tensorrt there is nothing",
         ),
+        ("dla", {}, {"engine": "onnxruntime"}, "-", "only TensorRT on a Jetson"),
+        (
+            "dla",
+            {"etc/nv_tegra_release": ""},
+            {"engine": "tensorrt"},
+            "-",
+            "only TensorRT on a Jetson",
+        ),
+        ("dla", {}, {"engine": "tensorrt"}, "BAD", "not there: TensorRT cannot be loaded -> on"),
+        ("dla", {_DLA: ""}, {"engine": "tensorrt"}, "BAD", "empty: TensorRT cannot be loaded"),
+        ("dla", {_DLA: "ELF"}, {"engine": "tensorrt"}, "ok", "libnvdla_compiler.so"),
         ("clock", {}, {"now_s": 1e6}, "BAD", "timedatectl"),
         ("disk", {}, {"output_dir": "/proc/1"}, "BAD", ""),
         ("shared", {}, {"shared_dir": "/nowhere"}, "BAD", "vlm-socket"),
@@ -274,6 +286,7 @@ def test_what_is_wrong_is_said_with_a_remedy(
     words: str,
 ) -> None:
     for path, text in files.items():
+        (machine.root / path).parent.mkdir(parents=True, exist_ok=True)
         (machine.root / path).write_text(text)
     if "model" in facts:
         facts = {"model": str(facts["model"]).format(folder=Path(machine.model).parent)}
@@ -284,7 +297,10 @@ def test_what_is_wrong_is_said_with_a_remedy(
 
 
 def test_doctor_reads_the_config(
-    machine: Machine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    machine: Machine,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     config = tmp_path / "config.yaml"
     config.write_text("detector: {model: /nowhere/x.engine}\n")
@@ -294,6 +310,9 @@ def test_doctor_reads_the_config(
     assert any("camera" in line and "/dev/video0" in line for line in lines)
     assert any("engine   onnxruntime; for tensorrt there is" in line for line in lines)
     assert any("/nowhere/x.engine is not there -> make it with" in line for line in lines)
+    monkeypatch.setenv("GIMBAL_DEVICE", "/dev/gimbal")
+    assert main(["--config", str(config)]) == 1
+    assert "serial   /dev/gimbal: No such file" in capsys.readouterr().out
     config.write_text("detektor: 1\n")
     assert main(["--config", str(config)]) == 2
     assert "detektor is unknown" in capsys.readouterr().err

@@ -3,8 +3,9 @@
     ros2 run semantic_detection_pkg bringup [--config FILE] [--launch-file FILE] [--check]
         [NAME:=VALUE ...]
 
-The environment (ENV, GIMBAL_MODE, INFERENCE_ENGINE, DASHBOARD_TOKEN) wins over the file; arguments
-of the launch file given here win over both, and over a parameter file given by `params_file`.
+The environment (ENV, GIMBAL_MODE, GIMBAL_DEVICE, INFERENCE_ENGINE, DASHBOARD_HOST, DASHBOARD_TOKEN)
+wins over the file; arguments of the launch file given here win over both, and over a parameter file
+given by `params_file`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,12 @@ from semantic_detection_pkg.cli.main_process import run_as_main_process
 from semantic_detection_pkg.common.configuration.launching import Launch, plan_launch
 from semantic_detection_pkg.common.configuration.reading import load_schema, read_config
 from semantic_detection_pkg.common.configuration.run_folder import make_run_folder
+from semantic_detection_pkg.dashboard.url_file import (
+    NO_PAGE,
+    URL_FILE,
+    URL_FILE_VARIABLE,
+    write_url,
+)
 from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
 
 DEFAULT_CONFIG = "/etc/semantic-detection/config.yaml"
@@ -65,6 +72,8 @@ def main(words: Sequence[str] | None = None) -> int:
         launch = _with_typed_file(launch, typed.pop("params_file", ""))
         folder = make_run_folder()
         arguments = {**arguments_of(launch, folder), **typed}
+        if arguments.get("dashboard", "true").lower() == "false":
+            write_url(folder / URL_FILE, NO_PAGE)
     except SemanticDetectionError as error:
         for line in str(error).splitlines():
             print(f"error: {line}", file=sys.stderr)
@@ -88,7 +97,11 @@ def main(words: Sequence[str] | None = None) -> int:
 def _run(command: Sequence[str], folder: Path) -> int:
     """Run `ros2 launch` to its end; return its exit status, or that of a required process."""
     # What `ros2 launch` and its nodes make for the time being is cleaned up with our own.
-    environment = {**os.environ, "TMPDIR": str(folder)}
+    environment = {
+        **os.environ,
+        "TMPDIR": str(folder),
+        URL_FILE_VARIABLE: str(folder / URL_FILE),
+    }
     try:
         status = run_as_main_process(command, environment)
     except OSError as error:

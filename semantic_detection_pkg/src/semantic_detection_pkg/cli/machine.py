@@ -42,7 +42,9 @@ def machine_from(config: Mapping[str, Any], typed: Mapping[str, str] | None = No
     )
     if typed.get("gimbal", str(launch.get("gimbal", True))).lower() != "true":
         mode = "none"
-    device = gimbal.get("serial_device", defaults["serial_device"]["default"])
+    device = os.environ.get("GIMBAL_DEVICE") or gimbal.get(
+        "serial_device", defaults["serial_device"]["default"]
+    )
     output_dir = launch.get("output_dir", os.environ.get("OUTPUT_DIR", "output"))
     detector = config.get("detector", {})
     model = typed.get("model") or detector.get("model", "")

@@ -18,6 +18,7 @@ from semantic_detection_pkg.dashboard.core.folders import folder_complaint
 from semantic_detection_pkg.dashboard.core.settings import DashboardNodeSettings
 from semantic_detection_pkg.dashboard.ros.feed import DashboardFeed
 from semantic_detection_pkg.dashboard.ros.robot import RosRobot
+from semantic_detection_pkg.dashboard.url_file import URL_FILE_VARIABLE, write_url
 from semantic_detection_pkg.errors import SemanticDetectionError
 
 _BEAT_PERIOD_S = 1.0
@@ -54,12 +55,21 @@ class DashboardNode(Node):
         every(self, _BEAT_PERIOD_S, self._beat)
         publish_diagnostics(self, self._check)
         self._server.start()
+        self._tell_where()
         self.get_logger().info(f"the page is at {self._server.address}")
 
     def destroy_node(self) -> None:
         self._server.stop()
         self._feed.watch(False)
         super().destroy_node()
+
+    def _tell_where(self) -> None:
+        """Write down where the page is, where the run asks for it."""
+        if path := os.environ.get(URL_FILE_VARIABLE):
+            try:
+                write_url(Path(path), self._server.address)
+            except OSError as error:
+                self.get_logger().warning(f"{path}: {error.strerror}; a health check looks there")
 
     def _beat(self) -> None:
         self._dashboard.board.put("beat", {})

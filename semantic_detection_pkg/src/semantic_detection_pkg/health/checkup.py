@@ -21,6 +21,8 @@ from semantic_detection_pkg.health.core.reading import read_meminfo
 #: L4T releases with which 8 GB fail large allocations of GPU memory (NvMap, error 12).
 _BAD_L4T: dict[tuple[int, ...], str] = {(36, 4, 7): "fails large allocations of GPU memory"}
 _WANTED_L4T = (36, 4, 0)
+#: Where Jetson Linux 36 and its forerunner keep the driver's libraries.
+_DLA_FOLDERS = ("usr/lib/aarch64-linux-gnu/nvidia", "usr/lib/aarch64-linux-gnu/tegra")
 _MODEL_SUFFIXES = (".engine", ".plan", ".onnx")
 
 
@@ -88,7 +90,8 @@ def check_l4t(machine: Machine) -> CheckResult:
     text = machine.text("etc/nv_tegra_release")
     match = re.search(r"R(\d+).*?REVISION: (\d+)\.(\d+)", text)
     if not match:
-        return CheckResult("l4t", CheckStatus.NOT_HERE, "no Jetson")
+        what = "no Jetson, or a container that does not see the board's /etc/nv_tegra_release"
+        return CheckResult("l4t", CheckStatus.NOT_HERE, what)
     found = tuple(int(number) for number in match.groups())
     name = "L4T " + ".".join(map(str, found))
     if why := _BAD_L4T.get(found):
@@ -250,6 +253,26 @@ def check_engine(machine: Machine) -> CheckResult:
     return CheckResult("engine", CheckStatus.OK, f"tensorrt: {here}")
 
 
+def check_dla(machine: Machine) -> CheckResult:
+    """Check that the board has the library without which JetPack's TensorRT does not load.
+
+    Not every board's Jetson Linux has it installed. NVIDIA's container runtime mounts the board's
+    over an empty file of the image, and where there is none to mount the empty file stays.
+    """
+    if machine.engine != "tensorrt" or not machine.text("etc/nv_tegra_release"):
+        return CheckResult("dla", CheckStatus.NOT_HERE, "only TensorRT on a Jetson needs it")
+    library = "libnvdla_compiler.so"
+    found = [path for folder in _DLA_FOLDERS if (path := machine.root / folder / library).exists()]
+    if any(path.stat().st_size for path in found):
+        return CheckResult("dla", CheckStatus.OK, library)
+    return CheckResult(
+        "dla",
+        CheckStatus.BAD,
+        f"{library} is {'empty' if found else 'not there'}: TensorRT cannot be loaded",
+        "on the board: sudo apt-get install nvidia-l4t-dla-compiler; then start the container anew",
+    )
+
+
 def check_clock(machine: Machine) -> CheckResult:
     """Check that the clock is not that of a board without a battery."""
     if machine.now_s < 1_735_689_600.0:  # 2025-01-01
@@ -314,6 +337,7 @@ CHECKS: tuple[Callable[[Machine], CheckResult], ...] = (
     check_camera,
     check_models,
     check_engine,
+    check_dla,
     check_clock,
     check_disk,
     check_shared,

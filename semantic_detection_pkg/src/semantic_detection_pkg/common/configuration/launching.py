@@ -37,6 +37,8 @@ _SAME_EVERYWHERE = {"output_dir"}
 #: Variables of the environment that set a parameter.
 VARIABLES = {
     "GIMBAL_MODE": ("gimbal_driver", "gimbal_mode"),
+    "GIMBAL_DEVICE": ("gimbal_driver", "serial_device"),
+    "DASHBOARD_HOST": ("dashboard", "host"),
     "INFERENCE_ENGINE": ("detector", "engine"),
 }
 #: Values of the variable ENV, and the launch arguments that each sets.

@@ -25,7 +25,7 @@ def make_run_folder(parent: Path | None = None) -> Path:
     Raises:
         OSError: it cannot be made.
     """
-    base = (parent or Path(tempfile.gettempdir())) / f"semantic_detection-{os.getuid()}"
+    base = _base(parent)
     with contextlib.suppress(FileExistsError):
         base.mkdir(mode=0o700)
     found = base.lstat()
@@ -40,6 +40,22 @@ def make_run_folder(parent: Path | None = None) -> Path:
         if descriptor is not None and path.exists():
             os.set_inheritable(descriptor, True)  # kept through exec, for as long as that runs
             return path
+
+
+def run_folders(parent: Path | None = None) -> list[Path]:
+    """Return the folders of this user's runs, those of ended ones too until the next start.
+
+    Args:
+        parent: where; by default the folder for temporary files.
+    """
+    try:
+        return sorted(path for path in _base(parent).iterdir() if path.is_dir())
+    except OSError:
+        return []
+
+
+def _base(parent: Path | None) -> Path:
+    return (parent or Path(tempfile.gettempdir())) / f"semantic_detection-{os.getuid()}"
 
 
 def _lock(path: Path) -> int | None:

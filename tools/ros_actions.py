@@ -65,12 +65,13 @@ class ActionProbe:
         Raises:
             AssertionError: none came; the message says what was waited for.
         """
-        answer = self._begin(request)
+        answer = self.begin(request)
         limit_s = patience(timeout_s)
         assert answer.wait(limit_s), f"waited {limit_s:.0f} s for {what} of {self._name}"
         return answer.value()
 
-    def _begin(self, request: Callable[[], Future]) -> _Answer:
+    def begin(self, request: Callable[[], Future]) -> _Answer:
+        """Make a request in the executor's thread."""
         answer = _Answer()
         self._executor.create_task(answer.begin, request)
         return answer
@@ -87,7 +88,7 @@ class ActionProbe:
         nobody = ClientGoalHandle(self.client, goal_id, accepted)
         limit_s = patience(TIMEOUT_S)
         for _ in range(int(limit_s / _RESEND_S)):
-            if self._begin(nobody.get_result_async).wait(_RESEND_S):
+            if self.begin(nobody.get_result_async).wait(_RESEND_S):
                 return
         raise AssertionError(f"{self._name} did not discover its client within {limit_s:.0f} s")
 
@@ -100,6 +101,11 @@ class GoalProbe:
         self._handle = handle
 
     @property
+    def goal_id(self) -> str:
+        """Its id as 32 hexadecimal digits."""
+        return bytes(self._handle.goal_id.uuid).hex()
+
+    @property
     def accepted(self) -> bool:
         """Whether the server has taken it on."""
         return bool(self._handle.accepted)
@@ -107,6 +113,22 @@ class GoalProbe:
     def result(self, what: str = "the result", timeout_s: float = TIMEOUT_S) -> Any:
         """Wait for the end; `status` and `result` of it."""
         return self._action.ask(self._handle.get_result_async, what, timeout_s)
+
+    def result_again(self, what: str = "the result", timeout_s: float = TIMEOUT_S) -> Any:
+        """Wait for the end, where the server may have been followed by another one.
+
+        No request reaches a server that is not discovered yet, nor is it sent again: so it is made
+        again until one is answered, which changes nothing.
+        """
+        limit_s = patience(timeout_s)
+        answers: list[_Answer] = []
+        for _ in range(int(limit_s / _RESEND_S)):
+            answers.append(self._action.begin(self._handle.get_result_async))
+            answers[-1].wait(_RESEND_S)
+            for answer in answers:
+                if answer.wait(0.0):
+                    return answer.value()
+        raise AssertionError(f"waited {limit_s:.0f} s for {what}")
 
     def cancel(self) -> Any:
         """Ask for the end and return the server's answer."""

@@ -300,7 +300,7 @@ def test_too_many_bearings_are_refused_by_one_line(count):
 
 def test_a_goal_with_too_many_bearings_never_reaches_the_scan(monkeypatch):
     """Reading and journalling it alone would hold up the scan in hand for seconds."""
-    monkeypatch.setattr(scan_action, "ActionServer", lambda *_, **__: SimpleNamespace())
+    monkeypatch.setattr(scan_action, "GoalServer", lambda *_, **__: SimpleNamespace())
     told = []
     served = scan_action.ScanAction(SimpleNamespace(), told.append)
     ended = []

@@ -95,6 +95,8 @@ class ScanControllerNode(Node):
         start = self._config.start
         resume = self._keeper.take_up(start.goal() if start.autostart else None)
         self._shown.publish_findings(self._keeper.untold)
+        for one in self._keeper.ended:
+            self._action.adopt_ended(one.result)
         self._wants_start = start.autostart and resume is None
         if resume is not None and self._keeper.resumed_goal is not None:
             self._inbox.append(resume)

@@ -1,4 +1,4 @@
-"""The file of the mission in hand: one, replaced as a whole, gone when the mission has ended."""
+"""The files of a mission: one of what is in hand, gone when it has ended, one of results."""
 
 from __future__ import annotations
 
@@ -12,17 +12,21 @@ from semantic_detection_pkg.scan.core.checkpoint_encoding import BYTES_MAX
 
 FOLDER = "mission"  # in that of the recordings
 NAME = "mission.checkpoint"
+ENDED_NAME = "ended_goals.json"
 _USER = "scan controller"
 _READ_MAX = BYTES_MAX + 2_000_000
 _ASIDE_MAX = 5  # files that were no checkpoints
 
 
 class CheckpointFile:
-    """The file in its folder, which no other scan controller uses at the same time."""
+    """A file in its folder, replaced as a whole.
 
-    def __init__(self, folder: Path, files: FileSystem | None = None) -> None:
+    Whoever has opened one keeps other scan controllers out of the folder, and so away from all.
+    """
+
+    def __init__(self, folder: Path, files: FileSystem | None = None, name: str = NAME) -> None:
         """Touch nothing yet."""
-        self.path = folder / NAME
+        self.path = folder / name
         self._folder = folder
         self._files = files or FileSystem()
         self._lock: FolderLock | None = None
@@ -102,7 +106,8 @@ class CheckpointFile:
         Returns:
             The new path; None where it could not be renamed.
         """
-        names = [self.path.with_name(f"{NAME}.bad{number}") for number in range(1, _ASIDE_MAX + 1)]
+        numbers = range(1, _ASIDE_MAX + 1)
+        names = [self.path.with_name(f"{self.path.name}.bad{number}") for number in numbers]
         free = [one for one in names if not one.exists()]
         with contextlib.suppress(OSError):
             target = free[0] if free else min(names, key=lambda one: one.lstat().st_mtime_ns)

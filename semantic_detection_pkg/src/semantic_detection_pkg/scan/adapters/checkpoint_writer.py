@@ -15,6 +15,7 @@ from semantic_detection_pkg.scan.core.checkpoint_encoding import (
     Head,
     encode,
 )
+from semantic_detection_pkg.scan.core.ended_goals import EndedGoal, encode_ended
 
 _AGAIN_S = 1.0  # until what failed is tried again
 _STOP_TIMEOUT_S = 2.0
@@ -22,11 +23,16 @@ _STOP_TIMEOUT_S = 2.0
 
 @dataclass(frozen=True)
 class Job:
-    """A checkpoint to be written; without one the mission has ended, and with all told the file."""
+    """A checkpoint to be written; without one the mission has ended, and with all told the file.
+
+    Attributes:
+        ended: goals whose results are kept, all of them.
+    """
 
     number: int
     checkpoint: Checkpoint | None
     head: Head
+    ended: tuple[EndedGoal, ...] = ()
 
 
 class CheckpointWriter:
@@ -36,10 +42,12 @@ class CheckpointWriter:
         took_s: [s] that the newest one took.
     """
 
-    def __init__(self, file: CheckpointFile) -> None:
+    def __init__(self, file: CheckpointFile, ended_file: CheckpointFile) -> None:
         """Write nothing yet; `start` begins the thread."""
         self.took_s = 0.0
         self._file = file
+        self._ended_file = ended_file
+        self._ended: tuple[EndedGoal, ...] = ()  # in the file, as far as it is known
         self._encoder = CheckpointEncoder()
         self._changed = threading.Condition()
         self._job: Job | None = None
@@ -101,6 +109,10 @@ class CheckpointWriter:
         if not self._file.is_open:
             self._file.open()
             self._file.set_aside()  # nobody has read it
+        if job.ended != self._ended:
+            # First: whoever finds no mission any more must find how it ended.
+            self._ended_file.write(encode_ended(job.ended))
+            self._ended = job.ended
         if job.checkpoint is not None:
             self._file.write(encode(job.head, self._encoder.body(job.checkpoint)))
         elif job.head.untold:

@@ -8,7 +8,11 @@ from pathlib import Path
 
 from semantic_detection_pkg.common.file_system import FileSystem
 from semantic_detection_pkg.errors import StorageError
-from semantic_detection_pkg.scan.adapters.checkpoint_file import FOLDER, CheckpointFile
+from semantic_detection_pkg.scan.adapters.checkpoint_file import (
+    ENDED_NAME,
+    FOLDER,
+    CheckpointFile,
+)
 from semantic_detection_pkg.scan.adapters.checkpoint_writer import CheckpointWriter, Job
 from semantic_detection_pkg.scan.adapters.machine_clock import moment
 from semantic_detection_pkg.scan.core.checkpoint import Checkpoint
@@ -23,6 +27,12 @@ from semantic_detection_pkg.scan.core.checkpoint_encoding import (
 )
 from semantic_detection_pkg.scan.core.checkpoint_settings import CheckpointSettings
 from semantic_detection_pkg.scan.core.controller import ScanController
+from semantic_detection_pkg.scan.core.ended_goals import (
+    EndedGoal,
+    decode_ended,
+    still_kept,
+    with_result,
+)
 from semantic_detection_pkg.scan.core.evidence import Finding
 from semantic_detection_pkg.scan.core.inputs_and_decisions import Decision, Goal, Resume
 from semantic_detection_pkg.scan.core.resuming import (
@@ -45,6 +55,7 @@ class MissionKeeper:
         notices: lines for the log that nobody has taken yet.
         resumed_goal: of the mission that `take_up` returned; None: there was none.
         untold: findings of before `take_up` that are to be told again.
+        ended: goals whose results are kept, of before `take_up`, too.
     """
 
     def __init__(
@@ -64,14 +75,17 @@ class MissionKeeper:
         self.notices: list[str] = []
         self.resumed_goal: Goal | None = None
         self.untold: tuple[Finding, ...] = ()
+        self.ended: tuple[EndedGoal, ...] = ()
         self._is_untold_kept = False  # in a file without a mission
         self._rules, self._settings = rules, settings
         self._clock, self._steady_s, self._ending_s = clock, steady_s, ending_s
         self._file: CheckpointFile | None = None
         self.writer: CheckpointWriter | None = None
         if rules.output_dir:
-            self._file = CheckpointFile(Path(rules.output_dir) / FOLDER, files)
-            self.writer = CheckpointWriter(self._file)
+            folder = Path(rules.output_dir) / FOLDER
+            self._file = CheckpointFile(folder, files)
+            self._ended_file = CheckpointFile(folder, files, ENDED_NAME)
+            self.writer = CheckpointWriter(self._file, self._ended_file)
         self._schedule = CheckpointSchedule()
         self._outbox = Outbox()
         self._number = 0
@@ -100,14 +114,19 @@ class MissionKeeper:
         except StorageError as error:
             self.notices.append(f"{error}; no mission is resumed")
             return None
+        resume = None
         try:
-            return self._read(file, start)
+            resume = self._read(file, start)
+        except CheckpointError as error:
+            self._set_aside(file, error, "it is not resumed")
+        except StorageError as error:
+            self._set_aside(file, error, "it is not resumed")
+            return None  # of a medium that fails one line is enough
+        try:
+            self._read_ended()
         except (StorageError, CheckpointError) as error:
-            kept = file.set_aside()
-            where = "could not be set aside" if kept is None else f"is kept as {kept.name}"
-            told = f"mission {file.path}: {error}" if isinstance(error, ValueError) else str(error)
-            self.notices.append(f"{told}; it is not resumed, and the file {where}")
-            return None
+            self._set_aside(self._ended_file, error, "results of before are not known")
+        return resume
 
     def start(self) -> None:
         """Begin to write."""
@@ -120,8 +139,12 @@ class MissionKeeper:
         if self.writer is None:
             return [Held(0, now_s, decision.findings, decision.result)]
         marks = controller.checkpoint_marks()
-        if self._schedule.is_due(now_s, marks, self.writer.took_s):
+        is_due = self._schedule.is_due(now_s, marks, self.writer.took_s)
+        # A goal may begin and end within a step, or be refused: then the marks are those of before.
+        if is_due or decision.result is not None:
             untold = (*self._outbox.findings, *decision.findings)
+            if decision.result is not None:
+                self.ended = with_result(self.ended, decision.result, self._clock())
             self._offer(self.writer, controller.checkpoint(), untold)
             self._is_untold_kept = marks is None and bool(untold)
         elif self._is_untold_kept and self._outbox.is_empty:
@@ -159,7 +182,7 @@ class MissionKeeper:
             self._attempts = 0
         self._number += 1
         head = Head(self._clock(), self._settings, is_orderly, self._attempts, untold)
-        writer.offer(Job(self._number, checkpoint, head))
+        writer.offer(Job(self._number, checkpoint, head, self.ended))
 
     def _open(self, file: CheckpointFile) -> None:
         until_s = time.monotonic() + self._ending_s
@@ -171,6 +194,27 @@ class MissionKeeper:
                 if not file.is_in_use(error) or time.monotonic() >= until_s:
                     raise
             time.sleep(0.1)
+
+    def _set_aside(self, file: CheckpointFile, error: Exception, outcome: str) -> None:
+        kept = file.set_aside()
+        where = "could not be set aside" if kept is None else f"is kept as {kept.name}"
+        told = f"mission {file.path}: {error}" if isinstance(error, ValueError) else str(error)
+        self.notices.append(f"{told}; {outcome}, and the file {where}")
+
+    def _read_ended(self) -> None:
+        """Read the results of goals that have ended; a goal that goes on is none of them.
+
+        Raises:
+            StorageError: they cannot be read.
+            CheckpointError: the file holds none.
+        """
+        if self._rules.resume_policy == "discard":
+            self._ended_file.remove()
+            return
+        data = self._ended_file.read()
+        known = () if data is None else still_kept(decode_ended(data), self._clock())
+        goes_on = None if self.resumed_goal is None else self.resumed_goal.goal_id
+        self.ended = tuple(one for one in known if one.result.goal_id != goes_on)
 
     def _read(self, file: CheckpointFile, start: Goal | None) -> Resume | None:
         """Return the mission of the file, None without one, and count that it is taken up.

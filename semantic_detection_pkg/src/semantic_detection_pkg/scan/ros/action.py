@@ -6,7 +6,8 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from rclpy.action import ActionClient, ActionServer, CancelResponse
+from rclpy.action import ActionClient, CancelResponse
+from rclpy.action.client import ClientGoalHandle
 from rclpy.action.server import ServerGoalHandle
 from rclpy.node import Node
 from rclpy.task import Future
@@ -15,8 +16,10 @@ from interfaces_pkg.action import Scan
 from interfaces_pkg.msg import ScanState
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import check_bearing_count
+from semantic_detection_pkg.scan.core.ended_goals import RESULT_KEPT_S
 from semantic_detection_pkg.scan.core.from_messages import from_scan_goal
 from semantic_detection_pkg.scan.core.inputs_and_decisions import Cancel, Goal, GoalResult, Input
+from semantic_detection_pkg.scan.ros.goal_server import GoalServer
 from semantic_detection_pkg.scan.ros.outputs import to_scan_goal, to_scan_result
 
 _ID_LENGTH = 32  # of a goal's id as hexadecimal digits
@@ -24,10 +27,10 @@ _ID_LENGTH = 32  # of a goal's id as hexadecimal digits
 
 @dataclass(frozen=True)
 class _Adoption:
-    """A mission's goal on its way to be one of the action; a result may come before."""
+    """A goal of the scan on its way to be one of the action; its result may be there before."""
 
-    action_id: str
-    goal: Goal
+    goal_id: str
+    request: Scan.Goal
     is_sent: bool = False
     result: GoalResult | None = None
 
@@ -44,15 +47,17 @@ class ScanAction:
         self._node = node
         self._tell = tell
         self._open: dict[str, tuple[ServerGoalHandle, Future]] = {}
-        self._server = ActionServer(
+        self._server = GoalServer(
             node,
             Scan,
             "scan",
             execute_callback=self._execute,
             cancel_callback=lambda _: CancelResponse.ACCEPT,
+            result_timeout=round(RESULT_KEPT_S),
         )
         self._cancelled: set[str] = set()
-        self._adoption: _Adoption | None = None
+        self._adoptions: dict[str, _Adoption] = {}  # by the id that the action has for it
+        self._to_cancel: dict[str, GoalResult] = {}  # of those, as they ended
         self._adopter: ActionClient | None = None
 
     def destroy(self) -> None:
@@ -68,16 +73,27 @@ class ScanAction:
         A mission that was resumed has the id that it had: to clients that are still there their
         goal goes on.
         """
-        is_id = len(goal.goal_id) == _ID_LENGTH and set(goal.goal_id) <= set("0123456789abcdef")
-        action_id = goal.goal_id if is_id else uuid.uuid4().hex
-        self._adoption = _Adoption(action_id, goal)
-        self._adopter = ActionClient(self._node, Scan, "scan")
+        action_id = goal.goal_id if _is_id(goal.goal_id) else uuid.uuid4().hex
+        self._begin_adoption(action_id, _Adoption(goal.goal_id, to_scan_goal(goal)))
+
+    def adopt_ended(self, result: GoalResult) -> None:
+        """Give the result of a goal that a controller before has ended to whoever asks for it."""
+        action_id = result.goal_id
+        if not _is_id(action_id):
+            return  # it was never a client's
+        if result.outcome == "cancelled":
+            self._to_cancel[action_id] = result
+        self._begin_adoption(action_id, _Adoption(action_id, Scan.Goal(), result=result))
 
     def poll(self) -> None:
         """Pass on the goals that were cancelled since the last call."""
         self._send_adopted()
-        for goal_id, (handle, _) in self._open.items():
-            if handle.is_cancel_requested and goal_id not in self._cancelled:
+        for goal_id, (handle, _) in list(self._open.items()):
+            if not handle.is_cancel_requested:
+                continue
+            if goal_id in self._to_cancel:
+                self.finish(self._to_cancel.pop(goal_id))
+            elif goal_id not in self._cancelled:
                 self._cancelled.add(goal_id)
                 self._tell(Cancel(goal_id))
 
@@ -88,26 +104,52 @@ class ScanAction:
 
     def finish(self, result: GoalResult) -> None:
         """End a goal with its result."""
-        if self._adoption is not None and self._adoption.goal.goal_id == result.goal_id:
-            self._adoption = replace(self._adoption, result=result)
+        for action_id, adoption in self._adoptions.items():
+            if adoption.goal_id == result.goal_id:
+                self._adoptions[action_id] = replace(adoption, result=result)
         _, done = self._open.pop(result.goal_id, (None, None))
         self._cancelled.discard(result.goal_id)
         if done is not None:
             done.set_result(result)
 
+    def _begin_adoption(self, action_id: str, adoption: _Adoption) -> None:
+        self._adoptions[action_id] = adoption
+        self._server.expect(bytes.fromhex(action_id))
+        if self._adopter is None:
+            self._adopter = ActionClient(self._node, Scan, "scan")
+
     def _send_adopted(self) -> None:
-        """Send the goal that is adopted as a client would, once the server is found."""
-        adopter, adoption = self._adopter, self._adoption
+        """Send the goals that are adopted as a client would, once the server is found."""
+        adopter = self._adopter
         if adopter is None:
             return
-        if adoption is None:  # it has come
+        if not self._adoptions and not self._to_cancel:  # all have come
             adopter.destroy()
             self._adopter = None
-        elif not adoption.is_sent and adopter.server_is_ready():
-            self._adoption = replace(adoption, is_sent=True)
+            return
+        waiting = [(key, one) for key, one in self._adoptions.items() if not one.is_sent]
+        if not waiting or not adopter.server_is_ready():
+            return
+        for key, adoption in waiting:
+            self._adoptions[key] = replace(adoption, is_sent=True)
             action_id = Scan.Impl.SendGoalService.Request().goal_id
-            action_id.uuid = list(bytes.fromhex(adoption.action_id))
-            adopter.send_goal_async(to_scan_goal(adoption.goal), goal_uuid=action_id)
+            action_id.uuid = list(bytes.fromhex(key))
+            sent = adopter.send_goal_async(adoption.request, goal_uuid=action_id)
+            sent.add_done_callback(self._cancel_where_it_was)
+
+    def _cancel_where_it_was(self, sent: Future) -> None:
+        """Cancel a goal that was cancelled before it was adopted: it cannot end so unasked."""
+        handle: ClientGoalHandle | None = sent.result()
+        if handle is not None and bytes(handle.goal_id.uuid).hex() in self._to_cancel:
+            handle.cancel_goal_async()
+
+    async def _take_adopted(self, action_id: str, handle: ServerGoalHandle, done: Future) -> None:
+        """Note a goal that is adopted as open, and end it where its result is there."""
+        adoption = self._adoptions.pop(action_id)
+        self._open[adoption.goal_id] = (handle, done)
+        await self._server.admit(bytes.fromhex(action_id))
+        if adoption.result is not None and action_id not in self._to_cancel:
+            self.finish(adoption.result)
 
     async def _execute(self, handle: ServerGoalHandle) -> Scan.Result:
         goal_id = bytes(handle.goal_id.uuid).hex()
@@ -118,12 +160,8 @@ class ScanAction:
             handle.abort()
             return to_scan_result(GoalResult(goal_id, "aborted", str(error)))
         done = Future()
-        adoption = self._adoption
-        if adoption is not None and adoption.action_id == goal_id:
-            self._adoption = None
-            self._open[adoption.goal.goal_id] = (handle, done)
-            if adoption.result is not None:
-                self.finish(adoption.result)
+        if goal_id in self._adoptions:
+            await self._take_adopted(goal_id, handle, done)
         else:
             self._open[goal_id] = (handle, done)
             goal: Goal = from_scan_goal(goal_id, handle.request)
@@ -136,3 +174,8 @@ class ScanAction:
         else:
             handle.abort()
         return to_scan_result(result)
+
+
+def _is_id(goal_id: str) -> bool:
+    """Return whether the action can have a goal of this id."""
+    return len(goal_id) == _ID_LENGTH and set(goal_id) <= set("0123456789abcdef")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from action_msgs.msg import GoalStatus
 from launch_runner import LaunchSession
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from ros_graph import GraphProbe
+from scan_graph import write_scan_launch
 
 from interfaces_pkg.action import Scan
 from interfaces_pkg.msg import Detections, Finding, GimbalState, ScanArea, ScanJournal, ScanState
@@ -49,46 +49,6 @@ JOURNAL = QoSProfile(depth=4000, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 #: So wide that the first finding comes long before the end, on any machine.
 AREA = ScanArea(yaw_min_rad=-0.9, yaw_max_rad=0.7, pitch_min_rad=0.1, pitch_max_rad=0.5)
 WORDS = ["person", "tent", "vehicle", "boat"]
-MODELS = "$(find-pkg-share semantic_detection_pkg)/models"
-LAUNCH = """\
-launch:
-  - executable:
-      cmd: "$(find-pkg-prefix gimbal_driver_pkg)/lib/gimbal_driver_pkg/mock_gimbal --tcp {port}"
-      name: mock_gimbal
-  - node:
-      pkg: gimbal_driver_pkg
-      exec: gimbal_driver
-      param:
-        - {{name: gimbal_mode, value: mock_tcp, type: str}}
-        - {{name: mock_address, value: "127.0.0.1:{port}", type: str}}
-  - node:
-      pkg: semantic_detection_pkg
-      exec: camera
-      param:
-        - {{name: source, value: "sim:7?width=960&height=540&rate=6", type: str}}
-  - node:
-      pkg: semantic_detection_pkg
-      exec: detector
-      param:
-        - {{name: model, value: "{models}/demo_detector.onnx", type: str}}
-        - {{name: classifier, value: "{models}/demo_classifier.onnx", type: str}}
-        - {{name: confidence_threshold, value: 0.4, type: float}}
-        - {{name: threads, value: 1, type: int}}
-        - {{name: autostart, value: activate, type: str}}
-  - node:
-      pkg: semantic_detection_pkg
-      exec: scan_controller
-      output: screen
-      respawn: "true"
-      respawn_delay: 0.5
-      param:
-        - {{name: output_dir, value: "{output}", type: str}}
-        - {{name: resume_policy, value: {policy}, type: str}}
-        - {{name: frame_rate_hz, value: 5.0, type: float}}
-        - {{name: detections_timeout_s, value: 60.0, type: float}}
-        - {{name: camera_timeout_s, value: 60.0, type: float}}
-        - {{name: gimbal_timeout_s, value: 10.0, type: float}}
-"""
 ALONE = """\
 launch:
   - node:
@@ -107,11 +67,9 @@ def policy(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def graph(tmp_path: Path, probe: GraphProbe, policy: str) -> Iterator[LaunchSession]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     path = tmp_path / "resume.launch.yaml"
-    path.write_text(LAUNCH.format(port=port, models=MODELS, output=tmp_path, policy=policy))
+    controller = {"output_dir": str(tmp_path), "resume_policy": policy, "frame_rate_hz": 5.0}
+    write_scan_launch(path, controller, respawns=True)
     with LaunchSession(path) as session:
         session.wait_for_start("scan_controller")
         yield session

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from ros_support_pkg.core.words import FindingState, TrackState, Verdict
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.scan.core.association import is_within_gate
 from semantic_detection_pkg.scan.core.candidate import Candidate
 from semantic_detection_pkg.scan.core.candidate_evidence import TrackedFrame
+from semantic_detection_pkg.scan.core.candidate_list import CandidateList
 from semantic_detection_pkg.scan.core.candidate_states import (
     ALLOWED,
     TRANSITIONS,
@@ -317,3 +319,46 @@ def test_a_finding_is_where_its_thing_was_seen_and_not_where_it_may_have_drifted
     assert place(drifted) == 0.1
     assert place(dataclasses.replace(drifted, history=())) == 0.9
     assert place(drifted, findings_as_seen=False) == 0.9  # as recordings of before have it
+
+
+def test_what_stood_beside_a_known_one_when_that_was_seen_is_something_else():
+    settings = ScanSettings().candidates
+    known = track(first_seen_ns=S, last_seen_ns=10 * S, side_px=20.0)
+    beside = {"yaw_rad": math.radians(1.5), "side_px": 20.0, "last_seen_ns": 20 * S}
+    later = track(first_seen_ns=11 * S, **beside)
+    there_before = track(first_seen_ns=5 * S, **beside)
+    of_before = dataclasses.replace(settings, known_by_sight=False)
+
+    assert is_within_gate(settings, known, later)  # it may have walked there
+    assert not is_within_gate(settings, known, there_before)
+    assert is_within_gate(of_before, known, there_before)
+    assert is_within_gate(settings, known, track(first_seen_ns=5 * S, side_px=20.0))  # a double
+
+
+def decided_then_predicted_away(settings: ScanSettings) -> CandidateList:
+    """Return candidates after one was decided, drifted away unseen, and came up again."""
+    candidates = CandidateList(settings, {"person": "person"})
+
+    def show(now_s: int, *tracks: Track) -> tuple[Track, ...]:
+        picture = Detections.none(WIDTH, HEIGHT)
+        by_id = {one.id: one for one in tracks}
+        frame = TrackedFrame(now_s * S, VIEW, 0.0, by_id, False, picture)
+        return candidates.add_frame(now_s * S, frame, "net")
+
+    seen = track(side_px=20.0, first_seen_ns=S, last_seen_ns=2 * S)
+    show(2, seen)
+    candidates.retire(2 * S, candidates.all[0])
+    away = {"yaw_rad": math.radians(4.0), "is_seen": False, "detection": -1}
+    show(3, dataclasses.replace(seen, **away))
+    show(4, track(side_px=20.0, track_id=2, first_seen_ns=4 * S, last_seen_ns=4 * S))
+    return candidates
+
+
+def test_what_was_decided_rests_where_it_was_seen():
+    of_before = ScanSettings()
+    of_before = dataclasses.replace(
+        of_before, candidates=dataclasses.replace(of_before.candidates, known_by_sight=False)
+    )
+
+    assert len(decided_then_predicted_away(ScanSettings())) == 0
+    assert len(decided_then_predicted_away(of_before)) == 1

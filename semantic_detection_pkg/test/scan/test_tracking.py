@@ -310,3 +310,56 @@ def test_what_walks_at_two_of_its_sizes_a_second_is_followed():
     (track,) = tracks
     assert track.hits == 12
     assert track.yaw_rate_rad_s == pytest.approx(0.04, rel=0.3)
+
+
+def crowd_after_a_while(**changes):
+    """Return the tracks of one that was out of sight for long, and of two who now stand nearby."""
+    run = Run(**changes)
+    size = (0.01, 0.02)
+    for _ in range(4):
+        run.frame(view_at(), (0, 0.1, 0.4, *size))
+    for _ in range(300):
+        run.frame(view_at(1.2))
+    run.frame(view_at())  # the camera has come to rest
+    others = ((0, 0.15, 0.4, *size), (0, 0.165, 0.4, *size))
+    return run.frame(view_at(), *others)
+
+
+def test_one_out_of_sight_for_long_does_not_take_the_place_of_others_in_a_crowd():
+    first, *others = crowd_after_a_while()
+
+    assert (first.id, first.hits, first.is_seen) == (1, 4, False)
+    assert first.yaw_rad == pytest.approx(0.1, abs=0.003)
+    assert [one.yaw_rad for one in others] == pytest.approx([0.15, 0.165], abs=1e-3)
+
+
+def test_journals_of_before_track_crowds_as_they_did():
+    first, *others = crowd_after_a_while(new_share=0.0)
+
+    assert (first.hits, first.is_seen, len(others)) == (5, True, 1)
+
+
+def test_one_out_of_sight_for_long_who_is_alone_is_found_again_a_way_off():
+    run = Run()
+    for _ in range(4):
+        run.frame(view_at(), PERSON)
+    for _ in range(300):
+        run.frame(view_at(1.2))
+    (track,) = run.frame(view_at(), (0, 0.13, *PERSON[2:]))
+
+    assert (track.id, track.hits) == (1, 5)
+
+
+def test_each_of_a_crowd_that_is_looked_at_now_and_then_keeps_its_id():
+    """Persons of 30 px, half a size apart, whom every fourth frame of a slow detector shows."""
+    run = Run()
+    rng = np.random.default_rng(5)
+    places = [(0.06 + 0.012 * n, 0.4 + 0.004 * (n % 3)) for n in range(8)]
+    for n in range(40):
+        things = [(0, yaw + rng.normal(0, 4e-4), pitch, 0.01, 0.02) for yaw, pitch in places]
+        run.stamp_ns += 3 * STEP_NS
+        tracks = run.frame(view_at(0.0 if n % 4 < 2 else 1.2), *(things if n % 4 < 2 else ()))
+
+    assert [track.id for track in tracks] == [1, 2, 3, 4, 5, 6, 7, 8]
+    found_at = [(track.yaw_rad, track.pitch_rad) for track in tracks]
+    assert np.array(found_at) == pytest.approx(np.array(places), abs=1e-3)

@@ -57,9 +57,14 @@ def is_same_object(settings: CandidateSettings, first: Located, second: Located)
 
 
 def is_within_gate(settings: CandidateSettings, known: Track, seen: Track) -> bool:
-    """Return whether `seen` may be what was last seen a while ago: things walk on unseen."""
+    """Return whether `seen` may be what was last seen a while ago: things walk on unseen.
+
+    What was there already when the known one was last seen, beside it, is another one.
+    """
     if is_same_object(settings, known, seen):
         return True
+    if settings.known_by_sight and seen.first_seen_ns < known.last_seen_ns:
+        return False
     unseen_s = (seen.last_seen_ns - known.last_seen_ns) * 1e-9
     reach_rad = min(settings.gating_max_rad, settings.gating_rate_rad_s * unseen_s)
     return known.class_name == seen.class_name and angular_distance_rad(known, seen) <= reach_rad

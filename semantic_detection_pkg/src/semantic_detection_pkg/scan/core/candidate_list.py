@@ -80,10 +80,7 @@ class CandidateList:
         for one in self._candidates:
             one.add_frame(frame, detector)
         self._merge()
-        self._cooling = [
-            replace(one, track=frame.tracks[one.track.id]) if one.track.id in frame.tracks else one
-            for one in self._cooling
-        ]
+        self._cooling = [self._followed(one, frame) for one in self._cooling]
         known = {one.track.id for one in self._candidates}
         known |= {one.first_id for one in self._candidates}
         fresh = [
@@ -99,13 +96,22 @@ class CandidateList:
 
     def retire(self, now_ns: int, candidate: Candidate) -> None:
         """Let a candidate that has its verdict rest, with all that are the same thing."""
-        self._cooling.append(Cooling(candidate.track, now_ns))
+        by_sight = self._settings.candidates.known_by_sight
+        track = candidate.track_as_seen if by_sight else candidate.track
+        self._cooling.append(Cooling(track, now_ns))
         self._candidates = [
             one
             for one in self._candidates
             if one is not candidate
-            and not is_same_object(self._settings.candidates, candidate.track, one.track)
+            and not is_same_object(self._settings.candidates, track, one.track)
         ]
+
+    def _followed(self, one: Cooling, frame: TrackedFrame) -> Cooling:
+        """Return what was decided where the frame shows it; unseen it stays where it was seen."""
+        now = frame.tracks.get(one.track.id)
+        if now is None or (self._settings.candidates.known_by_sight and not now.is_seen):
+            return one
+        return replace(one, track=now)
 
     def _merge(self) -> None:
         """Keep the older of two candidates that came to follow one track."""

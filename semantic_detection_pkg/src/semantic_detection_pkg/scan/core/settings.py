@@ -99,6 +99,8 @@ class CandidateSettings:
         gating_max_rad, gating_rate_rad_s: how far an object may have moved while it was not seen:
             at most, and for each second.
         findings_as_seen: a finding is where its thing was last seen, not where it may be by now.
+        known_by_sight: what was decided is known again where it was last seen, and what stood
+            beside it then is something else.
         kept_max: greatest number of candidates, and of decided ones; the oldest go first.
     """
 
@@ -129,6 +131,7 @@ class CandidateSettings:
     gating_rate_rad_s: float = constant(math.radians(0.3), formerly=("stroll_rad_s",))
     association_gate_rad: float = constant(math.radians(0.4), formerly=("same_rad",))
     findings_as_seen: bool = constant(True, before=False)
+    known_by_sight: bool = constant(True, before=False)
     kept_max: int = 500
 
 

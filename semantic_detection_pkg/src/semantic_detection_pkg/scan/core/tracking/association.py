@@ -39,6 +39,7 @@ _SIZE_GATE = 14.0  # the same of the two log sizes: 99.9 %
 _OTHER_CLASS_COST = 6.0
 _OTHER_CLASS_GATE = 8.0  # of position and size together: another class only where both fit well
 _MISS_COST = 60.0  # above what any pair inside the gates costs
+_LEAST_SPACING_SIZES = 0.5  # of its longer side: nothing stands nearer to another of its kind
 
 
 @dataclass(frozen=True)
@@ -182,6 +183,35 @@ def _pixels(view: CameraView, angles: Matrix) -> Matrix:
     return np.asarray(middle + tangents * view.pixels_per_rad)
 
 
+def _spacings(
+    detections: Matrix, tracks: Matrix, is_other: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return how far off the nearest other thing of its class is, where n tracks meet m detections.
+
+    Args:
+        detections: (m, 4) boxes in angles.
+        tracks: (n, 4) of the tracks.
+        is_other: (n, m) whether the classes differ.
+
+    Returns:
+        (n, m) [rad], inf without any: things stand there with a density of 1 / (pi spacing^2).
+    """
+    found, expected = _middles(detections), _middles(tracks)
+    among = np.linalg.norm(found[:, None] - found[None], axis=2)
+    # Detections are of one class where the same tracks are of another.
+    np.fill_diagonal(among, np.inf)
+    if len(is_other):
+        among[(is_other[:, :, None] != is_other[:, None, :]).any(axis=0)] = np.inf
+    beside = np.where(is_other, np.inf, np.linalg.norm(expected[:, None] - found[None], axis=2))
+    nearest = np.full(beside.shape, np.inf)
+    if len(beside) > 1:  # the nearest track beside the one at hand
+        two = np.partition(beside, 1, axis=0)[:2]
+        nearest = np.where(beside == two[0], two[1], two[0])
+    sides = (detections[:, 2:] - detections[:, :2]).max(axis=1, initial=0.0)
+    least = np.minimum(nearest, among.min(axis=1, initial=np.inf)[None])
+    return np.maximum(least, _LEAST_SPACING_SIZES * sides[None])
+
+
 @dataclass(frozen=True, eq=False)
 class Assignment:
     """k matched pairs of track and detection.
@@ -207,6 +237,7 @@ def associate(
     expected: Matrix,
     track_classes: tuple[str, ...],
     is_size_known: NDArray[np.bool_],
+    new_share: float = 0.0,
 ) -> Assignment:
     """Return the best assignment of m detections to the n tracks expected at (n, 4) boxes [px].
 
@@ -216,6 +247,11 @@ def associate(
 
     with the innovation d and its covariance S. Without ln det S an uncertain track, for which every
     distance is few sigmas, would win over one whose position is known.
+
+    A pair must also be likelier than a thing that has no track yet, of which `new_share` of what
+    stands as densely as here are: d^T S^-1 d + ln det S <= -2 ln(2 pi new_share density), with the S
+    of a thing that moves or of one that stands still. Otherwise a track that was out of sight,
+    hence may be anywhere, takes whoever comes next in a crowd.
     """
     angles, is_part = complete_boxes(view, seen, expected, is_size_known)
     known = _angles(view, expected)
@@ -237,6 +273,15 @@ def associate(
     # A box that is cut off fits nearly every track, so it cannot change a class.
     is_alike = (distance + misfit <= _OTHER_CLASS_GATE) & seen.is_whole[None]
     is_possible &= ~is_other | is_alike
+    if new_share > 0.0:
+        spacing = _spacings(_angles(view, seen.boxes_xyxy), known, is_other)
+        limit = 2.0 * np.log(spacing**2 / (2.0 * new_share))
+        # Half of all things have not moved, however little is known of how they move.
+        still = np.minimum(2.0 * seen.variances[None], total)
+        likelihoods = (distance, total), ((off**2 / still).sum(axis=2) - 2.0 * np.log(0.5), still)
+        is_possible &= np.logical_or(
+            *(far + np.log(variance).sum(axis=2) <= limit for far, variance in likelihoods)
+        )
     cost = np.where(is_possible, cost, _MISS_COST)
     rows, columns = linear_sum_assignment(cost)
     is_match = is_possible[rows, columns]

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ros_support_pkg.core.ranges import check_range
+from ros_support_pkg.core.settings import constant
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.looks import Look, tiles_of
 from semantic_detection_pkg.common.core.optics import CameraView, Matrix
@@ -52,6 +53,8 @@ class TrackerSettings:
         tentative_memory_s: a tentative track out of view is deleted after this.
         expected_px: below this longer side in the picture no detection is expected.
         tracks_max: beyond this those that were not seen for longest are deleted.
+        new_share: share of the things in a crowd that have no track yet; 0: a track takes whatever
+            lies in its gate.
     """
 
     birth_score: float = 0.25
@@ -62,11 +65,13 @@ class TrackerSettings:
     tentative_memory_s: float = 8.0
     expected_px: float = 9.0
     tracks_max: int = 200
+    new_share: float = constant(0.1, before=0.0)
     motion: MotionModel = field(default_factory=MotionModel)
     noise: MeasurementNoise = field(default_factory=MeasurementNoise)
 
     def __post_init__(self) -> None:
         check_range("birth_score", self.birth_score, 0.0, 1.0)
+        check_range("new_share", self.new_share, 0.0, 1.0)
         for name in ("confirm_hits", "tracks_max"):
             check_range(name, getattr(self, name), 1)
         for name in ("lost_after_s", "tentative_miss_s", "confirmed_miss_s", "tentative_memory_s"):
@@ -210,6 +215,7 @@ class Tracker:
             expected[near],
             tuple(self._records[row].class_name for row in near),
             np.array([self._records[row].is_size_known for row in near], bool),
+            self._settings.new_share,
         )
         return replace(pairs, tracks=near[pairs.tracks])
 

@@ -79,12 +79,14 @@ class MaskRings:
         return MaskRings.from_rings([split[i] for i in indices])
 
     def _split(self) -> list[list[NDArray[np.float32]]]:
-        ring_ends = np.cumsum(self.ring_sizes, dtype=np.intp)
-        rings = np.split(self.points, ring_ends[:-1]) if len(ring_ends) else []
-        mask_ends = np.cumsum(self.ring_counts, dtype=np.intp)
+        # Slices: np.split takes five times as long.
+        ring_ends = np.cumsum(self.ring_sizes, dtype=np.intp).tolist()
+        ring_starts = [0, *ring_ends[:-1]]
+        rings = [self.points[start:end] for start, end in zip(ring_starts, ring_ends, strict=False)]
+        mask_ends = np.cumsum(self.ring_counts, dtype=np.intp).tolist()
         return [
             rings[end - count : end]
-            for end, count in zip(mask_ends, self.ring_counts.astype(np.intp), strict=True)
+            for end, count in zip(mask_ends, self.ring_counts.tolist(), strict=True)
         ]
 
 

@@ -119,18 +119,20 @@ class LookMerger:
         best = _agreed(best, confirms.sum(1), (confirms | (sees & is_taken)).sum(1))
         order = np.argsort(-best, kind="stable")
         order = order[best[order] > settings.confidence_threshold][: settings.max_detections]
-        members = np.split(by_rank, starts[1:]) if count else []
         rings = [ring for part in parts for ring in part.masks]
-        joined = [
-            self._join(members[thing], boxes, rings, [views[i] for i in looks[members[thing]]])
-            for thing in order
-        ]
+        joined_boxes, masks = boxes[firsts[order]], [rings[first] for first in firsts[order]]
+        ends = np.append(starts[1:], len(by_rank))
+        for row in np.flatnonzero(ends[order] - starts[order] > 1):
+            thing = order[row]
+            members = by_rank[starts[thing] : ends[thing]]
+            seen_in = [views[look] for look in looks[members]]
+            joined_boxes[row], masks[row] = self._join(members, boxes, rings, seen_in)
         return Detections(
             *size,
             class_ids[firsts[order]],
             best[order],
-            np.array([box for box, _ in joined], np.float32).reshape(-1, 4),
-            MaskRings.from_rings([mask for _, mask in joined]),
+            joined_boxes,
+            MaskRings.from_rings(masks),
         )
 
     def _join(
@@ -141,8 +143,6 @@ class LookMerger:
         regions: Sequence[Region],
     ) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
         """Return box and rings of a thing from its parts: along the rows of tiles, then across."""
-        if len(members) == 1:
-            return boxes[members[0]], rings[members[0]]
         low, high = boxes[members, :2].min(0), boxes[members, 2:].max(0)
         parts = sorted(
             ((region, rings[member]) for region, member in zip(regions, members, strict=True)),

@@ -35,10 +35,10 @@ export GIVEN_MODEL := $(value MODEL)
 WORKERS ?= 2
 ARGS ?=
 
-.PHONY: help setup build demo test fuzz properties faults soak replay bench lint types asan clean lock docs
+.PHONY: help setup build demo test fuzz properties faults soak containers replay bench lint types asan clean lock docs
 help:
 	@sed -n '1,2s/^# //p' Makefile
-	@echo 'targets: setup build demo test fuzz properties faults soak replay bench lint types asan docs lock clean'
+	@echo 'targets: setup build demo test fuzz properties faults soak containers replay bench lint types asan docs lock clean'
 
 setup: $(SETUP_STAMP)
 $(SETUP_STAMP): requirements.lock requirements/bootstrap.txt tools/setup/make_venv.sh tools/setup/make_underlay.py tools/setup/uv.sh
@@ -94,6 +94,12 @@ soak: build
 	tools/setup/rtsp_server.sh
 	$(WORKSPACE)
 	PYTHONPATH="tools:$$PYTHONPATH" python -m camera_soak $(ARGS)
+
+# The development stack in real containers, by podman, as root on Debian; ten minutes to half an hour, most of it building
+# the image. ARGS=--mounted mounts this built tree into a small image instead.
+containers: build
+	$(WORKSPACE)
+	PYTHONPATH="tools:$$PYTHONPATH" python -m containers $(ARGS)
 
 # The decisions of a recording, made again.
 replay: build

@@ -1,8 +1,8 @@
-"""The container files name only what exists: paths, variables, ports, volumes, commands."""
+"""The compose files name only what exists, give no more than is needed, and can be reached."""
 
 import importlib.util
+import ipaddress
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,24 +10,30 @@ from typing import Any
 
 import pytest
 import yaml
+from container_files import DOCKER, DOCKERFILES, ROOT, WORKSPACE, instructions, is_ours, mounts_of
 
-ROOT = Path(__file__).resolve().parent.parent
-DOCKER = ROOT / "docker"
-DOCKERFILE = DOCKER / "semantic_detection" / "Dockerfile"
-WORKSPACE = "/opt/semantic-detection"
 #: Exist on a robot or in an image, not here.
-OF_THE_HOST = {"/tmp/argus_socket"}
+OF_THE_HOST = {"/tmp/argus_socket", "/etc/nv_tegra_release"}
+#: Every set of files that is started together, as docker/README.md says.
+STACKS = {
+    "robot": ("compose.yaml",),
+    "csi": ("compose.yaml", "compose.csi.yaml"),
+    "usb": ("compose.yaml", "compose.usb.yaml"),
+    "dev": ("compose.dev.yaml",),
+}
 
 
-@pytest.fixture(scope="module", params=["compose.yaml", "compose.dev.yaml"])
+@pytest.fixture(scope="module", params=STACKS)
 def compose(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A compose file as a tool of the trade understands it: anchors and variables resolved."""
+    """A stack as a tool of the trade understands it: files merged, anchors, variables resolved."""
     engine = tmp_path_factory.mktemp("engine") / "podman"
     engine.write_text("#!/bin/sh\necho podman version 5.0.0\n")  # it is asked for nothing else
     engine.chmod(0o755)
     program = Path(sys.executable).with_name("podman-compose")
-    command = [program, "--podman-path", engine, "-f", DOCKER / request.param, "config"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [program, "--podman-path", engine]
+    for name in STACKS[request.param]:
+        command += ["-f", DOCKER / name]
+    done = subprocess.run([*command, "config"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return yaml.safe_load(done.stdout)
 
@@ -41,40 +47,116 @@ def entry_points() -> dict[tuple[str, str], str]:
     return found
 
 
-def test_dockerfile_is_clean() -> None:
-    if (hadolint := shutil.which("hadolint", path=str(Path(sys.executable).parent))) is None:
-        pytest.skip("hadolint: PyPI has it for x86-64 only")
-    done = subprocess.run([hadolint, DOCKERFILE], capture_output=True, text=True, check=False)
-    assert done.stdout == ""
-
-
-def test_dockerfile_copies_what_exists() -> None:
-    text = DOCKERFILE.read_text()
-    copied = [
-        name
-        for line in re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.M)
-        for name in line.split()
-    ]
-    assert len(copied) > 10
-    assert [name for name in copied if not (ROOT / name).exists()] == []
-    packages = {path.parent.name for path in ROOT.glob("*/package.xml")}
-    assert packages <= set(copied), "every package is built"
-    assert "Makefile" in copied
-    targets = re.findall(r"\bmake (setup|build)\b", text)
-    assert set(targets) == {"setup", "build"}
-    for target in targets:
-        assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M), target
-
-
 def test_volumes_and_mounts_exist(compose: Any) -> None:
     named = set(compose["volumes"])
-    for service in compose["services"].values():
-        for mount in service.get("volumes", []):
-            source = mount.split(":")[0]
-            if source.startswith("."):
-                assert (DOCKER / source).resolve().exists(), mount
+    for name, service in compose["services"].items():
+        for mount in mounts_of(service):
+            assert mount.source, f"{name}: {mount.target} has no name and would be left behind"
+            if mount.source.startswith("."):
+                assert (DOCKER / mount.source).resolve().exists(), mount
             else:
-                assert source in named | OF_THE_HOST, mount
+                assert mount.source in named | OF_THE_HOST, mount
+
+
+def test_nothing_of_the_host_is_made_up(compose: Any) -> None:
+    """Where it is missing the engine would make a folder of that name, and all would go wrong."""
+    for service in compose["services"].values():
+        for mount in mounts_of(service):
+            assert not (mount.is_made_up and mount.source.startswith("/")), mount
+
+
+def test_no_service_has_more_rights_than_it_needs(compose: Any) -> None:
+    for name, service in compose["services"].items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert not str(service["user"]).startswith(("0", "root")), name
+        assert "privileged" not in service, name
+        assert service["init"] is True, name
+        assert service["restart"] == "unless-stopped", name
+        for mount in mounts_of(service):
+            if mount.source.startswith("."):
+                assert mount.is_read_only, f"{name}: {mount.target}"
+
+
+def test_what_ends_in_order_is_given_the_time(compose: Any) -> None:
+    from semantic_detection_pkg.cli import main_process
+
+    for name, service in compose["services"].items():
+        grace_s = float(str(service["stop_grace_period"]).removesuffix("s"))
+        assert grace_s > main_process._KILL_S, name
+
+
+def test_no_foreign_image_loses_its_own_paths(compose: Any) -> None:
+    """NanoLLM's image finds its model's code by its own PYTHONPATH."""
+    for name, service in compose["services"].items():
+        replaced = {"PATH", "PYTHONPATH", "LD_LIBRARY_PATH"} & set(service.get("environment", {}))
+        assert is_ours(service) or not replaced, f"{name}: {replaced}"
+
+
+def test_the_model_service_runs_beside_the_images_own_code(compose: Any, tmp_path: Path) -> None:
+    """As it is mounted: by the standard library alone, and what PYTHONPATH leads to is found."""
+    for name, service in compose["services"].items():
+        if is_ours(service):
+            continue
+        here = tmp_path / name
+        for mount in mounts_of(service):
+            if mount.source.startswith("."):
+                inside = here / Path(mount.target).relative_to(service["working_dir"])
+                inside.parent.mkdir(parents=True, exist_ok=True)
+                inside.symlink_to((DOCKER / mount.source).resolve())
+        (tmp_path / "image").mkdir()
+        (tmp_path / "image" / "nano_llm.py").touch()
+        module = service["command"][2]
+        for words in (["-m", module, "--help"], ["-c", f"import nano_llm, {module}"]):
+            done = subprocess.run(
+                [sys.executable, "-S", *words],
+                cwd=here,
+                env={"PYTHONPATH": str(tmp_path / "image"), "PYTHONDONTWRITEBYTECODE": "1"},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+
+
+def listens_on(service: dict[str, Any]) -> str:
+    """The address that a service of ours with a published port binds to."""
+    command = service["command"]
+    if command[3] == "mock_gimbal":
+        return command[command.index("--host") + 1] if "--host" in command else "127.0.0.1"
+    assert command[3] == "bringup", command
+    (config,) = [m.source for m in mounts_of(service) if m.target.endswith("/config.yaml")]
+    of_file = yaml.safe_load((DOCKER / config).read_text()).get("dashboard", {}).get("host")
+    return service["environment"].get("DASHBOARD_HOST") or of_file or "127.0.0.1"
+
+
+def test_a_published_port_is_answered_and_only_for_this_machine(compose: Any) -> None:
+    for name, service in compose["services"].items():
+        for port in service.get("ports", []):
+            host, *_ = port.rsplit(":", 2)
+            assert host == "127.0.0.1", f"{name}: {port} is open to the network"
+            inside = ipaddress.ip_address(listens_on(service))
+            assert not inside.is_loopback, f"{name}: nobody outside the container reaches {inside}"
+
+
+def test_the_development_stack_shows_something_by_itself() -> None:
+    services = yaml.safe_load((DOCKER / "compose.dev.yaml").read_text())["services"]
+    command = services["semantic-detection"]["command"]
+    assert "autostart_scan:=true" in command
+    assert "resume_policy:=discard" in command, "a scan that was stopped would wait for an operator"
+    given = dict(word.split(":=") for word in command if ":=" in word)
+    for argument in ("model", "classifier"):
+        assert (ROOT / "models" / "demo" / Path(given[argument]).name).exists()
+    host, port = given["mock_address"].split(":")
+    assert port in services[host]["command"]
+    assert host in services["semantic-detection"]["depends_on"]
+
+
+def test_the_gimbals_device_is_said_once(compose: Any) -> None:
+    """The container's device and the driver's parameter come from one variable."""
+    for service in compose["services"].values():
+        if service.get("devices") and is_ours(service):
+            assert f"{service['environment']['GIMBAL_DEVICE']}:" in service["devices"][0]
 
 
 def test_the_robot_has_the_volumes_of_the_plan() -> None:
@@ -82,10 +164,10 @@ def test_the_robot_has_the_volumes_of_the_plan() -> None:
     assert set(plan["volumes"]) == {"models", "config", "output", "vlm-models", "vlm-socket"}
     assert set(plan["services"]) == {"semantic-detection", "vlm-service"}
     sockets = [
-        mount.split(":")[1]
+        mount.target
         for service in plan["services"].values()
-        for mount in service["volumes"]
-        if mount.startswith("vlm-socket")
+        for mount in mounts_of(service)
+        if mount.source == "vlm-socket"
     ]
     assert len(sockets) == 2
     assert len(set(sockets)) == 1, "both see the socket at one place"
@@ -123,26 +205,26 @@ def test_launch_arguments_exist(compose: Any) -> None:
         assert given <= known
 
 
-def test_mounts_in_the_workspace_are_where_it_lies(compose: Any) -> None:
-    assert f"WORKDIR {WORKSPACE}" in DOCKERFILE.read_text()
+def test_no_mount_covers_what_the_image_has_compiled(compose: Any) -> None:
+    """Mounted sources carry the host's compiled kernels, or none."""
+    for dockerfile in DOCKERFILES:
+        assert WORKSPACE in instructions(dockerfile, "WORKDIR")
     for service in compose["services"].values():
-        for mount in service.get("volumes", []):
-            source, target = mount.split(":")[:2]
-            if target.startswith(WORKSPACE):
-                assert (DOCKER / source).resolve() == ROOT / Path(target).relative_to(WORKSPACE)
+        for mount in mounts_of(service):
+            assert not Path(mount.target).is_relative_to(WORKSPACE), mount
 
 
-def test_variables_are_in_the_example(compose: Any) -> None:
-    example = dict(
-        line.split("=", 1)
-        for line in (DOCKER / "robot.env.example").read_text().splitlines()
-        if line and not line.startswith("#")
-    )
-    for name in ("compose.yaml",):
-        text = (DOCKER / name).read_text()
-        used = dict(re.findall(r"\$\{(\w+):-([^}]*)\}", text))
-        assert set(re.findall(r"\$\{(\w+)", text)) == set(used), "each has a default"
-        assert used == example, "the example shows every variable with its default"
+def test_variables_are_in_the_example() -> None:
+    lines = (DOCKER / "robot.env.example").read_text().splitlines()
+    example = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    used: dict[str, str] = {}
+    for path in DOCKER.glob("compose*.yaml"):
+        text = path.read_text()
+        found = dict(re.findall(r"\$\{(\w+):-([^}]*)\}", text))
+        assert set(re.findall(r"\$\{(\w+)", text)) == set(found), "each has a default"
+        if path.name != "compose.dev.yaml":
+            used |= found
+    assert used == example, "the example shows every variable with its default"
 
 
 def test_environment_of_the_graph_is_known(compose: Any) -> None:
@@ -160,34 +242,3 @@ def test_the_documents_name_what_exists() -> None:
     text = (DOCKER / "README.md").read_text()
     for path in re.findall(r"`((?:docker|config|docs|tools|launch|models)/[\w./-]+)`", text):
         assert (ROOT / path).exists(), path
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["ros2", "run", "a_pkg", "program", "x:=1", "two words"], "program x:=1|two words"),
-        (["ros2", "run", "a_pkg", "unknown", "x:=1"], "ros2 run|a_pkg|unknown|x:=1"),
-        (["ros2", "launch", "a_pkg", "robot.launch.yaml"], "ros2 launch|a_pkg|robot.launch.yaml"),
-        (["echo", "plain"], "plain"),
-    ],
-)
-def test_the_program_itself_is_the_main_process(
-    tmp_path: Path, words: list[str], said: str
-) -> None:
-    """`ros2 run` ends at SIGTERM and leaves its program running: it is not in between."""
-    text = (DOCKER / "semantic_detection" / "entrypoint.sh").read_text()
-    text = text.replace(WORKSPACE, str(tmp_path)).replace("/opt/ros/humble", str(tmp_path))
-    programs = {"install/a_pkg/lib/a_pkg/program": "program", ".venv-humble/bin/ros2": "ros2"}
-    for path, name in programs.items():
-        (tmp_path / path).parent.mkdir(parents=True)
-        (tmp_path / path).write_text(f'#!/bin/bash\nIFS="|"\necho "{name} $*"\necho $$\n')
-        (tmp_path / path).chmod(0o755)
-    for path in ("setup.bash", "install/local_setup.bash"):
-        (tmp_path / path).touch()
-    with subprocess.Popen(
-        ["bash", "-c", text, "entrypoint", *words], stdout=subprocess.PIPE, text=True
-    ) as process:
-        output, _ = process.communicate()
-    assert output.splitlines()[0] == said
-    if said != "plain":
-        assert output.splitlines()[1] == str(process.pid)

@@ -46,6 +46,7 @@ def test_what_no_message_may_hold_is_named(message: Any, line: str) -> None:
     [
         msg.GimbalState(zoom=math.nan, hfov_rad=math.nan, age_s=math.inf),
         msg.Coverage(columns=1, rows=1, age_s=[math.inf], results=[0]),
+        msg.Coverage(columns=1, rows=1, age_s=[0.0], results=[1], pixels_per_rad=[31950.0]),
         msg.HealthState(gpu_load=math.nan),
         NavSatFix(altitude=math.nan),  # sensor_msgs: "NaN if no altitude is available"
     ],

@@ -20,6 +20,7 @@ from ros_support_pkg.core.words import FIELDS, names_of
 
 #: Greatest magnitude by the end of a field's name, which is its unit; the first that fits.
 _MAGNITUDES = (
+    ("_per_rad", 1e9),  # no angle: of a long lens some ten thousand
     ("_rad", 1e3),
     ("_rad_s", 1e3),
     ("_xyxy", 1e6),
@@ -32,6 +33,7 @@ _MAGNITUDES = (
 #: (message type, field) that may be NaN or infinite; the types' own comments say what that means.
 MAY_BE_UNKNOWN = {
     ("Coverage", "age_s"),
+    ("DetectionCurves", "false_alarms_per_look"),
     ("Finding", "range_m"),
     ("GimbalState", "zoom"),
     ("GimbalState", "hfov_rad"),
@@ -47,6 +49,19 @@ MAY_BE_UNKNOWN = {
 #: Arrays of a type that are equally long, and fields whose product is that length.
 _EQUALLY_LONG: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "Coverage": (("age_s", "results"), ("columns", "rows")),
+    "DetectionCurves": (
+        (
+            "class_names",
+            "p_max",
+            "size_50_px",
+            "width",
+            "ceiling",
+            "blur_px",
+            "things",
+            "false_alarms_per_look",
+        ),
+        (),
+    ),
     "Finding": (("track_bearings", "track_stamps"), ()),
     "SearchNeed": (("needs",), ("columns", "rows")),
     "Inspection": (("labels", "probabilities"), ()),

@@ -40,6 +40,7 @@ from semantic_detection_pkg.detector.core.settings import AUTOSTARTS, DetectorNo
 from semantic_detection_pkg.detector.core.tiles import Looking
 from semantic_detection_pkg.detector.kernels import is_compiled
 from semantic_detection_pkg.detector.ros.conversions import to_detections, to_pose_at_capture
+from semantic_detection_pkg.detector.ros.curves import CurvePublisher
 from semantic_detection_pkg.detector.ros.inspection import FrameInspector
 from semantic_detection_pkg.detector.ros.vision import VisionDetections
 from semantic_detection_pkg.errors import ConfigurationError, FrameError, SemanticDetectionError
@@ -64,9 +65,8 @@ class DetectorNode(GuardedLifecycleNode):
         check_engine(self._config.engine)
         self._detector: LoadedDetector | None = None
         self._subscription: frames.FrameSubscription | None = None
-        lock_file = self._config.gpu_lock_file
         owner = owners.robot(self.get_namespace())
-        self._lock = DetectorLock(lock_file, owner)
+        self._lock = DetectorLock(self._config.gpu_lock_file, owner)
         self._inspector = FrameInspector(self, self._config.frame_buffer_size)
         self._frames = 0
         self._frames_before = 0
@@ -80,6 +80,7 @@ class DetectorNode(GuardedLifecycleNode):
         )
         self._poses = GimbalPoses(self)
         self._vision = VisionDetections(self)
+        self._curves = CurvePublisher(self)
         self._overlay = self.create_lifecycle_publisher(Image, "detections/overlay", VIEW)
         serve(self, SetVocabulary, "detector/set_vocabulary", self._set_vocabulary)
         publish_diagnostics(self, self._check)
@@ -96,6 +97,7 @@ class DetectorNode(GuardedLifecycleNode):
             f"{'compiled' if is_compiled() else 'slow, not compiled'} kernels, looks for "
             + ", ".join(self._detector.pipeline.vocabulary)
         )
+        self._curves.tell(Path(wanted.model), wanted.thresholds.confidence_threshold)
         if self._detector.notice:
             self.get_logger().warning(self._detector.notice)
 
@@ -193,6 +195,7 @@ class DetectorNode(GuardedLifecycleNode):
         if self._detector is not None:
             self._detector.pipeline.settings = changed.thresholds
             self._detector.pipeline.tiling = changed.tiling
+            self._curves.retell(changed.thresholds.confidence_threshold)
         self._config = changed
 
     def _check(self) -> Health:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Imu, NavSatFix
 from std_srvs.srv import SetBool
 
-from interfaces_pkg.msg import Detections, GimbalAngle, GimbalRate, GimbalState, GpuState
+from interfaces_pkg import msg
 from ros_support_pkg.core.words import Level
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
 from ros_support_pkg.edge import serve, subscribe
@@ -67,16 +70,19 @@ class ScanControllerNode(Node):
         self._shown = ScanPublishers(
             self, in_namespace(self, self._config.base_frame), self._action.feed_back
         )
-        self._rate = self.create_publisher(GimbalRate, "gimbal/cmd_rate", COMMAND)
-        self._angle = self.create_publisher(GimbalAngle, "gimbal/cmd_angle", COMMAND)
+        self._rate = self.create_publisher(msg.GimbalRate, "gimbal/cmd_rate", COMMAND)
+        self._angle = self.create_publisher(msg.GimbalAngle, "gimbal/cmd_angle", COMMAND)
+        read, inbox, standing = from_messages, self._take_input, self._take_standing
+        curves = read.from_detection_curves
         for kind, topic, take, qos in (
-            (GimbalState, "gimbal/state", self._take_gimbal, SENSOR_DATA),
-            (Detections, "detections", self._take_detections, SENSOR_DATA),
+            (msg.GimbalState, "gimbal/state", partial(inbox, read.from_gimbal_state), SENSOR_DATA),
+            (msg.Detections, "detections", self._take_detections, SENSOR_DATA),
             (CameraInfo, "camera/camera_info", self._take_beat, SENSOR_DATA),
-            (GpuState, "gpu/state", self._take_gpu, STATE),
-            (NavSatFix, "fix", self._take_fix, SENSOR_DATA),
-            (Imu, "imu", self._take_imu, SENSOR_DATA),
-            (GimbalAngle, "scan/point_here", self._take_point, COMMAND),
+            (msg.GpuState, "gpu/state", partial(standing, read.from_gpu_state), STATE),
+            (msg.DetectionCurves, "detector/curves", partial(standing, curves), STATE),
+            (NavSatFix, "fix", partial(standing, read.from_fix), SENSOR_DATA),
+            (Imu, "imu", partial(standing, read.from_imu), SENSOR_DATA),
+            (msg.GimbalAngle, "scan/point_here", partial(inbox, read.from_point_here), COMMAND),
         ):
             subscribe(self, kind, topic, take, qos)
         serve(self, SetBool, "scan/pause", self._pause)
@@ -103,10 +109,10 @@ class ScanControllerNode(Node):
             self._action.adopt(self._keeper.resumed_goal)
         self._keeper.start()
 
-    def _take_gimbal(self, message: GimbalState) -> None:
-        self._inbox.append(from_messages.from_gimbal_state(message))
+    def _take_input(self, convert: Callable[[Any], Input], message: Any) -> None:
+        self._inbox.append(convert(message))
 
-    def _take_detections(self, message: Detections) -> None:
+    def _take_detections(self, message: msg.Detections) -> None:
         self._inbox.append(from_messages.from_detections(message))
         if self._wants_start and message.vocabulary:
             self._wants_start = False
@@ -120,23 +126,12 @@ class ScanControllerNode(Node):
             self._beat_ns = stamp_ns
             self._inbox.append(CameraBeat(stamp_ns))
 
-    def _take_gpu(self, message: GpuState) -> None:
-        self._take_standing(from_messages.from_gpu_state(message))
-
-    def _take_fix(self, message: NavSatFix) -> None:
-        self._take_standing(from_messages.from_fix(message))
-
-    def _take_imu(self, message: Imu) -> None:
-        self._take_standing(from_messages.from_imu(message))
-
-    def _take_standing(self, item: Input | None) -> None:
+    def _take_standing(self, convert: Callable[[Any], Input | None], message: Any) -> None:
+        item = convert(message)
         if item is not None:
             self._standing[type(item)] = item
             if type(item) not in self._changed:
                 self._changed.append(type(item))
-
-    def _take_point(self, message: GimbalAngle) -> None:
-        self._inbox.append(from_messages.from_point_here(message))
 
     def _pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         self._inbox.append(Pause(request.data))
@@ -181,11 +176,11 @@ class ScanControllerNode(Node):
         if decision.rate is not None:
             yaw, pitch = decision.rate.yaw_rad_s, decision.rate.pitch_rad_s
             self._rate.publish(
-                GimbalRate(header=header, yaw_rate_rad_s=yaw, pitch_rate_rad_s=pitch)
+                msg.GimbalRate(header=header, yaw_rate_rad_s=yaw, pitch_rate_rad_s=pitch)
             )
         if decision.angle is not None:
             yaw, pitch = decision.angle.yaw_rad, decision.angle.pitch_rad
-            self._angle.publish(GimbalAngle(header=header, yaw_rad=yaw, pitch_rad=pitch))
+            self._angle.publish(msg.GimbalAngle(header=header, yaw_rad=yaw, pitch_rad=pitch))
         self._requests.carry_out(decision)
         for notice in (*self._keeper.notices, *decision.notices):
             log.warning(notice)

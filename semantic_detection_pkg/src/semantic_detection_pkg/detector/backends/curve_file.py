@@ -84,12 +84,12 @@ def read_document(path: Path) -> dict[str, Any] | None:
             f"curves {path}: version {str(version)[:20]} is not known, allowed is {VERSION}; "
             f"{_AGAIN}"
         )
-    error = jsonschema.exceptions.best_match(
+    problem = jsonschema.exceptions.best_match(
         jsonschema.Draft202012Validator(SCHEMA).iter_errors(document)
     )
-    if error is not None:
-        where = "/".join(map(str, error.absolute_path)) or "the file"
-        reason = " ".join(error.message.split())[:200]
+    if problem is not None:
+        where = "/".join(map(str, problem.absolute_path)) or "the file"
+        reason = " ".join(problem.message.split())[:200]
         raise ConfigurationError(f"curves {path}: {where}: {reason}")
     return document
 

@@ -22,6 +22,7 @@ from semantic_detection_pkg.scan.core.findings import Conclusion
 from semantic_detection_pkg.scan.core.inputs_and_decisions import Goal
 from semantic_detection_pkg.scan.core.mission import Mission
 from semantic_detection_pkg.scan.core.planning.sweep import SweepProgress
+from semantic_detection_pkg.scan.core.pod_map import PodRecord
 from semantic_detection_pkg.scan.core.scan_clock import ClockRecord
 from semantic_detection_pkg.scan.core.search import Search, SearchPlan
 from semantic_detection_pkg.scan.core.settings import ScanSettings
@@ -85,6 +86,7 @@ class Checkpoint:
     mission: MissionRecord
     findings: tuple[Finding, ...] = ()
     coverage: CoverageRecord | None = None
+    pod: PodRecord | None = None
 
 
 def checkpoint_of(blackboard: Blackboard, clock: ClockRecord) -> Checkpoint | None:
@@ -110,7 +112,8 @@ def checkpoint_of(blackboard: Blackboard, clock: ClockRecord) -> Checkpoint | No
     )
     if search is None:
         return Checkpoint(record)
-    return Checkpoint(record, search.findings.all, search.coverage.record())
+    coverage, pod = search.coverage.record(), search.pod.record()
+    return Checkpoint(record, search.findings.all, coverage, pod)
 
 
 def marks_of(blackboard: Blackboard) -> Hashable:
@@ -162,6 +165,8 @@ def resume_mission(checkpoint: Checkpoint, settings: ScanSettings, stamp_ns: int
     if search.coverage.results.shape == checkpoint.coverage.results.shape:
         search.coverage.restore(checkpoint.coverage)
         search.set_progress(saved.progress, is_swept=saved.is_swept)
+        if checkpoint.pod is not None:
+            search.pod.restore(checkpoint.pod)
     candidates = [_candidate(one, settings) for one in saved.candidates]
     search.candidates.restore(candidates, saved.cooling)
     search.findings.restore(checkpoint.findings, saved.finding_tracks)

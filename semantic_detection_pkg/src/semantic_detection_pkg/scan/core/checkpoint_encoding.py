@@ -7,7 +7,8 @@
 The first line is ASCII: the format's version, and the digest of all that follows, by which a torn
 or damaged file is told from a whole one. The second is JSON: when and how it was made. The body is
 the length [bytes, 8 of them, little-endian] of the mission's JSON, zlib-compressed, that, and the
-coverage's arrays, row-major and little-endian, zlib-compressed as well.
+coverage's arrays and those of the probabilities of detection, row-major and little-endian,
+zlib-compressed as well. Checkpoints of before have none of the latter.
 """
 
 from __future__ import annotations
@@ -16,16 +17,20 @@ import base64
 import binascii
 import hashlib
 import json
+import math
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from semantic_detection_pkg.common.core.serialization import canonical, from_plain, to_plain
 from semantic_detection_pkg.scan.core.checkpoint import Checkpoint, MissionRecord, resume_mission
 from semantic_detection_pkg.scan.core.coverage import CoverageRecord
 from semantic_detection_pkg.scan.core.evidence import Finding
+from semantic_detection_pkg.scan.core.pod_map import PodRecord
 from semantic_detection_pkg.scan.core.scan_clock import ScanClock
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 
@@ -37,6 +42,7 @@ _UNPACKED_MAX = 256_000_000
 _LEVEL = 1  # of zlib: it is done each second
 _LENGTH_BYTES = 8
 _CELL_TYPES = ("<f8", "<f4", "u1", "<u2")  # of `CoverageRecord.arrays`
+_POD_TYPES = ("<f4", "<f8", "<f8", "<f4", "<u2")  # of `PodRecord.arrays`
 _DAMAGED = "it is torn or damaged"
 
 
@@ -108,12 +114,17 @@ class CheckpointEncoder:
         self._texts = texts
         coverage = checkpoint.coverage
         shape = None if coverage is None else list(coverage.results.shape)
+        pod = checkpoint.pod
+        names = None if pod is None else list(pod.class_names)
         text = (
             f'{{"findings":[{",".join(texts.values())}],'
-            f'"mission":{canonical(to_plain(checkpoint.mission))},"shape":{canonical(shape)}}}'
+            f'"mission":{canonical(to_plain(checkpoint.mission))},"pod":{canonical(names)},'
+            f'"shape":{canonical(shape)}}}'
         )
         packed = zlib.compress(text.encode(), _LEVEL)
-        cells = b"" if coverage is None else zlib.compress(_cell_bytes(coverage), _LEVEL)
+        cells = b"" if coverage is None else _cell_bytes(coverage.arrays, _CELL_TYPES)
+        cells += b"" if pod is None else _cell_bytes(pod.arrays, _POD_TYPES)
+        cells = zlib.compress(cells, _LEVEL) if cells else b""
         body = len(packed).to_bytes(_LENGTH_BYTES, "little") + packed + cells
         if len(body) > BYTES_MAX:
             raise CheckpointError(
@@ -197,12 +208,14 @@ def unpack(body: bytes) -> Checkpoint:
         mission = from_plain(MissionRecord, plain["mission"])
         findings = tuple(from_plain(Finding, one) for one in plain["findings"])
         shape = plain["shape"]
-        coverage = None if shape is None else _coverage(shape, _unpacked(body[split:]))
+        coverage, pod = None, None
+        if shape is not None:
+            coverage, pod = _maps(shape, plain.get("pod"), _unpacked(body[split:]))
     except zlib.error as error:
         raise CheckpointError(_DAMAGED) from error
     except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
         raise CheckpointError(f"it is of another version of this program: {error}") from error
-    return Checkpoint(mission, findings, coverage)
+    return Checkpoint(mission, findings, coverage, pod)
 
 
 def resumable(body: bytes, settings: ScanSettings) -> MissionRecord:
@@ -244,21 +257,35 @@ def _unpacked(data: bytes) -> bytes:
     return unpacked
 
 
-def _cell_bytes(coverage: CoverageRecord) -> bytes:
+def _cell_bytes(arrays: Sequence[NDArray[np.generic]], kinds: Sequence[str]) -> bytes:
     return b"".join(
         np.ascontiguousarray(array, kind).tobytes()
-        for array, kind in zip(coverage.arrays, _CELL_TYPES, strict=True)
+        for array, kind in zip(arrays, kinds, strict=True)
     )
 
 
-def _coverage(shape: list[int], data: bytes) -> CoverageRecord:
+def _maps(
+    shape: list[int], names: list[str] | None, data: bytes
+) -> tuple[CoverageRecord, PodRecord | None]:
+    """Return the coverage and the probabilities of detection of these classes; None: of none."""
     rows, columns = (int(side) for side in shape)
-    types = [np.dtype(kind) for kind in _CELL_TYPES]
-    sizes = [rows * columns * kind.itemsize for kind in types]
-    if min(rows, columns) < 1 or sum(sizes) != len(data):
+    if min(rows, columns) < 1:
         raise CheckpointError(_DAMAGED)
-    arrays, start = [], 0
-    for kind, size in zip(types, sizes, strict=True):
-        arrays.append(np.frombuffer(data, kind, rows * columns, start).reshape(rows, columns))
+    shapes: list[tuple[int, ...]] = [(rows, columns)] * len(_CELL_TYPES)
+    kinds = [*_CELL_TYPES]
+    if names is not None:
+        shapes += [(len(names), 4, rows, columns), *[(rows, columns)] * (len(_POD_TYPES) - 1)]
+        kinds += _POD_TYPES
+    sizes = [
+        math.prod(one) * np.dtype(kind).itemsize for one, kind in zip(shapes, kinds, strict=True)
+    ]
+    if sum(sizes) != len(data):
+        raise CheckpointError(_DAMAGED)
+    arrays: list[Any] = []
+    start = 0
+    for one, kind, size in zip(shapes, kinds, sizes, strict=True):
+        arrays.append(np.frombuffer(data, kind, math.prod(one), start).reshape(one))
         start += size
-    return CoverageRecord(*arrays)
+    split = len(_CELL_TYPES)
+    pod = None if names is None else PodRecord(tuple(map(str, names)), *arrays[split:])
+    return CoverageRecord(*arrays[:split]), pod

@@ -10,6 +10,7 @@ from py_trees.common import Status as TreeStatus
 
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.common.core.detection_curve import DetectionCurves
 from semantic_detection_pkg.scan.core.blackboard import NS_PER_S, Blackboard
 from semantic_detection_pkg.scan.core.checkpoint import (
     Checkpoint,
@@ -44,6 +45,7 @@ from semantic_detection_pkg.scan.core.mission import Mission
 from semantic_detection_pkg.scan.core.planning.sweep import SweepTask
 from semantic_detection_pkg.scan.core.scan_clock import ScanClock
 from semantic_detection_pkg.scan.core.search import Search
+from semantic_detection_pkg.scan.core.pod_map import PodMap
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.tracking.track import Track
 from semantic_detection_pkg.scan.core.tree import build_tree
@@ -93,6 +95,11 @@ class ScanController:
 
     @property
     def sweep_task(self) -> SweepTask | None:
+    @property
+    def pod(self) -> PodMap | None:
+        """Return the POD of the goal in hand; None before there is a plan."""
+        return None if self._search is None else self._search.pod
+
         """Return the plan to be made beside the steps; `SweepPlanned` says that it is."""
         return None if self._search is None else self._search.planner.task
 
@@ -201,6 +208,8 @@ class ScanController:
 
     def _resume(self, now_ns: int, item: Resume) -> None:
         blackboard = self._blackboard
+        elif isinstance(item, DetectionCurves):
+            blackboard.curves = item
         if blackboard.mission is not None:
             return
         try:
@@ -247,6 +256,8 @@ class ScanController:
         try:
             check_goal(goal)
         except ConfigurationError as error:
+        if mission.search is not None:
+            mission.search.pod.use(blackboard.curves, blackboard.ground)
             blackboard.decision.result = GoalResult(goal.goal_id, "aborted", str(error))
             return
         if blackboard.mission is not None:

@@ -210,6 +210,28 @@ class CoverageMap:
             results[shown & (results == CellResult.UNSEEN)] = CellResult.EMPTY
         return True
 
+    def gains_in(
+        self, view: CameraView, looks: Sequence[Look]
+    ) -> list[tuple[slice, slice, NDArray[np.float32]]]:
+        """Return how finely the cells of each window that a view can show were looked at.
+
+        Returns:
+            (rows, columns, gains): the greatest gain of the looks that show a cell inside the
+            picture's margin, 0 where none does.
+        """
+        wholes = [look.gain for look in looks if look.is_whole(view.width, view.height)]
+        tiles = tiles_of(looks, view.width, view.height)
+        found = []
+        for rows, columns in self._windows(view):
+            shown = self._shown(view, rows, columns, ())
+            gains = np.where(shown, np.float32(max(wholes, default=0.0)), np.float32(0.0))
+            for gain in sorted({look.gain for look in tiles}):
+                alike = [look for look in tiles if look.gain == gain]
+                shown = self._shown(view, rows, columns, alike)
+                gains[shown] = np.maximum(gains[shown], np.float32(gain))
+            found.append((rows, columns, gains))
+        return found
+
     def needs(self) -> NDArray[np.float64]:
         """Return how much one more fine look is worth at each cell: (rows, columns) 0..1.
 

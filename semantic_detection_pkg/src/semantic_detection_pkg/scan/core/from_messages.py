@@ -11,6 +11,12 @@ from typing import Any
 from ros_support_pkg.core.stamps import from_time
 from ros_support_pkg.core.words import GpuOwner, LinkState, Verdict, read
 from semantic_detection_pkg.common.core import from_messages as common
+from semantic_detection_pkg.common.core.detection_curve import (
+    ClassCurve,
+    Dependence,
+    DetectionCurve,
+    DetectionCurves,
+)
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.evidence import VlmReply
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
@@ -51,6 +57,35 @@ def from_detections(message: Any) -> FrameDetections:
         message.model,
         common.pose_at_capture(message),
         common.from_looks(message),
+    )
+
+
+def from_detection_curves(message: Any) -> DetectionCurves:
+    """Return how likely the detector reports what it was measured for.
+
+    Raises:
+        ValueError: a number is out of its range.
+    """
+    shapes = zip(
+        message.p_max,
+        message.size_50_px,
+        message.width,
+        message.ceiling,
+        message.blur_px,
+        strict=True,
+    )
+    told = zip(
+        message.class_names, shapes, message.things, message.false_alarms_per_look, strict=True
+    )
+    return DetectionCurves(
+        message.model,
+        float(message.confidence),
+        Dependence(float(message.within), float(message.between), float(message.group_s)),
+        bool(message.is_dependence_measured),
+        tuple(
+            ClassCurve(name, DetectionCurve(*map(float, shape)), True, int(things), float(alarms))
+            for name, shape, things, alarms in told
+        ),
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from ros_support_pkg.core.pose_history import Pose
 from ros_support_pkg.core.words import Level
+from semantic_detection_pkg.common.core.detection_curve import DetectionCurves
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.looks import Look
 from semantic_detection_pkg.common.core.serialization import canonical, from_plain, to_plain
@@ -220,6 +221,7 @@ OtherInput = (
     | BaseAttitude
     | GpuStatus
     | CameraBeat
+    | DetectionCurves
 )
 Input = GimbalReading | FrameDetections | OtherInput
 
@@ -239,6 +241,7 @@ _KINDS: dict[str, type] = {
     "Attitude": BaseAttitude,
     "GpuStatus": GpuStatus,
     "CameraBeat": CameraBeat,
+    "DetectionCurves": DetectionCurves,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 

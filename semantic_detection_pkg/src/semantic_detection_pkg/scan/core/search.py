@@ -28,6 +28,7 @@ from semantic_detection_pkg.scan.core.planning.view_planning import CloseView, V
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.tracking.track import Track
 
+from semantic_detection_pkg.scan.core.pod_map import PodMap
 # A picture counts for the coverage from this share of the sweep's resolution on: at exactly the
 # resolution that the sweep is planned for, rounding would decide.
 _COUNTED_SHARE = 0.9
@@ -116,6 +117,7 @@ class Search:
         self.planner = SweepPlanner(self.coverage, view, plan.limits, settings.sweep)
         self._sweep_view = view
 
+        self.pod = PodMap(self.coverage, tuple(labels.values()), settings.pod)
     @property
     def track_in_hand(self) -> int:
         """Return the track of the question, else the first in view; 0: none."""
@@ -173,6 +175,7 @@ class Search:
         """Return whether what was seen by this plan counts by another one, too."""
         old, new = self.plan, plan
         is_same_picture = (old.wide.width, old.wide.height) == (new.wide.width, new.wide.height)
+        self.pod.update(view, frame.stamp_ns / _NS_PER_S, rates, frame.looks)
         hfov_change = abs(new.wide.hfov_rad / old.wide.hfov_rad - 1.0)
         return (
             is_same_picture
@@ -205,6 +208,7 @@ class Search:
             )
         )
 
+            self.pod.restore(old.pod.record())
     def mark(self, track: Track, result: CellResult) -> None:
         """Note on the map what is known of a track."""
         size = (track.width_rad, track.height_rad)

@@ -19,6 +19,7 @@ from semantic_detection_pkg.scan.core.planning.sweep import SweepSettings
 from semantic_detection_pkg.scan.core.planning.view_planning import ViewPlanningSettings
 from semantic_detection_pkg.scan.core.pointing import PointingSettings
 from semantic_detection_pkg.scan.core.start_goal import StartGoal
+from semantic_detection_pkg.scan.core.thing_sizes import PodSettings
 from semantic_detection_pkg.scan.core.tracking.tracker import TrackerSettings
 
 
@@ -310,6 +311,7 @@ class ScanSettings:
     view_planning: ViewPlanningSettings = group(ViewPlanningSettings, formerly=("tour",))
     tiers: TierSettings = field(default_factory=TierSettings)
     coverage: CoverageCriteria = group(CoverageCriteria, formerly=("seeing",))
+    pod: PodSettings = field(default_factory=PodSettings)
     sweep: SweepSettings = field(default_factory=SweepSettings)
     pointing: PointingSettings = field(default_factory=PointingSettings)
     tracker: TrackerSettings = field(default_factory=TrackerSettings)

@@ -14,6 +14,7 @@ from interfaces_pkg.action import Scan
 from interfaces_pkg.msg import (
     Bearing,
     Coverage,
+    ClassCoverage,
     Finding,
     PathGeometry,
     ScanArea,
@@ -30,6 +31,7 @@ from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.coverage import CoverageMap
 from semantic_detection_pkg.scan.core.inputs_and_decisions import Goal, GoalResult, ScanStatus
 from semantic_detection_pkg.scan.core.tracking import track as tracking
+from semantic_detection_pkg.scan.core.pod_map import PodMap
 
 
 @lru_cache(maxsize=2)
@@ -85,10 +87,12 @@ def to_scan_result(result: GoalResult) -> Scan.Result:
     )
 
 
-def to_coverage(coverage: CoverageMap, now_s: float, header: Header) -> Coverage:
-    """Return the coverage map as it is now."""
+def to_coverage(
+    coverage: CoverageMap, now_s: float, header: Header, pod: PodMap | None = None
+) -> Coverage:
+    """Return the coverage map as it is now, with the POD of each class where it is known."""
     rows, columns = coverage.is_wanted.shape
-    return Coverage(
+    message = Coverage(
         header=header,
         yaw_min_rad=coverage.yaw_min_rad,
         pitch_min_rad=coverage.pitch_min_rad,
@@ -100,6 +104,28 @@ def to_coverage(coverage: CoverageMap, now_s: float, header: Header) -> Coverage
         results=array.array("B", coverage.results.tobytes()),
     )
 
+    if pod is not None and pod.class_names:
+        message.range_m = array.array("f", pod.ranges.range_m.astype(np.float32).tobytes())
+        message.is_range_assumed = pod.ranges.is_assumed
+        message.look_counts = array.array("H", pod.look_counts.tobytes())
+        message.finest_px_per_rad = array.array("f", pod.finest.tobytes())
+        message.classes = [_class_coverage(pod, name) for name in pod.class_names]
+    return message
+
+
+def _class_coverage(pod: PodMap, name: str) -> ClassCoverage:
+    summary, (width_m, height_m) = pod.summary(name), pod.size_m(name)
+    percent = np.round(100.0 * pod.pod(name)).astype(np.uint8)
+    return ClassCoverage(
+        class_name=name,
+        is_measured=pod.class_curve(name).is_measured,
+        width_m=width_m,
+        height_m=height_m,
+        pod=summary.mean,
+        least_pod=summary.least,
+        least_bearing=_bearing(*summary.least_bearing),
+        pod_percent=array.array("B", percent.tobytes()),
+    )
 
 def to_search_need(coverage: CoverageMap | None, header: Header) -> SearchNeed:
     """Return where a fine look is worth how much; without coverage: nobody searches."""

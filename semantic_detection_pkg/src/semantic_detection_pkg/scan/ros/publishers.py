@@ -104,6 +104,8 @@ class ScanPublishers:
         now_s = controller.now_s
         self._publish_state()
         if controller.coverage is not None:
-            self._coverage.publish(scan_outputs.to_coverage(controller.coverage, now_s, header))
+            self._coverage.publish(
+                scan_outputs.to_coverage(controller.coverage, now_s, header, controller.pod)
+            )
         if self._markers.get_subscription_count():
             self._markers.publish(scan_markers(header, now_s, controller))

@@ -1,0 +1,361 @@
+"""The probability of detection (POD) of each cell and class: had one been there, was it reported?
+
+Each look adds exposure, by the apparent size of a thing in it and by its motion blur; what exposure
+is, and how looks and groups of looks add up, is said in `common.core.detection_curve`. The camera
+stands where it stands, so a cell is always seen from the same side: looks form groups by time.
+
+Sizes are counted in steps of the natural logarithm, so that a look costs an addition and a table
+for each cell, and no function whose last bits differ between machines.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semantic_detection_pkg.common.core.detection_curve import (
+    EXPOSURE_MAX,
+    ClassCurve,
+    DetectionCurve,
+    DetectionCurves,
+    assumed_curves,
+)
+from semantic_detection_pkg.common.core.looks import Look
+from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.scan.core.coverage import CoverageMap
+from semantic_detection_pkg.scan.core.thing_sizes import (
+    CellRanges,
+    Ground,
+    PodSettings,
+    cell_ranges,
+)
+
+Values = NDArray[np.float32]
+Steps = NDArray[np.int16]
+
+_STEPS = 64  # of a natural logarithm: 1.6 per cent of the size
+_ENTRIES = 9 * _STEPS  # sizes up to exp(9) = 8100 px of the network's input
+_UNKNOWN_INPUT_PX = 640.0  # of the network, where a recording does not say what it looked at
+_MOST_VALUES = 1_000_000  # cells times classes: beyond it classes are left out
+_LOOKS_MAX = np.iinfo(np.uint16).max
+_PARTS = 3  # of the area along each axis, for the least POD
+
+
+@dataclass(frozen=True, eq=False)
+class PodRecord:
+    """What a map knows, for a checkpoint.
+
+    Attributes:
+        class_names: of the first axis of `exposures`.
+        exposures: (classes, 4, rows, columns) float32: best look and sum of looks of the group in
+            hand, best group and sum of the groups before.
+        group_since_s, last_look_s: (rows, columns) float64; -inf: never.
+        finest: (rows, columns) float32, [px of the network's input per rad].
+        look_counts: (rows, columns) uint16.
+    """
+
+    class_names: tuple[str, ...]
+    exposures: NDArray[np.float32]
+    group_since_s: NDArray[np.float64]
+    last_look_s: NDArray[np.float64]
+    finest: NDArray[np.float32]
+    look_counts: NDArray[np.uint16]
+
+    @property
+    def arrays(self) -> tuple[NDArray[np.generic], ...]:
+        """Return the arrays in the order of the fields."""
+        exposures, since = self.exposures, self.group_since_s
+        return exposures, since, self.last_look_s, self.finest, self.look_counts
+
+
+@dataclass(frozen=True)
+class PodSummary:
+    """The POD of one class in the area.
+
+    Attributes:
+        mean: 0..1, of a thing that stands anywhere on the ground of the area alike.
+        least: 0..1, the same of the ninth of the area where it is least.
+        least_bearing: (yaw, pitch) [rad] of the middle of that ninth.
+    """
+
+    mean: float
+    least: float
+    least_bearing: tuple[float, float]
+
+
+class PodMap:
+    """POD over the cells of a coverage map.
+
+    Attributes:
+        class_names: that it is known for; the rest had no room.
+        curves: in force, each class known or assumed.
+        ranges: of the cells.
+        finest: (rows, columns) [px of the network's input per rad] of the finest look; 0: never.
+        look_counts: (rows, columns) looks that showed a cell.
+        last_look_s: (rows, columns) stamp of the newest of them [s]; -inf: never.
+    """
+
+    def __init__(
+        self, grid: CoverageMap, class_names: Sequence[str], settings: PodSettings | None = None
+    ) -> None:
+        """Begin with nothing seen, by assumed curves and an assumed range."""
+        self._grid = grid
+        self._settings = settings or PodSettings()
+        shape = grid.is_wanted.shape
+        room = _MOST_VALUES // grid.is_wanted.size
+        self.class_names = tuple(dict.fromkeys(class_names))[:room]
+        self._best, self._sum, self._past_best, self._past_sum = (
+            np.zeros((len(self.class_names), *shape), np.float32) for _ in range(4)
+        )
+        self._group_since_s = np.full(shape, -np.inf)
+        self.last_look_s = np.full(shape, -np.inf)
+        self.finest = np.zeros(shape, np.float32)
+        self.look_counts = np.zeros(shape, np.uint16)
+        self._given: DetectionCurves | None = None
+        self._set_curves(assumed_curves())
+        self._set_ground(Ground())
+
+    def use(self, curves: DetectionCurves | None, ground: Ground) -> None:
+        """Go by these curves and this ground from the next look on; costs nothing if it does."""
+        if curves is not None and curves is not self._given:
+            self._given = curves
+            self._set_curves(curves)
+        if not ground.is_like(self._ground):
+            self._set_ground(ground)
+
+    def update(
+        self,
+        view: CameraView,
+        stamp_s: float,
+        rates_rad_s: tuple[float, float] = (0.0, 0.0),
+        looks: Sequence[Look] = (),
+    ) -> None:
+        """Count the looks at one picture.
+
+        Args:
+            stamp_s: [s] of its capture; on a clock that never falls.
+            rates_rad_s: (yaw, pitch) at which the gimbal turned then.
+            looks: what the detector looked at, and how finely; empty: nobody knows.
+        """
+        smear_px = self._grid.criteria.motion_blur_px(view, rates_rad_s)
+        for rows, columns, gains in self._gains(view, looks):
+            at = self._flat(rows, columns, gains)
+            shown = gains.ravel()[gains.ravel() > 0.0]
+            if not len(at):
+                continue
+            self._begin_groups(at, stamp_s)
+            np.put(self.last_look_s, at, stamp_s)
+            counts = self.look_counts.ravel()
+            counts[at] = np.minimum(counts[at], _LOOKS_MAX - 1) + 1
+            finest = self.finest.ravel()
+            finest[at] = np.maximum(finest[at], shown * np.float32(view.pixels_per_rad))
+            for index in range(len(self.class_names)):
+                added = self._added(index, at, shown, view, smear_px)
+                best, total = self._best[index].ravel(), self._sum[index].ravel()
+                best[at] = np.maximum(best[at], added)
+                total[at] = np.minimum(total[at] + added, np.float32(1e6))
+
+    def gain(
+        self,
+        view: CameraView,
+        stamp_s: float,
+        rates_rad_s: tuple[float, float] = (0.0, 0.0),
+        looks: Sequence[Look] = (),
+    ) -> Values:
+        """Return by how much `update` would raise the POD: (classes, rows, columns); see there."""
+        smear_px = self._grid.criteria.motion_blur_px(view, rates_rad_s)
+        gained = np.zeros_like(self._best)
+        for rows, columns, gains in self._gains(view, looks):
+            at = self._flat(rows, columns, gains)
+            shown = gains.ravel()[gains.ravel() > 0.0]
+            is_new = stamp_s - self._group_since_s.ravel()[at] > self.curves.dependence.group_s
+            for index, curve in enumerate(self._class_curves):
+                added = self._added(index, at, shown, view, smear_px)
+                state = [part[index].ravel()[at] for part in self._parts()]
+                before = self._total(*state)
+                best, total, past_best, past_sum = state
+                group = self._group(best, total)
+                past_best = np.where(is_new, np.maximum(past_best, group), past_best)
+                past_sum = np.where(is_new, past_sum + group, past_sum)
+                best, total = np.where(is_new, 0.0, best), np.where(is_new, 0.0, total)
+                after = self._total(np.maximum(best, added), total + added, past_best, past_sum)
+                pod = _pod(after, curve.curve.ceiling) - _pod(before, curve.curve.ceiling)
+                gained[index].ravel()[at] = np.maximum(pod, 0.0)
+        return gained
+
+    def exposure(self, class_name: str) -> Values:
+        """Return the exposure of each cell: (rows, columns).
+
+        Raises:
+            KeyError: the class is not one of `class_names`.
+        """
+        index = self._index(class_name)
+        return self._total(*(part[index] for part in self._parts()))
+
+    def pod(self, class_name: str) -> Values:
+        """Return the POD of each cell: (rows, columns) 0..1.
+
+        Raises:
+            KeyError: the class is not one of `class_names`.
+        """
+        curve = self._class_curves[self._index(class_name)].curve
+        return _pod(self.exposure(class_name), curve.ceiling)
+
+    def class_curve(self, class_name: str) -> ClassCurve:
+        """Return the curve in force of a class.
+
+        Raises:
+            KeyError: the class is not one of `class_names`.
+        """
+        return self._class_curves[self._index(class_name)]
+
+    def size_m(self, class_name: str) -> tuple[float, float]:
+        """Return (width, height) [m] that things of a class are taken to have."""
+        return self._settings.size_m(class_name)
+
+    def summary(self, class_name: str) -> PodSummary:
+        """Return the POD in the area.
+
+        Raises:
+            KeyError: the class is not one of `class_names`.
+        """
+        weights = np.where(self._grid.is_wanted, self.ranges.weights, 0.0)
+        pod = self.pod(class_name) * weights
+        rows, columns = weights.shape
+        parts = []
+        for row in np.array_split(np.arange(rows), min(_PARTS, rows)):
+            for column in np.array_split(np.arange(columns), min(_PARTS, columns)):
+                part = slice(row[0], row[-1] + 1), slice(column[0], column[-1] + 1)
+                weight = float(weights[part].sum())
+                if weight > 0.0:
+                    middle = (
+                        float(self._grid.yaw_rad[part[1]].mean()),
+                        float(self._grid.pitch_rad[part[0]].mean()),
+                    )
+                    parts.append((float(pod[part].sum()) / weight, middle))
+        least, bearing = min(parts, default=(0.0, (0.0, 0.0)))
+        return PodSummary(float(pod.sum()) / max(float(weights.sum()), 1e-30), least, bearing)
+
+    def record(self) -> PodRecord:
+        """Return a copy of what is known."""
+        return PodRecord(
+            self.class_names,
+            np.stack(self._parts(), axis=1),
+            self._group_since_s.copy(),
+            self.last_look_s.copy(),
+            self.finest.copy(),
+            self.look_counts.copy(),
+        )
+
+    def restore(self, record: PodRecord) -> None:
+        """Take over what another map of the same area knew; classes that it had not begin anew.
+
+        Raises:
+            ValueError: it had other cells.
+        """
+        shape = self.finest.shape
+        wanted = {(len(record.class_names), 4, *shape), shape}
+        if {one.shape for one in record.arrays} - wanted:
+            raise ValueError(f"POD of {record.finest.shape} cells for a map of {shape}")
+        for index, name in enumerate(self.class_names):
+            if name in record.class_names:
+                before = record.exposures[record.class_names.index(name)]
+                for part, values in zip(self._parts(), before, strict=True):
+                    part[index] = values
+        self._group_since_s = np.array(record.group_since_s, np.float64)
+        self.last_look_s = np.array(record.last_look_s, np.float64)
+        self.finest = np.array(record.finest, np.float32)
+        self.look_counts = np.array(record.look_counts, np.uint16)
+
+    def _index(self, class_name: str) -> int:
+        if class_name not in self.class_names:
+            raise KeyError(class_name)
+        return self.class_names.index(class_name)
+
+    def _parts(self) -> tuple[Values, Values, Values, Values]:
+        return self._best, self._sum, self._past_best, self._past_sum
+
+    def _set_curves(self, curves: DetectionCurves) -> None:
+        self.curves = curves.with_classes(self.class_names)
+        self._class_curves = self.curves.classes
+        self._tables = [_table(one.curve) for one in self._class_curves]
+
+    def _set_ground(self, ground: Ground) -> None:
+        self._ground = ground
+        grid, assumed_m = self._grid, self._settings.assumed_range_m
+        self.ranges: CellRanges = cell_ranges(grid.yaw_rad, grid.pitch_rad, ground, assumed_m)
+        self._steps: list[Steps] = [
+            np.round(_STEPS * np.log(self.ranges.sizes_rad(self.size_m(name))))
+            .astype(np.int16)
+            .ravel()
+            for name in self.class_names
+        ]
+
+    def _gains(self, view: CameraView, looks: Sequence[Look]) -> list[tuple[slice, slice, Values]]:
+        if not looks:
+            gain = min(1.0, _UNKNOWN_INPUT_PX / max(view.width, view.height))
+            looks = (Look(0, 0, view.width, view.height, gain),)
+        return self._grid.gains_in(view, looks)
+
+    def _flat(self, rows: slice, columns: slice, gains: Values) -> NDArray[np.intp]:
+        """Return where in flat arrays of all cells those of a window are that were looked at."""
+        row, column = np.nonzero(gains > 0.0)
+        width = self.finest.shape[1]
+        return (row + (rows.start or 0)) * width + column + (columns.start or 0)
+
+    def _begin_groups(self, at: NDArray[np.intp], stamp_s: float) -> None:
+        """Close the groups of cells that began too long ago, and begin new ones."""
+        since = self._group_since_s.ravel()
+        old = at[stamp_s - since[at] > self.curves.dependence.group_s]
+        since[old] = stamp_s
+        for index in range(len(self.class_names)):
+            best, total, past_best, past_sum = (part[index].ravel() for part in self._parts())
+            group = self._group(best[old], total[old])
+            past_best[old] = np.maximum(past_best[old], group)
+            past_sum[old] += group
+            best[old] = total[old] = 0.0
+
+    def _added(
+        self,
+        index: int,
+        at: NDArray[np.intp],
+        gains: Values,
+        view: CameraView,
+        smear_px: float,
+    ) -> Values:
+        """Return the exposure that one look adds to cells."""
+        curve = self._class_curves[index].curve
+        shifts = np.zeros(len(at), np.int16)
+        for gain in np.unique(gains).tolist():
+            log_scale = math.log(view.pixels_per_rad * gain) - curve.log_blur(smear_px * gain)
+            shifts[gains == np.float32(gain)] = round(_STEPS * log_scale)
+        sizes = np.clip(self._steps[index][at] + shifts, 0, _ENTRIES - 1)
+        return np.asarray(self._tables[index][sizes])
+
+    def _group(self, best: Values, total: Values) -> Values:
+        within = np.float32(self.curves.dependence.within)
+        return np.asarray(best + within * (total - best), np.float32)
+
+    def _total(self, best: Values, total: Values, past_best: Values, past_sum: Values) -> Values:
+        """Return the exposure of all groups, that in hand included."""
+        group = self._group(best, total)
+        highest = np.maximum(past_best, group)
+        between = np.float32(self.curves.dependence.between)
+        return np.asarray(highest + between * (past_sum + group - highest), np.float32)
+
+
+def _table(curve: DetectionCurve) -> Values:
+    """Return the exposure of one sharp look by the steps of the size's logarithm."""
+    sizes = (math.exp(step / _STEPS) for step in range(_ENTRIES))
+    found = [curve.exposure(curve.probability(size)) for size in sizes]
+    found[0] = 0.0  # a pixel or less
+    return np.array(found, np.float32)
+
+
+def _pod(exposure: Values, ceiling: float) -> Values:
+    limited = np.minimum(exposure, np.float32(EXPOSURE_MAX))
+    return np.asarray(-np.float32(ceiling) * np.expm1(-limited), np.float32)

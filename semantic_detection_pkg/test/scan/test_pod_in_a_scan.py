@@ -1,0 +1,161 @@
+"""POD in a whole scan: curves as an input, messages, checkpoints of now and before, replay."""
+
+import json
+import math
+import zlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from std_msgs.msg import Header
+
+from interfaces_pkg.msg import DetectionCurves as CurvesMessage
+from ros_support_pkg.core.message_rules import MessageError, check_message
+from semantic_detection_pkg.common.core.detection_curve import (
+    ClassCurve,
+    Dependence,
+    DetectionCurve,
+    DetectionCurves,
+    assumed_curves,
+)
+from semantic_detection_pkg.detector.ros.curves import to_detection_curves
+from semantic_detection_pkg.scan.core.checkpoint_encoding import CheckpointEncoder, unpack
+from semantic_detection_pkg.scan.core.controller import ScanController
+from semantic_detection_pkg.scan.core.from_messages import from_detection_curves
+from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+    BaseAttitude,
+    Fix,
+    input_from_plain,
+    input_to_plain,
+)
+from semantic_detection_pkg.scan.core.settings import ScanSettings
+from semantic_detection_pkg.scan.core.thing_sizes import PodSettings
+from semantic_detection_pkg.scan.ros.outputs import to_coverage
+from simulation_pkg.harness.exact_scan import ExactScan, Thing
+
+CURVES = DetectionCurves(
+    "exact",
+    0.25,
+    Dependence(0.1, 0.4, 5.0),
+    True,
+    (ClassCurve("person", DetectionCurve(0.95, 9.0, 0.3, 0.98, 4.0), True, 120, 0.02),),
+)
+
+
+def scanned(seconds: float = 2.5, height_m: float = 30.0, **inputs) -> ExactScan:
+    settings = replace(ScanSettings(), pod=PodSettings(camera_height_m=height_m))
+    scan = ExactScan([Thing(0.1, 0.3)], settings)
+    scan.inbox.append(inputs.get("curves", CURVES))
+    scan.inbox += inputs.get("others", [])
+    scan.start(words=("person", "shelter=tent"), is_repeating=True)
+    for _ in range(round(seconds / 0.05)):
+        scan.step()
+    return scan
+
+
+@pytest.fixture(scope="module")
+def scan() -> ExactScan:
+    return scanned()
+
+
+def test_a_scan_knows_its_pod_by_what_models_call_its_words(scan):
+    pod = scan.controller.pod
+    assert pod.class_names == ("person", "tent")
+    assert pod.class_curve("person").is_measured
+    assert not pod.class_curve("tent").is_measured
+    assert 0.05 < pod.summary("person").mean < 0.98
+    assert not pod.ranges.is_assumed
+    assert pod.curves.dependence.within == 0.1
+
+
+def test_without_curves_and_height_all_is_assumed():
+    scan = scanned(1.5, math.nan, curves=assumed_curves())
+    pod = scan.controller.pod
+    assert pod.ranges.is_assumed
+    assert not pod.class_curve("person").is_measured
+
+
+def test_the_height_comes_from_the_fix_and_the_ground():
+    settings = replace(ScanSettings(), ground_height_m=100.0)
+    scan = ExactScan([], settings)
+    scan.inbox += [Fix(1, 47.0, 11.0, 140.0), BaseAttitude(1, (0.0, 0.0, 0.0, 1.0))]
+    scan.start(is_repeating=True)
+    for _ in range(40):
+        scan.step()
+    ranges = scan.controller.pod.ranges
+    assert not ranges.is_assumed
+    assert float((ranges.range_m * ranges.falling).min()) == pytest.approx(40.0)
+
+
+def test_the_same_inputs_give_the_same_bits(scan):
+    again = ScanController(scan.settings)
+    for now_ns, inputs in scan.journal:
+        journalled = [
+            input_from_plain(json.loads(json.dumps(input_to_plain(item))))
+            if isinstance(item, DetectionCurves)
+            else item
+            for item in inputs
+        ]
+        again.step(now_ns, journalled)
+    for one, other in zip(
+        scan.controller.pod.record().arrays, again.pod.record().arrays, strict=True
+    ):
+        assert one.tobytes() == other.tobytes()
+
+
+def test_curves_go_through_their_message_bit_for_bit():
+    message = to_detection_curves(CURVES, Header())
+    check_message(message)
+    assert from_detection_curves(message) == CURVES
+    unknown = replace(CURVES.classes[0], false_alarms_per_look=math.nan)
+    message = to_detection_curves(replace(CURVES, classes=(unknown,)), Header())
+    check_message(message)
+    assert math.isnan(from_detection_curves(message).classes[0].false_alarms_per_look)
+
+
+def test_a_message_of_curves_that_cannot_be_is_refused():
+    message = to_detection_curves(CURVES, Header())
+    message.p_max = [0.5, 0.6]
+    with pytest.raises(MessageError, match="p_max 2"):
+        check_message(message)
+    for name, value in (("p_max", 1.5), ("width", -1.0), ("ceiling", 0.1), ("blur_px", 0.0)):
+        message = to_detection_curves(CURVES, Header())
+        setattr(message, name, [value])
+        with pytest.raises(ValueError, match=name):
+            from_detection_curves(message)
+    empty = CurvesMessage(group_s=1.0)
+    assert from_detection_curves(empty).classes == ()
+
+
+def test_coverage_tells_the_pod_of_each_class(scan):
+    controller = scan.controller
+    message = to_coverage(controller.coverage, controller.now_s, Header(), controller.pod)
+    check_message(message)
+    cells = message.rows * message.columns
+    person, tent = message.classes
+    assert (person.class_name, person.is_measured, tent.is_measured) == ("person", True, False)
+    assert len(person.pod_percent) == len(message.range_m) == len(message.look_counts) == cells
+    shown = np.asarray(person.pod_percent).reshape(message.rows, message.columns)
+    assert shown == pytest.approx(100.0 * controller.pod.pod("person"), abs=0.5)
+    assert person.pod == pytest.approx(controller.pod.summary("person").mean, abs=1e-6)
+    assert person.least_pod <= person.pod
+
+
+def test_a_checkpoint_goes_on_with_the_pod(scan):
+    checkpoint = scan.controller.checkpoint()
+    again = unpack(CheckpointEncoder().body(checkpoint))
+    assert again.pod.class_names == ("person", "tent")
+    for one, other in zip(checkpoint.pod.arrays, again.pod.arrays, strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_a_checkpoint_from_before_has_none_and_is_read(scan):
+    body = CheckpointEncoder().body(replace(scan.controller.checkpoint(), pod=None))
+    length = int.from_bytes(body[:8], "little")
+    plain = json.loads(zlib.decompress(body[8 : 8 + length]))
+    del plain["pod"]
+    packed = zlib.compress(json.dumps(plain).encode())
+    old = len(packed).to_bytes(8, "little") + packed + body[8 + length :]
+    checkpoint = unpack(old)
+    assert checkpoint.pod is None
+    assert checkpoint.coverage is not None

@@ -183,3 +183,60 @@ def test_a_tile_that_was_given_up_is_first_in_the_next_frame():
     planner.looked_at(due[:3])
 
     assert planner.plan(HD, settings)[1][:5] == [3, 4, 5, 6, 7]
+
+
+def need_at(x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
+    """Return a need of (18, 32) over an HD picture, in steps of 60 px."""
+    need = np.zeros((18, 32))
+    need[y0 // 60 : y1 // 60, x0 // 60 : x1 // 60] = 0.5
+    return need
+
+
+@pytest.mark.parametrize(
+    ("tile_px", "bounds", "tile"),
+    [
+        (640, (900, 480, 1020, 600), (640, 220, 1280, 860)),  # in the middle of its tile
+        (384, (900, 480, 1020, 600), (768, 348, 1152, 732)),
+        (384, (0, 960, 120, 1080), (0, 696, 384, 1080)),  # as far as the picture goes
+        (384, (840, 300, 1320, 660), (840, 240, 1320, 720)),  # larger, to hold it all
+    ],
+)
+def test_what_is_needed_in_one_place_is_looked_at_in_a_tile_around_it(tile_px, bounds, tile):
+    """The edges of the layout's tiles would cut what a close view shows in its middle."""
+    planner = TilePlanner(INPUT)
+    settings = TileSettings("rotating", tile_px=tile_px)
+
+    views, due = planner.plan(HD, settings, need_at(*bounds))
+
+    assert (views, due) == ((Region(0, 0, *HD), Region(*tile)), [0, 1])
+
+
+def test_each_place_has_its_tile_as_far_as_there_are_tiles_for_a_frame():
+    planner = TilePlanner(INPUT)
+    need = need_at(120, 120, 240, 240) + need_at(1500, 840, 1620, 960)
+    two, one = (
+        planner.plan(HD, TileSettings("rotating", tile_px=384, tiles_per_frame=number), need)[0][1:]
+        for number in (2, 1)
+    )
+
+    assert two == (Region(0, 0, 384, 384), Region(1368, 696, 1752, 1080))
+    assert one == two[:1]
+
+
+def test_a_need_of_a_good_part_of_the_picture_is_left_to_the_layout():
+    planner = TilePlanner(INPUT)
+
+    views, due = planner.plan(HD, ROTATING, need_at(480, 480, 1200, 1080))
+
+    assert views[1:] == tile_layout(HD, INPUT, 640, 0.15)
+    assert len(due) == 3
+
+
+def test_a_tile_of_its_own_is_nobody_elses_turn():
+    planner = TilePlanner(INPUT)
+    frames = [planned(planner)]
+    for _ in range(5):
+        planned(planner, need=need_at(900, 480, 1020, 600))
+    frames += [planned(planner) for _ in range(3)]
+
+    assert frames == [[0, 1, 2], [0, 3, 4], [0, 5, 6], [0, 7, 8]]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ros_support_pkg.core.words import FindingState, TrackState, Verdict
 from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.common.core.looks import Look
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.scan.core.association import is_within_gate
 from semantic_detection_pkg.scan.core.candidate import Candidate
@@ -362,3 +363,25 @@ def test_what_was_decided_rests_where_it_was_seen():
 
     assert len(decided_then_predicted_away(ScanSettings())) == 0
     assert len(decided_then_predicted_away(of_before)) == 1
+
+
+@pytest.mark.parametrize(
+    ("tile", "misses"),
+    [
+        (Look(440, 160, 840, 560, 1.6), 2),  # shows where it would be
+        (Look(0, 0, 400, 400, 1.6), 0),  # shows another place; the whole picture is too coarse
+        (Look(0, 0, 200, 200, 3.2), 2),  # too small for it, which is large enough for the whole
+        (None, 2),  # nobody looks at tiles
+    ],
+)
+def test_a_frame_speaks_against_a_candidate_only_where_a_tile_showed_it(tile, misses):
+    harness = CandidateHarness()
+    whole = Look(0, 0, WIDTH, HEIGHT, 0.5)
+    for _ in range(2):
+        harness.now_ns += S // 10
+        looks = (whole,) if tile is None else (whole, tile)
+        nothing = Detections.none(WIDTH, HEIGHT)
+        frame = TrackedFrame(harness.now_ns, VIEW, 0.0, {}, False, nothing, looks)
+        harness.candidate.add_frame(frame, "net")
+
+    assert harness.candidate.evidence.presence.misses == misses

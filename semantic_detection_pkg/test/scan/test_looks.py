@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scan_things import PERSON, TENT, exact_scan
 
 from ros_support_pkg.core.words import TrackState
 from semantic_detection_pkg.common.core.detections import Detections
@@ -150,6 +151,29 @@ def test_needs_fall_with_each_look_and_are_none_outside_the_area():
     for _ in range(2):
         coverage.add_view(VIEW, 2.0, looks=(WHOLE, LEFT, RIGHT))
     assert not coverage.needs().any()
+
+
+def test_in_a_close_view_a_fine_look_is_needed_where_its_candidates_are():
+    scan = exact_scan(PERSON, TENT)
+    scan.start()
+    coverage_needs, close_needs = None, None
+    for _ in range(600):
+        decision = scan.step()
+        if decision.status.leaf == "sweep area" and coverage_needs is None:
+            coverage_needs = scan.controller.needs
+        if decision.status.leaf == "watch candidates":
+            close_needs, coverage = scan.controller.needs, scan.controller.coverage
+            break
+
+    assert coverage_needs is not None
+    assert coverage_needs.mean() > 0.2
+    assert close_needs is not None
+    assert coverage is not None
+    rows, columns = np.nonzero(close_needs)
+    places = [(PERSON.yaw_rad, PERSON.pitch_rad), (TENT.yaw_rad, TENT.pitch_rad)]
+    assert 0 < len(rows) < 30
+    for yaw, pitch in zip(coverage.yaw_rad[columns], coverage.pitch_rad[rows], strict=True):
+        assert min(math.hypot(yaw - y, pitch - p) for y, p in places) < math.radians(4.0)
 
 
 def test_the_sweep_is_as_slow_as_tiles_by_turns_need():

@@ -25,6 +25,8 @@ GROWTH = 1.5
 #: A layout of fewer tiles is taken where its tiles are at most so much coarser.
 _COARSER = 1.1
 MOST_TILES = 256
+#: Share of the picture up to which needs are single places.
+_FEW = 0.15
 
 
 class Looking(Enum):
@@ -260,6 +262,7 @@ class TilePlanner:
         self._views: tuple[Region, ...] = ()
         self._first_tile = 0  # before it: the whole picture, which waits for nothing
         self._waits = np.ones(0)
+        self._is_aimed = False  # the last plan had a tile of its own
 
     def plan(
         self,
@@ -273,8 +276,8 @@ class TilePlanner:
             size: width and height of the picture [px].
             settings: how to look; with others than before, or another size, all tiles wait alike.
             need: (rows, columns) >= 0, over the whole picture: how much a look at each part is
-                worth; a tile counts by the mean, one that is worth nothing is not looked at. None:
-                all alike.
+                worth; a tile counts by the mean, one that is worth nothing is not looked at. What
+                is needed in few places is looked at in tiles around these. None: all alike.
 
         Returns:
             The parts of the picture that are looked at in the course of time, and the positions
@@ -289,7 +292,11 @@ class TilePlanner:
         if settings.looking is Looking.ROTATING:
             count = min(count, settings.tiles_per_frame)
         worth = self._waits.copy()
+        self._is_aimed = False
         if need is not None and need.size and count < len(worth):
+            if aimed := _aimed(size, self._input_size, settings.tile_px, need, count):
+                self._is_aimed = True
+                return (self._views[0], *aimed), list(range(1 + len(aimed)))
             worth *= _needs(self._views[self._first_tile :], size, need)
             count = min(count, int(np.count_nonzero(worth)))
         tiles = np.lexsort((-self._waits, -worth))[:count] + self._first_tile
@@ -308,6 +315,8 @@ class TilePlanner:
     def looked_at(self, positions: Sequence[int]) -> None:
         """End a frame: these views were looked at, the others wait on."""
         self._waits += 1.0
+        if self._is_aimed:
+            return
         self._waits[[at - self._first_tile for at in positions if at >= self._first_tile]] = 1.0
 
 
@@ -324,3 +333,59 @@ def _needs(
         x0, x1 = tile.x0 * columns // size[0], -(-tile.x1 * columns // size[0])
         needs.append(float(clean[y0:y1, x0:x1].mean()))
     return np.array(needs)
+
+
+def _aimed(
+    size: tuple[int, int],
+    input_size: tuple[int, int],
+    tile_px: int,
+    need: NDArray[np.floating],
+    most: int,
+) -> tuple[Region, ...]:
+    """Return tiles around what is needed, at most so many; none where it is not in few places.
+
+    Edges of the layout's tiles would cut what stands there. To hold all of a place a tile may be as
+    large as the input, where it still is no coarser than the picture. Places are told apart from
+    left to right: the next one begins where the tile of the one before can hold no more.
+    """
+    is_needed = np.nan_to_num(np.asarray(need, np.float64), nan=0.0) > 0.0
+    if np.count_nonzero(is_needed) > _FEW * is_needed.size:
+        return ()
+    steps = size[0] / is_needed.shape[1], size[1] / is_needed.shape[0]
+    largest = max(tile_px, *input_size) / max(input_size)
+    reach = tuple(largest * side for side in input_size)
+    tiles: list[Region] = []
+    while is_needed.any() and len(tiles) < most:
+        column = int(np.flatnonzero(is_needed.any(0))[0])
+        columns = slice(column, column + max(int(reach[0] / steps[0]), 1))
+        row = int(np.flatnonzero(is_needed[:, columns].any(1))[0])
+        place = slice(row, row + max(int(reach[1] / steps[1]), 1)), columns
+        rows, cols = np.nonzero(is_needed[place])
+        box = (
+            (column + cols.min()) * steps[0],
+            (row + rows.min()) * steps[1],
+            (column + cols.max() + 1) * steps[0],
+            (row + rows.max() + 1) * steps[1],
+        )
+        tiles.append(_around(box, size, input_size, tile_px))
+        is_needed[place] = False
+    return tuple(tiles)
+
+
+def _around(
+    box: tuple[float, float, float, float],
+    size: tuple[int, int],
+    input_size: tuple[int, int],
+    tile_px: int,
+) -> Region:
+    """Return a tile of the input's shape with a box in its middle, as far as the picture goes."""
+    shape = tuple(side / max(input_size) for side in input_size)
+    side_px = max(tile_px, (box[2] - box[0]) / shape[0], (box[3] - box[1]) / shape[1])
+    spans = [min(math.ceil(side_px * s - 1e-6), n) for s, n in zip(shape, size, strict=True)]
+    x0, y0 = (
+        min(
+            max(round((box[axis] + box[axis + 2] - spans[axis]) / 2.0), 0), size[axis] - spans[axis]
+        )
+        for axis in (0, 1)
+    )
+    return Region(x0, y0, x0 + spans[0], y0 + spans[1])

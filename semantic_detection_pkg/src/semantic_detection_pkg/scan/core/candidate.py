@@ -365,6 +365,10 @@ class Candidate:
             return (frame.is_at_max_zoom or is_large) and is_complete
         expected_px = max(self.evidence.extent.size_rad) * view.pixels_per_rad
         is_large = expected_px >= _SIZE_SLACK * self.needs_px
-        bearing = [(self.track.yaw_rad, self.track.pitch_rad)]
-        in_view = bool(view.contains(bearing, _EDGE)[0])
+        bearing = (self.track.yaw_rad, self.track.pitch_rad)
+        if self._settings.close.misses_need_tiles and frame.is_passed_over(
+            bearing, self.evidence.extent.size_rad
+        ):
+            return False
+        in_view = bool(view.contains([bearing], _EDGE)[0])
         return (frame.is_at_max_zoom or is_large) and in_view

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.common.core.looks import Look, tiles_of
 from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.scan.core.area import Bearing
 from semantic_detection_pkg.scan.core.evidence import Box, TierResult, VlmReply
 from semantic_detection_pkg.scan.core.inputs_and_decisions import InspectionResult
 from semantic_detection_pkg.scan.core.mask_descriptors import MaskDescriptors
@@ -28,6 +30,7 @@ class TrackedFrame:
         tracks: after this frame, by id.
         is_at_max_zoom: nothing can be shown any larger.
         detections: of this frame; the tracks name them by their index.
+        looks: what the detector looked at; empty: all of the picture.
     """
 
     stamp_ns: int
@@ -36,6 +39,18 @@ class TrackedFrame:
     tracks: Mapping[int, Track]
     is_at_max_zoom: bool
     detections: Detections
+    looks: tuple[Look, ...] = ()
+
+    def is_passed_over(self, bearing: Bearing, size_rad: Bearing) -> bool:
+        """Return whether tiles were looked at, but none that shows all of a thing that fits in."""
+        tiles = tiles_of(self.looks, self.view.width, self.view.height)
+        x0, y0, x1, y1 = self.view.boxes_of([bearing], [size_rad])[0].tolist()
+        fitting = [
+            tile for tile in tiles if x1 - x0 <= tile.x1 - tile.x0 and y1 - y0 <= tile.y1 - tile.y0
+        ]
+        return bool(fitting) and not any(
+            tile.x0 <= x0 and tile.y0 <= y0 and x1 <= tile.x1 and y1 <= tile.y1 for tile in fitting
+        )
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ import math
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
 from py_trees.common import Status as TreeStatus
 
 from semantic_detection_pkg.common.core.optics import CameraView
@@ -92,6 +94,11 @@ class ScanController:
     def coverage(self) -> CoverageMap | None:
         """Return the map of the goal in hand; None before there is a plan."""
         return None if self._search is None else self._search.coverage
+
+    @property
+    def needs(self) -> NDArray[np.float64] | None:
+        """Return how much a fine look is worth at each cell of `coverage`, 0..1; None without."""
+        return None if self._search is None else self._search.needs()
 
     @property
     def sweep_task(self) -> SweepTask | None:

@@ -241,6 +241,17 @@ class CoverageMap:
         worth = 1.0 / (1.0 + self._view_counts)
         return np.where(self.unseen(), worth, 0.0)
 
+    def needs_at(self, things: Sequence[tuple[Bearing, Bearing]]) -> NDArray[np.float64]:
+        """Return 1 at the cells of some things, 0 elsewhere: (rows, columns); see `needs`.
+
+        Args:
+            things: bearing and size [rad] of each.
+        """
+        needs = np.zeros(self.results.shape)
+        for bearing, size_rad in things:
+            needs[self._cells(bearing, size_rad)] = 1.0
+        return needs
+
     def _fine_looks(self, view: CameraView, looks: Sequence[Look]) -> tuple[Look, ...]:
         """Return the looks that count; empty: all of the picture does."""
         tiles = tiles_of(looks, view.width, view.height)

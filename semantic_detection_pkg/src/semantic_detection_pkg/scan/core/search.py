@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ros_support_pkg.core.pose_history import Pose, hfov_at_zoom
 from ros_support_pkg.core.words import CellResult
 from semantic_detection_pkg.common.core.detections import Detections
@@ -138,6 +141,20 @@ class Search:
         found = (self.candidates.get(one) for one in self.visit.view.track_ids)
         return [one for one in found if one is not None and one.may(CandidateAction.VIEW)]
 
+    def needs(self) -> NDArray[np.float64]:
+        """Return how much a fine look is worth at each cell of the coverage: (rows, columns) 0..1.
+
+        In a close view that is where its candidates are, and nowhere else: shown larger by the
+        zoom, but in the coarse whole of the picture, a small thing is seen worse than in the tile
+        of the sweep that found it.
+        """
+        extents = [one.evidence.extent for one in self.in_view()]
+        if not extents:
+            return self.coverage.needs()
+        return self.coverage.needs_at(
+            [((one.track.yaw_rad, one.track.pitch_rad), one.size_rad) for one in extents]
+        )
+
     def interrupt(self) -> None:
         """Drop the view and the pass in hand: the camera is taken somewhere else."""
         for candidate in self.in_view():
@@ -165,6 +182,7 @@ class Search:
             {track.id: track for track in tracks},
             is_at_max_zoom=pose.zoom >= _ZOOM_REACHED * self.plan.costs.zoom_max,
             detections=frame.detections,
+            looks=frame.looks,
         )
         self._add_to_path(shown, frame.detections, frame.vocabulary)
         self.findings.update_tracks(shown.tracks)

@@ -146,6 +146,8 @@ class CloseSettings:
             candidates get no other view.
         min_view_frames: frames captured in a view that have to be examined for it to count as one
             of `max_views`; 0: it counts whatever the camera did.
+        misses_need_tiles: a frame of which the detector looked at tiles speaks against a candidate
+            only where one of them showed it.
         refind_zoom: share of the zoom for one wider view, where the candidate is not where it was;
             0: none.
         refind_rad: how far the candidate may have moved.
@@ -196,6 +198,7 @@ class CloseSettings:
         formerly=("views_max",),
     )
     min_view_frames: int = constant(2, before=0)
+    misses_need_tiles: bool = constant(True, before=False)
     refind_zoom: float = 0.5
     refind_rad: float = math.radians(4.0)
 

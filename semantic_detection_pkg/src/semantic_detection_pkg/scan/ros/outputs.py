@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 from std_msgs.msg import Header
 
 from interfaces_pkg.action import Scan
@@ -127,11 +128,13 @@ def _class_coverage(pod: PodMap, name: str) -> ClassCoverage:
         pod_percent=array.array("B", percent.tobytes()),
     )
 
-def to_search_need(coverage: CoverageMap | None, header: Header) -> SearchNeed:
-    """Return where a fine look is worth how much; without coverage: nobody searches."""
-    if coverage is None:
+def to_search_need(
+    coverage: CoverageMap | None, worth: NDArray[np.float64] | None, header: Header
+) -> SearchNeed:
+    """Return where a fine look is worth how much, 0..1; without coverage: nobody searches."""
+    if coverage is None or worth is None:
         return SearchNeed(header=header)
-    needs = np.round(255.0 * coverage.needs()).astype(np.uint8)
+    needs = np.round(255.0 * worth).astype(np.uint8)
     return SearchNeed(
         header=header,
         yaw_min_rad=coverage.yaw_min_rad,

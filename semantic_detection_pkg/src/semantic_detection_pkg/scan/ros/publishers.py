@@ -86,9 +86,9 @@ class ScanPublishers:
 
     def _publish_need(self) -> None:
         """Tell with every frame where fine looks are wanted, and once that nobody searches."""
-        coverage = self._controller.coverage
+        coverage, needs = self._controller.coverage, self._controller.needs
         if coverage is not None or self._is_need_told:
-            self._need.publish(scan_outputs.to_search_need(coverage, self.header()))
+            self._need.publish(scan_outputs.to_search_need(coverage, needs, self.header()))
         self._is_need_told = coverage is not None
 
     def _publish_state(self) -> None:

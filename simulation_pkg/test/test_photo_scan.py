@@ -16,6 +16,7 @@ from semantic_detection_pkg.scan.core.settings import ScanSettings
 from simulation_pkg.core.photo.labels import Label, Labels
 from simulation_pkg.core.photo.render import PhotoEffects, PhotoRenderer, Projection
 from simulation_pkg.core.world.geometry import Lens
+from simulation_pkg.harness.photo_overlay import draw_score
 from simulation_pkg.harness.photo_scan import PhotoScan, score_boxes, score_findings
 
 INPUT = 64
@@ -93,3 +94,20 @@ def test_boxes_of_one_look_are_judged_as_data_sets_do():
 
     assert score.found == {"person": 1, "vehicle": 1}
     assert score.false == 1  # the second box of the car; what is ignored does not count
+
+
+def test_what_was_missed_is_drawn_otherwise_than_what_was_found():
+    image = np.full((60, 80, 3), 90, np.uint8)
+    labels = Labels((Label("person", (5, 5, 15, 25)), Label("car", (40, 30, 60, 50))))
+    names, boxes = ["person", "truck"], np.array([[5, 5, 15, 24], [60, 5, 70, 15]], np.float32)
+    score = score_boxes(names, boxes, labels, 0.5)
+
+    drawn = draw_score(image, labels, score)
+
+    assert [(mark.kind, mark.thing) for mark in score.marks] == [("found", 0), ("false", -1)]
+    assert drawn.shape == (120, 160, 3)
+    found, missed, false = drawn[10, 20], drawn[60, 100], drawn[20, 130]
+    assert found[1] > 150 > max(found[0], found[2])  # green
+    assert missed[2] > 150 > max(missed[0], missed[1])  # red
+    assert min(false[0], false[2]) > 150 > false[1]  # magenta
+    assert (image == 90).all()

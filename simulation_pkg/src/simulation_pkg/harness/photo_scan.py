@@ -41,6 +41,23 @@ GROUPS: Mapping[str, frozenset[str]] = {
 
 
 @dataclass(frozen=True)
+class Mark:
+    """What was said of a place in the photograph.
+
+    Attributes:
+        point: [px] of the photograph.
+        class_name: of what is said to be there.
+        kind: "found", "twice", "false", or "ignored" where nobody knows.
+        thing: index of the label that it points at; -1: none.
+    """
+
+    point: tuple[float, float]
+    class_name: str
+    kind: str
+    thing: int = -1
+
+
+@dataclass(frozen=True)
 class PhotoScore:
     """What came of one photograph, by group.
 
@@ -50,6 +67,8 @@ class PhotoScore:
         false: findings that point at nothing of their group, ignored regions aside.
         doubles: findings of what was found before.
         elapsed_s: [s] of mission time.
+        looks: inferences.
+        marks: one for each finding.
     """
 
     found: Mapping[str, int]
@@ -57,6 +76,8 @@ class PhotoScore:
     false: int
     doubles: int
     elapsed_s: float
+    looks: int = 1
+    marks: tuple[Mark, ...] = ()
 
 
 class PhotoScan(PicturedScan):
@@ -92,12 +113,12 @@ class PhotoScan(PicturedScan):
         return self.robot.now_s
 
     def take_picture(self) -> None:
-        """See `PicturedScan`; tiles are chosen by the coverage, as in the graph."""
-        picture, coverage = self.robot.capture(), self.controller.coverage
-        need = None
-        if coverage is not None:
+        """See `PicturedScan`; tiles are chosen by the scan's needs, as in the graph."""
+        picture = self.robot.capture()
+        coverage, needs, need = self.controller.coverage, self.controller.needs, None
+        if coverage is not None and needs is not None:
             grid = coverage.yaw_min_rad, coverage.pitch_min_rad, coverage.cell_rad
-            need = NeedMap(*grid, coverage.needs().astype(np.float32)).in_picture(picture.view)
+            need = NeedMap(*grid, needs.astype(np.float32)).in_picture(picture.view)
         result = self._pipeline.process(picture.image, need)
         self.inferences += len(result.looks)
         frame = FrameDetections(
@@ -125,44 +146,56 @@ class PhotoScan(PicturedScan):
 def score_findings(scan: PhotoScan, photo: PhotoRenderer, labels: Labels) -> PhotoScore:
     """Compare the confirmed findings of a scan with what is truly in the photograph."""
     bearings = np.array([claim.bearing for claim in scan.claims]).reshape(-1, 2)
-    points = photo.boxes_in_photo(bearings)
-    found, false, doubles = dict.fromkeys(GROUPS, 0), 0, 0
+    marks: list[Mark] = []
     taken: set[int] = set()
-    for claim, point in zip(scan.claims, points, strict=True):
-        group = next((name for name, words in GROUPS.items() if claim.class_name in words), "")
-        near = _near(point, group, labels)
+    for claim, at in zip(scan.claims, photo.boxes_in_photo(bearings), strict=True):
+        near = _near(at, _group_of(claim.class_name), labels)
         fresh = [index for index in near if index not in taken]
-        if fresh:
-            taken.add(fresh[0])
-            found[group] += 1
-        elif near:
-            doubles += 1
-        else:
-            false += not any(_is_in(point, box, 0.0) for box in labels.ignored)
-    return PhotoScore(found, _counts(labels), false, doubles, scan.robot.now_s)
+        taken.update(fresh[:1])
+        thing = (*fresh, *near, -1)[0]
+        kind = "found" if fresh else "twice" if near else _no_thing(at, labels)
+        marks.append(Mark((float(at[0]), float(at[1])), claim.class_name, kind, thing))
+    return _score(marks, labels, scan.robot.now_s, scan.inferences)
 
 
 def score_boxes(
     names: Sequence[str], boxes_xyxy: NDArray[np.float32], labels: Labels, iou: float
 ) -> PhotoScore:
     """Compare boxes of one look, best first, with what is truly there, as data sets do."""
-    found, false = dict.fromkeys(GROUPS, 0), 0
-    for group, words in GROUPS.items():
-        things = np.array(
-            [one.box_xyxy for one in labels.things if one.class_name in words], np.float32
-        ).reshape(-1, 4)
-        mine = np.array(
-            [box for name, box in zip(names, boxes_xyxy, strict=True) if name in words], np.float32
-        ).reshape(-1, 4)
-        overlaps = box_iou(mine, things)
-        for box, row in zip(mine, overlaps, strict=True):
-            if len(row) and row.max() >= iou:
-                overlaps[:, row.argmax()] = 0.0  # each thing once
-                found[group] += 1
-            else:
-                middle = (box[:2] + box[2:]) / 2.0
-                false += not any(_is_in(middle, one, 0.0) for one in labels.ignored)
-    return PhotoScore(found, _counts(labels), false, 0, 0.0)
+    marks: list[Mark] = []
+    groups = np.array([_group_of(one.class_name) for one in labels.things])
+    truth = np.array([one.box_xyxy for one in labels.things], np.float32).reshape(-1, 4)
+    overlaps = box_iou(boxes_xyxy.reshape(-1, 4), truth)
+    for name, box, row in zip(names, boxes_xyxy, overlaps, strict=True):
+        group = _group_of(name)
+        if not group:
+            continue
+        middle = ((box[:2] + box[2:]) / 2.0).astype(np.float64)
+        row = np.where(groups == group, row, 0.0)
+        kind, thing = _no_thing(middle, labels), -1
+        if len(row) and row.max() >= iou:
+            kind, thing = "found", int(row.argmax())
+            overlaps[:, thing] = 0.0  # each thing once
+        marks.append(Mark((float(middle[0]), float(middle[1])), name, kind, thing))
+    return _score(marks, labels, 0.0, 1)
+
+
+def _score(marks: Sequence[Mark], labels: Labels, elapsed_s: float, looks: int) -> PhotoScore:
+    found = {
+        group: sum(one.kind == "found" and one.class_name in words for one in marks)
+        for group, words in GROUPS.items()
+    }
+    false, twice = (sum(one.kind == kind for one in marks) for kind in ("false", "twice"))
+    return PhotoScore(found, _counts(labels), false, twice, elapsed_s, looks, tuple(marks))
+
+
+def _group_of(class_name: str) -> str:
+    return next((name for name, words in GROUPS.items() if class_name in words), "")
+
+
+def _no_thing(point: Matrix, labels: Labels) -> str:
+    """Return what a finding at a point is where no thing of its group is."""
+    return "ignored" if any(_is_in(point, box, 0.0) for box in labels.ignored) else "false"
 
 
 def _counts(labels: Labels) -> dict[str, int]:
@@ -176,7 +209,7 @@ def _near(point: Matrix, group: str, labels: Labels) -> list[int]:
     """Return things of a group that a point may mean, the nearest middle first."""
     candidates = []
     for index, one in enumerate(labels.things):
-        if one.class_name in GROUPS.get(group, frozenset()) and _is_in(point, one.box_xyxy, _NEAR):
+        if group and _group_of(one.class_name) == group and _is_in(point, one.box_xyxy, _NEAR):
             x0, y0, x1, y1 = one.box_xyxy
             offset = float(np.hypot(point[0] - (x0 + x1) / 2, point[1] - (y0 + y1) / 2))
             candidates.append((offset, index))

@@ -22,6 +22,7 @@ from vlm_bridge_pkg.core.questions import ANSWER_SCHEMA, make_questions
 from vlm_bridge_pkg.core.verdicts import logprobs_of_verdict, read_answer
 from vlm_bridge_pkg.errors import ServiceError
 from vlm_bridge_pkg.kernels.crop import fit_square
+from vlm_bridge_pkg.protocol.limits import MAX_TOKENS
 from vlm_bridge_pkg.session import AskResult, Lease, Service, Session
 from vlm_bridge_pkg.stub.bound import tokens_of
 from vlm_bridge_pkg.stub.faults import Script, stub_server
@@ -91,6 +92,19 @@ def test_a_server_that_can_is_bound_and_tells_probabilities(
         wanted = p_yes if verdict is YES else 1.0 - p_yes
         assert (combined.source, combined.confidence) == ("logprobs", pytest.approx(wanted))
     assert (lines, script.number) == ([], 1)
+
+
+def test_the_form_of_a_bound_answer_takes_nothing_from_its_reason(
+    serve: Callable[[Script], str],
+) -> None:
+    """Bound to JSON, llama-server's models spend 20 tokens on quotes, ends of lines, indents."""
+    script = Script(answers=("yes\nit is there",), has_schemas=True)
+    path = serve(script)
+    for max_tokens in (4, MAX_TOKENS):
+        session = Session(Service(path, max_tokens=max_tokens), Gpu(), AnswerForms())
+        outcome = session.run(make_questions("tent"), PICTURE, patience(5.0), lambda *_: None)
+        assert json.loads(outcome.text) == {"answer": "yes", "reason": "it is there"}
+    assert script.number == 2, "more than the protocol allows would be refused"
 
 
 def test_a_server_that_cannot_is_asked_in_words_with_one_line(
@@ -178,7 +192,17 @@ def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 SCHEMA, LOGPROBS = ("response_format",), ("logprobs",)
 REFUSALS = {
-    "llama-server": (SCHEMA, 400, {"error": {"code": 400, "message": "failed to parse grammar"}}),
+    "llama-server": (
+        SCHEMA,
+        400,
+        {
+            "error": {
+                "code": 400,
+                "message": "Failed to initialize samplers: failed to parse grammar",
+                "type": "invalid_request_error",
+            }
+        },
+    ),
     "older llama-server": (
         SCHEMA,
         500,

@@ -40,6 +40,11 @@ STREAMS = {
     "parts": json.dumps(
         {"choices": [{"message": {"content": [{"type": "text", "text": "no\ngrass"}]}}]}
     ).encode(),
+    "llama-server": b'data: {"choices": [{"index": 0, "finish_reason": null, "delta": {"role":'
+    b' "assistant", "content": null}}]}\n\n'
+    + event("no\ngrass")
+    + event(finish="stop", timings={"prompt_n": 94})
+    + b"data: [DONE]\n\n",
     "usage without choices": event("no\ngrass") + b'data: {"usage": {}}\n\ndata: [DONE]\n\n',
     "usage and choices null": event("no\ngrass")
     + b'data: {"choices": null, "usage": {}}\n\ndata: [DONE]\n\n',

@@ -28,6 +28,7 @@ from vlm_bridge_pkg.core.verdicts import (
     without_answer,
 )
 from vlm_bridge_pkg.errors import ServiceError
+from vlm_bridge_pkg.protocol.limits import MAX_TOKENS
 from vlm_bridge_pkg.protocol.pictures import Picture
 from vlm_bridge_pkg.protocol.replies import Reply
 from vlm_bridge_pkg.protocol.requests import ChatRequest
@@ -186,7 +187,7 @@ class Session:
             question.prompt,
             picture,
             SYSTEM_BOUND if form.is_bound else SYSTEM,
-            self._service.max_tokens + (BOUND_TOKENS if form.is_bound else 0),
+            min(MAX_TOKENS, self._service.max_tokens + (BOUND_TOKENS if form.is_bound else 0)),
             is_streaming=True,
             wants_logprobs=form.has_logprobs,
             model=self._service.model,

@@ -17,17 +17,18 @@ def tokens_of(text: str, schema: Mapping[str, Any] | None) -> tuple[list[str], i
     if schema is None:
         return _words(text), 0
     first, _, rest = text.partition("\n")
-    tokens: list[str] = []
+    tokens = ["{"]
     verdict = 0
     for number, (name, kind) in enumerate(schema.get("properties", {}).items()):
-        tokens.append(("{" if number == 0 else ", ") + json.dumps(name) + ': "')
+        # Indented, and in such pieces, llama-server's models say it.
+        tokens += [*([","] if number else []), "\n", "    ", '"', name, '":', ' "']
         if choices := kind.get("enum"):
             verdict = len(tokens)
             tokens.append(_chosen(first, choices))
         else:
             tokens += _words(json.dumps(rest or first)[1:-1])
         tokens.append('"')
-    return [*tokens, "}"], verdict
+    return [*tokens, "\n", "}"], verdict
 
 
 def _chosen(said: str, choices: list[str]) -> str:

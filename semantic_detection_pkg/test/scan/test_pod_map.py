@@ -38,9 +38,9 @@ def curves(**changes) -> DetectionCurves:
     return DetectionCurves("m", 0.25, changes.get("dependence", DEPENDENCE), True, (one,))
 
 
-def pod_map(names=("person",), height_m=26.0, area=None, known=None) -> PodMap:
+def pod_map(names=("person",), height_m=26.0, area=None, known=None, hits=1) -> PodMap:
     grid = CoverageMap(area or Area(*rad(-60, 60, 11, 44)), CELL, CoverageCriteria())
-    made = PodMap(grid, names)
+    made = PodMap(grid, names, hits=hits)
     made.use(known or curves(), Ground(height_m))
     return made
 
@@ -80,6 +80,30 @@ def test_looks_that_follow_each_other_count_for_little_more_than_the_best():
     one.update(view_at(0, 27), 1.0, looks=WHOLE)
     exposure = one.exposure("person")[at]
     assert made.exposure("person")[at] == pytest.approx(1.4 * exposure, rel=1e-5)
+
+
+def test_where_a_track_needs_three_detections_the_third_best_look_of_a_group_counts():
+    made, at = pod_map(hits=3), (10, 60)
+    one = pod_map()
+    one.update(view_at(0, 27), 1.0, looks=WHOLE)
+    single = one.exposure("person")[at]
+    for number in range(2):
+        made.update(view_at(0, 27), 1.0 + 0.1 * number, looks=WHOLE)
+        assert made.pod("person")[at] == 0.0
+    made.update(view_at(0, 21.5, 20.0), 1.3, looks=WHOLE)  # closer: one of three is better
+    assert made.exposure("person")[at] == pytest.approx(single, rel=1e-6)
+    made.update(view_at(0, 27), 1.4, looks=WHOLE)
+    assert made.exposure("person")[at] == pytest.approx(1.1 * single, rel=1e-5)
+    made.update(view_at(0, 27), 50.0, looks=WHOLE)  # another group does not make up for the first
+    assert made.exposure("person")[at] == pytest.approx(1.1 * single, rel=1e-5)
+
+
+def test_where_tiles_are_looked_at_two_detections_are_a_track():
+    made, view = pod_map(hits=3), view_at(0, 27)
+    looks = (*WHOLE, Look(0, 0, 640, 720, 1.0))
+    for stamp in (1.0, 1.1):
+        made.update(view, stamp, looks=looks)
+    assert made.pod("person")[cell(made, 15.5, 20.5)] > 0.2
 
 
 def test_a_later_visit_is_another_group_and_the_ceiling_stays():

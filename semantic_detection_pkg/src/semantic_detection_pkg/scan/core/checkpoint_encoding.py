@@ -115,10 +115,10 @@ class CheckpointEncoder:
         coverage = checkpoint.coverage
         shape = None if coverage is None else list(coverage.results.shape)
         pod = checkpoint.pod
-        names = None if pod is None else list(pod.class_names)
+        known = pod and {"classes": pod.class_names, "parts": pod.exposures.shape[1]}
         text = (
             f'{{"findings":[{",".join(texts.values())}],'
-            f'"mission":{canonical(to_plain(checkpoint.mission))},"pod":{canonical(names)},'
+            f'"mission":{canonical(to_plain(checkpoint.mission))},"pod":{canonical(known)},'
             f'"shape":{canonical(shape)}}}'
         )
         packed = zlib.compress(text.encode(), _LEVEL)
@@ -265,16 +265,21 @@ def _cell_bytes(arrays: Sequence[NDArray[np.generic]], kinds: Sequence[str]) -> 
 
 
 def _maps(
-    shape: list[int], names: list[str] | None, data: bytes
+    shape: list[int], known: dict[str, Any] | None, data: bytes
 ) -> tuple[CoverageRecord, PodRecord | None]:
-    """Return the coverage and the probabilities of detection of these classes; None: of none."""
+    """Return the coverage and the probabilities of detection; None: there were none."""
     rows, columns = (int(side) for side in shape)
     if min(rows, columns) < 1:
         raise CheckpointError(_DAMAGED)
     shapes: list[tuple[int, ...]] = [(rows, columns)] * len(_CELL_TYPES)
     kinds = [*_CELL_TYPES]
-    if names is not None:
-        shapes += [(len(names), 4, rows, columns), *[(rows, columns)] * (len(_POD_TYPES) - 1)]
+    names: tuple[str, ...] = ()
+    if known is not None:
+        names = tuple(map(str, known["classes"]))
+        shapes += [
+            (len(names), int(known["parts"]), rows, columns),
+            *[(rows, columns)] * (len(_POD_TYPES) - 1),
+        ]
         kinds += _POD_TYPES
     sizes = [
         math.prod(one) * np.dtype(kind).itemsize for one, kind in zip(shapes, kinds, strict=True)
@@ -287,5 +292,5 @@ def _maps(
         arrays.append(np.frombuffer(data, kind, math.prod(one), start).reshape(one))
         start += size
     split = len(_CELL_TYPES)
-    pod = None if names is None else PodRecord(tuple(map(str, names)), *arrays[split:])
+    pod = None if known is None else PodRecord(names, *arrays[split:])
     return CoverageRecord(*arrays[:split]), pod

@@ -24,17 +24,18 @@ from semantic_detection_pkg.common.core.detection_curve import (
     DetectionCurves,
     assumed_curves,
 )
-from semantic_detection_pkg.common.core.looks import Look
+from semantic_detection_pkg.common.core.looks import Look, tiles_of
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.scan.core.coverage import CoverageMap
+from semantic_detection_pkg.scan.core.look_groups import OTHER_PARTS, LookGroups, Values
 from semantic_detection_pkg.scan.core.thing_sizes import (
     CellRanges,
     Ground,
     PodSettings,
     cell_ranges,
 )
+from semantic_detection_pkg.scan.core.tracking.tracker import TILE_HITS
 
-Values = NDArray[np.float32]
 Steps = NDArray[np.int16]
 
 _STEPS = 64  # of a natural logarithm: 1.6 per cent of the size
@@ -51,8 +52,8 @@ class PodRecord:
 
     Attributes:
         class_names: of the first axis of `exposures`.
-        exposures: (classes, 4, rows, columns) float32: best look and sum of looks of the group in
-            hand, best group and sum of the groups before.
+        exposures: (classes, hits + 3, rows, columns) float32: best looks and sum of looks of the
+            group in hand, best group and sum of the groups before.
         group_since_s, last_look_s: (rows, columns) float64; -inf: never.
         finest: (rows, columns) float32, [px of the network's input per rad].
         look_counts: (rows, columns) uint16.
@@ -100,17 +101,28 @@ class PodMap:
     """
 
     def __init__(
-        self, grid: CoverageMap, class_names: Sequence[str], settings: PodSettings | None = None
+        self,
+        grid: CoverageMap,
+        class_names: Sequence[str],
+        settings: PodSettings | None = None,
+        hits: int = 1,
     ) -> None:
-        """Begin with nothing seen, by assumed curves and an assumed range."""
+        """Begin with nothing seen, by assumed curves and an assumed range.
+
+        Args:
+            hits: looks of a group, >= 1, that have to find a thing for it to be reported; where
+                tiles are looked at no more than `TILE_HITS`, as in the tracker.
+        """
         self._grid = grid
         self._settings = settings or PodSettings()
         shape = grid.is_wanted.shape
         room = _MOST_VALUES // grid.is_wanted.size
         self.class_names = tuple(dict.fromkeys(class_names))[:room]
-        self._best, self._sum, self._past_best, self._past_sum = (
-            np.zeros((len(self.class_names), *shape), np.float32) for _ in range(4)
-        )
+        # Best looks of the group in hand, the best first; their sum; best and sum of groups before.
+        self._parts = [
+            np.zeros((len(self.class_names), *shape), np.float32) for _ in range(hits + OTHER_PARTS)
+        ]
+        self._hits = hits
         self._group_since_s = np.full(shape, -np.inf)
         self.last_look_s = np.full(shape, -np.inf)
         self.finest = np.zeros(shape, np.float32)
@@ -142,6 +154,7 @@ class PodMap:
             looks: what the detector looked at, and how finely; empty: nobody knows.
         """
         smear_px = self._grid.criteria.motion_blur_px(view, rates_rad_s)
+        self._note_way_of_looking(view, looks)
         for rows, columns, gains in self._gains(view, looks):
             at = self._flat(rows, columns, gains)
             shown = gains.ravel()[gains.ravel() > 0.0]
@@ -155,9 +168,11 @@ class PodMap:
             finest[at] = np.maximum(finest[at], shown * np.float32(view.pixels_per_rad))
             for index in range(len(self.class_names)):
                 added = self._added(index, at, shown, view, smear_px)
-                best, total = self._best[index].ravel(), self._sum[index].ravel()
-                best[at] = np.maximum(best[at], added)
-                total[at] = np.minimum(total[at] + added, np.float32(1e6))
+                state = self._state(index, at)
+                for part, values in zip(
+                    self._parts, self._groups.with_look(state, added), strict=True
+                ):
+                    part[index].ravel()[at] = values
 
     def gain(
         self,
@@ -168,21 +183,18 @@ class PodMap:
     ) -> Values:
         """Return by how much `update` would raise the POD: (classes, rows, columns); see there."""
         smear_px = self._grid.criteria.motion_blur_px(view, rates_rad_s)
-        gained = np.zeros_like(self._best)
+        gained = np.zeros_like(self._parts[0])
         for rows, columns, gains in self._gains(view, looks):
             at = self._flat(rows, columns, gains)
             shown = gains.ravel()[gains.ravel() > 0.0]
             is_new = stamp_s - self._group_since_s.ravel()[at] > self.curves.dependence.group_s
             for index, curve in enumerate(self._class_curves):
                 added = self._added(index, at, shown, view, smear_px)
-                state = [part[index].ravel()[at] for part in self._parts()]
-                before = self._total(*state)
-                best, total, past_best, past_sum = state
-                group = self._group(best, total)
-                past_best = np.where(is_new, np.maximum(past_best, group), past_best)
-                past_sum = np.where(is_new, past_sum + group, past_sum)
-                best, total = np.where(is_new, 0.0, best), np.where(is_new, 0.0, total)
-                after = self._total(np.maximum(best, added), total + added, past_best, past_sum)
+                state = self._state(index, at)
+                before = self._groups.total(state)
+                closed = self._groups.closed(state)
+                state = [np.where(is_new, new, old) for new, old in zip(closed, state, strict=True)]
+                after = self._groups.total(self._groups.with_look(state, added))
                 pod = _pod(after, curve.curve.ceiling) - _pod(before, curve.curve.ceiling)
                 gained[index].ravel()[at] = np.maximum(pod, 0.0)
         return gained
@@ -194,7 +206,7 @@ class PodMap:
             KeyError: the class is not one of `class_names`.
         """
         index = self._index(class_name)
-        return self._total(*(part[index] for part in self._parts()))
+        return self._groups.total([part[index] for part in self._parts])
 
     def pod(self, class_name: str) -> Values:
         """Return the POD of each cell: (rows, columns) 0..1.
@@ -244,7 +256,7 @@ class PodMap:
         """Return a copy of what is known."""
         return PodRecord(
             self.class_names,
-            np.stack(self._parts(), axis=1),
+            np.stack(self._parts, axis=1),
             self._group_since_s.copy(),
             self.last_look_s.copy(),
             self.finest.copy(),
@@ -258,13 +270,13 @@ class PodMap:
             ValueError: it had other cells.
         """
         shape = self.finest.shape
-        wanted = {(len(record.class_names), 4, *shape), shape}
+        wanted = {(len(record.class_names), len(self._parts), *shape), shape}
         if {one.shape for one in record.arrays} - wanted:
-            raise ValueError(f"POD of {record.finest.shape} cells for a map of {shape}")
+            raise ValueError(f"POD of {record.exposures.shape} cells for a map of {shape}")
         for index, name in enumerate(self.class_names):
             if name in record.class_names:
                 before = record.exposures[record.class_names.index(name)]
-                for part, values in zip(self._parts(), before, strict=True):
+                for part, values in zip(self._parts, before, strict=True):
                     part[index] = values
         self._group_since_s = np.array(record.group_since_s, np.float64)
         self.last_look_s = np.array(record.last_look_s, np.float64)
@@ -276,13 +288,11 @@ class PodMap:
             raise KeyError(class_name)
         return self.class_names.index(class_name)
 
-    def _parts(self) -> tuple[Values, Values, Values, Values]:
-        return self._best, self._sum, self._past_best, self._past_sum
-
     def _set_curves(self, curves: DetectionCurves) -> None:
         self.curves = curves.with_classes(self.class_names)
         self._class_curves = self.curves.classes
         self._tables = [_table(one.curve) for one in self._class_curves]
+        self._set_groups(self._hits)
 
     def _set_ground(self, ground: Ground) -> None:
         self._ground = ground
@@ -312,12 +322,11 @@ class PodMap:
         since = self._group_since_s.ravel()
         old = at[stamp_s - since[at] > self.curves.dependence.group_s]
         since[old] = stamp_s
-        for index in range(len(self.class_names)):
-            best, total, past_best, past_sum = (part[index].ravel() for part in self._parts())
-            group = self._group(best[old], total[old])
-            past_best[old] = np.maximum(past_best[old], group)
-            past_sum[old] += group
-            best[old] = total[old] = 0.0
+        if len(old):
+            for index in range(len(self.class_names)):
+                closed = self._groups.closed(self._state(index, old))
+                for part, values in zip(self._parts, closed, strict=True):
+                    part[index].ravel()[old] = values
 
     def _added(
         self,
@@ -336,16 +345,18 @@ class PodMap:
         sizes = np.clip(self._steps[index][at] + shifts, 0, _ENTRIES - 1)
         return np.asarray(self._tables[index][sizes])
 
-    def _group(self, best: Values, total: Values) -> Values:
-        within = np.float32(self.curves.dependence.within)
-        return np.asarray(best + within * (total - best), np.float32)
+    def _state(self, index: int, at: NDArray[np.intp]) -> list[Values]:
+        """Return the parts of a class at some cells."""
+        return [part[index].ravel()[at] for part in self._parts]
 
-    def _total(self, best: Values, total: Values, past_best: Values, past_sum: Values) -> Values:
-        """Return the exposure of all groups, that in hand included."""
-        group = self._group(best, total)
-        highest = np.maximum(past_best, group)
-        between = np.float32(self.curves.dependence.between)
-        return np.asarray(highest + between * (past_sum + group - highest), np.float32)
+    def _set_groups(self, hits: int) -> None:
+        self._groups = LookGroups(self.curves.dependence, hits)
+
+    def _note_way_of_looking(self, view: CameraView, looks: Sequence[Look]) -> None:
+        has_tiles = bool(tiles_of(looks, view.width, view.height))
+        hits = min(self._hits, TILE_HITS) if has_tiles else self._hits
+        if hits != self._groups.hits:
+            self._set_groups(hits)
 
 
 def _table(curve: DetectionCurve) -> Values:

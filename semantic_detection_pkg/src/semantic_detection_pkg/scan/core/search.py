@@ -28,10 +28,10 @@ from semantic_detection_pkg.scan.core.path_following import PathFollower
 from semantic_detection_pkg.scan.core.paths.traversal import TraversalSettings
 from semantic_detection_pkg.scan.core.planning.sweep import SweepPlanner, SweepProgress
 from semantic_detection_pkg.scan.core.planning.view_planning import CloseView, ViewPlanningSettings
+from semantic_detection_pkg.scan.core.pod_map import PodMap
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.tracking.track import Track
 
-from semantic_detection_pkg.scan.core.pod_map import PodMap
 # A picture counts for the coverage from this share of the sweep's resolution on: at exactly the
 # resolution that the sweep is planned for, rounding would decide.
 _COUNTED_SHARE = 0.9
@@ -117,10 +117,12 @@ class Search:
         view = replace(plan.wide, hfov_rad=hfov_rad)
         criteria = replace(settings.coverage, pixels_per_rad=_COUNTED_SHARE * view.pixels_per_rad)
         self.coverage = CoverageMap(plan.area, settings.cell_size_rad, criteria)
+        self.pod = PodMap(
+            self.coverage, tuple(labels.values()), settings.pod, settings.tracker.confirm_hits
+        )
         self.planner = SweepPlanner(self.coverage, view, plan.limits, settings.sweep)
         self._sweep_view = view
 
-        self.pod = PodMap(self.coverage, tuple(labels.values()), settings.pod)
     @property
     def track_in_hand(self) -> int:
         """Return the track of the question, else the first in view; 0: none."""

@@ -35,7 +35,7 @@ _CUT_OFF_SIGMA = 0.35  # of the known size: sigma of the centre of an object nev
 _DUPLICATE_IOU = 0.5  # two boxes of one frame with a larger IoU show one object
 # Where tiles are looked at by turns, a sweep shows each place in no more than two of them: to wait
 # for a third detection would be to wait for ever.
-_TILE_HITS = 2
+TILE_HITS = 2
 _SAME_SCALE = 0.8  # of the coarsest view that showed a track: a coarser one may well not show it
 _LONGEST_MISS_S = 0.25  # a frame counts for at most this, however long ago the last one was
 
@@ -183,7 +183,7 @@ class Tracker:
     def _hits_wanted(self) -> int:
         """Return after how many detections a track is confirmed."""
         wanted = self._settings.confirm_hits
-        return min(wanted, _TILE_HITS) if self._has_tiles else wanted
+        return min(wanted, TILE_HITS) if self._has_tiles else wanted
 
     def _cut_off_variances(self) -> Matrix:
         """Return variances of the centres of objects never seen whole, else 0: (n, 2) [rad^2]."""

@@ -35,10 +35,10 @@ export GIVEN_MODEL := $(value MODEL)
 WORKERS ?= 2
 ARGS ?=
 
-.PHONY: help setup build demo test fuzz properties faults soak containers replay bench lint types asan clean lock docs
+.PHONY: help setup build demo test fuzz properties faults soak containers vlm-check replay bench lint types asan clean lock docs
 help:
 	@sed -n '1,2s/^# //p' Makefile
-	@echo 'targets: setup build demo test fuzz properties faults soak containers replay bench lint types asan docs lock clean'
+	@echo 'targets: setup build demo test fuzz properties faults soak containers vlm-check replay bench lint types asan docs lock clean'
 
 setup: $(SETUP_STAMP)
 $(SETUP_STAMP): requirements.lock requirements/bootstrap.txt tools/setup/make_venv.sh tools/setup/make_underlay.py tools/setup/uv.sh
@@ -95,6 +95,17 @@ soak: build
 	$(WORKSPACE)
 	PYTHONPATH="tools:$$PYTHONPATH" python -m camera_soak $(ARGS)
 
+# A real llama-server with a small model behind our client. It is built the first time, twenty minutes, into .llama/,
+# which `make clean` leaves. What was measured lies in output/vlm_check.json.
+vlm-check: build .llama/.stamp
+	$(WORKSPACE)
+	LLAMA_FOLDER="$(CURDIR)/.llama" python -m pytest vlm_bridge_pkg/test/test_llama_server.py test/test_llama_graph.py $(ARGS)
+	cat output/vlm_check.json
+
+.llama/.stamp: requirements/llama.lock | $(SETUP_STAMP)
+	tools/setup/llama_server.sh "$(VENV)" .llama
+	touch $@
+
 # The development stack in real containers, by podman, as root on Debian; ten minutes to half an hour, most of it building
 # the image. ARGS=--mounted mounts this built tree into a small image instead.
 containers: build
@@ -131,6 +142,8 @@ lock: $(SETUP_STAMP)
 	  --overrides overrides.txt run.in ros.in build.in dev.in -o ../requirements.lock
 	cd requirements && ../tools/setup/uv.sh "$(VENV)" pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
 	  --no-deps tensorrt.in -o tensorrt.lock
+	cd requirements && ../tools/setup/uv.sh "$(VENV)" pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
+	  --no-deps llama.in -o llama.lock
 
 clean:
 	rm -rf build install log .venv .venv-* .mypy_cache .pytest_cache .ruff_cache output

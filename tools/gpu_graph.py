@@ -25,8 +25,14 @@ from ros_support_pkg.qos import STATE
 JPEG = cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1].tobytes()
 
 
-def write_launch_file(folder: Path, detector_autostart: str = "nothing") -> Path:
-    """Write that of arbiter, detector and bridge; what they share lies in the folder."""
+def write_launch_file(
+    folder: Path, detector_autostart: str = "nothing", *, bridge_locks: bool = False
+) -> Path:
+    """Write that of arbiter, detector and bridge; what they share lies in the folder.
+
+    Args:
+        bridge_locks: the bridge holds the GPU's lock, for a service that knows none.
+    """
     lock = {"name": "gpu_lock_file", "value": str(folder / "gpu.lock")}
     entities: list[dict[str, Any]] = [
         _node(
@@ -56,7 +62,13 @@ def write_launch_file(folder: Path, detector_autostart: str = "nothing") -> Path
                 {"name": "autostart", "value": True},
             ],
         ),
-        _node("vlm_bridge", [{"name": "socket", "value": str(folder / "vlm.sock")}]),
+        _node(
+            "vlm_bridge",
+            [
+                {"name": "socket", "value": str(folder / "vlm.sock")},
+                *([lock] if bridge_locks else []),
+            ],
+        ),
     ]
     path = folder / "gpu.launch.yaml"
     path.write_text(yaml.safe_dump({"launch": entities}))

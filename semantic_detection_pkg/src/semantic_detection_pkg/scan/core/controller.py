@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from py_trees.common import Status as TreeStatus
 
+from semantic_detection_pkg.common.core.detection_curve import DetectionCurves
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
-from semantic_detection_pkg.common.core.detection_curve import DetectionCurves
 from semantic_detection_pkg.scan.core.blackboard import NS_PER_S, Blackboard
 from semantic_detection_pkg.scan.core.checkpoint import (
     Checkpoint,
@@ -45,9 +45,9 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
 )
 from semantic_detection_pkg.scan.core.mission import Mission
 from semantic_detection_pkg.scan.core.planning.sweep import SweepTask
+from semantic_detection_pkg.scan.core.pod_map import PodMap
 from semantic_detection_pkg.scan.core.scan_clock import ScanClock
 from semantic_detection_pkg.scan.core.search import Search
-from semantic_detection_pkg.scan.core.pod_map import PodMap
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.tracking.track import Track
 from semantic_detection_pkg.scan.core.tree import build_tree
@@ -101,12 +101,12 @@ class ScanController:
         return None if self._search is None else self._search.needs()
 
     @property
-    def sweep_task(self) -> SweepTask | None:
-    @property
     def pod(self) -> PodMap | None:
         """Return the POD of the goal in hand; None before there is a plan."""
         return None if self._search is None else self._search.pod
 
+    @property
+    def sweep_task(self) -> SweepTask | None:
         """Return the plan to be made beside the steps; `SweepPlanned` says that it is."""
         return None if self._search is None else self._search.planner.task
 
@@ -208,6 +208,8 @@ class ScanController:
         elif isinstance(item, BaseAttitude):
             blackboard.attitude = item
             self._compare_base(item)
+        elif isinstance(item, DetectionCurves):
+            blackboard.curves = item
         elif isinstance(item, VocabularyReply):
             self._add_vocabulary(item)
         elif self._search is not None:
@@ -215,8 +217,6 @@ class ScanController:
 
     def _resume(self, now_ns: int, item: Resume) -> None:
         blackboard = self._blackboard
-        elif isinstance(item, DetectionCurves):
-            blackboard.curves = item
         if blackboard.mission is not None:
             return
         try:
@@ -256,6 +256,8 @@ class ScanController:
             return
         if mission.vocabulary and frame.vocabulary != mission.vocabulary:
             mission.drop_vocabulary(frame.stamp_ns)
+        if mission.search is not None:
+            mission.search.pod.use(blackboard.curves, blackboard.ground)
         mission.add_frame(frame, blackboard.poses)
 
     def _begin(self, goal: Goal) -> None:
@@ -263,8 +265,6 @@ class ScanController:
         try:
             check_goal(goal)
         except ConfigurationError as error:
-        if mission.search is not None:
-            mission.search.pod.use(blackboard.curves, blackboard.ground)
             blackboard.decision.result = GoalResult(goal.goal_id, "aborted", str(error))
             return
         if blackboard.mission is not None:

@@ -177,6 +177,7 @@ class Search:
         self._stamps_ns.append(frame.stamp_ns)
         rates = (pose.yaw_rate_rad_s, pose.pitch_rate_rad_s)
         self.coverage.add_view(view, frame.stamp_ns / _NS_PER_S, rates, frame.looks)
+        self.pod.update(view, frame.stamp_ns / _NS_PER_S, rates, frame.looks)
         shown = TrackedFrame(
             frame.stamp_ns,
             view,
@@ -195,7 +196,6 @@ class Search:
         """Return whether what was seen by this plan counts by another one, too."""
         old, new = self.plan, plan
         is_same_picture = (old.wide.width, old.wide.height) == (new.wide.width, new.wide.height)
-        self.pod.update(view, frame.stamp_ns / _NS_PER_S, rates, frame.looks)
         hfov_change = abs(new.wide.hfov_rad / old.wide.hfov_rad - 1.0)
         return (
             is_same_picture
@@ -211,6 +211,7 @@ class Search:
             self.follow_path(follower.conclusion)
         if old.can_go_on(self.plan):
             self.coverage.restore(old.coverage.record())
+            self.pod.restore(old.pod.record())
             self.set_progress(old.planner.progress, is_swept=old.is_swept)
 
     def set_progress(self, progress: SweepProgress, *, is_swept: bool) -> None:
@@ -228,7 +229,6 @@ class Search:
             )
         )
 
-            self.pod.restore(old.pod.record())
     def mark(self, track: Track, result: CellResult) -> None:
         """Note on the map what is known of a track."""
         size = (track.width_rad, track.height_rad)

@@ -14,8 +14,8 @@ from std_msgs.msg import Header
 from interfaces_pkg.action import Scan
 from interfaces_pkg.msg import (
     Bearing,
-    Coverage,
     ClassCoverage,
+    Coverage,
     Finding,
     PathGeometry,
     ScanArea,
@@ -31,8 +31,8 @@ from semantic_detection_pkg.scan.core import evidence
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.coverage import CoverageMap
 from semantic_detection_pkg.scan.core.inputs_and_decisions import Goal, GoalResult, ScanStatus
-from semantic_detection_pkg.scan.core.tracking import track as tracking
 from semantic_detection_pkg.scan.core.pod_map import PodMap
+from semantic_detection_pkg.scan.core.tracking import track as tracking
 
 
 @lru_cache(maxsize=2)
@@ -104,7 +104,6 @@ def to_coverage(
         pixels_per_rad=array.array("f", coverage.pixels_per_rad.astype(np.float32).tobytes()),
         results=array.array("B", coverage.results.tobytes()),
     )
-
     if pod is not None and pod.class_names:
         message.range_m = array.array("f", pod.ranges.range_m.astype(np.float32).tobytes())
         message.is_range_assumed = pod.ranges.is_assumed
@@ -127,6 +126,7 @@ def _class_coverage(pod: PodMap, name: str) -> ClassCoverage:
         least_bearing=_bearing(*summary.least_bearing),
         pod_percent=array.array("B", percent.tobytes()),
     )
+
 
 def to_search_need(
     coverage: CoverageMap | None, worth: NDArray[np.float64] | None, header: Header

@@ -1,7 +1,8 @@
 """What is used of TensorRT (10.3 to 11), TensorRT for RTX (1.7) and cuda-python (12.6 to 13).
 
-The only list of names and signatures. mypy holds the runner and the fakes to it, a test holds it to
-the bindings that NVIDIA publishes. None of the libraries is imported here, nor needed.
+The only list of names and signatures. mypy holds what uses them to it, and in a test to NVIDIA's
+own signatures; another test holds it and the fakes to the bindings that NVIDIA publishes. None of
+the libraries is imported here, nor needed.
 """
 
 # NVIDIA's names.

@@ -39,6 +39,7 @@ def copy_sources(target: Path) -> None:
         capture_output=True,
         check=True,
     )
+    shutil.rmtree(target, ignore_errors=True)  # of a run before
     for name in filter(None, done.stdout.decode().split("\0")):
         source = ROOT / name
         if source.is_file():  # of a file that is deleted and not committed Git still knows

@@ -24,7 +24,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     GimbalReading,
     Input,
 )
-from semantic_detection_pkg.scan.core.journal import inputs_to_json
+from semantic_detection_pkg.scan.core.journal import inputs_to_json, reading_checksum
 from simulation_pkg.harness.exact_scan import ExactScan, Thing
 from simulation_pkg.harness.recorded_messages import (
     NS_PER_S,
@@ -122,6 +122,7 @@ def messages_of(
                 header=header_of(now_ns),
                 step=number,
                 gimbal_stamps=[time_of(item.stamp_ns) for item in gimbal],
+                gimbal_checksums=np.array([reading_checksum(item) for item in gimbal], np.uint32),
                 detections_stamps=[time_of(item.stamp_ns) for item in frames],
                 inputs=inputs_to_json(scan.settings if number == 0 else None, others),
                 decision=decision.to_json(),

@@ -176,4 +176,5 @@ def from_journal(message: Any) -> RecordedStep:
         tuple(map(from_time, message.detections_stamps)),
         message.inputs,
         message.decision,
+        tuple(map(int, getattr(message, "gimbal_checksums", ()))),  # recordings of before have none
     )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+import struct
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +14,7 @@ from typing import Any
 from ros_support_pkg.core.settings import as_before, with_new_names
 from semantic_detection_pkg.common.core.serialization import canonical, from_plain, to_plain
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+    GimbalReading,
     Input,
     input_from_plain,
     input_to_plain,
@@ -53,6 +57,7 @@ _RENAMED_BEHAVIOURS: dict[str, tuple[str, dict[str, str]]] = {
         {"the area is covered: begins again": "the area is covered: starting again"},
     ),
 }
+_READING = struct.Struct("<q12d")
 # Canonical JSON: quotes within a text are escaped, so this is a key of the status and nothing else.
 _STATUS = re.compile(r'"leaf":"([^"\\]*)","level":(\d+),"reason":"')
 
@@ -67,6 +72,8 @@ class RecordedStep:
         gimbal_ns, detections_ns: stamps of the messages that it took, in that order.
         inputs: JSON list of all other inputs; see `inputs_to_json`.
         decision: canonical JSON.
+        gimbal_checksums: `reading_checksum` of each of `gimbal_ns`; empty in recordings of before
+            they were kept.
     """
 
     number: int
@@ -75,6 +82,32 @@ class RecordedStep:
     detections_ns: tuple[int, ...]
     inputs: str
     decision: str
+    gimbal_checksums: tuple[int, ...] = ()
+
+
+def reading_checksum(reading: GimbalReading) -> int:
+    """Return a CRC-32 of a reading, which its stamp alone does not name.
+
+    The gimbal's state is published as often as its newest angles are asked for, so several readings
+    have one stamp, and their zoom or link may differ. Recordings hold it: fields that come later
+    stay out of it.
+    """
+    values = (
+        reading.yaw_rad,
+        reading.pitch_rad,
+        reading.roll_rad,
+        reading.yaw_rate_rad_s,
+        reading.pitch_rate_rad_s,
+        reading.zoom,
+        reading.hfov_rad,
+        reading.zoom_max,
+        reading.yaw_min_rad,
+        reading.yaw_max_rad,
+        reading.pitch_min_rad,
+        reading.pitch_max_rad,
+    )
+    plain = (math.nan if math.isnan(value) else value for value in values)  # one NaN of the many
+    return zlib.crc32(_READING.pack(reading.stamp_ns, *plain) + reading.link.encode())
 
 
 def inputs_to_json(settings: ScanSettings | None, inputs: Sequence[Input]) -> str:

@@ -16,7 +16,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     Input,
     OtherInput,
 )
-from semantic_detection_pkg.scan.core.journal import inputs_to_json
+from semantic_detection_pkg.scan.core.journal import inputs_to_json, reading_checksum
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 
 
@@ -33,10 +33,11 @@ def to_journal(
         settings: where a new controller began with this step.
     """
     others: list[OtherInput] = []
-    gimbal_ns, detections_ns = [], []
+    gimbal: list[GimbalReading] = []
+    detections_ns = []
     for item in in_order(inputs):
         if isinstance(item, GimbalReading):
-            gimbal_ns.append(item.stamp_ns)
+            gimbal.append(item)
         elif isinstance(item, FrameDetections):
             detections_ns.append(item.stamp_ns)
         else:
@@ -44,7 +45,8 @@ def to_journal(
     return ScanJournal(
         header=Header(stamp=to_time(now_ns)),
         step=step,
-        gimbal_stamps=[to_time(stamp_ns) for stamp_ns in gimbal_ns],
+        gimbal_stamps=[to_time(item.stamp_ns) for item in gimbal],
+        gimbal_checksums=[reading_checksum(item) for item in gimbal],
         detections_stamps=[to_time(stamp_ns) for stamp_ns in detections_ns],
         inputs=inputs_to_json(settings, others),
         decision=decision.to_json(),

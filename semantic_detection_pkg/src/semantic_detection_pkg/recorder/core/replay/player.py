@@ -4,8 +4,8 @@ Nothing here has a clock. What was recorded best effort may have been written a 
 step that took it, so a step waits for its messages until enough later steps have come.
 
 Messages are named by their stamps, and several may have the same: the gimbal's state is that of its
-newest angles, however often it is published. Of those the newest are the step's own: what no step
-names, since nothing was in hand, is older.
+newest angles, however often it is published. A step says which by checksums. In recordings without
+them the newest are the step's own: what no step names, since nothing was in hand, is older.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetection
 from semantic_detection_pkg.scan.core.journal import (
     RecordedStep,
     inputs_from_json,
+    reading_checksum,
     with_present_words,
 )
 from semantic_detection_pkg.scan.core.settings import ScanSettings
@@ -113,6 +114,9 @@ class _Player:
             yield self._take(self._waiting.popleft(), missing)
 
     def _missing(self, step: RecordedStep) -> str:
+        for stamp_ns, checksum in _readings_named(step):
+            if self._reading(stamp_ns, checksum) is None:
+                return f"GimbalReading of {stamp_ns} ns is not in the recording"
         for (kind, stamp_ns), count in Counter(_named(step)).items():
             if len(self._held.get((kind, stamp_ns), ())) < count:
                 return f"{kind.__name__} of {stamp_ns} ns is not in the recording"
@@ -139,12 +143,20 @@ class _Player:
         return ReplayedStep(step, decision.to_json(), "", inputs.version_notes)
 
     def _messages(self, step: RecordedStep) -> list[_Message]:
+        readings = [self._reading(*name) for name in _readings_named(step)]
         names = _named(step)
         own = {
             name: iter(self._let_go(name, slice(-count, None)))
             for name, count in Counter(names).items()
         }
-        return [next(own[name]) for name in names]
+        return [one for one in readings if one is not None] + [next(own[name]) for name in names]
+
+    def _reading(self, stamp_ns: int, checksum: int) -> GimbalReading | None:
+        """Return a reading; it stays, as others with the same content may have been lost."""
+        for item in self._held.get((GimbalReading, stamp_ns), ()):
+            if isinstance(item, GimbalReading) and reading_checksum(item) == checksum:
+                return item
+        return None
 
     def _let_go(self, name: _Name, which: slice) -> list[_Message]:
         messages = self._held[name]
@@ -161,8 +173,13 @@ class _Player:
             self._controller, self._problem = None, problem
 
 
+def _readings_named(step: RecordedStep) -> list[tuple[int, int]]:
+    return list(zip(step.gimbal_ns, step.gimbal_checksums, strict=False))
+
+
 def _named(step: RecordedStep) -> list[_Name]:
+    """Return what is named by its stamp alone."""
     return [
-        *((GimbalReading, stamp_ns) for stamp_ns in step.gimbal_ns),
+        *((GimbalReading, stamp_ns) for stamp_ns in step.gimbal_ns[len(step.gimbal_checksums) :]),
         *((FrameDetections, stamp_ns) for stamp_ns in step.detections_ns),
     ]

@@ -3,9 +3,10 @@
 `candidate_states` has the table of its states, `candidate_evidence` the numbers. Three rules decide
 when a frame counts and when the search for evidence ends:
 
-- A frame counts only if the candidate would be seen in it were it there: sharp, large enough and
-  away from the edge. Without that rule each blurred or distant frame would speak against it, and
-  Tier 1's test (`sprt`) takes every frame as one fair trial.
+- A frame counts only if the candidate would be seen in it were it there: sharp, large enough, away
+  from the edge and, of tiles that the detector looked at, in one. Without that rule each blurred or
+  distant frame would speak against it, and Tier 1's test (`sprt`) takes every frame as one fair
+  trial.
 - Where Tier 1 says no, the candidate may have moved: once, it is looked for in a wider view and up
   to `refind_rad` from where it was, with a new test.
 - Where Tier 2 is unsure after all crops of one size, it gets larger crops once. Those of the first

@@ -100,7 +100,7 @@ soak: build
 vlm-check: build .llama/.stamp
 	$(WORKSPACE)
 	LLAMA_FOLDER="$(CURDIR)/.llama" python -m pytest vlm_bridge_pkg/test/test_llama_server.py test/test_llama_graph.py $(ARGS)
-	cat output/vlm_check.json
+	[ ! -f output/vlm_check.json ] || cat output/vlm_check.json
 
 .llama/.stamp: requirements/llama.lock | $(SETUP_STAMP)
 	tools/setup/llama_server.sh "$(VENV)" .llama

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import llama
+
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "tools" / "setup" / "llama_server.sh"
 REQUIREMENTS = ROOT / "requirements"
@@ -38,3 +40,8 @@ def test_it_is_kept_out_of_repository_and_image():
     for name in (".gitignore", ".dockerignore"):
         assert re.search(r"^\.llama/?$", (ROOT / name).read_text(), re.MULTILINE), name
     assert os.access(SCRIPT, os.X_OK)
+
+
+def test_the_line_that_starts_it_is_the_one_that_is_tried():
+    text = (ROOT / "docs" / "vlm_protocol.md").read_text()
+    assert f"\n{' '.join(llama.GUARD)} /run/tier3/vlm.sock.lock sh -c 'rm -f " in text

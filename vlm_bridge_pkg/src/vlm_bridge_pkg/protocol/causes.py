@@ -22,12 +22,13 @@ _VISION = r"(images?|image_url|vision|multi-?modal)\b"
 _OF_WORDS = {
     "no_vision": (
         rf"\b{_VISION}( inputs?| content)? (is|are) (not|only) supported",
-        rf"(\bnot|n't) (support|have|accept|take|process|handle)( any)? {_VISION}",
+        rf"(\bnot|n't) (support|have|accept|take|process|handle)( any)? {_VISION}"
+        r"(?! (larger|bigger|over|above|of|in|with|format)\b)",
         r"\bnot a (multi-?modal|vision)\b|\bat most 0 images?\b|\brequired for image input\b"
         r"|\bmmproj\b",
     ),
     "too_large": (r"\bcontext (size|length|window)\b|\bcontext the overflows\b",),
-    "loading": (r"\bloading (the )?model\b|\bmodel is (still |being )*load",),
+    "loading": (r"\bloading (the )?model\b|\bmodel is (still )?(loading|being loaded)\b",),
 }
 _PATTERNS = {cause: re.compile("|".join(one), re.IGNORECASE) for cause, one in _OF_WORDS.items()}
 

@@ -240,3 +240,13 @@ def test_a_tile_of_its_own_is_nobody_elses_turn():
     frames += [planned(planner) for _ in range(3)]
 
     assert frames == [[0, 1, 2], [0, 3, 4], [0, 5, 6], [0, 7, 8]]
+
+
+def test_a_tile_around_a_place_has_the_shape_of_the_input():
+    planner = TilePlanner((640, 384))
+
+    views, _ = planner.plan(HD, ROTATING, need_at(900, 480, 1020, 600))
+    tall, _ = planner.plan(HD, ROTATING, need_at(900, 300, 960, 780))  # more than fits in one
+
+    assert views[1:] == (Region(640, 348, 1280, 732),)
+    assert [(tile.width, tile.height) for tile in tall[1:]] == [(640, 384)] * 2

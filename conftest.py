@@ -1,20 +1,10 @@
 """Fixtures for the tests of all packages that touch ROS, and the patience of all tests."""
 
-import contextlib
-import fcntl
-import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
-from typing import IO
 
 import hypothesis
 import pytest
 from patience import patience
-
-_LOCK = pytest.StashKey[IO[str]]()
 
 # How long an example takes is the machine's affair. What checks every change does not depend on
 # luck, so it sees the same examples each time; `make properties` looks for others.
@@ -49,26 +39,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_report_header() -> str:
     return f"limits of time: {patience(1.0):.1f} times those of the reference machine"
-
-
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """Say that tests are running on this machine; the lock goes with the process."""
-    path = Path(tempfile.gettempdir()) / f"semantic_detection_tests_{os.getuid()}.lock"
-    session.config.stash[_LOCK] = file = path.open("w")
-    fcntl.flock(file, fcntl.LOCK_SH)
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Free the shared memory of killed nodes, up to 67 MB each, by Fast DDS's own tool.
-
-    It may take a port away under a node that is just taking it over from a killed one, and nobody
-    hears that node from then on. So the last session that ends does it: a test may run pytest, too.
-    """
-    is_worker = hasattr(session.config, "workerinput")
-    with contextlib.suppress(BlockingIOError):
-        fcntl.flock(session.config.stash[_LOCK], fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if not is_worker and (program := shutil.which("fastdds")):
-            subprocess.run([program, "shm", "clean"], capture_output=True, check=False)
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ from ament_index_python.packages import get_package_prefix
 from patience import wait_until
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
+from ros_graph import ON_THIS_MACHINE
 from sensor_msgs.msg import CompressedImage
 
 from interfaces_pkg.msg import Finding
@@ -239,7 +240,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, help="of the recordings; default: a temporary one")
     parser.add_argument("--send", metavar="NAME", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    os.environ.update(ON_THIS_MACHINE)
     os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
     if options.send:
         rclpy.init()

@@ -7,11 +7,11 @@ Limits are those of the reference machine; `patience` stretches them to this one
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -26,6 +26,13 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from ros_actions import TIMEOUT_S, ActionProbe
 
+#: Discovery and messages by the loopback device alone, whatever the distribution.
+ON_THIS_MACHINE = {
+    "ROS_AUTOMATIC_DISCOVERY_RANGE": "SYSTEM_DEFAULT",
+    "FASTRTPS_DEFAULT_PROFILES_FILE": str(
+        Path(__file__).resolve().parents[1] / "config" / "fastdds_loopback.xml"
+    ),
+}
 #: Inference may keep a node from answering for a while.
 RESEND_S = 5.0
 
@@ -36,13 +43,7 @@ T = TypeVar("T")
 def isolated_domain() -> Iterator[dict[str, str]]:
     """A domain that no other test uses, as environment variables for child processes."""
     with domain_coordinator.domain_id() as domain_id:
-        # Humble knows only the older variable, newer distributions warn about it.
-        discovery = (
-            {"ROS_LOCALHOST_ONLY": "1"}
-            if os.environ.get("ROS_DISTRO") == "humble"
-            else {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
-        )
-        yield {"ROS_DOMAIN_ID": str(domain_id), **discovery}
+        yield {"ROS_DOMAIN_ID": str(domain_id), **ON_THIS_MACHINE}
 
 
 class GraphProbe:

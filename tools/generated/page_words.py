@@ -33,5 +33,7 @@ def page_words() -> str:
     return (
         f"{_HEAD}\nexport const TEXTS = {json.dumps(texts, indent=2)};\n"
         f"\nexport const COLOURS = {json.dumps(colours, indent=2)};\n"
+        "\n// Of a probability of detection, in equal steps from 0 to 1.\n"
+        f"export const POD_COLOURS = {json.dumps([*map(palette.css, palette.POD_COLOURS)])};\n"
         f"\nexport const TIERS = {json.dumps(TIERS, indent=2)};\n"
     )

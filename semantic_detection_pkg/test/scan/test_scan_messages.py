@@ -231,7 +231,12 @@ def test_markers_are_the_whole_picture(scanned):
     markers = scan_markers(Header(frame_id="base"), scanned.now_ns / 1e9, scanned.controller)
     assert markers.markers[0].action == Marker.DELETEALL
     by_name = {marker.ns: marker for marker in markers.markers[1:]}
-    assert set(by_name) == {"coverage", "area", "view", "tracks", "findings", "findings/names"}
+    names = {"coverage", "area", "view", "tracks", "findings", "findings/names"}
+    classes = scanned.controller.pod.class_names
+    assert set(by_name) == names | {f"pod/{name}" for name in classes}
+    looked_at = int((scanned.controller.pod.look_counts > 0).sum())
+    chances = by_name[f"pod/{classes[0]}"]
+    assert len(chances.points) == len(chances.colors) == 6 * looked_at
     cells = by_name["coverage"]
     assert (
         len(cells.points)

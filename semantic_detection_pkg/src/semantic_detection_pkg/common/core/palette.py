@@ -17,6 +17,9 @@ CELL_COLOURS: dict[CellResult, int] = {
     CellResult.FINDING: _GREEN,
     CellResult.REJECTED: _GREY,
 }
+#: 0xRRGGBB of a probability of detection, in equal steps from 0 to 1: red to blue, which colour-blind
+#: people tell apart, too (after ColorBrewer's RdYlBu).
+POD_COLOURS: tuple[int, ...] = (0xD73027, 0xFC8D59, 0xFEE090, 0x91BFDB, 0x4575B4)
 FINDING_COLOURS: dict[FindingState, int] = {
     FindingState.CANDIDATE: _AMBER,
     FindingState.CONFIRMED: _GREEN,
@@ -28,6 +31,11 @@ TRACK_COLOURS: dict[TrackState, int] = {
     TrackState.CONFIRMED: _AMBER,
     TrackState.LOST: _AMBER,
 }
+
+
+def pod_colour(share: float) -> int:
+    """Return the colour of a probability of detection, 0..1."""
+    return POD_COLOURS[min(int(share * len(POD_COLOURS)), len(POD_COLOURS) - 1)]
 
 
 def rgb(colour: int) -> tuple[int, int, int]:

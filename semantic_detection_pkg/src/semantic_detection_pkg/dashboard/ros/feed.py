@@ -39,6 +39,7 @@ from semantic_detection_pkg.dashboard.api.store import SectionStore
 from semantic_detection_pkg.dashboard.core.labels import TrackMark, labels_of
 from semantic_detection_pkg.dashboard.core.ownership import is_own_logger, is_own_status
 from semantic_detection_pkg.dashboard.core.pairing import Pairing
+from semantic_detection_pkg.dashboard.core.pod import pod_of
 from semantic_detection_pkg.errors import FrameError
 from semantic_detection_pkg.scan.core.from_messages import from_gimbal_state
 from semantic_detection_pkg.scan.core.inputs_and_decisions import GimbalReading
@@ -46,6 +47,15 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import GimbalReading
 _LOG_LINES = 80
 _DIAGNOSTICS_MAX = 40
 _NAMESPACES_PERIOD_S = 2.0
+_CELLS = (
+    "age_s",
+    "pixels_per_rad",
+    "results",
+    "range_m",
+    "look_counts",
+    "finest_px_per_rad",
+    "classes",
+)
 _AGE_UNSEEN = 255  # of a cell, in whole seconds below
 _LEVELS = {
     DiagnosticStatus.OK: "ok",
@@ -211,9 +221,10 @@ class DashboardFeed:
     def _take_coverage(self, message: msg.Coverage) -> None:
         ages = np.nan_to_num(np.asarray(message.age_s), nan=np.inf)
         ages_s = np.where(np.isfinite(ages), np.clip(ages, 0, _AGE_UNSEEN - 1), _AGE_UNSEEN)
-        plain = as_plain(message, without=("age_s", "pixels_per_rad", "results"))
+        plain = as_plain(message, without=_CELLS)
         plain["results"] = base64.b64encode(bytes(message.results)).decode()
         plain["ages_s"] = base64.b64encode(ages_s.astype(np.uint8).tobytes()).decode()
+        plain["pod"] = pod_of(message)
         self._board.put("coverage", plain)
 
     def _take_finding(self, message: msg.Finding) -> None:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ros_support_pkg.core.words import CellResult
 from semantic_detection_pkg.common.core.geojson import ellipse_enu
-from semantic_detection_pkg.common.core.palette import CELL_COLOURS, rgb
+from semantic_detection_pkg.common.core.palette import CELL_COLOURS, POD_COLOURS, rgb
 from semantic_detection_pkg.common.core.position import Position
 from semantic_detection_pkg.recorder.evidence.pictures import png_uri
 
@@ -151,6 +151,49 @@ def coverage_map(message: Any) -> CoverageDrawing | None:
         tuple(math.degrees(edge) for edge in edges),  # type: ignore[arg-type]
         float((results > 0).mean()),
     )
+
+
+@dataclass(frozen=True)
+class PodDrawing:
+    """How likely a thing of one class would have been reported; `map` is drawn by that.
+
+    Attributes:
+        share, least_share: 0..1, in the area and in the ninth of it where it is least.
+        least_deg: (yaw, pitch) [deg] of the middle of that ninth.
+        is_assumed: the detector's curve or the range is, nobody has measured it.
+    """
+
+    class_name: str
+    share: float
+    least_share: float
+    least_deg: tuple[float, float]
+    is_assumed: bool
+    map: CoverageDrawing
+
+
+def pod_maps(message: Any) -> list[PodDrawing]:
+    """Draw the POD of each class of a message of type Coverage; none where it has none."""
+    area = coverage_map(message)
+    drawn: list[PodDrawing] = []
+    for one in getattr(message, "classes", ()):  # recordings of before have none
+        percent = np.asarray(one.pod_percent, np.uint8)
+        if area is None or percent.size != area.columns * area.rows:
+            continue
+        steps = np.minimum(percent.astype(int) * len(POD_COLOURS) // 100, len(POD_COLOURS) - 1)
+        colours = np.array([rgb(colour)[::-1] for colour in POD_COLOURS], np.uint8)
+        grid = steps.reshape(area.rows, area.columns)[:, ::-1]
+        bearing = one.least_bearing
+        drawn.append(
+            PodDrawing(
+                one.class_name,
+                float(one.pod),
+                float(one.least_pod),
+                (math.degrees(bearing.yaw_rad), math.degrees(bearing.pitch_rad)),
+                not one.is_measured or bool(message.is_range_assumed),
+                replace(area, picture=png_uri(colours[grid])),
+            )
+        )
+    return drawn
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from ros_support_pkg.core.stamps import from_time
 from ros_support_pkg.core.words import CellResult, GpuOwner, HealthLevel, Level, Verdict, read
-from semantic_detection_pkg.common.core.palette import CELL_COLOURS, css
+from semantic_detection_pkg.common.core.palette import CELL_COLOURS, POD_COLOURS, css
 from semantic_detection_pkg.common.core.position import Position
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.recorder.core.events import Event
@@ -21,7 +21,12 @@ from semantic_detection_pkg.recorder.evidence.content import (
     read_content,
     read_evidence_frames,
 )
-from semantic_detection_pkg.recorder.evidence.drawings import Span, coverage_map, spans
+from semantic_detection_pkg.recorder.evidence.drawings import (
+    Span,
+    coverage_map,
+    pod_maps,
+    spans,
+)
 from semantic_detection_pkg.recorder.evidence.event_page import PAGE, position_of, state_of
 from semantic_detection_pkg.recorder.evidence.pictures import thumbnail
 from semantic_detection_pkg.recorder.evidence.rendering import render, write_text
@@ -151,6 +156,14 @@ def _page(
         map=drawn,
         legend=[(css(CELL_COLOURS[result]), result.text) for result in CellResult],
         marks=marks,
+        pods=[] if course.coverage is None else pod_maps(course.coverage),
+        pod_legend=[
+            (
+                css(colour),
+                f"{100 * step // len(POD_COLOURS)}–{100 * (step + 1) // len(POD_COLOURS)} %",
+            )
+            for step, colour in enumerate(POD_COLOURS)
+        ],
         timeline=_timeline(course, rows, reader.start_ns, reader.end_ns),
         events=[_KeptEvent(e.label, e.marked_ns, _megabytes(e), pages[e.name]) for e in events],
         topics=sorted((c.topic, c.msgtype, c.msgcount) for c in reader.connections),

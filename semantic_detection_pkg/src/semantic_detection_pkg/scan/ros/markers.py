@@ -17,10 +17,12 @@ from semantic_detection_pkg.common.core.optics import CameraView, direction
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.controller import ScanController
 from semantic_detection_pkg.scan.core.coverage import CoverageMap
+from semantic_detection_pkg.scan.core.pod_map import PodMap
 
 _RADIUS_M = 10.0
 _MAP_RADIUS_M = 10.2  # behind everything else
 _OLD_S = 60.0  # cells fade until then
+_POD_OPACITY = 0.4
 _CELLS_MAX = 20_000  # more are too many to draw once a second
 _Colour = tuple[float, float, float, float]
 _TRACK_OPACITIES = {TrackState.TENTATIVE: 0.6, TrackState.CONFIRMED: 0.9, TrackState.LOST: 0.35}
@@ -28,11 +30,17 @@ _REJECTED_OPACITY = 0.7
 
 
 def scan_markers(header: Header, now_s: float, controller: ScanController) -> MarkerArray:
-    """Return markers of coverage, area, field of view, tracks and findings."""
+    """Return markers of coverage, POD of each class, area, field of view, tracks and findings.
+
+    The POD of a class is in a namespace of its own, `pod/person`, to be switched on and off.
+    """
     # Each array is complete: markers that it does not name are removed.
     markers = [Marker(action=Marker.DELETEALL)]
     if controller.coverage is not None:
         markers.append(_coverage(header, controller.coverage, now_s))
+    if controller.coverage is not None and controller.pod is not None:
+        for number, name in enumerate(controller.pod.class_names):
+            markers.append(_pod(header, number, name, controller.coverage, controller.pod))
     if controller.goal is not None:
         points = _area_points(controller.goal.area)
         markers.append(_lines(header, "area", points, (1.0, 1.0, 1.0, 0.8)))
@@ -58,19 +66,43 @@ def _coverage(header: Header, coverage: CoverageMap, now_s: float) -> Marker:
     """Return the seen cells of the map: colour by result, fainter with age."""
     rows, columns = np.nonzero(coverage.is_wanted & (coverage.results != CellResult.UNSEEN))
     rows, columns = rows[:_CELLS_MAX], columns[:_CELLS_MAX]
+    marker = _cells(header, "coverage", 0, coverage, rows, columns)
+    ages = coverage.ages_s(now_s)[rows, columns]
+    for result, age_s in zip(coverage.results[rows, columns].tolist(), ages.tolist(), strict=True):
+        alpha = 0.15 + 0.35 * math.exp(-max(age_s, 0.0) / _OLD_S)
+        red, green, blue, _ = _with_opacity(palette.CELL_COLOURS[CellResult(result)], alpha)
+        marker.colors += [ColorRGBA(r=red, g=green, b=blue, a=alpha)] * 6
+    return marker
+
+
+def _pod(header: Header, number: int, name: str, coverage: CoverageMap, pod: PodMap) -> Marker:
+    """Return the looked at cells of the area by the POD of a class: red is little, blue much."""
+    rows, columns = np.nonzero(coverage.is_wanted & (pod.look_counts > 0))
+    rows, columns = rows[:_CELLS_MAX], columns[:_CELLS_MAX]
+    marker = _cells(header, f"pod/{name}", number, coverage, rows, columns)
+    for share in pod.pod(name)[rows, columns].tolist():
+        red, green, blue, alpha = _with_opacity(palette.pod_colour(share), _POD_OPACITY)
+        marker.colors += [ColorRGBA(r=red, g=green, b=blue, a=alpha)] * 6
+    return marker
+
+
+def _cells(
+    header: Header,
+    name: str,
+    number: int,
+    coverage: CoverageMap,
+    rows: NDArray[np.intp],
+    columns: NDArray[np.intp],
+) -> Marker:
+    """Return cells as two triangles each, without their colours."""
     half = 0.46 * coverage.cell_rad  # a gap shows the grid
     yaw, pitch = coverage.yaw_rad[columns], coverage.pitch_rad[rows]
     corners = [(-half, -half), (half, -half), (half, half), (-half, half)]
     points = np.stack([_on_sphere(yaw + dy, pitch + dp) for dy, dp in corners], axis=1)
     triangles = points[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 3)
-    ages = coverage.ages_s(now_s)[rows, columns]
-    marker = _marker(header, "coverage", 0, Marker.TRIANGLE_LIST, (1.0, 1.0, 1.0, 1.0))
+    marker = _marker(header, name, number, Marker.TRIANGLE_LIST, (1.0, 1.0, 1.0, 1.0))
     marker.scale = Vector3(x=1.0, y=1.0, z=1.0)
     marker.points = [Point(x=x, y=y, z=z) for x, y, z in triangles.tolist()]
-    for result, age_s in zip(coverage.results[rows, columns].tolist(), ages.tolist(), strict=True):
-        alpha = 0.15 + 0.35 * math.exp(-max(age_s, 0.0) / _OLD_S)
-        red, green, blue, _ = _with_opacity(palette.CELL_COLOURS[CellResult(result)], alpha)
-        marker.colors += [ColorRGBA(r=red, g=green, b=blue, a=alpha)] * 6
     return marker
 
 

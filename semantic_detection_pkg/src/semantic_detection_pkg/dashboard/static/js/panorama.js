@@ -3,6 +3,7 @@
 import { byId, element, fixed, radians, setText } from "./dom.js";
 import { bearingOf, outlineOf, viewOfGimbal } from "./geometry.js";
 import { placeToLook } from "./picture.js";
+import { Pod } from "./pod.js";
 import { COLOURS, TEXTS } from "./words.js";
 
 const BASE = { left: radians(75), right: radians(-75), top: radians(-8), bottom: radians(34) };
@@ -29,7 +30,15 @@ export class Panorama {
     link.addEventListener("picture", ({ detail }) => this.paint(detail));
     link.addEventListener("news", ({ detail }) => this.update(detail));
     this.canvas.addEventListener("click", (event) => this.look(event));
-    byId("legend").replaceChildren(...RESULTS.slice(1).map(([name, colour]) => {
+    this.pod = new Pod(() => this.showCells());
+    this.canvas.addEventListener("mousemove", (event) => this.describe(event));
+    this.canvas.addEventListener("mouseleave", () => setText(byId("cell"), ""));
+    this.drawLegend();
+  }
+
+  drawLegend() {
+    const entries = this.pod.chosen ? this.pod.legend() : RESULTS.slice(1);
+    byId("legend").replaceChildren(...entries.map(([name, colour]) => {
       const swatch = element("i");
       swatch.style.background = colour;
       return element("span", {}, swatch, name);
@@ -64,28 +73,58 @@ export class Panorama {
 
   takeCoverage(coverage) {
     const unpack = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-    const [results, ages] = [unpack(coverage.results), unpack(coverage.ages_s)];
-    const image = new ImageData(coverage.columns, coverage.rows);
-    for (let row = 0; row < coverage.rows; row++) {
-      for (let column = 0; column < coverage.columns; column++) {
-        const cell = row * coverage.columns + column;
-        const pixel = 4 * (row * coverage.columns + (coverage.columns - 1 - column)); // left is to the left
-        const colour = RESULTS[results[cell]]?.[1];
-        if (!colour) continue;
-        const freshness = ages[cell] === UNSEEN_AGE ? 0 : 1 - ages[cell] / 400;
-        for (let i = 0; i < 3; i++) image.data[pixel + i] = parseInt(colour.slice(1 + 2 * i, 3 + 2 * i), 16);
-        image.data[pixel + 3] = (results[cell] === EMPTY ? 40 : 130) * freshness;
-      }
-    }
-    const cells = document.createElement("canvas");
-    [cells.width, cells.height] = [coverage.columns, coverage.rows];
-    cells.getContext("2d").putImageData(image, 0, 0);
-    this.cells = cells;
+    Object.assign(this, { coverage, results: unpack(coverage.results), ages: unpack(coverage.ages_s) });
+    this.pod.take(coverage);
+    this.paintCells();
     this.grid = {
       right: coverage.yaw_min_rad, left: coverage.yaw_min_rad + coverage.columns * coverage.cell_rad,
       top: coverage.pitch_min_rad, bottom: coverage.pitch_min_rad + coverage.rows * coverage.cell_rad,
     };
     this.widen(this.grid);
+  }
+
+  /** One pixel for each cell: its result, or the chance to find the chosen class there. */
+  paintCells() {
+    const { rows, columns } = this.coverage;
+    const image = new ImageData(columns, rows);
+    const colourOf = this.pod.chosen ? (cell) => this.pod.colourOf(cell) : (cell) => this.resultOf(cell);
+    for (let row = 0; row < rows; row++) {
+      for (let column = 0; column < columns; column++) {
+        const pixel = 4 * (row * columns + (columns - 1 - column)); // left is to the left
+        image.data.set(colourOf(row * columns + column), pixel);
+      }
+    }
+    this.cells = document.createElement("canvas");
+    [this.cells.width, this.cells.height] = [columns, rows];
+    this.cells.getContext("2d").putImageData(image, 0, 0);
+  }
+
+  resultOf(cell) {
+    const colour = RESULTS[this.results[cell]]?.[1];
+    if (!colour) return [0, 0, 0, 0];
+    const freshness = this.ages[cell] === UNSEEN_AGE ? 0 : 1 - this.ages[cell] / 400;
+    const alpha = (this.results[cell] === EMPTY ? 40 : 130) * freshness;
+    return [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16)).concat(alpha);
+  }
+
+  /** What is shown was changed by hand. */
+  showCells() {
+    this.drawLegend();
+    if (!this.coverage) return;
+    this.paintCells();
+    this.draw();
+  }
+
+  /** Tell the numbers of the cell under the pointer. */
+  describe(event) {
+    if (!this.coverage) return;
+    const { yaw_rad: yaw, pitch_rad: pitch } = this.bearingAt(event);
+    const { yaw_min_rad: right, pitch_min_rad: top, cell_rad: side, rows, columns } = this.coverage;
+    const [column, row] = [Math.floor((yaw - right) / side), Math.floor((pitch - top) / side)];
+    const isInside = column >= 0 && column < columns && row >= 0 && row < rows;
+    const cell = isInside ? row * columns + column : undefined;
+    const age = this.ages[cell] === UNSEEN_AGE ? null : this.ages[cell];
+    setText(byId("cell"), this.pod.describe(cell, pitch, age));
   }
 
   /** Show this range, too; what was pictured is painted again. */
@@ -229,10 +268,14 @@ export class Panorama {
 
   look(event) {
     if (!this.api.maySteer()) return;
+    this.api.post(placeToLook(this.link), this.bearingAt(event));
+  }
+
+  bearingAt(event) {
     const [right, down] = [event.offsetX / this.canvas.clientWidth, event.offsetY / this.canvas.clientHeight];
-    this.api.post(placeToLook(this.link), {
+    return {
       yaw_rad: this.range.left + right * (this.range.right - this.range.left),
       pitch_rad: this.range.top + down * (this.range.bottom - this.range.top),
-    });
+    };
   }
 }

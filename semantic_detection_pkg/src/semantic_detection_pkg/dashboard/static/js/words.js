@@ -92,6 +92,9 @@ export const COLOURS = {
   }
 };
 
+// Of a probability of detection, in equal steps from 0 to 1.
+export const POD_COLOURS = ["#d73027", "#fc8d59", "#fee090", "#91bfdb", "#4575b4"];
+
 export const TIERS = {
   "1": "detector",
   "2": "classifier",

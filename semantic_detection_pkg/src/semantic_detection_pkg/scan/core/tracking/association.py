@@ -249,7 +249,7 @@ def associate(
     distance is few sigmas, would win over one whose position is known.
 
     A pair must also be likelier than a thing that has no track yet, of which `new_share` of what
-    stands as densely as here are: d^T S^-1 d + ln det S <= -2 ln(2 pi new_share density), with the S
+    stands as densely as here are: d^T S^-1 d + ln det S <= -2 ln(2 pi new_share density), with S
     of a thing that moves or of one that stands still. Otherwise a track that was out of sight,
     hence may be anywhere, takes whoever comes next in a crowd.
     """

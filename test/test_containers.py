@@ -12,6 +12,7 @@ import pytest
 import yaml
 from container_files import DOCKER, DOCKERFILES, ROOT, WORKSPACE, instructions, is_ours, mounts_of
 
+MAIN = "semantic_detection_pkg"
 #: Exist on a robot or in an image, not here.
 OF_THE_HOST = {"/tmp/argus_socket", "/etc/nv_tegra_release"}
 #: Every set of files that is started together, as docker/README.md says.
@@ -177,7 +178,11 @@ def test_commands_exist_and_take_their_options(compose: Any) -> None:
     programs = entry_points()
     for name, service in compose["services"].items():
         for command in (service.get("command"), service.get("healthcheck", {}).get("test")):
-            words = [word for word in command or [] if word not in ("CMD", "entrypoint")]
+            words = [
+                word
+                for word in command or []
+                if word not in ("CMD", "env") and not word.startswith("PYTHONPATH=")
+            ]
             if words[:2] == ["ros2", "run"]:
                 module, options = programs[words[2], words[3]], words[4:]
             elif words[:2] == ["python3", "-m"]:
@@ -195,6 +200,34 @@ def test_commands_exist_and_take_their_options(compose: Any) -> None:
                     check=True,
                 ).stdout
                 assert {flag for flag in flags if flag not in help_text} == set(), name
+
+
+def test_a_health_check_is_light(compose: Any) -> None:
+    """It runs every ten seconds: the image's own Python, the standard library, nothing sourced."""
+    checked = [service for service in compose["services"].values() if "healthcheck" in service]
+    assert checked
+    for service in checked:
+        kind, *words = service["healthcheck"]["test"]
+        assert kind == "CMD"
+        assert "entrypoint" not in words
+        environment = {"PYTHONDONTWRITEBYTECODE": "1"}
+        if words[0] == "env":
+            _, setting, *words = words
+            name, value = setting.split("=")
+            environment[name] = value.replace(WORKSPACE, str(ROOT))
+        else:  # beside the model, below its working directory
+            mounts = {mount.target: mount.source for mount in mounts_of(service)}
+            places = [Path(mounts[f"/opt/vlm/{name}"]) for name in ("vlm_bridge_pkg", MAIN)]
+            environment["PYTHONPATH"] = ":".join(str((DOCKER / p).parent) for p in places)
+        assert words[:2] == ["python3", "-m"]
+        done = subprocess.run(
+            [sys.executable, "-S", "-c", f"import {words[2]}"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
 
 
 def test_launch_arguments_exist(compose: Any) -> None:
@@ -234,8 +267,14 @@ def test_environment_of_the_graph_is_known(compose: Any) -> None:
     environment = compose["services"]["semantic-detection"]["environment"]
     assert environment["ENV"] in ENVIRONMENTS
     assert {"GIMBAL_MODE", "INFERENCE_ENGINE"} <= set(environment)
-    ours = {name for name in environment if not name.startswith(("ROS_", "NVIDIA_", "RMW_"))}
+    ours = {
+        name
+        for name in environment
+        if not name.startswith(("ROS_", "NVIDIA_", "RMW_", "FASTRTPS_"))
+    }
     assert ours <= {"ENV", TOKEN_VARIABLE, *VARIABLES}
+    profiles = environment.get("FASTRTPS_DEFAULT_PROFILES_FILE", f"{WORKSPACE}/config")
+    assert (ROOT / Path(profiles).relative_to(WORKSPACE)).exists(), profiles
 
 
 def test_the_documents_name_what_exists() -> None:

@@ -38,6 +38,7 @@ def main() -> int:
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # cleans up, too
     engine, report = Engine(folder), Report()
+    engine.remove(with_storage=False)  # what a run left that was killed in that folder
     try:
         _run(report, engine, is_mounted=given.mounted)
     except ContainerError as error:

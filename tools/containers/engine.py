@@ -27,6 +27,7 @@ NEEDED = {
 _PROCESSES_MAX = (
     32768  # the kernel refuses some larger ones where this process may not raise its own
 )
+_REMOVALS, _REMOVAL_S = 5, 300.0
 _STORAGE = """\
 [storage]
 driver = "overlay"
@@ -157,17 +158,24 @@ class Engine:
 
     def remove(self, *, with_storage: bool) -> None:
         """End and remove every container, volume and network; with the storage all else, too."""
-        for words in (
-            ("rm", "--all", "--force", "--time", "0", "--volumes"),
-            ("volume", "prune", "--force"),
-            ("network", "prune", "--force"),
-        ):
-            self.run("podman", *words, is_checked=False)
+        for _ in range(_REMOVALS):  # one that is just being started again may slip through
+            self._try("rm", "--all", "--force", "--time", "0", "--volumes")
+            if not self._try("ps", "--all", "--quiet").strip():
+                break
+        self._try("volume", "prune", "--force")
+        self._try("network", "prune", "--force")
         if not with_storage:
             return
-        self.run("podman", "rmi", "--all", "--force", timeout_s=600.0, is_checked=False)
+        self._try("rmi", "--all", "--force")
         for line in reversed(Path("/proc/mounts").read_text().splitlines()):
             place = line.split()[1]
             if Path(place).is_relative_to(self.folder):
                 subprocess.run(["umount", "--lazy", place], check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _try(self, *words: str) -> str:
+        """Run podman; what it did not manage shows in what is there afterwards."""
+        try:
+            return self.run("podman", *words, timeout_s=_REMOVAL_S, is_checked=False).stdout
+        except ContainerError as error:
+            return str(error)

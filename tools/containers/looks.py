@@ -21,13 +21,17 @@ from gimbal_driver_pkg.protocol.framing import Deframer
 
 _SOCKET = "/run/tier3/vlm.sock"
 _RATE_S = 15.0  # the recorder tells its figures now and then
-_HOLD = """
-import fcntl, sys, time
+_RELEASE = "/run/tier3/release_of_a_check"
+#: Takes a lock; keeps it until a file says to let go, or not at all.
+_HOLD = f"""
+import fcntl, pathlib, sys, time
 file = open("/run/tier3/lock_of_a_check", "a")
 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-print("held", flush=True)
-time.sleep(float(sys.argv[1]))
+end_s = time.monotonic() + float(sys.argv[1])
+while time.monotonic() < end_s and not pathlib.Path("{_RELEASE}").exists():
+    time.sleep(0.1)
 """
+_HOLD_MAX_S = "600"
 
 
 def look_at(report: Report, stack: Stack) -> None:
@@ -143,16 +147,14 @@ def _look_at_lock(stack: Stack) -> None:
         stack.exec(s, "stat", "-c", "%i", "/run/tier3/gpu.lock").stdout for s in (ROBOT, STUB)
     }
     assert len(places - {""}) == 1, f"gpu.lock is {places}"
-    hold = ("entrypoint", "python3", "-c", _HOLD)
-    name = stack.container(ROBOT)
-    stack.engine.podman("exec", "--detach", name, *hold, "3")
+    hold = ("python3", "-c", _HOLD)
+    stack.engine.podman("exec", "--detach", stack.container(ROBOT), *hold, _HOLD_MAX_S)
+    wait_until(lambda: stack.exec(STUB, *hold, "0").returncode, "a lock that is held", 20.0, 0.1)
+    stack.exec(ROBOT, "touch", _RELEASE)
     wait_until(
-        lambda: stack.exec(STUB, *hold, "0").returncode != 0, "a lock that is held", 10.0, 0.1
+        lambda: not stack.exec(STUB, *hold, "0").returncode, "a lock that is free", 20.0, 0.1
     )
-    wait_until(
-        lambda: stack.exec(STUB, *hold, "0").returncode == 0, "a lock that is free", 15.0, 0.1
-    )
-    stack.exec(ROBOT, "rm", "/run/tier3/lock_of_a_check")
+    stack.exec(ROBOT, "rm", "/run/tier3/lock_of_a_check", _RELEASE)
 
 
 def _look_at_recording(stack: Stack) -> list[str]:

@@ -56,6 +56,7 @@ def test_independent_looks_multiply_what_is_missed_up_to_the_ceiling():
 def test_a_group_is_its_best_look_and_a_share_of_the_rest():
     dependence = Dependence(within=0.25, between=0.5, group_s=5.0)
     assert dependence.group_exposure(2.0, 6.0) == 3.0
+    assert dependence.group_exposure(2.0, 600.0) == 3.0, "no more than three looks count"
     assert dependence.exposure(3.0, 5.0) == 4.0
 
 

@@ -79,7 +79,7 @@ def test_looks_that_follow_each_other_count_for_little_more_than_the_best():
     one = pod_map()
     one.update(view_at(0, 27), 1.0, looks=WHOLE)
     exposure = one.exposure("person")[at]
-    assert made.exposure("person")[at] == pytest.approx(1.4 * exposure, rel=1e-5)
+    assert made.exposure("person")[at] == pytest.approx(1.2 * exposure, rel=1e-5)
 
 
 def test_where_a_track_needs_three_detections_the_third_best_look_of_a_group_counts():

@@ -28,16 +28,23 @@ from simulation_pkg.core.photo.labels import (
 _NAMES = ("classes.txt", "obj.names", "data.yaml", "dataset.yaml")
 
 
-def find_labels(picture: Path, size: tuple[int, int]) -> Labels | None:
+def find_labels(picture: Path, size: tuple[int, int], folder: Path | None = None) -> Labels | None:
     """Return the labels of a picture of this size [px]; None where there are none.
+
+    Args:
+        folder: where they lie; None: where the usual data sets have them.
 
     Raises:
         ConfigurationError: there are some, and they cannot be read.
     """
-    folders = [
-        picture.parent,
-        *(picture.parent.parent / name for name in ("annotations", "labels")),
-    ]
+    folders = (
+        [folder]
+        if folder is not None
+        else [
+            picture.parent,
+            *(picture.parent.parent / name for name in ("annotations", "labels")),
+        ]
+    )
     for folder in folders:
         path = folder / f"{picture.stem}.txt"
         if path.is_file() and path != picture:

@@ -12,8 +12,10 @@ as size / sqrt(1 + (smear / blur_px)^2).
 
 Looks at one thing are not independent. A share `ceiling` of the things can be reported at all, and
 with p / ceiling that is so in one look. A look adds the exposure -ln(1 - p / ceiling); looks that
-follow each other closely are a group, which adds its best look and `within` of the rest, and groups
-add up to the best one and `between` of the rest. With the sum E the probability of detection (POD)
+follow each other closely are a group, which adds its best look and `within` of the rest, of which
+no more counts than that of `GROUP_LOOKS` looks like the best: so many were measured, and things
+that so many do not find the next ones do not find, either. Groups add up to the best one and
+`between` of the rest. With the sum E the probability of detection (POD)
 is ceiling * (1 - exp(-E)), as Koopman's with his coverage factor in place of E (B. O. Koopman,
 Search and Screening, 1946). With `within` = 0 and one group it is p of the best look.
 """
@@ -26,6 +28,8 @@ from dataclasses import dataclass
 
 from ros_support_pkg.core.ranges import check_range
 
+#: Looks of a group that count.
+GROUP_LOOKS = 3
 #: Exposures end here: a POD within 1e-7 of the ceiling.
 EXPOSURE_MAX = 16.0
 
@@ -115,7 +119,7 @@ class Dependence:
 
     def group_exposure(self, best: float, total: float) -> float:
         """Return the exposure of a group by its best look's and the sum of all."""
-        return best + self.within * (total - best)
+        return best + self.within * min(total - best, (GROUP_LOOKS - 1) * best)
 
     def exposure(self, best: float, total: float) -> float:
         """Return the exposure of all groups by the best one's and the sum of all."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.common.core.detection_curve import Dependence
+from semantic_detection_pkg.common.core.detection_curve import GROUP_LOOKS, Dependence
 
 Values = NDArray[np.float32]
 
@@ -59,8 +59,7 @@ class LookGroups:
         *best, total, _, _ = parts
         counted = best[: self.hits]
         rest = np.maximum(total - np.add.reduce(counted), np.float32(0.0))
-        # Where too few looks were taken the others are none.
-        rest = np.where(counted[-1] > 0.0, rest, np.float32(0.0))
+        rest = np.minimum(rest, np.float32(GROUP_LOOKS - 1) * counted[-1])
         return np.asarray(counted[-1] + np.float32(self.dependence.within) * rest)
 
     def total(self, parts: list[Values]) -> Values:

@@ -40,6 +40,8 @@ class WorldLayout:
         sector_rad: things stand within this angle, centred on straight ahead.
         per_class: things of each class, and as many decoys.
         plants: trees, bushes, rocks.
+        far_m: things stand up to this far away, as many within each doubling of the distance; 0:
+            as far as a sweep shows them well. Boats stay on their lakes.
     """
 
     seed: int
@@ -47,6 +49,7 @@ class WorldLayout:
     sector_rad: float = math.radians(150.0)
     per_class: int = 3
     plants: int = 140
+    far_m: float = 0.0
 
     def __post_init__(self) -> None:
         check_range("seed", self.seed, 0)
@@ -54,6 +57,9 @@ class WorldLayout:
         check_range("sector_rad", self.sector_rad, 0.2, 2.0 * math.pi)
         check_range("per_class", self.per_class, 0, 20)
         check_range("plants", self.plants, 0, 2000)
+        check_range("far_m", self.far_m, 0.0, 2000.0)
+        if 0.0 < self.far_m <= _NEAR_M:
+            raise ValueError(f"far_m: {self.far_m:g}, allowed is 0 or more than {_NEAR_M:g}")
 
 
 @dataclass(frozen=True)
@@ -175,7 +181,7 @@ class _Builder:
                 if name == "boat":
                     place = self._place_on_water(body)
                 else:
-                    place = self._free_place(body, _NEAR_M, far_m)
+                    place = self._free_place(body, _NEAR_M, self._layout.far_m or far_m)
                 if place is not None:
                     yield self._board(name, is_decoy, place)
 
@@ -186,7 +192,8 @@ class _Builder:
             scale = float(self._rng.uniform(0.7, 1.3))
             width, height = _PLANTS[name][0] * scale, _PLANTS[name][1] * scale
             body = _Body(width / 2, height)
-            place = self._free_place(body, _NEAR_M - 6.0, _FAR_M + 60.0, is_plant=True)
+            far_m = max(_FAR_M, self._layout.far_m) + 60.0
+            place = self._free_place(body, _NEAR_M - 6.0, far_m, is_plant=True)
             if place is not None:
                 yield Board(0, name, False, *place, width, height, int(self._rng.integers(12)))
 
@@ -222,7 +229,10 @@ class _Builder:
         half = self._layout.sector_rad / 2.0 + (0.3 if is_plant else 0.0)
         for _ in range(_TRIES):
             yaw = self._rng.uniform(-half, half)
-            distance = math.sqrt(self._rng.uniform(near_m**2, far_m**2))
+            if self._layout.far_m:
+                distance = math.exp(self._rng.uniform(math.log(near_m), math.log(far_m)))
+            else:
+                distance = math.sqrt(self._rng.uniform(near_m**2, far_m**2))
             x, y = distance * math.cos(yaw), distance * math.sin(yaw)
             if self._is_on_land(x, y, body.radius_m) and self._is_clear(x, y, body):
                 return float(x), float(y)

@@ -97,6 +97,7 @@ def test_the_report_says_it_in_words():
         legend=[],
         marks=[],
         pods=pod_maps(coverage()),
+        pod_map="coverage.geojson",
         pod_legend=[("#fff", "0-20 %")],
         timeline=[],
         events=[],

@@ -102,7 +102,7 @@ def locate(
         return NoPosition(
             f"the camera at {place.altitude_m:.1f} m is not above the ground at {ground_m:.1f} m"
         )
-    turn = _rotation(place.quaternion_xyzw)
+    turn = quaternion_rotation(place.quaternion_xyzw)
     ray = _turned(turn, direction(yaw_rad, pitch_rad))
     depression = math.atan2(-float(ray[2]), math.hypot(float(ray[0]), float(ray[1])))
     if depression < _LEAST_DEPRESSION_RAD:
@@ -166,7 +166,7 @@ def _turned(turn: Matrix, vector: Matrix) -> Matrix:
     return np.asarray((turn * vector).sum(axis=1))
 
 
-def _rotation(quaternion_xyzw: tuple[float, float, float, float]) -> Matrix:
+def quaternion_rotation(quaternion_xyzw: tuple[float, float, float, float]) -> Matrix:
     """Return the (3, 3) rotation of a quaternion of any length."""
     x, y, z, w = np.array(quaternion_xyzw) / math.hypot(*quaternion_xyzw)
     return np.array(

@@ -55,6 +55,11 @@ _CELLS = (
     "look_counts",
     "finest_px_per_rad",
     "classes",
+    "has_position",
+    "latitude_deg",
+    "longitude_deg",
+    "altitude_m",
+    "orientation_xyzw",
 )
 _AGE_UNSEEN = 255  # of a cell, in whole seconds below
 _LEVELS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from semantic_detection_pkg.recorder.evidence.content import (
     read_content,
     read_evidence_frames,
 )
+from semantic_detection_pkg.recorder.evidence.coverage_geojson import pod_geojson
 from semantic_detection_pkg.recorder.evidence.drawings import (
     Span,
     coverage_map,
@@ -38,6 +40,7 @@ from semantic_detection_pkg.recorder.storage.event_store import (
 )
 
 REPORT = "report.html"
+POD_MAP = "coverage.geojson"
 _STATE, _COVERAGE, _GPU, _HEALTH = "scan/state", "scan/coverage", "gpu/state", "health/level"
 _TYPES = {
     _STATE: "interfaces_pkg/msg/ScanState",
@@ -99,6 +102,8 @@ def write(
 ) -> Path:
     """Write the report of the recorder's output folder, or of a bag, into it.
 
+    Where the robot knew its place, the POD on the ground goes along as GeoJSON.
+
     Args:
         namespace: of the robot, where the bag has several.
         tell: is given what is being done and how much of it is, 0..1, now and then.
@@ -115,17 +120,21 @@ def write(
     with BagReader(folder) as reader:
         robot = reader.namespace_of([*_TYPES, "findings"], namespace)
         try:
-            page = _page(folder, reader, robot, tell, pages_to_come)
+            page, pods = _page(folder, reader, robot, tell, pages_to_come)
         except AttributeError as error:
             raise ConfigurationError(f"bag {reader.path} is of another version: {error}") from error
     write_text(folder / REPORT, page)
+    if pods is not None:
+        write_text(folder / POD_MAP, json.dumps(pods))
     return folder / REPORT
 
 
 def _page(
     folder: Path, reader: BagReader, robot: str, tell: Progress, pages_to_come: Collection[str]
-) -> str:
+) -> tuple[str, dict[str, Any] | None]:
+    """Return the page, and the POD on the ground where it is known."""
     course = _course(reader, robot, tell)
+    pods = None if course.coverage is None else pod_geojson(course.coverage)
     events = events_of(folder)
     pages = {event.name: _page_of(folder, event, pages_to_come) for event in events}
     findings = _all_findings(folder, events, latest_findings(reader, robot))
@@ -142,8 +151,9 @@ def _page(
             and (place := drawn.place(row.finding.bearing.yaw_rad, row.finding.bearing.pitch_rad))
         ]
     )
-    return render(
+    page = render(
         "mission.html",
+        pod_map=POD_MAP if pods is not None else "",
         mission={
             "start_ns": reader.start_ns,
             "end_ns": reader.end_ns,
@@ -168,6 +178,7 @@ def _page(
         events=[_KeptEvent(e.label, e.marked_ns, _megabytes(e), pages[e.name]) for e in events],
         topics=sorted((c.topic, c.msgtype, c.msgcount) for c in reader.connections),
     )
+    return page, pods
 
 
 def events_of(folder: Path) -> list[Event]:

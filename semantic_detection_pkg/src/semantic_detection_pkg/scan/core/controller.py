@@ -106,6 +106,12 @@ class ScanController:
         return None if self._search is None else self._search.pod
 
     @property
+    def base(self) -> tuple[Fix, BaseAttitude] | None:
+        """Return where the gimbal's base is and how it is turned; None where one is not known."""
+        fix, attitude = self._blackboard.fix, self._blackboard.attitude
+        return None if fix is None or attitude is None else (fix, attitude)
+
+    @property
     def sweep_task(self) -> SweepTask | None:
         """Return the plan to be made beside the steps; `SweepPlanned` says that it is."""
         return None if self._search is None else self._search.planner.task

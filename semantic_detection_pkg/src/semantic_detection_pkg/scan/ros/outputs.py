@@ -30,7 +30,13 @@ from ros_support_pkg.stamps import to_time
 from semantic_detection_pkg.scan.core import evidence
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.coverage import CoverageMap
-from semantic_detection_pkg.scan.core.inputs_and_decisions import Goal, GoalResult, ScanStatus
+from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+    BaseAttitude,
+    Fix,
+    Goal,
+    GoalResult,
+    ScanStatus,
+)
 from semantic_detection_pkg.scan.core.pod_map import PodMap
 from semantic_detection_pkg.scan.core.tracking import track as tracking
 
@@ -89,9 +95,13 @@ def to_scan_result(result: GoalResult) -> Scan.Result:
 
 
 def to_coverage(
-    coverage: CoverageMap, now_s: float, header: Header, pod: PodMap | None = None
+    coverage: CoverageMap,
+    now_s: float,
+    header: Header,
+    pod: PodMap | None = None,
+    base: tuple[Fix, BaseAttitude] | None = None,
 ) -> Coverage:
-    """Return the coverage map as it is now, with the POD of each class where it is known."""
+    """Return the coverage map as it is now, with POD and the base's place where they are known."""
     rows, columns = coverage.is_wanted.shape
     message = Coverage(
         header=header,
@@ -110,6 +120,12 @@ def to_coverage(
         message.look_counts = array.array("H", pod.look_counts.tobytes())
         message.finest_px_per_rad = array.array("f", pod.finest.tobytes())
         message.classes = [_class_coverage(pod, name) for name in pod.class_names]
+    if base is not None:
+        fix, attitude = base
+        message.has_position = True
+        message.latitude_deg, message.longitude_deg = fix.latitude_deg, fix.longitude_deg
+        message.altitude_m = fix.altitude_m
+        message.orientation_xyzw = list(attitude.quaternion_xyzw)
     return message
 
 

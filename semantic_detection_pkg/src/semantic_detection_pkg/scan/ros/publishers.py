@@ -105,7 +105,9 @@ class ScanPublishers:
         self._publish_state()
         if controller.coverage is not None:
             self._coverage.publish(
-                scan_outputs.to_coverage(controller.coverage, now_s, header, controller.pod)
+                scan_outputs.to_coverage(
+                    controller.coverage, now_s, header, controller.pod, controller.base
+                )
             )
         if self._markers.get_subscription_count():
             self._markers.publish(scan_markers(header, now_s, controller))

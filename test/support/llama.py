@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from patience import wait_until
+from patience import patience, wait_until
 
 from vlm_bridge_pkg.errors import ServiceError
 from vlm_bridge_pkg.protocol import limits
@@ -121,7 +121,7 @@ def request(path: str, method: str, target: str, document: Any = None) -> tuple[
     connection = http.client.HTTPConnection("localhost")
     connection.sock = socket.socket(socket.AF_UNIX)
     with contextlib.closing(connection):
-        connection.sock.settimeout(120.0)
+        connection.sock.settimeout(patience(120.0))
         connection.sock.connect(path)
         body = None if document is None else json.dumps(document).encode()
         connection.request(method, target, body, {"Content-Type": "application/json"})

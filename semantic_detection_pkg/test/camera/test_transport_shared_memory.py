@@ -295,10 +295,15 @@ while True:
 }
 
 
+WORKSPACE = Path(__file__).resolve().parents[3]
 #: A process that sees its own /tmp and the /dev/shm of all, as a container with `ipc: host` does.
 OWN_TMP = (
     *("unshare", "--user", "--map-root-user", "--mount"),
-    *("sh", "-c", 'mount -t tmpfs none /tmp && exec "$@"', "sh"),
+    *("sh", "-c"),
+    # The workspace stays where it is, also below /tmp.
+    'mount --bind "$0" /mnt && mount -t tmpfs none /tmp && '
+    'mkdir -p "$0" && mount --bind /mnt "$0" && exec "$@"',
+    str(WORKSPACE),
 )
 
 

@@ -25,9 +25,10 @@ RUN apt-get update \\
  && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 1000 --create-home developer && chmod 755 /root \\
  && install -d -o 1000 -g 1000 /data/output && install -d -o 1000 -g 1000 -m 2770 /run/tier3
+RUN ln -s {root} /opt/semantic-detection
 COPY entrypoint /usr/local/bin/entrypoint
 USER 1000
-ENV TIER3_DIR=/run/tier3 OUTPUT_DIR=/data/output PYTHONDONTWRITEBYTECODE=1
+ENV TIER3_DIR=/run/tier3 OUTPUT_DIR=/data/output PYTHONDONTWRITEBYTECODE=1 PATH="{python}/bin:$PATH"
 ENTRYPOINT ["entrypoint"]
 """
 
@@ -92,7 +93,9 @@ def build_mounted(engine: Engine) -> Path:
     context = engine.folder / "mounted"
     context.mkdir(exist_ok=True)
     packages = f"python3 {_LIBRARIES}" if sys.base_prefix == "/usr" else _LIBRARIES
-    (context / "Containerfile").write_text(_MOUNTED.format(base=BASE, packages=packages))
+    (context / "Containerfile").write_text(
+        _MOUNTED.format(base=BASE, packages=packages, root=ROOT, python=sys.base_prefix)
+    )
     entrypoint = (ROOT / "docker" / "entrypoint.sh").read_text()
     entrypoint = entrypoint.replace("/opt/semantic-detection", str(ROOT))
     (context / "entrypoint").write_text(entrypoint)

@@ -81,12 +81,11 @@ class Stack:
         """
         begin_s = time.monotonic()
         for service in CHECKED:
-            wait_until(
-                partial(self.is_well, service),
-                f"{service}, {self.log(service)[-200:]!r}",
-                timeout_s,
-                _POLL_S,
-            )
+            try:
+                wait_until(partial(self.is_well, service), service, timeout_s, _POLL_S)
+            except AssertionError as error:
+                last = self.log(service).splitlines()[-3:]
+                raise AssertionError(f"{error}; it says {' | '.join(last)}") from None
         return time.monotonic() - begin_s
 
     def exec(self, service: str, *words: str) -> subprocess.CompletedProcess[str]:

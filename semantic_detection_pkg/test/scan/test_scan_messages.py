@@ -236,7 +236,7 @@ def test_markers_are_the_whole_picture(scanned):
     assert set(by_name) == names | {f"pod/{name}" for name in classes}
     looked_at = int((scanned.controller.pod.look_counts > 0).sum())
     chances = by_name[f"pod/{classes[0]}"]
-    assert len(chances.points) == len(chances.colors) == 6 * looked_at
+    assert len(chances.points) == len(chances.colors) == looked_at
     cells = by_name["coverage"]
     assert (
         len(cells.points)

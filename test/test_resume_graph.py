@@ -16,7 +16,7 @@ from action_msgs.msg import GoalStatus
 from launch_runner import LaunchSession
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from ros_graph import GraphProbe
-from scan_graph import write_scan_launch
+from scan_graph import write_controller_launch, write_scan_launch
 
 from interfaces_pkg.action import Scan
 from interfaces_pkg.msg import Detections, Finding, GimbalState, ScanArea, ScanJournal, ScanState
@@ -49,15 +49,6 @@ JOURNAL = QoSProfile(depth=4000, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 #: So wide that the first finding comes long before the end, on any machine.
 AREA = ScanArea(yaw_min_rad=-0.9, yaw_max_rad=0.7, pitch_min_rad=0.1, pitch_max_rad=0.5)
 WORDS = ["person", "tent", "vehicle", "boat"]
-ALONE = """\
-launch:
-  - node:
-      pkg: semantic_detection_pkg
-      exec: scan_controller
-      output: screen
-      param:
-        - {{name: output_dir, value: "{output}", type: str}}
-"""
 
 
 @pytest.fixture
@@ -236,7 +227,7 @@ def test_a_robot_that_was_cut_off_shows_its_mission_and_asks(
     path.parent.mkdir()
     path.write_bytes(encode(Head(saved, made.settings), CheckpointEncoder().body(checkpoint)))
     launch = tmp_path / "cut_off.launch.yaml"
-    launch.write_text(ALONE.format(output=tmp_path))
+    write_controller_launch(launch, tmp_path)
     states = states_of(probe)
     findings = probe.listen(Finding, "findings", RECORD)
     page = PageProbe(probe)
@@ -260,7 +251,7 @@ def test_garbage_in_place_of_a_checkpoint_ends_no_node(
     (tmp_path / FOLDER).mkdir()
     (tmp_path / FOLDER / NAME).write_bytes(bytes(range(256)) * 9)
     path = tmp_path / "garbage.launch.yaml"
-    path.write_text(ALONE.format(output=tmp_path))
+    write_controller_launch(path, tmp_path)
     states = states_of(probe)
     with LaunchSession(path) as session:
         probe.wait_for(lambda: states, "a scan controller")

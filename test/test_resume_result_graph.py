@@ -17,6 +17,7 @@ from action_msgs.msg import GoalStatus
 from launch_runner import LaunchSession
 from ros_actions import GoalProbe
 from ros_graph import GraphProbe
+from scan_graph import write_controller_launch
 
 from interfaces_pkg.action import Scan
 from interfaces_pkg.msg import Detections, Finding, GimbalState, ScanArea
@@ -39,15 +40,6 @@ GOAL = Scan.Goal(
     ),
     words=WORDS[:2],
 )
-LAUNCH = """\
-launch:
-  - node:
-      pkg: semantic_detection_pkg
-      exec: scan_controller
-      output: screen
-      param:
-        - {{name: output_dir, value: "{output}", type: str}}
-"""
 
 
 class Robot:
@@ -100,7 +92,7 @@ def all_seen(goal_id: str) -> bytes:
 @pytest.fixture
 def launch(tmp_path: Path) -> Path:
     path = tmp_path / "alone.launch.yaml"
-    path.write_text(LAUNCH.format(output=tmp_path))
+    write_controller_launch(path, tmp_path)
     return path
 
 

@@ -57,3 +57,14 @@ def _node(name: str, parameters: Mapping[str, object], **options: Any) -> dict[s
     package = "gimbal_driver_pkg" if name == "gimbal_driver" else "semantic_detection_pkg"
     listed = [{"name": key, "value": value} for key, value in parameters.items()]
     return {"node": {"pkg": package, "exec": name, "param": listed, **options}}
+
+
+def write_controller_launch(path: Path, output_dir: Path) -> None:
+    """Write a launch file of a scan controller alone, which keeps its mission in a folder."""
+    node = {
+        "pkg": "semantic_detection_pkg",
+        "exec": "scan_controller",
+        "output": "screen",
+        "param": [{"name": "output_dir", "value": str(output_dir), "type": "str"}],
+    }
+    path.write_text(yaml.safe_dump({"launch": [{"node": node}]}))

@@ -11,60 +11,29 @@ from pathlib import Path
 from socketserver import ThreadingUnixStreamServer
 from typing import Any, ClassVar
 
-import cv2
-import numpy as np
 import pytest
 from patience import patience
+from stub_questions import PICTURE, Gpu, ask, stub_servers
 
 from ros_support_pkg.core.words import Verdict
 from vlm_bridge_pkg.answer_forms import AnswerForm, AnswerForms
 from vlm_bridge_pkg.core.questions import ANSWER_SCHEMA, make_questions
 from vlm_bridge_pkg.core.verdicts import logprobs_of_verdict, read_answer
 from vlm_bridge_pkg.errors import ServiceError
-from vlm_bridge_pkg.kernels.crop import fit_square
 from vlm_bridge_pkg.protocol.limits import MAX_TOKENS
-from vlm_bridge_pkg.session import AskResult, Lease, Service, Session
+from vlm_bridge_pkg.session import Service, Session
 from vlm_bridge_pkg.stub.bound import tokens_of
-from vlm_bridge_pkg.stub.faults import Script, stub_server
+from vlm_bridge_pkg.stub.faults import Script
 
-PICTURE = fit_square(cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1].tobytes(), 64)
 BOUND, PLAIN = AnswerForm(), AnswerForm(is_bound=False)
 WORDS_ONLY = AnswerForm(is_bound=False, has_logprobs=False)
 YES, NO, UNSURE = Verdict.YES, Verdict.NO, Verdict.UNSURE
 
 
-class Gpu:
-    """Gives every lease."""
-
-    def acquire(self, *_: object) -> Lease:
-        return Lease(1, 60.0)
-
-    def release(self, epoch: int) -> None:
-        pass
-
-
-def ask(path: Path | str, forms: AnswerForms) -> AskResult:
-    session = Session(Service(str(path)), Gpu(), forms)
-    return session.run(make_questions("tent"), PICTURE, patience(5.0), lambda *_: None)
-
-
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[[Script], str]]:
-    """Run the stub with a script."""
-    servers = []
-
-    def run(script: Script) -> str:
-        server = stub_server(str(tmp_path / "vlm.sock"), script)
-        thread = threading.Thread(target=server.serve_forever, args=[0.01], daemon=True)
-        thread.start()
-        servers.append((server, thread, script))
-        return str(server.server_address)
-
-    yield run
-    for server, thread, script in servers:
-        script.released.set()  # one that hangs would end the process of the tests after a while
-        server.close()
-        thread.join()
+    with stub_servers(tmp_path) as run:
+        yield run
 
 
 @pytest.mark.parametrize(

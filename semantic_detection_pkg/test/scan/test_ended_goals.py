@@ -5,16 +5,13 @@ from __future__ import annotations
 import errno
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 from crashing_files import CrashError, CrashingFiles
+from mission_life import Life, S
 
 from semantic_detection_pkg.scan.adapters.checkpoint_file import ENDED_NAME, FOLDER, NAME
-from semantic_detection_pkg.scan.adapters.mission_keeper import MissionKeeper
 from semantic_detection_pkg.scan.core.checkpoint_encoding import CheckpointError, Moment
-from semantic_detection_pkg.scan.core.checkpoint_settings import CheckpointSettings
-from semantic_detection_pkg.scan.core.controller import ScanController
 from semantic_detection_pkg.scan.core.ended_goals import (
     RESULT_KEPT_S,
     EndedGoal,
@@ -26,7 +23,6 @@ from semantic_detection_pkg.scan.core.ended_goals import (
 from semantic_detection_pkg.scan.core.inputs_and_decisions import Cancel, GoalResult, Input
 from simulation_pkg.harness.exact_scan import ExactScan, Thing
 
-S = 1_000_000_000
 NOW = Moment(1_700_000_000 * S, "boot", 100 * S)
 RESULT = GoalResult("g", "succeeded", "the area is covered", 1.0, 2, 3.25)
 
@@ -94,55 +90,26 @@ def test_what_holds_none_is_refused_in_one_line(data: bytes) -> None:
 # ------------------------------------------------------------------------------- in the folder
 
 
-class Life:
-    """One process over a robot and a folder that outlive it; `told` results."""
-
-    def __init__(
-        self, robot: ExactScan, folder: Path, files: Any = None, policy: str = "at_once"
-    ) -> None:
-        self.robot = robot
-        self.told: list[GoalResult] = []
-        self.keeper = MissionKeeper(
-            CheckpointSettings(str(folder.parent), policy),
-            robot.settings,
-            files,
-            lambda: Moment(robot.now_ns, "boot", robot.now_ns),
-            lambda: robot.now_ns / S,
-            ending_s=0.0,
-        )
-        robot.controller = ScanController(robot.settings)
-        robot.inbox.clear()
-        self.resume = self.keeper.take_up()
-        if self.resume is not None:
-            robot.inbox.append(self.resume)
+class EndingLife(Life):
+    """One process that ends goals."""
 
     @property
     def ended(self) -> list[str]:
         return [one.result.goal_id for one in self.keeper.ended]
 
-    def step(self, *inputs: Input, is_written: bool = True) -> GoalResult | None:
+    def take(self, *inputs: Input, is_written: bool = True) -> GoalResult | None:
         """Let a step pass; return the result that it had, told or not."""
         self.robot.inbox += inputs
-        decision = self.robot.step()
-        for held in self.keeper.keep(self.robot.controller, decision):
-            self.told += [] if held.result is None else [held.result]
+        decision = self.step()
         if is_written:
             self.write()
         return decision.result
 
-    def write(self) -> None:
-        assert self.keeper.writer is not None
-        self.keeper.writer.write_newest()
-
     def run_to_end(self, **options: bool) -> GoalResult:
         for _ in range(1200):
-            if result := self.step(**options):
+            if result := self.take(**options):
                 return result
         raise AssertionError("no end")
-
-    def kill(self) -> None:
-        assert self.keeper._file is not None
-        self.keeper._file.close()
 
 
 @pytest.fixture
@@ -160,55 +127,55 @@ def folder(tmp_path: Path) -> Path:
 def test_an_end_that_was_kept_and_not_told_is_known_to_the_next(
     robot: ExactScan, folder: Path
 ) -> None:
-    life = Life(robot, folder)
+    life = EndingLife(robot, folder)
     robot.start()
     result = life.run_to_end()  # on the medium with the step, told with the next
-    assert life.told == []
-    life.kill()
+    assert life.results == []
+    life.end()
     for _ in range(2):
-        life = Life(robot, folder)
+        life = EndingLife(robot, folder)
         assert life.resume is None
         assert [one.result for one in life.keeper.ended] == [result]
-        life.kill()
+        life.end()
 
 
 def test_an_end_that_was_told_is_known_too_and_forgotten_in_time(
     robot: ExactScan, folder: Path
 ) -> None:
-    life = Life(robot, folder)
+    life = EndingLife(robot, folder)
     robot.start()
     result = life.run_to_end()
-    life.step()
-    life.step()
-    assert life.told == [result]
+    life.take()
+    life.take()
+    assert life.results == [result]
     assert not (folder / NAME).exists()
-    life.kill()
-    life = Life(robot, folder)
+    life.end()
+    life = EndingLife(robot, folder)
     assert life.ended == ["g"]
     robot.start(goal_id="h")
     life.run_to_end()
-    life.kill()
-    life = Life(robot, folder)
+    life.end()
+    life = EndingLife(robot, folder)
     assert life.ended == ["g", "h"], "of before and of this one"
-    life.kill()
+    life.end()
     robot.now_ns += round(RESULT_KEPT_S * S) + S
-    assert Life(robot, folder).ended == []
+    assert EndingLife(robot, folder).ended == []
 
 
 def test_a_goal_that_begins_and_ends_within_a_step_and_a_refused_one_are_known(
     robot: ExactScan, folder: Path
 ) -> None:
-    life = Life(robot, folder)
+    life = EndingLife(robot, folder)
     robot.start()
-    result = life.step(Cancel("g"))
+    result = life.take(Cancel("g"))
     assert result is not None
     assert result.outcome == "cancelled"
     robot.start(goal_id="h", words=())
-    refused = life.step()
+    refused = life.take()
     assert refused is not None
-    assert life.told == [result], "what is not on the medium is not told"
-    life.kill()
-    assert Life(robot, folder).ended == ["g", "h"]
+    assert life.results == [result], "what is not on the medium is not told"
+    life.end()
+    assert EndingLife(robot, folder).ended == ["g", "h"]
 
 
 def test_wherever_it_dies_the_goal_goes_on_or_has_ended_and_never_both(
@@ -220,9 +187,9 @@ def test_wherever_it_dies_the_goal_goes_on_or_has_ended_and_never_both(
         for path in folder.iterdir():
             path.unlink()
         files.look()
-        life = Life(robot, folder, files)
+        life = EndingLife(robot, folder, files)
         robot.start()
-        life.step()
+        life.take()
         life.run_to_end(is_written=False)
         files.crash_in = crash_in
         try:
@@ -230,53 +197,53 @@ def test_wherever_it_dies_the_goal_goes_on_or_has_ended_and_never_both(
             files.crash_in = None
         except CrashError:
             files.cut_power(0, 0.0)
-        life.kill()
-        life = Life(robot, folder, files)
+        life.end()
+        life = EndingLife(robot, folder, files)
         goes_on = life.resume is not None
         assert life.ended == ([] if goes_on else ["g"])
         outcomes.add(goes_on)
-        life.kill()
+        life.end()
     assert outcomes == {True, False}
 
 
 def test_a_file_that_holds_no_results_is_one_line_and_set_aside(
     robot: ExactScan, folder: Path
 ) -> None:
-    life = Life(robot, folder)
+    life = EndingLife(robot, folder)
     robot.start()
-    life.step()
-    life.kill()
+    life.take()
+    life.end()
     (folder / ENDED_NAME).write_bytes(b"garbage")
-    life = Life(robot, folder)
+    life = EndingLife(robot, folder)
     assert life.resume is not None, "the mission goes on all the same"
     (notice,) = life.keeper.notices
     assert f"{ENDED_NAME}: it holds no ended goals of a scan" in notice
     assert f"{ENDED_NAME}.bad1" in notice
     assert (folder / f"{ENDED_NAME}.bad1").read_bytes() == b"garbage"
     life.run_to_end()
-    life.kill()
-    assert Life(robot, folder).ended == ["g"]
+    life.end()
+    assert EndingLife(robot, folder).ended == ["g"]
 
 
 def test_where_the_disk_fails_the_end_is_told_all_the_same(robot: ExactScan, folder: Path) -> None:
     files = CrashingFiles(folder)
-    life = Life(robot, folder, files)
+    life = EndingLife(robot, folder, files)
     robot.start()
-    life.step()
+    life.take()
     files.error = errno.ENOSPC
     result = life.run_to_end()
-    life.step()
-    assert life.told == [result]
+    life.take()
+    assert life.results == [result]
     files.error = 0
-    life.step()
-    life.kill()
-    assert Life(robot, folder).ended == ["g"]
+    life.take()
+    life.end()
+    assert EndingLife(robot, folder).ended == ["g"]
 
 
 def test_discard_forgets_results_too(robot: ExactScan, folder: Path) -> None:
-    life = Life(robot, folder)
+    life = EndingLife(robot, folder)
     robot.start()
     life.run_to_end()
-    life.kill()
-    assert Life(robot, folder, policy="discard").ended == []
+    life.end()
+    assert EndingLife(robot, folder, resume_policy="discard").ended == []
     assert not (folder / ENDED_NAME).exists()

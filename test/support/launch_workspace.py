@@ -7,6 +7,7 @@ import select
 import textwrap
 from pathlib import Path
 
+from launch_runner.plan import LaunchPlan, make_plan
 from patience import patience
 
 PACKAGE = "demo_pkg"
@@ -41,6 +42,12 @@ class LaunchWorkspace:
         path = self.share / "launch" / name
         path.write_text(textwrap.dedent(text).lstrip("\n"))
         return path
+
+    def plan(self, text: str, **arguments: str) -> LaunchPlan:
+        """Resolve a launch file, once."""
+        parameter_dir = self.prefix.parent / "parameters"
+        parameter_dir.mkdir()
+        return make_plan(self.file(text), arguments, parameter_dir)
 
 
 def has_ended(pid: int) -> bool:

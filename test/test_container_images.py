@@ -109,7 +109,10 @@ def test_the_program_itself_is_the_main_process(
         assert output.splitlines()[1] == str(process.pid)
 
 
-@pytest.mark.skipif(shutil.which("rsync") is None, reason="rsync is not installed")
+@pytest.mark.skipif(
+    shutil.which("rsync") is None,
+    reason="rsync is missing: a Debian package, only the images need it",
+)
 def test_sources_are_taken_up_and_what_the_host_compiled_is_not(tmp_path: Path) -> None:
     """A file that is the same is left alone, so that nothing is compiled anew for it."""
     text = (DOCKER / "development" / "with_sources.sh").read_text()

@@ -42,8 +42,13 @@ def parts(build: Path) -> set[str]:
     return set(re.findall(r"\binterfaces_pkg__rosidl_(\w+)$", targets, re.MULTILINE))
 
 
-@pytest.mark.skipif("ROS_DISTRO" in os.environ, reason="ROS is sourced, not from wheels")
-@pytest.mark.skipif(not BUILD.exists(), reason="the workspace's build folder is not here")
+@pytest.mark.skipif(
+    "ROS_DISTRO" in os.environ,
+    reason="a sourced ROS is left as it is: the lighter build is for wheels",
+)
+@pytest.mark.skipif(
+    not BUILD.exists(), reason="the workspace's build folder is missing: make build makes it"
+)
 def test_wheels_generate_for_python_only() -> None:
     """C++ was two thirds of a cold build, and nothing links it."""
     assert parts(BUILD) == {

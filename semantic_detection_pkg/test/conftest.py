@@ -59,7 +59,9 @@ def cases() -> Path:
     variable = "SEMANTIC_DETECTION_CASES"
     folder = Path(os.environ.get(variable) or _REPOSITORY.parent / "shared" / "cases")
     if not folder.is_dir():
-        pytest.skip(f"{folder} is missing; {variable} names the folder of small inputs")
+        pytest.skip(
+            f"{folder} is missing: inputs out of reports, not ours to hand on; {variable} names it"
+        )
     return folder
 
 

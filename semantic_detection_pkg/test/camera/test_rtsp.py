@@ -211,7 +211,9 @@ def test_ffmpeg_asks_for_tcp(monkeypatch, decoder):
     if decoder == "opencv" and not any(
         one == cv2.CAP_FFMPEG for one in cv2.videoio_registry.getBackends()
     ):
-        pytest.skip("this OpenCV has no FFmpeg")
+        pytest.skip(
+            "this OpenCV has no FFmpeg: the wheel of the set-up has, a board's own is left as it is"
+        )
     description = (
         "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\n"
         "a=rtpmap:96 H264/90000\r\na=control:t0\r\n"

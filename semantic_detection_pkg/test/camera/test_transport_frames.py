@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from patience import patience
 
-pytest.importorskip("rclpy", reason="no ROS here")
+pytest.importorskip(
+    "rclpy", reason="rclpy is missing: make setup has it from wheels, a sourced ROS brings its own"
+)
 
 import rclpy
 from fake_transport import FakeTransport

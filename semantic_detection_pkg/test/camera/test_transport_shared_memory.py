@@ -20,7 +20,8 @@ from semantic_detection_pkg.common.core.frame import Frame
 from semantic_detection_pkg.errors import ConfigurationError, FrameError
 
 pytest.importorskip(
-    "iceoryx2", reason="iceoryx2 is not installed: there is no wheel for this machine"
+    "iceoryx2",
+    reason="iceoryx2 is missing: PyPI has no wheel for this machine, its source needs Rust",
 )
 
 from semantic_detection_pkg.camera.transport import shared_memory

@@ -12,7 +12,7 @@ def tensorrt_rtx():
     """NVIDIA's own TensorRT for RTX, which builds plans without a GPU, too."""
     return pytest.importorskip(
         "tensorrt_rtx_bindings",
-        reason="tensorrt-rtx-cu13-bindings is not installed: tools/setup/tensorrt.sh .venv",
+        reason="tensorrt-rtx-cu13-bindings is missing: tools/setup/tensorrt.sh, x86-64 only",
         exc_type=ImportError,
     )
 

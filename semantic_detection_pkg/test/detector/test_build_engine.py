@@ -88,7 +88,9 @@ def any_batch(tmp_path):
 
 
 def save_any_batch(path, shape):
-    onnx = pytest.importorskip("onnx")
+    onnx = pytest.importorskip(
+        "onnx", reason="onnx is missing: requirements/dev.in has it, a robot has not"
+    )
     helper, numpy_helper = onnx.helper, onnx.numpy_helper
     anchors = 8 * 8 + 4 * 4 + 2 * 2
     boxes = np.full((1, 4, anchors), 32.0, np.float32)
@@ -191,7 +193,9 @@ def test_a_desktop_has_no_l4t_and_needs_none(tmp_path, onnx, gpu):
 
 @pytest.mark.parametrize("precision", ["fp16", "fp32"])
 def test_version_11_takes_the_precision_from_the_model(onnx, jetson, monkeypatch, precision):
-    pytest.importorskip("onnx")
+    pytest.importorskip(
+        "onnx", reason="onnx is missing: requirements/dev.in has it, a robot has not"
+    )
     machine = building_machine("11.4.0")
     use(monkeypatch, machine)
     assert build_engine.main([str(onnx), "--precision", precision, "--runs", "2"], jetson) == 0

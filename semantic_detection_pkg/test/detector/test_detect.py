@@ -220,7 +220,9 @@ def test_a_reader_that_has_enough_is_no_error(model, picture):
     assert (process.returncode, err) == (0, "")
 
 
-@pytest.mark.skipif(not Path("/dev/ptmx").exists(), reason="/dev/ptmx is missing")
+@pytest.mark.skipif(
+    not Path("/dev/ptmx").exists(), reason="/dev/ptmx is missing: the kernel gives it, no package"
+)
 def test_a_progress_bar_on_a_terminal(monkeypatch, capsys, model, picture):
     import pty
 

@@ -6,7 +6,10 @@ Needs what `requirements/export.in` names, as `test_export_yoloe.py`.
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed (requirements/export.in)")
+torch = pytest.importorskip(
+    "torch",
+    reason="PyTorch is missing: 2 GB, so only the environment of requirements/export.in has it",
+)
 if not torch.cuda.is_available():
     # A torchvision for CUDA beside a PyTorch for CPUs lacks these two and does not start without;
     # MobileNet needs none of them.
@@ -17,7 +20,8 @@ if not torch.cuda.is_available():
         except AttributeError:
             library.define(f"{name}(Tensor boxes, Tensor scores, float iou_threshold) -> Tensor")
 models = pytest.importorskip(
-    "torchvision.models", reason="torchvision is not installed (requirements/export.in)"
+    "torchvision.models",
+    reason="torchvision is missing: it comes with PyTorch, by requirements/export.in",
 )
 
 import export_mobilenet  # noqa: E402 - imports torchvision

@@ -8,11 +8,17 @@ import logging
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="PyTorch is not installed (requirements/export.in)")
-pytest.importorskip("ultralytics", reason="Ultralytics is not installed (requirements/export.in)")
+pytest.importorskip(
+    "torch",
+    reason="PyTorch is missing: 2 GB, so only the environment of requirements/export.in has it",
+)
+pytest.importorskip(
+    "ultralytics",
+    reason="Ultralytics is missing: AGPL, so only the environment of requirements/export.in has it",
+)
 pytest.importorskip(
     "tensorrt_rtx_bindings",
-    reason="tensorrt-rtx-cu13-bindings is not installed (requirements/tensorrt.in)",
+    reason="tensorrt-rtx-cu13-bindings is missing: requirements/tensorrt.in, x86-64 only",
     exc_type=ImportError,
 )
 

@@ -14,8 +14,14 @@ import numpy as np
 import onnxruntime
 import pytest
 
-pytest.importorskip("torch", reason="PyTorch is not installed (requirements/export.in)")
-pytest.importorskip("ultralytics", reason="Ultralytics is not installed (requirements/export.in)")
+pytest.importorskip(
+    "torch",
+    reason="PyTorch is missing: 2 GB, so only the environment of requirements/export.in has it",
+)
+pytest.importorskip(
+    "ultralytics",
+    reason="Ultralytics is missing: AGPL, so only the environment of requirements/export.in has it",
+)
 
 import export_yoloe
 from model_export.parity import BOX_LIMIT_PX, SCORE_LIMIT, compare, worst

@@ -172,7 +172,9 @@ def test_tensorrt_takes_our_logger_and_names_severities_as_we_do(bindings):
 
 @pytest.fixture(scope="module", params=["cuda.bindings.runtime", "cuda.cudart"])
 def cuda(request):
-    pytest.importorskip("cuda.bindings.runtime", reason="cuda-bindings is not installed")
+    pytest.importorskip(
+        "cuda.bindings.runtime", reason="cuda-bindings is missing: wheels for x86-64 and aarch64"
+    )
     try:
         return import_module(request.param)
     except ImportError:

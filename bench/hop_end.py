@@ -52,12 +52,11 @@ def read(way: str) -> None:
         subscribe_frames(node, "image" if way == "image" else "shm", note, node.get_logger().error)
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    spinning = threading.Thread(target=executor.spin)
-    spinning.start()
     print("ready", flush=True)
-    sys.stdin.read()
-    executor.shutdown()
-    spinning.join()
+    waiting = threading.Thread(target=sys.stdin.read)
+    waiting.start()
+    while waiting.is_alive():
+        executor.spin_once(timeout_sec=0.1)
     print(json.dumps(latencies_ms), flush=True)
 
 

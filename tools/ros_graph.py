@@ -25,6 +25,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from ros_actions import TIMEOUT_S, ActionProbe
+from spinning import Spinning
 
 #: Discovery and messages by the loopback device alone, whatever the distribution.
 ON_THIS_MACHINE = {
@@ -57,12 +58,10 @@ class GraphProbe:
         self._executor.add_node(self.node)
         self._happened = threading.Condition()
         self._messages: dict[str, list[Any]] = defaultdict(list)
-        self._thread = threading.Thread(target=self._executor.spin, daemon=True)
-        self._thread.start()
+        self._spinning = Spinning(self._executor)
 
     def close(self) -> None:
-        self._executor.shutdown()
-        self._thread.join(patience(TIMEOUT_S))
+        self._spinning.close()
         self.node.destroy_node()
         self._context.try_shutdown()
 

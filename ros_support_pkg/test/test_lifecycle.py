@@ -11,6 +11,7 @@ from patience import patience
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
+from spinning import Spinning
 
 from ros_support_pkg.lifecycle import GuardedLifecycleNode
 
@@ -108,13 +109,11 @@ def test_a_shutdown_is_answered_and_ends_the_process(node: Example, probe) -> No
 def test_unavailable_transition_by_service(node: Example, probe) -> None:
     executor = SingleThreadedExecutor(context=node.context)
     executor.add_node(node)
-    thread = threading.Thread(target=executor.spin, daemon=True)
-    thread.start()
+    spinning = Spinning(executor)
     try:
         request = ChangeState.Request(transition=Transition(id=Transition.TRANSITION_ACTIVATE))
         assert not probe.call(ChangeState, "example/change_state", request).success
         state = probe.call(GetState, "example/get_state", GetState.Request()).current_state
         assert state.label == "unconfigured"
     finally:
-        executor.shutdown()
-        thread.join()
+        spinning.close()

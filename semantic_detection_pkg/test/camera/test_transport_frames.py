@@ -16,6 +16,7 @@ from fake_transport import FakeTransport
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from spinning import Spinning
 
 from semantic_detection_pkg.camera.ros.frames import ReaderSubscription
 from semantic_detection_pkg.common.core.frame import Frame
@@ -42,13 +43,11 @@ class Consumer:
         )
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
-        self._spinning = threading.Thread(target=self._executor.spin, daemon=True)
-        self._spinning.start()
+        self._spinning = Spinning(self._executor)
 
     def close(self) -> None:
         self.is_free.set()
-        self._executor.shutdown()
-        self._spinning.join(TIMEOUT_S)
+        self._spinning.close()
         self.subscription.destroy()
         self.node.destroy_node()
         self._context.try_shutdown()

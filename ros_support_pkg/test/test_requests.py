@@ -36,7 +36,7 @@ class Other:
         self.calls = 0
         self.cancelled = 0
         self.goals: list[ServerGoalHandle] = []
-        self.node.create_service(Trigger, "pull", self._pull)
+        self.service = self.node.create_service(Trigger, "pull", self._pull)
         self.action = ActionServer(
             self.node,
             Scan,
@@ -69,9 +69,15 @@ class Asking:
     taken: list[Any] = field(default_factory=list)
     given_up: list[str] = field(default_factory=list)
 
-    def call(self, timeout_s: float) -> None:
-        request = Trigger.Request()
-        self.requests.call(self.client, request, timeout_s, self.taken.append, self.given_up.append)
+    def call(self, timeout_s: float, *, is_repeatable: bool = False) -> None:
+        self.requests.call(
+            self.client,
+            Trigger.Request(),
+            timeout_s,
+            self.taken.append,
+            self.given_up.append,
+            is_repeatable=is_repeatable,
+        )
 
     def send_goal(self, timeout_s: float) -> None:
         goal = Scan.Goal()
@@ -128,6 +134,46 @@ def test_a_call_without_an_answer_is_given_up_and_forgotten(asking: Asking) -> N
     asking.spin_until(lambda: asking.taken and asking.other.calls == 2, is_answered=True)
     assert len(asking.taken) == 1
     assert len(asking.given_up) == 1
+
+
+def drop_the_first_answer(asking: Asking) -> None:
+    """As the middleware does to a client whose reader it has not discovered yet."""
+    service = asking.other.service
+
+    def drop(*_: Any) -> None:
+        del service.send_response
+
+    service.send_response = drop
+
+
+def test_a_call_that_may_be_repeated_is_where_its_answer_was_dropped(asking: Asking) -> None:
+    drop_the_first_answer(asking)
+    asking.call(PATIENCE_S, is_repeatable=True)
+    asking.requests._open.copy().pop().again_s = 0.0  # not after half of so long a time
+    asking.spin_until(lambda: asking.taken, is_answered=True)
+    assert asking.other.calls == 2
+    assert len(asking.taken) == 1
+    assert asking.given_up == []
+    assert asking.requests.count == 0
+    # The first would be kept for ever.
+    asking.spin_until(lambda: not asking.client._pending_requests, is_answered=True)
+
+
+def test_a_call_that_may_not_be_repeated_is_made_once(asking: Asking) -> None:
+    drop_the_first_answer(asking)
+    asking.call(SOON_S)
+    asking.spin_until(lambda: asking.given_up and asking.other.calls, is_answered=True)
+    assert asking.other.calls == 1
+    assert asking.taken == []
+
+
+def test_two_answers_to_a_repeated_call_count_once(asking: Asking) -> None:
+    asking.call(PATIENCE_S, is_repeatable=True)
+    asking.requests._open.copy().pop().again_s = 0.0
+    asking.spin_until(lambda: len(asking.client._pending_requests) == 2, is_answered=False)
+    asking.spin_until(lambda: asking.other.calls == 2 and asking.taken, is_answered=True)
+    asking.spin_until(lambda: not asking.client._pending_requests, is_answered=True)
+    assert len(asking.taken) == 1
 
 
 def test_a_goal_that_is_accepted_too_late_is_cancelled(asking: Asking) -> None:

@@ -26,14 +26,16 @@ Take = Callable[[Any], None]
 GiveUp = Callable[[str], None]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class _Open:
-    """A request without an answer; `until_s` is on the monotonic clock."""
+    """A request without an answer; times are on the monotonic clock."""
 
     name: str
     timeout_s: float
     until_s: float
     give_up: GiveUp
+    send_again: Callable[[], None] | None = None
+    again_s: float = 0.0
 
 
 class Requests:
@@ -46,7 +48,7 @@ class Requests:
     def __init__(self, node: Node) -> None:
         """Wait for nothing yet."""
         self._node = node
-        self._open: dict[Future, _Open] = {}
+        self._open: set[_Open] = set()
         self._timer = every(node, _PERIOD_S, self._look)
         self._timer.cancel()  # runs only while something is open
 
@@ -56,26 +58,47 @@ class Requests:
         return len(self._open)
 
     def call(
-        self, client: Client, request: Any, timeout_s: float, take: Take, give_up: GiveUp
+        self,
+        client: Client,
+        request: Any,
+        timeout_s: float,
+        take: Take,
+        give_up: GiveUp,
+        *,
+        is_repeatable: bool = False,
     ) -> None:
         """Call a service: `take` gets the answer or `give_up`, after `timeout_s`, the reason.
 
         An answer that holds what it may not, or that `take` refuses by a ValueError, is given up.
         What was given up is forgotten; the server may still carry it out.
+
+        Args:
+            is_repeatable: the server may carry it out twice; after half of the time it is sent
+                again, and the answer that comes first counts.
         """
-        future = client.call_async(request)
+        futures: list[Future] = []
 
         def forget(reason: str) -> None:
-            future.cancel()
+            for future in futures:
+                future.cancel()
             give_up(reason)
 
-        self._watch(future, client.srv_name, timeout_s, forget)
+        def answered(future: Future) -> None:
+            if future.cancelled() or one not in self._open:
+                return
+            self._open.remove(one)
+            for other in futures:
+                other.cancel()
+            self._hand_over(client.srv_name, future.result(), take, give_up)
 
-        def answered(_: Future) -> None:
-            if self._open.pop(future, None) is not None:
-                self._hand_over(client.srv_name, future.result(), take, give_up)
+        def send() -> None:
+            futures.append(client.call_async(request))
+            futures[-1].add_done_callback(answered)
 
-        future.add_done_callback(answered)
+        one = self._watch(client.srv_name, timeout_s, forget)
+        if is_repeatable:
+            one.send_again, one.again_s = send, time.monotonic() + timeout_s / 2
+        send()
 
     def send_goal(
         self,
@@ -91,11 +114,12 @@ class Requests:
         A goal that is accepted after it was given up is cancelled.
         """
         future = client.send_goal_async(goal)
-        self._watch(future, name, timeout_s, give_up)
+        one = self._watch(name, timeout_s, give_up)
 
         def answered(_: Future) -> None:
             handle = future.result()
-            if self._open.pop(future, None) is not None:
+            if one in self._open:
+                self._open.remove(one)
                 take(handle)
             elif handle is not None and handle.accepted:
                 handle.cancel_goal_async()
@@ -110,15 +134,21 @@ class Requests:
             refuse(self._node, name, str(error))
             give_up(f"{name}: {error}")
 
-    def _watch(self, future: Future, name: str, timeout_s: float, give_up: GiveUp) -> None:
+    def _watch(self, name: str, timeout_s: float, give_up: GiveUp) -> _Open:
         if not self._open:
             self._timer.reset()
-        self._open[future] = _Open(name, timeout_s, time.monotonic() + timeout_s, give_up)
+        one = _Open(name, timeout_s, time.monotonic() + timeout_s, give_up)
+        self._open.add(one)
+        return one
 
     def _look(self) -> None:
         now_s = time.monotonic()
-        for future, one in list(self._open.items()):
-            if now_s >= one.until_s and self._open.pop(future, None) is not None:
+        for one in list(self._open):
+            if now_s >= one.until_s:
+                self._open.discard(one)
                 one.give_up(f"{one.name}: no answer within {one.timeout_s:g} s")
+            elif one.send_again is not None and now_s >= one.again_s:
+                send, one.send_again = one.send_again, None
+                send()
         if not self._open:
             self._timer.cancel()

@@ -43,6 +43,7 @@ class _Call:
     service: Any
     name: str
     request: Callable[[Any], Any]
+    is_repeatable: bool = True  # carried out twice it does the same as once
 
 
 _CALLS: dict[type[Command], _Call] = {
@@ -62,6 +63,7 @@ _CALLS: dict[type[Command], _Call] = {
         srv.MarkEvent,
         "recorder/mark_event",
         lambda command: srv.MarkEvent.Request(**command.model_dump()),
+        is_repeatable=False,
     ),
 }
 
@@ -187,7 +189,14 @@ class RosRobot:
             done(Outcome(status, answer.message))
 
         request = call.request(command)
-        self._requests.call(client, request, _ANSWER_TIMEOUT_S, take, _tell_late(done))
+        self._requests.call(
+            client,
+            request,
+            _ANSWER_TIMEOUT_S,
+            take,
+            _tell_late(done),
+            is_repeatable=call.is_repeatable,
+        )
 
     def _start_scan(self, command: commands.StartScan, done: Done) -> None:
         if not self._scan.server_is_ready():
@@ -237,15 +246,15 @@ class RosRobot:
             return
 
         def take(answer: CancelGoal.Response) -> None:
-            done(
-                Outcome(CommandStatus.DONE, "the scan ends")
-                if answer.goals_canceling
-                else Outcome(CommandStatus.REFUSED, "no scan runs")
-            )
+            # Not refused: what was asked for is so, and the first of two requests may have done it.
+            message = "the scan ends" if answer.goals_canceling else "no scan runs"
+            done(Outcome(CommandStatus.DONE, message))
 
         # A request with neither goal nor time means all goals.
         request = CancelGoal.Request()
-        self._requests.call(self._cancel, request, _ANSWER_TIMEOUT_S, take, _tell_late(done))
+        self._requests.call(
+            self._cancel, request, _ANSWER_TIMEOUT_S, take, _tell_late(done), is_repeatable=True
+        )
 
 
 def _tell_late(done: Done) -> Callable[[str], None]:

@@ -120,6 +120,7 @@ def setting(
     is_runtime: bool = False,
     scale: Scale | None = None,
     formerly: Sequence[str] = (),
+    before: Any = dataclasses.MISSING,
 ) -> Any:
     """Make a dataclass field that people can set.
 
@@ -130,6 +131,8 @@ def setting(
         is_runtime: it may be changed while the node runs.
         formerly: names that the field had; a parameter that is given under one of them is refused
             with the new name, a journal that holds one is read.
+        before: in the code's unit, what journals without the field were written with; left out:
+            the default.
 
     Raises:
         ValueError: only one bound is given; ROS knows ranges, not half-lines.
@@ -140,7 +143,10 @@ def setting(
         text, unit, minimum, maximum, tuple(choices), is_runtime, scale, tuple(formerly)
     )
     value = scale.to_code(default) if scale else default
-    return dataclasses.field(default=value, metadata={_KEY: rules, _FORMERLY: rules.formerly})
+    metadata: dict[str, Any] = {_KEY: rules, _FORMERLY: rules.formerly}
+    if before is not dataclasses.MISSING:
+        metadata[_BEFORE] = before
+    return dataclasses.field(default=value, metadata=metadata)
 
 
 def constant(
@@ -152,7 +158,7 @@ def constant(
         formerly: names that the field had in journals.
         before: what journals that do not have the field were written with; left out: the default.
     """
-    metadata = {_FORMERLY: tuple(formerly)}
+    metadata: dict[str, Any] = {_FORMERLY: tuple(formerly)}
     if before is not dataclasses.MISSING:
         metadata[_BEFORE] = before
     return dataclasses.field(default=default, metadata=metadata)
@@ -373,6 +379,12 @@ def as_before(instance: T) -> T:
         elif dataclasses.is_dataclass(value) and not isinstance(value, type):
             values[field.name] = as_before(value)
     return dataclasses.replace(typing.cast(Any, instance), **values)
+
+
+def values_before(kind: type) -> dict[str, Any]:
+    """Return what held before for fields of a dataclass that came later, by their names."""
+    found = dataclasses.fields(kind)
+    return {one.name: one.metadata[_BEFORE] for one in found if _BEFORE in one.metadata}
 
 
 def _walk(kind: type, path: tuple[str, ...]) -> Iterator[Setting]:

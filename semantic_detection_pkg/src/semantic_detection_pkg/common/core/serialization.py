@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ros_support_pkg.core.settings import values_before
+
 T = TypeVar("T")
 
 
@@ -48,6 +50,8 @@ def to_plain(value: Any, digits: int | None = None) -> Any:
 
 def from_plain(kind: type[T], plain: Any) -> T:
     """Return the value of type `kind` that `to_plain` wrote without rounding.
+
+    A field that came later, see `ros_support_pkg.core.settings.constant`, may be missing.
 
     Raises:
         ValueError: a field is missing or unknown, or a value does not fit.
@@ -93,10 +97,16 @@ def _read_dataclass(kind: type, plain: Any) -> Any:
     if not isinstance(plain, dict):
         raise ValueError(f"{plain!r} is given, an object with the fields of {kind.__name__} is")
     hints = _hints(kind)
+    plain = {**_before(kind), **plain}
     if plain.keys() != hints.keys():
         wrong = ", ".join(sorted(plain.keys() ^ hints.keys()))
         raise ValueError(f"{kind.__name__}: fields {wrong} are missing or unknown")
     return kind(**{name: _read(hint, plain[name]) for name, hint in hints.items()})
+
+
+@functools.cache
+def _before(kind: type) -> dict[str, Any]:
+    return {name: to_plain(value) for name, value in values_before(kind).items()}
 
 
 @functools.cache

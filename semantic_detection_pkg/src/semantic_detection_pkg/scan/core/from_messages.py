@@ -29,6 +29,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     PointHere,
 )
 from semantic_detection_pkg.scan.core.journal import RecordedStep
+from semantic_detection_pkg.scan.core.weights import WeightedArea
 
 
 def from_gimbal_state(message: Any) -> GimbalReading:
@@ -100,10 +101,22 @@ def from_area(message: Any) -> Area:
     )
 
 
+def from_weighted_area(message: Any) -> WeightedArea:
+    """Return a part of the area and its weight, as they were asked for."""
+    vertices = tuple((one.yaw_rad, one.pitch_rad) for one in message.vertices)
+    return WeightedArea(vertices, message.weight)
+
+
 def from_scan_goal(goal_id: str, message: Any) -> Goal:
     """Return a goal as it was asked for."""
     return Goal(
-        goal_id, from_area(message.area), tuple(message.words), message.zoom, message.repeat
+        goal_id,
+        from_area(message.area),
+        tuple(message.words),
+        message.zoom,
+        message.repeat,
+        tuple(map(from_weighted_area, message.weights)),
+        message.wanted_pod,
     )
 
 

@@ -9,6 +9,7 @@ from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import Area, GimbalLimits, check_area, cut_to_limits
 from semantic_detection_pkg.scan.core.inputs_and_decisions import GimbalReading, Goal
 from semantic_detection_pkg.scan.core.settings import GimbalSettings, ScanSettings
+from semantic_detection_pkg.scan.core.weights import check_weights
 
 _FULL_TURN_RAD = math.radians(359.0)
 
@@ -42,10 +43,16 @@ def check_goal(goal: Goal) -> None:
     """Check what can be checked without the gimbal.
 
     Raises:
-        ConfigurationError: words are missing, or ranges or zoom contradict themselves.
+        ConfigurationError: words are missing, or ranges or zoom contradict themselves, or weights
+            or the wanted POD are out of their range.
     """
     parse_words(goal.words)
     check_area(goal.area)
+    check_weights(goal.weights, goal.area)
+    if not 0.0 <= goal.wanted_pod <= 1.0:
+        raise ConfigurationError(
+            f"wanted_pod {goal.wanted_pod:g}: allowed is 0..1, 0 for the default"
+        )
     if goal.zoom != 0.0 and not 1.0 <= goal.zoom < math.inf:
         raise ConfigurationError(f"zoom {goal.zoom:g}: allowed is 1 or more, or 0 for the default")
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ros_support_pkg.core.pose_history import Pose
+from ros_support_pkg.core.settings import constant
 from ros_support_pkg.core.words import Level
 from semantic_detection_pkg.common.core.detection_curve import DetectionCurves
 from semantic_detection_pkg.common.core.detections import Detections
@@ -18,6 +19,8 @@ from semantic_detection_pkg.common.core.looks import Look
 from semantic_detection_pkg.common.core.serialization import canonical, from_plain, to_plain
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.evidence import Box, Finding, VlmReply
+from semantic_detection_pkg.scan.core.terrain import Terrain
+from semantic_detection_pkg.scan.core.weights import WeightedArea
 
 #: Decimals of numbers in `Decision.to_json`: far below what a gimbal resolves, far above the last
 #: bits in which two machines' libraries differ.
@@ -81,8 +84,10 @@ class Goal:
     Attributes:
         goal_id: of the caller; the result names it.
         area: as asked for, not checked yet.
-        zoom: of the sweep; 0: the settings' default.
+        zoom: of the sweep; 0: the settings' default, or as the planner chooses.
         is_repeating: begin again when the area is covered, until cancelled.
+        weights: where what is sought is likelier, not checked yet; empty: alike everywhere.
+        wanted_pod: 0..1, probability of detection in the area that is enough; 0: the settings'.
     """
 
     goal_id: str
@@ -90,6 +95,8 @@ class Goal:
     words: tuple[str, ...]
     zoom: float = 0.0
     is_repeating: bool = False
+    weights: tuple[WeightedArea, ...] = constant((), before=())
+    wanted_pod: float = constant(0.0, before=0.0)
 
 
 @dataclass(frozen=True)
@@ -222,6 +229,7 @@ OtherInput = (
     | GpuStatus
     | CameraBeat
     | DetectionCurves
+    | Terrain
 )
 Input = GimbalReading | FrameDetections | OtherInput
 
@@ -242,6 +250,7 @@ _KINDS: dict[str, type] = {
     "GpuStatus": GpuStatus,
     "CameraBeat": CameraBeat,
     "DetectionCurves": DetectionCurves,
+    "Terrain": Terrain,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 

@@ -19,6 +19,7 @@ from semantic_detection_pkg.scan.core.area import check_bearing_count
 from semantic_detection_pkg.scan.core.ended_goals import RESULT_KEPT_S
 from semantic_detection_pkg.scan.core.from_messages import from_scan_goal
 from semantic_detection_pkg.scan.core.inputs_and_decisions import Cancel, Goal, GoalResult, Input
+from semantic_detection_pkg.scan.core.weights import check_weight_counts
 from semantic_detection_pkg.scan.ros.goal_server import GoalServer
 from semantic_detection_pkg.scan.ros.outputs import to_scan_goal, to_scan_result
 
@@ -156,6 +157,7 @@ class ScanAction:
         try:
             # Before it is read: a goal that is too large would hold up the scan in hand.
             check_bearing_count(len(handle.request.area.bearings))
+            check_weight_counts([len(one.vertices) for one in handle.request.weights])
         except ConfigurationError as error:
             handle.abort()
             return to_scan_result(GoalResult(goal_id, "aborted", str(error)))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from std_msgs.msg import Header
 
+from interfaces_pkg import msg
 from interfaces_pkg.action import Scan
 from interfaces_pkg.msg import (
     Bearing,
@@ -39,6 +40,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
 )
 from semantic_detection_pkg.scan.core.pod_map import PodMap
 from semantic_detection_pkg.scan.core.tracking import track as tracking
+from semantic_detection_pkg.scan.core.weights import WeightedArea
 
 
 @lru_cache(maxsize=2)
@@ -51,6 +53,18 @@ def to_area(area: Area) -> ScanArea:
         pitch_max_rad=area.pitch_max_rad,
         bearings=[Bearing(yaw_rad=yaw, pitch_rad=pitch) for yaw, pitch in area.bearings],
     )
+
+
+@lru_cache(maxsize=2)
+def to_weighted_areas(weights: tuple[WeightedArea, ...]) -> list[msg.WeightedArea]:
+    """Return the parts of an area that have weights."""
+    return [
+        msg.WeightedArea(
+            vertices=[Bearing(yaw_rad=yaw, pitch_rad=pitch) for yaw, pitch in one.vertices],
+            weight=one.weight,
+        )
+        for one in weights
+    ]
 
 
 def to_scan_state(
@@ -73,13 +87,19 @@ def to_scan_state(
         message.area = to_area(goal.area)
         message.words = list(goal.words)
         message.zoom = goal.zoom
+        message.weights = to_weighted_areas(goal.weights)
     return message
 
 
 def to_scan_goal(goal: Goal) -> Scan.Goal:
     """Return a goal as it was asked for."""
     return Scan.Goal(
-        area=to_area(goal.area), words=list(goal.words), zoom=goal.zoom, repeat=goal.is_repeating
+        area=to_area(goal.area),
+        words=list(goal.words),
+        zoom=goal.zoom,
+        repeat=goal.is_repeating,
+        weights=to_weighted_areas(goal.weights),
+        wanted_pod=goal.wanted_pod,
     )
 
 

@@ -1,0 +1,158 @@
+"""Where in the area what is sought is likelier: polygons of bearings, each with a weight.
+
+A weight is a likelihood on equal ground against 1 outside of all polygons, as in a probability map
+of a search; what they add up to does not matter.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.scan.core.area import Area, Bearing
+
+Grid = NDArray[np.float64]
+
+MAX_PARTS = 100
+MAX_VERTICES = 200
+WEIGHT_MAX = 1000.0
+_ROUNDING_RAD = 1e-6
+
+
+@dataclass(frozen=True)
+class WeightedArea:
+    """A polygon and its weight, as asked for; `check_weights` says whether they make sense.
+
+    Attributes:
+        vertices: (yaw, pitch) [rad], in their order; it goes the short way round between them.
+        weight: 0..`WEIGHT_MAX`.
+    """
+
+    vertices: tuple[Bearing, ...]
+    weight: float
+
+
+def check_weight_counts(vertex_counts: Sequence[int]) -> None:
+    """Check that a goal has no more parts and vertices than a scan can do with.
+
+    Raises:
+        ConfigurationError: it has.
+    """
+    if len(vertex_counts) > MAX_PARTS:
+        raise ConfigurationError(
+            f"weights: {len(vertex_counts)} parts are too many, at most {MAX_PARTS}"
+        )
+    for number, count in enumerate(vertex_counts, 1):
+        if not 3 <= count <= MAX_VERTICES:
+            raise ConfigurationError(
+                f"weights: part {number} has {count} vertices, allowed are 3..{MAX_VERTICES}"
+            )
+
+
+def check_weights(weights: Sequence[WeightedArea], area: Area) -> None:
+    """Check that weights make sense in an area that does.
+
+    Raises:
+        ConfigurationError: a weight is negative or too great, a polygon is none or lies outside the
+            area, or nothing of the area is left; the line says which.
+    """
+    check_weight_counts([len(one.vertices) for one in weights])
+    for number, one in enumerate(weights, 1):
+        name = f"weights: part {number}"
+        if not 0.0 <= one.weight <= WEIGHT_MAX:
+            raise ConfigurationError(
+                f"{name} has weight {one.weight:g}, allowed is 0..{WEIGHT_MAX:g}"
+            )
+        for yaw, pitch in one.vertices:
+            if not (math.isfinite(yaw) and abs(pitch) <= math.pi / 2):
+                raise ConfigurationError(
+                    f"{name} has a vertex at yaw {math.degrees(yaw):.4g}, pitch "
+                    f"{math.degrees(pitch):.4g} deg: both must be finite, pitch in -90..90"
+                )
+        if not _touches(one.vertices, area):
+            middle = np.degrees(np.mean(one.vertices, axis=0))
+            raise ConfigurationError(
+                f"{name}, around yaw {middle[0]:.4g}, pitch {middle[1]:.4g} deg, lies outside the "
+                "area: it must cover some of it"
+            )
+    if weights and not _is_any_left(weights, area):
+        raise ConfigurationError("weights: all of the area has weight 0, some needs more")
+
+
+def cell_weights(weights: Sequence[WeightedArea], yaw_rad: Grid, pitch_rad: Grid) -> Grid:
+    """Return the weight of each cell: (rows, columns); one that no polygon covers has 1.
+
+    Args:
+        yaw_rad: (columns) of the middles of cells, rising; they may go beyond pi.
+        pitch_rad: (rows).
+    """
+    return _weights_at(weights, yaw_rad[None, :], pitch_rad[:, None])
+
+
+def _weights_at(weights: Sequence[WeightedArea], yaw_rad: Grid, pitch_rad: Grid) -> Grid:
+    """Return the weights at bearings of which yaw lies within a turn."""
+    found = np.ones(np.broadcast_shapes(yaw_rad.shape, pitch_rad.shape))
+    middle = float(yaw_rad.min() + yaw_rad.max()) / 2.0
+    for one in weights:
+        for polygon in _placed(one.vertices, middle):
+            found[_inside(polygon, yaw_rad, pitch_rad)] = one.weight
+    return found
+
+
+def _placed(vertices: Sequence[Bearing], middle_rad: float) -> list[Grid]:
+    """Return the polygon (n, 2) without leaps of yaw, near a yaw and a turn to both sides of it."""
+    points = np.array(vertices, np.float64)
+    steps = np.diff(points[:, 0])
+    short = np.array([math.remainder(step, math.tau) for step in steps.tolist()])
+    points[1:, 0] = points[0, 0] + np.cumsum(short)
+    off = float(points[:, 0].mean()) - middle_rad
+    points[:, 0] += math.remainder(off, math.tau) - off
+    return [points + (turn, 0.0) for turn in (-math.tau, 0.0, math.tau)]
+
+
+def _inside(polygon: Grid, yaw_rad: Grid, pitch_rad: Grid) -> NDArray[np.bool_]:
+    """Return which points lie in a polygon, by the number of its edges that a ray crosses."""
+    inside = np.zeros(np.broadcast_shapes(yaw_rad.shape, pitch_rad.shape), bool)
+    for (x0, y0), (x1, y1) in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
+        if y0 == y1:
+            continue
+        crosses = (y0 > pitch_rad) != (y1 > pitch_rad)
+        inside ^= crosses & (yaw_rad < x0 + (pitch_rad - y0) * (x1 - x0) / (y1 - y0))
+    return inside
+
+
+def _touches(vertices: Sequence[Bearing], area: Area) -> bool:
+    """Return whether a polygon, by its bounds, has anything of an area."""
+    if area.bearings:
+        yaw, pitch = np.array(area.bearings).T
+        middle = float(vertices[0][0])
+        yaw = middle + np.remainder(yaw - middle + math.pi, math.tau) - math.pi
+        return any(bool(_inside(one, yaw, pitch).any()) for one in _placed(vertices, middle))
+    middle = (area.yaw_min_rad + area.yaw_max_rad) / 2.0
+    low, high = area.pitch_min_rad + _ROUNDING_RAD, area.pitch_max_rad - _ROUNDING_RAD
+    for polygon in _placed(vertices, middle):
+        (yaw_low, pitch_low), (yaw_high, pitch_high) = polygon.min(axis=0), polygon.max(axis=0)
+        across = yaw_low < area.yaw_max_rad - _ROUNDING_RAD
+        across = across and yaw_high > area.yaw_min_rad + _ROUNDING_RAD
+        if across and pitch_low < high and pitch_high > low:
+            return True
+    return False
+
+
+def _is_any_left(weights: Sequence[WeightedArea], area: Area) -> bool:
+    """Return whether some of the area has a weight above 0, looked at in 40 x 40 places."""
+    if all(one.weight > 0.0 for one in weights):
+        return True
+    if area.bearings:
+        yaw, pitch = np.array(area.bearings).T
+        yaw = np.remainder(yaw, math.tau)
+        return bool((_weights_at(weights, yaw, pitch) > 0.0).any())
+    steps = (np.arange(40) + 0.5) / 40.0
+    yaw = area.yaw_min_rad + steps * (area.yaw_max_rad - area.yaw_min_rad)
+    pitch = area.pitch_min_rad + steps * (area.pitch_max_rad - area.pitch_min_rad)
+    return bool((cell_weights(weights, yaw, pitch) > 0.0).any())

@@ -1,0 +1,121 @@
+"""Weights of a goal: what is refused and how, which cells they are of, messages, old journals."""
+
+import math
+
+import numpy as np
+import pytest
+
+from interfaces_pkg.action import Scan
+from interfaces_pkg.msg import ScanArea
+from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.scan.core.area import Area
+from semantic_detection_pkg.scan.core.from_messages import from_scan_goal
+from semantic_detection_pkg.scan.core.goals import check_goal
+from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+    Goal,
+    input_from_plain,
+    input_to_plain,
+)
+from semantic_detection_pkg.scan.core.weights import (
+    WeightedArea,
+    cell_weights,
+    check_weights,
+)
+from semantic_detection_pkg.scan.ros.outputs import to_scan_goal
+
+AREA = Area(-0.5, 0.5, 0.1, 0.6)
+BESIDE = ((-3.0, 0.2), (-2.0, 0.2), (-2.0, 0.4))
+
+
+def box(low_yaw=-0.2, high_yaw=0.1, low_pitch=0.2, high_pitch=0.4, weight=4.0) -> WeightedArea:
+    corners = ((low_yaw, low_pitch), (high_yaw, low_pitch), (high_yaw, high_pitch))
+    return WeightedArea((*corners, (low_yaw, high_pitch)), weight)
+
+
+@pytest.mark.parametrize(
+    ("weights", "line"),
+    [
+        ((box(weight=-1.0),), "part 1 has weight -1, allowed is 0..1000"),
+        ((box(weight=math.nan),), "part 1 has weight nan"),
+        ((box(weight=1001.0),), "part 1 has weight 1001"),
+        ((box(), box(1.0, 1.2)), "part 2, around yaw 63.0[0-9]*, pitch 17.19 deg, lies outside"),
+        ((box(low_pitch=0.7, high_pitch=0.9),), "lies outside the area"),
+        ((WeightedArea(BESIDE, 2.0),), "lies outside the area"),
+        ((WeightedArea(((0.0, 0.2), (0.1, 0.2)), 2.0),), "part 1 has 2 vertices, allowed are 3"),
+        ((WeightedArea(((0.0, 0.2),) * 201, 2.0),), "part 1 has 201 vertices"),
+        ((WeightedArea(((0.0, 0.2), (math.inf, 0.2), (0.1, 0.3)), 2.0),), "yaw inf"),
+        ((box(),) * 101, "101 parts are too many, at most 100"),
+        ((box(-1.0, 1.0, 0.0, 1.0, 0.0),), "all of the area has weight 0"),
+    ],
+)
+def test_weights_that_make_no_sense_are_refused_in_one_line(weights, line):
+    with pytest.raises(ConfigurationError, match=line) as caught:
+        check_goal(Goal("g", AREA, ("person",), weights=weights))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("pod", [-0.1, 1.01, math.nan])
+def test_a_wanted_pod_out_of_its_range_is_refused(pod):
+    with pytest.raises(ConfigurationError, match="wanted_pod .* allowed is 0..1"):
+        check_goal(Goal("g", AREA, ("person",), wanted_pod=pod))
+
+
+def test_parts_that_reach_beyond_the_area_are_allowed():
+    check_weights((box(-2.0, 0.0), box(0.4, 0.9), box(weight=0.0)), AREA)
+
+
+def test_a_part_may_be_told_a_turn_away():
+    check_weights((box(-0.2 + math.tau, 0.1 + math.tau),), AREA)
+    behind = Area(math.radians(150), math.radians(210), 0.1, 0.6)
+    part = box(math.radians(-175), math.radians(-170))
+    check_weights((part,), behind)
+    yaw = np.radians(np.arange(150.5, 210.0))
+    weights = cell_weights((part,), yaw, np.array([0.15, 0.3]))
+    assert weights[0].tolist() == [1.0] * 60
+    assert np.flatnonzero(weights[1] > 1.0).tolist() == [35, 36, 37, 38, 39]  # 185.5 .. 189.5
+
+
+def test_a_part_across_straight_behind_goes_the_short_way():
+    part = box(math.radians(170), math.radians(-170))
+    yaw = np.radians(np.arange(150.5, 210.0))
+    found = cell_weights((part,), yaw, np.array([0.3]))[0]
+    assert np.flatnonzero(found > 1.0).tolist() == list(range(20, 40))
+
+
+def test_the_last_part_counts_and_the_rest_has_one():
+    yaw, pitch = np.linspace(-0.45, 0.45, 10), np.linspace(0.15, 0.55, 5)
+    found = cell_weights((box(-1, 1, 0, 1, 3.0), box(-0.1, 0.1, 0.2, 0.4, 0.0)), yaw, pitch)
+    assert set(found.ravel().tolist()) == {3.0, 0.0}
+    assert found[2, 4] == 0.0
+    triangle = WeightedArea(((-0.5, 0.1), (0.5, 0.1), (-0.5, 0.6)), 5.0)
+    found = cell_weights((triangle,), yaw, pitch)
+    assert found[0, 0] == 5.0
+    assert found[-1, -1] == 1.0
+    assert abs(float((found > 1).mean()) - 0.5) < 0.1
+
+
+def test_an_area_of_bearings_has_weights_where_its_bearings_are():
+    area = Area(bearings=((0.1, 0.2), (3.0, 0.3)))
+    check_weights((box(0.0, 0.2, 0.1, 0.3), box(2.9, 3.3, 0.2, 0.4, 0.0)), area)
+    with pytest.raises(ConfigurationError, match="lies outside"):
+        check_weights((box(0.5, 0.7),), area)
+    with pytest.raises(ConfigurationError, match="all of the area has weight 0"):
+        check_weights((box(0.0, 3.1, 0.1, 0.5, 0.0),), area)
+
+
+def test_a_goal_goes_through_its_message_and_the_journal():
+    goal = Goal("g", AREA, ("person",), 0.0, False, (box(), box(0.2, 0.3, weight=0.5)), 0.75)
+    again = from_scan_goal("g", to_scan_goal(goal))
+    assert again == goal
+    assert input_from_plain(input_to_plain(goal)) == goal
+    plain = from_scan_goal("g", Scan.Goal(area=ScanArea(), words=["x"]))
+    assert (plain.weights, plain.wanted_pod) == ((), 0.0)
+
+
+def test_journals_of_before_have_neither_weights_nor_a_wanted_pod():
+    plain = input_to_plain(Goal("g", AREA, ("person",)))
+    del plain["weights"], plain["wanted_pod"]
+    assert input_from_plain(plain) == Goal("g", AREA, ("person",))
+    del plain["words"]
+    with pytest.raises(ValueError, match="words"):
+        input_from_plain(plain)

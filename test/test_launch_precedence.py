@@ -14,7 +14,6 @@ import pytest
 import rclpy
 import yaml
 from launch_runner.plan import LaunchPlan, ProcessPlan, declared_arguments, make_plan
-from rclpy.context import Context
 from rclpy.node import Node
 from ros_graph import isolated_domain
 
@@ -97,15 +96,17 @@ _KNOWN: dict[tuple[str, tuple[str, ...]], dict[str, Shown]] = {}
 
 def in_force(name: str, command: list[str]) -> dict[str, Shown]:
     """Parameters of a node that is started by a command."""
-    context = Context()
-    rclpy.init(args=command[1:], context=context)
+    node = Node(
+        name,
+        cli_args=command[1:],
+        use_global_arguments=False,
+        start_parameter_services=False,
+        enable_rosout=False,
+    )
     try:
-        node = Node(name, context=context, start_parameter_services=False, enable_rosout=False)
-        settings = declare_parameters(node, ENTRIES[name].settings_class)
-        node.destroy_node()
+        return values_of(declare_parameters(node, ENTRIES[name].settings_class))
     finally:
-        rclpy.shutdown(context=context)
-    return values_of(settings)
+        node.destroy_node()
 
 
 def values(plan: LaunchPlan) -> Values:
@@ -136,7 +137,9 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakePlan]:
             patch.delenv(variable, raising=False)
         for variable, value in domain.items():
             patch.setenv(variable, value)
+        rclpy.init(args=[])  # one for all nodes: each would take a tenth of a second
         yield make
+        rclpy.shutdown()
 
 
 def params_file(key: str, parameters: Iterable[tuple[str, str]], folder: Path) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def load(path: Path, asked_at: Where | None = None) -> tuple[Entity, ...]:
     if path.suffix not in (".yaml", ".yml"):
         raise LaunchError(f"launch file '{path}' is not supported; only YAML files are", asked_at)
     try:
-        return _Reader(path, path.read_text(encoding="utf-8")).root()
+        return _read(path, path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise LaunchError(f"launch file '{path}' cannot be read: {reason}", asked_at) from None
@@ -55,6 +56,12 @@ def load(path: Path, asked_at: Where | None = None) -> tuple[Entity, ...]:
         mark = getattr(error, "problem_mark", None)
         where = Where(path, mark.line + 1 if mark else 1)
         raise LaunchError(f"not valid YAML: {getattr(error, 'problem', error)}", where) from None
+
+
+@lru_cache(maxsize=32)
+def _read(path: Path, text: str) -> tuple[Entity, ...]:
+    """Read a text once: a plan needs each file twice, for its arguments and for its nodes."""
+    return _Reader(path, text).root()
 
 
 class _Reader:

@@ -36,15 +36,20 @@ class BasePlace:
         return replace(self, attitude=None), turned
 
 
-def _moved(before: Fix, now: Fix) -> str:
+def distance_m(before: Fix, now: Fix) -> float:
+    """Return how far apart two places are on the map, which are near each other. [m]"""
     north_m = (now.latitude_deg - before.latitude_deg) * _METRES_PER_DEG
     turn_deg = math.remainder(now.longitude_deg - before.longitude_deg, 360.0)
     east_m = turn_deg * _METRES_PER_DEG * math.cos(math.radians(before.latitude_deg))
-    distance_m = math.hypot(north_m, east_m)
+    return math.hypot(north_m, east_m)
+
+
+def _moved(before: Fix, now: Fix) -> str:
+    moved_m = distance_m(before, now)
     doubt_m = _SIGMAS * math.hypot(before.sigma_horizontal_m, now.sigma_horizontal_m)
-    if distance_m <= _MOVED_M + doubt_m:
+    if moved_m <= _MOVED_M + doubt_m:
         return ""
-    return f"the base has moved by {distance_m:.0f} m"
+    return f"the base has moved by {moved_m:.0f} m"
 
 
 def _turned(before: BaseAttitude, now: BaseAttitude) -> str:

@@ -9,6 +9,7 @@ from semantic_detection_pkg.common.core.detection_curve import DetectionCurves
 from semantic_detection_pkg.common.core.optics import axis_bearing
 from semantic_detection_pkg.scan.core.decision_builder import DecisionBuilder
 from semantic_detection_pkg.scan.core.goals import gimbal_limits
+from semantic_detection_pkg.scan.core.ground_model import GroundModel
 from semantic_detection_pkg.scan.core.input_watchdog import InputWatchdog
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     AngleCommand,
@@ -30,7 +31,6 @@ _ZOOM_TOLERANCE = 0.03  # of the zoom
 _ZOOM_AGAIN_NS = 1_500_000_000  # a command that did not bring it there is given again
 _ANGLE_AGAIN_NS = 500_000_000
 _ASIDE_MAX_RAD = 0.35
-_HEIGHT_MAX_M = 1e5  # a receiver that says more has no fix
 #: Stands in before the gimbal was heard; nothing moves by it, see `why_hold`.
 _NOT_HEARD = GimbalReading(0, 0.0, 0.0, link="down")
 
@@ -48,6 +48,7 @@ class Blackboard:
         picture_size: (width, height) [px] of the newest frame; None before the first.
         fix, attitude: newest of the gimbal's base.
         curves: of the detector; None: it has told none.
+        ground_model: what is known of the ground.
         decision: of this step, in the making.
         wants_tick: a behaviour has changed what comes first in this step.
     """
@@ -65,6 +66,7 @@ class Blackboard:
         self.fix: Fix | None = None
         self.attitude: BaseAttitude | None = None
         self.curves: DetectionCurves | None = None
+        self.ground_model = GroundModel(settings)
         self.picture_size: tuple[int, int] | None = None
         self.decision = DecisionBuilder()
         self.wants_tick = False
@@ -105,13 +107,7 @@ class Blackboard:
     @property
     def ground(self) -> Ground:
         """Return the ground under the camera, as far as it is known."""
-        settings, height_m = self.settings, self.settings.pod.camera_height_m
-        if math.isnan(height_m) and self.fix is not None:
-            height_m = self.fix.altitude_m - settings.ground_height_m  # NaN where that is not known
-        height_m = height_m if 0.0 < height_m < _HEIGHT_MAX_M else math.nan
-        if self.attitude is None:
-            return Ground(height_m)
-        return Ground(height_m, self.attitude.quaternion_xyzw)
+        return self.ground_model.ground(self.fix, self.attitude)
 
     @property
     def request_count(self) -> int:

@@ -49,6 +49,7 @@ from semantic_detection_pkg.scan.core.pod_map import PodMap
 from semantic_detection_pkg.scan.core.scan_clock import ScanClock
 from semantic_detection_pkg.scan.core.search import Search
 from semantic_detection_pkg.scan.core.settings import ScanSettings
+from semantic_detection_pkg.scan.core.terrain import Terrain
 from semantic_detection_pkg.scan.core.tracking.track import Track
 from semantic_detection_pkg.scan.core.tree import build_tree
 
@@ -216,6 +217,8 @@ class ScanController:
             self._compare_base(item)
         elif isinstance(item, DetectionCurves):
             blackboard.curves = item
+        elif isinstance(item, Terrain):
+            blackboard.ground_model.terrain = item
         elif isinstance(item, VocabularyReply):
             self._add_vocabulary(item)
         elif self._search is not None:

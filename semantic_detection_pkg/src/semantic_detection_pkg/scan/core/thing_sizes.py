@@ -1,7 +1,8 @@
 """How large the things are that are looked for, how far away they stand, and how large they look.
 
-Things stand on level ground under the camera. Who looks down on a thing sees less of its height and
-more of its top: its apparent height is height * cos + width * sin of the angle below the horizon.
+Things stand on the ground: level under the camera, or that of a terrain model. Who looks down on a
+thing sees less of its height and more of its top: its apparent height is height * cos + width * sin
+of the angle below the horizon.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from numpy.typing import NDArray
 
 from ros_support_pkg.core.ranges import check_range
 from ros_support_pkg.core.settings import setting
+from semantic_detection_pkg.common.core.position import quaternion_rotation
 from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.scan.core.terrain import Viewpoint
 
 Grid = NDArray[np.float64]
 
@@ -88,15 +91,18 @@ def size_of(text: str) -> tuple[float, float] | None:
 
 @dataclass(frozen=True)
 class Ground:
-    """Level ground under the camera.
+    """The ground under the camera.
 
     Attributes:
         height_m: of the camera above it, > 0; NaN: not known.
-        quaternion_xyzw: turns vectors of the base frame so that z is up.
+        quaternion_xyzw: turns vectors of the base frame so that z is up, and x east where there is
+            a viewpoint.
+        viewpoint: of the camera above the terrain; None: the ground is level.
     """
 
     height_m: float = math.nan
     quaternion_xyzw: tuple[float, float, float, float] = _LEVEL
+    viewpoint: Viewpoint | None = None
 
     def __post_init__(self) -> None:
         if not math.isnan(self.height_m):
@@ -109,7 +115,7 @@ class Ground:
 
     def is_like(self, other: Ground) -> bool:
         """Return whether distances by both are the same within a few per cent."""
-        if self.is_known != other.is_known:
+        if self.is_known != other.is_known or self.viewpoint is not other.viewpoint:
             return False
         if self.is_known and abs(self.height_m / other.height_m - 1.0) > 0.03:
             return False
@@ -123,16 +129,18 @@ class CellRanges:
 
     Attributes:
         range_m: from the camera.
-        falling: sine of the angle below the horizon, at least that of 0.5 deg.
-        weights: area of ground behind each cell, in any unit; where ranges are assumed the solid
-            angle.
+        falling: sine of the angle between ray and horizon, at least that of 0.5 deg.
+        weights: area on the map of the ground behind each cell, in any unit; where ranges are
+            assumed the solid angle; 0 where a ray meets no ground.
         is_assumed: nobody knows the height: all have the same range.
+        is_by_terrain: by a terrain model; what it does not know is level.
     """
 
     range_m: Grid
     falling: Grid
     weights: Grid
     is_assumed: bool
+    is_by_terrain: bool = False
 
     def sizes_rad(self, size_m: tuple[float, float]) -> Grid:
         """Return the longer angular side of a thing in each cell, (rows, columns) [rad]."""
@@ -159,4 +167,31 @@ def cell_ranges(yaw_rad: Grid, pitch_rad: Grid, ground: Ground, assumed_m: float
     if not ground.is_known:
         return CellRanges(np.full(falling.shape, assumed_m), falling, solid, is_assumed=True)
     range_m = ground.height_m / falling
+    if ground.viewpoint is not None:
+        rays = _rays(yaw_rad, pitch_rad, ground.quaternion_xyzw)
+        return _over_terrain(rays, solid, range_m, ground.viewpoint)
     return CellRanges(range_m, falling, solid * range_m**2 / falling, is_assumed=False)
+
+
+def _rays(yaw_rad: Grid, pitch_rad: Grid, quaternion_xyzw: tuple[float, ...]) -> Grid:
+    """Return (3, rows, columns) unit vectors, east, north and up."""
+    x, y, z, w = quaternion_xyzw
+    level = np.cos(pitch_rad)[:, None]
+    base = [level * np.cos(yaw_rad)[None], level * np.sin(yaw_rad)[None], -np.sin(pitch_rad)]
+    base[2] = np.broadcast_to(base[2][:, None], base[0].shape)
+    return np.asarray(np.tensordot(quaternion_rotation((x, y, z, w)), np.stack(base), 1))
+
+
+def _over_terrain(rays: Grid, solid: Grid, level_m: Grid, viewpoint: Viewpoint) -> CellRanges:
+    """Return ranges by a terrain; beyond it falling rays meet level ground, others none.
+
+    Args:
+        level_m: (rows, columns) ranges if the ground were level.
+    """
+    hits = viewpoint.meet(rays)
+    range_m = np.where(hits.is_met, hits.range_m, np.maximum(hits.range_m, level_m))
+    falls = -rays[2] > _FLATTEST
+    incidence = np.where(hits.is_met, hits.incidence, np.maximum(-rays[2], _FLATTEST))
+    weights = np.where(hits.is_met | falls, solid * range_m**2 / incidence, 0.0)
+    falling = np.clip(np.abs(rays[2]), _FLATTEST, 1.0)
+    return CellRanges(range_m, falling, weights, is_assumed=False, is_by_terrain=True)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from patience import patience
 
 from ros_support_pkg.core.words import CellResult
+from semantic_detection_pkg.common.core.looks import Look
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import (
@@ -182,6 +183,20 @@ def test_the_edge_of_a_picture_does_not_count():
         coverage.add_view(view_at(0, 20), 0.0)
     assert inner.share_seen() < 0.75 * whole.share_seen()
     assert not (whole.unseen() & ~inner.unseen()).any()
+
+
+def test_what_is_kept_of_a_view_is_that_of_no_other_and_stays_as_it_is():
+    made = CoverageMap(wide_area(), CELL)
+    looks = (Look(0, 0, 1280, 720, 0.5), Look(0, 0, 640, 720, 1.0))
+    views = view_at(0, 20), view_at(30, 10, hfov_deg=30.0), view_at(0, 20, roll_deg=9.0)
+    for view in (*views, *views):
+        made.add_view(view, 1.0, looks=looks)
+        for _ in range(2):
+            fresh = CoverageMap(wide_area(), CELL).gains_in(view, looks)
+            for found, expected in zip(made.gains_in(view, looks), fresh, strict=True):
+                assert found[:2] == expected[:2]
+                assert np.array_equal(found[2], expected[2])
+                found[2][:] = 9.0  # the caller's own
 
 
 def test_ages_and_revisits():

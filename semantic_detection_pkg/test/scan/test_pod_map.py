@@ -106,6 +106,30 @@ def test_where_tiles_are_looked_at_two_detections_are_a_track():
     assert made.pod("person")[cell(made, 15.5, 20.5)] > 0.2
 
 
+def test_classes_that_are_counted_together_are_counted_as_each_alone():
+    names = ("person", "tent", "boat")
+    looks = (*WHOLE, Look(0, 0, 640, 720, 1.0), Look(500, 200, 1000, 700, 1.7))
+    together, alone = pod_map(names, hits=3), [pod_map((name,), hits=3) for name in names]
+    for number in range(8):
+        view, stamp_s = view_at(5.0 * number - 20.0, 25, 62.0 - 5 * number), 1.7 * number
+        args = view, stamp_s, (0.2, 0.1), looks[: 1 + number % 4]
+        gains = together.gain(*args)
+        for one, gain in zip(alone, gains, strict=True):
+            assert np.array_equal(one.gain(*args)[0], gain)
+        for one in (together, *alone):
+            one.update(*args)
+    for one, exposures in zip(alone, together.record().exposures, strict=True):
+        assert exposures.any()
+        assert np.array_equal(one.record().exposures[0], exposures)
+
+
+def test_a_map_without_room_for_a_class_counts_looks_all_the_same():
+    made = pod_map(names=())
+    made.update(view_at(0, 27), 1.0, looks=WHOLE)
+    assert made.look_counts.max() == 1
+    assert made.gain(view_at(0, 27), 2.0).size == 0
+
+
 def test_a_later_visit_is_another_group_and_the_ceiling_stays():
     made, at = pod_map(), (10, 60)
     made.update(view_at(0, 27), 1.0, looks=WHOLE)

@@ -21,6 +21,7 @@ from semantic_detection_pkg.common.core.looks import Look, tiles_of
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import Area, Bearing
+from semantic_detection_pkg.scan.core.grid_windows import GridWindows, Window, span
 
 Mask = NDArray[np.bool_]
 
@@ -150,8 +151,9 @@ class CoverageMap:
         self._view_counts = np.zeros(shape, np.uint16)  # no more than wanted
         self.look_share = 1.0
         self._without_tiles = _TILES_GIVEN_UP_MAX  # frames since the last one with tiles
-        self._cos_pitch = np.cos(self.pitch_rad)
-        self._sin_pitch = np.sin(self.pitch_rad)
+        self._windows = GridWindows(
+            self.yaw_rad, self.pitch_rad, low, cell_rad, self.criteria.edge_margin
+        )
 
     def record(self) -> CoverageRecord:
         """Return a copy of what is known of the cells."""
@@ -199,8 +201,9 @@ class CoverageMap:
             return False
         if criteria.motion_blur_px(view, rates_rad_s) > criteria.max_motion_blur_px * 1.05:
             return False
-        for rows, columns in self._windows(view):
-            shown = self._shown(view, rows, columns, fine)
+        for window in self._windows.shown_by(view):
+            rows, columns = window.rows, window.columns
+            shown = self._shown(view, window, fine)
             self.last_seen_s[rows, columns][shown] = stamp_s
             finest = self.pixels_per_rad[rows, columns]
             np.maximum(finest, view.pixels_per_rad, out=finest, where=shown)
@@ -222,14 +225,13 @@ class CoverageMap:
         wholes = [look.gain for look in looks if look.is_whole(view.width, view.height)]
         tiles = tiles_of(looks, view.width, view.height)
         found = []
-        for rows, columns in self._windows(view):
-            shown = self._shown(view, rows, columns, ())
-            gains = np.where(shown, np.float32(max(wholes, default=0.0)), np.float32(0.0))
+        for window in self._windows.shown_by(view):
+            gains = window.is_inside * np.float32(max(wholes, default=0.0))
             for gain in sorted({look.gain for look in tiles}):
                 alike = [look for look in tiles if look.gain == gain]
-                shown = self._shown(view, rows, columns, alike)
+                shown = self._shown(view, window, alike)
                 gains[shown] = np.maximum(gains[shown], np.float32(gain))
-            found.append((rows, columns, gains))
+            found.append((window.rows, window.columns, gains))
         return found
 
     def needs(self) -> NDArray[np.float64]:
@@ -313,49 +315,13 @@ class CoverageMap:
         self._view_counts[self.ages_s(now_s) >= age_s] = 0
         return int(np.count_nonzero(self.unseen()))
 
-    def _windows(self, view: CameraView) -> list[tuple[slice, slice]]:
-        """Return the parts of the grid that a view can show."""
-        reach = math.atan(math.hypot(view.width, view.height) / 2.0 / view.pixels_per_rad)
-        ahead_yaw, ahead_pitch = view.axis
-        rows = _span(self.pitch_min_rad, self.cell_rad, len(self.pitch_rad), ahead_pitch, reach)
-        if abs(ahead_pitch) + reach >= math.pi / 2:
-            return [(rows, slice(None))]
-        half = math.asin(math.sin(reach) / math.cos(ahead_pitch))
-        middle = (self.yaw_rad[0] + self.yaw_rad[-1]) / 2.0
-        yaw = middle + math.remainder(ahead_yaw - middle, math.tau)
-        spans = [
-            _span(self.yaw_min_rad, self.cell_rad, len(self.yaw_rad), yaw + turns, half)
-            for turns in (-math.tau, 0.0, math.tau)
-        ]
-        return [(rows, columns) for columns in spans if columns.start < columns.stop]
-
-    def _shown(self, view: CameraView, rows: slice, columns: slice, looks: Sequence[Look]) -> Mask:
-        """Return which cells of a window the view shows inside its margin, in one of the looks.
-
-        This is `CameraView.project` for a grid: sines and cosines are taken of each row and column,
-        not of each cell.
-        """
-        turn = self.yaw_rad[columns] - view.yaw_rad
-        level, drop = self._cos_pitch[rows, None], self._sin_pitch[rows, None]
-        cos_turn, to_left = np.cos(turn), level * np.sin(turn)
-        if view.roll_rad:
-            cos_roll, sin_roll = math.cos(view.roll_rad), math.sin(view.roll_rad)
-            to_left, drop = (
-                cos_roll * to_left - sin_roll * drop,
-                cos_roll * drop + sin_roll * to_left,
-            )
-        sin_pitch, cos_pitch = math.sin(view.pitch_rad), math.cos(view.pitch_rad)
-        along = level * cos_turn
-        depth = cos_pitch * along + sin_pitch * drop
-        down = cos_pitch * drop - sin_pitch * along
-        right = -to_left
-        if looks:
-            ahead = np.where(depth > 0.0, depth, np.nan)  # NaN: behind the camera, in no look
-            return self._shown_in(looks, view, right / ahead, down / ahead)
-        inside = (0.5 - self.criteria.edge_margin) / view.pixels_per_rad
-        half_x, half_y = view.width * inside, view.height * inside
-        # Behind the camera the depth is negative, and neither comparison holds.
-        return np.asarray((np.abs(right) <= half_x * depth) & (np.abs(down) <= half_y * depth))
+    def _shown(self, view: CameraView, window: Window, looks: Sequence[Look]) -> Mask:
+        """Return which cells the view shows inside its margin, in one of the looks; read only."""
+        if not looks:
+            return window.is_inside
+        depth = window.depth
+        ahead = np.where(depth > 0.0, depth, np.nan)  # NaN: behind the camera, in no look
+        return self._shown_in(looks, view, window.right / ahead, window.down / ahead)
 
     def _want(self, bearings: Sequence[Bearing]) -> None:
         """Make the cells of bearings part of the area."""
@@ -373,10 +339,10 @@ class CoverageMap:
         middle = (self.yaw_rad[0] + self.yaw_rad[-1]) / 2.0
         yaw = middle + math.remainder(yaw - middle, math.tau)
         width = size_rad[0] / max(math.cos(pitch), 0.02)  # yaw narrows towards the pole
-        rows = _span(
+        rows = span(
             self.pitch_min_rad, self.cell_rad, len(self.pitch_rad), pitch, size_rad[1] / 2.0
         )
-        columns = _span(self.yaw_min_rad, self.cell_rad, len(self.yaw_rad), yaw, width / 2.0)
+        columns = span(self.yaw_min_rad, self.cell_rad, len(self.yaw_rad), yaw, width / 2.0)
         return rows, columns
 
 
@@ -388,10 +354,3 @@ def _bounds(area: Area, cell_rad: float) -> tuple[Bearing, Bearing]:
     yaws, pitches = zip(*area.bearings, strict=True)
     half = cell_rad / 2.0
     return (min(yaws) - half, min(pitches) - half), (max(yaws) + half, max(pitches) + half)
-
-
-def _span(start_rad: float, cell_rad: float, count: int, middle: float, half: float) -> slice:
-    """Return the cells of an axis that the range middle +- half touches."""
-    first = math.floor((middle - half - start_rad) / cell_rad)
-    last = math.floor((middle + half - start_rad) / cell_rad)
-    return slice(min(max(first, 0), count), min(max(last + 1, 0), count))

@@ -12,6 +12,7 @@ products and comparisons: the same bits on every machine.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,15 +37,15 @@ class LookGroups:
     dependence: Dependence
     hits: int = 1
 
-    def with_look(self, parts: list[Values], added: Values) -> list[Values]:
-        """Return the parts after one more look of the group in hand."""
-        *best, total, past_best, past_sum = parts
-        kept, left = [], added
+    def add_look(self, parts: list[Values], added: Values) -> None:
+        """Change the parts to those after one more look of the group in hand; 0: none."""
+        *best, total, _, _ = parts
+        np.minimum(total + added, np.float32(_SUM_MAX), out=total)
+        left = added
         for one in best:  # the new one takes its place, the others move down
-            kept.append(np.maximum(one, left))
-            left = np.minimum(one, left)
-        total = np.minimum(total + added, np.float32(_SUM_MAX))
-        return [*kept, total, past_best, past_sum]
+            worse = np.minimum(one, left)
+            np.maximum(one, left, out=one)
+            left = worse
 
     def closed(self, parts: list[Values]) -> list[Values]:
         """Return the parts after the group in hand has become one of those before."""
@@ -58,7 +59,7 @@ class LookGroups:
         """Return the exposure of the group in hand."""
         *best, total, _, _ = parts
         counted = best[: self.hits]
-        rest = np.maximum(total - np.add.reduce(counted), np.float32(0.0))
+        rest = np.maximum(total - reduce(np.add, counted), np.float32(0.0))
         rest = np.minimum(rest, np.float32(GROUP_LOOKS - 1) * counted[-1])
         return np.asarray(counted[-1] + np.float32(self.dependence.within) * rest)
 

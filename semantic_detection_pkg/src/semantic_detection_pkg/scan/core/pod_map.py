@@ -36,8 +36,6 @@ from semantic_detection_pkg.scan.core.thing_sizes import (
 )
 from semantic_detection_pkg.scan.core.tracking.tracker import TILE_HITS
 
-Steps = NDArray[np.int16]
-
 _STEPS = 64  # of a natural logarithm: 1.6 per cent of the size
 _ENTRIES = 9 * _STEPS  # sizes up to exp(9) = 8100 px of the network's input
 _UNKNOWN_INPUT_PX = 640.0  # of the network, where a recording does not say what it looked at
@@ -153,26 +151,17 @@ class PodMap:
             rates_rad_s: (yaw, pitch) at which the gimbal turned then.
             looks: what the detector looked at, and how finely; empty: nobody knows.
         """
-        smear_px = self._grid.criteria.motion_blur_px(view, rates_rad_s)
+        looks = looks or _whole(view)
         self._note_way_of_looking(view, looks)
-        for rows, columns, gains in self._gains(view, looks):
-            at = self._flat(rows, columns, gains)
-            shown = gains.ravel()[gains.ravel() > 0.0]
-            if not len(at):
-                continue
-            self._begin_groups(at, stamp_s)
-            np.put(self.last_look_s, at, stamp_s)
-            counts = self.look_counts.ravel()
-            counts[at] = np.minimum(counts[at], _LOOKS_MAX - 1) + 1
-            finest = self.finest.ravel()
-            finest[at] = np.maximum(finest[at], shown * np.float32(view.pixels_per_rad))
-            for index in range(len(self.class_names)):
-                added = self._added(index, at, shown, view, smear_px)
-                state = self._state(index, at)
-                for part, values in zip(
-                    self._parts, self._groups.with_look(state, added), strict=True
-                ):
-                    part[index].ravel()[at] = values
+        shifts = self._shifts(view, rates_rad_s, looks)
+        for rows, columns, gains in self._grid.gains_in(view, looks):
+            is_shown = gains > 0.0
+            state = self._begin_groups(rows, columns, is_shown, stamp_s)
+            np.copyto(self.last_look_s[rows, columns], stamp_s, where=is_shown)
+            counts, finest = self.look_counts[rows, columns], self.finest[rows, columns]
+            counts += is_shown & (counts < _LOOKS_MAX)
+            np.maximum(finest, gains * np.float32(view.pixels_per_rad), out=finest)
+            self._groups.add_look(state, self._added(rows, columns, gains, shifts))
 
     def gain(
         self,
@@ -182,21 +171,18 @@ class PodMap:
         looks: Sequence[Look] = (),
     ) -> Values:
         """Return by how much `update` would raise the POD: (classes, rows, columns); see there."""
-        smear_px = self._grid.criteria.motion_blur_px(view, rates_rad_s)
+        looks = looks or _whole(view)
+        shifts = self._shifts(view, rates_rad_s, looks)
         gained = np.zeros_like(self._parts[0])
-        for rows, columns, gains in self._gains(view, looks):
-            at = self._flat(rows, columns, gains)
-            shown = gains.ravel()[gains.ravel() > 0.0]
-            is_new = stamp_s - self._group_since_s.ravel()[at] > self.curves.dependence.group_s
-            for index, curve in enumerate(self._class_curves):
-                added = self._added(index, at, shown, view, smear_px)
-                state = self._state(index, at)
-                before = self._groups.total(state)
-                closed = self._groups.closed(state)
-                state = [np.where(is_new, new, old) for new, old in zip(closed, state, strict=True)]
-                after = self._groups.total(self._groups.with_look(state, added))
-                pod = _pod(after, curve.curve.ceiling) - _pod(before, curve.curve.ceiling)
-                gained[index].ravel()[at] = np.maximum(pod, 0.0)
+        for rows, columns, gains in self._grid.gains_in(view, looks):
+            state = self._state(rows, columns)
+            since = self._group_since_s[rows, columns]
+            is_new = stamp_s - since > self.curves.dependence.group_s
+            closed = self._groups.closed(state)
+            after = [np.where(is_new, new, old) for new, old in zip(closed, state, strict=True)]
+            self._groups.add_look(after, self._added(rows, columns, gains, shifts))
+            pods = [_pod(self._groups.total(parts), self._ceilings) for parts in (state, after)]
+            gained[:, rows, columns] = np.maximum(pods[1] - pods[0], 0.0) * (gains > 0.0)
         return gained
 
     def exposure(self, class_name: str) -> Values:
@@ -214,8 +200,7 @@ class PodMap:
         Raises:
             KeyError: the class is not one of `class_names`.
         """
-        curve = self._class_curves[self._index(class_name)].curve
-        return _pod(self.exposure(class_name), curve.ceiling)
+        return _pod(self.exposure(class_name), self._ceilings[self._index(class_name)])
 
     def class_curve(self, class_name: str) -> ClassCurve:
         """Return the curve in force of a class.
@@ -291,63 +276,69 @@ class PodMap:
     def _set_curves(self, curves: DetectionCurves) -> None:
         self.curves = curves.with_classes(self.class_names)
         self._class_curves = self.curves.classes
-        self._tables = [_table(one.curve) for one in self._class_curves]
+        # Of all classes, one after the other, as are `_steps`: what a look costs is mostly calls.
+        self._tables = np.array([_table(one.curve) for one in self._class_curves], np.float32)
+        ceilings = [one.curve.ceiling for one in self._class_curves]
+        self._ceilings = np.array(ceilings, np.float32).reshape(-1, 1, 1)
         self._set_groups(self._hits)
 
     def _set_ground(self, ground: Ground) -> None:
         self._ground = ground
         grid, assumed_m = self._grid, self._settings.assumed_range_m
         self.ranges: CellRanges = cell_ranges(grid.yaw_rad, grid.pitch_rad, ground, assumed_m)
-        self._steps: list[Steps] = [
-            np.round(_STEPS * np.log(self.ranges.sizes_rad(self.size_m(name))))
-            .astype(np.int16)
-            .ravel()
-            for name in self.class_names
-        ]
+        sizes = [np.log(self.ranges.sizes_rad(self.size_m(name))) for name in self.class_names]
+        steps = np.round(_STEPS * np.array(sizes).reshape(-1, *self.finest.shape))
+        self._steps = steps.astype(np.intp)
 
-    def _gains(self, view: CameraView, looks: Sequence[Look]) -> list[tuple[slice, slice, Values]]:
-        if not looks:
-            gain = min(1.0, _UNKNOWN_INPUT_PX / max(view.width, view.height))
-            looks = (Look(0, 0, view.width, view.height, gain),)
-        return self._grid.gains_in(view, looks)
+    def _begin_groups(
+        self, rows: slice, columns: slice, is_shown: NDArray[np.bool_], stamp_s: float
+    ) -> list[Values]:
+        """Close the groups of cells that began too long ago, begin new ones; return the parts."""
+        state, since = self._state(rows, columns), self._group_since_s[rows, columns]
+        is_old = is_shown & (stamp_s - since > self.curves.dependence.group_s)
+        if is_old.any():
+            since[is_old] = stamp_s
+            closed = self._groups.closed([part[:, is_old] for part in state])
+            for part, values in zip(state, closed, strict=True):
+                part[:, is_old] = values
+        return state
 
-    def _flat(self, rows: slice, columns: slice, gains: Values) -> NDArray[np.intp]:
-        """Return where in flat arrays of all cells those of a window are that were looked at."""
-        row, column = np.nonzero(gains > 0.0)
-        width = self.finest.shape[1]
-        return (row + (rows.start or 0)) * width + column + (columns.start or 0)
-
-    def _begin_groups(self, at: NDArray[np.intp], stamp_s: float) -> None:
-        """Close the groups of cells that began too long ago, and begin new ones."""
-        since = self._group_since_s.ravel()
-        old = at[stamp_s - since[at] > self.curves.dependence.group_s]
-        since[old] = stamp_s
-        if len(old):
-            for index in range(len(self.class_names)):
-                closed = self._groups.closed(self._state(index, old))
-                for part, values in zip(self._parts, closed, strict=True):
-                    part[index].ravel()[old] = values
+    def _shifts(
+        self, view: CameraView, rates_rad_s: tuple[float, float], looks: Sequence[Look]
+    ) -> dict[np.float32, NDArray[np.intp]]:
+        """Return by gain the steps from angular sizes to sizes in the network: (classes, 1, 1)."""
+        smear_px = self._grid.criteria.motion_blur_px(view, rates_rad_s)
+        found = {}
+        for gain in {np.float32(look.gain) for look in looks}:
+            log_scale = math.log(view.pixels_per_rad * float(gain))
+            blur_px = smear_px * float(gain)
+            steps = [
+                round(_STEPS * (log_scale - one.curve.log_blur(blur_px)))
+                for one in self._class_curves
+            ]
+            found[gain] = np.array(steps, np.intp).reshape(-1, 1, 1)
+        return found
 
     def _added(
         self,
-        index: int,
-        at: NDArray[np.intp],
+        rows: slice,
+        columns: slice,
         gains: Values,
-        view: CameraView,
-        smear_px: float,
+        shifts: dict[np.float32, NDArray[np.intp]],
     ) -> Values:
-        """Return the exposure that one look adds to cells."""
-        curve = self._class_curves[index].curve
-        shifts = np.zeros(len(at), np.int16)
-        for gain in np.unique(gains).tolist():
-            log_scale = math.log(view.pixels_per_rad * gain) - curve.log_blur(smear_px * gain)
-            shifts[gains == np.float32(gain)] = round(_STEPS * log_scale)
-        sizes = np.clip(self._steps[index][at] + shifts, 0, _ENTRIES - 1)
-        return np.asarray(self._tables[index][sizes])
+        """Return the exposure that a look adds to a window, 0 where it shows none of a cell."""
+        sizes = self._steps[:, rows, columns]
+        if len(shifts) == 1:
+            sizes = sizes + next(iter(shifts.values()))
+        else:
+            sizes = sizes + sum((gains == gain) * shift for gain, shift in shifts.items())
+        np.minimum(np.maximum(sizes, 0, out=sizes), _ENTRIES - 1, out=sizes)
+        sizes += _ENTRIES * np.arange(len(sizes)).reshape(-1, 1, 1)
+        return np.asarray(self._tables.take(sizes) * (gains > 0.0))
 
-    def _state(self, index: int, at: NDArray[np.intp]) -> list[Values]:
-        """Return the parts of a class at some cells."""
-        return [part[index].ravel()[at] for part in self._parts]
+    def _state(self, rows: slice, columns: slice) -> list[Values]:
+        """Return views of the parts of a window: (classes, rows, columns) each."""
+        return [part[:, rows, columns] for part in self._parts]
 
     def _set_groups(self, hits: int) -> None:
         self._groups = LookGroups(self.curves.dependence, hits)
@@ -367,6 +358,12 @@ def _table(curve: DetectionCurve) -> Values:
     return np.array(found, np.float32)
 
 
-def _pod(exposure: Values, ceiling: float) -> Values:
+def _whole(view: CameraView) -> tuple[Look, ...]:
+    """Return the look that is taken for one where nobody knows what was looked at."""
+    gain = min(1.0, _UNKNOWN_INPUT_PX / max(view.width, view.height))
+    return (Look(0, 0, view.width, view.height, gain),)
+
+
+def _pod(exposure: Values, ceiling: Values) -> Values:
     limited = np.minimum(exposure, np.float32(EXPOSURE_MAX))
-    return np.asarray(-np.float32(ceiling) * np.expm1(-limited), np.float32)
+    return np.asarray(-ceiling * np.expm1(-limited), np.float32)

@@ -11,8 +11,10 @@ is (yaw, pitch) [rad], yaw within -pi..pi.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -49,15 +51,19 @@ def rotation(yaw_rad: float, pitch_rad: float, roll_rad: float) -> Matrix:
     sin_yaw, cos_yaw = math.sin(yaw_rad), math.cos(yaw_rad)
     sin_pitch, cos_pitch = math.sin(pitch_rad), math.cos(pitch_rad)
     sin_roll, cos_roll = math.sin(roll_rad), math.cos(roll_rad)
-    forward = np.array(
-        [
-            cos_pitch * cos_yaw - sin_roll * sin_pitch * sin_yaw,
-            cos_pitch * sin_yaw + sin_roll * sin_pitch * cos_yaw,
-            -cos_roll * sin_pitch,
-        ]
+    forward = (
+        cos_pitch * cos_yaw - sin_roll * sin_pitch * sin_yaw,
+        cos_pitch * sin_yaw + sin_roll * sin_pitch * cos_yaw,
+        -cos_roll * sin_pitch,
     )
-    right = np.array([cos_roll * sin_yaw, -cos_roll * cos_yaw, -sin_roll])
-    return np.stack([right, np.cross(forward, right), forward])
+    right = cos_roll * sin_yaw, -cos_roll * cos_yaw, -sin_roll
+    return np.array([right, _cross(forward, right), forward])
+
+
+def _cross(first: Iterable[Any], second: Iterable[Any]) -> tuple[Any, Any, Any]:
+    """Return the cross product of vectors by their components, numbers or arrays."""
+    (ax, ay, az), (bx, by, bz) = first, second
+    return ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
 
 
 def axis_bearing(yaw_rad: float, pitch_rad: float, roll_rad: float) -> tuple[float, float]:
@@ -136,7 +142,7 @@ class CameraView:
         right, down, depth = (row[0] * x + row[1] * y + row[2] * z for row in self._rotation)
         depth = np.where(depth > _LEAST_DEPTH, depth, np.nan)
         scale = self.pixels_per_rad / depth
-        return np.stack([self.width / 2.0 + right * scale, self.height / 2.0 + down * scale], 1)
+        return _pairs(self.width / 2.0 + right * scale, self.height / 2.0 + down * scale)
 
     def contains(self, bearings: ArrayLike, margin: float = 0.0) -> NDArray[np.bool_]:
         """Return (n,) whether (n, 2) bearings [rad] lie in the picture.
@@ -159,7 +165,7 @@ class CameraView:
         half_x, half_y = (right - left) / 2.0, (bottom - top) / 2.0
         widths = np.arctan((x + half_x) / across) - np.arctan((x - half_x) / across)
         heights = np.arctan((y + half_y) / along) - np.arctan((y - half_y) / along)
-        return np.stack([widths, heights], 1)
+        return _pairs(widths, heights)
 
     def boxes_of(self, bearings: ArrayLike, sizes_rad: ArrayLike) -> Matrix:
         """Return (n, 4) boxes [px] around (n, 2) bearings with (n, 2) angular sizes [rad].
@@ -189,8 +195,9 @@ class CameraView:
         rays = self._rays(points_xy)
         rows = self._rotation / self.pixels_per_rad
         # Columns of the Jacobian: how the bearing moves with a pixel to the right, and down.
-        moves = np.stack([_bearing_moves(rays, rows[0]), _bearing_moves(rays, rows[1])], 2)
-        sigma = np.broadcast_to(np.asarray(sigma_px, np.float64), (len(rays), 2))
+        moves = np.empty((rays.shape[1], 2, 2))
+        moves[..., 0], moves[..., 1] = _bearing_moves(rays, rows[0]), _bearing_moves(rays, rows[1])
+        sigma = np.broadcast_to(np.asarray(sigma_px, np.float64), (len(moves), 2))
         spread = moves * sigma[:, None, :]
         covariance = np.einsum("nij,nkj->nik", spread, spread)
         return np.asarray(covariance + pose_sigma_rad**2 * np.eye(2))
@@ -207,19 +214,19 @@ class CameraView:
             math.cos(self.yaw_rad) * level,
             yaw_rate_rad_s + math.sin(self.roll_rad) * pitch_rate_rad_s,
         )
-        return _bearing_moves(rays, np.cross(axis, rays))
+        return _bearing_moves(rays, _cross(axis, rays))
 
     @cached_property
     def _rotation(self) -> Matrix:
         return rotation(self.yaw_rad, self.pitch_rad, self.roll_rad)
 
     def _rays(self, points_xy: ArrayLike) -> Matrix:
-        """Return (n, 3) vectors of points [px], in the base frame, of depth 1."""
+        """Return (3, n) vectors of points [px], in the base frame, of depth 1; C-contiguous."""
         x, y = _columns(points_xy, 2)
         right = (x - self.width / 2.0) / self.pixels_per_rad
         down = (y - self.height / 2.0) / self.pixels_per_rad
-        rows = self._rotation
-        return np.asarray(right[:, None] * rows[0] + down[:, None] * rows[1] + rows[2])
+        rows = self._rotation[:, :, None]
+        return np.asarray(right * rows[0] + down * rows[1] + rows[2])
 
 
 def _columns(array: ArrayLike, count: int) -> Matrix:
@@ -234,15 +241,25 @@ def _columns(array: ArrayLike, count: int) -> Matrix:
 
 
 def _bearings(rays: Matrix) -> Matrix:
-    x, y, z = _columns(rays, 3)
-    return np.stack([np.arctan2(y, x), np.arctan2(-z, np.hypot(x, y))], 1)
+    x, y, z = rays
+    return _pairs(np.arctan2(y, x), np.arctan2(-z, np.hypot(x, y)))
 
 
-def _bearing_moves(rays: Matrix, moves: Matrix) -> Matrix:
-    """Return the (n, 2) derivative of the bearings of (n, 3) rays that move by (n, 3) or (3,)."""
-    x, y, z = _columns(rays, 3)
-    dx, dy, dz = _columns(np.broadcast_to(moves, rays.shape), 3)
+def _bearing_moves(rays: Matrix, moves: Iterable[Any]) -> Matrix:
+    """Return the (n, 2) derivative of the bearings of (3, n) rays.
+
+    Args:
+        moves: x, y, z of how they move: numbers, or (n,) each.
+    """
+    (x, y, z), (dx, dy, dz) = rays, moves
     level = np.maximum(np.hypot(x, y), _LEAST_DEPTH)  # straight up or down has no yaw
     yaw = (x * dy - y * dx) / level**2
     pitch = (z * (x * dx + y * dy) / level - level * dz) / (level**2 + z**2)
-    return np.stack([yaw, pitch], 1)
+    return _pairs(yaw, pitch)
+
+
+def _pairs(first: Matrix, second: Matrix) -> Matrix:
+    """Return (n, 2) of (n,) and (n,)."""
+    pairs = np.empty((len(first), 2))
+    pairs[:, 0], pairs[:, 1] = first, second
+    return pairs

@@ -1,5 +1,6 @@
 """Looks put together: a table of cases, the compiled version against its twin, outlines."""
 
+import itertools
 import time
 
 import numpy as np
@@ -88,6 +89,11 @@ CASES = {
         [0],
         [PART],
     ),
+    "cut at the right by one, below by the other: joined": (
+        [(LEFT, (70, 20, 110, 52), 0.6, 0), (RIGHT_BELOW, (90, 40, 120, 52), 0.7, 0)],
+        [0, 0],
+        [PART, PART],
+    ),
     "two persons side by side: two": (
         [(LEFT, (92, 20, 98, 40), 0.9, 0), (RIGHT, (98, 20, 104, 40), 0.8, 0)],
         [0, 1],
@@ -127,6 +133,17 @@ def test_the_table_of_cases(version, case):
     seen, things, roles = CASES[case]
 
     assert group(version, seen) == (things, roles)
+
+
+@pytest.mark.parametrize("version", versions("merging"))
+@pytest.mark.parametrize("scores", [*itertools.permutations((0.9, 0.8, 0.3))])
+def test_ends_that_the_middle_connects_are_one_thing(version, scores):
+    """Each end is a thing of its own until the middle, of whatever rank, comes between them."""
+    row = np.array([(0, 0, 80, 100), (60, 0, 140, 100), (120, 0, 200, 100)], np.float32)
+    boxes = [(40, 20, 80, 50), (60, 20, 140, 50), (120, 20, 170, 50)]
+    seen = [(look, box, scores[look], 0) for look, box in enumerate(boxes)]
+
+    assert group(version, seen, regions=row) == ([0, 0, 0], [PART] * 3)
 
 
 @pytest.mark.parametrize("version", versions("merging"))

@@ -8,12 +8,18 @@ import cv2
 import numpy as np
 import pytest
 import tiny_models
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
+from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.kernels.contours import fill
 from semantic_detection_pkg.detector.backends.loading import load_detector
+from semantic_detection_pkg.detector.core.decode import box_masks
+from semantic_detection_pkg.detector.core.merge import LookFound, LookMerger
 from semantic_detection_pkg.detector.core.model_layout import Layout, ModelInfo
 from semantic_detection_pkg.detector.core.pipeline import DetectorPipeline
 from semantic_detection_pkg.detector.core.settings import DetectorSettings
+from semantic_detection_pkg.detector.core.tile_layout import tile_layout
 from semantic_detection_pkg.detector.core.tiles import TileSettings
 from semantic_detection_pkg.detector.core.vocabulary import ClassNames
 from semantic_detection_pkg.errors import FrameError
@@ -106,6 +112,59 @@ def test_what_edges_cut_comes_out_once_and_whole(x0, x1):
     thing[20:36, x0:x1] = True
     assert len(rings) == 1
     assert (mask & thing).sum() / (mask | thing).sum() > (0.7 if x1 - x0 > 5 else 0.2)
+
+
+@st.composite
+def things_in_tiles(draw):
+    """A picture's size, its tiles, a thing of any size in it, and a score for each look."""
+    size = draw(st.tuples(st.integers(40, 400), st.integers(40, 300)))
+    network = draw(st.sampled_from([(64, 64), (96, 64)]))
+    views = tile_layout(size, network, 64, draw(st.sampled_from([0.15, 0.25, 0.3])))
+    spans = []
+    for length in size:
+        extent = draw(st.floats(8, 0.9 * length))
+        start = draw(st.floats(0, length - extent))
+        spans.append((start, start + extent))
+    (x0, x1), (y0, y1) = spans
+    scores = draw(st.lists(st.floats(0.4, 0.95), min_size=len(views), max_size=len(views)))
+    order = draw(st.permutations(range(len(views))))
+    return size, network, views, np.array((x0, y0, x1, y1)), scores, order
+
+
+def seen_in(view, size, network, thing, score) -> Detections:
+    """What a perfect detector says: the part in the view, where the input shows enough of it."""
+    box = np.array([(*np.maximum(thing[:2], view[:2]), *np.minimum(thing[2:], view[2:]))])
+    gain = min(network[0] / view.width, network[1] / view.height)
+    is_shown = ((box[:, 2:] - box[:, :2]) * gain >= 4).all(1)
+    boxes = box[is_shown].astype(np.float32)
+    scores = np.full(len(boxes), score, np.float32)
+    return Detections(*size, np.zeros(len(boxes), np.uint16), scores, boxes, box_masks(boxes))
+
+
+@given(things_in_tiles())
+def test_a_thing_of_any_size_comes_out_once_and_whole_whatever_the_order(case):
+    size, network, views, thing, scores, order = case
+    found = [
+        LookFound(at, seen_in(view, size, network, thing, score))
+        for at, (view, score) in enumerate(zip(views, scores, strict=True))
+    ]
+    coarsest = max(max(view.width / network[0], view.height / network[1]) for view in views)
+    assume((thing[2:] - thing[:2]).min() / coarsest >= 4)
+
+    merged, again = (
+        LookMerger().merge([found[at] for at in places], views, network, DetectorSettings())
+        for places in (range(len(views)), order)
+    )
+
+    assert len(merged) == 1
+    # A part of less than four pixels beyond the last edge is not seen.
+    np.testing.assert_allclose(merged.boxes_xyxy[0], thing, atol=4 * coarsest)
+    for name in ("scores", "boxes_xyxy", "class_ids"):
+        np.testing.assert_array_equal(getattr(merged, name), getattr(again, name))
+    np.testing.assert_array_equal(merged.masks.points, again.masks.points)
+    points = merged.masks.points
+    assert (points >= 0).all()
+    assert (points <= size).all()
 
 
 def test_more_than_a_picture_in_the_slots_leaves_no_trace():

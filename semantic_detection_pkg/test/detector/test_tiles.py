@@ -1,20 +1,20 @@
 """Where the tiles of a picture lie, and whose turn it is."""
 
 import itertools
+import time
 
 import numpy as np
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from semantic_detection_pkg.detector.core.tiles import (
+from semantic_detection_pkg.detector.core.tile_layout import (
     GROWTH,
     MOST_TILES,
     Region,
-    TilePlanner,
-    TileSettings,
     tile_layout,
 )
+from semantic_detection_pkg.detector.core.tiles import TilePlanner, TileSettings
 from semantic_detection_pkg.errors import ConfigurationError, FrameError
 
 INPUT = (640, 640)
@@ -250,3 +250,23 @@ def test_a_tile_around_a_place_has_the_shape_of_the_input():
 
     assert views[1:] == (Region(640, 348, 1280, 732),)
     assert [(tile.width, tile.height) for tile in tall[1:]] == [(640, 384)] * 2
+
+
+@pytest.mark.parametrize(
+    ("size", "tile_px"), [((32, 6800), 32), ((108, 7992), 100), ((4000, 4000), 300)]
+)
+def test_a_layout_of_very_many_tiles_is_found_at_once(size, tile_px):
+    """A strip has many numbers of rows to choose from; it must not hold a frame up for minutes."""
+    start_s = time.thread_time()
+
+    tiles = tile_layout(size, INPUT, tile_px, 0.15)
+
+    assert time.thread_time() - start_s < 10.0
+    assert len(set(tiles)) == len(tiles) <= MOST_TILES
+
+
+def test_no_tile_comes_twice():
+    """Tiles of a few pixels, rounded, come to lie in the same place."""
+    tiles = tile_layout((36, 773), (640, 384), 32, 0.39)
+
+    assert len(set(tiles)) == len(tiles)

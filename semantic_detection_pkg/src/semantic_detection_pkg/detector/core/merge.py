@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from semantic_detection_pkg.common.core.detections import Detections, MaskRings
 from semantic_detection_pkg.detector.core.settings import DetectorSettings
-from semantic_detection_pkg.detector.core.tiles import Region
+from semantic_detection_pkg.detector.core.tile_layout import Region
 from semantic_detection_pkg.detector.kernels.merging import PART, Merger, MergeRule
 
 # Boxes of one class from different looks are of one thing from here on. Below the threshold inside
@@ -83,6 +83,8 @@ class LookMerger:
         Returns:
             By falling score.
         """
+        # Whatever the order in which they were looked at.
+        found = sorted(found, key=lambda look: views[look.view])
         parts = [look.detections for look in found]
         size = parts[0].width, parts[0].height
         scores = np.concatenate([part.scores for part in parts])

@@ -19,7 +19,8 @@ from semantic_detection_pkg.detector.core.letterbox import Letterbox
 from semantic_detection_pkg.detector.core.merge import LookFound, LookMerger, looks_settings
 from semantic_detection_pkg.detector.core.model_layout import ModelInfo
 from semantic_detection_pkg.detector.core.settings import DetectorSettings
-from semantic_detection_pkg.detector.core.tiles import Region, TilePlanner, TileSettings
+from semantic_detection_pkg.detector.core.tile_layout import Region
+from semantic_detection_pkg.detector.core.tiles import TilePlanner, TileSettings
 from semantic_detection_pkg.detector.core.vocabulary import Vocabulary, WordTable
 from semantic_detection_pkg.detector.kernels.candidates import Kept
 from semantic_detection_pkg.errors import FrameError

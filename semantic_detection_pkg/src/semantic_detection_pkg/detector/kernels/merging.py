@@ -67,7 +67,8 @@ class Merger:
         box that another look, as fine, sees with what lies beyond is left to that look, whatever
         it says. The others are taken by rank: what is not cut, tiles before the whole picture, by
         falling score. Each is of the thing it overlaps most, else a new one; two that are cut at
-        facing edges are joined, and the hull of the two goes on as one.
+        facing edges, or of which one goes on beyond the edge that cuts the other, are joined, and
+        the hull of the two goes on as one. What has grown so is compared with all others again.
 
         Args:
             boxes_xyxy: (n, 4) of the picture [px], inside their regions.

@@ -44,6 +44,9 @@ cdef struct Thing:
     Py_ssize_t label
     uint64_t looks[WORDS]  # whose parts it consists of
     int parts
+    double margin  # the largest of these
+    bint stands  # it was not joined to another
+    int32_t number
 
 
 cdef inline Rectangle common(Rectangle a, Rectangle b) noexcept nogil:
@@ -127,12 +130,19 @@ cdef inline Py_ssize_t match(
 
 
 cdef inline bint is_continued(const Thing* thing, const Seen* seen, Rectangle region) noexcept nogil:
-    """Whether a box shows what lies beyond the edge that cut the thing, itself cut there."""
+    """Whether a box shows what lies beyond the edge that cut the thing."""
     cdef Rectangle own = thing.region
     if thing.label != seen.label or thing.looks[seen.look >> 6] >> (seen.look & 63) & 1:
         return False
     if thing.parts > 1 and seen.cut:
         return True  # the last of several around a corner
+    if seen.cut and (
+        (thing.cut & LEFT and seen.box.x0 < own.x0)
+        or (thing.cut & TOP and seen.box.y0 < own.y0)
+        or (thing.cut & RIGHT and seen.box.x1 > own.x1)
+        or (thing.cut & BOTTOM and seen.box.y1 > own.y1)
+    ):
+        return True
     return (
         (thing.cut & LEFT and seen.cut & RIGHT and region.x0 < own.x0)
         or (thing.cut & TOP and seen.cut & BOTTOM and region.y0 < own.y0)
@@ -141,9 +151,68 @@ cdef inline bint is_continued(const Thing* thing, const Seen* seen, Rectangle re
     )
 
 
-cdef inline void add_part(Thing* thing, Py_ssize_t look) noexcept nogil:
+cdef inline void add_part(Thing* thing, Py_ssize_t look, double margin) noexcept nogil:
     thing.parts += 1
+    thing.margin = fmax(thing.margin, margin)
     thing.looks[look >> 6] |= <uint64_t>1 << (look & 63)
+
+
+cdef inline bint is_same(const Thing* a, const Thing* b, double iou) noexcept nogil:
+    """Whether two things are one, as far as both were seen."""
+    cdef Rectangle box = a.box, other = b.box
+    cdef int word
+    if a.label != b.label:
+        return False
+    for word in range(WORDS):
+        if a.looks[word] & b.looks[word]:
+            return False
+    if a.cut:
+        box, other = common(box, a.region), common(other, a.region)
+    if b.cut:
+        box, other = common(box, b.region), common(other, b.region)
+    return iou_of(box, other) > iou
+
+
+cdef void join_grown(
+    Thing* things, Py_ssize_t found, int32_t* number, uint8_t* role, Py_ssize_t count,
+    double width, double height, double iou,
+) noexcept nogil:
+    """Join things that are one now that one of them has grown; number what is left anew."""
+    cdef Py_ssize_t a, b, i, kept, gone, word
+    cdef int32_t next_number = 0
+    cdef bint is_joined = True
+    while is_joined:
+        is_joined = False
+        for a in range(found):
+            for b in range(a + 1, found):
+                if not (things[a].stands and things[b].stands):
+                    continue
+                if not is_same(&things[a], &things[b], iou):
+                    continue
+                kept, gone = (a, b) if things[b].cut else (b, a)
+                is_joined, things[gone].stands = True, False
+                for i in range(count):
+                    if number[i] == gone:
+                        number[i] = <int32_t>kept
+                        if not things[kept].cut:  # it is whole; the other's parts only confirm it
+                            role[i] = SEEN_AGAIN
+                if not things[kept].cut:
+                    continue
+                things[kept].box = hull(things[kept].box, things[gone].box)
+                things[kept].region = hull(things[kept].region, things[gone].region)
+                things[kept].margin = fmax(things[kept].margin, things[gone].margin)
+                things[kept].parts += things[gone].parts
+                for word in range(WORDS):
+                    things[kept].looks[word] |= things[gone].looks[word]
+                things[kept].cut = cut_sides(
+                    things[kept].box, things[kept].region, things[kept].margin, width, height
+                )
+    for a in range(found):
+        things[a].number = next_number
+        next_number += things[a].stands
+    for i in range(count):
+        if number[i] >= 0:
+            number[i] = things[number[i]].number
 
 
 def group(
@@ -200,9 +269,9 @@ def group(
                 found += 1
                 things[k].box, things[k].region = seen[i].box, look[seen[i].look].region
                 things[k].cut, things[k].label = seen[i].cut, seen[i].label
-                things[k].parts = 0
+                things[k].parts, things[k].margin, things[k].stands = 0, 0, True
                 memset(&things[k].looks[0], 0, sizeof(things[k].looks))
-                add_part(&things[k], seen[i].look)
+                add_part(&things[k], seen[i].look, look[seen[i].look].margin)
                 role[i] = PART
             elif is_continued(&things[k], &seen[i], look[seen[i].look].region):
                 role[i] = PART
@@ -211,8 +280,9 @@ def group(
                 things[k].cut = cut_sides(
                     things[k].box, things[k].region, look[seen[i].look].margin, width, height
                 )
-                add_part(&things[k], seen[i].look)
+                add_part(&things[k], seen[i].look, look[seen[i].look].margin)
             number[i] = <int32_t>k
+        join_grown(things, found, &number[0], &role[0], count, width, height, iou)
     finally:
         free(look)
         free(seen)

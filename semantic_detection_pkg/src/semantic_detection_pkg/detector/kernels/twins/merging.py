@@ -65,14 +65,67 @@ def group(
             thing = _Thing(len(found), boxes[i], areas[look], cuts[i], int(labels[i]), {look})
             found.append(thing)
             roles[i] = _PART
-        elif _is_continued(thing, areas[look], cuts[i], int(labels[i]), look):
-            roles[i] = _PART
-            margin = float(margins[look])
-            thing.box, thing.region = _hull(thing.box, boxes[i]), _hull(thing.region, areas[look])
-            thing.is_cut = _cut_sides(thing.box, thing.region, margin, size)
-            thing.looks.add(look)
+        elif _is_continued(thing, boxes[i], areas[look], cuts[i], int(labels[i]), look):
+            roles[i], margin = _PART, float(margins[look])
+            _grow(thing, boxes[i], areas[look], {look}, margin, size)
         things[i] = thing.number
+    _join_grown(found, things, roles, margins, size, iou)
     return things, roles
+
+
+def _grow(
+    thing: _Thing,
+    box: Rectangle,
+    region: Rectangle,
+    looks: set[int],
+    margin: float,
+    size: tuple[int, int],
+) -> None:
+    thing.box, thing.region = _hull(thing.box, box), _hull(thing.region, region)
+    thing.is_cut = _cut_sides(thing.box, thing.region, margin, size)
+    thing.looks |= looks
+
+
+def _join_grown(
+    found: list[_Thing],
+    things: NDArray[np.int32],
+    roles: NDArray[np.uint8],
+    margins: NDArray[np.float32],
+    size: tuple[int, int],
+    iou: float,
+) -> None:
+    """Join things that are one now that one of them has grown; number what is left anew."""
+    stands = [True] * len(found)
+    is_joined = True
+    while is_joined:
+        is_joined = False
+        for a in range(len(found)):
+            for b in range(a + 1, len(found)):
+                if not (stands[a] and stands[b] and _is_same(found[a], found[b], iou)):
+                    continue
+                kept, gone = (a, b) if any(found[b].is_cut) else (b, a)
+                thing, other = found[kept], found[gone]
+                if any(thing.is_cut):
+                    margin = float(margins[list(thing.looks | other.looks)].max())
+                    _grow(thing, other.box, other.region, other.looks, margin, size)
+                else:  # it is whole; the other's parts only confirm it
+                    roles[things == gone] = _SEEN_AGAIN
+                things[things == gone] = kept
+                stands[gone], is_joined = False, True
+    numbers = np.cumsum(stands, dtype=np.int32) - 1
+    is_kept = things >= 0
+    things[is_kept] = numbers[things[is_kept]]
+
+
+def _is_same(a: _Thing, b: _Thing, iou: float) -> bool:
+    """Return whether two things are one, as far as both were seen."""
+    if a.label != b.label or a.looks & b.looks:
+        return False
+    box, other = a.box, b.box
+    for thing in (a, b):
+        if any(thing.is_cut):
+            box, other = _common(box, thing.region), _common(other, thing.region)
+    return _iou(box, other) > iou
 
 
 def _cut_sides(
@@ -143,7 +196,12 @@ def _shared_iou(thing: _Thing, box: Rectangle, region: Rectangle) -> float:
 
 
 def _is_continued(
-    thing: _Thing, region: Rectangle, is_cut: tuple[bool, ...], label: int, look: int
+    thing: _Thing,
+    box: Rectangle,
+    region: Rectangle,
+    is_cut: tuple[bool, ...],
+    label: int,
+    look: int,
 ) -> bool:
     """Return whether a box shows what lies beyond the edge that cut the thing."""
     if thing.label != label or look in thing.looks:
@@ -151,6 +209,13 @@ def _is_continued(
     if len(thing.looks) > 1 and any(is_cut):
         return True  # the last of several around a corner
     own = thing.region
+    if any(is_cut) and (
+        (thing.is_cut[_LEFT] and box[0] < own[0])
+        or (thing.is_cut[_TOP] and box[1] < own[1])
+        or (thing.is_cut[_RIGHT] and box[2] > own[2])
+        or (thing.is_cut[_BOTTOM] and box[3] > own[3])
+    ):
+        return True
     return (
         (thing.is_cut[_LEFT] and is_cut[_RIGHT] and region[0] < own[0])
         or (thing.is_cut[_TOP] and is_cut[_BOTTOM] and region[1] < own[1])

@@ -23,11 +23,13 @@ from ros_support_pkg.stamps import from_time
 from ros_support_pkg.timers import every
 from semantic_detection_pkg.errors import SemanticDetectionError
 from semantic_detection_pkg.scan.adapters.mission_keeper import MissionKeeper
+from semantic_detection_pkg.scan.adapters.terrain_reader import TerrainReader
 from semantic_detection_pkg.scan.core import from_messages
 from semantic_detection_pkg.scan.core.controller import ScanController
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     CameraBeat,
     Decision,
+    Fix,
     Goal,
     Input,
     Pause,
@@ -37,6 +39,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
 )
 from semantic_detection_pkg.scan.core.resuming import Held
 from semantic_detection_pkg.scan.core.settings import ScanControllerSettings
+from semantic_detection_pkg.scan.core.standing_inputs import StandingInputs
 from semantic_detection_pkg.scan.ros import outputs as scan_outputs
 from semantic_detection_pkg.scan.ros.action import ScanAction
 from semantic_detection_pkg.scan.ros.journal import to_journal
@@ -58,8 +61,8 @@ class ScanControllerNode(Node):
         self._controller = ScanController(self._settings)
         self._decision = Decision()
         self._inbox: list[Input] = []
-        self._standing: dict[type, Input] = {}  # newest of what holds until it is replaced
-        self._changed: list[type] = []  # of those, since the last step
+        self._standing = StandingInputs()
+        self._terrain = TerrainReader(self._config.terrain, self._settings)
         self._steps = 0
         self._slowest_ms = 0.0
         self._beat_ns = 0
@@ -127,11 +130,7 @@ class ScanControllerNode(Node):
             self._inbox.append(CameraBeat(stamp_ns))
 
     def _take_standing(self, convert: Callable[[Any], Input | None], message: Any) -> None:
-        item = convert(message)
-        if item is not None:
-            self._standing[type(item)] = item
-            if type(item) not in self._changed:
-                self._changed.append(type(item))
+        self._standing.put(convert(message))
 
     def _pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         self._inbox.append(Pause(request.data))
@@ -142,6 +141,7 @@ class ScanControllerNode(Node):
     def _step(self) -> None:
         now_ns = self.get_clock().now().nanoseconds
         self._action.poll()
+        self._standing.put(self._terrain.follow(self._standing.get(Fix)))
         inputs = self._inbox.copy()
         self._inbox.clear()
         was_busy, settings = self._controller.is_busy, None
@@ -149,9 +149,8 @@ class ScanControllerNode(Node):
             # What is journalled from here on can be replayed without what was before.
             settings = self._settings
             self._controller = ScanController(settings)
-            self._changed = list(self._standing)
-        inputs += [self._standing[kind] for kind in self._changed]
-        self._changed.clear()
+            self._standing.tell_all_again()
+        inputs += self._standing.news()
         planned = self._sweep_thread.poll()
         if planned is not None and planned is self._controller.sweep_task:
             inputs.append(SweepPlanned(planned.number))
@@ -182,9 +181,10 @@ class ScanControllerNode(Node):
             yaw, pitch = decision.angle.yaw_rad, decision.angle.pitch_rad
             self._angle.publish(msg.GimbalAngle(header=header, yaw_rad=yaw, pitch_rad=pitch))
         self._requests.carry_out(decision)
-        for notice in (*self._keeper.notices, *decision.notices):
+        for notice in (*self._keeper.notices, *self._terrain.notices, *decision.notices):
             log.warning(notice)
         self._keeper.notices.clear()
+        self._terrain.notices.clear()
         if decision.result is not None:
             self._requests.forget()
 

@@ -184,6 +184,8 @@ class ScanController:
             blackboard.wants_tick = False
             evaluate_candidates(blackboard)
             self._tree.tick_once()
+        if self._search is not None:
+            self._search.pod.now_s = blackboard.now_s
             if self._tree.status is TreeStatus.RUNNING and not blackboard.wants_tick:
                 break
         return self._clock.decision_outward(blackboard.decision.build(*blackboard.summary()))

@@ -28,6 +28,7 @@ from semantic_detection_pkg.common.core.looks import Look, tiles_of
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.scan.core.coverage import CoverageMap
 from semantic_detection_pkg.scan.core.look_groups import OTHER_PARTS, LookGroups, Values
+from semantic_detection_pkg.scan.core.pod_ageing import PodAgeing
 from semantic_detection_pkg.scan.core.thing_sizes import (
     CellRanges,
     Ground,
@@ -96,6 +97,8 @@ class PodMap:
         finest: (rows, columns) [px of the network's input per rad] of the finest look; 0: never.
         look_counts: (rows, columns) looks that showed a cell.
         last_look_s: (rows, columns) stamp of the newest of them [s]; -inf: never.
+        now_s: what is told is told for this moment [s]; no earlier than the newest look.
+        ageing: of what was seen before.
     """
 
     def __init__(
@@ -113,6 +116,8 @@ class PodMap:
         """
         self._grid = grid
         self._settings = settings or PodSettings()
+        self.now_s = 0.0
+        self.ageing = PodAgeing(self._settings.pod_half_life_s)
         shape = grid.is_wanted.shape
         room = _MOST_VALUES // grid.is_wanted.size
         self.class_names = tuple(dict.fromkeys(class_names))[:room]
@@ -152,6 +157,7 @@ class PodMap:
             looks: what the detector looked at, and how finely; empty: nobody knows.
         """
         looks = looks or _whole(view)
+        self.now_s = max(self.now_s, stamp_s)
         self._note_way_of_looking(view, looks)
         shifts = self._shifts(view, rates_rad_s, looks)
         for rows, columns, gains in self._grid.gains_in(view, looks):
@@ -178,10 +184,13 @@ class PodMap:
             state = self._state(rows, columns)
             since = self._group_since_s[rows, columns]
             is_new = stamp_s - since > self.curves.dependence.group_s
-            closed = self._groups.closed(state)
+            before, ages_s = self._groups.total(state), stamp_s - since
+            closed = self.ageing.parts(self._groups.closed(state), before, ages_s)
             after = [np.where(is_new, new, old) for new, old in zip(closed, state, strict=True)]
             self._groups.add_look(after, self._added(rows, columns, gains, shifts))
-            pods = [_pod(self._groups.total(parts), self._ceilings) for parts in (state, after)]
+            seen = self._groups.total(after), np.where(is_new, 0.0, ages_s)
+            exposures = self.ageing.exposure(before, ages_s), self.ageing.exposure(*seen)
+            pods = [_pod(exposure, self._ceilings) for exposure in exposures]
             gained[:, rows, columns] = np.maximum(pods[1] - pods[0], 0.0) * (gains > 0.0)
         return gained
 
@@ -192,7 +201,8 @@ class PodMap:
             KeyError: the class is not one of `class_names`.
         """
         index = self._index(class_name)
-        return self._groups.total([part[index] for part in self._parts])
+        exposure = self._groups.total([part[index] for part in self._parts])
+        return self.ageing.exposure(exposure, self.now_s - self._group_since_s)
 
     def pod(self, class_name: str) -> Values:
         """Return the POD of each cell: (rows, columns) 0..1.
@@ -297,8 +307,11 @@ class PodMap:
         state, since = self._state(rows, columns), self._group_since_s[rows, columns]
         is_old = is_shown & (stamp_s - since > self.curves.dependence.group_s)
         if is_old.any():
+            old = [part[:, is_old] for part in state]
+            ages_s = stamp_s - since[is_old]
+            total, closed = self._groups.total(old), self._groups.closed(old)
+            closed = self.ageing.parts(closed, total, ages_s)
             since[is_old] = stamp_s
-            closed = self._groups.closed([part[:, is_old] for part in state])
             for part, values in zip(state, closed, strict=True):
                 part[:, is_old] = values
         return state

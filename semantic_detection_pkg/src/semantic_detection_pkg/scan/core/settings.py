@@ -19,6 +19,7 @@ from semantic_detection_pkg.scan.core.planning.sweep import SweepSettings
 from semantic_detection_pkg.scan.core.planning.view_planning import ViewPlanningSettings
 from semantic_detection_pkg.scan.core.pointing import PointingSettings
 from semantic_detection_pkg.scan.core.start_goal import StartGoal
+from semantic_detection_pkg.scan.core.terrain import TerrainSettings
 from semantic_detection_pkg.scan.core.thing_sizes import PodSettings
 from semantic_detection_pkg.scan.core.tracking.tracker import TrackerSettings
 
@@ -369,3 +370,4 @@ class ScanControllerSettings:
         for word, other in self.synonyms:
             names.setdefault(word, []).append(other)
         return names
+    terrain: TerrainSettings = field(default_factory=TerrainSettings)

@@ -52,7 +52,8 @@ class PodSettings:
     )
     camera_height_m: float = setting(
         math.nan,
-        "camera above the ground; .nan: by the fix and ground_height_m, else a distance is assumed",
+        "camera above the ground; .nan: by the fix and ground_height_m or terrain_file, else a"
+        " distance is assumed",
     )
     assumed_range_m: float = setting(
         100.0,
@@ -61,7 +62,20 @@ class PodSettings:
         maximum=10_000.0,
     )
 
+    pod_half_life_s: float = setting(
+        0.0,
+        "after this time half of a cell's POD is left: somebody may have come since; at least 60;"
+        " 0: all of it stays",
+        minimum=0.0,
+        maximum=1e7,
+    )
+
     def __post_init__(self) -> None:
+        if not (self.pod_half_life_s == 0.0 or 60.0 <= self.pod_half_life_s <= 1e7):
+            raise ConfigurationError(
+                f"parameter 'pod_half_life_s' is {self.pod_half_life_s:g}, allowed is 60..1e7 s, "
+                "or 0: POD does not age"
+            )
         for name, text in self.thing_sizes:
             if size_of(text) is None:
                 raise ConfigurationError(

@@ -147,6 +147,8 @@ def to_coverage(
         message.altitude_m = fix.altitude_m
         message.orientation_xyzw = list(attitude.quaternion_xyzw)
     return message
+        message.is_range_by_terrain = pod.ranges.is_by_terrain
+        message.pod_half_life_s = pod.ageing.half_life_s
 
 
 def _class_coverage(pod: PodMap, name: str) -> ClassCoverage:

@@ -22,6 +22,8 @@ from ros_support_pkg.core.settings import values_before
 
 T = TypeVar("T")
 
+_PLAIN = (str, int, bool, types.NoneType)
+
 
 def to_plain(value: Any, digits: int | None = None) -> Any:
     """Return what `json` can write of dataclasses, enums, tuples, arrays and numbers.
@@ -29,8 +31,12 @@ def to_plain(value: Any, digits: int | None = None) -> Any:
     Args:
         digits: decimals that floats are rounded to; None: exact.
     """
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_plain(getattr(value, f.name), digits) for f in dataclasses.fields(value)}
+    kind: type = type(value)
+    if kind in _PLAIN:
+        return value
+    names = _field_names(kind)
+    if names is not None:
+        return {name: to_plain(getattr(value, name), digits) for name in names}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, np.ndarray):
@@ -107,6 +113,14 @@ def _read_dataclass(kind: type, plain: Any) -> Any:
 @functools.cache
 def _before(kind: type) -> dict[str, Any]:
     return {name: to_plain(value) for name, value in values_before(kind).items()}
+
+
+@functools.cache
+def _field_names(kind: type) -> tuple[str, ...] | None:
+    """Return the fields of a dataclass; None: it is none."""
+    if not dataclasses.is_dataclass(kind):
+        return None
+    return tuple(field.name for field in dataclasses.fields(kind))
 
 
 @functools.cache

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from semantic_detection_pkg.scan.core.controller import ScanController
 from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections, GimbalReading
@@ -79,6 +80,13 @@ def replay(
     yield from player.take_ready(0)
 
 
+class _Held(NamedTuple):
+    """A message that no step has named yet, and of a reading its checksum: asked for repeatedly."""
+
+    item: _Message
+    checksum: int | None
+
+
 class _Player:
     def __init__(self, change: Change) -> None:
         self._waiting: deque[RecordedStep] = deque()
@@ -86,13 +94,14 @@ class _Player:
         self._controller: ScanController | None = None
         self._problem = BEFORE_START
         self._next_number = -1
-        self._seen: deque[tuple[int, int]] = deque(maxlen=_SEEN_MAX)
-        self._held: OrderedDict[_Name, list[_Message]] = OrderedDict()
+        self._seen: OrderedDict[tuple[int, int], None] = OrderedDict()
+        self._held: OrderedDict[_Name, list[_Held]] = OrderedDict()
         self._held_count = 0
 
     def hold(self, item: _Message) -> None:
         """Keep a message until a step names it."""
-        self._held.setdefault((type(item), item.stamp_ns), []).append(item)
+        checksum = reading_checksum(item) if isinstance(item, GimbalReading) else None
+        self._held.setdefault((type(item), item.stamp_ns), []).append(_Held(item, checksum))
         self._held_count += 1
         while self._held_count > _HELD_MAX:
             oldest = next(iter(self._held))
@@ -102,7 +111,9 @@ class _Player:
         """Take a step in its turn, once, its decision in the words of this version."""
         name = (step.number, step.now_ns)
         if name not in self._seen:
-            self._seen.append(name)
+            self._seen[name] = None
+            if len(self._seen) > _SEEN_MAX:
+                self._seen.popitem(last=False)
             self._waiting.append(with_present_words(step))
 
     def take_ready(self, patience: int) -> Iterator[ReplayedStep]:
@@ -153,14 +164,14 @@ class _Player:
 
     def _reading(self, stamp_ns: int, checksum: int) -> GimbalReading | None:
         """Return a reading; it stays, as others with the same content may have been lost."""
-        for item in self._held.get((GimbalReading, stamp_ns), ()):
-            if isinstance(item, GimbalReading) and reading_checksum(item) == checksum:
+        for item, its_checksum in self._held.get((GimbalReading, stamp_ns), ()):
+            if isinstance(item, GimbalReading) and its_checksum == checksum:
                 return item
         return None
 
     def _let_go(self, name: _Name, which: slice) -> list[_Message]:
         messages = self._held[name]
-        gone = messages[which]
+        gone = [one.item for one in messages[which]]
         del messages[which]
         self._held_count -= len(gone)
         if not messages:

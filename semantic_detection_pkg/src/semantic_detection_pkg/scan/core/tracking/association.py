@@ -120,7 +120,11 @@ def to_observations(
 
 
 def complete_boxes(
-    view: CameraView, seen: Observations, expected: Matrix, is_size_known: NDArray[np.bool_]
+    view: CameraView,
+    seen: Observations,
+    boxes: Matrix,
+    tracks: Matrix,
+    is_size_known: NDArray[np.bool_],
 ) -> tuple[Matrix, NDArray[np.bool_]]:
     """Return the whole box of each of m detections, if it were each of n tracks.
 
@@ -128,7 +132,8 @@ def complete_boxes(
     `Observations.is_part`) where the track's own edges are; never inside the box that was seen.
 
     Args:
-        expected: (n, 4) [px] boxes of the tracks.
+        boxes: (m, 4) of the detections, in angles.
+        tracks: (n, 4) of the tracks, in angles.
         is_size_known: (n,) whether each track was ever seen whole.
 
     Returns:
@@ -137,7 +142,6 @@ def complete_boxes(
         along y. A part that is small for its track has no free edge either: a winding path may
         enter the picture anywhere.
     """
-    boxes, tracks = _angles(view, seen.boxes_xyxy), _angles(view, expected)
     is_low_cut, is_high_cut = seen.is_cut[None, :, :2], seen.is_cut[None, :, 2:]
     track_low, track_high = tracks[:, None, :2], tracks[:, None, 2:]
     size = track_high - track_low
@@ -253,8 +257,8 @@ def associate(
     of a thing that moves or of one that stands still. Otherwise a track that was out of sight,
     hence may be anywhere, takes whoever comes next in a crowd.
     """
-    angles, is_part = complete_boxes(view, seen, expected, is_size_known)
-    known = _angles(view, expected)
+    found, known = _angles(view, seen.boxes_xyxy), _angles(view, expected)
+    angles, is_part = complete_boxes(view, seen, found, known, is_size_known)
     boxes = _pixels(view, angles)
     off = innovations(view, boxes, expected)
     total = states.position_variance[:, None] + seen.variances[None]
@@ -274,7 +278,7 @@ def associate(
     is_alike = (distance + misfit <= _OTHER_CLASS_GATE) & seen.is_whole[None]
     is_possible &= ~is_other | is_alike
     if new_share > 0.0:
-        spacing = _spacings(_angles(view, seen.boxes_xyxy), known, is_other)
+        spacing = _spacings(found, known, is_other)
         limit = 2.0 * np.log(spacing**2 / (2.0 * new_share))
         # Half of all things have not moved, however little is known of how they move.
         still = np.minimum(2.0 * seen.variances[None], total)

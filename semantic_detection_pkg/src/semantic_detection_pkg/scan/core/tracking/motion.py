@@ -127,7 +127,7 @@ class KalmanStates:
         gain = position_variance / total
         rate_gain = np.where(tells_rate[:, None], covariance / total, 0.0)
         after = KalmanStates(*(array.copy() for array in vars(self).values()))
-        after.position[rows] = _in_range(self.position[rows] + gain * innovations)
+        after.position[rows] = _in_range(after.position[rows] + gain * innovations)
         after.rate[rows] += rate_gain * innovations
         after.position_variance[rows] = (1.0 - gain) * position_variance
         after.covariance[rows] = np.where(tells_rate[:, None], (1.0 - gain) * covariance, 0.0)
@@ -140,9 +140,9 @@ class KalmanStates:
 
     def shift(self, rows: Rows, moves: Matrix) -> KalmanStates:
         """Return the states with the positions of `rows` (k,) moved by (k, 2). [rad]"""
-        after = KalmanStates(*(array.copy() for array in vars(self).values()))
-        after.position[rows] = _in_range(self.position[rows] + moves)
-        return after
+        position = self.position.copy()
+        position[rows] = _in_range(position[rows] + moves)
+        return replace(self, position=position)
 
     def append_new(
         self,
@@ -179,4 +179,6 @@ class KalmanStates:
 
 
 def _in_range(position: Matrix) -> Matrix:
-    return np.stack([wrapped(position[:, 0]), position[:, 1]], 1)
+    """Wrap the yaw of positions in place, and return them."""
+    position[:, 0] = wrapped(position[:, 0])
+    return position

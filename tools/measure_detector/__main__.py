@@ -1,6 +1,7 @@
 """`python tools/measure_detector MODEL PICTURES --truth FOLDER`, or `MODEL --worlds FIRST-LAST`.
 
-`MODEL --calibrate FIRST-LAST` sweeps worlds and compares the curve's POD with what was found.
+`MODEL --calibrate FIRST-LAST` sweeps worlds and compares the curve's POD with what was found;
+`--calibrate FILE` compares with sweeps of before.
 
 Looks at labelled pictures (VisDrone, YOLO or COCO labels) or at simulated worlds through the
 product's own pipeline, fits how likely the detector reports a thing by its size, and writes
@@ -16,13 +17,15 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tqdm import tqdm
 
-from measure_detector.calibration import calibration_table, outcomes, reliability
+from measure_detector.calibration import calibration_table, outcomes, read_worlds, reliability
 from measure_detector.document import (
     LEAST_THINGS,
     Subject,
@@ -43,6 +46,7 @@ from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionE
 
 CONFIDENCES = (0.1, 0.25, 0.4, 0.6)
 _DONE, _REFUSED, _INTERRUPTED = 0, 2, 130
+T = TypeVar("T")
 _SEEDS = re.compile(r"(\d{1,9})-(\d{1,9})")
 
 
@@ -87,20 +91,30 @@ def _calibrate(options: argparse.Namespace) -> int:
     curves = read_curves(options.model, confidence)
     if curves is None:
         raise ConfigurationError(f"{options.model} has no curves beside it: measure them first")
-    first, last = _seeds(options.calibrate)
-    jobs = [(options.model, seed) for seed in range(first, last + 1)]
-    with multiprocessing.get_context("spawn").Pool(max(1, options.workers)) as pool:
-        worlds = pool.starmap(sweep_world, jobs, chunksize=1)
     path = options.out or options.model.with_name(options.model.stem + ".sweeps.jsonl")
-    _write(path, "".join(json.dumps(one, separators=(",", ":")) + "\n" for one in worlds))
+    kept = Path(options.calibrate)
+    if kept.suffix:
+        worlds = read_worlds(kept)
+        path = options.out or kept
+    else:
+        worlds = _sweep(options)
+        _write(path, "".join(json.dumps(one, separators=(",", ":")) + "\n" for one in worlds))
     found = outcomes(worlds, curves, confidence)
     classes = sorted({one.class_name for one in found})
-    groups = {name: [one for one in found if one.class_name == name] for name in classes}
-    shown = {name: reliability(groups[name]) for name in classes}
+    shown = {
+        name: reliability([one for one in found if one.class_name == name]) for name in classes
+    }
     _write(path.with_suffix(".svg"), reliability_svg(shown))
-    print(calibration_table(groups))
-    print(f"\nwritten: {path}, {path.with_suffix('.svg')}")
+    print(calibration_table(worlds, curves, confidence))
+    print(f"\nwritten: {path.with_suffix('.svg')}" + ("" if kept.suffix else f", {path}"))
     return _DONE
+
+
+def _sweep(options: argparse.Namespace) -> list[dict[str, Any]]:
+    first, last = _seeds("--calibrate", options.calibrate)
+    with multiprocessing.get_context("spawn").Pool(max(1, options.workers)) as pool:
+        swept = pool.imap(partial(sweep_world, options.model), range(first, last + 1))
+        return list(_with_progress(swept, last - first + 1))
 
 
 def _measure(
@@ -119,7 +133,7 @@ def _measure(
         info = detector.pipeline.info
         size = info.width, info.height
         if options.worlds:
-            first, last = _seeds(options.worlds)
+            first, last = _seeds("--worlds", options.worlds)
             seeds = range(first, last + 1)
             found: Iterable[dict[str, ClassRecord]] = measure_worlds(
                 options.model, seeds, confidences[0], options.tiles, options.workers
@@ -134,12 +148,17 @@ def _measure(
                 detector.pipeline, pictures, options.truth, same, options.smear
             )
             on, count = f"{len(pictures)} pictures", len(pictures)
-        parts = list(tqdm(found, total=count, disable=not sys.stderr.isatty(), leave=False))
+        parts = list(_with_progress(found, count))
     if not parts:
         raise ConfigurationError(
             "no picture has labels: VisDrone's, YOLO's or COCO's beside it or in --truth"
         )
     return parts, Subject(options.model, size, on, options.tiles)
+
+
+def _with_progress(made: Iterable[T], count: int) -> Iterable[T]:
+    shown: Iterable[T] = tqdm(made, total=count, disable=not sys.stderr.isatty(), leave=False)
+    return shown
 
 
 def _confidences(text: str) -> tuple[float, ...]:
@@ -154,10 +173,10 @@ def _confidences(text: str) -> tuple[float, ...]:
     return values
 
 
-def _seeds(text: str) -> tuple[int, int]:
+def _seeds(option: str, text: str) -> tuple[int, int]:
     found = _SEEDS.fullmatch(text)
     if found is None or int(found[1]) > int(found[2]):
-        raise ConfigurationError(f"--worlds {text!r}: FIRST-LAST is allowed, such as 41001-41024")
+        raise ConfigurationError(f"{option} {text!r}: FIRST-LAST is allowed: 41001-41024")
     return int(found[1]), int(found[2])
 
 
@@ -189,7 +208,9 @@ def _parser() -> argparse.ArgumentParser:
         "--worlds", metavar="FIRST-LAST", help="seeds of simulated worlds instead of pictures"
     )
     parser.add_argument(
-        "--calibrate", metavar="FIRST-LAST", help="seeds of worlds that are swept, see above"
+        "--calibrate",
+        metavar="FIRST-LAST",
+        help="seeds of worlds that are swept, see above; or a FILE of sweeps that was written so",
     )
     parser.add_argument(
         "--same",

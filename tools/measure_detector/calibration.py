@@ -14,6 +14,7 @@ from measure_detector.fit import Bin
 from semantic_detection_pkg.common.core.detection_curve import DetectionCurves
 from semantic_detection_pkg.common.core.looks import Look
 from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.coverage import CoverageMap
 from semantic_detection_pkg.scan.core.pod_map import PodMap
@@ -21,7 +22,10 @@ from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.thing_sizes import Ground
 
 WIDTH, HEIGHT = 1280, 720
+OFF_BY = 1.3  # a curve that is wrong by so much must be noticed
 _GROUPS = 10
+_DRAWN = 200  # times that outcomes are drawn
+_PARTS = {"seed", "height_m", "area", "looks", "things"}  # of what is kept of a sweep
 
 
 @dataclass(frozen=True)
@@ -96,28 +100,71 @@ def calibration_error(found: Sequence[Outcome]) -> float:
     return sum(gaps) / max(1, sum(one.looks for _, one in groups))
 
 
-def calibration_table(groups: Mapping[str, Sequence[Outcome]]) -> str:
-    """Return the calibration of each class, and of all, in a table."""
-    lines = [
-        "| class | things | mean POD | found | seen in a frame | calibration error |",
-        "|---|---|---|---|---|---|",
-    ]
-    everything = [one for found in groups.values() for one in found]
-    for name, found in (*groups.items(), ("all", everything)):
-        count = max(1, len(found))
-        shares = (
-            sum(one.pod for one in found) / count,
-            sum(one.is_tracked for one in found) / count,
-            sum(one.is_detected for one in found) / count,
-            calibration_error(found),
+def chance_error(found: Sequence[Outcome]) -> float:
+    """Return the calibration error that things as many would have if every POD were right."""
+    rng = np.random.default_rng(0)
+    pods = np.array([one.pod for one in found])
+    drawn = rng.random((_DRAWN, len(found))) < pods
+    return float(
+        np.mean(
+            [
+                calibration_error(
+                    [
+                        replace(one, is_tracked=bool(is_tracked))
+                        for one, is_tracked in zip(found, row, strict=True)
+                    ]
+                )
+                for row in drawn
+            ]
         )
-        lines.append(f"| {name} | {len(found)} | " + " | ".join(f"{x:.3f}" for x in shares) + " |")
+    )
+
+
+def calibration_table(
+    worlds: Sequence[Mapping[str, Any]], curves: DetectionCurves, confidence: float
+) -> str:
+    """Return the calibration of each class, of persons and tents, and of all, in a table."""
+    lines = [
+        "| class | things | mean POD | found | calibration error | of it chance "
+        f"| curve {OFF_BY:g} times off |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    right, *wrong = (
+        outcomes(worlds, shifted(curves, factor), confidence)
+        for factor in (1.0, OFF_BY, 1.0 / OFF_BY)
+    )
+    classes = sorted({one.class_name for one in right})
+    groups = {name: {name} for name in classes}
+    groups |= {"person and tent": {"person", "tent"}, "all": set(classes)}
+    for title, names in groups.items():
+        found = [one for one in right if one.class_name in names]
+        if not found:
+            continue
+        pod = sum(one.pod for one in found) / len(found)
+        share = sum(one.is_tracked for one in found) / len(found)
+        errors = [calibration_error(found), chance_error(found)]
+        off = [
+            f"{calibration_error([one for one in other if one.class_name in names]):.3f}"
+            for other in wrong
+        ]
+        shown = " | ".join(f"{x:.3f}" for x in (pod, share, *errors))
+        lines.append(f"| {title} | {len(found)} | {shown} | {', '.join(off)} |")
     return "\n".join(lines)
 
 
 def read_worlds(path: Path) -> list[dict[str, Any]]:
-    """Return the sweeps of a file, one on each line."""
-    return [json.loads(line) for line in path.read_text().splitlines() if line]
+    """Return the sweeps of a file, one on each line.
+
+    Raises:
+        ConfigurationError: it holds none.
+    """
+    try:
+        worlds = [json.loads(line) for line in path.read_text().splitlines() if line]
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"file {path}: cannot be read as sweeps: {error}") from error
+    if not worlds or not all(isinstance(one, dict) and one.keys() >= _PARTS for one in worlds):
+        raise ConfigurationError(f"file {path}: has no sweeps, --calibrate FIRST-LAST writes them")
+    return worlds
 
 
 def _map_of(

@@ -14,7 +14,9 @@ from measure_detector.records import Look, Truth, match
 
 from semantic_detection_pkg.detector.backends.curve_file import read_curves
 
-MODEL = Path(__file__).resolve().parents[3] / "models" / "demo" / "demo_detector.onnx"
+ROOT = Path(__file__).resolve().parents[3]
+MODEL = ROOT / "models" / "demo" / "demo_detector.onnx"
+SWEEPS = ROOT / "semantic_detection_pkg" / "test" / "data" / "pod_sweeps.jsonl"
 BOX = [10.0, 10.0, 50.0, 90.0]
 
 
@@ -168,6 +170,10 @@ def test_labelled_pictures_are_measured_and_read_beside_the_model(tmp_path, caps
         (["--conf", "x", "p"], "--conf 'x': numbers from 0 to below 1"),
         (["--conf", "1.5", "p"], "--conf '1.5'"),
         (["--worlds", "5-3"], "--worlds '5-3': FIRST-LAST is allowed"),
+        (["--calibrate", "7"], "--calibrate '7': FIRST-LAST is allowed"),
+        (["--calibrate", "p.png"], "file p.png: has no sweeps"),
+        (["--calibrate", "q.jsonl"], "file q.jsonl: cannot be read as sweeps"),
+        (["--calibrate", "none.jsonl"], "file none.jsonl: cannot be read as sweeps"),
         (["--same", "car", "p.png"], "--same 'car': NAME=OTHER"),
         (["/nowhere"], "pictures /nowhere: there is no such file or folder"),
         ([], "no pictures are given"),
@@ -176,10 +182,24 @@ def test_labelled_pictures_are_measured_and_read_beside_the_model(tmp_path, caps
 def test_what_is_no_good_is_refused_in_one_line(arguments, reason, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "p.png").write_bytes(b"")
+    (tmp_path / "q.jsonl").write_text('{"seed": 1}\n{"se')
     assert main([str(MODEL), *arguments]) == 2
     error = capsys.readouterr().err
     assert reason in error
     assert error.count("\n") == 1
+
+
+def test_sweeps_of_before_are_compared_anew(tmp_path, capsys):
+    lines = SWEEPS.read_text().splitlines()[:2]
+    kept = tmp_path / "two.jsonl"
+    kept.write_text("\n".join(lines))
+    assert main([str(MODEL), "--calibrate", str(kept)]) == 0
+    told = capsys.readouterr().out
+    things = sum(len(json.loads(line)["things"]) for line in lines)
+    assert f"| all | {things} |" in told
+    assert "| person and tent |" in told
+    assert (tmp_path / "two.svg").read_text().startswith("<svg")
+    assert kept.read_text() == "\n".join(lines)
 
 
 def test_the_drawing_has_each_class_and_its_counts():

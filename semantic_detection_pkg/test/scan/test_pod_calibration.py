@@ -1,8 +1,9 @@
-"""Predicted POD against what was found in sweeps of thirty simulated worlds.
+"""Predicted POD against what was found in sweeps of sixty simulated worlds.
 
-The sweeps (seeds 52001 to 52030, things at 30 to 400 m, 25 to 60 m above the ground) are kept as
+The sweeps (seeds 53001 to 53060, things at 30 to 400 m, 25 to 60 m above the ground) are kept as
 what was looked at and what became of each thing; `tools/measure_detector --calibrate` makes them.
-The curve is that beside the demo model, measured on other worlds.
+The curve is that beside the demo model, measured on other worlds, and how looks add up was decided
+on others again (52001 to 52030): nothing was fitted to these.
 """
 
 from pathlib import Path
@@ -36,8 +37,8 @@ def predicted(factor: float) -> list[Outcome]:
 
 def test_predicted_and_found_agree():
     found = predicted(1.0)
-    assert len(found) > 300
-    assert len({world["seed"] for world in read_worlds(SWEEPS)}) >= 30
+    assert len(found) > 600
+    assert len({world["seed"] for world in read_worlds(SWEEPS)}) >= 60
     assert calibration_error(found) <= WANTED
     # The map tells things apart: it is no single share for all.
     assert len(reliability(found)) >= 8

@@ -103,8 +103,8 @@ IMPURE = {
     "threading",
     "time",
 }
-#: Pure computing that core may use; crcmod and pymavlink only compute, too.
-LIBRARIES_OF_CORE = {"numpy", "scipy", "skimage", "py_trees", "crcmod", "pymavlink", "pymap3d"}
+#: Pure computing that core may use; crcmod, pymavlink, pymap3d and utm only compute, too.
+LIBRARIES_OF_CORE = {"numpy", "scipy", "skimage", "py_trees", "crcmod", "pymavlink", "pymap3d", "utm"}
 #: Layers from the top down; a module may import its own layer and those below.
 NODE, ROS_LAYER, ADAPTER, CORE = 3, 2, 1, 0
 RANK = {"node": NODE, "demo_judge": NODE, "programs": NODE, "cli": ROS_LAYER, "ros": ROS_LAYER}

@@ -10,10 +10,12 @@ import pytest
 from dashboard_client import TOKEN, serve
 from patience import patience
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from test_dashboard_maps import LATER_NS, placed
 from test_dashboard_memory import finding, recorded
 
 from semantic_detection_pkg.common.core.plain import as_plain
 from semantic_detection_pkg.dashboard.core.guesses import FREE_GUESSES
+from simulation_pkg.harness.recorded_messages import START_NS
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
@@ -89,3 +91,23 @@ def test_who_guesses_is_told_to_wait(page: Page, tmp_path: Path) -> None:
             with page.expect_response("**/api/session"):
                 page.click("#sign-in button")
         expect(page.locator("#sign-in-note")).to_contain_text("too many wrong tokens")
+
+
+def test_map_files_of_the_newest_mission_or_of_all(page: Page, tmp_path: Path) -> None:
+    with serve(tmp_path) as served:
+        page.goto(served.address)
+        expect(page.locator("#finding-maps")).to_be_hidden()
+        for one in (placed(1), placed(2), placed(1, LATER_NS)):
+            served.dashboard.findings.add(as_plain(one))
+        link = page.locator("#map-links a", has_text="GPX")
+        expect(link).to_have_attribute("href", f"/api/findings/map/gpx?mission={LATER_NS}")
+        page.select_option("#map-mission", str(START_NS))
+        with page.expect_download() as download:
+            link.click()
+        assert download.value.suggested_filename == "findings_20231114T221320.gpx"
+        assert download.value.path().read_text().count("<wpt ") == 2
+        page.select_option("#map-mission", "all")
+        expect(link).to_have_attribute("href", "/api/findings/map/gpx")
+        served.dashboard.findings.add(as_plain(placed(3)))  # a choice stays
+        expect(page.locator("#finding-count")).to_have_text("4 confirmed of 4")
+        expect(page.locator("#map-mission")).to_have_value("all")

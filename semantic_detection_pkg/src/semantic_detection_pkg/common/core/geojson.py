@@ -1,4 +1,7 @@
-"""Findings as GeoJSON (RFC 7946): a point and its 1-sigma ellipse, in WGS 84."""
+"""Findings as GeoJSON (RFC 7946): a point and its 1-sigma ellipse, in WGS 84.
+
+What crosses the meridian of 180 degrees is cut there into two parts (section 3.1.9).
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,14 @@ from typing import Any
 
 import pymap3d
 
+from semantic_detection_pkg.common.core.coordinates import DEGREE_DIGITS, wrapped_longitude
 from semantic_detection_pkg.common.core.position import Position
 
 _ELLIPSE_POINTS = 48
-_DIGITS = 7  # of degrees: a centimetre
+
+Point = tuple[float, float]
+#: Closed, (longitude, latitude) [deg] of each corner.
+Ring = list[list[float]]
 
 
 def feature_collection(features: Iterable[dict[str, Any]]) -> dict[str, Any]:
@@ -25,15 +32,47 @@ def features(position: Position, properties: dict[str, Any]) -> list[dict[str, A
     Args:
         properties: of both; `part` is added.
     """
-    point = [
-        *_lon_lat(position.longitude_deg, position.latitude_deg),
-        round(position.altitude_m, 2),
-    ]
+    point = [*lon_lat(position), round(position.altitude_m, 2)]
     found = [_feature({"type": "Point", "coordinates": point}, {**properties, "part": "position"})]
-    if position.ellipse_major_m > 0.0 and math.isfinite(position.ellipse_major_m):
-        ring = {"type": "Polygon", "coordinates": [_ellipse(position)]}
-        found.append(_feature(ring, {**properties, "part": "ellipse of 1 sigma"}))
+    rings = [[ring] for ring in ellipse_rings(position)]
+    if rings:
+        shape = (
+            {"type": "Polygon", "coordinates": rings[0]}
+            if len(rings) == 1
+            else {"type": "MultiPolygon", "coordinates": rings}
+        )
+        found.append(_feature(shape, {**properties, "part": "ellipse of 1 sigma"}))
     return found
+
+
+def lon_lat(position: Position) -> list[float]:
+    """Return longitude, -180..180, and latitude [deg], to a centimetre."""
+    return _lon_lat(position.longitude_deg, position.latitude_deg)
+
+
+def ellipse_rings(position: Position) -> list[Ring]:
+    """Return the outline of the 1-sigma ellipse, counterclockwise.
+
+    Returns:
+        One ring, two where the meridian of 180 degrees cuts it, none where it has no size.
+    """
+    if not 0.0 < position.ellipse_major_m < math.inf:
+        return []
+    middle = wrapped_longitude(position.longitude_deg)
+    open_ring = []
+    for east, north in ellipse_enu(position):
+        latitude, longitude, _ = pymap3d.enu2geodetic(
+            east, north, 0.0, position.latitude_deg, middle, position.altitude_m
+        )
+        open_ring.append((middle + math.remainder(longitude - middle, 360.0), float(latitude)))
+    border = math.copysign(180.0, middle)
+    parts = [_beyond(open_ring, border, side) for side in (-1.0, 1.0)]
+    rings = []
+    for part in filter(None, parts):
+        turns = round((sum(x for x, _ in part) / len(part)) / 360.0)
+        ring = [[round(x - 360.0 * turns, DEGREE_DIGITS), round(y, DEGREE_DIGITS)] for x, y in part]
+        rings.append([*ring, ring[0]])
+    return rings
 
 
 def ellipse_enu(position: Position, points: int = _ELLIPSE_POINTS) -> list[tuple[float, float]]:
@@ -53,23 +92,24 @@ def ellipse_enu(position: Position, points: int = _ELLIPSE_POINTS) -> list[tuple
     return outline
 
 
-def _ellipse(position: Position) -> list[list[float]]:
-    ring = []
-    for east, north in ellipse_enu(position):
-        latitude, longitude, _ = pymap3d.enu2geodetic(
-            east,
-            north,
-            0.0,
-            position.latitude_deg,
-            position.longitude_deg,
-            position.altitude_m,
-        )
-        ring.append(_lon_lat(float(longitude), float(latitude)))
-    return [*ring, ring[0]]
+def _beyond(ring: list[Point], border: float, side: float) -> list[Point]:
+    """Return the part of a convex ring on one side of a meridian (Sutherland and Hodgman)."""
+    kept: list[Point] = []
+    for here, there in zip(ring, [*ring[1:], ring[0]], strict=True):
+        over, next_over = side * (here[0] - border), side * (there[0] - border)
+        if over >= 0.0:
+            kept.append(here)
+        if over * next_over < 0.0:
+            share = over / (over - next_over)
+            kept.append((border, here[1] + share * (there[1] - here[1])))
+    return kept if len(kept) > 2 else []
 
 
 def _lon_lat(longitude_deg: float, latitude_deg: float) -> list[float]:
-    return [round(longitude_deg, _DIGITS), round(latitude_deg, _DIGITS)]
+    return [
+        wrapped_longitude(round(longitude_deg, DEGREE_DIGITS)),
+        round(latitude_deg, DEGREE_DIGITS),
+    ]
 
 
 def _feature(geometry: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from ros_support_pkg.core.stamps import from_time
 from ros_support_pkg.core.words import names_of
 
 _DIGITS = 6  # significant; a float32 has no more
+_DIGITS_OF_PLACES = 11  # of latitudes and longitudes, which are doubles: 0.1 mm
+_PLACES = ("latitude_deg", "longitude_deg")
 
 
 def as_plain(message: Any, *, without: Sequence[str] = ()) -> dict[str, Any]:
@@ -34,14 +36,16 @@ def as_plain(message: Any, *, without: Sequence[str] = ()) -> dict[str, Any]:
             plain["stamp_ns"] = str(from_time(value.stamp))
         elif isinstance(value, int) and (names := names_of(message_type, field)):
             plain[field] = names[value].lower() if value in names else value
+        elif field in _PLACES:
+            plain[field] = finite(value, _DIGITS_OF_PLACES)
         else:
             plain[field] = _plain(value)
     return plain
 
 
-def finite(value: float) -> float | None:
+def finite(value: float, digits: int = _DIGITS) -> float | None:
     """Return a number that JSON can hold, with the digits that count."""
-    return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
+    return float(f"{value:.{digits}g}") if math.isfinite(value) else None
 
 
 def _fields_of(message: Any) -> Iterator[str]:

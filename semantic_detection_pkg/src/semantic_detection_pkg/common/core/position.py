@@ -73,6 +73,20 @@ class Position:
     ellipse_heading_rad: float
 
 
+def known_position(
+    place: tuple[float, float, float], range_m: float, ellipse: tuple[float, float, float]
+) -> Position | None:
+    """Return a position that came from outside; None where a number of it can be none.
+
+    Args:
+        place: latitude and longitude [deg], altitude [m].
+        ellipse: as in `Position`.
+    """
+    if not all(map(math.isfinite, (*place, *ellipse))) or abs(place[0]) > 90.0:
+        return None
+    return Position(*place, range_m, *ellipse)
+
+
 @dataclass(frozen=True)
 class NoPosition:
     """Why there is none, in words."""

@@ -95,6 +95,13 @@ class FindingBook:
                 return entry.jpeg
         return self._crops.crop(finding_id)
 
+    def all(self) -> list[tuple[dict[str, Any], bytes]]:
+        """Return all findings, newest first, each with its thumbnail, JPEG; empty: none is kept."""
+        with self._lock:
+            entries = sorted(self._entries.values(), key=lambda one: one.order, reverse=True)
+            found = [(one.finding, one.jpeg) for one in entries]
+        return [(one, jpeg or self._crops.crop(one["id"]) or b"") for one, jpeg in found]
+
     def close(self) -> None:
         """Keep what is new, end the thread."""
         self._stopping.set()

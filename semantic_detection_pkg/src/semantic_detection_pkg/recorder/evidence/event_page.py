@@ -11,7 +11,7 @@ from typing import Any
 from ros_support_pkg.core.stamps import from_time
 from ros_support_pkg.core.words import FindingState, Verdict, read
 from semantic_detection_pkg.common.core.geojson import feature_collection, features
-from semantic_detection_pkg.common.core.position import Position
+from semantic_detection_pkg.common.core.position import Position, known_position
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.recorder.evidence.content import EventContent, read_content
 from semantic_detection_pkg.recorder.evidence.drawings import (
@@ -128,18 +128,15 @@ def position_of(finding: Any) -> Position | None:
     """Return where a finding stands; None where that is not known."""
     if not finding.has_position:
         return None
-    position = Position(
-        float(finding.latitude_deg),
-        float(finding.longitude_deg),
-        float(finding.altitude_m),
+    return known_position(
+        (float(finding.latitude_deg), float(finding.longitude_deg), float(finding.altitude_m)),
         float(finding.range_m),
-        float(finding.ellipse_major_m),
-        float(finding.ellipse_minor_m),
-        float(finding.ellipse_heading_rad),
+        (
+            float(finding.ellipse_major_m),
+            float(finding.ellipse_minor_m),
+            float(finding.ellipse_heading_rad),
+        ),
     )
-    values = (position.latitude_deg, position.longitude_deg, position.altitude_m)
-    axes = (position.ellipse_major_m, position.ellipse_minor_m, position.ellipse_heading_rad)
-    return position if all(map(math.isfinite, (*values, *axes))) else None
 
 
 def state_of(finding: Any) -> str:

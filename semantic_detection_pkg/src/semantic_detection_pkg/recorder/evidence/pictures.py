@@ -61,23 +61,23 @@ def show(evidence_frame: EvidenceFrame, finding: Any | None, best_ns: int = 0) -
     """
     stamp = evidence_frame.picture.stamp_ns
     scene = _Scene(evidence_frame)
-    whole = _jpeg_uri(resized(scene.drawn(), 1, _FRAME_WIDTH))
+    whole = jpeg_uri(_jpeg(resized(scene.drawn(), 1, _FRAME_WIDTH)))
     hfov = evidence_frame.pose.hfov_rad if evidence_frame.pose else math.nan
     note = f"{math.degrees(hfov):.1f}° wide" if math.isfinite(hfov) else ""
     crops = [] if finding is None else scene.crops(finding, best_ns)
-    plain, masked = crops or ("", "")
+    plain, masked = map(jpeg_uri, crops or (b"", b""))
     return Shown(stamp, whole, plain, masked, note)
 
 
-def thumbnail(evidence_frame: EvidenceFrame, finding: Any, best_ns: int) -> str:
-    """Return the finding's thing with its mask, or the frame where it is not found in it.
+def thumbnail(evidence_frame: EvidenceFrame, finding: Any, best_ns: int) -> bytes:
+    """Return the finding's thing with its mask, or the frame where it is not found in it; JPEG.
 
     Raises:
         FrameError: the picture cannot be decoded.
     """
     scene = _Scene(evidence_frame)
     crops = scene.crops(finding, best_ns, has_plain=False)
-    return crops[-1] if crops else _jpeg_uri(resized(scene.drawn(), 1, _FRAME_WIDTH))
+    return crops[-1] if crops else _jpeg(resized(scene.drawn(), 1, _FRAME_WIDTH))
 
 
 class _Scene:
@@ -94,8 +94,8 @@ class _Scene:
         """Return the frame with all detections."""
         return draw_overlay(self._image, self._found, self._words)
 
-    def crops(self, finding: Any, best_ns: int, *, has_plain: bool = True) -> list[str]:
-        """Return the finding's thing, without and with its mask; none where it is not found."""
+    def crops(self, finding: Any, best_ns: int, *, has_plain: bool = True) -> list[bytes]:
+        """Return the finding's thing, JPEG, without and with its mask; none if not found."""
         image, found = self._image, self._found
         box = finding.best_box_xyxy if self._frame.picture.stamp_ns == best_ns else None
         index = _index_of(found, self._words, finding, self._frame, box)
@@ -107,7 +107,7 @@ class _Scene:
         cut = square_around(box, image, _CROP_MARGIN, _CROP_LEAST_PX)
         pictures = [image] if has_plain else []
         pictures.append(draw_overlay(image, only, self._words))
-        return [_jpeg_uri(resized(one[cut], _CROP_SIDE, _CROP_SIDE)) for one in pictures]
+        return [_jpeg(resized(one[cut], _CROP_SIDE, _CROP_SIDE)) for one in pictures]
 
 
 def _detections(
@@ -156,8 +156,13 @@ def _is_box(box: Any) -> bool:
     return all(map(math.isfinite, (x0, y0, x1, y1))) and x1 > x0 and y1 > y0
 
 
-def _jpeg_uri(image: Image) -> str:
-    return _uri("jpeg", encode_jpeg(image, _QUALITY))
+def _jpeg(image: Image) -> bytes:
+    return encode_jpeg(image, _QUALITY)
+
+
+def jpeg_uri(jpeg: bytes) -> str:
+    """Return a JPEG as it stands in a page; empty where there is none."""
+    return _uri("jpeg", jpeg) if jpeg else ""
 
 
 def png_uri(image: Image) -> str:

@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from semantic_detection_pkg.errors import StorageError
 
 _TEXT_MAX = 4000
+_LATEST_NS = 253_402_300_799 * 1_000_000_000  # of the year 9999
 #: Control and format characters: they hide text or turn its direction.
 _HIDDEN = {"Cc", "Cf", "Cs", "Co"}
 
@@ -25,6 +26,11 @@ def render(template: str, **values: Any) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write a file as `write_bytes`, in UTF-8."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
     """Write a file in one step: whoever reads finds the old one or the new one.
 
     Raises:
@@ -32,11 +38,11 @@ def write_text(path: Path, text: str) -> None:
     """
     part = path.with_name(path.name + ".part")
     try:
-        part.write_text(text, encoding="utf-8")
+        part.write_bytes(data)
         os.replace(part, path)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise StorageError(f"page {path}: cannot be written: {reason}") from error
+        raise StorageError(f"{path}: cannot be written: {reason}") from error
 
 
 def plain(text: Any) -> str:
@@ -56,7 +62,8 @@ def clock(time_ns: int) -> str:
 
 
 def _moment(time_ns: int) -> datetime:
-    return datetime.fromtimestamp(time_ns / 1e9, timezone.utc)
+    # What no calendar has, a time out of somebody's file, is shown as its end.
+    return datetime.fromtimestamp(min(max(time_ns, 0), _LATEST_NS) / 1e9, timezone.utc)
 
 
 @cache

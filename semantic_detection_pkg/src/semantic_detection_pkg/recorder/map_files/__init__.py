@@ -1,0 +1,1 @@
+"""Missions as files for maps: KML, KMZ, GPX, GeoJSON, CSV, GeoTIFF."""

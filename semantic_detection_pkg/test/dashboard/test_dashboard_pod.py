@@ -96,7 +96,11 @@ def test_the_page_tells_the_area_s_pod_a_scale_and_the_numbers_of_a_cell(
         served.dashboard.board.put("coverage", section(coverage()))
         page.goto(served.address)
         expect(page.locator("#pod")).to_contain_text("person: 43 % in the area, least 0 %")
-        expect(page.locator("#pod")).to_contain_text("tent: 0 % in the area, least 0 %, assumed")
+        # Of the person nothing is assumed, of the tent nobody has measured the detector.
+        expect(page.locator("#pod")).to_have_text(
+            "Would have been reported, had it been there: person: 43 % in the area, least 0 %; "
+            "tent: 0 % in the area, least 0 % (assumed: detection curve)"
+        )
         page.locator("#map-shows").select_option("person")
         expect(page.locator("#legend")).to_contain_text("80–100 %")
         box = page.locator("#map").bounding_box()
@@ -105,12 +109,40 @@ def test_the_page_tells_the_area_s_pod_a_scale_and_the_numbers_of_a_cell(
         told = page.locator("#cell")
         # 532 px/rad times 1.7 m at 50 m is 18 px; seen from above by 13 deg it is a little more.
         expect(told).to_contain_text("person 87 % (finest 19 px), tent 9 %")
-        expect(told).to_contain_text("3 looks, seen 7 s ago, 50 m away")
+        expect(told).to_contain_text("3 looks, seen 7 s ago, 50 m away over level ground")
         page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.5 * box["height"])
         expect(told).to_contain_text("person 0 %")
         expect(told).to_contain_text("0 looks")
         page.locator("#map-shows").select_option("")
         expect(page.locator("#legend")).not_to_contain_text("80–100 %")
+
+
+def test_the_page_says_what_is_assumed_where_distances_come_from_and_that_it_ages(
+    page: Page,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    with serve(tmp_path) as served:
+
+        def shown(**changes: Any) -> str:
+            message = coverage()
+            for name, value in changes.items():
+                setattr(message, name, value)
+            served.dashboard.board.put("coverage", section(message))
+            return "#pod"
+
+        page.goto(served.address)
+        line = page.locator(shown(is_range_assumed=True))
+        expect(line).to_contain_text("person: 43 % in the area, least 0 % (assumed: distance);")
+        expect(line).to_contain_text("least 0 % (assumed: distance and detection curve)")
+        box = page.locator("#map").bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.5 * box["height"])
+        expect(page.locator("#cell")).to_contain_text("50 m away (assumed)")
+        expect(line).not_to_contain_text("is left after")
+        shown(is_range_by_terrain=True, pod_half_life_s=1800.0)
+        expect(line).to_contain_text(". Half of it is left after 30 min")
+        page.mouse.move(box["x"] + 0.31 * box["width"], box["y"] + 0.5 * box["height"])
+        expect(page.locator("#cell")).to_contain_text("50 m away by the terrain model")
 
 
 def test_a_page_without_pod_shows_results(page: Page, browser: Browser, tmp_path: Path) -> None:  # noqa: F811

@@ -42,7 +42,7 @@ def coverage(**changes):
 
 def test_each_class_is_drawn_by_its_scale_left_to_the_left():
     (pod,) = pod_maps(coverage())
-    assert (pod.class_name, pod.is_assumed) == ("person", False)
+    assert (pod.class_name, pod.assumed) == ("person", "")
     assert pod.share == pytest.approx(0.87)
     png = base64.b64decode(pod.map.picture.split(",")[1])
     pixels = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)[0, :, ::-1]
@@ -56,10 +56,14 @@ def test_the_scale_has_its_ends():
 
 
 def test_an_assumed_range_or_curve_is_said():
-    assert pod_maps(coverage(is_range_assumed=True))[0].is_assumed
+    assert pod_maps(coverage(is_range_assumed=True))[0].assumed == "distance"
     content = coverage()
     unmeasured = replace(content.classes[0], is_measured=False)
-    assert pod_maps(replace(content, classes=[unmeasured]))[0].is_assumed
+    content = replace(content, classes=[unmeasured])
+    assert pod_maps(content)[0].assumed == "detection curve"
+    content = replace(content, is_range_assumed=True)
+    assert pod_maps(content)[0].assumed == "distance and detection curve"
+    assert "(assumed: distance and detection curve)" in report(content)
 
 
 def test_what_does_not_fit_and_recordings_of_before_have_none():
@@ -89,6 +93,12 @@ def test_what_does_not_fit_and_recordings_of_before_have_none():
 
 
 def test_the_report_says_it_in_words():
+    text = report(coverage())
+    assert "person: 87 % in the area, least 41 % around yaw 29°, pitch 14°" in text
+    assert "assumed" not in text
+
+
+def report(content) -> str:
     page = render(
         "mission.html",
         mission={"start_ns": 0, "end_ns": 0, "span": "1 s", "words": (), "counts": {}, "bag": "b"},
@@ -96,13 +106,11 @@ def test_the_report_says_it_in_words():
         map=None,
         legend=[],
         marks=[],
-        pods=pod_maps(coverage()),
+        pods=pod_maps(content),
         pod_map="coverage.geojson",
         pod_legend=[("#fff", "0-20 %")],
         timeline=[],
         events=[],
         topics=[],
     )
-    text = " ".join(page.split())
-    assert "person: 87 % in the area, least 41 % around yaw 29°, pitch 14°" in text
-    assert "assumed" not in text
+    return " ".join(page.split())

@@ -23,6 +23,8 @@ def pod_of(message: Any) -> dict[str, Any] | None:
         return None
     return {
         "is_range_assumed": bool(message.is_range_assumed),
+        "is_range_by_terrain": bool(message.is_range_by_terrain),
+        "half_life_s": float(message.pod_half_life_s),
         "ranges_m": _packed(message.range_m, "<f4"),
         "looks": _packed(message.look_counts, "<u2"),
         "finest_px_per_rad": _packed(message.finest_px_per_rad, "<f4"),

@@ -160,14 +160,14 @@ class PodDrawing:
     Attributes:
         share, least_share: 0..1, in the area and in the ninth of it where it is least.
         least_deg: (yaw, pitch) [deg] of the middle of that ninth.
-        is_assumed: the detector's curve or the range is, nobody has measured it.
+        assumed: what it comes from and nobody has measured, in words; empty: all was measured.
     """
 
     class_name: str
     share: float
     least_share: float
     least_deg: tuple[float, float]
-    is_assumed: bool
+    assumed: str
     map: CoverageDrawing
 
 
@@ -189,11 +189,16 @@ def pod_maps(message: Any) -> list[PodDrawing]:
                 float(one.pod),
                 float(one.least_pod),
                 (math.degrees(bearing.yaw_rad), math.degrees(bearing.pitch_rad)),
-                not one.is_measured or bool(message.is_range_assumed),
+                _assumed(message, one),
                 replace(area, picture=png_uri(colours[grid])),
             )
         )
     return drawn
+
+
+def _assumed(coverage: Any, of_class: Any) -> str:
+    what = ["distance"] if coverage.is_range_assumed else []
+    return " and ".join(what if of_class.is_measured else [*what, "detection curve"])
 
 
 @dataclass(frozen=True)

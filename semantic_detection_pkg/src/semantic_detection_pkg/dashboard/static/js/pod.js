@@ -49,10 +49,17 @@ export class Pod {
 
   tellArea() {
     const parts = (this.map?.classes ?? []).map((one) => {
-      const assumed = one.is_measured && !this.map.is_range_assumed ? "" : ", assumed";
-      return `${one.class_name}: ${percent(one.pod)} in the area, least ${percent(one.least_pod)}${assumed}`;
+      const told = `${one.class_name}: ${percent(one.pod)} in the area, least ${percent(one.least_pod)}`;
+      return `${told}${this.assumed(one)}`;
     });
-    setText(byId("pod"), parts.length ? `Would have been reported, had it been there: ${parts.join("; ")}` : "");
+    const ages = this.map?.half_life_s ? `. Half of it is left after ${fixed(this.map.half_life_s / 60, 0, " min")}` : "";
+    setText(byId("pod"), parts.length ? `Would have been reported, had it been there: ${parts.join("; ")}${ages}` : "");
+  }
+
+  /** What nobody has measured of what a class's chances come from. */
+  assumed(one) {
+    const what = [this.map.is_range_assumed && "distance", !one.is_measured && "detection curve"].filter(Boolean);
+    return what.length ? ` (assumed: ${what.join(" and ")})` : "";
   }
 
   /** Red, green, blue and opacity of a cell of the chosen class. */
@@ -78,7 +85,8 @@ export class Pod {
       const size = (this.map.finest[cell] * Math.max(one.width_m, upright)) / range;
       return `${one.class_name} ${one.percents[cell]} % (finest ${fixed(size, 0, " px")})`;
     });
-    const distance = `${fixed(range, 0, " m")} away${this.map.is_range_assumed ? " (assumed)" : ""}`;
+    const how = this.map.is_range_by_terrain ? "by the terrain model" : "over level ground";
+    const distance = `${fixed(range, 0, " m")} away ${this.map.is_range_assumed ? "(assumed)" : how}`;
     const age = ageS === null ? "never seen sharp" : `seen ${ageS} s ago`;
     return `This cell: ${chances.join(", ")}; ${this.map.looks[cell]} looks, ${age}, ${distance}`;
   }

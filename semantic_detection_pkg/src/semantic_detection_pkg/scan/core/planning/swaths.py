@@ -150,6 +150,7 @@ class _PitchBands:
         self._limits = limits
         self._speed_share = speed
         self._half_cell = coverage.cell_rad / 2.0
+        self._shown: dict[float, Mask] = {}  # by pitch; the bisections come to the same ones
 
     def pitches(self, first: int, last: int) -> list[float]:
         """Return pitches whose bands cover the rows: as few as possible, evenly spread.
@@ -169,8 +170,12 @@ class _PitchBands:
         return best
 
     def rows_shown(self, pitch_rad: float) -> Mask:
-        """Return which rows (rows,) a pass at this pitch shows for long enough."""
-        return np.asarray(self._widths(pitch_rad) >= self._needed(pitch_rad))
+        """Return which rows (rows,) a pass at this pitch shows for long enough; read only."""
+        shown = self._shown.get(pitch_rad)
+        if shown is None:
+            shown = np.asarray(self._widths(pitch_rad) >= self._needed(pitch_rad))
+            self._shown[pitch_rad] = shown
+        return shown
 
     def swaths(self, pitch_rad: float, cells: Mask) -> Iterator[Swath]:
         """Yield the swaths at one pitch for these cells; wide gaps between them are skipped."""

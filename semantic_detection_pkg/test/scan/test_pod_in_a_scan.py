@@ -22,6 +22,7 @@ from semantic_detection_pkg.detector.ros.curves import to_detection_curves
 from semantic_detection_pkg.scan.core.checkpoint_encoding import CheckpointEncoder, unpack
 from semantic_detection_pkg.scan.core.controller import ScanController
 from semantic_detection_pkg.scan.core.from_messages import from_detection_curves
+from semantic_detection_pkg.scan.core.ground_model import GroundModel
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     BaseAttitude,
     Fix,
@@ -29,6 +30,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     input_to_plain,
 )
 from semantic_detection_pkg.scan.core.settings import ScanSettings
+from semantic_detection_pkg.scan.core.terrain import Terrain, pack_terrain
 from semantic_detection_pkg.scan.core.thing_sizes import PodSettings
 from semantic_detection_pkg.scan.ros.outputs import to_coverage
 from simulation_pkg.harness.exact_scan import ExactScan, Thing
@@ -159,3 +161,106 @@ def test_a_checkpoint_from_before_has_none_and_is_read(scan):
     checkpoint = unpack(old)
     assert checkpoint.pod is None
     assert checkpoint.coverage is not None
+
+
+def slope(east, north):
+    """Rises to the east by a fifth; 100 m above the ellipsoid under the robot."""
+    return 100.0 + 0.2 * east + 0.0 * north
+
+
+TERRAIN = pack_terrain(
+    "dem.tif",
+    (47.0, 11.0),
+    10.0,
+    slope(*np.meshgrid(10.0 * np.arange(-100, 101), 10.0 * np.arange(-100, 101))),
+)
+FIX, ATTITUDE = Fix(1, 47.0, 11.0, 130.0), BaseAttitude(1, (0.0, 0.0, 0.0, 1.0))
+BY_TERRAIN = [FIX, ATTITUDE, TERRAIN]
+
+
+def test_a_terrain_gives_the_ranges_where_place_and_attitude_are_known():
+    controller = scanned(others=BY_TERRAIN).controller
+    pod, grid = controller.pod, controller.coverage
+    assert pod.ranges.is_by_terrain
+    column = int(np.argmin(np.abs(grid.yaw_rad)))
+    pitch = grid.pitch_rad
+    # Straight ahead is east: height over the sum of both slopes.
+    wanted = 30.0 / (np.sin(pitch) + 0.2 * np.cos(pitch))
+    assert pod.ranges.range_m[:, column] == pytest.approx(wanted, rel=0.02)
+
+
+@pytest.mark.parametrize("missing", [FIX, ATTITUDE, TERRAIN])
+def test_without_one_of_them_the_ground_is_level(missing):
+    pod = scanned(others=[one for one in BY_TERRAIN if one is not missing]).controller.pod
+    assert not pod.ranges.is_by_terrain
+    assert not pod.ranges.is_assumed
+    assert float((pod.ranges.range_m * pod.ranges.falling).min()) == pytest.approx(30.0)
+
+
+def test_a_robot_beyond_the_terrain_stands_on_level_ground():
+    away = replace(FIX, latitude_deg=48.0)
+    pod = scanned(others=[away, ATTITUDE, TERRAIN]).controller.pod
+    assert not pod.ranges.is_by_terrain
+
+
+@pytest.mark.parametrize(
+    ("camera_m", "ground_m", "zero_m", "height_m"),
+    [
+        (30.0, 90.0, 0.0, 30.0),  # what somebody measured comes first
+        (math.nan, 90.0, 0.0, 30.0),  # 130 m less the terrain's 100 m
+        (math.nan, 90.0, 10.0, 20.0),
+        (math.nan, 90.0, math.nan, 40.0),  # its heights count from nobody knows where
+        (math.nan, math.nan, math.nan, math.nan),
+        (math.nan, math.nan, 40.0, math.nan),  # the camera would be below the ground
+    ],
+)
+def test_the_camera_s_height_above_a_terrain(camera_m, ground_m, zero_m, height_m):
+    pod = PodSettings(camera_height_m=camera_m)
+    made = GroundModel(replace(ScanSettings(), pod=pod, ground_height_m=ground_m))
+    made.terrain = replace(TERRAIN, zero_m=zero_m)
+    ground = made.ground(FIX, ATTITUDE)
+    assert ground.height_m == pytest.approx(height_m, abs=0.1, nan_ok=True)
+    assert (ground.viewpoint is not None) == (not math.isnan(height_m))
+
+
+def test_a_receiver_s_noise_makes_no_new_ranges_and_a_move_does():
+    made = GroundModel(replace(ScanSettings(), pod=PodSettings(camera_height_m=30.0)))
+    made.terrain = TERRAIN
+    first = made.ground(FIX, ATTITUDE)
+    for east_m in (1.0, -2.0, 4.0):
+        fix = replace(FIX, longitude_deg=11.0 + east_m / 76_000.0, altitude_m=133.0)
+        assert made.ground(fix, ATTITUDE).is_like(first)
+    moved = made.ground(replace(FIX, longitude_deg=11.0 + 8.0 / 76_000.0), ATTITUDE)
+    assert not moved.is_like(first)
+    made.terrain = replace(TERRAIN, name="other.tif")
+    assert not made.ground(FIX, ATTITUDE).is_like(first)
+
+
+def test_a_scan_over_a_terrain_replays_to_the_same_bits():
+    scan = scanned(others=BY_TERRAIN)
+    again = ScanController(scan.settings)
+    for now_ns, inputs in scan.journal:
+        journalled = [
+            input_from_plain(json.loads(json.dumps(input_to_plain(item))))
+            if isinstance(item, Terrain)
+            else item
+            for item in inputs
+        ]
+        again.step(now_ns, journalled)
+    assert again.pod.ranges.is_by_terrain
+    for one, other in zip(
+        scan.controller.pod.record().arrays, again.pod.record().arrays, strict=True
+    ):
+        assert one.tobytes() == other.tobytes()
+
+
+def test_a_finding_stands_where_its_bearing_meets_the_terrain():
+    made = GroundModel(replace(ScanSettings(), pod=PodSettings(camera_height_m=30.0)))
+    made.terrain = TERRAIN
+    pitch = 0.3
+    # 30 m above the slope, ahead is east: met at 30 / (tan + 0.2), a fifth of that higher.
+    east_m = 30.0 / (math.tan(pitch) + 0.2)
+    ground_m = made.height_at_m((0.0, pitch), FIX, ATTITUDE)
+    assert ground_m == pytest.approx(100.0 + 0.2 * east_m, abs=0.3)
+    assert math.isnan(made.height_at_m((0.0, pitch), FIX, None))
+    assert math.isnan(made.height_at_m((math.pi, 0.05), FIX, ATTITUDE))  # the slope falls away

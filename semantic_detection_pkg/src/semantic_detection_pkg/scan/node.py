@@ -205,6 +205,7 @@ class ScanControllerNode(Node):
             "candidates": status.candidates,
             "findings": status.findings,
             "slowest_step_ms": f"{self._slowest_ms:.2f}",
+            "distances": "" if (pod := self._controller.pod) is None else pod.ranges.source,
         }
         if self._keeper.fault:
             return Health.warn(f"the mission is not kept: {self._keeper.fault}", **figures)

@@ -10,7 +10,7 @@ from ros_support_pkg.core.words import CellResult, FindingState
 from semantic_detection_pkg.scan.core.blackboard import Blackboard
 from semantic_detection_pkg.scan.core.candidate import Candidate
 from semantic_detection_pkg.scan.core.candidate_states import CandidateAction
-from semantic_detection_pkg.scan.core.findings import Conclusion, position_of
+from semantic_detection_pkg.scan.core.findings import Conclusion, foot_pitch_rad, position_of
 from semantic_detection_pkg.scan.core.search import Search
 
 _RESULTS = {
@@ -53,6 +53,9 @@ def _conclude(candidate: Candidate, search: Search, blackboard: Blackboard) -> N
         return  # a ghost of the sweep: there is nothing to show
     settings = blackboard.settings
     is_path = candidate.label in settings.tiers.path_classes
+    fix, attitude = blackboard.fix, blackboard.attitude
+    foot = track.yaw_rad, foot_pitch_rad(track, is_path)
+    ground_m = blackboard.ground_model.height_at_m(foot, fix, attitude)
     conclusion = Conclusion(
         state=state,
         score=score,
@@ -61,9 +64,7 @@ def _conclude(candidate: Candidate, search: Search, blackboard: Blackboard) -> N
         track=track,
         frame_ns=best.frame_ns if best is not None else track.last_seen_ns,
         box_xyxy=best.box_xyxy if best is not None else track.box_xyxy,
-        position=position_of(
-            track, blackboard.fix, blackboard.attitude, settings.ground_height_m, is_path
-        ),
+        position=position_of(track, fix, attitude, ground_m, is_path),
         path=evidence.mask.to_path_course() if evidence.mask is not None else None,
     )
     blackboard.decision.findings.append(search.findings.record(blackboard.now_ns, conclusion))

@@ -126,6 +126,11 @@ class FindingList:
         return None
 
 
+def foot_pitch_rad(track: Track, is_flat: bool) -> float:
+    """Return the pitch at which a thing touches the ground: its lower edge, or its middle."""
+    return track.pitch_rad + (0.0 if is_flat else track.height_rad / 2.0)
+
+
 def position_of(
     track: Track,
     fix: Fix | None,
@@ -156,6 +161,6 @@ def position_of(
         )
     except ValueError:
         return None  # what a receiver says need not make sense
-    foot_rad = track.pitch_rad + (0.0 if is_flat else track.height_rad / 2.0)
+    foot_rad = foot_pitch_rad(track, is_flat)
     found = locate(place, track.yaw_rad, foot_rad, ground_m, track.covariance)
     return None if isinstance(found, NoPosition) else found

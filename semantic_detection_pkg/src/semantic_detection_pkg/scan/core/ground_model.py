@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
+from semantic_detection_pkg.scan.core.area import Bearing
 from semantic_detection_pkg.scan.core.inputs_and_decisions import BaseAttitude, Fix
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.terrain import Terrain, Viewpoint
-from semantic_detection_pkg.scan.core.thing_sizes import Ground
+from semantic_detection_pkg.scan.core.thing_sizes import Ground, rays_up
 
 _HEIGHT_MAX_M = 1e5  # a receiver that says more has no fix
 _LEAST_MOVE_M = 2.0  # of the place, or half a cell of the terrain: less is a receiver's noise
@@ -41,6 +44,22 @@ class GroundModel:
                 return Ground(viewpoint.height_m, attitude.quaternion_xyzw, viewpoint)
         height_m = self._height_m(fix)
         return Ground(height_m) if attitude is None else Ground(height_m, attitude.quaternion_xyzw)
+
+    def height_at_m(
+        self, bearing: Bearing, fix: Fix | None, attitude: BaseAttitude | None
+    ) -> float:
+        """Return the height of the ground that a bearing meets, above the ellipsoid. [m]
+
+        By the terrain where it is known; else that of the settings, NaN where they have none.
+        """
+        viewpoint = self.ground(fix, attitude).viewpoint
+        if viewpoint is not None and fix is not None and attitude is not None:
+            yaw, pitch = (np.array([angle]) for angle in bearing)
+            ray = rays_up(yaw, pitch, attitude.quaternion_xyzw)[:, 0]
+            hits = viewpoint.meet(ray)
+            if hits.is_met[0]:
+                return fix.altitude_m + float(ray[2, 0] * hits.range_m[0])
+        return self._settings.ground_height_m
 
     def _view(self, terrain: Terrain, fix: Fix) -> Viewpoint | None:
         """Return the viewpoint of now; None where the terrain or the height is not known."""

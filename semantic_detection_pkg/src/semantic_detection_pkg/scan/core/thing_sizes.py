@@ -156,6 +156,13 @@ class CellRanges:
     is_assumed: bool
     is_by_terrain: bool = False
 
+    @property
+    def source(self) -> str:
+        """Return where they come from, in words."""
+        if self.is_assumed:
+            return "assumed"
+        return "terrain model" if self.is_by_terrain else "level ground"
+
     def sizes_rad(self, size_m: tuple[float, float]) -> Grid:
         """Return the longer angular side of a thing in each cell, (rows, columns) [rad]."""
         width, height = size_m
@@ -182,13 +189,13 @@ def cell_ranges(yaw_rad: Grid, pitch_rad: Grid, ground: Ground, assumed_m: float
         return CellRanges(np.full(falling.shape, assumed_m), falling, solid, is_assumed=True)
     range_m = ground.height_m / falling
     if ground.viewpoint is not None:
-        rays = _rays(yaw_rad, pitch_rad, ground.quaternion_xyzw)
+        rays = rays_up(yaw_rad, pitch_rad, ground.quaternion_xyzw)
         return _over_terrain(rays, solid, range_m, ground.viewpoint)
     return CellRanges(range_m, falling, solid * range_m**2 / falling, is_assumed=False)
 
 
-def _rays(yaw_rad: Grid, pitch_rad: Grid, quaternion_xyzw: tuple[float, ...]) -> Grid:
-    """Return (3, rows, columns) unit vectors, east, north and up."""
+def rays_up(yaw_rad: Grid, pitch_rad: Grid, quaternion_xyzw: tuple[float, ...]) -> Grid:
+    """Return (3, rows, columns) unit vectors, east, north, up, of bearings; see `cell_ranges`."""
     x, y, z, w = quaternion_xyzw
     level = np.cos(pitch_rad)[:, None]
     base = [level * np.cos(yaw_rad)[None], level * np.sin(yaw_rad)[None], -np.sin(pitch_rad)]

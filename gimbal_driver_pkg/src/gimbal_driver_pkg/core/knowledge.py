@@ -147,8 +147,7 @@ def _with_rates(reading: m.Attitude, last: m.Attitude | None) -> m.Attitude:
     elapsed_s = reading.stamp_s - last.stamp_s
     if not 0 < elapsed_s <= _RATE_SPAN_S:
         return reading
-    return dataclasses.replace(
-        reading,
+    return reading._replace(
         yaw_rate_rad_s=math.remainder(reading.yaw_rad - last.yaw_rad, math.tau) / elapsed_s,
         pitch_rate_rad_s=(reading.pitch_rad - last.pitch_rad) / elapsed_s,
         roll_rate_rad_s=(reading.roll_rad - last.roll_rad) / elapsed_s,

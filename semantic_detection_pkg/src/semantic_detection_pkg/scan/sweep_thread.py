@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from queue import SimpleQueue
 
-from semantic_detection_pkg.scan.core.planning.sweep import SweepTask
+from semantic_detection_pkg.scan.core.search import PlanTask
 
 _END_TIMEOUT_S = 0.5  # a plan under way is not waited for: the thread dies with its process
 
@@ -18,13 +18,13 @@ class SweepThread:
 
     def __init__(self) -> None:
         """Start the thread."""
-        self._newest: SweepTask | None = None
-        self._made: SimpleQueue[SweepTask] = SimpleQueue()
-        self._wanted: SimpleQueue[SweepTask | None] = SimpleQueue()
+        self._newest: PlanTask | None = None
+        self._made: SimpleQueue[PlanTask] = SimpleQueue()
+        self._wanted: SimpleQueue[PlanTask | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="sweep planning", daemon=True)
         self._thread.start()
 
-    def request(self, task: SweepTask | None) -> None:
+    def request(self, task: PlanTask | None) -> None:
         """Have a plan made, which may be the one of the last call; None: none is wanted."""
         if task is self._newest:
             return
@@ -32,7 +32,7 @@ class SweepThread:
         if task is not None:
             self._wanted.put(task)
 
-    def poll(self) -> SweepTask | None:
+    def poll(self) -> PlanTask | None:
         """Return a plan that was made since the last call, if it is still wanted."""
         while not self._made.empty():
             made = self._made.get()
@@ -50,5 +50,5 @@ class SweepThread:
         while (task := self._wanted.get()) is not None:
             if task is not self._newest:
                 continue
-            _ = task.swaths
+            task.make()
             self._made.put(task)

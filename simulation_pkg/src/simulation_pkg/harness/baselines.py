@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.tracking.track import Track
 from simulation_pkg.harness.baseline_agent import BaselineAgent, DecisionRules
 from simulation_pkg.harness.robot import AREA, PICTURE_DELAY_S, SimulatedRobot
@@ -36,7 +37,7 @@ def scan_by_grid(seed: int, grid: Grid | None = None) -> Score:
     grid = grid or Grid()
     robot, agent = SimulatedRobot(seed), BaselineAgent(DecisionRules(min_views=grid.min_views))
     robot.body.zoom_to(grid.zoom)
-    for yaw, pitch in _views(robot, grid):
+    for yaw, pitch in views_of(robot, grid):
         robot.body.yaw.go_to(yaw)
         robot.body.pitch.go_to(pitch)
         robot.arrive()
@@ -46,17 +47,17 @@ def scan_by_grid(seed: int, grid: Grid | None = None) -> Score:
     return Things(robot.world).score(agent.claims, ended_s, agent.questions)
 
 
-def _views(robot: SimulatedRobot, grid: Grid) -> list[tuple[float, float]]:
+def views_of(robot: SimulatedRobot, grid: Grid, area: Area = AREA) -> list[tuple[float, float]]:
     """Return the views row by row, to and fro; lower rows need fewer, as yaw narrows there."""
     lens = robot.view_at(robot.gimbal, grid.zoom)
     step = 1.0 - grid.overlap
     views: list[tuple[float, float]] = []
     for row, pitch in enumerate(
-        _spread(AREA.pitch_min_rad, AREA.pitch_max_rad, lens.vfov_rad, step)
+        _spread(area.pitch_min_rad, area.pitch_max_rad, lens.vfov_rad, step)
     ):
         # The upper edge of the row is where a view is narrowest.
         level = math.cos(max(abs(pitch) - lens.vfov_rad / 2.0, 0.0))
-        columns = _spread(AREA.yaw_min_rad, AREA.yaw_max_rad, lens.hfov_rad / level, step)
+        columns = _spread(area.yaw_min_rad, area.yaw_max_rad, lens.hfov_rad / level, step)
         views += [(yaw, pitch) for yaw in (columns if row % 2 else columns[::-1])]
     return views
 
@@ -93,7 +94,7 @@ def scan_step_and_wait(seed: int, ways: StepAndWait | None = None) -> Score:
     """Stop in each wide view, then take its candidates one after the other."""
     ways = ways or StepAndWait()
     robot, agent = SimulatedRobot(seed), BaselineAgent()
-    for yaw, pitch in _views(robot, Grid(1.0, ways.overlap)):
+    for yaw, pitch in views_of(robot, Grid(1.0, ways.overlap)):
         _step(robot, ways, yaw, pitch, 1.0)
         for _ in range(3):
             seen = agent.process_frame(robot.next_frame())

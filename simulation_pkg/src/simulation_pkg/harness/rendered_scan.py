@@ -23,6 +23,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     VocabularyRequest,
 )
 from semantic_detection_pkg.scan.core.settings import ScanSettings
+from simulation_pkg.core.world.layout import WorldLayout
 from simulation_pkg.core.world.things import CLASS_NAMES
 from simulation_pkg.harness.robot import (
     AREA,
@@ -142,10 +143,10 @@ class RenderedScan(PicturedScan):
     that the sweep has not found.
     """
 
-    def __init__(self, seed: int, settings: ScanSettings | None = None) -> None:
-        """Build the world of `seed`, with the robot at rest in it."""
+    def __init__(self, world: int | WorldLayout, settings: ScanSettings | None = None) -> None:
+        """Build the world of a seed or a layout, with the robot at rest in it."""
         settings = settings or ScanSettings()
-        robot = SimulatedRobot(seed)
+        robot = SimulatedRobot(world)
         super().__init__(robot, replace(settings, tiers=replace(settings.tiers, path_classes=())))
         self.world = robot.world
         self.questions = 0

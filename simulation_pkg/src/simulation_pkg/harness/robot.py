@@ -73,8 +73,8 @@ def classifier() -> Classifier:
 
 
 @cache
-def _renderer(seed: int, lens: Lens) -> tuple[World, Renderer]:
-    world = build_world(WorldLayout(seed))
+def _renderer(layout: WorldLayout, lens: Lens) -> tuple[World, Renderer]:
+    world = build_world(layout)
     return world, Renderer(world, lens)
 
 
@@ -145,12 +145,13 @@ class CameraRobot:
 
 
 class SimulatedRobot(CameraRobot):
-    """A robot in the world of a seed."""
+    """A robot in the world of a seed, or of a layout."""
 
-    def __init__(self, seed: int, lens: Lens | None = None) -> None:
-        """Stand at rest in the world of `seed`, which is built once per process."""
+    def __init__(self, world: int | WorldLayout, lens: Lens | None = None) -> None:
+        """Stand at rest in a world, which is built once per process."""
         lens = lens or Lens()
-        self.world, pictures = _renderer(seed, lens)
+        layout = world if isinstance(world, WorldLayout) else WorldLayout(world)
+        self.world, pictures = _renderer(layout, lens)
         super().__init__(pictures, lens)
 
 

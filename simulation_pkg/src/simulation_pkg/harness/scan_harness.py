@@ -21,7 +21,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     VocabularyReply,
     VocabularyRequest,
 )
-from semantic_detection_pkg.scan.core.planning.sweep import SweepTask
+from semantic_detection_pkg.scan.core.search import PlanTask
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 
 START_NS = 1_700_000_000_000_000_000
@@ -47,7 +47,7 @@ class ScanHarness(ABC):
         self.findings: dict[str, Finding] = {}
         self.result: GoalResult | None = None
         self._later: list[tuple[int, Input]] = []
-        self._sweep_task: SweepTask | None = None
+        self._sweep_task: PlanTask | None = None
 
     def step(self) -> Decision:
         """Let one step of time pass, decide, follow the decision; return it."""

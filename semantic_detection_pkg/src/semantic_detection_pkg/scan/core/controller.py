@@ -44,10 +44,9 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     VocabularyReply,
 )
 from semantic_detection_pkg.scan.core.mission import Mission
-from semantic_detection_pkg.scan.core.planning.sweep import SweepTask
 from semantic_detection_pkg.scan.core.pod_map import PodMap
 from semantic_detection_pkg.scan.core.scan_clock import ScanClock
-from semantic_detection_pkg.scan.core.search import Search
+from semantic_detection_pkg.scan.core.search import PlanTask, Search, SearchProgress
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.terrain import Terrain
 from semantic_detection_pkg.scan.core.tracking.track import Track
@@ -107,13 +106,18 @@ class ScanController:
         return None if self._search is None else self._search.pod
 
     @property
+    def progress(self) -> SearchProgress | None:
+        """Return how far the search has come by its POD; None before there is a plan."""
+        return None if self._search is None else self._search.progress(self._blackboard.now_s)
+
+    @property
     def base(self) -> tuple[Fix, BaseAttitude] | None:
         """Return where the gimbal's base is and how it is turned; None where one is not known."""
         fix, attitude = self._blackboard.fix, self._blackboard.attitude
         return None if fix is None or attitude is None else (fix, attitude)
 
     @property
-    def sweep_task(self) -> SweepTask | None:
+    def sweep_task(self) -> PlanTask | None:
         """Return the plan to be made beside the steps; `SweepPlanned` says that it is."""
         return None if self._search is None else self._search.planner.task
 
@@ -180,12 +184,12 @@ class ScanController:
         for item in map(self._clock.input_inward, in_order(inputs)):
             blackboard.watchdog.note_input(blackboard.now_ns, item)
             self._apply(item)
+        if self._search is not None:
+            self._search.pod.now_s = blackboard.now_s
         for _ in range(_TICKS_MAX):
             blackboard.wants_tick = False
             evaluate_candidates(blackboard)
             self._tree.tick_once()
-        if self._search is not None:
-            self._search.pod.now_s = blackboard.now_s
             if self._tree.status is TreeStatus.RUNNING and not blackboard.wants_tick:
                 break
         return self._clock.decision_outward(blackboard.decision.build(*blackboard.summary()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ros_support_pkg.core.pose_history import Pose
 from semantic_detection_pkg.common.core.camera_view import CameraPoses
+from semantic_detection_pkg.common.core.detection_curve import DetectionCurves
 from semantic_detection_pkg.scan.core.base_place import BasePlace
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     FrameDetections,
@@ -12,6 +13,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
 )
 from semantic_detection_pkg.scan.core.search import Search, SearchPlan
 from semantic_detection_pkg.scan.core.settings import ScanSettings
+from semantic_detection_pkg.scan.core.thing_sizes import Ground
 from semantic_detection_pkg.scan.core.tracking.delay import DelayEstimator
 from semantic_detection_pkg.scan.core.tracking.track import Track
 from semantic_detection_pkg.scan.core.tracking.tracker import Tracker
@@ -70,10 +72,20 @@ class Mission:
         """Return whether the VLM has a question to answer."""
         return self.search is not None and self.search.question is not None
 
-    def begin_search(self, plan: SearchPlan) -> None:
-        """Begin to search as planned; a search in hand goes on in the new one."""
+    def begin_search(
+        self,
+        plan: SearchPlan,
+        curves: DetectionCurves | None = None,
+        ground: Ground | None = None,
+    ) -> None:
+        """Begin to search as planned; a search in hand goes on in the new one.
+
+        Args:
+            curves, ground: by which the first plan is made; None: not known yet.
+        """
         before = self.search
         self.search = Search(self.stamp_ns, self.goal, plan, self._settings)
+        self.search.pod.use(curves, ground or Ground())
         if before is not None:
             self.search.take_over(before)
 

@@ -26,11 +26,22 @@ from semantic_detection_pkg.scan.core.goals import parse_words
 from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections, Goal
 from semantic_detection_pkg.scan.core.path_following import PathFollower
 from semantic_detection_pkg.scan.core.paths.traversal import TraversalSettings
-from semantic_detection_pkg.scan.core.planning.sweep import SweepPlanner, SweepProgress
+from semantic_detection_pkg.scan.core.planning.probability import (
+    PassTask,
+    ProbabilityPlanner,
+    ProbabilityRules,
+    area_pod,
+    area_prior,
+)
+from semantic_detection_pkg.scan.core.planning.sweep import SweepPlanner, SweepProgress, SweepTask
 from semantic_detection_pkg.scan.core.planning.view_planning import CloseView, ViewPlanningSettings
 from semantic_detection_pkg.scan.core.pod_map import PodMap
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.tracking.track import Track
+from semantic_detection_pkg.scan.core.weights import cell_weights
+
+#: A plan to be made off the control loop.
+PlanTask = SweepTask | PassTask
 
 # A picture counts for the coverage from this share of the sweep's resolution on: at exactly the
 # resolution that the sweep is planned for, rounding would decide.
@@ -59,6 +70,25 @@ class SearchPlan:
     limits: GimbalLimits
     costs: ViewPlanningSettings
     cut: str
+
+
+@dataclass(frozen=True)
+class SearchProgress:
+    """How far a search has come by its probability of detection (POD).
+
+    Attributes:
+        pod: of the area, by the goal's weights, 0..1.
+        wanted_pod: that is enough; 0: all of it is to be seen.
+        forecast_pod: what the plan reaches; 0: there is no plan.
+        forecast_s: [s] until then.
+        forecast: in words; empty: there is no plan.
+    """
+
+    pod: float
+    wanted_pod: float
+    forecast_pod: float = 0.0
+    forecast_s: float = 0.0
+    forecast: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,8 +150,12 @@ class Search:
         self.pod = PodMap(
             self.coverage, tuple(labels.values()), settings.pod, settings.tracker.confirm_hits
         )
-        self.planner = SweepPlanner(self.coverage, view, plan.limits, settings.sweep)
         self._sweep_view = view
+        grid = self.coverage
+        self._weights = (
+            cell_weights(goal.weights, grid.yaw_rad, grid.pitch_rad) if goal.weights else None
+        )
+        self.planner = self._new_planner(SweepProgress())
 
     @property
     def track_in_hand(self) -> int:
@@ -178,6 +212,7 @@ class Search:
         rates = (pose.yaw_rate_rad_s, pose.pitch_rate_rad_s)
         self.coverage.add_view(view, frame.stamp_ns / _NS_PER_S, rates, frame.looks)
         self.pod.update(view, frame.stamp_ns / _NS_PER_S, rates, frame.looks)
+        self.planner.note_frame(frame.looks, self.frame_interval_ns / _NS_PER_S)
         shown = TrackedFrame(
             frame.stamp_ns,
             view,
@@ -216,9 +251,43 @@ class Search:
 
     def set_progress(self, progress: SweepProgress, *, is_swept: bool) -> None:
         """Go on with a sweep that has come so far."""
-        view, limits = self._sweep_view, self.plan.limits
-        self.planner = SweepPlanner(self.coverage, view, limits, self._settings.sweep, progress)
+        self.planner = self._new_planner(progress)
         self.is_swept = is_swept
+
+    @property
+    def wanted_pod(self) -> float:
+        """Return the POD of the area that is enough, 0..1; 0: all of it is to be seen."""
+        is_sweep = isinstance(self.planner, SweepPlanner)
+        return 0.0 if is_sweep else self.goal.wanted_pod or self._settings.wanted_pod
+
+    def progress(self, now_s: float) -> SearchProgress:
+        """Return how far it has come by its POD."""
+        forecast = self.planner.forecast
+        pod = area_pod(self.pod, area_prior(self.coverage, self.pod, self._weights))
+        if forecast is None:
+            return SearchProgress(pod, self.wanted_pod)
+        left_s = max(forecast.end_s - now_s, 0.0)
+        return SearchProgress(pod, self.wanted_pod, forecast.pod, left_s, forecast.text)
+
+    def _new_planner(self, progress: SweepProgress) -> SweepPlanner | ProbabilityPlanner:
+        """Return the planner that the settings name; without room for PODs it is the sweep."""
+        plan, settings, coverage = self.plan, self._settings, self.coverage
+        if settings.planner != "probability" or not self.pod.class_names:
+            return SweepPlanner(
+                coverage, self._sweep_view, plan.limits, settings.sweep, progress, plan.zoom
+            )
+        rules = ProbabilityRules(
+            plan.wide,
+            plan.limits,
+            self.goal.zoom,
+            plan.costs.zoom_max,
+            plan.costs.zoom_rate_per_s,
+            self.goal.wanted_pod or settings.wanted_pod,
+            self._weights,
+            settings.tracker.confirm_hits,
+            settings.close.max_dwell_s + settings.close.answer_s,
+        )
+        return ProbabilityPlanner(coverage, self.pod, rules, settings.sweep, progress)
 
     def follow_path(self, conclusion: Conclusion) -> None:
         """Have the path of a finding followed, when there is time."""

@@ -294,6 +294,21 @@ class ScanSettings:
     sweep_zoom: float = setting(
         1.0, "zoom of goals that name none", unit="x", minimum=1.0, maximum=100.0
     )
+    planner: str = setting(
+        "sweep",
+        "how the area is searched: in a sweep at one zoom until all of it was seen, or by the"
+        " probability of detection, at the zooms and paces that find most in a second, until"
+        " wanted_pod",
+        choices=("sweep", "probability"),
+        before="sweep",
+    )
+    wanted_pod: float = setting(
+        0.8,
+        "probability of detection in the area that is enough, for goals that name none, where the"
+        " planner goes by it",
+        minimum=0.01,
+        maximum=1.0,
+    )
     cell_size_rad: float = setting(
         1.0,
         "side of a cell of the coverage map",
@@ -326,6 +341,9 @@ class ScanSettings:
         for name in ("vlm_policy", "vlm_unavailable_policy"):
             if not rules[name].allows(getattr(tiers, name)):
                 raise ConfigurationError(rules[name].refusal(getattr(tiers, name)))
+        planner = settings_of(ScanSettings)["planner"]
+        if not planner.allows(self.planner):
+            raise ConfigurationError(planner.refusal(self.planner))
         for names, low, high in (
             (
                 "false_positive_rate, true_positive_rate",
@@ -357,6 +375,7 @@ class ScanControllerSettings:
     base_frame: str = setting("gimbal_base", "frame that bearings are relative to")
     start: StartGoal = field(default_factory=StartGoal)
     checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
+    terrain: TerrainSettings = field(default_factory=TerrainSettings)
     scan: ScanSettings = field(default_factory=ScanSettings)
     synonyms: tuple[tuple[str, str], ...] = setting(
         (),
@@ -370,4 +389,3 @@ class ScanControllerSettings:
         for word, other in self.synonyms:
             names.setdefault(word, []).append(other)
         return names
-    terrain: TerrainSettings = field(default_factory=TerrainSettings)

@@ -39,6 +39,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     ScanStatus,
 )
 from semantic_detection_pkg.scan.core.pod_map import PodMap
+from semantic_detection_pkg.scan.core.search import SearchProgress
 from semantic_detection_pkg.scan.core.tracking import track as tracking
 from semantic_detection_pkg.scan.core.weights import WeightedArea
 
@@ -68,9 +69,14 @@ def to_weighted_areas(weights: tuple[WeightedArea, ...]) -> list[msg.WeightedAre
 
 
 def to_scan_state(
-    status: ScanStatus, goal: Goal | None, header: Header, *, is_paused: bool
+    status: ScanStatus,
+    goal: Goal | None,
+    header: Header,
+    *,
+    is_paused: bool,
+    progress: SearchProgress | None = None,
 ) -> ScanState:
-    """Return what the controller is doing and why, and the goal as it is carried out."""
+    """Return what the controller is doing and why, the goal as it is carried out, and how far."""
     message = ScanState(
         header=header,
         level=status.level.value,
@@ -88,6 +94,10 @@ def to_scan_state(
         message.words = list(goal.words)
         message.zoom = goal.zoom
         message.weights = to_weighted_areas(goal.weights)
+    if progress is not None:
+        message.pod, message.wanted_pod = progress.pod, progress.wanted_pod
+        message.forecast_pod, message.forecast_s = progress.forecast_pod, progress.forecast_s
+        message.forecast = progress.forecast
     return message
 
 
@@ -135,8 +145,11 @@ def to_coverage(
         results=array.array("B", coverage.results.tobytes()),
     )
     if pod is not None and pod.class_names:
-        message.range_m = array.array("f", pod.ranges.range_m.astype(np.float32).tobytes())
+        ranges = np.where(pod.ranges.weights > 0.0, pod.ranges.range_m, 0.0).astype(np.float32)
+        message.range_m = array.array("f", ranges.tobytes())
         message.is_range_assumed = pod.ranges.is_assumed
+        message.is_range_by_terrain = pod.ranges.is_by_terrain
+        message.pod_half_life_s = pod.ageing.half_life_s
         message.look_counts = array.array("H", pod.look_counts.tobytes())
         message.finest_px_per_rad = array.array("f", pod.finest.tobytes())
         message.classes = [_class_coverage(pod, name) for name in pod.class_names]
@@ -147,8 +160,6 @@ def to_coverage(
         message.altitude_m = fix.altitude_m
         message.orientation_xyzw = list(attitude.quaternion_xyzw)
     return message
-        message.is_range_by_terrain = pod.ranges.is_by_terrain
-        message.pod_half_life_s = pod.ageing.half_life_s
 
 
 def _class_coverage(pod: PodMap, name: str) -> ClassCoverage:

@@ -94,7 +94,11 @@ class ScanPublishers:
     def _publish_state(self) -> None:
         controller = self._controller
         state = scan_outputs.to_scan_state(
-            self._decision.status, controller.goal, self.header(), is_paused=controller.is_paused
+            self._decision.status,
+            controller.goal,
+            self.header(),
+            is_paused=controller.is_paused,
+            progress=controller.progress,
         )
         self._state.publish(state)
         self._on_state(state)

@@ -59,7 +59,7 @@ class PrepareSearch(ScanBehaviour):
             plan = SearchPlan(area, zoom, wide, limits, costs, cut)
             if not self._may_begin(mission, plan):
                 return self.again()
-            mission.begin_search(plan)
+            mission.begin_search(plan, blackboard.curves, blackboard.ground)
             mission.is_fitted = True
         except ConfigurationError as error:
             blackboard.end_mission("aborted", str(error))
@@ -90,14 +90,14 @@ class SweepArea(SearchBehaviour):
         blackboard = self.blackboard
         if search.is_swept:
             return Status.SUCCESS
-        rates = search.planner.rates(blackboard.now_s, blackboard.camera_state)
+        zoom = blackboard.reading.zoom
+        rates = search.planner.rates(blackboard.now_s, blackboard.camera_state, zoom)
         if rates is None:
             search.is_swept = True
             return self.again()  # candidates that waited for this come before the end
-        blackboard.zoom_to(search.plan.zoom)
+        blackboard.zoom_to(search.planner.zoom)
         blackboard.set_rates(rates)
-        is_planning = search.planner.task is not None
-        return self.running("planning the sweep" if is_planning else "sweeping the area")
+        return self.running(search.planner.reason)
 
 
 class FinishSearch(SearchBehaviour):
@@ -112,9 +112,5 @@ class FinishSearch(SearchBehaviour):
             search.planner.restart()
             search.is_swept = False
             return self.running("the area is covered: starting again")
-        message = "the area is covered"
-        if search.planner.is_stuck:
-            unseen = 1 - search.coverage.share_seen()
-            message = f"{100 * unseen:.1f} % of the area could not be seen"
-        blackboard.end_mission("succeeded", message)
+        blackboard.end_mission("succeeded", search.planner.outcome())
         return self.again()

@@ -78,25 +78,35 @@ def half_widths(view: CameraView, edge: float, pitch_rad: NDArray[np.float64]) -
     the half width of the picture over its focal length; its upper and lower edges are others,
     cos(y) >= tan(p) / tan(p0 + a) with a half the vertical field of view.
     """
+    return np.asarray(half_widths_at(view, edge, np.array([view.pitch_rad]), pitch_rad)[0])
+
+
+def half_widths_at(
+    view: CameraView, edge: float, axis_rad: NDArray[np.float64], pitch_rad: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return `half_widths` of a view at each of some pitches of its axis: (axes, n) [rad].
+
+    Args:
+        axis_rad: (axes,) pitch of the axis in place of the view's.
+    """
     side = view.width * (0.5 - edge) / view.pixels_per_rad
     rise = view.height * (0.5 - edge) / view.pixels_per_rad
-    cos_view, sin_view = math.cos(view.pitch_rad), math.sin(view.pitch_rad)
-    slope = np.tan(np.clip(pitch_rad, -math.pi / 2 + 1e-6, math.pi / 2 - 1e-6))
-    swing = side * sin_view * slope / math.hypot(1.0, side * cos_view)
+    cos_view, sin_view = np.cos(axis_rad)[:, None], np.sin(axis_rad)[:, None]
+    slope = np.tan(np.clip(pitch_rad, -math.pi / 2 + 1e-6, math.pi / 2 - 1e-6))[None]
+    swing = side * sin_view * slope / np.hypot(1.0, side * cos_view)
     across = np.where(
         swing >= 1.0,
         math.pi,
-        math.atan(side * cos_view) + np.arcsin(np.clip(swing, -1.0, 1.0)),
+        np.arctan(side * cos_view) + np.arcsin(np.clip(swing, -1.0, 1.0)),
     )
     width = np.clip(np.where(swing <= -1.0, 0.0, across), 0.0, math.pi)
     for sign in (1.0, -1.0):  # lower edge, then the upper one: the same, seen upside down
         near = sign * sin_view + rise * cos_view
         limit = sign * slope * (cos_view - rise * sign * sin_view)
-        if near > 0.0:
-            in_reach = np.arccos(np.clip(limit / near, -1.0, 1.0))
-        else:
-            in_reach = np.where(limit <= near, math.pi, 0.0)
-        width = np.minimum(width, in_reach)
+        is_near = near > 0.0
+        share = np.clip(limit / np.where(is_near, near, 1.0), -1.0, 1.0)
+        beyond = np.where(limit <= near, math.pi, 0.0)
+        width = np.minimum(width, np.where(is_near, np.arccos(share), beyond))
     return np.asarray(width)
 
 

@@ -12,6 +12,7 @@ is ready, so the control loop goes on, and a recording of that is a recording of
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -19,6 +20,7 @@ import numpy as np
 
 from ros_support_pkg.core.ranges import check_range
 from ros_support_pkg.core.settings import constant, setting
+from semantic_detection_pkg.common.core.looks import Look
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import GimbalLimits
@@ -78,6 +80,23 @@ class SweepProgress:
     futile_passes: int = 0
 
 
+@dataclass(frozen=True)
+class Forecast:
+    """What a plan comes to.
+
+    Attributes:
+        pod: of the area at its end, 0..1.
+        end_s: [s] when that is, on the clock of the scan.
+        is_enough: the wanted POD is reached.
+        text: in words.
+    """
+
+    pod: float
+    end_s: float
+    is_enough: bool
+    text: str
+
+
 class SweepTask:
     """A plan that is to be made off the control loop, from what was unseen when it was wanted.
 
@@ -106,9 +125,20 @@ class SweepTask:
         """Return the plan; the first time it takes a while."""
         return plan_swaths(*self._inputs)
 
+    def make(self) -> None:
+        """Have the plan made."""
+        _ = self.swaths
+
 
 class SweepPlanner:
-    """Plans the sweep of one area at one zoom, and commands rates step by step."""
+    """Plans the sweep of one area at one zoom, and commands rates step by step.
+
+    Attributes:
+        zoom: that is wanted.
+        forecast: None: it has none.
+    """
+
+    forecast: Forecast | None = None
 
     def __init__(
         self,
@@ -117,6 +147,7 @@ class SweepPlanner:
         limits: GimbalLimits,
         settings: SweepSettings | None = None,
         progress: SweepProgress | None = None,
+        zoom: float = 1.0,
     ) -> None:
         """Begin without a plan.
 
@@ -126,7 +157,9 @@ class SweepPlanner:
             limits: of the gimbal; the area lies within them (see `cut_to_limits`).
             settings: left out: the defaults.
             progress: of a sweep that goes on; left out: it begins.
+            zoom: of the view.
         """
+        self.zoom = zoom
         progress = progress or SweepProgress()
         self._coverage = coverage
         self._view = view
@@ -157,6 +190,20 @@ class SweepPlanner:
         return (() if self._pass is None else (self._pass.swath,)) + tuple(self._swaths)
 
     @property
+    def reason(self) -> str:
+        """Return what it does, in words."""
+        return "planning the sweep" if self._task is not None else "sweeping the area"
+
+    def outcome(self) -> str:
+        """Return what was reached, in words."""
+        if not self.is_stuck:
+            return "the area is covered"
+        return f"{100 * (1 - self._coverage.share_seen()):.1f} % of the area could not be seen"
+
+    def note_frame(self, looks: Sequence[Look], interval_s: float) -> None:
+        """Note how a frame was looked at; a sweep goes by its settings."""
+
+    @property
     def task(self) -> SweepTask | None:
         """Return the plan that is waited for; None: none is."""
         return self._task
@@ -177,12 +224,18 @@ class SweepPlanner:
         self.interrupt()
         self._speed_share, self._futile_passes = 1.0, 0
 
-    def rates(self, now_s: float, gimbal: BearingState) -> Rates | None:
+    def rates(
+        self,
+        now_s: float,
+        gimbal: BearingState,
+        zoom: float = 1.0,  # noqa: ARG002 - as all planners are asked
+    ) -> Rates | None:
         """Return the (yaw, pitch) rates to command now [rad/s]; None: all is seen, or it gave up.
 
         Args:
             now_s: [s] on the clock of the gimbal's stamp.
             gimbal: newest reading.
+            zoom: of the camera; a sweep does not wait for it.
         """
         unseen = self._coverage.unseen()
         if not unseen.any():

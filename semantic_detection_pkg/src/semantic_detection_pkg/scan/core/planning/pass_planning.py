@@ -1,0 +1,324 @@
+"""The plan of a search by probability: which passes, at which zoom and pace, in which order.
+
+Rows of the map are shared out among passes so that the probability of detection gained, less a
+price for each second, is as great as can be: dynamic programming over rows, from the lowest up,
+each pass over the range of yaw where it is worth most (J. Bentley, "Programming Pearls: Algorithm
+Design Techniques", 1984, for the range). The price is the marginal rate of success at which
+enough is gained: the greatest, found by bisection, with which the wanted POD is reached (B. O.
+Koopman, "The Theory of Search III: The Optimum Distribution of Searching Effort", 1957: effort is
+best spent where its marginal rates are equal). Where one layer of passes does not reach it, others
+follow on top of it. Passes are then made in the order of success per second of slew and look.
+
+Gains are whole numbers, so that sums do not depend on their order, nor choices on last bits.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semantic_detection_pkg.common.core.detection_curve import EXPOSURE_MAX, ClassCurve
+from semantic_detection_pkg.scan.core.planning.pass_choices import (
+    Grid,
+    PassChoices,
+    PassRules,
+    group_exposures,
+    pass_choices,
+)
+
+_UNITS = float(1 << 40)  # of a POD of 1
+_TURN_S = 0.6  # [s] between two passes, before their order is known
+_PRICES = (1e-6, 3.0)  # [1/s] POD of a second: the least that is worth it, and the greatest
+_PRICE_STEPS = 16  # bisection
+_LAYERS_MAX = 5
+_LEAST_GAIN = 0.003  # of the POD, for another layer
+_STAGES = (0.55, 1.0)  # of what is wanted, where it is likelier somewhere
+_BEST_SHARE = 0.97  # of what is gained at best: the rest would take long, where it is not enough
+_SETTLE_S = 0.15  # [s] from the way to a pass to the pass
+
+
+@dataclass(frozen=True, eq=False)
+class PassProblem:
+    """What is known where a plan is wanted.
+
+    Attributes:
+        rules: what passes can be made of.
+        curves: (classes) of the detector.
+        pitch_rad: (rows) of the middles of rows.
+        yaw_edges_rad: (columns + 1) edges of columns, rising.
+        log_sizes: (classes, rows, columns) natural logarithm of the angular size [rad].
+        prior: (rows, columns) chance that a thing stands there; adds up to 1.
+        best, total: (classes, rows, columns) exposure of the best group of looks and of all.
+        between: share of its exposure that a group adds to the best one.
+        wanted_pod: 0..1.
+        is_weighted: it is likelier somewhere.
+        false_alarm_s: [s] of closer looks for each look of the detector.
+        zoom_rate_per_s: how fast the zoom moves.
+    """
+
+    rules: PassRules
+    curves: tuple[ClassCurve, ...]
+    pitch_rad: Grid
+    yaw_edges_rad: Grid
+    log_sizes: Grid
+    prior: Grid
+    best: Grid
+    total: Grid
+    between: float
+    wanted_pod: float
+    is_weighted: bool
+    false_alarm_s: float
+    zoom_rate_per_s: float
+
+
+@dataclass(frozen=True)
+class PlannedPass:
+    """One pass of the axis.
+
+    Attributes:
+        start_rad, end_rad: yaw of the axis; equal: it stays there.
+        rate_rad_s: yaw rate, > 0.
+        stay_s: [s] to stay where it does not move.
+        gain: of the POD, 0..1.
+    """
+
+    zoom: float
+    pitch_rad: float
+    start_rad: float
+    end_rad: float
+    rate_rad_s: float
+    stay_s: float
+    gain: float
+
+    @property
+    def duration_s(self) -> float:
+        """Return the time from its start to its end. [s]"""
+        return max(abs(self.end_rad - self.start_rad) / self.rate_rad_s, self.stay_s)
+
+
+@dataclass(frozen=True)
+class PassPlan:
+    """Passes in their order.
+
+    Attributes:
+        pod_before, pod: of the area, 0..1, before and after them.
+        is_enough: the wanted POD is reached.
+        duration_s: from the axis' place when it was planned to the end.
+        times_s: [s] from then to the end of each pass.
+    """
+
+    passes: tuple[PlannedPass, ...]
+    pod_before: float
+    pod: float
+    is_enough: bool
+    duration_s: float
+    times_s: tuple[float, ...] = ()
+
+
+class AxisState(NamedTuple):
+    """Where the axis is when a plan begins: [rad] and the zoom."""
+
+    yaw_rad: float
+    pitch_rad: float
+    zoom: float
+
+
+class _Band(NamedTuple):
+    choice: int
+    row: int
+    first: int  # column
+    last: int  # column, included
+    gain: int
+
+
+def plan_passes(problem: PassProblem, axis: AxisState) -> PassPlan:
+    """Return the passes that reach the wanted POD soonest, or the best there is, in their order."""
+    choices = pass_choices(problem.rules, problem.pitch_rad, problem.curves)
+    groups = group_exposures(problem.rules, choices, problem.log_sizes, problem.curves)
+    state = (problem.best, problem.total)
+    before = pod = pod_of(problem, *state)
+    passes: list[PlannedPass] = []
+    stages = _STAGES if problem.is_weighted else _STAGES[-1:]
+    for stage in stages:
+        wanted = before + stage * (problem.wanted_pod - before)
+        for _ in range(_LAYERS_MAX):
+            if pod >= wanted:
+                break
+            layer = _Layer(problem, choices, groups, state)
+            bands = layer.bands(wanted - pod)
+            gain = sum(band.gain for band in bands) / _UNITS
+            if gain < _LEAST_GAIN:
+                break
+            passes += [layer.planned(band) for band in bands]
+            state, pod = layer.state_after(bands), pod + gain
+    ordered, times = _in_order(problem, passes, axis)
+    duration_s = times[-1] if times else 0.0
+    is_enough = pod >= problem.wanted_pod - 1e-9
+    return PassPlan(ordered, before, pod, is_enough, duration_s, times)
+
+
+def pod_of(problem: PassProblem, best: Grid, total: Grid) -> float:
+    """Return the POD of the area by exposures, 0..1."""
+    pods = _pods(problem.curves, best + problem.between * (total - best))
+    return float((pods.mean(axis=0) * problem.prior).sum())
+
+
+def _pods(curves: tuple[ClassCurve, ...], exposures: Grid) -> Grid:
+    """Return PODs of exposures (..., classes, rows, columns)."""
+    ceilings = np.array([one.curve.ceiling for one in curves])[:, None, None]
+    return np.asarray(-ceilings * np.expm1(-np.minimum(exposures, EXPOSURE_MAX)))
+
+
+class _Layer:
+    """One layer of passes over a state of the map."""
+
+    def __init__(
+        self,
+        problem: PassProblem,
+        choices: PassChoices,
+        groups: Grid,
+        state: tuple[Grid, Grid],
+    ) -> None:
+        self._problem, self._choices, self._groups, self._state = problem, choices, groups, state
+        best, total = state
+        highest = np.maximum(best[None], groups)
+        after = highest + problem.between * (total[None] + groups - highest)
+        pods = _pods(problem.curves, best + problem.between * (total - best))
+        gained = np.maximum(_pods(problem.curves, after) - pods[None], 0.0)
+        worth = np.rint(gained.mean(axis=1) * problem.prior[None] * _UNITS)  # (K, R, S)
+        sums = np.zeros((worth.shape[0], worth.shape[1] + 1, worth.shape[2]))
+        np.cumsum(worth, axis=1, out=sums[:, 1:])
+        rows = np.arange(worth.shape[1])[None] + choices.rows  # (K, R), the end of each band
+        ends = np.take_along_axis(sums, rows[:, :, None], axis=1)
+        self._worth = ends - sums[:, :-1]  # (K, R, S) of bands
+        self._widths = np.diff(problem.yaw_edges_rad)
+        # A false alarm that is looked at closer was seen in as many looks as a thing has to be.
+        alarms_hz = choices.looks_hz[:, None] / (problem.rules.hits + 1.0)
+        slow = 1.0 + problem.false_alarm_s * alarms_hz
+        rate = np.where(choices.rows > 0, choices.rate_rad_s, 1e-6)
+        self._column_s = slow / rate  # (K, R) per rad
+        extra = -2.0 * choices.half_rad * (1.0 - 2.0 * choices.ratio)
+        self._band_s = np.maximum(extra / rate, 0.0) * slow + _TURN_S
+
+    def bands(self, wanted_gain: float) -> list[_Band]:
+        """Return the bands of the greatest price that gains so much, or nearly the best."""
+        low, high = (math.log(price) for price in _PRICES)
+        chosen = self._at_price(math.exp(low))
+        wanted = min(wanted_gain * _UNITS, _BEST_SHARE * sum(band.gain for band in chosen))
+        for _ in range(_PRICE_STEPS):
+            middle = (low + high) / 2.0
+            tried = self._at_price(math.exp(middle))
+            if sum(band.gain for band in tried) >= wanted:
+                chosen, low = tried, middle
+            else:
+                high = middle
+        return chosen
+
+    def _at_price(self, price: float) -> list[_Band]:
+        """Return the bands that gain most, less the price of their time."""
+        net, first, last = self._best_ranges(price * _UNITS)
+        count = net.shape[1]
+        best = np.zeros(count + 1)
+        taken = np.full(count, -1)
+        for row in range(count - 1, -1, -1):
+            best[row] = best[row + 1]
+            sums = net[:, row] + best[row + self._choices.rows[:, row]]
+            choice = int(np.argmax(sums))
+            if self._choices.rows[choice, row] > 0 and sums[choice] > best[row]:
+                best[row], taken[row] = sums[choice], choice
+        bands: list[_Band] = []
+        row = 0
+        while row < count:
+            choice = int(taken[row])
+            if choice < 0:
+                row += 1
+                continue
+            span = slice(int(first[choice, row]), int(last[choice, row]) + 1)
+            gain = int(self._worth[choice, row, span].sum())
+            bands.append(_Band(choice, row, span.start, span.stop - 1, gain))
+            row += int(self._choices.rows[choice, row])
+        return bands
+
+    def _best_ranges(self, price: float) -> tuple[Grid, NDArray[np.int64], NDArray[np.int64]]:
+        """Return for each band the range of columns that is worth most, and how much: (K, R)."""
+        shape = self._worth.shape[:2]
+        here, start = np.full(shape, -np.inf), np.zeros(shape, np.int64)
+        best, first, last = np.full(shape, -np.inf), np.zeros_like(start), np.zeros_like(start)
+        for column, width in enumerate(self._widths.tolist()):
+            value = self._worth[:, :, column] - price * width * self._column_s
+            begins = here <= 0.0
+            start = np.where(begins, column, start)
+            here = np.where(begins, value, here + value)
+            is_better = here > best
+            best = np.where(is_better, here, best)
+            first, last = np.where(is_better, start, first), np.where(is_better, column, last)
+        return best - price * self._band_s, first, last
+
+    def planned(self, band: _Band) -> PlannedPass:
+        """Return the pass of a band."""
+        choices, at = self._choices, (band.choice, band.row)
+        edges = self._problem.yaw_edges_rad
+        half, ratio = float(choices.half_rad[at]), float(choices.ratio[at])
+        pitch = float(choices.pitch_rad[at])
+        inset = half * (1.0 - 2.0 * ratio)
+        low, high = float(edges[band.first]) + inset, float(edges[band.last + 1]) - inset
+        if low >= high:
+            low = high = (low + high) / 2.0
+        limits = self._problem.rules.limits
+        low, high = (limits.nearest((yaw, pitch))[0] for yaw in (low, high))
+        rate = float(choices.rate_rad_s[at])
+        stay_s = (self._problem.rules.hits + 1.0) / float(choices.looks_hz[band.choice])
+        return PlannedPass(
+            float(choices.zooms[band.choice]), pitch, low, high, rate, stay_s, band.gain / _UNITS
+        )
+
+    def state_after(self, bands: list[_Band]) -> tuple[Grid, Grid]:
+        """Return the exposures after these passes."""
+        best, total = (one.copy() for one in self._state)
+        for band in bands:
+            rows = slice(band.row, band.row + int(self._choices.rows[band.choice, band.row]))
+            part = slice(None), rows, slice(band.first, band.last + 1)
+            added = self._groups[band.choice][:, rows]
+            if added.shape[-1] > 1:
+                added = added[:, :, part[2]]
+            best[part], total[part] = np.maximum(best[part], added), total[part] + added
+        return best, total
+
+
+def transition_s(
+    problem: PassProblem, axis: AxisState, yaw: float, pitch: float, zoom: float
+) -> float:
+    """Return the time from one state of the axis to another: turning and zooming go together."""
+    limits = problem.rules.limits
+    farthest = max(abs(limits.turn(axis.yaw_rad, yaw)), abs(pitch - axis.pitch_rad))
+    rate, acceleration = limits.rate_rad_s, 0.7 * limits.acceleration_rad_s2
+    if farthest < rate**2 / acceleration:
+        slew_s = 2.0 * math.sqrt(farthest / acceleration)
+    else:
+        slew_s = farthest / rate + rate / acceleration
+    return max(slew_s, abs(zoom - axis.zoom) / problem.zoom_rate_per_s)
+
+
+def _in_order(
+    problem: PassProblem, passes: list[PlannedPass], axis: AxisState
+) -> tuple[tuple[PlannedPass, ...], tuple[float, ...]]:
+    """Return the passes by success per second from where the axis is then, and when each ends."""
+    left, ordered, times, now_s = list(passes), [], [], 0.0
+    while left:
+        options = []
+        for index, one in enumerate(left):
+            for ends in ((one.start_rad, one.end_rad), (one.end_rad, one.start_rad)):
+                way_s = transition_s(problem, axis, ends[0], one.pitch_rad, one.zoom)
+                rate = one.gain / (way_s + one.duration_s)
+                options.append((-rate, way_s, index, ends))
+        _, way_s, index, ends = min(options)
+        one = left.pop(index)
+        now_s += way_s + _SETTLE_S + one.duration_s
+        axis = AxisState(ends[1], one.pitch_rad, one.zoom)
+        ordered.append(replace(one, start_rad=ends[0], end_rad=ends[1]))
+        times.append(now_s)
+    return tuple(ordered), tuple(times)

@@ -1,0 +1,422 @@
+"""The search by probability: passes where most is found in a second, until the wanted POD.
+
+A plan is made of all passes that are left, off the control loop, as that of the sweep. It is made
+again whenever the axis was taken elsewhere (a pause, a closer look, a loss), and when its passes
+are done and the map says that less was seen than they were to show.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from semantic_detection_pkg.common.core.looks import Look, tiles_of
+from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.scan.core.area import GimbalLimits
+from semantic_detection_pkg.scan.core.coverage import CoverageMap
+from semantic_detection_pkg.scan.core.planning.pass_choices import (
+    Grid,
+    LookRate,
+    PassRules,
+    zooms_to_choose,
+)
+from semantic_detection_pkg.scan.core.planning.pass_planning import (
+    AxisState,
+    PassPlan,
+    PassProblem,
+    PlannedPass,
+    plan_passes,
+)
+from semantic_detection_pkg.scan.core.planning.sweep import (
+    Forecast,
+    SweepProgress,
+    SweepSettings,
+)
+from semantic_detection_pkg.scan.core.pod_map import PodMap
+from semantic_detection_pkg.scan.core.pointing import (
+    BearingState,
+    Rates,
+    limit_rates,
+    rates_towards,
+)
+from semantic_detection_pkg.scan.core.tracking.tracker import TILE_HITS
+
+_ROWS_MAX, _COLUMNS_MAX = 48, 16  # of the planner's own grid
+_ALL_OF_IT = 0.95  # share of the picture from which tiles show all of it
+_ZOOM_REACHED = 0.06  # of the zoom
+_NEAR_SHARE = 0.12  # of the picture: as near as this to its start a pass begins
+_END_SLACK_S = 0.05  # [s] a pass ends this much before its end
+_FUTILE_PLANS_MAX = 3  # in a row that gain next to nothing, then the search is over
+_LEAST_GAIN = 0.004  # of the POD
+_NEARLY = 0.002  # of the POD: so near to the wanted one it is reached
+
+
+@dataclass(frozen=True)
+class ProbabilityRules:
+    """What a search by probability goes by.
+
+    Attributes:
+        wide: lens and picture at zoom 1.
+        zoom: fixed by the goal; 0: the planner chooses.
+        zoom_max: greatest there is.
+        wanted_pod: 0..1, of the area, by its weights.
+        weights: (rows, columns) of the cells, >= 0; None: alike everywhere.
+        hits: looks that have to find a thing for it to be reported.
+        closer_look_s: [s] that a closer look at a false alarm takes.
+    """
+
+    wide: CameraView
+    limits: GimbalLimits
+    zoom: float
+    zoom_max: float
+    zoom_rate_per_s: float
+    wanted_pod: float
+    weights: Grid | None
+    hits: int
+    closer_look_s: float
+
+
+class PassTask:
+    """A plan that is to be made off the control loop; see `SweepTask`."""
+
+    def __init__(self, number: int, problem: PassProblem, axis: AxisState) -> None:
+        """Keep what `plan_passes` needs; its arrays must not change any more."""
+        self.number = number
+        self._problem, self._axis = problem, axis
+
+    @cached_property
+    def plan(self) -> PassPlan:
+        """Return the plan; the first time it takes a while."""
+        return plan_passes(self._problem, self._axis)
+
+    def make(self) -> None:
+        """Have the plan made."""
+        _ = self.plan
+
+
+class ProbabilityPlanner:
+    """Plans passes over one area and commands rates and zoom step by step.
+
+    Attributes:
+        zoom: that is wanted now.
+    """
+
+    is_stuck = False  # what it cannot see it says in its outcome
+
+    def __init__(
+        self,
+        coverage: CoverageMap,
+        pod: PodMap,
+        rules: ProbabilityRules,
+        settings: SweepSettings | None = None,
+        progress: SweepProgress | None = None,
+    ) -> None:
+        """Begin without a plan.
+
+        Args:
+            coverage, pod: maps of the area; the caller adds the views.
+            progress: of a search that goes on; left out: it begins.
+        """
+        self._coverage, self._pod, self._rules = coverage, pod, rules
+        self._settings = settings or SweepSettings()
+        self.zoom = rules.zoom or 1.0
+        self._futile = (progress or SweepProgress()).futile_passes
+        self._passes: list[PlannedPass] = []
+        self._run: _Run | None = None
+        self._task: PassTask | None = None
+        self._tasks = 0
+        self._evaluate_at_s: float | None = None
+        self._since_s = -math.inf  # what was seen before counts no more
+        self._is_anew = False
+        self._looks: tuple[Look, ...] = ()
+        self._interval_s = 0.0
+        self._forecast: Forecast | None = None
+        self._planned: PassPlan | None = None
+
+    @property
+    def progress(self) -> SweepProgress:
+        """Return how hard it has tried."""
+        return SweepProgress(futile_passes=self._futile)
+
+    @property
+    def task(self) -> PassTask | None:
+        """Return the plan that is waited for; None: none is."""
+        return self._task
+
+    @property
+    def forecast(self) -> Forecast | None:
+        """Return what the plan in hand comes to; None before the first."""
+        return self._forecast
+
+    @property
+    def reason(self) -> str:
+        """Return what it does, in words."""
+        if self._task is not None or self._forecast is None:
+            return "planning the search"
+        return f"searching by probability: {self._forecast.text}"
+
+    def outcome(self) -> str:
+        """Return what was reached, in words."""
+        pod, wanted = self.area_pod(), self._rules.wanted_pod
+        if pod >= wanted - _NEARLY:
+            return f"a probability of detection of {pod:.2f} is reached, {wanted:.2f} was wanted"
+        return f"a probability of detection of {pod:.2f} is the best from here, not {wanted:.2f}"
+
+    def area_pod(self) -> float:
+        """Return the POD of the area, mean of the classes, by its weights: 0..1."""
+        return area_pod(self._pod, self._prior(), self._since_s)
+
+    def note_frame(self, looks: Sequence[Look], interval_s: float) -> None:
+        """Note how the newest frame was looked at, and the time between two [s]; 0: unknown."""
+        self._looks, self._interval_s = tuple(looks), interval_s
+
+    def add_plan(self, number: int) -> None:
+        """Go by the plan of a task; one that is not waited for any more does not matter."""
+        if self._task is None or self._task.number != number:
+            return
+        self._planned, self._task = self._task.plan, None
+        self._passes = list(self._planned.passes)
+        self._forecast = None
+
+    def interrupt(self) -> None:
+        """Drop the plan, as the axis is moved elsewhere; the next one is made from the map then."""
+        self._task, self._run, self._evaluate_at_s, self._planned = None, None, None, None
+        self._passes = []
+
+    def restart(self) -> None:
+        """Begin again: what was seen so far counts no more."""
+        self.interrupt()
+        self._futile, self._is_anew = 0, True
+
+    def rates(self, now_s: float, gimbal: BearingState, zoom: float = 1.0) -> Rates | None:
+        """Return the (yaw, pitch) rates to command now [rad/s]; None: it is enough, or the best.
+
+        Args:
+            now_s: [s] on the clock of the gimbal's stamp.
+            gimbal: newest reading.
+            zoom: of the camera.
+        """
+        if self._is_anew:
+            self._since_s, self._is_anew = now_s, False
+        if self._task is not None:
+            return 0.0, 0.0
+        if self._planned is not None and self._forecast is None:
+            self._foretell(now_s, self._planned)
+        if self._run is not None and self._run.is_over(now_s, gimbal):
+            self._run = None
+            if self.area_pod() >= self._rules.wanted_pod - _NEARLY:
+                self.interrupt()
+                return None
+        if self._run is None:
+            if not self._passes:
+                return self._plan(now_s, gimbal, zoom)
+            self._run = _Run(self._passes.pop(0), self._rules.wide)
+            self.zoom = self._run.one.zoom
+        return self._run.rates(now_s, gimbal, zoom, self._rules.limits, self._settings)
+
+    def _plan(self, now_s: float, gimbal: BearingState, zoom: float) -> Rates | None:
+        """Have a plan made, once all that was seen is counted; None: there is nothing to plan."""
+        if self._planned is not None and self._planned.passes:
+            if self._evaluate_at_s is None:
+                self._evaluate_at_s = now_s + self._settings.detection_latency_s
+            if now_s < self._evaluate_at_s:
+                return 0.0, 0.0
+        pod, before = self.area_pod(), self._planned
+        self._evaluate_at_s = None
+        if pod >= self._rules.wanted_pod - _NEARLY or (before is not None and not before.passes):
+            self.interrupt()
+            return None
+        if before is not None:
+            gained = pod - before.pod_before
+            self._futile = self._futile + 1 if gained < _LEAST_GAIN else 0
+            is_best = not before.is_enough and gained > 0.8 * (before.pod - before.pod_before)
+            if self._futile >= _FUTILE_PLANS_MAX or is_best:
+                self.interrupt()
+                return None
+        self._tasks += 1
+        yaw, pitch = gimbal.at(now_s)
+        self._task = PassTask(self._tasks, self._problem(), AxisState(yaw, pitch, zoom))
+        return 0.0, 0.0
+
+    def _foretell(self, now_s: float, plan: PassPlan) -> None:
+        wanted, count = self._rules.wanted_pod, len(plan.passes)
+        zooms = sorted({round(one.zoom, 1) for one in plan.passes})
+        how = f"{count} pass{'es' if count != 1 else ''}"
+        if zooms:
+            how += f" at zoom {zooms[0]:g}" + (f" to {zooms[-1]:g}" if zooms[1:] else "")
+        reached = f"POD {plan.pod:.2f} in about {plan.duration_s:.0f} s, {how}"
+        if plan.is_enough:
+            text = reached
+        else:
+            text = f"POD {wanted:.2f} cannot be reached from here; {reached}, is the best"
+        self._forecast = Forecast(plan.pod, now_s + plan.duration_s, plan.is_enough, text)
+
+    def _pods(self) -> Grid:
+        """Return the PODs that count: (classes, rows, columns)."""
+        return _pods(self._pod, self._since_s)
+
+    def _prior(self) -> Grid:
+        return area_prior(self._coverage, self._pod, self._rules.weights)
+
+    def _look_rates(self) -> tuple[LookRate, ...]:
+        """Return how the detector looks at pictures, as far as the newest frame tells."""
+        view = self._rules.wide
+        rate_hz = self._settings.frame_rate_hz
+        if self._interval_s > 0.0:
+            rate_hz = min(rate_hz, 1.0 / self._interval_s)
+        whole = [one.gain for one in self._looks if one.is_whole(view.width, view.height)]
+        tiles = [one.gain for one in tiles_of(self._looks, view.width, view.height)]
+        share = self._coverage.look_share
+        found = []
+        if whole or not tiles:
+            gain = max(whole, default=min(1.0, 640.0 / max(view.width, view.height)))
+            found.append(LookRate(gain, rate_hz))
+        if tiles:
+            is_all = share >= _ALL_OF_IT
+            fine = LookRate(max(tiles), rate_hz * (1.0 if is_all else share))
+            found = [fine] if is_all else [*found, fine]
+        return tuple(found)
+
+    def _problem(self) -> PassProblem:
+        """Return what is to be planned, on a coarser grid."""
+        rules, pod, coverage = self._rules, self._pod, self._coverage
+        has_tiles = bool(tiles_of(self._looks, rules.wide.width, rules.wide.height))
+        curves = tuple(pod.class_curve(name) for name in pod.class_names)
+        rows = np.arange(0, len(coverage.pitch_rad), _step(len(coverage.pitch_rad), _ROWS_MAX))
+        columns = np.arange(0, len(coverage.yaw_rad), _step(len(coverage.yaw_rad), _COLUMNS_MAX))
+        prior = self._prior()
+        pooled = _sums(prior, rows, columns)
+        shares = pooled + 1e-12
+        pods = np.array([_sums(one * prior, rows, columns) / shares for one in self._pods()])
+        ceilings = np.array([max(one.curve.ceiling, 1e-9) for one in curves])[:, None, None]
+        exposures = -np.log(np.maximum(1.0 - pods / ceilings, 1e-7))
+        logs = np.log([pod.ranges.sizes_rad(pod.size_m(name)) for name in pod.class_names])
+        counts = _sums(np.ones_like(prior), rows, columns)
+        sizes = np.array([_sums(one, rows, columns) / counts for one in logs])
+        if float(np.ptp(sizes, axis=2).max()) < 0.02:  # level: alike in all columns
+            sizes = sizes[:, :, :1]
+        alarms = sum(one.false_alarms_per_look for one in curves if one.false_alarms_per_look > 0.0)
+        dependence = pod.curves.dependence
+        return PassProblem(
+            rules=PassRules(
+                rules.wide,
+                rules.limits,
+                zooms_to_choose(rules.zoom, rules.zoom_max),
+                self._look_rates(),
+                min(rules.hits, TILE_HITS) if has_tiles else rules.hits,
+                coverage.criteria.edge_margin,
+                coverage.criteria.exposure_time_s,
+                dependence.within,
+            ),
+            curves=curves,
+            pitch_rad=_means(coverage.pitch_rad, rows),
+            yaw_edges_rad=coverage.yaw_min_rad
+            + coverage.cell_rad * np.append(columns, len(coverage.yaw_rad)),
+            log_sizes=sizes,
+            prior=pooled,
+            best=exposures,
+            total=exposures,
+            between=dependence.between,
+            wanted_pod=rules.wanted_pod,
+            is_weighted=rules.weights is not None,
+            false_alarm_s=alarms * rules.closer_look_s,
+            zoom_rate_per_s=rules.zoom_rate_per_s,
+        )
+
+
+class _Run:
+    """One pass being made: to its start and zoom, then along it."""
+
+    def __init__(self, one: PlannedPass, wide: CameraView) -> None:
+        self.one = one
+        self._near_rad = _NEAR_SHARE * wide.hfov_rad / one.zoom
+        self._began_s: float | None = None  # when it reached the start; None: on its way
+        self._last_yaw_rad = 0.0
+        self._done_rad = 0.0  # [rad] covered so far; summed up, as yaw may wrap on the way
+
+    def is_over(self, now_s: float, gimbal: BearingState) -> bool:
+        """Return whether its end is passed."""
+        one = self.one
+        if self._began_s is None:
+            return False
+        if one.start_rad == one.end_rad:
+            return now_s - self._began_s >= one.stay_s
+        sign = math.copysign(1.0, one.end_rad - one.start_rad)
+        yaw, _ = gimbal.at(now_s)
+        self._done_rad += sign * math.remainder(yaw - self._last_yaw_rad, math.tau)
+        self._last_yaw_rad = yaw
+        length = abs(one.end_rad - one.start_rad)
+        return self._done_rad >= length - _END_SLACK_S * one.rate_rad_s
+
+    def rates(
+        self,
+        now_s: float,
+        gimbal: BearingState,
+        zoom: float,
+        limits: GimbalLimits,
+        settings: SweepSettings,
+    ) -> Rates:
+        """Return the rates towards the start, and from there along the pass. [rad/s]"""
+        one = self.one
+        yaw, pitch = gimbal.at(now_s)
+        to_start = limits.turn(yaw, one.start_rad)
+        sign = math.copysign(1.0, one.end_rad - one.start_rad)
+        is_near = max(abs(to_start), abs(one.pitch_rad - pitch)) < self._near_rad
+        if self._began_s is None and is_near and abs(zoom - one.zoom) <= _ZOOM_REACHED * one.zoom:
+            self._began_s = now_s
+            self._last_yaw_rad, self._done_rad = yaw, -sign * to_start
+        goal = BearingState(now_s, yaw + to_start, one.pitch_rad)
+        wanted = rates_towards(gimbal, goal, now_s, limits, settings.pointing)
+        if self._began_s is None or one.start_rad == one.end_rad:
+            return wanted
+        return limit_rates(gimbal, (sign * one.rate_rad_s, wanted[1]), limits)
+
+
+def area_prior(coverage: CoverageMap, pod: PodMap, weights: Grid | None = None) -> Grid:
+    """Return the chance that a thing stands in each cell: (rows, columns), adds up to 1.
+
+    Without weights it is alike in each doubling of the distance: alike on all ground would leave
+    the near ground to the end, as it is little, and alike in all cells the far one. Weights
+    multiply that.
+    """
+    ranges = pod.ranges
+    prior = np.where(coverage.is_wanted, ranges.weights / ranges.range_m**2, 0.0)
+    if weights is not None and (prior * weights).sum() > 0.0:
+        prior = prior * weights
+    return np.asarray(prior / prior.sum())
+
+
+def area_pod(pod: PodMap, prior: Grid, since_s: float = -math.inf) -> float:
+    """Return the POD of the area, the mean of the classes, 0..1.
+
+    Args:
+        prior: see `area_prior`.
+        since_s: what was looked at before counts no more [s].
+    """
+    pods = _pods(pod, since_s)
+    return float((pods.mean(axis=0) * prior).sum()) if len(pods) else 0.0
+
+
+def _pods(pod: PodMap, since_s: float) -> Grid:
+    shape = pod.last_look_s.shape
+    pods = np.array([pod.pod(name) for name in pod.class_names], np.float64).reshape(-1, *shape)
+    if since_s > -math.inf:
+        pods[:, pod.last_look_s < since_s] = 0.0
+    return pods
+
+
+def _step(count: int, most: int) -> int:
+    return max(1, math.ceil(count / most))
+
+
+def _sums(values: Grid, rows: np.ndarray, columns: np.ndarray) -> Grid:
+    return np.asarray(np.add.reduceat(np.add.reduceat(values, rows, axis=0), columns, axis=1))
+
+
+def _means(values: Grid, starts: np.ndarray) -> Grid:
+    ends = np.append(starts[1:], len(values))
+    return np.asarray(np.add.reduceat(values, starts) / (ends - starts))

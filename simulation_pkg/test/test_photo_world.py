@@ -239,3 +239,114 @@ def test_a_file_that_is_no_picture_is_named(tmp_path, content):
 def test_an_odd_picture_is_a_world_too():
     photo = renderer(np.full((1, 3000, 3), 200, np.uint8), 60.0, FLAT)
     assert photo.render(CameraPose(0.0, 0.0)).image.shape == (180, 320, 3)
+
+
+@pytest.mark.parametrize("size", [(40_000, 20), (20, 40_000), (70_000, 3)])
+@pytest.mark.parametrize("kind", [FLAT, ROUND])
+def test_a_strip_longer_than_opencv_takes_is_shown(size, kind):
+    """Nothing of it was left to show: it was halved only while its short side was long enough."""
+    picture = np.full((size[1], size[0], 3), 200, np.uint8)
+
+    view = renderer(picture, 60.0, kind).render(CameraPose(0.0, 0.0, zoom=2000.0))
+
+    assert view.image[LENS.height // 2, LENS.width // 2].tolist() == [200, 200, 200]
+
+
+def test_a_picture_that_begins_with_a_half_is_as_sharp_as_it_can_be():
+    """At a zoom that shows its first level one to one no other level is taken."""
+    picture = np.zeros((256, 33_000, 3), np.uint8)
+    picture[:, ::4] = picture[:, 1::4] = 255  # columns of the first level, 16,500 px wide, in turn
+    first_px = 16_500
+    hfov = 2 * math.atan(math.tan(0.5) * LENS.width / first_px)
+    lens = Lens(LENS.width, LENS.height, hfov, readout_s=0.0)
+
+    view = PhotoRenderer(picture, 1.0, FLAT, lens, None, CLEAN).render(CameraPose(0.0, 0.0))
+
+    assert np.ptp(view.image[LENS.height // 2, 100:200, 0]) > 150
+
+
+def _labels(folder, name, content, **others):
+    cv2.imwrite(str(folder / "a.png"), np.zeros((48, 64, 3), np.uint8))
+    for file, data in {name: content, **others}.items():
+        path = folder / file.replace("_yaml", ".yaml").replace("_txt", ".txt")
+        path.write_bytes(data.encode() if isinstance(data, str) else data)
+    return find_labels(folder / "a.png", (64, 48))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.txt", "-5,10,10,9,1,1,0,0\n60,40,900,900,1,4,0,0\n900,9,10,10,1,1,0,0\n"),
+        ("a.txt", "0 0 0.302 0.156 0.1875\n1 1.4375 1.4375 1 1.208333333333\n1 2 .5 .1 .1\n"),
+        (
+            "a.json",
+            '{"images": [{"id": 1, "file_name": "a.png"}], "categories": [{"id": 1, "name": "x"}],'
+            '"annotations": [{"image_id": 1, "category_id": 1, "bbox": [-5, 10, 10, 9]},'
+            '{"image_id": 1, "category_id": 1, "bbox": [60, 40, 1e308, 1e308]},'
+            '{"image_id": 1, "category_id": 1, "bbox": [-900, 0, 10, 10]}]}',
+        ),
+    ],
+)
+def test_boxes_are_cut_at_the_picture_and_those_beyond_are_counted(tmp_path, caplog, name, content):
+    labels = _labels(tmp_path, name, content)
+
+    boxes = [thing.box_xyxy for thing in labels.things]
+    np.testing.assert_allclose(boxes, [(0, 10, 5, 19), (60, 40, 64, 48)], atol=0.01)
+    assert "1 of 3 boxes lie beyond the picture of 64x48" in caplog.text
+
+
+COCO_TEXT = (
+    '{"images": [{"id": 1, "file_name": "a.png"}], "categories": [{"id": %s, "name": "x"}],'
+    '"annotations": [{"image_id": 1, "category_id": %s, "bbox": %s}]}'
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("a.txt", f"{'9' * 400},1,1,1,1,1,0,0", "line 1 '999"),
+        ("a.txt", "0 1e308 0.5 1e308 0.2", "line 1 '0 1e308"),
+        ("a.txt", "0 100 100 50 50", "0..1, are needed"),
+        ("a.txt", "1,1,1,1,1,1,0,0".encode("utf-16"), "is not UTF-8 text, at byte 0"),
+        ("a.json", COCO_TEXT % ("Infinity", 1, "[1, 1, 1, 1]"), "categories .* of COCO are needed"),
+        ("a.json", COCO_TEXT % (1, 1, f"[{10**400}, 1, 1, 1]"), "annotation 0 .* are needed"),
+        ("a.json", COCO_TEXT % (1, 7, "[1, 1, 1, 1]"), "annotation 0 .*'category_id': 7"),
+        ("a.json", COCO_TEXT % (1, 1, "[1, 1]"), "annotation 0 .*bbox .* of COCO are needed"),
+    ],
+)
+def test_labels_that_are_none_are_refused_by_file_and_place(tmp_path, name, content, what):
+    with pytest.raises(ConfigurationError, match=f"labels {tmp_path}/{name}: .*{what}"):
+        _labels(tmp_path, name, content)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "what"),
+    [
+        ("data_yaml", "names: person", "as a list, or a table"),
+        ("data_yaml", "names: {.inf: a}", "ids 0..65535"),
+        ("data_yaml", "names: {99999999999: a}", "ids 0..65535"),
+        ("data_yaml", "names: {-1: a, 0: b}", "ids 0..65535"),
+        ("data_yaml", "names: " + "[" * 1000, "recursion|expected"),
+        ("classes_txt", b"caf\xe9", "is not UTF-8 text, at byte 3"),
+    ],
+)
+def test_class_names_that_are_none_are_refused(tmp_path, file, content, what):
+    path = f"{tmp_path}/{file.replace('_', '.')}"
+    with pytest.raises(ConfigurationError, match=f"^class names {path}: .*({what})"):
+        _labels(tmp_path, "a.txt", "0 .5 .5 .2 .2", **{file: content})
+
+
+def test_a_data_set_without_names_has_numbers(tmp_path):
+    labels = _labels(tmp_path, "a.txt", "3 .5 .5 .2 .2", data_yaml="path: x")
+
+    assert [thing.class_name for thing in labels.things] == ["class 3"]
+
+
+def test_what_lies_beyond_straight_up_and_down_is_neither_shown_nor_true():
+    """A picture whose height cannot be: 360 degrees wide and as many high."""
+    boxes = [(40.0, 2.0, 50.0, 8.0), (40.0, 45.0, 50.0, 55.0)]
+    photo = renderer(
+        np.zeros((100, 100, 3), np.uint8), 360.0, ROUND, Labels(tuple(Label("x", b) for b in boxes))
+    )
+
+    assert [round(math.degrees(thing.pitch_rad)) for thing in photo.things] == [0]

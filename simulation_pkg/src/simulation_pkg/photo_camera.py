@@ -11,6 +11,7 @@ in it is read from labels beside it: of VisDrone, YOLO or COCO.
 
 from __future__ import annotations
 
+import logging
 import math
 from pathlib import Path
 
@@ -30,7 +31,9 @@ from simulation_pkg.core.photo.render import PhotoEffects, PhotoRenderer, Projec
 from simulation_pkg.core.world.geometry import Lens
 from simulation_pkg.photo_files import find_labels
 
+_log = logging.getLogger(__name__)
 _WIDEST_FLAT_DEG = 170.0
+_HIGHEST_DEG = 180.0
 
 
 def open_source(
@@ -89,6 +92,16 @@ def open_photo(
         image = read_picture(path)
     except FrameError as error:
         raise ConfigurationError(f"photo: {error}") from None
+    height_deg = math.degrees(hfov_rad) * image.shape[0] / image.shape[1]
+    if projection is Projection.EQUIRECTANGULAR and height_deg > _HIGHEST_DEG + 1.0:
+        _log.warning(
+            "photo %s: by its hfov of %g deg it is %.0f deg high, an equirectangular picture at "
+            "most %g deg: what is beyond is not shown",
+            path,
+            math.degrees(hfov_rad),
+            height_deg,
+            _HIGHEST_DEG,
+        )
     labels = find_labels(path, (image.shape[1], image.shape[0]))
     return PhotoRenderer(image, hfov_rad, projection, lens, labels, effects)
 

@@ -8,6 +8,7 @@ images/a.jpg, annotations/instances_val.json        COCO; also a.json or annotat
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,14 @@ from simulation_pkg.core.photo.labels import (
     read_yolo,
 )
 
+_log = logging.getLogger(__name__)
 _NAMES = ("classes.txt", "obj.names", "data.yaml", "dataset.yaml")
 
 
 def find_labels(picture: Path, size: tuple[int, int], folder: Path | None = None) -> Labels | None:
     """Return the labels of a picture of this size [px]; None where there are none.
+
+    Boxes are cut at the picture's edges; the log says how many lie beyond them.
 
     Args:
         folder: where they lie; None: where the usual data sets have them.
@@ -48,13 +52,27 @@ def find_labels(picture: Path, size: tuple[int, int], folder: Path | None = None
     for folder in folders:
         path = folder / f"{picture.stem}.txt"
         if path.is_file() and path != picture:
-            return _of_text(path, size)
+            return _in_picture(_of_text(path, size), size, path)
     for folder in folders:
         for path in _documents(folder, picture.stem):
             found = _of_document(path, picture.name)
             if found is not None:
-                return found
+                return _in_picture(found, size, path)
     return None
+
+
+def _in_picture(labels: Labels, size: tuple[int, int], path: Path) -> Labels:
+    shown = labels.within((0.0, 0.0, float(size[0]), float(size[1])))
+    beyond = len(labels.things) - len(shown.things)
+    if beyond:
+        _log.warning(
+            "labels %s: %d of %d boxes lie beyond the picture of %dx%d, they are left out",
+            path,
+            beyond,
+            len(labels.things),
+            *size,
+        )
+    return shown
 
 
 def _documents(folder: Path, stem: str) -> Iterator[Path]:
@@ -87,19 +105,25 @@ def _class_names(folder: Path) -> tuple[str, ...]:
             path = place / name
             if not path.is_file():
                 continue
+            text = _read(path, "class names")
             try:
-                document: Any = _read(path).splitlines()
+                document: Any = text.splitlines()
                 if path.suffix == ".yaml":
-                    document = yaml.safe_load(_read(path)) or {}
+                    document = yaml.safe_load(text) or {}
                 return names_of(document)
-            except (yaml.YAMLError, ValueError, TypeError, AttributeError) as error:
-                reason = " ".join(str(error).split())
+            except (yaml.YAMLError, ValueError, RecursionError) as error:
+                reason = " ".join(str(error).split())[:200]
                 raise ConfigurationError(f"class names {path}: {reason}") from None
     return ()
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, what: str = "labels") -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"labels {path}: cannot be read: {error}") from None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigurationError(f"{what} {path}: cannot be read: {reason}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            f"{what} {path}: is not UTF-8 text, at byte {error.start}; save it as UTF-8"
+        ) from None

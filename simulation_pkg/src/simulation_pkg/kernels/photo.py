@@ -15,12 +15,16 @@ _SIDE_MIN_PX = 64
 
 
 def pyramid(image: Image) -> list[Image]:
-    """Return the picture and halves of it; one too large for OpenCV begins with a half."""
-    levels = [np.ascontiguousarray(image)]
+    """Return the picture and halves of it; a side too long for OpenCV is made shorter at first."""
+    first = np.ascontiguousarray(image)
+    while max(first.shape[:2]) > _SIDE_MAX_PX:
+        height, width = (-(-n // 2) if n > _SIDE_MAX_PX else n for n in first.shape[:2])
+        first = shrink(first, (width, height))
+    levels = [first]
     while min(levels[-1].shape[:2]) >= _SIDE_MIN_PX:
         height, width = levels[-1].shape[:2]
         levels.append(shrink(levels[-1], (width // 2, height // 2)))
-    return [level for level in levels if max(level.shape[:2]) <= _SIDE_MAX_PX]
+    return levels
 
 
 def shrink(image: Image, size: tuple[int, int]) -> Image:

@@ -25,6 +25,8 @@ _VISDRONE = (
     "",
 )
 _VISDRONE_FIELDS = 8
+_YOLO_BEYOND = 3.0
+_MOST_NAMES = 65_536
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,23 @@ class Labels:
     things: tuple[Label, ...] = ()
     ignored: tuple[Box, ...] = ()
 
+    def within(self, area: Box) -> Labels:
+        """Return what of them lies in an area [px], each box cut at its edges."""
+        things = (Label(one.class_name, _common(one.box_xyxy, area)) for one in self.things)
+        ignored = (_common(box, area) for box in self.ignored)
+        return Labels(
+            tuple(one for one in things if _is_area(one.box_xyxy)),
+            tuple(box for box in ignored if _is_area(box)),
+        )
+
+
+def _common(a: Box, b: Box) -> Box:
+    return max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])
+
+
+def _is_area(box: Box) -> bool:
+    return box[0] < box[2] and box[1] < box[3]
+
 
 class LabelError(ValueError):
     """Say which line or entry of labels is none."""
@@ -73,7 +92,7 @@ def read_visdrone(text: str) -> Labels:
             x, y, width, height, score, kind = (int(field) for field in fields[:6])
             name = _VISDRONE[kind] if kind >= 0 else _VISDRONE[len(_VISDRONE)]
             box = _box(x, y, width, height)
-        except (ValueError, IndexError):
+        except (ValueError, IndexError, OverflowError):
             raise LabelError(
                 f"line {number} {line[:60]!r}: x,y,width,height,score,class,truncation,occlusion "
                 "of VisDrone are needed"
@@ -105,7 +124,8 @@ def read_yolo(text: str, names: Sequence[str], size: tuple[int, int]) -> Labels:
         try:
             kind = int(fields[0])
             values = [float(field) for field in fields[1:]]
-            is_good = kind >= 0 and all(math.isfinite(value) for value in values)
+            # A little beyond the edges is usual; more are pixels.
+            is_good = kind >= 0 and all(abs(value) <= _YOLO_BEYOND for value in values)
             if not is_good or len(values) < 4 or len(values) % 2:
                 raise ValueError
         except ValueError:
@@ -136,19 +156,28 @@ def read_coco(document: Any, file_name: str) -> Labels | None:
         images = [one for one in document["images"] if _last(one["file_name"]) == file_name]
         if not images:
             return None
-        things, ignored = [], []
-        for one in document["annotations"]:
-            if one["image_id"] != images[0]["id"]:
-                continue
-            box = _box(*(float(value) for value in one["bbox"]))
-            if box is not None and one.get("iscrowd"):
-                ignored.append(box)
-            elif box is not None:
-                things.append(Label(names[int(one["category_id"])], box))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        number, annotations = images[0]["id"], list(document["annotations"])
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise LabelError(
             f"images, categories and annotations of COCO are needed: {type(error).__name__} {error}"
         ) from None
+    things, ignored = [], []
+    for place, one in enumerate(annotations):
+        try:
+            if one["image_id"] != number:
+                continue
+            x, y, width, height = one["bbox"]
+            box, is_crowd = _box(x, y, width, height), one.get("iscrowd")
+            name = "" if is_crowd else names[int(one["category_id"])]
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+            raise LabelError(
+                f"annotation {place} {str(one)[:80]}: image_id, category_id of one of the "
+                "categories and bbox [x, y, width, height] of COCO are needed"
+            ) from None
+        if box is not None and is_crowd:
+            ignored.append(box)
+        elif box is not None:
+            things.append(Label(name, box))
     return Labels(tuple(things), tuple(ignored))
 
 
@@ -158,12 +187,23 @@ def is_visdrone(text: str) -> bool:
     return "," in first
 
 
-def names_of(document: Mapping[str, Any] | Sequence[str]) -> tuple[str, ...]:
-    """Return class names by id: of data.yaml, or lines of classes.txt."""
+def names_of(document: Any) -> tuple[str, ...]:
+    """Return class names by id: of data.yaml, or lines of classes.txt; none where it has none.
+
+    Raises:
+        LabelError: they are neither a list nor a table from ids.
+    """
     names = document.get("names", ()) if isinstance(document, Mapping) else document
     if isinstance(names, Mapping):
-        count = max((int(key) for key in names), default=-1) + 1
-        return tuple(str(names.get(i, names.get(str(i), f"class {i}"))) for i in range(count))
+        try:
+            by_id = {int(key): str(name) for key, name in names.items()}
+        except (TypeError, ValueError, OverflowError):
+            by_id = {-1: ""}
+        if not all(0 <= key < _MOST_NAMES for key in by_id):
+            raise LabelError(f"names need ids 0..{_MOST_NAMES - 1}")
+        return tuple(by_id.get(key, f"class {key}") for key in range(max(by_id, default=-1) + 1))
+    if not isinstance(names, (list, tuple)):
+        raise LabelError("names as a list, or a table from ids to names, are needed")
     return tuple(str(name).strip() for name in names)
 
 
@@ -172,6 +212,8 @@ def _last(path: str) -> str:
 
 
 def _box(x: float, y: float, width: float, height: float) -> Box | None:
-    if not all(math.isfinite(value) for value in (x, y, width, height)):
+    """Return a box, None where it is empty; ValueError or OverflowError where it is no number."""
+    edges = (float(x), float(y), float(x) + float(width), float(y) + float(height))
+    if not all(math.isfinite(edge) for edge in edges):
         raise ValueError
-    return (x, y, x + width, y + height) if width > 0 and height > 0 else None
+    return edges if width > 0 and height > 0 else None

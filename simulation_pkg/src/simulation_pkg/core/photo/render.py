@@ -67,7 +67,6 @@ class PhotoRenderer:
             labels: what is truly in it; None: nobody knows.
         """
         self._lens, self._kind = lens, kind
-        self._labels = labels or Labels()
         self._effects = effects or PhotoEffects()
         height, width = image.shape[:2]
         self._size = width, height
@@ -75,6 +74,10 @@ class PhotoRenderer:
         if kind is Projection.FLAT:
             self._focal_px = width / 2.0 / math.tan(hfov_rad / 2.0)
         self._hfov_rad = hfov_rad
+        # Beyond straight up and down nothing is shown.
+        shown = height if kind is Projection.FLAT else min(math.pi * self._focal_px, height)
+        above = (height - shown) / 2.0
+        self._labels = (labels or Labels()).within((0.0, above, float(width), above + shown))
         self._levels = photo.pyramid(image)
         rng = np.random.default_rng(3)
         shape = (lens.height + _NOISE_MARGIN, lens.width + _NOISE_MARGIN, 3)
@@ -136,7 +139,10 @@ class PhotoRenderer:
     def _resampled(self, to_pixels: Matrix, focal_px: float) -> Image:
         """Return the photograph through the camera, without its faults."""
         lens = self._lens
-        shrink = self._focal_px / focal_px  # pixels of the photograph for one of the picture
+        # Pixels of the first level for one of the picture; it may be smaller than the photograph.
+        first = self._levels[0].shape
+        finest = max(first[1] / self._size[0], first[0] / self._size[1])
+        shrink = finest * self._focal_px / focal_px
         level = min(max(math.floor(math.log2(shrink)), 0), len(self._levels) - 1)
         # Twice as many samples each way, averaged: what is left is at most two to one.
         samples = 2 if shrink / 2**level > 1.01 else 1

@@ -1,6 +1,6 @@
 """`report`: pages of what was recorded.
 
-report output/recordings               the whole mission, and each event that has no page yet
+report output/recordings               each mission, and each event that has no page yet
 report output/recordings --export kmz  the same, and the findings as a file for maps
 report output/recordings/events/NAME   one event
 """
@@ -74,8 +74,8 @@ def _write_all(folder: Path, namespace: str | None, kinds: Sequence[str]) -> int
     refusal: SemanticDetectionError | None = None
     failed = 0
     try:
-        written = mission.write_report(folder, namespace, Progress(_PERIOD_S), missing, kinds)
-        failed += _tell(written)
+        for written in mission.write_report(folder, namespace, Progress(_PERIOD_S), missing, kinds):
+            failed += _tell(written)
     except SemanticDetectionError as error:  # the events are bags of their own
         refusal = error
     without_page = 0

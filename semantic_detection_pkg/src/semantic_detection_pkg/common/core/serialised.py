@@ -24,10 +24,9 @@ def text_after_header_of(data: bytes) -> str:
 
     That of a Finding is its id: which revisions are old is known before any is unpacked.
     """
-    length = struct.Struct("<I" if data[1:2] == b"\x01" else ">I")
+    length = _length_of(data)
     try:
-        position = _HEAD_BYTES + _STAMPS[0].size
-        position += length.size + length.unpack_from(data, position)[0]  # the frame's name
+        position = _end_of_header(data)
         position += -(position - _HEAD_BYTES) % length.size
         (count,) = length.unpack_from(data, position)
         position += length.size
@@ -35,3 +34,26 @@ def text_after_header_of(data: bytes) -> str:
     except struct.error:
         return ""
     return text[:-1].decode("utf-8", "replace") if len(text) == count else ""
+
+
+def byte_after_header_of(data: bytes) -> int | None:
+    """Return the byte that follows the header of a serialised message; None: there is none.
+
+    That of a ScanState is its level.
+    """
+    try:
+        position = _end_of_header(data)
+    except struct.error:
+        return None
+    return data[position] if position < len(data) else None
+
+
+def _end_of_header(data: bytes) -> int:
+    """Return where the header's frame ends; raises struct.error."""
+    length = _length_of(data)
+    position = _HEAD_BYTES + _STAMPS[0].size
+    return int(position + length.size + length.unpack_from(data, position)[0])
+
+
+def _length_of(data: bytes) -> struct.Struct:
+    return struct.Struct("<I" if data[1:2] == b"\x01" else ">I")

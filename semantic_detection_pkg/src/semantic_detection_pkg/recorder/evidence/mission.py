@@ -1,40 +1,38 @@
-"""A whole mission on one page, and as files for maps."""
+"""Missions as pages, one for each, and as files for maps."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
-from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.errors import ConfigurationError, StorageError
 from semantic_detection_pkg.recorder.core.events import Event
-from semantic_detection_pkg.recorder.evidence.content import (
-    kept_findings,
-    latest_findings,
-    read_content,
-)
+from semantic_detection_pkg.recorder.evidence import mission_folders
 from semantic_detection_pkg.recorder.evidence.coverage_geojson import pod_geojson
 from semantic_detection_pkg.recorder.evidence.event_page import PAGE
 from semantic_detection_pkg.recorder.evidence.mission_content import (
     TYPES,
     MissionContent,
     Progress,
-    read_course,
     read_mission,
+    unrecorded_mission,
 )
-from semantic_detection_pkg.recorder.evidence.mission_page import mission_page
+from semantic_detection_pkg.recorder.evidence.mission_page import index_page, mission_page
+from semantic_detection_pkg.recorder.evidence.missions_of_recording import (
+    Mission,
+    events_of,
+    missions_of,
+)
 from semantic_detection_pkg.recorder.evidence.rendering import write_text
 from semantic_detection_pkg.recorder.map_files.files import write_map_file
 from semantic_detection_pkg.recorder.map_files.items import MapFinding, MapMission, numbered
 from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
-from semantic_detection_pkg.recorder.storage.event_store import (
-    EVENT_FILE,
-    is_unfinished,
-    read_event,
-)
+
+__all__ = ["POD_MAP", "REPORT", "Written", "events_of", "write", "write_report"]
 
 REPORT = "report.html"
 POD_MAP = "coverage.geojson"
@@ -68,8 +66,8 @@ def write(
     tell: Progress = _tell_nothing,
     pages_to_come: Collection[str] = (),
 ) -> Path:
-    """Write the report as `write_report`, without map files; return the page."""
-    return write_report(folder, namespace, tell, pages_to_come).page
+    """Write the report as `write_report`, without map files; return its first page."""
+    return write_report(folder, namespace, tell, pages_to_come)[0].page
 
 
 def write_report(
@@ -78,9 +76,10 @@ def write_report(
     tell: Progress = _tell_nothing,
     pages_to_come: Collection[str] = (),
     kinds: Collection[str] = (),
-) -> Written:
+) -> list[Written]:
     """Write the report of the recorder's output folder, or of a bag, into it.
 
+    Of several missions each has a folder of its own below `missions/`, and the report lists them.
     Where the robot knew its place, the POD on the ground goes along as GeoJSON.
 
     Args:
@@ -88,6 +87,9 @@ def write_report(
         tell: is given what is being done and how much of it is, 0..1, now and then.
         pages_to_come: names of events whose pages are about to be written; they are linked, too.
         kinds: of map files that are written beside it, keys of `map_files.files.MAKERS`.
+
+    Returns:
+        The report in the folder, then those of the missions where there are several.
 
     Raises:
         ConfigurationError: it cannot be read or is of another version.
@@ -97,29 +99,55 @@ def write_report(
     with BagReader(folder) as reader:
         robot = reader.namespace_of([*TYPES, "findings"], namespace)
         try:
-            content = _read(folder, reader, robot, tell, pages_to_come)
+            missions = missions_of(folder, reader, robot, tell, _STEPS_MAX)
+            ways = _ways(folder, missions)
+            written = []
+            for mission, target in zip(missions, ways, strict=True):
+                pages = {
+                    event.name: _page_of(folder, target, event, pages_to_come)
+                    for event in mission.events
+                }
+                content = _read(folder, mission, robot, tell, pages)
+                written.append(_write(target, content, mission.events, pages, kinds))
         except AttributeError as error:
             raise ConfigurationError(f"bag {reader.path} is of another version: {error}") from error
-    return _write(folder, content, pages_to_come, kinds)
+    if ways == [folder]:
+        return written
+    known = mission_folders.known(folder)
+    write_text(folder / REPORT, index_page(known, REPORT))
+    return [Written(folder / REPORT), *written]
+
+
+def _ways(folder: Path, missions: list[Mission]) -> list[Path]:
+    """Return where each mission's report goes: a single one into the folder itself."""
+    times = [mission.times_ns() for mission in missions]
+    if len(missions) == 1 and not mission_folders.known(folder):
+        return [folder]
+    return mission_folders.folders_for(folder, times)
 
 
 def _read(
-    folder: Path, reader: BagReader, robot: str, tell: Progress, pages_to_come: Collection[str]
+    folder: Path, mission: Mission, robot: str, tell: Progress, pages: Mapping[str, str]
 ) -> MissionContent:
-    course = read_course(reader, robot, tell, _STEPS_MAX)
-    events = events_of(folder)
-    findings = _all_findings(folder, events, latest_findings(reader, robot))
-    links = {
-        finding: _page_of(folder, event, pages_to_come)
-        for event in events
-        for finding in event.findings
-    }
-    return read_mission(reader, robot, findings, links, tell, course)
+    links = {finding: pages[event.name] for event in mission.events for finding in event.findings}
+    findings = mission.findings(folder)
+    if mission.reader is None:
+        return unrecorded_mission(folder, mission.times_ns(), findings, links)
+    return read_mission(mission.reader, robot, findings, links, tell, mission.course)
 
 
 def _write(
-    folder: Path, content: MissionContent, pages_to_come: Collection[str], kinds: Collection[str]
+    folder: Path,
+    content: MissionContent,
+    events: Collection[Event],
+    pages: Mapping[str, str],
+    kinds: Collection[str],
 ) -> Written:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise StorageError(f"{folder}: cannot be made: {reason}") from error
     coverage = content.course.coverage
     pods = None if coverage is None else pod_geojson(coverage)
     if pods is not None:
@@ -132,11 +160,15 @@ def _write(
             files.append(write_map_file(mission, kind, folder))
         except ConfigurationError as error:
             refusals.append(str(error))
-    events = events_of(folder)
-    pages = {event.name: _page_of(folder, event, pages_to_come) for event in events}
     pod_map = POD_MAP if pods is not None else ""
     page = mission_page(content, events, pages, pod_map, [file.name for file in files])
     write_text(folder / REPORT, page)
+    mission_folders.note(
+        folder,
+        (content.start_ns, content.end_ns),
+        content.course.words,
+        Counter(row.state for row in content.rows),
+    )
     unplaced = len(mission.findings) - len(mission.placed)
     return Written(folder / REPORT, tuple(files), tuple(refusals), unplaced)
 
@@ -162,42 +194,9 @@ def _map_mission(content: MissionContent) -> MapMission:
     )
 
 
-def events_of(folder: Path) -> list[Event]:
-    """Return events beside a ring, by their time; none where there is no such folder."""
-    found = []
-    for path in sorted((folder / "events").glob(f"*/{EVENT_FILE}")):
-        if is_unfinished(path.parent):
-            continue
-        try:
-            found.append(read_event(path.parent))
-        except ValueError:
-            continue  # the recorder has said so
-    return found
-
-
-def _all_findings(folder: Path, events: Iterable[Event], recorded: list[Any]) -> list[Any]:
-    """Return the recorded findings and those that only their events still hold, older ones."""
-    known = {finding.id for finding in recorded}
-    kept: list[Any] = []
-    for event in events:
-        if known.issuperset(event.findings):
-            continue
-        try:
-            found = _findings_of(folder / "events" / event.name, event)
-        except ConfigurationError:
-            continue  # whoever made its page has said so
-        kept += [finding for finding in found if finding.id not in known]
-    return [*kept, *recorded]
-
-
-def _findings_of(folder: Path, event: Event) -> Iterable[Any]:
-    """Return an event's findings: what lies beside its bag is read first, it is little."""
-    kept = kept_findings(folder)
-    return kept.values() if kept.keys() >= set(event.findings) else read_content(folder).findings
-
-
-def _page_of(folder: Path, event: Event, pages_to_come: Collection[str]) -> str:
-    """Return the link from the report to an event's page; empty where it has none yet."""
+def _page_of(folder: Path, target: Path, event: Event, pages_to_come: Collection[str]) -> str:
+    """Return the link from a report to an event's page; empty where it has none yet."""
     path = folder / "events" / event.name / PAGE
+    up = "../" * len(target.relative_to(folder).parts)
     has_page = event.name in pages_to_come or path.exists()
-    return f"events/{quote(event.name)}/{PAGE}" if has_page else ""
+    return f"{up}events/{quote(event.name)}/{PAGE}" if has_page else ""

@@ -15,9 +15,9 @@ from semantic_detection_pkg.recorder.evidence.event_page import position_of, sta
 from semantic_detection_pkg.recorder.evidence.pictures import jpeg_uri, thumbnail
 from semantic_detection_pkg.recorder.storage.bag_reader import BagMessage, BagReader
 
-_STATE, _COVERAGE, _GPU, _HEALTH = "scan/state", "scan/coverage", "gpu/state", "health/level"
+STATE, _COVERAGE, _GPU, _HEALTH = "scan/state", "scan/coverage", "gpu/state", "health/level"
 TYPES = {
-    _STATE: "interfaces_pkg/msg/ScanState",
+    STATE: "interfaces_pkg/msg/ScanState",
     _COVERAGE: "interfaces_pkg/msg/Coverage",
     _GPU: "interfaces_pkg/msg/GpuState",
     _HEALTH: "interfaces_pkg/msg/HealthState",
@@ -92,36 +92,63 @@ def read_mission(
         pages: link to the page of a finding, by its id.
         course: of the same reader.
     """
+    ranked = _ranked(findings)
+    pictured = {from_time(one.best_frame) for one in ranked[:_PICTURES_MAX]}
+    tell("looking for the findings' pictures", 0.0)
+    frames = read_evidence_frames(reader, robot, pictured)
+    rows: list[Row] = []
+    for finding in ranked:
+        tell("drawing findings", len(rows) / len(ranked))
+        best_ns = from_time(finding.best_frame)
+        frame = frames.get(best_ns)
+        jpeg = b"" if frame is None else thumbnail(frame, finding, best_ns)
+        rows.append(_row(finding, jpeg, pages))
     return MissionContent(
         reader.path,
         reader.start_ns,
         reader.end_ns,
-        tuple(sorted((c.topic, c.msgtype, c.msgcount) for c in reader.connections)),
+        tuple(sorted((topic, kind, count) for (topic, kind), count in reader.counts().items())),
         course,
-        tuple(_rows(reader, robot, findings, pages, tell)),
+        tuple(rows),
     )
 
 
-def read_course(reader: BagReader, robot: str, tell: Progress, steps_max: int) -> Course:
-    """Read what happened when; of states that follow each other closely, one.
+def unrecorded_mission(
+    path: Path, times_ns: Iterable[int], findings: Iterable[Any], pages: dict[str, str]
+) -> MissionContent:
+    """Put together what is told of a mission of which only events are left."""
+    rows = tuple(_row(finding, b"", pages) for finding in _ranked(findings))
+    times = [*times_ns, *(row.stamp_ns for row in rows)]
+    return MissionContent(path, min(times), max(times), (), Course(), rows)
+
+
+class CourseReader:
+    """Takes a mission's messages in; of states that follow each other closely, one.
 
     A mission's timeline is some thousand pixels wide: what is closer together is not unpacked.
     """
-    course = Course()
-    length_ns = max(1, reader.end_ns - reader.start_ns)
-    due_ns = dict.fromkeys(TYPES, -(2**63))
-    coverage: BagMessage | None = None
-    for message in reader.messages(robot, TYPES):
-        time_ns = message.received_ns
+
+    def __init__(self, reader: BagReader, pace_ns: int) -> None:
+        """Unpack a message of a topic every `pace_ns`."""
+        self._reader = reader
+        self._pace_ns = pace_ns
+        self._read_ns: dict[str, int] = {}
+        self._course = Course()
+        self._coverage: BagMessage | None = None
+
+    def add(self, message: BagMessage) -> None:
+        """Take in a message of one of `TYPES`."""
+        time_ns, course = message.received_ns, self._course
         if message.topic == _COVERAGE:
-            coverage = message  # only the last one is drawn
-            tell("reading the recording", (time_ns - reader.start_ns) / length_ns)
-            continue
-        if due_ns[message.topic] - length_ns < time_ns < due_ns[message.topic]:
-            continue  # a time that fell farther is of a clock that was set back
-        due_ns[message.topic] = time_ns + length_ns // steps_max
-        content = reader.read(message)
-        if message.topic == _STATE:
+            self._coverage = message  # only the last one is drawn
+            return
+        read_ns = self._read_ns.get(message.topic)
+        # A time that ran back is of a clock that was set back.
+        if read_ns is not None and read_ns <= time_ns < read_ns + self._pace_ns:
+            return
+        self._read_ns[message.topic] = time_ns
+        content = self._reader.read(message)
+        if message.topic == STATE:
             course.levels.append((time_ns, read(content, "level", Level.IDLE).word, content.reason))
             course.words = tuple(content.words) or course.words
         elif message.topic == _HEALTH:
@@ -131,37 +158,28 @@ def read_course(reader: BagReader, robot: str, tell: Progress, steps_max: int) -
             owner = read(content, "owner", GpuOwner.UNKNOWN)
             kind = "detector" if owner is GpuOwner.DETECTOR else "vlm"
             course.owners.append((time_ns, kind, content.reason))
-    course.coverage = None if coverage is None else reader.read(coverage)
-    return course
+
+    def course(self) -> Course:
+        """Return what happened."""
+        if self._coverage is not None:
+            self._course.coverage = self._reader.read(self._coverage)
+        return self._course
 
 
-def _rows(
-    reader: BagReader,
-    robot: str,
-    findings: Iterable[Any],
-    pages: dict[str, str],
-    tell: Progress,
-) -> list[Row]:
+def _ranked(findings: Iterable[Any]) -> list[Any]:
+    """Return findings, confirmed ones first, the surest first of each state."""
     order = {"confirmed": 0, "uncertain": 1, "candidate": 2, "rejected": 3}
-    ranked = sorted(findings, key=lambda one: (order.get(state_of(one), 4), -one.score))
-    pictured = {from_time(one.best_frame) for one in ranked[:_PICTURES_MAX]}
-    tell("looking for the findings' pictures", 0.0)
-    frames = read_evidence_frames(reader, robot, pictured)
-    rows: list[Row] = []
-    for finding in ranked:
-        tell("drawing findings", len(rows) / len(ranked))
-        best_ns = from_time(finding.best_frame)
-        evidence_frame = frames.get(best_ns)
-        ran = [one for one in finding.tiers if read(one, "verdict", _NOT_RUN) is not _NOT_RUN]
-        rows.append(
-            Row(
-                finding,
-                state_of(finding),
-                from_time(finding.header.stamp),
-                position_of(finding),
-                ran[-1] if ran else None,
-                b"" if evidence_frame is None else thumbnail(evidence_frame, finding, best_ns),
-                pages.get(finding.id, ""),
-            )
-        )
-    return rows
+    return sorted(findings, key=lambda one: (order.get(state_of(one), 4), -one.score))
+
+
+def _row(finding: Any, jpeg: bytes, pages: dict[str, str]) -> Row:
+    ran = [one for one in finding.tiers if read(one, "verdict", _NOT_RUN) is not _NOT_RUN]
+    return Row(
+        finding,
+        state_of(finding),
+        from_time(finding.header.stamp),
+        position_of(finding),
+        ran[-1] if ran else None,
+        jpeg,
+        pages.get(finding.id, ""),
+    )

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from ros_support_pkg.core.words import CellResult
 from semantic_detection_pkg.common.core.palette import CELL_COLOURS, POD_COLOURS, css
 from semantic_detection_pkg.recorder.core.events import Event
 from semantic_detection_pkg.recorder.evidence.drawings import Span, coverage_map, pod_maps, spans
 from semantic_detection_pkg.recorder.evidence.mission_content import Course, MissionContent, Row
+from semantic_detection_pkg.recorder.evidence.mission_folders import FOLDER, Known
 from semantic_detection_pkg.recorder.evidence.rendering import render
 
 
@@ -78,6 +80,38 @@ def mission_page(
         timeline=_timeline(course, rows, content.start_ns, content.end_ns),
         events=[_KeptEvent(e.label, e.marked_ns, _megabytes(e), pages[e.name]) for e in events],
         topics=content.topics,
+    )
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """One mission in the list of several."""
+
+    start_ns: int
+    span: str
+    words: tuple[str, ...]
+    counts: dict[str, int]
+    page: str
+
+
+def index_page(missions: Iterable[Known], page: str) -> str:
+    """Return the list of missions as HTML.
+
+    Args:
+        page: name of the report in a mission's folder.
+    """
+    return render(
+        "missions.html",
+        missions=[
+            _Listed(
+                one.start_ns,
+                in_words(1e-9 * (one.end_ns - one.start_ns)),
+                one.words,
+                one.counts,
+                f"{FOLDER}/{quote(one.folder.name)}/{page}",
+            )
+            for one in missions
+        ],
     )
 
 

@@ -11,6 +11,7 @@ import io
 import math
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import pymap3d
 import tifffile
@@ -24,6 +25,8 @@ _SIDE_MAX_PX = 1500
 _NOTHING = 255
 _FINEST_M = 0.1
 _METRES_PER_DEG = 111_320.0
+_SUBPIXEL_BITS = 4  # of corners that are drawn
+_SUBPIXEL = 1 << _SUBPIXEL_BITS
 
 # Tags and keys of GeoTIFF, and GDAL's own two.
 _PIXEL_SCALE, _TIEPOINT, _KEY_DIRECTORY = 33550, 33922, 34735
@@ -106,17 +109,37 @@ def pod_raster(message: object, side_max_px: int = _SIDE_MAX_PX) -> PodRaster | 
     pixel_m = max(_FINEST_M, *(side / side_max_px for side in sides_m))
     columns, rows = (max(1, math.ceil(side / pixel_m)) for side in sides_m)
     step = ((east - west) / columns, (north - south) / rows)
-    cells = _cells_at(
-        ground,
-        west + step[0] * (np.arange(columns) + 0.5),
-        north - step[1] * (np.arange(rows) + 0.5),
-    )
+    if ground.log_ranges is None:
+        cells = _cells_at(
+            ground,
+            west + step[0] * (np.arange(columns) + 0.5),
+            north - step[1] * (np.arange(rows) + 0.5),
+        )
+    else:
+        pixels = (corners - (west, north)) / (step[0], -step[1])
+        cells = _cells_drawn(ground, pixels.reshape(-1, 4, 2), (rows, columns))
     known = np.append(ground.shown, False)[cells]  # -1 is no cell
     percent = np.full((len(classes), rows, columns), _NOTHING, np.uint8)
     for band, one in zip(percent, classes, strict=True):
         band[known] = np.minimum(np.asarray(one.pod_percent, np.uint8), 100)[cells[known]]
     names = tuple(str(one.class_name) for one in classes)
     return PodRaster(names, percent, float(west), float(north), step)
+
+
+def _cells_drawn(
+    ground: CoverageGround, rings_px: NDArray[np.float64], shape: tuple[int, int]
+) -> NDArray[np.intp]:
+    """Return (rows, columns) the cell that is drawn at each pixel, the nearer ones last; -1: none.
+
+    Args:
+        rings_px: (shown cells, 4, 2) corners.
+    """
+    cells = np.flatnonzero(ground.shown)
+    drawn = np.full(shape, -1, np.int32)
+    rings = np.round((rings_px - 0.5) * _SUBPIXEL).astype(np.int32)
+    for at in np.argsort(-np.asarray(ground.message.range_m)[cells], kind="stable").tolist():
+        cv2.fillPoly(drawn, [rings[at]], int(cells[at]), shift=_SUBPIXEL_BITS)
+    return drawn.astype(np.intp)
 
 
 def _cells_at(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import os
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +19,7 @@ from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_
 from ros_support_pkg.core.closing import Closing
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.recorder.storage.foreign_bags import METADATA, foreign_reason
-from semantic_detection_pkg.recorder.storage.recording_order import in_recording_order
+from semantic_detection_pkg.recorder.storage.recording_order import in_recording_order, storages_of
 
 #: Where a folder that is no bag itself may have one: an event, or the recorder's output.
 _INNER = ("bag", "ring")
@@ -26,6 +28,16 @@ _NOT_KNOWN = "not supported"
 #: What can be read alone.
 _FILES = (".mcap", ".db3")
 _OURS = "interfaces_pkg"
+
+
+#: Number of a file and time of receiving [ns]: times alone may run back, files do not.
+Place = tuple[int, int]
+_BEFORE_ALL = -(2**63)
+
+
+def beginning_of(file: int) -> Place:
+    """Return the place before all messages of a file."""
+    return file, _BEFORE_ALL
 
 
 @dataclass(frozen=True)
@@ -37,16 +49,42 @@ class BagMessage:
         connection: of the bag: full name, type and offered QoS.
         received_ns: [ns] since the epoch.
         data: CDR.
+        file: number of the file that it lies in, from 0 on.
     """
 
     topic: str
     connection: Connection
     received_ns: int
     data: bytes
+    file: int = 0
+
+    @property
+    def place(self) -> Place:
+        """Where it lies in the recording."""
+        return self.file, self.received_ns
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of a recording, by places: from `start` on and before `stop`."""
+
+    start: Place
+    stop: Place
+
+    @property
+    def files(self) -> range:
+        """Numbers of the files that it has a share in."""
+        is_at_edge = self.stop[1] <= _BEFORE_ALL
+        return range(self.start[0], self.stop[0] + (0 if is_at_edge else 1))
 
 
 class BagReader(Closing):
-    """A bag that is open for reading; a context manager."""
+    """A bag that is open for reading; a context manager.
+
+    Attributes:
+        path: of the bag.
+        stretch: what of it is read; None: all.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open a bag.
@@ -60,6 +98,7 @@ class BagReader(Closing):
         """
         self.path = _bag_folder(path)
         self._types: dict[tuple[str, str], Any] = {}  # by definition and name
+        self.stretch: Part | None = None
         with _Explained(self.path):
             self._reader = Reader(self.path)
             self._reader.open()
@@ -75,17 +114,72 @@ class BagReader(Closing):
     @property
     def start_ns(self) -> int:
         """[ns] since the epoch, of the first message received."""
-        return int(self._reader.start_time)
+        if self.stretch is None:
+            return int(self._reader.start_time)
+        start_ns = self.file_spans()[self.stretch.start[0]][0]
+        return max(start_ns, self.stretch.start[1])
 
     @property
     def end_ns(self) -> int:
         """[ns] since the epoch, of the last message received."""
-        return int(self._reader.end_time)
+        if self.stretch is None:
+            return int(self._reader.end_time)
+        end_ns = self.file_spans()[self.stretch.files[-1]][1]
+        return min(end_ns, self.stretch.stop[1]) if self.stretch.stop[1] > _BEFORE_ALL else end_ns
 
     @property
     def connections(self) -> list[Connection]:
         """All topics with what was offered."""
         return list(self._reader.connections)
+
+    def file_spans(self) -> list[tuple[int, int]]:
+        """Return when each file's messages were received, from the first to the last [ns]."""
+        spans = (storage.metadata for storage in storages_of(self._reader))
+        return [(int(one.start_time), int(one.end_time) - 1) for one in spans]
+
+    def part(self, part: Part) -> BagReader:
+        """Return a reader of one stretch alone; it is closed with this one."""
+        reader = copy.copy(self)
+        reader.stretch = part
+        return reader
+
+    def counts(self) -> Counter[tuple[str, str]]:
+        """Return how many messages there are, by (topic, type).
+
+        Raises:
+            ConfigurationError: the bag is damaged.
+        """
+        counts: Counter[tuple[str, str]] = Counter()
+        if self.stretch is None:
+            for connection in self._reader.connections:
+                counts[connection.topic, connection.msgtype] += connection.msgcount
+            return counts
+        storages = storages_of(self._reader)
+        for file in self.stretch.files:
+            if (
+                beginning_of(file) >= self.stretch.start
+                and beginning_of(file + 1) <= self.stretch.stop
+            ):
+                for connection in storages[file].connections:
+                    counts[connection.topic, connection.msgtype] += connection.msgcount
+        cut = {file for file in (self.stretch.start[0], self.stretch.stop[0]) if self._is_cut(file)}
+        for file in cut:
+            one = self.part(
+                Part(
+                    max(self.stretch.start, beginning_of(file)),
+                    min(self.stretch.stop, beginning_of(file + 1)),
+                )
+            )
+            for message in one.messages_of({c.topic for c in self._reader.connections}):
+                counts[message.topic, message.connection.msgtype] += 1
+        return counts
+
+    def _is_cut(self, file: int) -> bool:
+        """Return whether the part has some of a file, but not all."""
+        assert self.stretch is not None
+        first, after = beginning_of(file), beginning_of(file + 1)
+        has_some = first < self.stretch.stop and self.stretch.start < after
+        return has_some and not (self.stretch.start <= first and after <= self.stretch.stop)
 
     def namespace_of(self, topics: Collection[str], namespace: str | None = None) -> str:
         """Return the robot whose topics these are, as `/` or `/robot/`.
@@ -159,11 +253,14 @@ class BagReader(Closing):
             ConfigurationError: the bag is damaged.
         """
         chosen = [c for c in self._reader.connections if c.topic in topics]
+        files = None if self.stretch is None else self.stretch.files
         with _Explained(self.path):
-            for connection, received_ns, data in in_recording_order(
-                self._reader, chosen, start_ns, stop_ns
+            for file, connection, received_ns, data in in_recording_order(
+                self._reader, chosen, start_ns, stop_ns, files
             ):
-                yield BagMessage(connection.topic, connection, received_ns, data)
+                message = BagMessage(connection.topic, connection, received_ns, data, file)
+                if self.stretch is None or self.stretch.start <= message.place < self.stretch.stop:
+                    yield message
 
     def read(self, message: BagMessage) -> Any:
         """Return the message as an object with the fields of its type, as the bag defines it.

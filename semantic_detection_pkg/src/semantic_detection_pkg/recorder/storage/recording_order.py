@@ -23,11 +23,13 @@ def in_recording_order(
     chosen: Collection[Connection],
     start_ns: int | None = None,
     stop_ns: int | None = None,
-) -> Iterator[tuple[Connection, int, bytes]]:
-    """Return connection, time of receiving [ns] and bytes of the messages of some connections.
+    files: range | None = None,
+) -> Iterator[tuple[int, Connection, int, bytes]]:
+    """Return file, connection, time of receiving [ns] and bytes of some connections' messages.
 
     Args:
         start_ns, stop_ns: [ns] receive time, from the one and before the other; None: no limit.
+        files: numbers of the bag's files, from 0 on, that are read; None: all.
 
     Raises whatever the libraries do for a damaged bag.
     """
@@ -35,7 +37,9 @@ def in_recording_order(
     last_ns = _FOREVER_NS if stop_ns is None else stop_ns - 1
     decompressor = zstandard.ZstdDecompressor()
     is_compressed = reader.compression_mode == "message"
-    for storage in getattr(reader.storage, "storages", [reader.storage]):
+    for file, storage in enumerate(storages_of(reader)):
+        if files is not None and file not in files:
+            continue
         connections = {
             one.id: match
             for one in storage.connections
@@ -48,7 +52,12 @@ def in_recording_order(
         for number, received_ns, data in rows(storage, connections, first_ns, last_ns):
             if is_compressed:
                 data = decompressor.decompressobj().decompress(data)
-            yield connections[number], received_ns, data
+            yield file, connections[number], received_ns, data
+
+
+def storages_of(reader: Reader) -> list[Any]:
+    """Return the library's readers of the bag's files, in the order of recording."""
+    return list(getattr(reader.storage, "storages", [reader.storage]))
 
 
 def _is_same(one: Connection, other: Connection) -> bool:

@@ -1,0 +1,153 @@
+"""The missions of a recording, each with its findings and its events."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.recorder.core.events import Event
+from semantic_detection_pkg.recorder.evidence.content import (
+    kept_findings,
+    latest_findings,
+    read_content,
+)
+from semantic_detection_pkg.recorder.evidence.mission_content import Course, Progress
+from semantic_detection_pkg.recorder.evidence.missions_apart import tell_apart
+from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
+from semantic_detection_pkg.recorder.storage.event_store import (
+    EVENT_FILE,
+    is_unfinished,
+    read_event,
+)
+
+#: Of `scan.core.findings`: the mission's start [ns] and a number.
+_ID = re.compile(r"(\d{1,20})-\d{1,9}", re.ASCII)
+_SLACK_NS = 2_000_000_000  # between a finding's time and that of its recording
+
+
+@dataclass
+class Mission:
+    """One mission.
+
+    Attributes:
+        reader: of its recording; None: there is none any more.
+        recorded: the findings in it, newest revisions.
+        events: that were kept of it.
+    """
+
+    reader: BagReader | None
+    course: Course
+    recorded: list[Any] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+    def findings(self, folder: Path) -> list[Any]:
+        """Return the recorded findings and those that only their events still hold, older ones."""
+        known = {finding.id for finding in self.recorded}
+        kept: list[Any] = []
+        for event in self.events:
+            if known.issuperset(event.findings):
+                continue
+            try:
+                found = _findings_of(folder / "events" / event.name, event)
+            except ConfigurationError:
+                continue  # whoever made its page has said so
+            kept += [finding for finding in found if finding.id not in known]
+        return [*kept, *self.recorded]
+
+    def times_ns(self) -> tuple[int, int]:
+        """Return when it began and ended [ns]."""
+        if self.reader is not None:
+            return self.reader.start_ns, self.reader.end_ns
+        times = [event.marked_ns for event in self.events]
+        return min(times), max(times)
+
+
+def events_of(folder: Path) -> list[Event]:
+    """Return events beside a ring, by their time; none where there is no such folder."""
+    found = []
+    for path in sorted((folder / "events").glob(f"*/{EVENT_FILE}")):
+        if is_unfinished(path.parent):
+            continue
+        try:
+            found.append(read_event(path.parent))
+        except ValueError:
+            continue  # the recorder has said so
+    return found
+
+
+def missions_of(
+    folder: Path, reader: BagReader, robot: str, tell: Progress, steps_max: int
+) -> list[Mission]:
+    """Return the missions of a recording and of the events beside it, oldest first.
+
+    Raises:
+        ConfigurationError: the bag is damaged.
+    """
+    stretches = tell_apart(reader, robot, tell, steps_max)
+    missions = []
+    for stretch in stretches:
+        view = reader if len(stretches) == 1 else reader.part(stretch.part)
+        found = latest_findings(view, robot)
+        if stretch.has_scan or found:
+            missions.append(Mission(view, stretch.course, found))
+    if not missions:  # nobody searched: it is told all the same
+        missions = [Mission(reader, stretches[-1].course)]
+    _share_out(events_of(folder), missions)
+    return sorted(missions, key=lambda one: one.times_ns()[0])
+
+
+def _share_out(events: Iterable[Event], missions: list[Mission]) -> None:
+    """Give each event to its mission; those whose recording is gone make missions of their own."""
+    recorded = list(missions)
+    older: dict[str, Mission] = {}
+    unknown: list[Event] = []
+    for event in events:
+        owner = _owner(event, recorded)
+        begun = _begun(event.findings)
+        if owner is not None:
+            owner.events.append(event)
+        elif begun:
+            older.setdefault(begun, Mission(None, Course())).events.append(event)
+        else:
+            unknown.append(event)
+    missions += older.values()
+    for event in unknown:  # marked by hand, long ago
+        nearest = min(missions, key=lambda one: _distance_ns(event.marked_ns, one.times_ns()))
+        nearest.events.append(event)
+    for mission in missions:
+        mission.events.sort(key=lambda one: one.name)
+
+
+def _owner(event: Event, missions: Sequence[Mission]) -> Mission | None:
+    """Return the recorded mission of an event: by its findings, its time, or their names."""
+    wanted, begun = set(event.findings), _begun(event.findings)
+    for mission in missions:
+        if wanted & {finding.id for finding in mission.recorded}:
+            return mission
+    for mission in reversed(missions):  # of two with one time, after a clock that was set back
+        if _distance_ns(event.marked_ns, mission.times_ns()) <= _SLACK_NS:
+            return mission
+    for mission in missions:
+        if begun and begun in {_begun([finding.id]) for finding in mission.recorded}:
+            return mission
+    return None
+
+
+def _begun(findings: Collection[str]) -> str:
+    """Return the time that the ids of a mission's findings start with; empty: they have none."""
+    matches = (_ID.fullmatch(one) for one in findings)
+    return next((match[1] for match in matches if match), "")
+
+
+def _distance_ns(time_ns: int, times_ns: tuple[int, int]) -> int:
+    return max(0, times_ns[0] - time_ns, time_ns - times_ns[1])
+
+
+def _findings_of(folder: Path, event: Event) -> Iterable[Any]:
+    """Return an event's findings: what lies beside its bag is read first, it is little."""
+    kept = kept_findings(folder)
+    return kept.values() if kept.keys() >= set(event.findings) else read_content(folder).findings

@@ -256,7 +256,7 @@ def test_a_picture_that_begins_with_a_half_is_as_sharp_as_it_can_be():
     """At a zoom that shows its first level one to one no other level is taken."""
     picture = np.zeros((256, 33_000, 3), np.uint8)
     picture[:, ::4] = picture[:, 1::4] = 255  # columns of the first level, 16,500 px wide, in turn
-    first_px = 16_500
+    first_px = 0.999 * 16_500
     hfov = 2 * math.atan(math.tan(0.5) * LENS.width / first_px)
     lens = Lens(LENS.width, LENS.height, hfov, readout_s=0.0)
 

@@ -143,6 +143,11 @@ def test_the_page_says_what_is_assumed_where_distances_come_from_and_that_it_age
         expect(line).to_contain_text(". Half of it is left after 30 min")
         page.mouse.move(box["x"] + 0.31 * box["width"], box["y"] + 0.5 * box["height"])
         expect(page.locator("#cell")).to_contain_text("50 m away by the terrain model")
+        sky = [0.0] * (ROWS * COLUMNS)
+        shown(is_range_by_terrain=True, range_m=sky, pod_half_life_s=3600.0)
+        expect(line).to_contain_text("after 60 min")
+        page.mouse.move(box["x"] + 0.32 * box["width"], box["y"] + 0.5 * box["height"])
+        expect(page.locator("#cell")).to_have_text("This cell: sky, by the terrain model")
 
 
 def test_a_page_without_pod_shows_results(page: Page, browser: Browser, tmp_path: Path) -> None:  # noqa: F811

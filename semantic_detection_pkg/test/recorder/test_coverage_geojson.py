@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from semantic_detection_pkg.recorder.evidence.coverage_geojson import pod_geojson
+from semantic_detection_pkg.recorder.map_files.geotiff import pod_raster
 from simulation_pkg.harness.recorded_messages import blank
 
 COVERAGE, CLASS = "interfaces_pkg/msg/Coverage", "interfaces_pkg/msg/ClassCoverage"
@@ -27,6 +28,7 @@ def coverage(**changes):
         "pitch_min_rad": math.radians(20.0),
         "range_m": np.full(2, range_m, np.float32),
         "is_range_assumed": False,
+        "is_range_by_terrain": False,
         "look_counts": np.array([4, 0], np.uint16),
         "classes": [blank(CLASS, class_name="person", pod_percent=np.array([87, 0], np.uint8))],
         "has_position": True,
@@ -88,3 +90,77 @@ def test_a_recording_of_before_has_none():
     old = replace(coverage())
     plain = type("Old", (), {"rows": old.rows, "columns": old.columns})()
     assert pod_geojson(plain) is None
+
+
+PITCH, YAW = math.radians(20.0) + CELL * (np.arange(6) + 0.5), CELL * (np.arange(8) - 3.5)
+
+
+def over(slope, **changes):
+    """Six by eight cells from 20 deg down on, 40 m above a ground that rises to the east."""
+    fall = np.sin(PITCH)[:, None] + slope * np.cos(PITCH)[:, None] * np.cos(YAW)
+    values = {
+        "rows": 6,
+        "columns": 8,
+        "yaw_min_rad": -4 * CELL,
+        "range_m": (40.0 / fall).astype(np.float32).ravel(),
+        "look_counts": np.ones(48, np.uint16),
+        "classes": [blank(CLASS, class_name="person", pod_percent=np.arange(48).astype(np.uint8))],
+        "is_range_by_terrain": True,
+    }
+    return coverage(**{**values, **changes})
+
+
+def corners_m(message):
+    """East and north [m] of the corners of each cell."""
+    features = pod_geojson(message)["features"]
+    rings = np.array([one["geometry"]["coordinates"][0][:4] for one in features])
+    return (rings - (11.0, 0.0)) * METRES_PER_DEG
+
+
+def test_over_a_terrain_that_is_level_cells_lie_as_on_level_ground():
+    by_terrain, level = corners_m(over(0.0)), corners_m(over(0.0, is_range_by_terrain=False))
+    inner = [row * 8 + column for row in range(1, 5) for column in range(1, 7)]
+    assert by_terrain[inner] == pytest.approx(level[inner], abs=1.0)
+
+
+def test_over_a_slope_cells_lie_where_their_rays_meet_it():
+    rings = corners_m(over(0.2))
+    at = 2 * 8 + 4
+    pitch = math.radians(20.0) + 2 * CELL  # of the corner at the less pitch; its yaw is 0
+    range_m = 40.0 / (math.sin(pitch) + 0.2 * math.cos(pitch))
+    assert rings[at, 0, 0] == pytest.approx(range_m * math.cos(pitch), abs=0.6)
+    assert rings[at, 0, 1] == pytest.approx(0.0, abs=0.2)
+
+
+def test_cells_of_the_sky_lie_nowhere_and_those_uphill_do():
+    ranges = over(0.6).range_m.copy()
+    ranges[:8] = 0.0
+    uphill = over(0.6, range_m=ranges, pitch_min_rad=math.radians(-12.0))
+    assert len(pod_geojson(uphill)["features"]) == 40
+    nowhere = over(0.6, range_m=np.zeros(48, np.float32))
+    assert pod_geojson(nowhere) is None
+
+
+def test_a_raster_over_a_terrain_that_is_level_is_that_of_level_ground():
+    by_terrain, level = (
+        pod_raster(over(0.0, is_range_by_terrain=is_terrain), 300) for is_terrain in (True, False)
+    )
+    rows, columns = level.percent.shape[1:]
+    longitude = level.west_deg + level.step_deg[0] * (np.arange(columns) + 0.5)
+    latitude = level.north_deg - level.step_deg[1] * (np.arange(rows) + 0.5)
+    column = ((longitude - by_terrain.west_deg) / by_terrain.step_deg[0]).astype(int)
+    row = ((by_terrain.north_deg - latitude) / by_terrain.step_deg[1]).astype(int)
+    last_row, last_column = np.array(by_terrain.percent.shape[1:]) - 1
+    ours = by_terrain.percent[0][np.clip(row, 0, last_row)][:, np.clip(column, 0, last_column)]
+    theirs = level.percent[0]
+    # The outermost cells end where the next would have been as far away.
+    inner = np.isin(theirs % 8, range(1, 7)) & np.isin(theirs // 8, range(1, 5)) & (theirs != 255)
+    assert inner.mean() > 0.3
+    assert np.mean(ours[inner] == theirs[inner]) > 0.95
+
+
+def test_a_near_ridge_hides_what_lies_behind_it_on_the_raster():
+    ranges = over(0.0).range_m.copy()
+    ranges[24:32] *= 0.5
+    raster = pod_raster(over(0.0, range_m=ranges), 300)
+    assert set(np.unique(raster.percent)) - {255} <= set(range(48))

@@ -78,6 +78,7 @@ def coverage(**changes):
         "pitch_min_rad": math.radians(15.0),
         "range_m": (40.0 / np.sin(pitch)).astype(np.float32),
         "is_range_assumed": False,
+        "is_range_by_terrain": False,
         "look_counts": looks.reshape(-1),
         "classes": [
             blank("interfaces_pkg/msg/ClassCoverage", class_name=name, pod_percent=one)

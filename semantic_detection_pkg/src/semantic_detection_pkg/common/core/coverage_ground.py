@@ -1,7 +1,8 @@
-"""The coverage map laid on level ground: which cells fall on it, and where their corners are.
+"""The coverage map laid on the ground: which cells fall on it, and where their corners are.
 
-The base's position, its orientation and the ground below it come with the message; without one of
-them nothing is laid anywhere.
+The base's position, its orientation and the ground come with the message; without one of them
+nothing is laid anywhere. The ground is level, or, where the ranges are by a terrain model, as far
+away in each cell as they say.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pymap3d
 from numpy.typing import NDArray
+from scipy import ndimage
 from skimage import measure
 
 from semantic_detection_pkg.common.core.coordinates import DEGREE_DIGITS
@@ -41,14 +43,17 @@ class CoverageGround:
     Attributes:
         message: what is laid there.
         turn: (3, 3) from the base frame to east, north, up.
-        height_m: of the base above the ground.
+        height_m: of the base above the ground, where that is level.
         shown: (cells,) those that were looked at and lie on the ground with all corners.
+        log_ranges: (rows, columns) logarithm of the ranges [m] by a terrain model, those of the sky
+            as of the ground below it; None: the ground is level.
     """
 
     message: Any
     turn: Matrix
     height_m: float
     shown: NDArray[np.bool_]
+    log_ranges: Matrix | None = None
 
     @property
     def place(self) -> tuple[float, float, float]:
@@ -65,8 +70,13 @@ class CoverageGround:
     def at(self, rows: Matrix, columns: Matrix) -> Matrix:
         """Return (n, 2) longitude and latitude [deg] of places on the grid; middles are whole."""
         rays = _rays(self.turn, *_bearings(self.message, rows, columns))
-        east, north = rays[:2] * (self.height_m / -rays[2])
-        latitude, longitude, _ = pymap3d.enu2geodetic(east, north, -self.height_m, *self.place)
+        if self.log_ranges is None:
+            points = rays * (self.height_m / -rays[2])
+        else:  # corners are as far away as the cells around them on average
+            places = np.stack(np.broadcast_arrays(rows, columns)).astype(np.float64)
+            log_range = ndimage.map_coordinates(self.log_ranges, places, order=1, mode="nearest")
+            points = rays * np.exp(log_range)
+        latitude, longitude, _ = pymap3d.enu2geodetic(*points, *self.place)
         return np.round(np.stack([longitude, latitude], axis=1), DEGREE_DIGITS)
 
     def outlines(self) -> list[Outline]:
@@ -114,6 +124,8 @@ def on_ground(message: Any) -> CoverageGround | None:
         return None
     x, y, z, w = (float(one) for one in message.orientation_xyzw)
     turn = quaternion_rotation((x, y, z, w))
+    if getattr(message, "is_range_by_terrain", False):  # recordings of before have none
+        return _on_terrain(message, turn)
     row, column = np.divmod(np.arange(rows * columns), columns)
     middle = _rays(turn, *_bearings(message, row, column))
     falls = -middle[2] > _FLATTEST
@@ -125,6 +137,20 @@ def on_ground(message: Any) -> CoverageGround | None:
     for dx, dy in _CORNERS:
         shown &= -_rays(turn, *_bearings(message, row + dy, column + dx))[2] > _FLATTEST
     return CoverageGround(message, turn, height_m, shown)
+
+
+def _on_terrain(message: Any, turn: Matrix) -> CoverageGround | None:
+    """Lay a message on the ground that its ranges tell of; 0 is sky."""
+    ranges = np.array(message.range_m, np.float64).reshape(int(message.rows), -1)
+    is_ground = np.isfinite(ranges) & (ranges > 0.0)
+    if not is_ground.any():
+        return None
+    shown = (np.asarray(message.look_counts) > 0) & is_ground.ravel()
+    ranges[~is_ground] = 0.0
+    for row in range(len(ranges) - 2, -1, -1):  # from what is near to what is far
+        ranges[row] = np.where(ranges[row] > 0.0, ranges[row], ranges[row + 1])
+    log_ranges = np.log(np.maximum(ranges, 1.0))
+    return CoverageGround(message, turn, math.nan, shown, log_ranges)
 
 
 def _bearings(message: Any, rows: Any, columns: Any) -> tuple[Matrix, Matrix]:

@@ -79,6 +79,7 @@ export class Pod {
   describe(cell, pitchRad, ageS) {
     if (!this.map || cell === undefined) return "";
     const range = this.map.ranges[cell];
+    if (!range) return "This cell: sky, by the terrain model";
     const chances = this.map.classes.map((one) => {
       // Seen from above less of the height shows, and more of the top.
       const upright = one.height_m * Math.cos(pitchRad) + one.width_m * Math.sin(pitchRad);

@@ -15,10 +15,10 @@ _SIDE_MIN_PX = 64
 
 
 def pyramid(image: Image) -> list[Image]:
-    """Return the picture and halves of it; a side too long for OpenCV is made shorter at first."""
+    """Return the picture and halves of it; one too large for OpenCV begins with a half."""
     first = np.ascontiguousarray(image)
     while max(first.shape[:2]) > _SIDE_MAX_PX:
-        height, width = (-(-n // 2) if n > _SIDE_MAX_PX else n for n in first.shape[:2])
+        height, width = (-(-length // 2) for length in first.shape[:2])
         first = shrink(first, (width, height))
     levels = [first]
     while min(levels[-1].shape[:2]) >= _SIDE_MIN_PX:

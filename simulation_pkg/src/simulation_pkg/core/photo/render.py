@@ -140,8 +140,7 @@ class PhotoRenderer:
         """Return the photograph through the camera, without its faults."""
         lens = self._lens
         # Pixels of the first level for one of the picture; it may be smaller than the photograph.
-        first = self._levels[0].shape
-        finest = max(first[1] / self._size[0], first[0] / self._size[1])
+        finest = max(self._levels[0].shape[:2]) / max(self._size)
         shrink = finest * self._focal_px / focal_px
         level = min(max(math.floor(math.log2(shrink)), 0), len(self._levels) - 1)
         # Twice as many samples each way, averaged: what is left is at most two to one.

@@ -11,17 +11,34 @@ import pytest
 from patience import patience
 
 PROGRAM = """
+'''Example node: an example, for tests.
+
+This is not for the user.
+'''
 import sys, rclpy
 from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from rcl_interfaces.msg import Log
 from ros_support_pkg.parameters import ParameterError
 from ros_support_pkg.running import run_node
 
 class Mistake(Exception):
     pass
 
+EVERYTHING = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
 class Example(Node):
     def __init__(self):
+        import logging
+        log = logging.getLogger("below")
+        if "{fails}".startswith("logs"):
+            log.warning("said before there is a node")
+        if "{fails}" == "logs and fails":
+            raise Mistake("no node")
         super().__init__("example")
+        if "{fails}".startswith("logs"):
+            log.warning("said while it is made")
+            self.create_subscription(Log, "/rosout", self.hear, EVERYTHING)
         if "{fails}" == "mistake":
             raise Mistake("camera 'x' is unknown, known is 'y'")
         if "{fails}" == "interrupted":
@@ -44,11 +61,13 @@ class Example(Node):
             self.create_timer(0.05, threading.Event().wait)
         if "{fails}" == "publishing":
             import threading
-            from rcl_interfaces.msg import Log
             self.publisher = self.create_publisher(Log, "words", 1)
             self.thread = threading.Thread(target=self.publish, args=[Log()], daemon=True)
             self.thread.start()
         self.create_timer(0.05, self.tell)
+
+    def hear(self, said):
+        print("heard", said.level, said.name, said.msg, flush=True)
 
     def publish(self, word):
         while True:
@@ -163,6 +182,43 @@ def test_mistake_is_one_line(ros_domain: dict[str, str], fails: str, line: str) 
     process = start(fails)
     _, errors = process.communicate(timeout=patience(30.0))
     assert (process.returncode, errors) == (2, line)
+
+
+def test_what_is_logged_while_a_node_is_made_is_in_its_log(ros_domain: dict[str, str]) -> None:
+    process = start("logs")
+    assert process.stdout is not None
+    heard: list[str] = []
+    while sum(line.startswith("heard") for line in heard) < 2:
+        heard.append(process.stdout.readline())
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=patience(10.0))
+    assert [line for line in heard if line.startswith("heard")] == [
+        "heard 30 example said before there is a node\n",
+        "heard 30 example said while it is made\n",
+    ]
+    assert errors.count("[WARN]") == 2, errors
+
+
+def test_what_was_logged_is_not_lost_where_no_node_comes_of_it(ros_domain: dict[str, str]) -> None:
+    process = start("logs and fails")
+    _, errors = process.communicate(timeout=patience(30.0))
+    assert errors == "said before there is a node\nerror: no node\n"
+
+
+@pytest.mark.parametrize("word", ["--help", "-h"])
+def test_help_starts_nothing(ros_domain: dict[str, str], word: str) -> None:
+    process = start("bug", arguments=[word, "--ros-args", "-p", "x:=1"])
+    output, errors = process.communicate(timeout=patience(30.0))
+    assert (process.returncode, errors) == (0, "")
+    assert output.startswith("usage: ")
+    assert "\n\nExample node: an example, for tests.\n\n" in output
+    assert "docs/ros_api.md" in output
+
+
+def test_words_after_ros_args_are_no_call_for_help(ros_domain: dict[str, str]) -> None:
+    process = start("mistake", arguments=["--ros-args", "-p", "x:=-h"])
+    process.communicate(timeout=patience(30.0))
+    assert process.returncode == 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

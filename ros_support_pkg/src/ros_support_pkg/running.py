@@ -9,10 +9,12 @@ import select
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import rclpy
 from rclpy._rclpy_pybind11 import InvalidHandle, RCLError, UnknownROSArgsError
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl.rcutils_logger import RcutilsLogger
 from rclpy.logging import LoggingSeverity, get_logger_level, set_logger_level
 from rclpy.node import Node
 from rclpy.signals import uninstall_signal_handlers
@@ -59,10 +61,16 @@ def run_node(
 ) -> int:
     """Run a node until SIGINT, SIGTERM or the end of its context; return the exit status.
 
+    `--help` and `-h` before `--ros-args` start nothing: see `_say_what_it_is`.
+
     Args:
         expected_errors: exceptions of the constructor that are the user's to mend: they become one
             line on standard error and status 2, without a traceback. ParameterError always does.
+
+    Raises:
+        SystemExit: help was asked for; with status 0.
     """
+    _say_what_it_is(make_node, sys.argv if args is None else args)
     try:
         status = _run(make_node, expected_errors, make_executor, args)
         if status == EXIT_USAGE and os.environ.get(RESPAWN_MARK) == "true":
@@ -74,6 +82,30 @@ def run_node(
         _end_context()
         faulthandler.cancel_dump_traceback_later()
         return 0
+
+
+def _say_what_it_is(make_node: Callable[[], Node], words: Sequence[str]) -> None:
+    """Print name, purpose and where the parameters stand, and leave, if help is asked for.
+
+    What a node does is said by the first paragraph of its module's docstring.
+
+    Raises:
+        SystemExit: it was; with status 0.
+    """
+    own = list(words)
+    if "--ros-args" in own:
+        own = own[: own.index("--ros-args")]
+    if not {"-h", "--help"} & set(own):
+        return
+    name = Path(sys.argv[0]).name
+    purpose = (sys.modules[make_node.__module__].__doc__ or name).strip().split("\n\n")[0]
+    print(  # noqa: T201 - this is what was asked for
+        f"usage: {name} [--ros-args [-p NAME:=VALUE] [--params-file FILE] [-r FROM:=TO]]\n\n"
+        f"{purpose}\n\n"
+        f"Parameters, with defaults, units and ranges: config/{name}.param.yaml; parameters, topics\n"
+        "and services: docs/ros_api.md. Usually `bringup --config config.yaml` starts it."
+    )
+    raise SystemExit(0)
 
 
 def _wait_to_be_stopped(longest_s: float) -> None:
@@ -100,13 +132,15 @@ def _run(
 ) -> int:
     node: Node | None = None
     executor: Executor | None = None
+    log = _RosLogHandler()
     with watching_threads(rclpy.try_shutdown, _is_end_of_context, EXIT_TIMEOUT_S) as threads:
         try:
             interrupt_from_now_on()
             _init(args)
             executor = make_executor()
+            logging.basicConfig(level=logging.INFO, handlers=[log])
             node = make_node()
-            logging.basicConfig(level=logging.INFO, handlers=[_RosLogHandler(node)])
+            log.attach(node)
             executor.add_node(node)
             executor.spin()
         except (KeyboardInterrupt, ExternalShutdownException):
@@ -116,10 +150,12 @@ def _run(
             if rclpy.ok():
                 raise
         except (ArgumentsError, ParameterError, *expected_errors) as error:  # type: ignore[misc]
+            log.tell_without_node()
             print(f"error: {error}", file=sys.stderr)  # noqa: T201 - there may be no node's log
             return EXIT_USAGE
         finally:
             threads.arm(EXIT_TIMEOUT_S)
+            log.tell_without_node()
             _end_context()
             if executor is not None:
                 executor.shutdown(timeout_sec=1.0)
@@ -192,13 +228,46 @@ def tolerating_shutdown(node: Node) -> Iterator[None]:
 
 
 class _RosLogHandler(logging.Handler):
-    """Brings what the layers below log to the node's log; they know only Python's logging."""
+    """Brings what the layers below log to the node's log; they know only Python's logging.
 
-    def __init__(self, node: Node) -> None:
+    What they say while the node is being made waits for it: its log, and with it /rosout, is there
+    only then.
+    """
+
+    def __init__(self) -> None:
         super().__init__()
-        self._logger = node.get_logger()
+        self._logger: RcutilsLogger | None = None
+        self._waiting: list[logging.LogRecord] = []
+
+    def attach(self, node: Node) -> None:
+        """Say to the node's log what has waited for it, and from now on all."""
+        with self._held():
+            self._logger = node.get_logger()
+            for record in self._taken():
+                self.emit(record)
+
+    def tell_without_node(self) -> None:
+        """Print on standard error what still waits: there was no node."""
+        with self._held():
+            for record in self._taken():
+                print(record.getMessage(), file=sys.stderr)  # noqa: T201
+
+    @contextlib.contextmanager
+    def _held(self) -> Iterator[None]:
+        self.acquire()
+        try:
+            yield
+        finally:
+            self.release()
+
+    def _taken(self) -> list[logging.LogRecord]:
+        waiting, self._waiting = self._waiting, []
+        return waiting
 
     def emit(self, record: logging.LogRecord) -> None:
+        if self._logger is None:
+            self._waiting.append(record)
+            return
         text = record.getMessage()
         # rclpy ties a level to the line of the call: one line for each level.
         if record.levelno >= logging.ERROR:

@@ -249,6 +249,18 @@ def test_agreement_raises_and_silence_lowers_a_score():
     assert one < 0.8 < both
 
 
+def test_many_looks_that_overlap_agree_no_more_than_two():
+    """They see the same pixels: a score of 0.8 in a dozen of them is no certainty."""
+    picture = with_thing(60, 66)
+    two = pipeline_of(BrightThings(), 1).process(with_thing(49, 55))
+    many = pipeline_of(
+        BrightThings(), 1, TileSettings("tiles", tile_px=64, tile_overlap=0.9)
+    ).process(picture)
+    seeing = [look for look in many.looks if look[0] + 3 < 60 and look[2] - 3 > 66]
+    assert len(seeing) > 5
+    assert many.detections.scores == pytest.approx(two.detections.scores)
+
+
 @pytest.fixture(scope="module")
 def aerial(realdata):
     """Two aerial pictures, their truth, and the tool that compares."""

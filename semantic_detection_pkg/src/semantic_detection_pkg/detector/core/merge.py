@@ -24,7 +24,9 @@ _SAME_BOX_IOU = 0.8
 # [px of the input] Networks end a box that a tile's edge cuts within so much of the edge.
 _EDGE_PX = 3.0
 # Looks that see a thing whole are witnesses: of those that say nothing each takes a part of this
-# share of the score away, each one more that says so brings the rest to 1 nearer by this power.
+# share of the score away; a second one that says so brings the rest to 1 nearer by this power. A
+# third brings nothing: looks that overlap show the same pixels to the same network, and what fools
+# it in two fools it in thirty.
 _SILENCE, _AGREEMENT = 0.3, 0.3
 # A look whose view is so much coarser is no witness when it says nothing.
 _COARSER = 1.5
@@ -70,7 +72,7 @@ class LookMerger:
         """Put the looks together; rules: see `kernels.merging.Merger.group`.
 
         A thing has the box and mask of the look that shows it best, or those of all parts joined.
-        Its score is the best of all looks, the higher the more of them agree, the lower the more
+        Its score is the best of all looks, higher where a second one agrees, the lower the more
         see its place as finely and say nothing.
 
         Args:
@@ -200,8 +202,12 @@ def _witnesses(
 def _agreed(
     scores: NDArray[np.float32], confirming: NDArray[np.intp], seeing: NDArray[np.intp]
 ) -> NDArray[np.float32]:
-    """Return scores of things that `confirming` of `seeing` looks show; both >= 1."""
+    """Return scores of things that `confirming` of `seeing` looks show; both >= 1.
+
+    The share of the looks that confirm counts; of how many there are only whether it is one or
+    more.
+    """
     share = 1.0 - _SILENCE * (1.0 - confirming / seeing)
-    return (1.0 - (1.0 - scores * share) ** (1.0 + _AGREEMENT * (confirming - 1))).astype(
+    return (1.0 - (1.0 - scores * share) ** (1.0 + _AGREEMENT * (confirming > 1))).astype(
         np.float32
     )

@@ -8,12 +8,15 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import onnxruntime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ros_support_pkg.shedding import RATES, TIER3
+from semantic_detection_pkg.cli import bringup
 from semantic_detection_pkg.cli.doctor import line_of, main
+from semantic_detection_pkg.cli.launch_arguments import argument_default
 from semantic_detection_pkg.health import checkup
 from semantic_detection_pkg.health.checkup import CHECKS, CheckStatus, Machine
 from semantic_detection_pkg.health.core.policy import SHED, HealthLimits, Policy, Step
@@ -216,6 +219,43 @@ _SWAPS = "Filename Type Size Used Priority\n"
             "BAD",
             "nvidia-container-toolkit",
         ),
+        (
+            "runtime",
+            {},
+            {
+                "find_program": lambda name: name if name == "docker" else None,
+                "engine": "onnxruntime",
+                "has_model_container": False,
+            },
+            "-",
+            "nothing here computes on a GPU",
+        ),
+        (
+            "runtime",
+            {},
+            {
+                "find_program": lambda name: name if name == "docker" else None,
+                "engine": "onnxruntime",
+                "device": "cuda",
+                "has_model_container": False,
+            },
+            "BAD",
+            "docker knows no runtime",
+        ),
+        ("device", {}, {"engine": "onnxruntime"}, "-", "is not told to use CUDA"),
+        ("device", {}, {"engine": "tensorrt", "device": "cuda"}, "-", "is not told to use CUDA"),
+        ("device", {}, {"engine": "onnxruntime", "device": "cuda"}, "ok", "which ONNX Runtime has"),
+        (
+            "device",
+            {},
+            {
+                "engine": "onnxruntime",
+                "device": "cuda",
+                "find_cuda": lambda: "this ONNX Runtime, 1.2, has no CUDA: install onnxruntime-gpu",
+            },
+            "warn",
+            "is cuda, the CPU will compute: this ONNX Runtime, 1.2, has no CUDA -> install onnx",
+        ),
         ("serial", {}, {"serial_device": "/dev/ttyTHS1"}, "BAD", "No such file"),
         ("serial", {}, {"serial_device": "/proc/meminfo"}, "BAD", "no character device"),
         (
@@ -316,3 +356,49 @@ def test_doctor_reads_the_config(
     config.write_text("detektor: 1\n")
     assert main(["--config", str(config)]) == 2
     assert "detektor is unknown" in capsys.readouterr().err
+
+
+def test_doctor_takes_the_laptop_for_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What dev.launch.yaml brings along is not missing: model, folder, a stand-in of the model."""
+    for name in ("TIER3_DIR", "INFERENCE_ENGINE", "GIMBAL_MODE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    config = str(Path(__file__).parents[3] / "config" / "config.dev.yaml")
+
+    main(["--config", config])
+
+    lines = {line[6:].split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert "demo_detector.onnx" in lines["models"]
+    assert lines["shared"].split() == ["ok", "shared", str(tmp_path)]
+    assert lines["runtime"].startswith("   -")
+    assert not lines["serial"].startswith(" BAD")
+    main(["--config", config, "--launch-file", "robot.launch.yaml"])
+    assert " BAD  models   no model is configured" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("launch_file", ["robot.launch.yaml", "dev.launch.yaml"])
+def test_bringup_says_before_it_starts_that_there_is_no_cuda(
+    launch_file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this ONNX Runtime has CUDA")
+    config = tmp_path / "config.yaml"
+    config.write_text("detector: {device: cuda}\n")
+    assert bringup.main(["--config", str(config), "--launch-file", launch_file, "--check"]) == 0
+    said = capsys.readouterr().err
+    assert "warn  device   detector.device is cuda, the CPU will compute: this ONNX" in said
+    config.write_text("detector: {device: cpu}\n")
+    assert bringup.main(["--config", str(config), "--launch-file", launch_file, "--check"]) == 0
+    assert "device  " not in capsys.readouterr().err
+
+
+def test_defaults_of_a_launch_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INFERENCE_ENGINE", "x")
+    assert argument_default("robot.launch.yaml", "engine") == "x"
+    monkeypatch.delenv("INFERENCE_ENGINE")
+    assert argument_default("robot.launch.yaml", "engine") == ""
+    assert argument_default("dev.launch.yaml", "mock_address") == "127.0.0.1:9090"
+    assert argument_default("dev.launch.yaml", "no_such_argument") == ""
+    assert Path(argument_default("dev.launch.yaml", "model")).is_file()

@@ -25,7 +25,11 @@ import yaml
 
 from ros_support_pkg.core.renamed import RENAMED_ARGUMENTS, refusal
 from semantic_detection_pkg.camera.core.uri import masked
-from semantic_detection_pkg.cli.launch_arguments import check_arguments
+from semantic_detection_pkg.cli.launch_arguments import (
+    DEV_LAUNCH,
+    ROBOT_LAUNCH,
+    check_arguments,
+)
 from semantic_detection_pkg.cli.machine import machine_from, say_what_is_wrong
 from semantic_detection_pkg.cli.main_process import run_as_main_process
 from semantic_detection_pkg.common.configuration.launching import Launch, plan_launch
@@ -40,7 +44,6 @@ from semantic_detection_pkg.dashboard.url_file import (
 from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
 
 DEFAULT_CONFIG = "/etc/semantic-detection/config.yaml"
-ROBOT_LAUNCH = "robot.launch.yaml"
 EXIT_USAGE = 2
 #: In the run's folder, written by launch/required.launch.py: the exit status of a required process.
 STATUS_FILE = "exit_status"
@@ -59,7 +62,7 @@ def main(words: Sequence[str] | None = None) -> int:
         "--launch-file",
         default=ROBOT_LAUNCH,
         metavar="FILE",
-        help=f"{ROBOT_LAUNCH} or dev.launch.yaml",
+        help=f"{ROBOT_LAUNCH} or {DEV_LAUNCH}",
     )
     add("--check", action="store_true", help="only check, and print how it would be started")
     add("arguments", nargs="*", metavar="NAME:=VALUE", help="of the launch file")
@@ -86,8 +89,9 @@ def main(words: Sequence[str] | None = None) -> int:
         *(f"{name}:={value}" for name, value in sorted(arguments.items())),
     ]
     print(shlex.join(map(masked, command)), flush=True)
-    if given.launch_file == ROBOT_LAUNCH:
-        say_what_is_wrong(machine_from(config, typed))
+    if given.launch_file in (ROBOT_LAUNCH, DEV_LAUNCH):
+        machine = machine_from(config, given.launch_file, typed)
+        say_what_is_wrong(machine, is_robot=given.launch_file == ROBOT_LAUNCH)
     if not given.check:
         return _run(command, folder)
     print(launch.parameters, end="")

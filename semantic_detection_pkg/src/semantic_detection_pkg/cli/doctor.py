@@ -1,6 +1,6 @@
 """doctor: is this machine fit for the robot? Prints what is wrong and what to do about it.
 
-ros2 run semantic_detection_pkg doctor [--config FILE]
+ros2 run semantic_detection_pkg doctor [--config FILE] [--launch-file FILE]
 
 Exit status 0 if nothing is bad, 1 if something is, 2 if the config cannot be read.
 """
@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from semantic_detection_pkg.cli.bringup import DEFAULT_CONFIG, EXIT_USAGE, read_file
-from semantic_detection_pkg.cli.machine import line_of, machine_from
+from semantic_detection_pkg.cli.launch_arguments import DEV_LAUNCH, ROBOT_LAUNCH
+from semantic_detection_pkg.cli.machine import launch_file_of, line_of, machine_from
 from semantic_detection_pkg.errors import SemanticDetectionError
 from semantic_detection_pkg.health.checkup import CHECKS, CheckStatus
 
@@ -24,9 +25,15 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--config", type=Path, default=Path(DEFAULT_CONFIG), metavar="FILE", help=DEFAULT_CONFIG
     )
+    parser.add_argument(
+        "--launch-file",
+        choices=(ROBOT_LAUNCH, DEV_LAUNCH),
+        help=f"that the config is for; left out: {DEV_LAUNCH} where its camera is sim: or photo:",
+    )
     given = parser.parse_args(words)
     try:
-        machine = machine_from(read_file(given.config))
+        config = read_file(given.config)
+        machine = machine_from(config, given.launch_file or launch_file_of(config))
     except SemanticDetectionError as error:
         for line in str(error).splitlines():
             print(f"error: {line}", file=sys.stderr)

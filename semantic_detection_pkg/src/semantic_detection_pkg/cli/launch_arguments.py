@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import yaml
 from ament_index_python.packages import get_package_share_directory
@@ -12,6 +15,11 @@ from ament_index_python.packages import get_package_share_directory
 from ros_support_pkg.core.renamed import RENAMED_ARGUMENTS
 from semantic_detection_pkg.errors import ConfigurationError
 
+ROBOT_LAUNCH = "robot.launch.yaml"
+#: On a laptop: the simulated world, a mock gimbal, a stand-in of the vision-language model.
+DEV_LAUNCH = "dev.launch.yaml"
+#: The innermost substitution of a text.
+_SUBSTITUTION = re.compile(r"\$\((var|env|find-pkg-share) ([^ $()]+) ?([^$()]*)\)")
 #: Of `ros2 launch` itself.
 _COMMON = ("sigterm_timeout", "sigkill_timeout")
 
@@ -22,12 +30,7 @@ def check_arguments(launch_file: str, names: Iterable[str]) -> None:
     Raises:
         ConfigurationError: it does not, or there is no such file; one line for each.
     """
-    folder = Path(get_package_share_directory("semantic_detection_pkg")) / "launch"
-    path = folder / launch_file
-    if path.parent != folder or not path.is_file():
-        known = ", ".join(sorted(one.name for one in folder.glob("*.launch.yaml")))
-        raise ConfigurationError(f"--launch-file {launch_file!r}, allowed is {known}")
-    entities = yaml.safe_load(path.read_text(encoding="utf-8"))["launch"]
+    entities = _entities(launch_file)
     # The launch file declares names of before, too, to refuse them.
     declared = [
         entity["arg"]["name"]
@@ -37,6 +40,41 @@ def check_arguments(launch_file: str, names: Iterable[str]) -> None:
     wrong = [_line(name, declared) for name in names if name not in (*declared, *_COMMON)]
     if wrong:
         raise ConfigurationError("\n".join(wrong))
+
+
+def argument_default(launch_file: str, name: str) -> str:
+    """Return what an argument of a launch file is where nobody gives it; "" where it has no value.
+
+    Raises:
+        ConfigurationError: there is no such file.
+    """
+    values: dict[str, str] = {}
+    for entity in _entities(launch_file):
+        if "let" in entity:
+            values[entity["let"]["name"]] = str(entity["let"]["value"])
+        elif "arg" in entity:
+            values[entity["arg"]["name"]] = str(entity["arg"].get("default", ""))
+
+    def replaced(found: re.Match[str]) -> str:
+        kind, word, rest = found.groups()
+        if kind == "var":
+            return values.get(word, "")
+        return os.environ.get(word, rest) if kind == "env" else get_package_share_directory(word)
+
+    text, count = values.get(name, ""), 1
+    while count:
+        text, count = _SUBSTITUTION.subn(replaced, text)
+    return text
+
+
+def _entities(launch_file: str) -> list[dict[str, Any]]:
+    folder = Path(get_package_share_directory("semantic_detection_pkg")) / "launch"
+    path = folder / launch_file
+    if path.parent != folder or not path.is_file():
+        known = ", ".join(sorted(one.name for one in folder.glob("*.launch.yaml")))
+        raise ConfigurationError(f"--launch-file {launch_file!r}, allowed is {known}")
+    entities: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))["launch"]
+    return entities
 
 
 def _line(name: str, declared: list[str]) -> str:

@@ -6,11 +6,17 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from semantic_detection_pkg.camera.calibration import load_calibration
 from semantic_detection_pkg.camera.sources.registry import check_source
+from semantic_detection_pkg.cli.launch_arguments import (
+    DEV_LAUNCH,
+    ROBOT_LAUNCH,
+    argument_default,
+)
 from semantic_detection_pkg.common.configuration.reading import load_schema
 from semantic_detection_pkg.detector.backends.trt.plan import family_of_file
 from semantic_detection_pkg.detector.backends.trt.platform import survey
@@ -20,14 +26,29 @@ from semantic_detection_pkg.health.checkup import (
     CheckResult,
     CheckStatus,
     Machine,
+    check_device,
     check_engine,
 )
 
+#: Imported only where a config asks for CUDA: it takes a second.
+_ONNX = "semantic_detection_pkg.detector.backends.onnx"
+#: Cameras that look into a world of their own; a robot has none.
+_WORLDS = ("sim", "photo")
 
-def machine_from(config: Mapping[str, Any], typed: Mapping[str, str] | None = None) -> Machine:
+
+def launch_file_of(config: Mapping[str, Any]) -> str:
+    """Return the launch file that a config.yaml is for: one with a made world is for the laptop."""
+    scheme = str(config.get("camera", {}).get("source", "")).partition(":")[0]
+    return DEV_LAUNCH if scheme in _WORLDS else ROBOT_LAUNCH
+
+
+def machine_from(
+    config: Mapping[str, Any], launch_file: str, typed: Mapping[str, str] | None = None
+) -> Machine:
     """Return what a checked config.yaml says of the machine.
 
     Args:
+        launch_file: that it is for; its defaults hold where the config says nothing.
         typed: arguments of the launch file, which win.
     """
     typed = typed or {}
@@ -42,26 +63,36 @@ def machine_from(config: Mapping[str, Any], typed: Mapping[str, str] | None = No
     )
     if typed.get("gimbal", str(launch.get("gimbal", True))).lower() != "true":
         mode = "none"
-    device = os.environ.get("GIMBAL_DEVICE") or gimbal.get(
+    serial_device = os.environ.get("GIMBAL_DEVICE") or gimbal.get(
         "serial_device", defaults["serial_device"]["default"]
     )
     output_dir = launch.get("output_dir", os.environ.get("OUTPUT_DIR", "output"))
     detector = config.get("detector", {})
-    model = typed.get("model") or detector.get("model", "")
+    model = typed.get("model") or detector.get("model") or argument_default(launch_file, "model")
     default_engine = known["detector"]["properties"]["engine"]["default"]
-    shared_dir = launch.get("shared_dir", os.environ.get("TIER3_DIR", "/run/tier3"))
+    shared_dir = (
+        launch.get("shared_dir")
+        or argument_default(launch_file, "shared_dir")
+        or os.environ.get("TIER3_DIR", "/run/tier3")
+    )
     camera = config.get("camera", {})
     camera_source = typed.get("source") or camera.get("source", default_source)
+    engine = os.environ.get("INFERENCE_ENGINE") or detector.get("engine", default_engine)
+    device = detector.get("device", known["detector"]["properties"]["device"]["default"])
     has_model = typed.get("vlm", str(launch.get("vlm", True))).lower() == "true"
     return Machine(
         model=model,
-        serial_device=device if mode == "serial" else "",
+        serial_device=serial_device if mode == "serial" else "",
         output_dir=typed.get("output_dir") or recorder.get("output_dir", output_dir),
         shared_dir=(typed.get("shared_dir") or shared_dir) if has_model else "",
         now_s=time.time(),
         camera_source=camera_source,
         camera_mistake=_camera_mistake(camera_source, camera.get("calibration_file", "")),
-        engine=os.environ.get("INFERENCE_ENGINE", detector.get("engine", default_engine)),
+        engine=typed.get("engine") or engine,
+        device=device,
+        find_cuda=lambda: import_module(_ONNX).lack_of_cuda(),
+        # On a laptop a stand-in answers for the model, without a container.
+        has_model_container=has_model and launch_file != DEV_LAUNCH,
         look_for_gpu=lambda: survey(family_of_file(Path(model))),
     )
 
@@ -83,12 +114,15 @@ def line_of(finding: CheckResult) -> str:
     return f"{text} -> {finding.remedy}" if finding.remedy else text
 
 
-def say_what_is_wrong(machine: Machine) -> None:
+def say_what_is_wrong(machine: Machine, *, is_robot: bool) -> None:
     """Print the lines of `doctor` that are not well, on stderr.
 
     All but the engine's: loading CUDA for a look takes seconds, and the detector says it itself.
+
+    Args:
+        is_robot: else only what the config asks for is looked at: a laptop is no robot.
     """
-    for check in CHECKS:
+    for check in CHECKS if is_robot else (check_device,):
         if check is check_engine:
             continue
         finding = check(machine)

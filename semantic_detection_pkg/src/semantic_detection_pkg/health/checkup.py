@@ -61,6 +61,9 @@ class Machine:
         camera_mistake: what in the camera's settings can never work, "" for nothing.
         has_gstreamer: whether the OpenCV that nodes import is built with it.
         engine: what runs the detector's model.
+        device: what computes where ONNX Runtime is the engine.
+        find_cuda: why ONNX Runtime cannot compute on the GPU, "" if it can.
+        has_model_container: the vision-language model runs in a container here.
         look_for_gpu: what is there of what the engine tensorrt needs, and what is missing.
     """
 
@@ -75,6 +78,9 @@ class Machine:
     camera_mistake: str = ""
     has_gstreamer: Callable[[], bool] = field(default=has_gstreamer)
     engine: str = ""
+    device: str = "cpu"
+    find_cuda: Callable[[], str] = field(default=lambda: "")
+    has_model_container: bool = True
     look_for_gpu: Callable[[], tuple[list[str], list[str]]] = field(default=lambda: ([], []))
 
     def text(self, name: str) -> str:
@@ -147,6 +153,12 @@ def check_runtime(machine: Machine) -> CheckResult:
     """Check that Docker can give the GPU to containers; inside one there is nothing to check."""
     if machine.find_program("docker") is None:
         return CheckResult("runtime", CheckStatus.NOT_HERE, "no docker command here")
+    if (
+        machine.engine != "tensorrt"
+        and machine.device != "cuda"
+        and not machine.has_model_container
+    ):
+        return CheckResult("runtime", CheckStatus.NOT_HERE, "nothing here computes on a GPU")
     if '"nvidia"' in machine.text("etc/docker/daemon.json") or machine.find_program("nvidia-ctk"):
         return CheckResult("runtime", CheckStatus.OK, "NVIDIA's container runtime is there")
     return CheckResult(
@@ -253,6 +265,21 @@ def check_engine(machine: Machine) -> CheckResult:
     return CheckResult("engine", CheckStatus.OK, f"tensorrt: {here}")
 
 
+def check_device(machine: Machine) -> CheckResult:
+    """Check that ONNX Runtime can compute on the GPU where it is told to."""
+    if machine.engine == "tensorrt" or machine.device != "cuda":
+        return CheckResult("device", CheckStatus.NOT_HERE, "ONNX Runtime is not told to use CUDA")
+    if not (why := machine.find_cuda()):
+        return CheckResult("device", CheckStatus.OK, "cuda, which ONNX Runtime has")
+    reason, _, remedy = why.partition(": ")
+    return CheckResult(
+        "device",
+        CheckStatus.WARN,
+        f"detector.device is cuda, the CPU will compute: {reason}",
+        f"{remedy or 'give it a GPU'}; or set detector.device: cpu",
+    )
+
+
 def check_dla(machine: Machine) -> CheckResult:
     """Check that the board has the library without which JetPack's TensorRT does not load.
 
@@ -337,6 +364,7 @@ CHECKS: tuple[Callable[[Machine], CheckResult], ...] = (
     check_camera,
     check_models,
     check_engine,
+    check_device,
     check_dla,
     check_clock,
     check_disk,

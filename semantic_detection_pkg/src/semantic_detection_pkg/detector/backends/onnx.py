@@ -70,6 +70,7 @@ class OnnxBackend:
             raise ModelError(f"model {path}: {explain(error)}") from error
         self._session: onnxruntime.InferenceSession | None = session
         self.name = path.name
+        self.notice = ""
         self.device = f"{providers[0]}, {threads or 'all'} threads"
         self.inputs = tuple(_spec(value) for value in session.get_inputs())
         self.outputs = tuple(_spec(value) for value in session.get_outputs())
@@ -176,15 +177,21 @@ def open_model(path: Path, options: EngineOptions) -> InferenceBackend:
     return OnnxBackend(path, options.threads)
 
 
+def lack_of_cuda() -> str:
+    """Return why ONNX Runtime cannot start CUDA here, as far as is told at once; "" for nothing."""
+    if CUDA not in onnxruntime.get_available_providers():
+        return f"this ONNX Runtime, {onnxruntime.__version__}, has no CUDA: install onnxruntime-gpu"
+    return ""
+
+
 def _open_on_cuda(path: Path, threads: int) -> InferenceBackend:
     """Open a model on the GPU; where that cannot be, on the CPU, with a warning that says why.
 
     Raises:
         ModelError: it does not load on the CPU either.
     """
-    if CUDA not in onnxruntime.get_available_providers():
-        why = f"this ONNX Runtime, {onnxruntime.__version__}, has no CUDA: install onnxruntime-gpu"
-    else:
+    why = lack_of_cuda()
+    if not why:
         try:
             return BoundOnnxBackend(path, threads, CUDA, "cuda")
         except ModelError as error:
@@ -192,7 +199,8 @@ def _open_on_cuda(path: Path, threads: int) -> InferenceBackend:
         except Exception as error:  # memory of the GPU, allocated when tensors are bound
             why = one_line(error)
     backend = OnnxBackend(path, threads)
-    _log.warning("%s: computes on the CPU, not on the GPU: %s", backend.name, why)
+    backend.notice = f"{backend.name}: computes on the CPU, not on the GPU: {why}"
+    _log.warning("%s", backend.notice)
     return backend
 
 

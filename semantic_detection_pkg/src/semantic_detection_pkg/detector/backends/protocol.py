@@ -27,6 +27,14 @@ class EngineOptions:
     device: Device = Device.CPU
 
 
+def notice_of(backend: InferenceBackend) -> str:
+    """Return what an engine does not do as it was asked, "computes on the CPU" say; "": nothing.
+
+    Engines of other packages need not have a `notice`.
+    """
+    return str(getattr(backend, "notice", ""))
+
+
 class InferenceBackend(Protocol):
     """A loaded model. Loading is construction: it raises ModelError if the file is no good.
 
@@ -35,6 +43,8 @@ class InferenceBackend(Protocol):
         device: what computes, for messages: "CPU, 2 threads" say.
         inputs, outputs: of the model.
         metadata: of the file; may be empty.
+
+    An engine that does not do as it was asked says so as `notice`, see `notice_of`.
     """
 
     name: str

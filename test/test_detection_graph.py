@@ -1,4 +1,4 @@
-"""The main chain in real processes: camera, detector, pictures with overlays."""
+"""The main chain in real processes, beyond test/launch/detection_test.py: lifecycle, ends, demo."""
 
 import json
 import signal
@@ -10,8 +10,6 @@ from detection_checks import (
     check_detections_flow,
     check_diagnostics,
     check_lifecycle,
-    check_parameters,
-    check_vocabulary,
     write_inputs,
 )
 from launch_runner import LaunchSession
@@ -52,15 +50,6 @@ def graph(inputs: dict[str, str], probe: GraphProbe) -> Iterator[LaunchSession]:
     with LaunchSession(ROBOT, {**inputs, "sigterm_timeout": f"{patience(5.0):g}"}) as session:
         session.wait_for_start("detector")
         yield session
-
-
-def test_detections_flow_and_follow_words_and_thresholds(
-    graph: LaunchSession, probe: GraphProbe
-) -> None:
-    check_detections_flow(probe)
-    check_vocabulary(probe)
-    check_parameters(probe)
-    check_diagnostics(probe)
 
 
 def test_lifecycle(inputs: dict[str, str], probe: GraphProbe) -> None:

@@ -10,6 +10,7 @@ import pytest
 from action_msgs.msg import GoalStatus
 from diagnostic_msgs.msg import DiagnosticArray
 from gpu_graph import Gpu, Stub, write_launch_file
+from handover_checks import check_handover
 from launch_runner import LaunchSession
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
@@ -50,28 +51,7 @@ def wait_for_its_return(gpu: Gpu, told: int) -> None:
 
 def test_a_question_and_its_lease(gpu: Gpu, tmp_path: Path) -> None:
     """The arbiter brings the detector up, takes it out for the question, brings it back."""
-    assert gpu.is_detector_active()
-    assert holder_pid(tmp_path / "gpu.lock") == gpu.launch.processes["detector-1"].pid
-    status, answer = gpu.answer(gpu.send())
-    assert (status, answer.verdict, answer.cause) == (
-        GoalStatus.STATUS_SUCCEEDED,
-        VlmAnswer.VERDICT_YES,
-        "",
-    )
-    assert (answer.text, answer.reason, answer.model) == ("yes\nit is there", "it is there", "stub")
-    assert (answer.question, answer.prompt_id) == (
-        'Is there "tent" in this picture?',
-        "is_there.1",
-    )
-    assert answer.frame.sec == 7
-    assert 0.0 < answer.latency_s < patience(10.0)
-    gpu.wait_for_owner(GpuState.OWNER_DETECTOR)
-    assert gpu.is_detector_active()
-    leased = [s for s in gpu.states if s.owner == GpuState.OWNER_LEASE]
-    assert {s.epoch for s in leased} == {answer.lease_epoch}
-    epochs = [s.epoch for s in gpu.states]
-    assert epochs == sorted(epochs)
-    assert read_epoch(tmp_path / "gpu.epoch") > answer.lease_epoch, "the lease is void"
+    check_handover(gpu, tmp_path, gpu.launch.processes["detector-1"].pid)
 
 
 def test_a_cancel_ends_the_work_and_the_lease(gpu: Gpu) -> None:

@@ -9,41 +9,13 @@ from pathlib import Path
 import pytest
 from patience import patience
 from ros_graph import GraphProbe
-from rosgraph_msgs.msg import Clock
 
 from interfaces_pkg.msg import ScanJournal
-from ros_support_pkg.qos import RECORD, SENSOR_DATA
-from ros_support_pkg.stamps import from_time
+from ros_support_pkg.qos import RECORD
 from simulation_pkg.harness.scan_recording import messages_of, recorded_scan, write_bag
 
 pytestmark = pytest.mark.graph
 REPLAY = (sys.executable, "-m", "semantic_detection_pkg.cli.replay")
-
-
-def test_a_bag_is_published_as_it_was(tmp_path: Path, probe: GraphProbe) -> None:
-    scan = recorded_scan()
-    bag = write_bag(tmp_path, list(messages_of(scan)))
-    journals = probe.listen(ScanJournal, "scan/journal", RECORD)
-    clock = probe.listen(Clock, "/clock", SENSOR_DATA)
-    command = [*REPLAY, str(bag), "--publish", "--rate", "10", "--without", "detections"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        probe.wait_for(
-            lambda: journals and journals[-1].step == len(scan.decisions) - 1, "all steps"
-        )
-        said, _ = process.communicate(timeout=patience(30.0))
-    assert process.returncode == 0
-    frames = sum(one.topic.name == "/detections" for one in messages_of(scan))
-    total = sum(1 for _ in messages_of(scan))
-    assert said == f"{total - frames} messages published\n"
-    steps = [message.step for message in journals]
-    assert steps == sorted(set(steps))
-    for message in list(journals):
-        assert message.decision == scan.decisions[message.step].to_json()
-        assert from_time(message.header.stamp) == scan.journal[message.step][0]
-    times = [from_time(message.clock) for message in clock]
-    assert times == sorted(times)
-    assert scan.journal[0][0] <= times[0]
-    assert times[-1] <= scan.journal[-1][0]
 
 
 def test_jumps_of_the_recordings_clock_are_skipped(tmp_path: Path, probe: GraphProbe) -> None:

@@ -106,11 +106,11 @@ class Stub:
             self.process.wait()
 
 
-class Gpu:
-    """The graph, seen from outside."""
+class GpuView:
+    """The graph, seen from outside, whoever started it."""
 
-    def __init__(self, probe: GraphProbe, launch: LaunchSession, stub: Stub) -> None:
-        self.probe, self.launch, self.stub = probe, launch, stub
+    def __init__(self, probe: GraphProbe) -> None:
+        self.probe = probe
         self.states = probe.listen(GpuState, "gpu/state", STATE)
         self.asks = probe.action(AskVlm, "vlm/ask")
 
@@ -139,3 +139,11 @@ class Gpu:
         """As it says itself."""
         answer = self.probe.call(GetState, "detector/get_state", GetState.Request())
         return bool(answer.current_state.id == State.PRIMARY_STATE_ACTIVE)
+
+
+class Gpu(GpuView):
+    """The graph with what it was started by."""
+
+    def __init__(self, probe: GraphProbe, launch: LaunchSession, stub: Stub) -> None:
+        super().__init__(probe)
+        self.launch, self.stub = launch, stub

@@ -16,7 +16,7 @@ from semantic_detection_pkg.detector.classifier import (
     BackendClassifier,
     load_classifier,
 )
-from semantic_detection_pkg.detector.core.classifier_words import ClassifierWords
+from semantic_detection_pkg.detector.core.classifier_words import ClassifierWords, in_short
 from semantic_detection_pkg.detector.core.model_layout import TensorSpec
 from semantic_detection_pkg.detector.kernels.crops import crop_jpeg, crop_square
 from semantic_detection_pkg.errors import FrameError, ModelError
@@ -44,10 +44,13 @@ class Engine:
     """An `InferenceBackend` whose two logits are the mean red and the mean blue of its input."""
 
     name, device = "engine", "nothing"
-    outputs = (TensorSpec("logits", (1, 2), "float32"),)
 
-    def __init__(self, metadata=RULES, inputs=(1, 3, 32, 32)):
-        self.inputs = (TensorSpec("input", inputs, "float32"),)
+    def __init__(
+        self, metadata=RULES, inputs=(1, 3, 32, 32), outputs=(1, 2), dtype="float32", says=None
+    ):
+        self.inputs = (TensorSpec("input", inputs, dtype),)
+        self.outputs = (TensorSpec("logits", outputs, "float32"),)
+        self._says = says
         self.metadata = metadata
         self.gain = 1.0
         self.is_closed = False
@@ -57,6 +60,8 @@ class Engine:
 
     def infer(self, inputs):
         tensor = inputs["input"][0]
+        if self._says is not None:
+            return {"logits": self._says}
         return {"logits": self.gain * np.array([[tensor[0].mean(), tensor[2].mean()]])}
 
     def close(self):
@@ -123,6 +128,19 @@ def test_output_that_is_no_number_is_an_error_of_this_frame():
         classifier.classify(gradient(64, 64), (0.0, 0.0, 64.0, 64.0))
 
 
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_an_output_of_another_length_is_an_error_of_this_frame(count):
+    classifier = BackendClassifier(Engine(outputs=(1, None), says=np.zeros((1, count))))
+    with pytest.raises(FrameError, match=f"output of {count} numbers must be one for each of 2"):
+        classifier.classify(gradient(64, 64), (0.0, 0.0, 64.0, 64.0))
+
+
+def test_outputs_as_far_apart_as_can_be_are_certain():
+    says = np.array([[1e308, -1e308]])
+    said = BackendClassifier(Engine(says=says)).classify(gradient(64, 64), (0.0, 0.0, 64.0, 64.0))
+    assert said.probabilities == (1.0, 0.0)
+
+
 @pytest.mark.parametrize(
     ("engine", "message"),
     [
@@ -132,6 +150,19 @@ def test_output_that_is_no_number_is_an_error_of_this_frame():
         (Engine(metadata={**RULES, "std": [0.0, 1.0, 1.0]}), "allowed are 8..1024"),
         (Engine(metadata={**RULES, "imgsz": "os.system('x')"}), "metadata of a classifier"),
         (Engine(inputs=(1, 12)), "is no classifier; it needs one input"),
+        (Engine(inputs=(4, 3, 32, 32)), "4x3x32x32 must be float32 or float16 1x3x32x32"),
+        (Engine(inputs=(1, 3, 64, 64)), "1x3x64x64 must be .* 1x3x32x32, as its metadata imgsz"),
+        (Engine(inputs=(1, 32, 32, 3)), "1x32x32x3 must be"),
+        (Engine(dtype="tensor(int64)"), "tensor.int64. 1x3x32x32 must be float32 or float16"),
+        (Engine(outputs=()), "2 names for"),
+        (Engine(outputs=(1, 5, 2)), "2 names for 10 outputs"),
+        (Engine(outputs=(None, 3)), "2 names for 3 outputs"),
+        (Engine(metadata={**RULES, "std": "[1, 1e999, 1]"}), "1, inf, 1 must be finite"),
+        (Engine(metadata={**RULES, "mean": [0.5, math.nan, 0.5]}), "0.5, nan, 0.5 must be finite"),
+        (Engine(metadata={**RULES, "imgsz": "[1e999]"}), "metadata of a classifier"),
+        (Engine(metadata={**RULES, "imgsz": "-" * 100_000 + "1"}), "metadata of a classifier"),
+        (Engine(metadata={**RULES, "names": "{1e999: 'a'}"}), "metadata of a classifier"),
+        (Engine(metadata={**RULES, "names": ["a", "\ud800"]}), "is no text"),
     ],
 )
 def test_model_that_is_no_classifier_is_refused_in_one_line(engine, message):
@@ -180,7 +211,10 @@ def test_a_table_lies_beside_the_model(tmp_path):
         ('{"words": {"car": "minivan"}}', "word 'car' needs a list"),
         ('{"words": {"car": ["minivan"]}, "size": 3}', "key 'size' is unknown"),
         ('{"words": {"car": ["minivan"]}, "min_crop_px": -1}', "min_crop_px -1 must be a number"),
+        ('{"words": {" ": ["minivan"]}}', "word ' ' and its classes must be texts"),
+        ('{"words": {"\\ud800": ["minivan"]}}', "and its classes must be texts"),
         ('{"words": {"(no word)": ["minivan"]}}', "is what no word stands for"),
+        ('{"words": {"car": ["minivan"], "car": ["cab"]}}', "'car' is there twice"),
         ("[" * 100_000, "is not JSON"),
     ],
 )
@@ -195,7 +229,8 @@ def test_a_table_that_is_none_is_refused_in_one_line(tmp_path, text, reason):
 @pytest.mark.parametrize(
     ("table", "reason"),
     [
-        ({"human": ["persons"]}, "model engine has no class 'persons'"),
+        ({"human": ["persons"]}, r"model engine has no class 'persons'; is 'person' meant\?"),
+        ({"human": ["xyz"]}, "model engine has no class 'xyz'$"),
         ({"a": ["person"], "b": ["person"]}, "class 'person' stands for 'a' and for 'b'"),
     ],
 )
@@ -203,6 +238,20 @@ def test_words_of_another_model_are_refused(table, reason):
     words = ClassifierWords.from_json({"words": table}, "words")
     with pytest.raises(ModelError, match=reason):
         BackendClassifier(Engine(), words)
+
+
+def test_a_classifier_says_which_words_it_is_for():
+    own = BackendClassifier(Engine())
+    assert own.words == ("person", "scarecrow")
+    assert own.summary == (
+        "classifier engine, no table of words, its own classes are those: person, scarecrow"
+    )
+    many = {f"w{number}": ["person"] if number == 0 else ["scarecrow"] for number in range(2)}
+    table = ClassifierWords.from_json({"words": many}, "words net.words.json")
+    mapped = BackendClassifier(Engine(), table)
+    assert mapped.words == ("w0", "w1")
+    assert mapped.summary == "classifier engine, words net.words.json for w0, w1"
+    assert in_short([str(number) for number in range(11)]) == "0, 1, 2, 3, 4, 5, 6, 7 and 3 more"
 
 
 def test_a_real_imagenet_model_has_no_opinion_on_persons(realdata, tmp_path):

@@ -2,10 +2,13 @@
 
 import hashlib
 import json
+from types import SimpleNamespace
 
 import pytest
+from builtin_interfaces.msg import Time
 
 from semantic_detection_pkg.detector.backends.curve_file import curve_path, read_curves
+from semantic_detection_pkg.detector.ros.curves import CurvePublisher
 from semantic_detection_pkg.errors import ConfigurationError
 
 MODEL = b"a model"
@@ -113,6 +116,9 @@ def test_a_plan_has_the_curves_of_the_model_that_it_was_built_from(tmp_path):
     assert read_curves(plan, 0.25).of("person").is_measured
 
 
+PERSON = document()["classes"]["person"]
+
+
 def bad(**changes):
     content = document()
     person = content["classes"]["person"]
@@ -137,6 +143,17 @@ def bad(**changes):
         (bad(size_50_px=estimate(float("nan"))), "a finite number is allowed"),
         (bad(size_50_px=estimate(float("inf"))), "a finite number is allowed"),
         (bad(false_alarms_per_look=float("nan")), "a finite number is allowed"),
+        (bad(width=estimate(10**400)), r"width/value: 1\d*\.\.\. is greater than the maximum of"),
+        (bad(false_alarms_per_look=10**400), "is greater than the maximum of"),
+        (
+            document(
+                dependence={"within": estimate(0.5), "between": estimate(0.1), "group_s": 10**400}
+            ),
+            "dependence/group_s: .* is greater than the maximum",
+        ),
+        (document(classes={"\ud800": PERSON}), "classes: '.ud800' does not match"),
+        (document(classes={"": PERSON}), "classes: '' does not match"),
+        (document(classes={"person": {**PERSON, "things": 2**32}}), "person/things: 4294967296"),
     ],
 )
 def test_what_is_no_such_file_is_refused_in_one_line_that_names_it(model, content, reason):
@@ -158,3 +175,23 @@ def test_a_folder_in_its_place_is_refused(model):
     curve_path(model).mkdir()
     with pytest.raises(ConfigurationError, match="cannot be read: is a directory"):
         read_curves(model, 0.25)
+
+
+def test_a_file_that_is_mended_is_told_again_at_the_threshold_of_before(model):
+    """What was told in between, that nothing is known, must not stay."""
+    told = []
+    node = SimpleNamespace(
+        create_publisher=lambda *_: SimpleNamespace(publish=told.append),
+        get_logger=lambda: SimpleNamespace(info=str, error=str),
+        get_clock=lambda: SimpleNamespace(now=lambda: SimpleNamespace(to_msg=Time)),
+    )
+    publisher = CurvePublisher(node)
+    write(model, document())
+    publisher.tell(model, 0.25)
+    write(model, "{")
+    publisher.retell(0.4)
+    write(model, document())
+
+    publisher.retell(0.25)
+
+    assert [list(message.class_names) for message in told] == [["person"], [], ["person"]]

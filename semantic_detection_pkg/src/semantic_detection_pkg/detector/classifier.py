@@ -8,8 +8,8 @@ made for other words than those that are searched for has a table of them beside
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,9 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semantic_detection_pkg.detector.backends.loading import engine_module, open_backend
-from semantic_detection_pkg.detector.backends.protocol import InferenceBackend
+from semantic_detection_pkg.detector.backends.protocol import InferenceBackend, notice_of
 from semantic_detection_pkg.detector.backends.words_file import read_classifier_words
-from semantic_detection_pkg.detector.core.classifier_words import ClassifierWords, WordSums
+from semantic_detection_pkg.detector.core.class_names import literal, metadata_names
+from semantic_detection_pkg.detector.core.classifier_words import (
+    ClassifierWords,
+    WordSums,
+    in_short,
+)
+from semantic_detection_pkg.detector.core.model_layout import FLOATS
 from semantic_detection_pkg.detector.kernels.crops import Box, crop_square
 from semantic_detection_pkg.errors import FrameError, ModelError
 
@@ -73,7 +79,13 @@ class CropRules:
 
 
 class BackendClassifier:
-    """A `Classifier` over an inference engine."""
+    """A `Classifier` over an inference engine.
+
+    Attributes:
+        words: that it may have an opinion on.
+        summary: in one line, which model and which table this is.
+        notice: what its engine does not do as it was asked; "" for nothing.
+    """
 
     def __init__(self, backend: InferenceBackend, words: ClassifierWords | None = None) -> None:
         """Take the engine over.
@@ -86,11 +98,15 @@ class BackendClassifier:
                 classes that it does not know.
         """
         self.name = backend.name
+        self.notice = notice_of(backend)
         rules = read_rules(backend)
         if words is not None and words.min_crop_px is not None:
             rules = replace(rules, min_crop_px=words.min_crop_px)
         self._rules = rules
         self._words = None if words is None else WordSums(words, rules.names, backend.name)
+        self.words = rules.names if words is None else tuple(words.classes)
+        known = f"{words.source} for" if words else "no table of words, its own classes are those:"
+        self.summary = f"classifier {backend.name}, {known} {in_short(self.words)}"
         self._backend = backend
         image = backend.inputs[0]
         self._input = image.name
@@ -109,9 +125,15 @@ class BackendClassifier:
         self._tensor[0] = (square[..., ::-1] * self._scale + self._offset).transpose(2, 0, 1)
         logits = self._backend.infer({self._input: self._tensor})[self._output]
         values = np.asarray(logits, np.float64).reshape(-1)
+        if len(values) != len(self._rules.names):
+            raise FrameError(
+                f"{self.name}: its output of {len(values)} numbers must be one for each of "
+                f"{len(self._rules.names)} names"
+            )
         if not np.isfinite(values).all():
             raise FrameError(f"{self.name}: its output is not finite")
-        shares = np.exp(values - values.max())
+        with np.errstate(over="ignore"):  # as far apart as can be: minus infinity, so nothing
+            shares = np.exp(values - values.max())
         shares /= shares.sum()
         names = self._rules.names
         if self._words is not None:
@@ -164,35 +186,53 @@ def read_rules(backend: InferenceBackend) -> CropRules:
             f"one output, it has {len(backend.inputs)} and {len(backend.outputs)}"
         )
     try:
-        names = _literal(backend.metadata, "names")
-        size = int(_literal(backend.metadata, "imgsz")[0])
-        mean, std = (_channels(_literal(backend.metadata, key)) for key in ("mean", "std"))
-        margin = float(_literal(backend.metadata, "crop_margin"))
-        labels = tuple(str(names[index]) for index in range(len(names)))
-        least_px = float(_literal(backend.metadata, "min_crop_px", size / _ENLARGED_MOST))
-    except (KeyError, ValueError, TypeError, IndexError, SyntaxError) as error:
+        labels = metadata_names(backend.name, backend.metadata)
+        size = int(_literal(backend, "imgsz")[0])
+        mean, std = (_channels(_literal(backend, key)) for key in ("mean", "std"))
+        margin = float(_literal(backend, "crop_margin"))
+        least_px = float(_literal(backend, "min_crop_px", size / _ENLARGED_MOST))
+        if not labels:
+            raise KeyError("names")
+    except (KeyError, ValueError, TypeError, IndexError, OverflowError, ModelError) as error:
         raise ModelError(
             f"model {backend.name}: metadata of a classifier are needed (names, imgsz, mean, std, "
             f"crop_margin): {error}"
         ) from error
-    outputs = backend.outputs[0].shape[-1]
-    if outputs is not None and outputs != len(labels):
-        raise ModelError(f"model {backend.name}: {len(labels)} names for {outputs} outputs")
     is_sane = 8 <= size <= 1024 and 0.5 <= margin <= 4.0 and min(std) > 0.0
     if not is_sane or not 0.0 <= least_px <= 4096.0:
         raise ModelError(
             f"model {backend.name}: imgsz {size}, crop_margin {margin:g}, std {std}, min_crop_px "
             f"{least_px:g}: allowed are 8..1024, 0.5..4, above 0, 0..4096"
         )
+    _check_tensors(backend, size, len(labels))
     return CropRules(labels, size, margin, mean, std, least_px)
 
 
+def _check_tensors(backend: InferenceBackend, size: int, labels: int) -> None:
+    image, output = backend.inputs[0], backend.outputs[0]
+    wanted = (1, 3, size, size)
+    is_fit = all(length in (None, n) for length, n in zip(image.shape, wanted, strict=True))
+    if image.dtype not in FLOATS or not is_fit:
+        raise ModelError(
+            f"model {backend.name}: input {image} must be {' or '.join(FLOATS)} "
+            f"{'x'.join(map(str, wanted))}, as its metadata imgsz says"
+        )
+    outputs = math.prod(length for length in output.shape if length is not None)
+    is_fit = labels % max(outputs, 1) == 0 if None in output.shape else outputs == labels
+    if not output.shape or not is_fit:
+        raise ModelError(f"model {backend.name}: {labels} names for {outputs} outputs ({output})")
+
+
 def _channels(values: Sequence[float]) -> tuple[float, float, float]:
-    red, green, blue = values
-    return float(red), float(green), float(blue)
+    red, green, blue = (float(value) for value in values)
+    if not all(math.isfinite(value) for value in (red, green, blue)):
+        raise ValueError(f"mean and std {red:g}, {green:g}, {blue:g} must be finite")
+    return red, green, blue
 
 
-def _literal(metadata: Mapping[str, Any], key: str, default: Any = None) -> Any:
+def _literal(backend: InferenceBackend, key: str, default: Any = None) -> Any:
     """Return a value of the metadata: engines keep it as it was, ONNX as the text of a literal."""
-    value = metadata[key] if default is None else metadata.get(key, default)
-    return ast.literal_eval(value) if isinstance(value, str) else value
+    value = literal(backend.name, backend.metadata, key)
+    if value is None and default is None:
+        raise KeyError(key)
+    return default if value is None else value

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import jsonschema
 
@@ -73,7 +74,7 @@ def read_document(path: Path) -> dict[str, Any] | None:
     if len(text) > _BYTES_MAX:
         raise ConfigurationError(f"curves {path}: larger than {_BYTES_MAX / 1e6:.0f} MB; {_AGAIN}")
     try:
-        document: Any = json.loads(text)
+        document: Any = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise ConfigurationError(f"curves {path}: is not JSON: {error}") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
@@ -89,9 +90,13 @@ def read_document(path: Path) -> dict[str, Any] | None:
     )
     if problem is not None:
         where = "/".join(map(str, problem.absolute_path)) or "the file"
-        reason = " ".join(problem.message.split())[:200]
+        reason = re.sub(r"(\d{20})\d{20,}", r"\1...", " ".join(problem.message.split()))[:200]
         raise ConfigurationError(f"curves {path}: {where}: {reason}")
     return document
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"value {constant}: a finite number is allowed")
 
 
 def _digests(model: Path) -> set[str]:

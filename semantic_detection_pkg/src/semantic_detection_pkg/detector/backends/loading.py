@@ -16,10 +16,15 @@ from ros_support_pkg.core.closing import Closing
 from semantic_detection_pkg.common.plugins import load_plugin, plugin_names
 from semantic_detection_pkg.detector.backends.model_files import check_model_file
 from semantic_detection_pkg.detector.backends.names_file import read_names
-from semantic_detection_pkg.detector.backends.protocol import EngineOptions, InferenceBackend
+from semantic_detection_pkg.detector.backends.protocol import (
+    EngineOptions,
+    InferenceBackend,
+    notice_of,
+)
 from semantic_detection_pkg.detector.core.model_layout import ModelInfo, inspect_model
 from semantic_detection_pkg.detector.core.pipeline import DetectorPipeline
 from semantic_detection_pkg.detector.core.settings import (
+    MOST_THREADS,
     Buffers,
     DetectorNodeSettings,
     DetectorSettings,
@@ -68,6 +73,11 @@ class LoadedDetector(Closing):
             "goes along a mask (following a path, say) needs a -seg model"
         )
 
+    @property
+    def fallback(self) -> str:
+        """What the engine does not do as it was asked; "" if there is nothing."""
+        return notice_of(self.backend)
+
     def close(self) -> None:
         """Free the model; may be called again."""
         self.backend.close()
@@ -110,24 +120,29 @@ def open_backend(
     Args:
         engine: one of `ENGINES`, or the name of another package's entry point.
         model: path.
-        threads: CPU threads of one inference, >= 0; 0: the engine decides.
+        threads: CPU threads of one inference, 0..64; 0: the engine decides.
         buffers: memory between CPU and GPU, one of `BUFFERS`; see `core.settings.Buffers`.
         device: what computes, one of `DEVICES`; see `core.settings.Device`.
 
     Raises:
-        ConfigurationError: the engine, `buffers` or the device is unknown, `threads` is negative,
+        ConfigurationError: the engine, `buffers` or the device is unknown, `threads` are none,
             or this machine lacks what the engine needs.
         ModelError: the file is missing or no good.
     """
     check_engine(engine)
-    if threads < 0:
-        raise ConfigurationError(f"threads {threads} must be >= 0")
+    if not 0 <= threads <= MOST_THREADS:
+        raise ConfigurationError(f"threads {threads} must be >= 0 and <= {MOST_THREADS}")
     if buffers not in BUFFERS:
         raise ConfigurationError(f"buffers {buffers!r} are unknown; allowed: {', '.join(BUFFERS)}")
     if device not in DEVICES:
         raise ConfigurationError(f"device {device!r} is unknown; allowed: {', '.join(DEVICES)}")
     path = Path(model)
-    if not path.is_file():
+    try:
+        is_file = path.is_file()
+    except OSError as error:  # a name that is too long, say
+        reason = (error.strerror or str(error)).lower()
+        raise ModelError(f"model {str(path)[:80]}...: {reason}") from None
+    if not is_file:
         kind = "is not a file" if path.exists() else "does not exist"
         raise ModelError(f"model {path}: {kind}{_HINTS.get(engine, '')}")
     check_model_file(path, engine)

@@ -21,20 +21,25 @@ def metadata_names(name: str, metadata: Mapping[str, Any]) -> tuple[str, ...]:
     """Return class names in order; the keys are numbers in ONNX, texts in an engine's JSON.
 
     Raises:
-        ModelError: `name`'s metadata names are neither a list nor a table from all ids.
+        ModelError: `name`'s metadata names are neither a list nor a table from all ids, or one of
+            them is no text.
     """
     names = literal(name, metadata, "names")
     if names is None:
         return ()
     if isinstance(names, Mapping):
         try:
-            by_id = {int(key): str(value).strip() for key, value in names.items()}
-        except (TypeError, ValueError):
+            by_id = {int(key): value for key, value in names.items()}
+        except (TypeError, ValueError, OverflowError):
             by_id = {}
         if sorted(by_id) == list(range(len(names))):
-            return tuple(by_id[i] for i in range(len(by_id)))
+            names = [by_id[i] for i in range(len(by_id))]
     if isinstance(names, (list, tuple)):
-        return tuple(str(value).strip() for value in names)
+        texts = tuple(str(value).strip() for value in names)
+        for place, text in enumerate(texts):
+            if not is_text(text):
+                raise ModelError(f"{name}: metadata names: {text[:40]!r} of {place} is no text")
+        return texts
     raise ModelError(f"{name}: metadata names must be a list or a table from 0, 1, 2, ... to names")
 
 
@@ -77,6 +82,11 @@ def fit_names(
             + f" for {count or 'at most 65535'} classes; {NAMES_HINT}"
         )
     return names
+
+
+def is_text(name: str) -> bool:
+    """Return whether a name can be written as UTF-8: escapes of JSON can make halves of letters."""
+    return not re.search("[\0\ud800-\udfff]", name)
 
 
 def are_odd(names: Sequence[str]) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semantic_detection_pkg.common.core.labels import NO_WORD
+from semantic_detection_pkg.detector.core.class_names import is_text
 from semantic_detection_pkg.errors import ModelError
 
 _KEYS = ("words", "min_crop_px")
+_WORDS_SHOWN = 8
+
+
+def in_short(words: Sequence[str]) -> str:
+    """Return the first words in a line, and how many more there are."""
+    more = len(words) - _WORDS_SHOWN
+    return ", ".join(words[:_WORDS_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 @dataclass(frozen=True)
@@ -52,13 +61,17 @@ class ClassifierWords:
             is_list = isinstance(names, list) and names
             if not is_list or not all(isinstance(name, str) for name in names):
                 raise ModelError(f"{source}: word '{word}' needs a list of one class or more")
+            if not word.strip() or not all(map(is_text, (word, *names))):
+                raise ModelError(f"{source}: word {word[:40]!r} and its classes must be texts")
             if word == NO_WORD:
                 raise ModelError(f"{source}: '{NO_WORD}' is what no word stands for")
             classes[word] = tuple(names)
         least_px = document.get("min_crop_px")
         is_number = isinstance(least_px, int | float) and not isinstance(least_px, bool)
         if least_px is not None and not (is_number and 0.0 <= least_px <= 4096.0):
-            raise ModelError(f"{source}: min_crop_px {least_px!r} must be a number from 0 to 4096")
+            raise ModelError(
+                f"{source}: min_crop_px {repr(least_px)[:40]} must be a number from 0 to 4096"
+            )
         return cls(classes, None if least_px is None else float(least_px), source)
 
 
@@ -87,7 +100,9 @@ class WordSums:
         for number, (word, names) in enumerate(words.classes.items()):
             for name in names:
                 if name not in index:
-                    raise ModelError(f"{words.source}: model {model} has no class '{name}'")
+                    near = difflib.get_close_matches(name, index, n=1)
+                    hint = f"; is '{near[0]}' meant?" if near else ""
+                    raise ModelError(f"{words.source}: model {model} has no class '{name}'{hint}")
                 at = index[name]
                 if self._word_of[at] not in (number, len(words.classes)):
                     other = self.names[self._word_of[at]]

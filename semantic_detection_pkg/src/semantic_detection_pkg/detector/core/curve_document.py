@@ -23,8 +23,10 @@ FORMAT = "semantic-detection detection curve"
 VERSION = 1
 _SAME = 1e-6  # of confidences
 
+_MOST = 1e9
+_COUNT = {"type": "integer", "minimum": 1, "maximum": 2**32 - 1}  # as in the message
 _SHARE = {"type": "number", "minimum": 0, "maximum": 1}
-_POSITIVE = {"type": "number", "exclusiveMinimum": 0}
+_POSITIVE = {"type": "number", "exclusiveMinimum": 0, "maximum": _MOST}
 
 
 def _estimate(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,7 +46,7 @@ _CURVE = {
         "p_max": _estimate(_SHARE),
         "size_50_px": _estimate(_POSITIVE),
         "width": _estimate(_POSITIVE),
-        "false_alarms_per_look": {"type": "number", "minimum": 0},
+        "false_alarms_per_look": {"type": "number", "minimum": 0, "maximum": _MOST},
         "bins": {
             "type": "array",
             "items": {
@@ -56,8 +58,8 @@ _CURVE = {
                         "minItems": 2,
                         "maxItems": 2,
                     },
-                    "looks": {"type": "integer", "minimum": 1},
-                    "found": {"type": "integer", "minimum": 0},
+                    "looks": _COUNT,
+                    "found": {**_COUNT, "minimum": 0},
                 },
                 "required": ["size_px", "looks", "found"],
                 "additionalProperties": False,
@@ -95,7 +97,7 @@ SCHEMA: dict[str, Any] = {
             "type": "object",
             "properties": {
                 "on": {"type": "string"},
-                "looks": {"type": "integer", "minimum": 1},
+                "looks": _COUNT,
                 "iou": _SHARE,
                 "iou_small": _SHARE,
                 "small_px": {"type": "number", "minimum": 0},
@@ -117,11 +119,12 @@ SCHEMA: dict[str, Any] = {
         },
         "classes": {
             "type": "object",
+            "propertyNames": {"pattern": "^[^\0\ud800-\udfff]+$"},
             "additionalProperties": {
                 "type": "object",
                 "properties": {
-                    "things": {"type": "integer", "minimum": 1},
-                    "looks": {"type": "integer", "minimum": 1},
+                    "things": _COUNT,
+                    "looks": _COUNT,
                     "ceiling": _estimate(_SHARE),
                     "curves": {"type": "array", "items": _CURVE, "minItems": 1},
                 },

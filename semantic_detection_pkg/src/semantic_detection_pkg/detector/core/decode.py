@@ -71,6 +71,7 @@ class Decoder:
             found = self._selector.from_raw(head, columns, info.mask_channels, confidence, rule)
         else:
             found = self._selector.from_rows(head, columns, info.class_count, confidence, rule)
+        found = _upright(found)
         return found if vocabulary.labels is None else _by_name(found, vocabulary.labels, rule)
 
     def masks(
@@ -101,6 +102,21 @@ class Decoder:
                 prototypes, candidates.coefficients, boxes_xyxy, columns, rows, tolerance_px
             )
         )
+
+
+def _upright(found: Kept) -> Kept:
+    """Return the candidates whose boxes end where they begin or later; others are no boxes."""
+    is_box = (found.boxes_xyxy[:, :2] <= found.boxes_xyxy[:, 2:]).all(1)
+    if is_box.all():
+        return found
+    wrong = len(is_box) - int(np.count_nonzero(is_box))
+    return Kept(
+        found.boxes_xyxy[is_box],
+        found.scores[is_box],
+        found.labels[is_box],
+        found.coefficients[is_box],
+        found.rejected + wrong,
+    )
 
 
 def _by_name(found: Kept, labels: NDArray[np.intp], rule: Suppression) -> Kept:

@@ -31,6 +31,7 @@ from semantic_detection_pkg.errors import ModelError
 
 # A raw head has more anchors than this, a row layout fewer rows (300 by default).
 _MOST_ROWS = 1000
+_MOST_NUMBERS = 500_000_000  # of an input: 2 GB
 _COARSEST_STRIDE = 32  # [px of the input]; a raw head has an anchor for each such cell, and others
 _BOX = 4
 _BOX_SCORE_CLASS = 6
@@ -41,7 +42,7 @@ _OTHER_TASKS = {
     "pose": "keypoints (pose)",
     "classify": "classification (classify)",
 }
-_FLOATS = ("float32", "float16")
+FLOATS = ("float32", "float16")
 PROMPT_WEIGHTS, PROMPT_BIASES = "cls_w", "cls_b"
 
 
@@ -189,9 +190,9 @@ def inspect_model(
 def _batch(name: str, image: TensorSpec, *outputs: TensorSpec) -> int | None:
     """Return the length of the batch axis, which inputs and outputs must agree about."""
     lengths = {spec.shape[0] for spec in (image, *outputs)} - {None}
-    if len(lengths) > 1:
+    if len(lengths) > 1 or 0 in lengths:
         raise ModelError(
-            f"{name}: batches of {_listed((image, *outputs))} differ: they must be equal"
+            f"{name}: batches of {_listed((image, *outputs))} differ or are 0: they must be equal"
         )
     return next(iter(lengths), None)
 
@@ -206,8 +207,7 @@ def _find_inputs(name: str, inputs: Sequence[TensorSpec]) -> tuple[TensorSpec, P
         )
     image = next(iter(by_name.values()))
     _check_type(name, image)
-    batch, channels = (image.shape + (0, 0))[:2]
-    if len(image.shape) != 4 or batch == 0 or channels not in (3, None):
+    if len(image.shape) != 4 or 0 in image.shape or image.shape[1] not in (3, None):
         raise ModelError(f"{name}: input {image} must be BATCHx3xHEIGHTxWIDTH")
     if weights is None or biases is None:
         return image, None
@@ -235,6 +235,11 @@ def _input_size(name: str, image: TensorSpec, metadata: Mapping[str, Any]) -> tu
                 "must give height and width"
             )
         height, width = sizes
+    if (image.shape[0] or 1) * 3 * height * width > _MOST_NUMBERS:
+        raise ModelError(
+            f"{name}: input {image} of {width}x{height} px: at most {_MOST_NUMBERS:,} numbers are "
+            "allowed"
+        )
     return int(width), int(height)
 
 
@@ -389,8 +394,8 @@ def _class_names(
 
 
 def _check_type(name: str, spec: TensorSpec) -> None:
-    if spec.dtype not in _FLOATS:
-        raise ModelError(f"{name}: {spec} must be one of {', '.join(_FLOATS)}")
+    if spec.dtype not in FLOATS:
+        raise ModelError(f"{name}: {spec} must be one of {', '.join(FLOATS)}")
 
 
 def _listed(specs: Sequence[TensorSpec]) -> str:

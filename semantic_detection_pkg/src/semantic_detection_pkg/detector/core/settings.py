@@ -10,6 +10,7 @@ from semantic_detection_pkg.camera.core.settings import FRAMES_HELD_MAX, frame_t
 from semantic_detection_pkg.detector.core.tiles import TileSettings
 from semantic_detection_pkg.errors import ConfigurationError
 
+MOST_THREADS = 64
 AUTOSTARTS = ("nothing", "configure", "activate")
 
 
@@ -116,7 +117,9 @@ class DetectorNodeSettings:
         " names of a data.yaml; '': those in the model",
         formerly=("names_file",),
     )
-    threads: int = setting(0, "CPU threads of one inference; 0: all", minimum=0, maximum=64)
+    threads: int = setting(
+        0, "CPU threads of one inference; 0: all", minimum=0, maximum=MOST_THREADS
+    )
     classes: tuple[str, ...] = setting(
         (), "what to look for first; ['']: all that the model knows", formerly=("words",)
     )

@@ -46,6 +46,7 @@ class CurvePublisher:
             self.tell(self._model, confidence)
         except ConfigurationError as error:  # the file was changed since the model was loaded
             self._node.get_logger().error(str(error))
+            self._confidence = confidence
             self._publish(detection_curve.assumed_curves(self._model.name, confidence))
 
     def _publish(self, curves: detection_curve.DetectionCurves) -> None:

@@ -62,7 +62,7 @@ demo: build
 	$(WORKSPACE)
 	arguments=()
 	[ -z "$$GIVEN_MODEL" ] || arguments+=("model:=$$GIVEN_MODEL")
-	[ -z "$$GIVEN_SOURCE" ] || arguments+=("source:=$$GIVEN_SOURCE" "mock_gimbal:=$$([[ $$GIVEN_SOURCE = sim:* ]] && echo true || echo false)")
+	[ -z "$$GIVEN_SOURCE" ] || arguments+=("source:=$$GIVEN_SOURCE" "mock_gimbal:=$$([[ $$GIVEN_SOURCE =~ ^(sim|photo): ]] && echo true || echo false)")
 	ros2 run semantic_detection_pkg bringup --config config/config.dev.yaml --launch-file dev.launch.yaml \
 	  "$${arguments[@]}" \
 	  $(if $(DEMO_SECONDS),duration_s:="$(DEMO_SECONDS)") $(ARGS)

@@ -24,33 +24,50 @@ START_TIMEOUT_S = 60.0
 ODD_NAMES = ["it's", 'so "called"', "$HOME $(HOME) `date`", "two  spaces", "100%", "a#b", "ü:=ü"]
 
 
-@pytest.mark.parametrize("name", ODD_NAMES)
-@pytest.mark.parametrize("way", ["argument", "environment"])
-def test_make_hands_on_what_was_typed(tmp_path: Path, name: str, way: str) -> None:
-    stand_in = tmp_path / "ros2"
+def words_of_make_demo(
+    folder: Path, typed: list[str], environment: dict[str, str] | None = None
+) -> list[str]:
+    """What `make demo` hands to ros2. The recipe alone: what it needs is taken for built."""
+    stand_in = folder / "ros2"
     stand_in.write_text('#!/bin/sh\nprintf "%s\\0" "$@"\n')
     stand_in.chmod(0o755)
-    given = {"SOURCE": f"images:{name}?loop=1", "MODEL": f"{name}.onnx"}
-    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    typed: list[str] = []
-    if way == "environment":
-        environment |= given
-    else:
-        typed = [f"{key}={value}" for key, value in given.items()]
-
-    # The recipe alone: what it needs is taken for built.
     done = subprocess.run(
         ["make", "--silent", "-o", "build", "demo", "WORKSPACE=true", *typed],
         cwd=WORKSPACE,
-        env=environment,
+        env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", **(environment or {})},
         capture_output=True,
         check=True,
     )
+    return done.stdout.decode().split("\0")
 
-    words = done.stdout.decode().split("\0")
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+@pytest.mark.parametrize("way", ["argument", "environment"])
+def test_make_hands_on_what_was_typed(tmp_path: Path, name: str, way: str) -> None:
+    given = {"SOURCE": f"images:{name}?loop=1", "MODEL": f"{name}.onnx"}
+    if way == "environment":
+        words = words_of_make_demo(tmp_path, [], given)
+    else:
+        words = words_of_make_demo(tmp_path, [f"{key}={value}" for key, value in given.items()])
+
     assert f"source:=images:{name}?loop=1" in words
     assert f"model:={name}.onnx" in words
     assert "mock_gimbal:=false" in words
+
+
+@pytest.mark.parametrize(
+    ("source", "mock_gimbal"),
+    [
+        ("sim:7", "true"),
+        ("photo:a b.jpg?hfov=70", "true"),
+        ("images:photo:x", "false"),
+        ("device:0", "false"),
+    ],
+)
+def test_a_made_world_has_a_gimbal_to_look_around_with(
+    tmp_path: Path, source: str, mock_gimbal: str
+) -> None:
+    assert f"mock_gimbal:={mock_gimbal}" in words_of_make_demo(tmp_path, [f"SOURCE={source}"])
 
 
 def test_bringup_says_what_it_starts_without_the_password(capsys: pytest.CaptureFixture) -> None:

@@ -11,6 +11,10 @@ Stop the containers and the desktop first: the builder needs memory. See docs/mo
 
 from __future__ import annotations
 
+import own_sources  # noqa: F401 - before what it makes importable
+
+# isort: split
+
 import argparse
 import hashlib
 import os

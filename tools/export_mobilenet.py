@@ -2,7 +2,7 @@
 """Exports a MobileNetV3 classifier of torchvision as ONNX, for the closer look, and checks it.
 
     python3 -m venv .export && .export/bin/pip install -r requirements/export.in
-    PYTHONPATH=semantic_detection_pkg/src:tools .export/bin/python tools/export_mobilenet.py \\
+    .export/bin/python tools/export_mobilenet.py \\
         small --weights footpaths.pt --names footpaths.txt --out models
 
 --weights is a state dict (torch.save(model.state_dict(), ...)), or a checkpoint that holds one
@@ -11,6 +11,10 @@ Without both, torchvision's own weights of ImageNet are downloaded. See docs/mod
 """
 
 from __future__ import annotations
+
+import own_sources  # noqa: F401 - before what it makes importable
+
+# isort: split
 
 import argparse
 import sys

@@ -2,13 +2,17 @@
 """Exports a YOLOE-seg checkpoint as ONNX, with classes as inputs or baked in, and checks it.
 
     python3 -m venv .export && .export/bin/pip install -r requirements/export.in
-    PYTHONPATH=semantic_detection_pkg/src:tools .export/bin/python tools/export_yoloe.py \\
+    .export/bin/python tools/export_yoloe.py \\
         yoloe-26s-seg.pt --words person tent backpack --out models
 
 Needs Ultralytics (AGPL-3.0), on a workstation: never on the robot. See docs/models.md.
 """
 
 from __future__ import annotations
+
+import own_sources  # noqa: F401 - before what it makes importable
+
+# isort: split
 
 import argparse
 import copy

@@ -13,6 +13,10 @@ configured again. See docs/models.md.
 
 from __future__ import annotations
 
+import own_sources  # noqa: F401 - before what it makes importable
+
+# isort: split
+
 import argparse
 import sys
 from pathlib import Path

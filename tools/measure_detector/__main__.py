@@ -23,6 +23,9 @@ from typing import Any, TypeVar
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import own_sources  # noqa: F401 - before what it makes importable
+
+# isort: split
 from tqdm import tqdm
 
 from measure_detector.calibration import calibration_table, outcomes, read_worlds, reliability

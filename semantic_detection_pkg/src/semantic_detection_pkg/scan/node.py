@@ -42,6 +42,7 @@ from semantic_detection_pkg.scan.core.settings import ScanControllerSettings
 from semantic_detection_pkg.scan.core.standing_inputs import StandingInputs
 from semantic_detection_pkg.scan.ros import outputs as scan_outputs
 from semantic_detection_pkg.scan.ros.action import ScanAction
+from semantic_detection_pkg.scan.ros.bearings import serve_bearings
 from semantic_detection_pkg.scan.ros.journal import to_journal
 from semantic_detection_pkg.scan.ros.publishers import ScanPublishers
 from semantic_detection_pkg.scan.ros.requests import ScanRequests
@@ -89,6 +90,7 @@ class ScanControllerNode(Node):
         ):
             subscribe(self, kind, topic, take, qos)
         serve(self, SetBool, "scan/pause", self._pause)
+        serve_bearings(self, lambda: self._controller)
         publish_diagnostics(self, self._check)
         self._take_up_mission()
         every(self, 1.0 / self._config.update_rate_hz, self._step)

@@ -23,11 +23,14 @@ from semantic_detection_pkg.dashboard.api.commands import (
     StartScan,
     Stop,
     StopScan,
+    ToBearings,
+    WeightedPart,
     Zoom,
 )
 from semantic_detection_pkg.dashboard.api.dashboard import Dashboard
 from semantic_detection_pkg.dashboard.api.metrics import values_of
 from semantic_detection_pkg.dashboard.api.operators import ControlHeldError
+from semantic_detection_pkg.dashboard.core.weights_map import parts_of, rings_of
 
 _STATUS = {
     CommandStatus.DONE: HTTPStatus.OK,
@@ -63,6 +66,21 @@ class Control(BaseModel):
     model_config = ConfigDict(extra="forbid")
     is_taken: bool
     is_forced: bool = Field(False, description="take it from who holds it")
+
+
+class MapOfWeights(BaseModel):
+    """A map of where what is sought is likelier."""
+
+    model_config = ConfigDict(extra="forbid")
+    geojson: dict[str, Any] = Field(
+        description="RFC 7946: polygons, each with a property 'weight' against 1 elsewhere"
+    )
+
+
+class WeightedParts(BaseModel):
+    """Parts of the area, for the start of a scan."""
+
+    parts: list[WeightedPart]
 
 
 _REFUSALS: dict[int | str, dict[str, Any]] = {
@@ -244,6 +262,32 @@ async def words(dashboard: Shared, body: SetWords) -> JSONResponse:
 async def start_scan(dashboard: Shared, body: StartScan) -> JSONResponse:
     """Search an area for what the words name."""
     return await _carry_out(dashboard, body)
+
+
+@control.post("/scan/weights", response_model=WeightedParts)
+async def weights_of_map(dashboard: Shared, body: MapOfWeights) -> JSONResponse:
+    """Return the polygons of a GeoJSON as parts of the area, as seen from where the robot is."""
+    try:
+        rings = rings_of(body.geojson)
+    except ValueError as error:
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
+    latitudes, longitudes = zip(*(place for one in rings for place in one.places), strict=True)
+    asked = ToBearings(latitudes_deg=latitudes, longitudes_deg=longitudes)
+    outcome = await dashboard.ask(asked)
+    if outcome.status is not CommandStatus.DONE:
+        return _answer(outcome)
+    try:
+        parts = parts_of(rings, outcome.bearings)
+    except ValueError as error:
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
+    shown = [
+        {
+            "vertices": [{"yaw_rad": yaw, "pitch_rad": pitch} for yaw, pitch in one.vertices],
+            "weight": one.weight,
+        }
+        for one in parts
+    ]
+    return JSONResponse({"parts": shown})
 
 
 @steer.post("/scan/pause", response_model=CommandReply)

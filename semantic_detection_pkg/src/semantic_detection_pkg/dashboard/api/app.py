@@ -94,7 +94,8 @@ async def _explain(_: Request, error: Exception) -> JSONResponse:
     """Return one line on what is wrong, without the value: it may be NaN, or a secret."""
     assert isinstance(error, RequestValidationError)
     lines = [
-        f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+        f"{'.'.join(str(part) for part in problem['loc'])}: "
+        f"{problem['msg'].removeprefix('Value error, ')}"
         for problem in error.errors()
     ]
     return JSONResponse({"detail": "; ".join(lines)}, HTTPStatus.UNPROCESSABLE_ENTITY)

@@ -18,6 +18,14 @@ from semantic_detection_pkg.common.core.event_marks import (
     LABEL_PATTERN,
     SECONDS_MAX,
 )
+from semantic_detection_pkg.scan.core.area import Area
+from semantic_detection_pkg.scan.core.weights import (
+    MAX_PARTS,
+    MAX_VERTICES,
+    WEIGHT_MAX,
+    WeightedArea,
+    check_weights,
+)
 
 _Yaw = Annotated[float, Field(ge=-2 * math.pi, le=2 * math.pi, description="[rad] + is left")]
 _Pitch = Annotated[float, Field(ge=-math.pi, le=math.pi, description="[rad] + is nose down")]
@@ -71,6 +79,33 @@ class SetWords(Command):
     words: Annotated[tuple[_Word, ...], Field(max_length=100)] = ()
 
 
+class Vertex(Command):
+    """A corner of a part of the area."""
+
+    yaw_rad: _Yaw
+    pitch_rad: _Pitch
+
+
+class WeightedPart(Command):
+    """A part of the area, and how likely what is sought stands there, against 1 elsewhere."""
+
+    vertices: Annotated[tuple[Vertex, ...], Field(min_length=3, max_length=MAX_VERTICES)]
+    weight: Annotated[float, Field(ge=0.0, le=WEIGHT_MAX)]
+
+    @property
+    def as_weight(self) -> WeightedArea:
+        """Return the same as the scan has it."""
+        corners = tuple((one.yaw_rad, one.pitch_rad) for one in self.vertices)
+        return WeightedArea(corners, self.weight)
+
+
+class ToBearings(Command):
+    """Tell where places on the ground lie as seen from the robot."""
+
+    latitudes_deg: tuple[float, ...]
+    longitudes_deg: tuple[float, ...]
+
+
 class StartScan(Command):
     """Search an area for what the words name."""
 
@@ -81,11 +116,14 @@ class StartScan(Command):
     words: Annotated[tuple[_Word, ...], Field(min_length=1, max_length=100)]
     zoom: Annotated[float, Field(ge=0.0, le=200.0, description="[x] 0: the controller's own")] = 0.0
     is_repeated: bool = False
+    weights: Annotated[tuple[WeightedPart, ...], Field(max_length=MAX_PARTS)] = ()
 
     @model_validator(mode="after")
     def _check_order(self) -> StartScan:
         if self.yaw_min_rad >= self.yaw_max_rad or self.pitch_min_rad >= self.pitch_max_rad:
             raise ValueError("the least yaw and pitch must be below the greatest")
+        area = Area(self.yaw_min_rad, self.yaw_max_rad, self.pitch_min_rad, self.pitch_max_rad)
+        check_weights([one.as_weight for one in self.weights], area)
         return self
 
 
@@ -118,10 +156,15 @@ class CommandStatus(Enum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command ended, and what the robot said."""
+    """How a command ended, and what the robot said.
+
+    Attributes:
+        bearings: (yaw, pitch) [rad] that it was asked for.
+    """
 
     status: CommandStatus
     message: str = ""
+    bearings: tuple[tuple[float, float], ...] = ()
 
 
 class Robot(Protocol):

@@ -44,6 +44,7 @@ class _Call:
     name: str
     request: Callable[[Any], Any]
     is_repeatable: bool = True  # carried out twice it does the same as once
+    bearings: Callable[[Any], tuple[tuple[float, float], ...]] = lambda _: ()  # of the answer
 
 
 _CALLS: dict[type[Command], _Call] = {
@@ -58,6 +59,14 @@ _CALLS: dict[type[Command], _Call] = {
     commands.Center: _Call(Trigger, "gimbal/center", lambda _: Trigger.Request()),
     commands.PauseScan: _Call(
         SetBool, "scan/pause", lambda command: SetBool.Request(data=command.is_paused)
+    ),
+    commands.ToBearings: _Call(
+        srv.ToBearings,
+        "scan/to_bearings",
+        lambda command: srv.ToBearings.Request(
+            latitude_deg=list(command.latitudes_deg), longitude_deg=list(command.longitudes_deg)
+        ),
+        bearings=lambda answer: tuple((one.yaw_rad, one.pitch_rad) for one in answer.bearings),
     ),
     commands.MarkEvent: _Call(
         srv.MarkEvent,
@@ -186,7 +195,7 @@ class RosRobot:
 
         def take(answer: Any) -> None:
             status = CommandStatus.DONE if answer.success else CommandStatus.REFUSED
-            done(Outcome(status, answer.message))
+            done(Outcome(status, answer.message, call.bearings(answer)))
 
         request = call.request(command)
         self._requests.call(
@@ -211,6 +220,9 @@ class RosRobot:
         goal = action.Scan.Goal(
             area=area, words=list(command.words), zoom=command.zoom, repeat=command.is_repeated
         )
+        for part in command.weights:
+            vertices = [msg.Bearing(**vertex.model_dump()) for vertex in part.vertices]
+            goal.weights.append(msg.WeightedArea(vertices=vertices, weight=part.weight))
 
         def take(handle: ClientGoalHandle) -> None:
             if not handle.accepted:

@@ -13,6 +13,7 @@ from py_trees.common import Status as TreeStatus
 from semantic_detection_pkg.common.core.detection_curve import DetectionCurves
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.scan.core.area import Bearing
 from semantic_detection_pkg.scan.core.blackboard import NS_PER_S, Blackboard
 from semantic_detection_pkg.scan.core.checkpoint import (
     Checkpoint,
@@ -26,6 +27,7 @@ from semantic_detection_pkg.scan.core.decision_builder import DecisionBuilder
 from semantic_detection_pkg.scan.core.evaluate_candidates import evaluate_candidates
 from semantic_detection_pkg.scan.core.evidence import Finding, VlmReply
 from semantic_detection_pkg.scan.core.goals import check_goal
+from semantic_detection_pkg.scan.core.ground_model import Place
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     BaseAttitude,
     Cancel,
@@ -166,6 +168,12 @@ class ScanController:
     def checkpoint_marks(self) -> Hashable:
         """Return what is different after each decision; None without a goal."""
         return marks_of(self._blackboard)
+
+    def bearings_of(self, places: Sequence[Place]) -> list[Bearing]:
+        """Return where places on the ground lie; see `GroundModel.bearings_of`."""
+        blackboard = self._blackboard
+        known = blackboard.fix, blackboard.attitude
+        return blackboard.ground_model.bearings_of(places, *known)
 
     def step(self, now_ns: int, inputs: Sequence[Input]) -> Decision:
         """Apply what came since the last step, and return what is to be done.

@@ -8,15 +8,23 @@ from; else from the fix, where that is known.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
+import pymap3d
 
+from semantic_detection_pkg.common.core.position import quaternion_rotation
+from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import Bearing
 from semantic_detection_pkg.scan.core.inputs_and_decisions import BaseAttitude, Fix
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.terrain import Terrain, Viewpoint
 from semantic_detection_pkg.scan.core.thing_sizes import Ground, rays_up
 
+Place = tuple[float, float]
+"""(latitude, longitude) [deg], WGS 84."""
+
+_FARTHEST_M = 50_000.0  # of places that somebody means to look at
 _HEIGHT_MAX_M = 1e5  # a receiver that says more has no fix
 _LEAST_MOVE_M = 2.0  # of the place, or half a cell of the terrain: less is a receiver's noise
 _HEIGHT_SHARE, _HEIGHT_STEP_M = 0.03, 1.0  # likewise of the height
@@ -60,6 +68,55 @@ class GroundModel:
             if hits.is_met[0]:
                 return fix.altitude_m + float(ray[2, 0] * hits.range_m[0])
         return self._settings.ground_height_m
+
+    def bearings_of(
+        self, places: Sequence[Place], fix: Fix | None, attitude: BaseAttitude | None
+    ) -> list[Bearing]:
+        """Return where places on the ground lie as seen from the base; ridges hide nothing.
+
+        Args:
+            places: (latitude, longitude) [deg], WGS 84.
+
+        Raises:
+            ConfigurationError: the base's place, attitude or height is not known, or a place makes
+                no sense; one line.
+        """
+        if fix is None:
+            raise ConfigurationError("where the robot is is not known: no fix has come")
+        if attitude is None:
+            raise ConfigurationError("how the robot is turned is not known: no imu has told it")
+        ground = self.ground(fix, attitude)
+        if not ground.is_known:
+            raise ConfigurationError(
+                "how high the camera is above the ground is not known: give camera_height_m, or "
+                "ground_height_m"
+            )
+        for latitude, longitude in places:
+            if not (abs(latitude) <= 90.0 and abs(longitude) <= 360.0):
+                raise ConfigurationError(
+                    f"place latitude {latitude:g}, longitude {longitude:g}: allowed is -90..90, "
+                    "-360..360"
+                )
+        latitudes, longitudes = np.array(places, np.float64).reshape(-1, 2).T
+        origin = fix.latitude_deg, fix.longitude_deg, fix.altitude_m
+        ground_m = fix.altitude_m - ground.height_m
+        east, north, up = pymap3d.geodetic2enu(latitudes, longitudes, ground_m, *origin)
+        far_m = np.hypot(east, north)
+        if (far_m > _FARTHEST_M).any():
+            at = int(np.argmax(far_m))
+            raise ConfigurationError(
+                f"place latitude {latitudes[at]:g}, longitude {longitudes[at]:g} is "
+                f"{far_m[at] / 1000.0:.0f} km from the robot, at most {_FARTHEST_M / 1000.0:g} km "
+                "are allowed; GeoJSON has the longitude first"
+            )
+        if ground.viewpoint is not None:
+            terrain, (aside, ahead) = ground.viewpoint.terrain, ground.viewpoint.place_m
+            higher = terrain.height_m(east + aside, north + ahead)
+            up = up + np.nan_to_num(higher - terrain.height_at((aside, ahead)))
+        turn = quaternion_rotation(attitude.quaternion_xyzw)
+        x, y, z = turn.T @ np.stack([east, north, up])
+        yaw, pitch = np.arctan2(y, x), np.arctan2(-z, np.hypot(x, y))
+        return list(zip(yaw.tolist(), pitch.tolist(), strict=True))
 
     def _view(self, terrain: Terrain, fix: Fix) -> Viewpoint | None:
         """Return the viewpoint of now; None where the terrain or the height is not known."""

@@ -9,6 +9,11 @@ export class Api {
 
   /** Send; resolves to whether it was done. */
   async post(path, body) {
+    return (await this.ask(path, body)) !== null;
+  }
+
+  /** Send; resolves to the answer, null where it was not done. */
+  async ask(path, body) {
     let response;
     try {
       response = await fetch(`/api/${path}`, {
@@ -18,12 +23,12 @@ export class Api {
       });
     } catch {
       toast("the dashboard cannot be reached", "bad");
-      return false;
+      return null;
     }
     const answer = response.status === 204 ? {} : await response.json().catch(() => ({}));
     if (!response.ok) toast(answer.detail || `refused (${response.status})`, "bad");
     else if (answer.message) toast(answer.message);
-    return response.ok;
+    return response.ok ? answer : null;
   }
 
   async stop() {

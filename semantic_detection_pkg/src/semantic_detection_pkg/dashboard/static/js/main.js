@@ -14,6 +14,7 @@ import { Picture } from "./picture.js";
 import { Recorder } from "./recorder.js";
 import { Session } from "./session.js";
 import { Steering } from "./steering.js";
+import { Weights } from "./weights.js";
 
 const link = new Link();
 const api = new Api(link);
@@ -22,8 +23,8 @@ const session = new Session(link);
 new Header(link, api, steering, session);
 new Picture(link, api, steering);
 new Gimbal(link, api, steering);
-new Panorama(link, api);
-new Mission(link, api);
+const weights = new Weights(new Panorama(link, api), link, api);
+new Mission(link, api, weights);
 new Findings(link);
 new Maps(link);
 new Health(link);

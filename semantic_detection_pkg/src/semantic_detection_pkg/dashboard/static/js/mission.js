@@ -8,8 +8,8 @@ const AREA = { "yaw-max": "yaw_max_rad", "yaw-min": "yaw_min_rad", "pitch-min": 
 const LEVELS = TEXTS["ScanState.level"];
 
 export class Mission {
-  constructor(link, api) {
-    Object.assign(this, { link, api });
+  constructor(link, api, weights) {
+    Object.assign(this, { link, api, weights });
     byId("ladder").replaceChildren(...LADDER.map(([, , name]) => element("li", { textContent: name })));
     byId("words-form").addEventListener("submit", (event) => {
       // A scan holds on to its own words: new ones begin it again.
@@ -37,7 +37,7 @@ export class Mission {
     const words = this.words().length ? this.words() : this.link.sections.detector?.vocabulary ?? [];
     if (!words.length) return void toast("write at least one word to look for", "bad");
     const area = Object.entries(AREA).map(([id, name]) => [name, radians(Number(byId(id).value))]);
-    await this.api.post("scan/start", { ...Object.fromEntries(area), words, is_repeated: byId("repeat").checked });
+    await this.api.post("scan/start", { ...Object.fromEntries(area), words, is_repeated: byId("repeat").checked, weights: this.weights.parts });
   }
 
   tell(changed = new Set()) {

@@ -24,6 +24,7 @@ export class Panorama {
     this.mosaic = document.createElement("canvas");
     this.range = { ...BASE };
     this.view = null;
+    this.overlays = []; // others draw on the map, and may want its clicks
     this.mosaicMs = 0;
     this.fit();
     new ResizeObserver(() => this.fit()).observe(this.canvas);
@@ -171,6 +172,7 @@ export class Panorama {
     }
     this.drawScale();
     this.drawArea();
+    for (const one of this.overlays) one.draw(this);
     for (const track of this.link.sections.tracks ?? []) this.drawTrack(track);
     for (const finding of [...(this.link.sections.findings ?? [])].reverse()) this.drawFinding(finding);
     this.drawView();
@@ -267,6 +269,7 @@ export class Panorama {
   }
 
   look(event) {
+    if (this.overlays.some((one) => one.takes(this.bearingAt(event)))) return;
     if (!this.api.maySteer()) return;
     this.api.post(placeToLook(this.link), this.bearingAt(event));
   }

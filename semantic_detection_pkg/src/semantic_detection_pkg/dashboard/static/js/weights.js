@@ -1,0 +1,145 @@
+// Where in the area what is sought is likelier: parts drawn on the map or loaded from one, sent with the next scan.
+
+import { byId, element, fixed, setText, toast } from "./dom.js";
+
+const STOPS = [0, 0.1, 0.2, 0.5, 1, 2, 4, 8, 20, 50, 100]; // of the slider; 1 is as likely as elsewhere
+const LEAST_CORNERS = 3;
+const [LIKELIER, LESS] = ["#f0b429", "#8aa0b4"];
+
+const told = (weight) => `× ${Number(weight.toPrecision(3))}`;
+
+export class Weights {
+  constructor(panorama, link, api) {
+    Object.assign(this, { panorama, link, api });
+    this.parts = []; // as the scan takes them
+    this.chosen = -1;
+    this.drawing = null; // corners of the part that is being drawn
+    panorama.overlays.push(this);
+    byId("part-draw").addEventListener("click", () => (this.drawing ? this.finish() : this.begin()));
+    byId("part-weight").addEventListener("input", () => this.weigh());
+    byId("part-remove").addEventListener("click", () => this.remove());
+    byId("part-load").addEventListener("click", () => byId("part-file").click());
+    byId("part-file").addEventListener("change", ({ target }) => this.load(target));
+    document.addEventListener("keydown", (event) => this.key(event));
+    this.show();
+  }
+
+  get weight() {
+    return STOPS[byId("part-weight").value];
+  }
+
+  begin() {
+    this.drawing = [];
+    this.chosen = -1;
+    toast("click the corners on the map, then Done; Esc drops them");
+    this.show();
+  }
+
+  /** A click on the map: a corner, where one is drawn. */
+  takes(bearing) {
+    if (!this.drawing) return false;
+    this.drawing.push(bearing);
+    this.panorama.draw();
+    return true;
+  }
+
+  finish() {
+    const vertices = this.drawing;
+    if (vertices.length < LEAST_CORNERS) return void toast(`a place needs ${LEAST_CORNERS} corners at least`, "bad");
+    this.drawing = null;
+    this.parts.push({ vertices, weight: this.weight });
+    this.choose(this.parts.length - 1);
+  }
+
+  key(event) {
+    if (!this.drawing || event.target instanceof HTMLInputElement) return;
+    if (event.key === "Escape") this.drawing = null;
+    else if (event.key === "Enter" && event.target === document.body) return void this.finish();
+    else return;
+    this.show();
+  }
+
+  choose(index) {
+    this.chosen = index;
+    const { weight } = this.parts[index] ?? {};
+    if (weight !== undefined) byId("part-weight").value = STOPS.findLastIndex((stop) => stop <= weight);
+    this.show();
+  }
+
+  weigh() {
+    const part = this.parts[this.chosen];
+    if (part) part.weight = this.weight;
+    this.show();
+  }
+
+  remove() {
+    this.parts.splice(this.chosen, 1);
+    this.choose(-1);
+  }
+
+  async load(input) {
+    const [file] = input.files;
+    input.value = ""; // the same file may be chosen again
+    if (!file) return;
+    let geojson;
+    try {
+      geojson = JSON.parse(await file.text());
+    } catch {
+      return void toast(`${file.name}: no JSON`, "bad");
+    }
+    if (geojson === null || typeof geojson !== "object" || Array.isArray(geojson)) return void toast(`${file.name}: no GeoJSON`, "bad");
+    const answer = await this.api.ask("scan/weights", { geojson });
+    if (!answer) return;
+    this.parts.push(...answer.parts);
+    for (const { vertices } of answer.parts) this.uncover(vertices);
+    toast(`${file.name}: ${answer.parts.length} loaded`);
+    this.choose(this.parts.length - 1);
+  }
+
+  /** Show so much of the map that a part can be seen. */
+  uncover(vertices) {
+    const [yaws, pitches] = [vertices.map((one) => one.yaw_rad), vertices.map((one) => one.pitch_rad)];
+    this.panorama.widen({ left: Math.max(...yaws), right: Math.min(...yaws), top: Math.min(...pitches), bottom: Math.max(...pitches) });
+  }
+
+  show() {
+    const weight = this.parts[this.chosen]?.weight ?? this.weight;
+    setText(byId("part-weight-value"), told(weight));
+    setText(byId("part-draw"), this.drawing ? "Done" : "Draw likely place");
+    byId("part-remove").disabled = !this.parts[this.chosen];
+    byId("parts").replaceChildren(...this.parts.map((part, index) => {
+      const button = element("button", { type: "button", textContent: `${index + 1}: ${told(part.weight)}` });
+      button.setAttribute("aria-pressed", String(index === this.chosen));
+      button.classList.toggle("held", index === this.chosen);
+      button.addEventListener("click", () => this.choose(index === this.chosen ? -1 : index));
+      return button;
+    }));
+    this.panorama.draw();
+  }
+
+  /** Draw the parts on the map: those of the next scan, else those of the one that runs. */
+  draw(map) {
+    const { scan } = this.link.sections;
+    const isOfScan = !this.parts.length && !this.drawing && scan && scan.level !== "idle";
+    const parts = isOfScan ? scan.weights ?? [] : this.parts;
+    parts.forEach((part, index) => this.outline(map, part.vertices, part.weight, index === this.chosen && !isOfScan));
+    if (this.drawing) this.outline(map, this.drawing, this.weight, true);
+  }
+
+  outline(map, vertices, weight, isChosen) {
+    const { context } = map;
+    const unit = map.unit();
+    context.beginPath();
+    for (const { yaw_rad: yaw, pitch_rad: pitch } of vertices) context.lineTo(map.x(yaw), map.y(pitch));
+    context.closePath();
+    context.fillStyle = context.strokeStyle = weight >= 1 ? LIKELIER : LESS;
+    context.lineWidth = (isChosen ? 2.5 : 1.2) * unit;
+    context.globalAlpha = 0.18;
+    context.fill();
+    context.globalAlpha = 1;
+    context.stroke();
+    if (!vertices.length) return;
+    context.font = `${11 * unit}px monospace`;
+    context.fillText(fixed(weight, weight < 1 ? 1 : 0), map.x(vertices[0].yaw_rad) + 3 * unit, map.y(vertices[0].pitch_rad) - 3 * unit);
+  }
+}

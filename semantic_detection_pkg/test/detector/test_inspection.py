@@ -65,6 +65,18 @@ def test_the_classifier_names_the_part(inspector, service):
     assert list(inspection.probabilities) == sorted(inspection.probabilities, reverse=True)
 
 
+def test_it_tells_which_classifier_it_has_and_whether_that_knows_a_word(inspector, tmp_path):
+    assert inspector.summary == inspector.fallback == ""
+    assert not inspector.has_no_word_of(["tree"]), "without a classifier nothing is amiss"
+    inspector.load(str(MODEL), engine="onnxruntime", threads=1)
+    assert inspector.summary.startswith("classifier demo_classifier.onnx, no table of words, its ")
+    assert not inspector.has_no_word_of(["submarine", "person"])
+    assert inspector.has_no_word_of(["submarine", "fork"])
+    inspector.load("any", engine="fake", threads=0)
+    assert inspector.summary == "classifier any"
+    assert not inspector.has_no_word_of(["submarine"]), "a plug-in's need not tell"
+
+
 @pytest.mark.parametrize(
     ("stamp_ns", "box", "message"),
     [

@@ -121,6 +121,10 @@ def test_where_cuda_starts_the_detector_uses_it(
     assert caplog.records == []
 
 
+def said_first(caplog) -> str:
+    return caplog.records[0].getMessage()
+
+
 def said(caplog) -> str:
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
@@ -135,6 +139,10 @@ def test_without_cuda_the_cpu_computes_and_a_line_says_so(model, caplog):
     assert backend.device.startswith(CPU)
     assert said(caplog).startswith("colours.onnx: computes on the CPU, not on the GPU: this ONNX R")
     assert "install onnxruntime-gpu" in caplog.text
+    with load_detector(model, device="cuda", threads=1) as detector:
+        assert detector.fallback == said_first(caplog)
+    with load_detector(model, threads=1) as detector:
+        assert detector.fallback == ""
 
 
 def test_where_cuda_does_not_start_the_cpu_computes_and_a_line_says_so(

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from semantic_detection_pkg.detector.core.classifier_words import ClassifierWords
 from semantic_detection_pkg.errors import ModelError
 
 _BYTES_MAX = 10_000_000
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON; by itself the last of several equal keys would win.
+
+    Raises:
+        ValueError: a key is there twice.
+    """
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"'{key[:40]}' is there twice")
+        found[key] = value
+    return found
 
 
 def read_classifier_words(model: Path) -> ClassifierWords | None:
@@ -27,7 +42,7 @@ def read_classifier_words(model: Path) -> ClassifierWords | None:
         reason = (error.strerror or str(error)).lower()
         raise ModelError(f"words {path}: cannot be read: {reason}") from error
     try:
-        document = json.loads(text)
+        document = json.loads(text, object_pairs_hook=_without_twins)
     except (ValueError, RecursionError) as error:
         raise ModelError(f"words {path}: is not JSON: {error}") from error
     return ClassifierWords.from_json(document, f"words {path}")

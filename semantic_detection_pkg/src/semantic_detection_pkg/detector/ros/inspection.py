@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,23 @@ class FrameInspector:
         self.unload()
         if model:
             self._classifier = load_classifier(model, engine=engine, threads=threads, device=device)
+
+    @property
+    def fallback(self) -> str:
+        """What the classifier's engine does not do as it was asked; "" if there is nothing."""
+        return str(getattr(self._classifier, "notice", ""))
+
+    @property
+    def summary(self) -> str:
+        """Which classifier this is, and for which words; "" without one."""
+        if self._classifier is None:
+            return ""
+        return str(getattr(self._classifier, "summary", f"classifier {self._classifier.name}"))
+
+    def has_no_word_of(self, vocabulary: Sequence[str]) -> bool:
+        """Return whether there is a classifier, and it knows none of the words searched for."""
+        words: Sequence[str] = getattr(self._classifier, "words", ())  # a plug-in's may not tell
+        return bool(words) and not set(words) & set(vocabulary)
 
     def unload(self) -> None:
         """Free the classifier and the frames."""

@@ -16,6 +16,7 @@ from rclpy.client import Client
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from ros_graph import destroy
 from std_srvs.srv import Trigger
 
 from interfaces_pkg.action import Scan
@@ -108,9 +109,8 @@ def asking(ros_domain: dict[str, str]) -> Iterator[Asking]:
     assert client.wait_for_service(PATIENCE_S)
     assert action.wait_for_server(PATIENCE_S)
     yield asking
-    other.action.destroy()
-    other.node.destroy_node()
-    node.destroy_node()
+    destroy(other.node)
+    destroy(node)
     context.try_shutdown()
 
 

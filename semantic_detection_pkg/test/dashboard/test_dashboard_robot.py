@@ -12,6 +12,7 @@ from rclpy.action import ActionServer
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from ros_graph import destroy
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
@@ -74,8 +75,8 @@ def harness(ros_domain: dict[str, str]) -> Iterator[RobotHarness]:
     harness.spin_until(lambda: all(harness.robot.presence()[name] for name in served))
     yield harness
     harness.action.destroy()
-    harness.other.destroy_node()
-    harness.node.destroy_node()
+    destroy(harness.other)
+    destroy(harness.node)
     context.try_shutdown()
 
 

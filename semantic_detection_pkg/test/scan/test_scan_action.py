@@ -16,6 +16,7 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.task import Future
+from ros_graph import destroy
 
 from interfaces_pkg.action import Scan
 from semantic_detection_pkg.scan.core.area import Area
@@ -73,8 +74,8 @@ def harness(ros_domain: dict[str, str]) -> Iterator[ActionHarness]:
     yield harness
     harness.executor.shutdown()
     harness.scan.destroy()
-    harness.node.destroy_node()
-    harness.other.destroy_node()
+    destroy(harness.node)
+    destroy(harness.other)
     context.try_shutdown()
 
 

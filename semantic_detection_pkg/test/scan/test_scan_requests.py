@@ -13,6 +13,7 @@ from rclpy.action.server import ServerGoalHandle
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from ros_graph import destroy
 
 from interfaces_pkg.action import AskVlm
 from interfaces_pkg.srv import InspectFrame
@@ -82,9 +83,8 @@ def harness(ros_domain: dict[str, str]) -> Iterator[RequestsHarness]:
         )
     )
     yield harness
-    harness.action.destroy()
-    harness.other.destroy_node()
-    harness.node.destroy_node()
+    destroy(harness.other)
+    destroy(harness.node)
     context.try_shutdown()
 
 

@@ -92,7 +92,7 @@ def reading_checksum(reading: GimbalReading) -> int:
     have one stamp, and their zoom or link may differ. Recordings hold it: fields that come later
     stay out of it.
     """
-    values = (
+    values: tuple[float, ...] = (
         reading.yaw_rad,
         reading.pitch_rad,
         reading.roll_rad,
@@ -106,8 +106,9 @@ def reading_checksum(reading: GimbalReading) -> int:
         reading.pitch_min_rad,
         reading.pitch_max_rad,
     )
-    plain = (math.nan if math.isnan(value) else value for value in values)  # one NaN of the many
-    return zlib.crc32(_READING.pack(reading.stamp_ns, *plain) + reading.link.encode())
+    if math.isnan(sum(values)):
+        values = tuple(math.nan if math.isnan(value) else value for value in values)  # one of many
+    return zlib.crc32(_READING.pack(reading.stamp_ns, *values) + reading.link.encode())
 
 
 def inputs_to_json(settings: ScanSettings | None, inputs: Sequence[Input]) -> str:

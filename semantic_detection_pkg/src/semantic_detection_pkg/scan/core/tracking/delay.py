@@ -223,13 +223,14 @@ def _regress(samples: Sequence[_Sample], frames: int) -> DelayEstimate:
     Weighted least squares of bearing = course - delay * turning rate, the course taken out of both
     sides first (Frisch-Waugh-Lovell theorem), reweighted for Huber's loss.
     """
-    _, groups = np.unique([sample.segment for sample in samples], return_inverse=True)
+    segments, _, times_s, bearings_rad, rates_rad_s, own_weights = zip(*samples, strict=True)
+    _, groups = np.unique(segments, return_inverse=True)
     # Each sample gives two equations, of yaw and of pitch, each with a course of its own.
     groups = np.concatenate([groups, groups + groups.max() + 1])
-    times = np.tile([sample.time_s for sample in samples], 2)
-    bearings = np.array([sample.bearing for sample in samples]).T.ravel()
-    rates = np.array([sample.rate for sample in samples]).T.ravel()
-    base = np.tile([sample.weight for sample in samples], 2)
+    times = np.tile(times_s, 2)
+    bearings = np.array(bearings_rad).T.ravel()
+    rates = np.array(rates_rad_s).T.ravel()
+    base = np.tile(own_weights, 2)
     weights, delay, sigma = base, math.nan, math.inf
     for _ in range(_ITERATIONS):
         x = _detrended(rates, times, groups, weights)

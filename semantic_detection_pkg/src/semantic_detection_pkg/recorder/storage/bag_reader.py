@@ -8,7 +8,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -241,8 +241,8 @@ class BagReader(Closing):
                     f"bag {self.path}: topic {connection.topic} is {connection.msgtype}, "
                     f"{wanted} is needed"
                 )
-        for message in self.messages_of(names, start_ns, stop_ns):
-            yield replace(message, topic=names[message.topic])
+        for one in self.messages_of(names, start_ns, stop_ns):
+            yield BagMessage(names[one.topic], one.connection, one.received_ns, one.data, one.file)
 
     def messages_of(
         self, topics: Collection[str], start_ns: int | None = None, stop_ns: int | None = None

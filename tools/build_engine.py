@@ -32,6 +32,7 @@ from model_export.preflight import (
     check_folder,
     check_free_memory,
     check_system,
+    check_targets,
     check_tensorrt,
     l4t_release,
 )
@@ -68,6 +69,7 @@ from semantic_detection_pkg.errors import ConfigurationError, ModelError, Semant
 from semantic_detection_pkg.health.checkup import Machine
 
 _EXIT_USAGE = 2
+_LONGEST_PX = 100_000
 _Tensors = tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]
 
 
@@ -78,6 +80,10 @@ def main(arguments: list[str] | None = None, machine: Machine | None = None) -> 
         build(options, tensorrt, platform, machine or Machine())
     except SemanticDetectionError as error:
         print(f"build_engine: {error}", file=sys.stderr)
+        return _EXIT_USAGE
+    except OSError as error:  # a disk that is full, say
+        reason = (error.strerror or str(error)).lower()
+        print(f"build_engine: {error.filename or 'a file'}: {reason}", file=sys.stderr)
         return _EXIT_USAGE
     return 0
 
@@ -163,13 +169,16 @@ def build(
     check_tensorrt(tensorrt)
     check_capability(tensorrt, options.compute_capability)
     check_folder(folder)
+    path = folder / f"{options.onnx.stem}.engine"
+    timing_cache = options.timing_cache or folder / "timing.cache"
+    check_targets(options.onnx, (path, manifest_path(path), timing_cache))
     if not options.force:
         check_system(machine)
         check_free_memory(machine, options.workspace)
     recipe = Recipe(
         options.precision,
         options.workspace,
-        options.timing_cache or folder / "timing.cache",
+        timing_cache,
         options.batch,
         _size(options.onnx.name, metadata),
         options.compute_capability,
@@ -177,7 +186,6 @@ def build(
     target = _target(tensorrt, platform, options.compute_capability)
     print(f"{options.onnx}: {title(tensorrt)} builds for {target} ...", flush=True)
     built = build_plan(cast(TensorRtBuilding, tensorrt), onnx, options.onnx, recipe)
-    path = folder / f"{options.onnx.stem}.engine"
     plan, (inputs, outputs) = _put(path, built, platform)
     manifest = Manifest(
         plan=FileMark(plan.name, plan.size, plan.sha256),
@@ -229,8 +237,11 @@ def _size(name: str, metadata: dict[str, str]) -> tuple[int, int] | None:
     """(height, width) that the model was exported for; None: nobody says."""
     size = literal(name, metadata, "imgsz")
     sizes = [size, size] if isinstance(size, int) else size
-    is_size = isinstance(sizes, (list, tuple)) and len(sizes) == 2
-    return (int(sizes[0]), int(sizes[1])) if is_size else None
+    if not isinstance(sizes, (list, tuple)) or len(sizes) != 2:
+        return None
+    height, width = sizes
+    is_size = all(isinstance(n, int) and 0 < n <= _LONGEST_PX for n in sizes)
+    return (height, width) if is_size else None
 
 
 def _target(tensorrt: TensorRt, platform: Platform | None, capability: str) -> Device:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from semantic_detection_pkg.detector.backends.trt.api import TensorRt
@@ -53,6 +54,16 @@ def check_folder(folder: Path) -> None:
         raise ConfigurationError(
             f"folder {folder}: {(error.strerror or str(error)).lower()}; choose another one (--out)"
         ) from error
+
+
+def check_targets(model: Path, targets: Sequence[Path]) -> None:
+    """Raises ConfigurationError if what is written would replace the model, or cannot be."""
+    for target in targets:
+        if target.resolve() == model.resolve():
+            raise ConfigurationError(f"{target}: is the model itself, it would be replaced")
+        if target.is_dir():
+            raise ConfigurationError(f"{target}: is a folder; a file is to be written there")
+        check_folder(target.parent)
 
 
 def check_tensorrt(tensorrt: TensorRt) -> None:

@@ -1,6 +1,7 @@
 """tools/build_engine.py against a fake builder: what it asks for, writes, and refuses."""
 
 import json
+import re
 
 import build_engine
 import numpy as np
@@ -355,3 +356,46 @@ def test_options_out_of_range(onnx, arguments):
     with pytest.raises(SystemExit) as left:
         build_engine.main([str(onnx), *arguments])
     assert left.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "folder", "what"),
+    [
+        (["--timing-cache", "colours.onnx"], "", "colours.onnx: is the model itself"),
+        (["--timing-cache", "."], "", "is a folder; a file is to be written there"),
+        (["--timing-cache", "colours.onnx/x/y"], "", "not a directory|file exists"),
+        ([], "colours.engine", "colours.engine: is a folder"),
+        ([], "colours.manifest.json", "colours.manifest.json: is a folder"),
+        ([], ".colours.engine.tmp", "colours.engine.tmp: is a directory"),
+    ],
+)
+def test_what_cannot_be_written_is_said_in_one_line_and_the_model_stays(
+    onnx, jetson, gpu, capsys, monkeypatch, arguments, folder, what
+):
+    monkeypatch.chdir(onnx.parent)
+    content = onnx.read_bytes()
+    if folder:
+        (onnx.parent / folder).mkdir()
+
+    assert build_engine.main([str(onnx), *arguments], jetson) == 2
+
+    said = capsys.readouterr().err
+    assert re.search(what, said)
+    assert said.count("\n") == 1
+    assert onnx.read_bytes() == content
+
+
+def test_a_model_that_is_named_like_its_plan_is_not_replaced(onnx, jetson, gpu, capsys):
+    named = onnx.rename(onnx.with_suffix(".engine"))
+
+    assert build_engine.main([str(named)], jetson) == 2
+    assert "colours.engine: is the model itself, it would be replaced" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("size", ["['a', 'b']", "[1e999, 2]", "[None, None]", "[-1, 0]"])
+def test_a_size_that_is_none_is_nobody_s_word(tmp_path, jetson, gpu, size):
+    """The model has its own; only one that is open would need it."""
+    metadata = {**tiny_models.ultralytics_metadata("raw"), "imgsz": size}
+    model = tiny_models.save(tiny_models.colour_model("raw", metadata), tmp_path / "m.onnx")
+
+    assert build_engine.main([str(model), "--runs", "0"], jetson) == 0

@@ -183,6 +183,11 @@ BAD_MANIFESTS = {
     ),
     "number": (document(l4t=36), "l4t: 36 is not of type 'string'"),
     "deep": ("[" * 100_000, "is not JSON"),
+    "long": (json.dumps([0] * 200_000), r"document: \[0, .* \.\.\. .* is not of type 'object'"),
+    "large": (
+        document(plan={"name": "a", "size": 10**400, "sha256": "0" * 64}),
+        r"plan.size: 10+\.\.\. is greater than the maximum",
+    ),
 }
 
 
@@ -194,6 +199,7 @@ def test_manifests_of_another_form_are_refused(model, case):
         TensorRtBackend(model, fake_machine().platform)
     assert "model.manifest.json" in str(raised.value)
     assert "\n" not in str(raised.value)
+    assert len(str(raised.value)) < 500
 
 
 def test_a_folder_in_place_of_the_manifest(model):

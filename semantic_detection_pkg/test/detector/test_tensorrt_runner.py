@@ -272,6 +272,18 @@ def test_after_a_fatal_error_every_frame_says_what_to_do(plan):
     assert machine.cuda.live == set()
 
 
+def test_a_single_number_among_the_tensors_is_no_batch(tmp_path):
+    """Some exports take a threshold as an input of no length."""
+    path = tmp_path / "scalar.engine"
+    picture, number = TensorSpec("images", (1, 3, 4, 4), "float32"), TensorSpec("t", (), "float32")
+    path.write_bytes(fake_plan([number, picture], [TensorSpec("y", (), "float32")]))
+
+    backend = TensorRtBackend(path, fake_machine().platform)
+
+    assert set(backend.inputs) == {picture, number}
+    backend.close()
+
+
 UNFIT = {
     "dynamic": (fake_plan([TensorSpec("x", (1, None), "float32")], []), "x float32 1x? has no"),
     "bfloat16": (fake_plan([TensorSpec("x", (1,), "bfloat16")], []), "x has elements bfloat16"),

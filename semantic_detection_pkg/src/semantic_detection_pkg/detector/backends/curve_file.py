@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import re
 from pathlib import Path
 from typing import Any, NoReturn
 
 import jsonschema
 
 from semantic_detection_pkg.common.core.detection_curve import DetectionCurves
+from semantic_detection_pkg.detector.backends.schema_reason import schema_reason
 from semantic_detection_pkg.detector.core.curve_document import FORMAT, SCHEMA, VERSION, curves_of
 from semantic_detection_pkg.errors import ConfigurationError
 
@@ -90,8 +90,7 @@ def read_document(path: Path) -> dict[str, Any] | None:
     )
     if problem is not None:
         where = "/".join(map(str, problem.absolute_path)) or "the file"
-        reason = re.sub(r"(\d{20})\d{20,}", r"\1...", " ".join(problem.message.split()))[:200]
-        raise ConfigurationError(f"curves {path}: {where}: {reason}")
+        raise ConfigurationError(f"curves {path}: {where}: {schema_reason(problem)}")
     return document
 
 

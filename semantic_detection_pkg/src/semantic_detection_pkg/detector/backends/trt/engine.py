@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import deque
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -114,12 +115,17 @@ def describe(
     return tuple(inputs), tuple(outputs)
 
 
+def is_open(shape: Sequence[int]) -> bool:
+    """Return whether a tensor takes batches of any length; a single number has no batch."""
+    return len(shape) > 0 and shape[0] < 1
+
+
 def _batch(tensorrt: TensorRt, engine: Engine) -> int | None:
     """Return pictures of one inference as the plan's profile has them; None: it says nothing."""
     for index in range(engine.num_io_tensors):
         tensor = engine.get_tensor_name(index)
         is_input = engine.get_tensor_mode(tensor) == tensorrt.TensorIOMode.INPUT
-        if is_input and engine.get_tensor_shape(tensor)[0] < 1:
+        if is_input and is_open(engine.get_tensor_shape(tensor)):
             _, _, most = engine.get_tensor_profile_shape(tensor, 0)
             return most[0] if most[0] > 0 else None
     return None

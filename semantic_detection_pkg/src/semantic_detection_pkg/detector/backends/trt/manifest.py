@@ -14,6 +14,7 @@ from typing import Any
 
 import jsonschema
 
+from semantic_detection_pkg.detector.backends.schema_reason import schema_reason
 from semantic_detection_pkg.detector.backends.trt.cuda import Device
 from semantic_detection_pkg.detector.backends.trt.families import FAMILIES, TENSORRT
 from semantic_detection_pkg.detector.backends.trt.plan import BUILD_HINT, Plan
@@ -93,7 +94,7 @@ def read_manifest(path: Path) -> Manifest | None:
     problem = jsonschema.exceptions.best_match(_VALIDATOR.iter_errors(document))
     if problem is not None:
         where = problem.json_path.removeprefix("$.").removeprefix("$") or "document"
-        raise ConfigurationError(f"manifest {path}: {where}: {' '.join(problem.message.split())}")
+        raise ConfigurationError(f"manifest {path}: {where}: {schema_reason(problem)}")
     return Manifest(
         plan=FileMark(**document["plan"]),
         onnx=FileMark(**document["onnx"]),
@@ -172,7 +173,7 @@ _FILE = {
     "additionalProperties": False,
     "properties": {
         "name": _TEXT,
-        "size": {"type": "integer", "minimum": 0},
+        "size": {"type": "integer", "minimum": 0, "maximum": 1 << 62},
         "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
     },
 }
@@ -185,7 +186,10 @@ _TENSORS = {
         "additionalProperties": False,
         "properties": {
             "name": _TEXT,
-            "shape": {"type": "array", "items": {"type": "integer", "minimum": 1}},
+            "shape": {
+                "type": "array",
+                "items": {"type": "integer", "minimum": 1, "maximum": 1 << 62},
+            },
             "dtype": _TEXT,
         },
     },

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from semantic_detection_pkg.detector.backends.trt.api import Engine, ExecutionContext, Runtime
 from semantic_detection_pkg.detector.backends.trt.buffers import TensorBuffer, allocate_tensor
 from semantic_detection_pkg.detector.backends.trt.cuda import CudaError
-from semantic_detection_pkg.detector.backends.trt.engine import describe, deserialize
+from semantic_detection_pkg.detector.backends.trt.engine import describe, deserialize, is_open
 from semantic_detection_pkg.detector.backends.trt.families import title
 from semantic_detection_pkg.detector.backends.trt.graph import GraphedWork
 from semantic_detection_pkg.detector.backends.trt.manifest import (
@@ -164,9 +164,9 @@ class TensorRtBackend:
         if self._context is None:
             raise CudaError("create_execution_context: no context")
         for spec in self.inputs:
-            is_open = self._engine is not None and self._engine.get_tensor_shape(spec.name)[0] < 1
             shape = tuple(length or 0 for length in spec.shape)
-            if is_open and not self._context.set_input_shape(spec.name, shape):
+            is_set = self._engine is not None and is_open(self._engine.get_tensor_shape(spec.name))
+            if is_set and not self._context.set_input_shape(spec.name, shape):
                 raise CudaError(f"set_input_shape: {spec} refused")
         self._stream = cuda.stream(resources)
         self._events = [cuda.event(resources, is_waited_for=index == 3) for index in range(4)]

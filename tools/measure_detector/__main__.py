@@ -47,6 +47,11 @@ from semantic_detection_pkg.detector.core.settings import DetectorSettings
 from semantic_detection_pkg.detector.core.tiles import Looking, TileSettings
 from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
 
+_DESCRIPTION = (
+    "Looks at labelled pictures (VisDrone's, YOLO's or COCO's labels) or at simulated worlds "
+    "through the product's own pipeline, fits how likely the detector reports a thing by its size, "
+    "and writes MODEL's .curve.json beside it and a drawing of it, an SVG."
+)
 CONFIDENCES = (0.1, 0.25, 0.4, 0.6)
 _DONE, _REFUSED, _INTERRUPTED = 0, 2, 130
 T = TypeVar("T")
@@ -64,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.calibrate:
             return _calibrate(options)
         confidences = _confidences(options.conf)
-        parts, subject = _measure(options, confidences)
+        parts, subject, hint = _measure(options, confidences)
         document, left_out = make_document(merge(parts), confidences, subject)
         for name, things in left_out.items():
             if things:
@@ -74,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             nothing = sum(not things for things in left_out.values())
             print(f"{nothing} other classes: there is none of them", file=sys.stderr)
         if not document["classes"]:
-            raise ConfigurationError("no class has enough things: nothing is written")
+            raise ConfigurationError(f"no class has enough things: nothing is written{hint}")
         path = options.out or options.model.with_name(options.model.stem + SUFFIX)
         _write(path, json.dumps(document, indent=1) + "\n")
         middle = confidences[min(1, len(confidences) - 1)]
@@ -122,7 +127,8 @@ def _sweep(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 def _measure(
     options: argparse.Namespace, confidences: Sequence[float]
-) -> tuple[list[dict[str, ClassRecord]], Subject]:
+) -> tuple[list[dict[str, ClassRecord]], Subject, str]:
+    """Return records, what was measured, and what to do where the model's classes are numbers."""
     settings = DetectorSettings(confidence_threshold=confidences[0])
     tiling = TileSettings(options.tiles, options.tile_px)
     with load_detector(
@@ -156,7 +162,8 @@ def _measure(
         raise ConfigurationError(
             "no picture has labels: VisDrone's, YOLO's or COCO's beside it or in --truth"
         )
-    return parts, Subject(options.model, size, on, options.tiles)
+    hint = f"; {detector.unnamed}" if detector.unnamed else ""
+    return parts, Subject(options.model, size, on, options.tiles), hint
 
 
 def _with_progress(made: Iterable[T], count: int) -> Iterable[T]:
@@ -201,7 +208,12 @@ def _write(path: Path, text: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="measure_detector", description=__doc__.splitlines()[4])
+    parser = argparse.ArgumentParser(
+        prog="measure_detector",
+        description=_DESCRIPTION,
+        epilog="Exit status: 0; 2 if the model, the pictures or an option are no good; 130 after "
+        "Ctrl-C.",
+    )
     parser.add_argument("model", type=Path, metavar="MODEL", help="-seg or detect model")
     parser.add_argument("pictures", nargs="*", type=Path, metavar="PICTURES", help="or folders")
     parser.add_argument(
@@ -213,14 +225,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--calibrate",
         metavar="FIRST-LAST",
-        help="seeds of worlds that are swept, see above; or a FILE of sweeps that was written so",
+        help="seeds of worlds that are swept, to compare the POD that the model's curve promises "
+        "with what is found; or the FILE of sweeps that an earlier run wrote",
     )
     parser.add_argument(
         "--same",
         action="append",
         default=[],
         metavar="NAME=OTHER,...",
-        help="labels and words that are counted as one class",
+        help="labels and words that are counted as one class; VisDrone's pedestrian and people are "
+        "person by themselves",
     )
     parser.add_argument(
         "--smear",
@@ -235,9 +249,18 @@ def _parser() -> argparse.ArgumentParser:
         default=",".join(map(str, CONFIDENCES)),
         help="thresholds that a curve is measured at (default: %(default)s)",
     )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="(default: MODEL's .curve.json)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="the drawing, an SVG, lies beside it (default: MODEL's .curve.json)",
+    )
     parser.add_argument("--classes", default="", metavar="WORDS", help="look only for these")
-    parser.add_argument("--names", metavar="FILE", help="class names instead of the model's")
+    parser.add_argument(
+        "--names",
+        metavar="FILE",
+        help="class names instead of the model's, or where it has none: one on each line",
+    )
     parser.add_argument("--engine", default="onnxruntime", metavar="NAME", help=", ".join(ENGINES))
     parser.add_argument(
         "--tiles", default="full", choices=[Looking.FULL.value, Looking.TILES.value]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from measure_detector.fit import (
+    SIZE_MOST_PX,
     CurveFit,
     bins_of,
     chains_of,
@@ -23,6 +25,12 @@ from semantic_detection_pkg.detector.backends.curve_file import sha256_of
 from semantic_detection_pkg.detector.core.curve_document import FORMAT, VERSION
 
 LEAST_THINGS = 20  # of a class: with fewer it is not measured
+_ONE_SCENE = "no interval: pictures (worlds) are drawn again for it, and there is only one"
+_UNKNOWN = "not determined: of these things too few, or none, were found"
+_NO_END = (
+    f"no end: in some drawings of the pictures so few were found that the size for half went to "
+    f"{SIZE_MOST_PX:g} px, where it is cut off"
+)
 GROUP_S = 10.0  # longer than a pass of a sweep shows a place, shorter than until the next
 _SHARP_PX = 0.5
 
@@ -172,9 +180,20 @@ def _add_dependence(
 def in_words(document: Mapping[str, Any], confidence: float) -> str:
     """Return a table of the curves at a threshold."""
 
-    def shown(one: Mapping[str, float], digits: int) -> str:
-        low, high = (f"{one[end]:.{digits}f}" for end in ("low", "high"))
-        return f"{one['value']:.{digits}f} ({low}..{high})"
+    notes: dict[str, None] = {}
+
+    def shown(one: Mapping[str, float], digits: int, most: float = math.inf) -> str:
+        value = f"{one['value']:.{digits}f}"
+        if one["value"] >= most - 0.5:
+            notes[_UNKNOWN] = None
+            return "not determined"
+        if "low" not in one:
+            notes[_ONE_SCENE] = None
+            return f"{value} (no interval)"
+        if one["high"] >= most - 0.5:
+            notes[_NO_END] = None
+            return f"{value} ({one['low']:.{digits}f}.. no end)"
+        return f"{value} ({one['low']:.{digits}f}..{one['high']:.{digits}f})"
 
     lines = [
         "| class | things | looks | most | size for half [px] | rise | false per look |",
@@ -182,9 +201,16 @@ def in_words(document: Mapping[str, Any], confidence: float) -> str:
     ]
     for name, one in document["classes"].items():
         curve = next(c for c in one["curves"] if c["confidence"] == confidence)
+        size = shown(curve["size_50_px"], 1, SIZE_MOST_PX)
+        most, rise = shown(curve["p_max"], 2), shown(curve["width"], 2)
+        low, high = (curve["p_max"].get(end) for end in ("low", "high"))
+        if None not in (low, high) and low < 0.1 and high > 0.95:
+            most = f"not determined ({low:.2f}..{high:.2f})"
+        if not any(found["found"] for found in curve["bins"]):
+            notes[_UNKNOWN] = None
+            most = size = rise = "not determined"
         lines.append(
-            f"| {name} | {one['things']} | {one['looks']} | {shown(curve['p_max'], 2)} "
-            f"| {shown(curve['size_50_px'], 1)} | {shown(curve['width'], 2)} "
+            f"| {name} | {one['things']} | {one['looks']} | {most} | {size} | {rise} "
             f"| {curve['false_alarms_per_look']:.3f} |"
         )
     if "blur_px" in document:
@@ -198,4 +224,6 @@ def in_words(document: Mapping[str, Any], confidence: float) -> str:
         for name, one in document["classes"].items():
             if "ceiling" in one:
                 lines.append(f"ceiling of {name}: {shown(one['ceiling'], 3)}")
+    if notes:
+        lines += ["", *notes]
     return "\n".join(lines)

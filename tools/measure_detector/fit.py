@@ -1,11 +1,12 @@
 """Curves, blur, ceiling and dependence of looks by maximum likelihood, with bootstrap intervals.
 
 Resampled are scenes (pictures, worlds), not looks: those of one scene are alike, and intervals from
-single looks would be too narrow. A weak prior keeps the fit where few looks say little: the rise of
-the curve is about 0.35 wide (in the logarithm of the size), within a factor of two or so. Where
-even the smallest things were found, nobody knows how much smaller they may be: the size for half
-is then half of the smallest that were looked at. The most that can be found has the prior of one
-look more that found and one more that did not: where few things were large it is no certainty.
+single looks would be too narrow; of one scene there are none. A weak prior keeps the fit where few
+looks say little: the rise of the curve is about 0.35 wide (in the logarithm of the size), within a
+factor of two or so. Where even the smallest things were found, nobody knows how much smaller they
+may be: the size for half is then half of the smallest that were looked at. The most that can be
+found has the prior of one look more that found and one more that did not: where few things were
+large it is no certainty.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from semantic_detection_pkg.common.core.detection_curve import EXPOSURE_MAX
 Matrix = NDArray[np.float64]
 
 RESAMPLES = 80
+#: No size for half is sought beyond: who comes here has found hardly anything, of whatever size.
+SIZE_MOST_PX = 1000.0
 _SEED = 7
 _PRIOR_LOG_WIDTH = (math.log(0.35), 0.5)
 _LOG_WIDTHS = (math.log(0.03), math.log(2.0))
@@ -33,15 +36,15 @@ _EDGES = 2.0 ** np.arange(1.0, 11.01, 0.5)  # of the bins of sizes [px]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with the ends of its 95 % interval."""
+    """A value with the ends of its 95 % interval; None: of one scene nobody knows them."""
 
     value: float
-    low: float
-    high: float
+    low: float | None = None
+    high: float | None = None
 
     def plain(self) -> dict[str, float]:
-        """Return it for JSON."""
-        return {key: round(one, 4) for key, one in vars(self).items()}
+        """Return it for JSON, without the ends that nobody knows."""
+        return {key: round(one, 4) for key, one in vars(self).items() if one is not None}
 
 
 @dataclass(frozen=True)
@@ -169,7 +172,7 @@ def fit_ceiling(chains: Chains, p_max: float) -> Estimate:
     """
     good = (chains.p.max(axis=2) >= 0.9 * p_max).sum(axis=1) >= 3
     if good.sum() < 10:
-        return Estimate(p_max, p_max, p_max)
+        return Estimate(p_max)
     seen = chains.found[good].any(axis=1)
     # With a uniform prior: never 1, and less sure where few things stand behind it.
     share = (seen.sum() + 1.0) / (len(seen) + 2.0)
@@ -222,7 +225,7 @@ def fit_dependence(chains: Sequence[tuple[Chains, float]]) -> tuple[Estimate, Es
     rng = np.random.default_rng(_SEED)
     scenes = np.unique(np.concatenate([one.scenes for one, _ in chains]))
     drawn = []
-    for _ in range(RESAMPLES // 4):
+    for _ in range(RESAMPLES // 4 if len(scenes) > 1 else 0):
         chosen = rng.choice(scenes, len(scenes))
 
         def draw(one: Chains, chosen: NDArray[np.intp] = chosen) -> NDArray[np.intp]:
@@ -283,7 +286,7 @@ def _curve(columns: Matrix, near: Matrix | None = None) -> Matrix:
         starts = [[near[0], math.log(near[1]), math.log(near[2])]]
     smallest = float(np.percentile(np.repeat(sizes, looks[is_used]), 2.0))
     least = math.log(max(smallest / 2.0, 1.0))
-    bounds = [(0.001, 0.9999), (least, max(math.log(1000.0), least + 1.0)), _LOG_WIDTHS]
+    bounds = [(0.001, 0.9999), (least, max(math.log(SIZE_MOST_PX), least + 1.0)), _LOG_WIDTHS]
     starts = [[p, max(size, least), width] for p, size, width in starts]
     best = _least(cost, starts, bounds)
     return np.array([best[0], math.exp(best[1]), math.exp(best[2])])
@@ -319,6 +322,6 @@ def _bootstrap(best: Callable[[NDArray[np.intp]], float], scenes: NDArray[np.int
 
 def _estimate(value: float, drawn: Sequence[float]) -> Estimate:
     if not drawn:
-        return Estimate(float(value), float(value), float(value))
+        return Estimate(float(value))
     low, high = np.percentile(drawn, (2.5, 97.5))
     return Estimate(float(value), min(float(low), float(value)), max(float(high), float(value)))

@@ -2,17 +2,22 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import jsonschema
 import numpy as np
 import pytest
+import tiny_models
 from measure_detector import fit
 from measure_detector.__main__ import main
+from measure_detector.document import Subject, in_words, make_document
 from measure_detector.plot import curves_svg
-from measure_detector.records import Look, Truth, match
+from measure_detector.records import ClassRecord, Look, Truth, match
 
 from semantic_detection_pkg.detector.backends.curve_file import read_curves
+from semantic_detection_pkg.detector.core.curve_document import SCHEMA
 
 ROOT = Path(__file__).resolve().parents[3]
 MODEL = ROOT / "models" / "demo" / "demo_detector.onnx"
@@ -86,6 +91,60 @@ def test_where_all_were_found_smaller_ones_are_not_promised(monkeypatch):
     fitted = fit.fit_curve(looks, 0.25)
     assert fitted.size_50_px.value >= 20.0
     assert fitted.p_max.value < 1.0
+
+
+def test_one_picture_gives_no_interval_and_nobody_claims_one():
+    looks = looks_of((0.9, 14.0, 0.25), scenes=1, things=80)
+    fitted = fit.fit_curve(looks, 0.25)
+    for one in (fitted.p_max, fitted.size_50_px, fitted.width):
+        assert (one.low, one.high) == (None, None)
+        assert set(one.plain()) == {"value"}
+    chains = fit.chains_of(
+        [replace(one, visit=i) for one in looks for i in (0, 1)], (0.9, 14, 0.3), 0
+    )
+    assert all(one.low is None for one in fit.fit_dependence([(chains, 0.95)]))
+    assert fit.fit_ceiling(chains, 0.9).low is None
+
+
+def table_of(looks, tmp_path, confidences=(0.25,)):
+    model = tmp_path / "m.onnx"
+    model.write_bytes(b"m")
+    record = ClassRecord(list(looks), [], 1)
+    subject = Subject(model, (640, 640), "pictures", "full")
+    document, _ = make_document({"person": record}, confidences, subject)
+    jsonschema.Draft202012Validator(SCHEMA).validate(document)
+    return in_words(document, confidences[0])
+
+
+def test_the_table_says_what_is_not_known(tmp_path, monkeypatch):
+    monkeypatch.setattr(fit, "RESAMPLES", 20)
+    one_picture = table_of(looks_of((0.9, 14.0, 0.25), scenes=1, things=80), tmp_path)
+    assert one_picture.count("(no interval)") == 3
+    assert "there is only one" in one_picture.splitlines()[-1]
+    nothing = table_of(looks_of((0.9, 14.0, 0.25), scenes=3), tmp_path, (0.6,))
+    assert "| not determined | not determined | not determined |" in nothing
+    assert "too few, or none, were found" in nothing.splitlines()[-1]
+    rarely = [replace(one, score=0.9 * (one.scene == 0)) for one in looks_of((1.0, 5.0, 0.2), 4)]
+    table = table_of(rarely, tmp_path)
+    assert ".. no end)" in table
+    assert "where it is cut off" in table.splitlines()[-1]
+    well = table_of(looks_of((0.9, 14.0, 0.25)), tmp_path)
+    assert "not determined" not in well
+    assert len(well.splitlines()) == 3, "nothing is to be explained"
+
+
+def test_a_model_whose_classes_are_numbers_is_told_of_the_option(tmp_path, capsys):
+    metadata = tiny_models.ultralytics_metadata("raw")
+    del metadata["names"]
+    colours = tiny_models.colour_model("raw", metadata)
+    model = tiny_models.save(colours, tmp_path / "nameless.onnx")
+    cv2.imwrite(str(tmp_path / "p.png"), np.zeros((64, 64, 3), np.uint8))
+    (tmp_path / "p.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    (tmp_path / "classes.txt").write_text("person\n")
+    assert main([str(model), str(tmp_path / "p.png")]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "nothing is written; nameless.onnx has no class names, numbers stand for them" in last
+    assert "--names" in last
 
 
 def test_intervals_of_a_share_are_wilson_s():

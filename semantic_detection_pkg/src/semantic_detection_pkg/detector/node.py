@@ -100,8 +100,8 @@ class DetectorNode(GuardedLifecycleNode):
             + ", ".join(self._detector.pipeline.vocabulary)
         )
         self._curves.tell(Path(wanted.model), wanted.thresholds.confidence_threshold)
-        if self._detector.notice:
-            self.get_logger().warning(self._detector.notice)
+        for notice in filter(None, (self._detector.notice, self._detector.unnamed)):
+            self.get_logger().warning(notice)
         if self._inspector.summary:
             self.get_logger().info(self._inspector.summary)
         self._warn_of_strange_words(self._detector.pipeline.vocabulary)

@@ -21,6 +21,7 @@ from semantic_detection_pkg.detector.backends.protocol import (
     InferenceBackend,
     notice_of,
 )
+from semantic_detection_pkg.detector.core.class_names import NAMES_HINT
 from semantic_detection_pkg.detector.core.model_layout import ModelInfo, inspect_model
 from semantic_detection_pkg.detector.core.pipeline import DetectorPipeline
 from semantic_detection_pkg.detector.core.settings import (
@@ -72,6 +73,13 @@ class LoadedDetector(Closing):
             f"{self.backend.name} gives boxes without masks: the box is taken for the mask; what "
             "goes along a mask (following a path, say) needs a -seg model"
         )
+
+    @property
+    def unnamed(self) -> str:
+        """That the classes are not named, and what to do; "" where they are."""
+        if self.pipeline.info.has_names:
+            return ""
+        return f"{self.backend.name} has no class names, numbers stand for them: {NAMES_HINT}"
 
     @property
     def fallback(self) -> str:

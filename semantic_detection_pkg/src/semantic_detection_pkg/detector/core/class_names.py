@@ -43,6 +43,11 @@ def metadata_names(name: str, metadata: Mapping[str, Any]) -> tuple[str, ...]:
     raise ModelError(f"{name}: metadata names must be a list or a table from 0, 1, 2, ... to names")
 
 
+def stand_ins(count: int) -> tuple[str, ...]:
+    """Return what classes are called that nobody has named."""
+    return tuple(f"class_{i}" for i in range(count))
+
+
 def fit_names(
     name: str, given: Sequence[str], own: Sequence[str], slots: int | None
 ) -> tuple[str, ...]:
@@ -68,7 +73,7 @@ def fit_names(
         fitting = [way for way in ways if len(way) == count]
         names = fitting[0] if fitting else names[:ends]
     if not names and count:
-        names = tuple(f"class_{i}" for i in range(count))
+        names = stand_ins(count)
     if not names:
         raise ModelError(
             f"{name}: the class names are neither in the metadata nor can they be counted in this "

@@ -30,11 +30,12 @@ _POSITIVE = {"type": "number", "exclusiveMinimum": 0, "maximum": _MOST}
 
 
 def _estimate(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the schema of a value with the ends of its 95 % interval."""
+    """Return the schema of a value with the ends of its 95 % interval; of one picture without."""
     return {
         "type": "object",
         "properties": {"value": dict(value), "low": dict(value), "high": dict(value)},
-        "required": ["value", "low", "high"],
+        "required": ["value"],
+        "dependentRequired": {"low": ["high"], "high": ["low"]},
         "additionalProperties": False,
     }
 

@@ -18,7 +18,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from semantic_detection_pkg.detector.core.class_names import fit_names, literal, metadata_names
+from semantic_detection_pkg.detector.core.class_names import (
+    fit_names,
+    literal,
+    metadata_names,
+    stand_ins,
+)
 from semantic_detection_pkg.detector.core.objectness import anchor_count
 from semantic_detection_pkg.detector.core.preprocessing import (
     RF_DETR,
@@ -129,6 +134,11 @@ class ModelInfo:
     def has_masks(self) -> bool:
         """False: the box is all that is known of a thing's shape."""
         return self.prototypes_output is not None
+
+    @property
+    def has_names(self) -> bool:
+        """False: the classes have numbers, as nobody has named them."""
+        return self.prompts is not None or self.class_names != stand_ins(len(self.class_names))
 
     @property
     def class_count(self) -> int:

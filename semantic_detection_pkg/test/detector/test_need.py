@@ -72,11 +72,20 @@ def test_a_map_of_a_message():
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [{"rows": 2}, {"needs": []}, {"cell_rad": 0.0}, {"cell_rad": math.nan}, {"yaw_min_rad": 1e400}],
+    ("changes", "what"),
+    [
+        ({"rows": 2}, "2 needs for 2 x 2 cells"),
+        ({"needs": []}, "0 needs for 2 x 1 cells"),
+        ({"rows": 4_000_000_000, "columns": 4_000_000_000}, "at most 4000000 cells"),
+        ({"cell_rad": 0.0}, "cells of 0 rad"),
+        ({"cell_rad": 4.0}, "cells of 4 rad .* up to pi"),
+        ({"cell_rad": math.nan}, "cells of nan rad"),
+        ({"yaw_min_rad": 1e400}, "from inf, 0 rad on: .* a finite corner"),
+        ({"pitch_min_rad": math.nan}, "from 0, nan rad on: .* a finite corner"),
+    ],
 )
-def test_a_map_that_is_none_is_refused(changes):
-    with pytest.raises(FrameError, match="search need: .* is needed"):
+def test_a_map_that_is_none_is_refused_by_what_is_wrong(changes, what):
+    with pytest.raises(FrameError, match=f"search need: .*{what}.* is needed|{what} is needed"):
         need_map(message(**changes))
 
 

@@ -61,11 +61,15 @@ def need_map(message: Any) -> NeedMap | None:
     if rows * columns == 0 and not len(message.needs):
         return None
     corner = float(message.yaw_min_rad), float(message.pitch_min_rad)
-    is_grid = 0.0 < cell_rad <= math.pi and all(math.isfinite(angle) for angle in corner)
-    if not is_grid or rows * columns != len(message.needs) or rows * columns > _MOST_CELLS:
+    if not 0.0 < cell_rad <= math.pi or not all(math.isfinite(angle) for angle in corner):
         raise FrameError(
-            f"search need: {len(message.needs)} needs for {columns} x {rows} cells of "
-            f"{cell_rad:g} rad: one for each cell above 0 rad is needed"
+            f"search need: cells of {cell_rad:g} rad from {corner[0]:g}, {corner[1]:g} rad on: "
+            "more than 0 rad, up to pi, and a finite corner is needed"
+        )
+    if rows * columns != len(message.needs) or rows * columns > _MOST_CELLS:
+        raise FrameError(
+            f"search need: {len(message.needs)} needs for {columns} x {rows} cells: one for each "
+            f"of at most {_MOST_CELLS} cells is needed"
         )
     needs = np.asarray(message.needs, np.float32).reshape(rows, columns) / np.float32(_GREATEST)
     return NeedMap(*corner, cell_rad, needs)

@@ -20,6 +20,7 @@ from gpu_check.steps import (
     OK,
     SKIPPED,
     NotPossible,
+    Outcome,
     Row,
     Step,
     Wrong,
@@ -387,6 +388,25 @@ def test_the_report_is_written_after_every_step(tmp_path, monkeypatch, importabl
     assert [step["name"] for step in report["steps"]] == ["cuda contract", "unheard of"]
     assert "its process ended with status 2" in report["steps"][1]["why"]
     assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("contract", "status"), [(SKIPPED, 3), (OK, 0), (FAILED, 1)], ids=["nothing", "some", "wrong"]
+)
+def test_where_nothing_could_be_checked_the_status_says_so(
+    tmp_path, monkeypatch, capsys, contract, status
+):
+    def pretend(steps, _command, _folder, _budget_s, tell):
+        for step in steps:
+            if step.name == "inventory":
+                tell(Outcome(step.name, OK))
+            else:
+                tell(Outcome(step.name, contract if step.name == "parity" else SKIPPED, "why"))
+
+    monkeypatch.setattr(command, "perform_all", pretend)
+    assert command.main(["inside", "--out", str(tmp_path / "gpu.json")]) == status
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert (last == "nothing of the GPU path was checked") == (status == 3)
 
 
 def test_all_steps_end_within_the_time_that_was_promised():

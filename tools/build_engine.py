@@ -58,6 +58,7 @@ from semantic_detection_pkg.detector.backends.trt.manifest import (
 from semantic_detection_pkg.detector.backends.trt.plan import Plan, read_plan
 from semantic_detection_pkg.detector.backends.trt.platform import (
     Platform,
+    bare,
     find_library,
     find_platform,
 )
@@ -76,8 +77,10 @@ _Tensors = tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]
 def main(arguments: list[str] | None = None, machine: Machine | None = None) -> int:
     options = _parse(arguments)
     try:
-        tensorrt, platform = find_builder(options.library)
-        build(options, tensorrt, platform, machine or Machine())
+        tensorrt, platform, untried = find_builder(options.library)
+        path = build(options, tensorrt, platform, machine or Machine())
+        if untried:
+            print(f"{path}: not tried: {untried}")
     except SemanticDetectionError as error:
         print(f"build_engine: {error}", file=sys.stderr)
         return _EXIT_USAGE
@@ -124,8 +127,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     return options
 
 
-def find_builder(key: str | None) -> tuple[TensorRt, Platform | None]:
-    """Return the library, and the platform to try its plans on.
+def find_builder(key: str | None) -> tuple[TensorRt, Platform | None, str]:
+    """Return the library, the platform to try its plans on, and why there is none.
 
     Args:
         key: `Family.key` of the library that it must be; None: what is there.
@@ -133,6 +136,7 @@ def find_builder(key: str | None) -> tuple[TensorRt, Platform | None]:
     Raises:
         ConfigurationError: there is no such library, or it is TensorRT and there is no GPU.
     """
+    untried = ""
     wanted = next((family for family in FAMILIES if family.key == key), None)
     try:
         platform: Platform | None = find_platform(wanted)
@@ -140,7 +144,7 @@ def find_builder(key: str | None) -> tuple[TensorRt, Platform | None]:
         platform, tensorrt = None, find_library(wanted)
         if family_of(tensorrt) is not RTX:
             raise
-        print(f"builds, but does not try the plan: {error}")
+        untried = bare(error)
     else:
         assert platform is not None
         tensorrt = platform.tensorrt
@@ -148,7 +152,7 @@ def find_builder(key: str | None) -> tuple[TensorRt, Platform | None]:
         raise ConfigurationError(
             f"--library {key}: this machine has {title(tensorrt)} only; {wanted.remedy}"
         )
-    return tensorrt, platform
+    return tensorrt, platform, untried
 
 
 def build(
@@ -204,9 +208,7 @@ def build(
     _take_vocabulary(options.onnx, path)
     size_mb = len(built.content) / 1e6
     print(f"{path}: {size_mb:.1f} MB, {options.precision}; {manifest_path(path).name}")
-    if platform is None:
-        print(f"{path}: not tried, nothing here can run it")
-    elif options.runs:
+    if platform is not None and options.runs:
         print(f"{path}: {_time(path, platform, options.runs)}")
     return path
 

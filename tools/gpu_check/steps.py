@@ -34,11 +34,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Step:
-    """What is done in it, and how long it may take [s]."""
+    """What is done in it, and how long it may take [s]; whether it checks something of the GPU."""
 
     name: str
     do: Callable[[], Sequence[Row]]
     limit_s: float
+    is_check: bool = True
 
 
 @dataclass(frozen=True)

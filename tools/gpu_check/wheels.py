@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import re
@@ -25,7 +26,12 @@ def fetch(requirements: Path, folder: Path, python_version: str) -> None:
     Raises:
         WheelsError: pip could not; its last line.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WheelsError(f"{folder}: {(error.strerror or str(error)).lower()}") from None
+    for name in _known(folder) or ():  # a wheel of another version would be installed, too
+        (folder / name).unlink(missing_ok=True)
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary", ":all:"]
     platforms = ("manylinux_2_28_x86_64", "manylinux2014_x86_64", "manylinux_2_17_x86_64")
     for platform in (*platforms, "manylinux_2_27_x86_64", "linux_x86_64"):
@@ -42,13 +48,16 @@ def split(folder: Path, part_bytes: int = PART_BYTES) -> None:
     """Cut each wheel larger than a part, and write down what all files must be."""
     for wheel in sorted(folder.glob("*.whl")):
         content = wheel.read_bytes()
+        for old in folder.glob(f"{glob.escape(wheel.name)}.part*"):
+            old.unlink()  # there may have been more of them
         if len(content) <= part_bytes:
             continue
         for number, start in enumerate(range(0, len(content), part_bytes)):
             part = folder / f"{wheel.name}.part{number:03}"
             part.write_bytes(content[start : start + part_bytes])
         wheel.unlink()
-    marks = {path.name: _digest(path) for path in sorted(folder.iterdir()) if path.name != _INDEX}
+    files = sorted([*folder.glob("*.whl"), *folder.glob("*.whl.part*")])
+    marks = {path.name: _digest(path) for path in files}
     (folder / _INDEX).write_text(json.dumps(marks, indent=2) + "\n")
 
 
@@ -58,10 +67,9 @@ def join(folder: Path, target: Path) -> list[Path]:
     Raises:
         WheelsError: the folder has no index, or a file in it is missing or another one.
     """
-    try:
-        marks = json.loads((folder / _INDEX).read_text())
-    except (OSError, ValueError):
-        raise WheelsError(f"{folder}: no {_INDEX}; make the folder with: gpu_check pack") from None
+    marks = _known(folder)
+    if not marks:
+        raise WheelsError(f"{folder}: no {_INDEX}; make the folder with: gpu_check pack")
     target.mkdir(parents=True, exist_ok=True)
     for name, digest in sorted(marks.items()):
         path = folder / name
@@ -76,6 +84,19 @@ def join(folder: Path, target: Path) -> list[Path]:
         with path.open("rb") as source, whole.open(mode) as out:
             shutil.copyfileobj(source, out)
     return sorted(target.glob("*.whl"))
+
+
+def _known(folder: Path) -> dict[str, str] | None:
+    """Return the digests of the files in a folder; None: nobody wrote them down."""
+    try:
+        marks = json.loads((folder / _INDEX).read_text())
+    except (OSError, ValueError, RecursionError):
+        return None
+    is_index = isinstance(marks, dict) and all(
+        isinstance(digest, str) and re.fullmatch(r"[^/]+\.whl(\.part\d{3})?", name)
+        for name, digest in marks.items()
+    )
+    return marks if is_index else None
 
 
 def _digest(path: Path) -> str:

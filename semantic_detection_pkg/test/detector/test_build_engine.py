@@ -340,6 +340,22 @@ def test_a_machine_without_a_gpu_says_so(onnx, jetson, monkeypatch, capsys):
     assert capsys.readouterr().err == "build_engine: no usable NVIDIA GPU\n"
 
 
+def test_that_a_plan_is_not_tried_is_said_once_there_is_one(onnx, jetson, monkeypatch, capsys):
+    def find_platform(_):
+        raise ConfigurationError(
+            "inference engine 'tensorrt': no NVIDIA driver here, or choose the engine 'onnxruntime'"
+        )
+
+    rtx = building_machine("1.7.1.116").tensorrt
+    monkeypatch.setattr(build_engine, "find_platform", find_platform)
+    monkeypatch.setattr(build_engine, "find_library", lambda _: rtx)
+    assert build_engine.main([str(onnx.with_name("none.onnx"))], jetson) == 2
+    assert capsys.readouterr().out == ""
+    assert build_engine.main([str(onnx)], jetson) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == f"{onnx.with_suffix('.engine')}: not tried: no NVIDIA driver here"
+
+
 def test_a_build_that_fails_leaves_the_older_plan(onnx, jetson, gpu):
     assert build_engine.main([str(onnx), "--runs", "0"], jetson) == 0
     before = onnx.with_name("colours.engine").read_bytes()

@@ -35,6 +35,7 @@ def modules(monkeypatch):
         return module
 
     monkeypatch.setattr(platform, "import_module", import_module)
+    monkeypatch.setattr(platform, "has_driver", lambda: False)
     return importable
 
 
@@ -142,11 +143,11 @@ LACKING = {
     ),
     "no driver, raised": (
         {CUDA: no_driver_of_old(), TENSORRT: SimpleNamespace()},
-        r"no usable NVIDIA GPU \(cudaGetDeviceCount: Failed to dlopen libcuda.so.1\); start the",
+        r"no NVIDIA driver \(libcuda.so.1\) here: install it; in a container: .*'runtime: nvidia'",
     ),
     "no driver, returned": (
         {CUDA: no_driver(), TENSORRT: SimpleNamespace()},
-        r"GPU \(cudaGetDeviceCount: cudaErrorInsufficientDriver\); .*'runtime: nvidia'",
+        r"no NVIDIA driver \(libcuda.so.1\) here: install it; in a container: .*'runtime: nvidia'",
     ),
     "no device": ({CUDA: no_device(), TENSORRT: SimpleNamespace()}, r"GPU \(0 devices\)"),
 }
@@ -191,6 +192,13 @@ def test_what_is_missing_is_named_with_its_remedy(modules, case):
     assert "\n" not in text
 
 
+def test_a_driver_that_is_too_old_is_not_called_missing(modules, monkeypatch):
+    monkeypatch.setattr(platform, "has_driver", lambda: True)
+    modules.update({CUDA: no_driver(), TENSORRT: SimpleNamespace()})
+    with pytest.raises(ConfigurationError, match=r"GPU \(.*cudaErrorInsufficientDriver\); start"):
+        find_platform()
+
+
 def test_here_as_it_is(tmp_path, monkeypatch):
     """The whole way in, with whatever this machine has; without TensorRT it is a refusal."""
     path = tmp_path / "model.engine"
@@ -213,5 +221,5 @@ def test_the_real_cuda_python_says_that_there_is_no_gpu(monkeypatch):
     if count:
         pytest.skip("this machine has a GPU; the refusal is for those without")
     monkeypatch.setitem(sys.modules, "tensorrt", ModuleType("tensorrt"))
-    with pytest.raises(ConfigurationError, match=r"no usable NVIDIA GPU \(cudaGetDeviceCount: "):
+    with pytest.raises(ConfigurationError, match="no NVIDIA driver|no usable NVIDIA GPU"):
         find_platform()

@@ -133,7 +133,7 @@ def test_the_tool_builds_and_describes_without_a_gpu(tool, tmp_path, capsys, cap
     }
     said = capsys.readouterr().out
     assert f"1.7.1 builds for GPUs (compute capability {capability or 'any'})" in said
-    assert "colours.engine: not tried, nothing here can run it" in said
+    assert "colours.engine: not tried: no usable NVIDIA GPU" in said
     document = json.loads((out / "colours.manifest.json").read_text())
     assert document["library"] == "tensorrt_rtx"
     assert document["tensorrt"] == "1.7.1.116"

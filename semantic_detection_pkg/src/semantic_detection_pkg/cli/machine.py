@@ -18,8 +18,9 @@ from semantic_detection_pkg.cli.launch_arguments import (
     argument_default,
 )
 from semantic_detection_pkg.common.configuration.reading import load_schema
+from semantic_detection_pkg.detector.backends.trt.cuda import has_driver
 from semantic_detection_pkg.detector.backends.trt.plan import family_of_file
-from semantic_detection_pkg.detector.backends.trt.platform import survey
+from semantic_detection_pkg.detector.backends.trt.platform import NO_DRIVER, survey
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.health.checkup import (
     CHECKS,
@@ -90,11 +91,16 @@ def machine_from(
         camera_mistake=_camera_mistake(camera_source, camera.get("calibration_file", "")),
         engine=typed.get("engine") or engine,
         device=device,
-        find_cuda=lambda: import_module(_ONNX).lack_of_cuda(),
+        find_cuda=_lack_of_cuda,
         # On a laptop a stand-in answers for the model, without a container.
         has_model_container=has_model and launch_file != DEV_LAUNCH,
         look_for_gpu=lambda: survey(family_of_file(Path(model))),
     )
+
+
+def _lack_of_cuda() -> str:
+    lack: str = import_module(_ONNX).lack_of_cuda()
+    return lack or ("" if has_driver() else NO_DRIVER)
 
 
 def _camera_mistake(source: str, calibration_file: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import weakref
 from collections.abc import Callable
@@ -21,6 +22,19 @@ _Args = ParamSpec("_Args")
 # AssertTriggered, IllegalAddress, LaunchTimeout, HardwareStackError, IllegalInstruction,
 # MisalignedAddress, InvalidAddressSpace, InvalidPc, LaunchFailure, ECCUncorrectable.
 _FATAL = {710, 700, 702, 714, 715, 716, 717, 718, 719, 214}
+
+
+#: The driver's library; CUDA's own are of no use without it.
+DRIVER = "libcuda.so.1"
+
+
+def has_driver() -> bool:
+    """Return whether the driver's library is on this machine."""
+    try:
+        ctypes.CDLL(DRIVER)
+    except OSError:
+        return False
+    return True
 
 
 class CudaError(Exception):

@@ -9,7 +9,13 @@ from importlib import import_module
 from typing import Any, cast
 
 from semantic_detection_pkg.detector.backends.trt.api import CudaRuntime, TensorRt
-from semantic_detection_pkg.detector.backends.trt.cuda import Cuda, CudaError, Device
+from semantic_detection_pkg.detector.backends.trt.cuda import (
+    DRIVER,
+    Cuda,
+    CudaError,
+    Device,
+    has_driver,
+)
 from semantic_detection_pkg.detector.backends.trt.families import (
     FAMILIES,
     Family,
@@ -22,6 +28,9 @@ from semantic_detection_pkg.errors import ConfigurationError
 _log = logging.getLogger(__name__)
 _ENGINE = "inference engine 'tensorrt'"
 _ELSE = "or choose the engine 'onnxruntime'"
+NO_DRIVER = (
+    f"no NVIDIA driver ({DRIVER}) here: install it; in a container: start it with 'runtime: nvidia'"
+)
 # The second one is that of cuda-python before 12.8; 13 no longer has it.
 _CUDA_MODULES = ("cuda.bindings.runtime", "cuda.cudart")
 
@@ -104,13 +113,13 @@ def survey(plan: Family | None = None) -> tuple[list[str], list[str]]:
         found.append(f"cuda-python ({cuda.runtime.__name__})")
         found.append(str(find_device(cuda)))
     except ConfigurationError as error:
-        missing.append(_bare(error))
+        missing.append(bare(error))
     libraries = []
     for family in FAMILIES:
         try:
             library = find_library(family)
         except ConfigurationError as error:
-            missing.append(_bare(error))
+            missing.append(bare(error))
             break
         if family_of(library) is family:
             libraries.append(family)
@@ -122,7 +131,7 @@ def survey(plan: Family | None = None) -> tuple[list[str], list[str]]:
     return found, missing
 
 
-def _bare(error: ConfigurationError) -> str:
+def bare(error: ConfigurationError) -> str:
     """Return the message without the engine's name and without the way out."""
     text = str(error).removeprefix(f"{_ENGINE}: ").removesuffix(_ELSE)
     return text.rstrip(" ,;")
@@ -141,6 +150,8 @@ def find_device(cuda: Cuda) -> Device:
         reason = "0 devices"
     except CudaError as error:
         reason = str(error)
+        if not has_driver():  # CUDA calls one that is missing too old
+            raise ConfigurationError(f"{_ENGINE}: {NO_DRIVER}, {_ELSE}") from None
     raise ConfigurationError(
         f"{_ENGINE}: no usable NVIDIA GPU ({reason}); start the container with 'runtime: nvidia', "
         f"{_ELSE}"

@@ -5,6 +5,7 @@ import os
 import sys
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -126,6 +127,9 @@ def test_wheels_are_whole_again_and_their_parts_small(packed, tmp_path):
             lambda folder: next(folder.glob("*.part001")).write_bytes(b"x"),
             "part001: is not what was packed",
         ),
+        (lambda folder: (folder / "parts.json").write_text("[1]"), "no parts.json"),
+        (lambda folder: (folder / "parts.json").write_text('{"../a.whl": "x"}'), "no parts.json"),
+        (lambda folder: (folder / "parts.json").write_text("[" * 100_000), "no parts.json"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(packed, tmp_path, capsys, change, message):
@@ -136,6 +140,29 @@ def test_parts_that_do_not_fit_are_refused(packed, tmp_path, capsys, change, mes
     assert said.startswith("gpu_check: ")
     assert message in said
     assert said.count("\n") == 1
+
+
+def test_a_folder_that_is_packed_again_has_nothing_of_before(packed, tmp_path, monkeypatch):
+    """A shorter wheel has fewer parts; one of another version would be installed, too."""
+    (packed / "notes").mkdir()
+
+    def download(arguments, **_):
+        folder = Path(arguments[arguments.index("--dest") + 1])
+        (folder / "large-1-py3-none-any.whl").write_bytes(b"y" * 1500)
+        return SimpleNamespace(returncode=0, stderr="")
+
+    monkeypatch.setattr(wheels.subprocess, "run", download)
+    monkeypatch.setattr(wheels.split, "__defaults__", (1000,))
+    wheels.fetch(tmp_path / "any.in", packed, "3.11")
+
+    (whole,) = wheels.join(packed, tmp_path / "whole")
+    assert whole.read_bytes() == b"y" * 1500
+
+
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert command.main(["pack", "--out", str(tmp_path / "file")]) == 2
+    assert "file: file exists" in capsys.readouterr().err
 
 
 # CUDA.

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 PART_BYTES = 60_000_000
@@ -30,17 +31,21 @@ def fetch(requirements: Path, folder: Path, python_version: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WheelsError(f"{folder}: {(error.strerror or str(error)).lower()}") from None
-    for name in _known(folder) or ():  # a wheel of another version would be installed, too
-        (folder / name).unlink(missing_ok=True)
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary", ":all:"]
     platforms = ("manylinux_2_28_x86_64", "manylinux2014_x86_64", "manylinux_2_17_x86_64")
     for platform in (*platforms, "manylinux_2_27_x86_64", "linux_x86_64"):
         command += ["--platform", platform]
-    command += ["--python-version", python_version, "--dest", str(folder), "-r", str(requirements)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
-        raise WheelsError(f"pip could not fetch the wheels: {lines[-1] if lines else 'no reason'}")
+    command += ["--python-version", python_version, "-r", str(requirements)]
+    with tempfile.TemporaryDirectory(dir=folder) as fresh:
+        done = subprocess.run([*command, "--dest", fresh], capture_output=True, text=True)
+        if done.returncode:
+            lines = [line for line in done.stderr.splitlines() if line.strip()]
+            reason = lines[-1] if lines else "no reason"
+            raise WheelsError(f"pip could not fetch the wheels: {reason}")
+        for name in _known(folder) or ():  # a wheel of another version would be installed, too
+            (folder / name).unlink(missing_ok=True)
+        for wheel in Path(fresh).glob("*.whl"):
+            wheel.replace(folder / wheel.name)
     split(folder)
 
 

@@ -292,6 +292,29 @@ def test_side_files_that_do_not_fit_are_refused(tmp_path, write, message):
     assert "\n" not in str(raised.value)
 
 
+def test_a_damaged_side_file_is_refused_in_one_line_wherever_it_is_damaged(tmp_path):
+    """Cut short, a byte changed, an array alone: ZIP, deflate and NPY have errors of their own."""
+    path = tiny_models.save(tiny_models.prompt_model(), tmp_path / "p.onnx")
+    side_file = tmp_path / "p.vocabulary.npz"
+    np.savez_compressed(side_file, **tiny_models.prompt_side_file(WORDS))
+    content = side_file.read_bytes()
+    np.save(tmp_path / "alone.npy", np.ones(3))
+    damaged = [content[:-30], content[: len(content) // 2], (tmp_path / "alone.npy").read_bytes()]
+    for place in range(0, len(content), 11):
+        damaged.append(content[:place] + bytes([content[place] ^ 255]) + content[place + 1 :])
+    refusals = []
+    for one in damaged:
+        side_file.write_bytes(one)
+        try:
+            load_detector(path, threads=1).close()  # a date, say, may be any
+        except ConfigurationError as error:
+            refusals.append(str(error))
+
+    assert len(refusals) > 0.5 * len(damaged)
+    assert not any("\n" in text or "p.vocabulary.npz" not in text for text in refusals)
+    assert sum("is damaged, or no NPZ file" in text for text in refusals) > 0.5 * len(refusals)
+
+
 @pytest.mark.parametrize(
     ("model", "side_file", "is_refused"),
     [

@@ -118,6 +118,9 @@ def test_more_words_than_the_model_takes_are_refused():
         ({"embeddings": np.ones((4, 6), np.float32)}, "'person' has length 2.449"),
         ({"embeddings": np.ones((3, 6), np.float32)}, r"embeddings is float32 \(3, 6\)"),
         ({"names": np.array(["a", "b", "a", "c"])}, "none empty or twice"),
+        ({"names": np.array([b"a", b"b", b"c", b"d"])}, "all texts"),
+        ({"names": np.arange(4)}, "all texts"),
+        ({"names": np.array(["a", "b", "\ud800", "d"])}, "all texts"),
     ],
 )
 def test_side_files_that_do_not_fit_are_refused(change, message):

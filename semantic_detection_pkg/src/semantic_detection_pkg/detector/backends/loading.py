@@ -228,9 +228,8 @@ def _word_table(info: ModelInfo, model: Path, metadata: Mapping[str, Any]) -> Wo
         return ClassNames(info.class_names)
     path = model.with_name(model.stem + SIDE_FILE_SUFFIX)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError) as error:
+        arrays = _arrays(path)
+    except (OSError, ValueError) as error:
         raise ConfigurationError(
             f"vocabulary file {path}: {_reason(error)}; {info.name} takes its classes as an input "
             "and needs it"
@@ -240,6 +239,22 @@ def _word_table(info: ModelInfo, model: Path, metadata: Mapping[str, Any]) -> Wo
         return WordEmbeddings(arrays, info.prompts)
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}: {error}") from error
+
+
+def _arrays(path: Path) -> dict[str, Any]:
+    """Return the arrays of an NPZ file.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is none, or damaged.
+    """
+    with path.open("rb") as stream:
+        try:
+            with np.load(stream, allow_pickle=False) as file:
+                return {name: file[name] for name in file.files}
+        except Exception as error:  # readers of ZIP, deflate and NPY raise whatever they like
+            reason = _reason(error)[:100]
+            raise ValueError(f"is damaged, or no NPZ file ({reason})") from error
 
 
 def _first_vocabulary(table: WordTable, info: ModelInfo, words: Sequence[str]) -> Vocabulary:

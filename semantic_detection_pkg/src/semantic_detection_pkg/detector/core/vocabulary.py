@@ -41,7 +41,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.detector.core.class_names import NAMES_HINT, are_odd
+from semantic_detection_pkg.detector.core.class_names import NAMES_HINT, are_odd, is_text
 from semantic_detection_pkg.detector.core.model_layout import PromptInputs
 from semantic_detection_pkg.errors import ConfigurationError
 
@@ -192,9 +192,11 @@ class WordEmbeddings:
         self._fold_b = _checked(arrays, "fold_b", (levels, embedding_size))
         self._gain = _checked(arrays, "gain", (levels,))
         self._bias = _checked(arrays, "bias", (levels,))
-        if not self.known or len(set(self.known)) != len(self.known) or "" in self.known:
+        is_named = arrays["names"].dtype.kind == "U" and all(map(is_text, self.known))
+        is_named &= len(set(self.known)) == len(self.known) > 0
+        if not is_named or not all(map(str.strip, self.known)):
             raise ConfigurationError(
-                "vocabulary file: names must hold at least one word, none empty or twice"
+                "vocabulary file: names must hold at least one word, all texts, none empty or twice"
             )
         lengths = np.linalg.norm(self._embeddings, axis=1)
         if not np.allclose(lengths, 1.0, atol=1e-3):

@@ -134,3 +134,9 @@ def test_quotes_that_do_not_pair_are_refused():
 
 def test_a_name_with_an_equals_sign_can_be_asked_for():
     assert ClassNames(("a=b", "a")).choose(["a=b"]).names == ("a=b",)
+
+
+def test_a_name_that_is_no_text_is_refused():
+    """Escapes of YAML and JSON can make halves of letters, which no message can carry."""
+    with pytest.raises(ModelError, match=r"m.onnx: class name '.ud800' of 1 is no text"):
+        fit_names("m.onnx", ["a", "\ud800"], (), 2)

@@ -147,6 +147,8 @@ def test_recorded_looks_are_looked_at_again_bit_for_bit(pipeline_of_tiles):
         )
     with pytest.raises(FrameError, match=r"look 0, 0, 64, 65 px is not in the picture of 150x64"):
         pipeline.process(picture, looks=(Look(0, 0, 64, 65, 1.0),))
+    with pytest.raises(FrameError, match=r"321 looks at a picture: at most 320 are allowed"):
+        pipeline.process(picture, looks=(Look(0, 0, 64, 64, 1.0),) * 321)
 
 
 @pytest.fixture

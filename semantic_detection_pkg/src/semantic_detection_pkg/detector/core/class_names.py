@@ -79,6 +79,9 @@ def fit_names(
             f"{name}: the class names are neither in the metadata nor can they be counted in this "
             f"layout; {NAMES_HINT}, one name on each line"
         )
+    for place, entry in enumerate(names):
+        if not is_text(entry):
+            raise ModelError(f"{name}: class name {entry[:40]!r} of {place} is no text")
     if count not in (len(names), None) or len(names) > MOST_CLASSES:
         blank = sum(not entry for entry in names)
         raise ModelError(

@@ -23,6 +23,7 @@ from semantic_detection_pkg.detector.core.tile_layout import Region
 from semantic_detection_pkg.detector.core.tiles import TilePlanner, TileSettings
 from semantic_detection_pkg.detector.core.vocabulary import Vocabulary, WordTable
 from semantic_detection_pkg.detector.kernels.candidates import Kept
+from semantic_detection_pkg.detector.kernels.merging import MOST_VIEWS
 from semantic_detection_pkg.errors import FrameError
 
 
@@ -270,6 +271,8 @@ class DetectorPipeline:
 
 def _as_recorded(looks: Sequence[Look], size: tuple[int, int]) -> tuple[Region, ...]:
     """Return the parts of a picture of this size that were looked at once."""
+    if len(looks) > MOST_VIEWS:
+        raise FrameError(f"{len(looks)} looks at a picture: at most {MOST_VIEWS} are allowed")
     for look in looks:
         if not (0 <= look.x0 < look.x1 <= size[0] and 0 <= look.y0 < look.y1 <= size[1]):
             raise FrameError(

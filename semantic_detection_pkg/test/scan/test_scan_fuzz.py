@@ -27,6 +27,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     VocabularyReply,
 )
 from semantic_detection_pkg.scan.core.settings import InputTimeouts, ScanSettings
+from semantic_detection_pkg.scan.core.terrain import pack_terrain
 from simulation_pkg.harness.exact_scan import AREA, STEP_NS, WORDS, ExactScan, Thing
 
 STEPS = 250
@@ -38,6 +39,13 @@ SETTINGS = ScanSettings(
         gimbal_timeout_s=0.3, detections_timeout_s=0.5, vocabulary_timeout_s=0.5
     ),
 )
+
+#: Around the fix below its altitude; with a hole; somewhere else, above it.
+TERRAINS = [
+    pack_terrain("a", (47.0, 8.0), 50.0, np.linspace(380.0, 480.0, 9 * 7).reshape(9, 7)),
+    pack_terrain("b", (47.0, 8.0), 30.0, np.where(np.eye(12) > 0, np.nan, 440.0), zero_m=48.0),
+    pack_terrain("c", (-47.0, 8.0), 1000.0, np.full((2, 2), 8000.0)),
+]
 
 
 def odd_number(dice: random.Random) -> float:
@@ -84,6 +92,7 @@ def odd_input(dice: random.Random, now_ns: int) -> Input:
             lambda: VlmReply(small, dice.choice(list(Verdict)), number, frame_ns=-1),
             lambda: Fix(now_ns, dice.choice([47.0, number]), 8.0, 500.0, abs(number)),
             lambda: BaseAttitude(now_ns, (0.0, 0.0, 0.0, 1.0)),
+            lambda: dice.choice(TERRAINS),
             lambda: GpuStatus(small > 6, small > 9),
             lambda: CameraBeat(now_ns),
         ]

@@ -66,6 +66,8 @@ def test_places_on_a_terrain_lie_as_high_as_it_is():
     ("fix", "attitude", "settings", "places", "told"),
     [
         (None, EAST, KNOWN, [place(1, 1)], "no fix has come"),
+        (replace(FIX, latitude_deg=1e9), EAST, KNOWN, [place(1, 1)], "no fix has come"),
+        (replace(FIX, altitude_m=math.inf), EAST, KNOWN, [place(1, 1)], "no fix has come"),
         (FIX, None, KNOWN, [place(1, 1)], "no imu has told it"),
         (FIX, EAST, ScanSettings(), [place(1, 1)], "how high the camera is above the ground"),
         (FIX, EAST, KNOWN, [place(1, 1), (95.0, 11.0)], "place latitude 95, longitude 11"),

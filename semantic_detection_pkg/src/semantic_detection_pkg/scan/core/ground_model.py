@@ -81,7 +81,7 @@ class GroundModel:
             ConfigurationError: the base's place, attitude or height is not known, or a place makes
                 no sense; one line.
         """
-        if fix is None:
+        if fix is None or not _is_place(fix):
             raise ConfigurationError("where the robot is is not known: no fix has come")
         if attitude is None:
             raise ConfigurationError("how the robot is turned is not known: no imu has told it")
@@ -120,7 +120,7 @@ class GroundModel:
 
     def _view(self, terrain: Terrain, fix: Fix) -> Viewpoint | None:
         """Return the viewpoint of now; None where the terrain or the height is not known."""
-        if not (abs(fix.latitude_deg) <= 90.0 and math.isfinite(fix.longitude_deg)):
+        if not _is_place(fix):
             return None
         place_m = terrain.offset_m(fix.latitude_deg, fix.longitude_deg)
         here_m = terrain.height_at(place_m)
@@ -146,6 +146,11 @@ class GroundModel:
             ground_m = self._settings.ground_height_m if math.isnan(terrain_m) else terrain_m
             height_m = fix.altitude_m - ground_m  # NaN where that is not known
         return height_m if 0.0 < height_m < _HEIGHT_MAX_M else math.nan
+
+
+def _is_place(fix: Fix) -> bool:
+    is_on_earth = abs(fix.latitude_deg) <= 90.0 and abs(fix.longitude_deg) <= 360.0
+    return is_on_earth and math.isfinite(fix.altitude_m)
 
 
 def _has_moved(known: Viewpoint, place_m: tuple[float, float]) -> bool:

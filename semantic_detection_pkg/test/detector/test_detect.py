@@ -137,8 +137,17 @@ def test_overlays_are_saved_and_none_replaces_another(capsys, model, picture, tm
         (["--model", "/nowhere.onnx"], "model /nowhere.onnx: does not exist"),
         (["--model", __file__], "is not an ONNX file"),
         (["--save", __file__], "cannot be made: file exists"),
-        (["--tiles", "tiles", "--overlap", "1"], "'tile_overlap' is 1.0, allowed is"),
-        (["--tiles", "tiles", "--tile-px", "8"], "'tile_px' is 8, allowed is"),
+        (
+            ["--tiles", "tiles", "--overlap", "1"],
+            "--overlap: parameter 'tile_overlap' is 1.0, allowed is a decimal number from 0 to 0.9",
+        ),
+        (["--overlap", "nan"], "--overlap: parameter 'tile_overlap' is nan, allowed is"),
+        (["--tiles", "tiles", "--tile-px", "8"], "--tile-px: parameter 'tile_px' is 8, allowed is"),
+        (
+            ["--tiles-per-frame", "0"],
+            "--tiles-per-frame: parameter 'tiles_per_frame' is 0",
+        ),
+        (["--threads", "65"], "threads 65 must be >= 0 and <= 64"),
     ],
 )
 def test_options_that_are_no_good_are_refused_in_one_line(capsys, model, picture, change, message):

@@ -28,10 +28,21 @@ from semantic_detection_pkg.detector.backends.loading import (
 from semantic_detection_pkg.detector.core.pipeline import DetectionResult
 from semantic_detection_pkg.detector.core.settings import DetectorSettings
 from semantic_detection_pkg.detector.core.tiles import Looking, TileSettings
-from semantic_detection_pkg.errors import FrameError, SemanticDetectionError
+from semantic_detection_pkg.errors import (
+    ConfigurationError,
+    FrameError,
+    SemanticDetectionError,
+)
 
 # Exit statuses, as the usual tools have them.
 _DONE, _SOME_FAILED, _REFUSED, _INTERRUPTED = 0, 1, 2, 130
+_PARAMETERS = {
+    "--conf": "confidence_threshold",
+    "--iou": "iou_threshold",
+    "--tile-px": "tile_px",
+    "--overlap": "tile_overlap",
+    "--tiles-per-frame": "tiles_per_frame",
+}
 _LONG_WORK = 3  # pictures from which on a progress bar helps
 
 
@@ -44,10 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        settings = DetectorSettings(confidence_threshold=options.conf, iou_threshold=options.iou)
-        tiling = TileSettings(
-            options.tiles, options.tile_px, options.overlap, options.tiles_per_frame
-        )
+        settings, tiling = _settings(options)
         if options.save is not None:
             _make_folder(options.save)
         with load_detector(
@@ -70,6 +78,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever reads has enough, `head` say. Python would complain at exit otherwise.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _DONE
+
+
+def _settings(options: argparse.Namespace) -> tuple[DetectorSettings, TileSettings]:
+    """Return the settings that the options say.
+
+    Raises:
+        ConfigurationError: one is out of its range; it is named as it was typed, too.
+    """
+    try:
+        return (
+            DetectorSettings(confidence_threshold=options.conf, iou_threshold=options.iou),
+            TileSettings(options.tiles, options.tile_px, options.overlap, options.tiles_per_frame),
+        )
+    except ConfigurationError as error:
+        text = str(error).replace(" (write 1.0, not 1)", "")  # of files of parameters
+        typed = [option for option, name in _PARAMETERS.items() if f"'{name}'" in text]
+        raise ConfigurationError(": ".join((*typed, text))) from None
 
 
 def _detect(detector: LoadedDetector, options: argparse.Namespace) -> int:

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from semantic_detection_pkg.camera.core.uri import CameraUri
@@ -41,10 +43,13 @@ def scheme_of(cells: list[str]) -> str:
 
 
 def test_every_scheme_is_there() -> None:
-    """Those of this package; others add theirs."""
+    """All but the one that tests use; who installs a plug-in of his own has one more."""
     named = {scheme_of(cells) for cells in rows(section("What can be given"))}
+    ours = {"fake", *named}
 
-    assert named == set(registry.schemes()) - set(plugin_names("semantic_detection.cameras"))
+    plugins = {name for name in plugin_names("semantic_detection.cameras") if name not in ours}
+    assert named == set(registry.schemes()) - plugins - {"fake"}
+    assert {"sim", "photo"} <= named
     assert {CameraUri.parse(text).scheme for text in examples()} == named
 
 
@@ -97,7 +102,33 @@ def test_every_option_of_the_table_exists_and_no_other(cells: list[str], monkeyp
     allowed = set(said.split("allowed: ")[1].split(", "))
     assert allowed <= spans(cells[2]), f"{allowed - spans(cells[2])} are missing in the table"
     words = {one for one in spans(cells[2]) if re.fullmatch("[a-z_]{3,}", one)}
-    assert words - {"tcp", "udp", "source", "max", "message", "arrival"} == allowed
+    values = {"tcp", "udp", "source", "max", "message", "arrival", "flat", "equirectangular"}
+    assert words - values == allowed
+
+
+@pytest.mark.parametrize("scheme", ["sim", "photo"])
+def test_the_table_of_made_worlds_has_every_option_with_its_range(scheme: str, tmp_path) -> None:
+    target = "7"
+    if scheme == "photo":
+        target = str(tmp_path / "a.png")
+        cv2.imwrite(target, np.zeros((4, 8, 3), np.uint8))
+    described: dict[str, str] = {}
+    for name, of, allowed, *_ in rows(section("Made worlds")):
+        if of == "both" or scheme in of:
+            described |= dict.fromkeys(spans(name), allowed)
+
+    known = refusal(f"{scheme}:{target}?no_such_option=1").split("allowed: ")[1].split(", ")
+
+    assert set(described) == set(known)
+    for name, allowed in described.items():
+        said = refusal(f"{scheme}:{target}?{name}=nonsense")
+        if found := re.search(r"in (\S+)$", said):
+            assert found[1] == allowed, name
+        else:
+            assert spans(allowed) == set(re.findall("[a-z]+", said.split("'nonsense': ")[1])) - {
+                "are",
+                "allowed",
+            }
 
 
 def test_every_suffix_and_every_encoding_is_there() -> None:

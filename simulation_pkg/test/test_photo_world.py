@@ -1,11 +1,13 @@
 """A photograph as the world: where its pixels come out, its labels, and what is refused."""
 
+import logging
 import math
 
 import cv2
 import numpy as np
 import pytest
 
+from semantic_detection_pkg.camera.core.uri import CameraUri
 from semantic_detection_pkg.camera.sources.registry import open_camera
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
@@ -21,6 +23,7 @@ from simulation_pkg.core.photo.labels import (
 )
 from simulation_pkg.core.photo.render import PhotoEffects, PhotoRenderer, Projection
 from simulation_pkg.core.world.geometry import CameraPose, Lens
+from simulation_pkg.photo_camera import open_source
 from simulation_pkg.photo_files import find_labels
 
 LENS = Lens(320, 180, math.radians(40.0), readout_s=0.0)
@@ -225,6 +228,56 @@ def test_what_a_photo_cannot_be_is_refused_in_one_line(photo_file, options, reas
     with pytest.raises(ConfigurationError, match=reason) as raised:
         open_camera(f"photo:{photo_file}{options}")
     assert "\n" not in str(raised.value)
+
+
+def test_where_a_photo_lies_is_said_and_who_looks_beside_it_is_warned_once(photo_file, caplog):
+    """800x400 at 60 deg: 2 atan(tan(30 deg) / 2) = 32.2 deg high."""
+    area = (
+        "area_yaw_min_deg: -30.0, area_yaw_max_deg: 30.0, "
+        "area_pitch_min_deg: -16.1, area_pitch_max_deg: 16.1"
+    )
+    poses = [CameraPose(0.5, 0.2), CameraPose(0.3, 0.5), CameraPose(1.0, 0.0)]
+    uri = CameraUri.parse(f"photo:{photo_file}?hfov=60&width=320&height=180")
+    times = iter(range(10**9, 2 * 10**9, 10**8))
+    with caplog.at_level(logging.INFO):
+        camera = open_source(uri, lambda: next(times), lambda _: poses.pop(0))
+        (line,) = caplog.records
+        assert line.levelno == logging.INFO
+        assert area in line.getMessage()
+        caplog.clear()
+        camera.read()
+        assert caplog.records == []
+        camera.read()
+        camera.read()
+    (line,) = caplog.records
+    assert line.levelno == logging.WARNING
+    assert "beside the picture, at yaw 17, pitch 29 deg" in line.getMessage()
+    assert area in line.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("kind", "hfov_deg", "pose", "is_shown"),
+    [
+        (FLAT, 60.0, (0.0, 0.0), True),
+        (FLAT, 60.0, (math.pi, 0.0), False),
+        (FLAT, 60.0, (0.0, -0.3), False),
+        (ROUND, 90.0, (0.7, 0.35), True),
+        (ROUND, 90.0, (0.8, 0.0), False),
+        (ROUND, 360.0, (3.5, 0.0), True),
+        (ROUND, 360.0, (-3.5, 1.5), True),
+    ],
+)
+def test_whether_the_camera_looks_at_the_photo(kind, hfov_deg, pose, is_shown):
+    assert renderer(spot(), hfov_deg, kind).shows(CameraPose(*pose)) == is_shown
+
+
+def test_the_lens_of_a_photos_camera_has_a_name_of_its_own(photo_file):
+    narrow = f"photo:{photo_file}?hfov=60&lens_hfov_deg=10&yaw_deg=-8&pitch_deg=-4&noise=0"
+    wide = f"photo:{photo_file}?hfov=60&yaw_deg=-8&pitch_deg=-4&noise=0"
+    lit = [(open_camera(uri, lambda: 10**9).read().image > 150).mean() for uri in (narrow, wide)]
+    assert lit[0] > 10 * lit[1] > 0
+    with pytest.raises(ConfigurationError, match="option hfov_deg is lens_hfov_deg for a photog"):
+        open_camera(f"photo:{photo_file}?hfov=60&hfov_deg=10")
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no picture"])

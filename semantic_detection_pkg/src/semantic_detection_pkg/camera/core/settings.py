@@ -28,7 +28,7 @@ class CameraSettings:
     source: str = setting(
         "device:0",
         "where frames come from: device:0, rtsp://.., csi:0, file:.., images:DIR, ros:/TOPIC, "
-        "sim:SEED; see docs/cameras.md",
+        "sim:SEED, photo:FILE; see docs/cameras.md",
     )
     frame_id: str = setting("camera_optical_frame", "optical frame (REP 103) of the pictures")
     frame_transport: str = frame_transport_setting()

@@ -92,6 +92,12 @@ class PhotoRenderer:
             return self._hfov_rad, 2.0 * math.atan(height / 2.0 / self._focal_px)
         return self._hfov_rad, min(height / self._focal_px, math.pi)
 
+    def shows(self, pose: CameraPose) -> bool:
+        """Return whether the middle of what a camera sees lies in the photograph."""
+        middle = np.array([[math.remainder(pose.yaw_rad, math.tau), pose.pitch_rad]])
+        x, y = self.boxes_in_photo(middle)[0]
+        return bool(0.0 <= x <= self._size[0] and 0.0 <= y <= self._size[1])
+
     @property
     def things(self) -> tuple[Seen, ...]:
         """Return all that is truly in it, with bearings; boxes are those in the photograph."""

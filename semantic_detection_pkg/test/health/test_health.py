@@ -315,6 +315,15 @@ _SWAPS = "Filename Type Size Used Priority\n"
         ("clock", {}, {"now_s": 1e6}, "BAD", "timedatectl"),
         ("disk", {}, {"output_dir": "/proc/1"}, "BAD", ""),
         ("shared", {}, {"shared_dir": "/nowhere"}, "BAD", "vlm-socket"),
+        ("terrain", {}, {}, "-", "no terrain_file: the ground is level"),
+        ("terrain", {}, {"terrain_file": "dem.tif"}, "ok", "dem.tif"),
+        (
+            "terrain",
+            {},
+            {"terrain_file": "a.tif", "find_terrain_mistake": lambda: "a.tif: no georeference"},
+            "warn",
+            "taken for level: a.tif: no georeference -> docs/probability",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_with_a_remedy(

@@ -30,6 +30,8 @@ from semantic_detection_pkg.health.checkup import (
     check_device,
     check_engine,
 )
+from semantic_detection_pkg.scan.adapters.terrain_file import check_terrain
+from semantic_detection_pkg.scan.core.terrain import TerrainSettings
 
 #: Imported only where a config asks for CUDA: it takes a second.
 _ONNX = "semantic_detection_pkg.detector.backends.onnx"
@@ -76,6 +78,7 @@ def machine_from(
         or argument_default(launch_file, "shared_dir")
         or os.environ.get("TIER3_DIR", "/run/tier3")
     )
+    terrain = TerrainSettings(config.get("scan_controller", {}).get("terrain_file", ""))
     camera = config.get("camera", {})
     camera_source = typed.get("source") or camera.get("source", default_source)
     engine = os.environ.get("INFERENCE_ENGINE") or detector.get("engine", default_engine)
@@ -95,7 +98,17 @@ def machine_from(
         # On a laptop a stand-in answers for the model, without a container.
         has_model_container=has_model and launch_file != DEV_LAUNCH,
         look_for_gpu=lambda: survey(family_of_file(Path(model))),
+        terrain_file=terrain.terrain_file,
+        find_terrain_mistake=lambda: _terrain_mistake(terrain),
     )
+
+
+def _terrain_mistake(terrain: TerrainSettings) -> str:
+    try:
+        check_terrain(terrain)
+    except ConfigurationError as error:
+        return str(error)
+    return ""
 
 
 def _lack_of_cuda() -> str:

@@ -65,6 +65,8 @@ class Machine:
         find_cuda: why ONNX Runtime cannot compute on the GPU, "" if it can.
         has_model_container: the vision-language model runs in a container here.
         look_for_gpu: what is there of what the engine tensorrt needs, and what is missing.
+        terrain_file: the scan's, "" for none.
+        find_terrain_mistake: why that cannot be read, "" if it can.
     """
 
     root: Path = Path("/")
@@ -82,6 +84,8 @@ class Machine:
     find_cuda: Callable[[], str] = field(default=lambda: "")
     has_model_container: bool = True
     look_for_gpu: Callable[[], tuple[list[str], list[str]]] = field(default=lambda: ([], []))
+    terrain_file: str = ""
+    find_terrain_mistake: Callable[[], str] = field(default=lambda: "")
 
     def text(self, name: str) -> str:
         """Return a file below the root; "" if it cannot be read."""
@@ -355,6 +359,21 @@ def check_shared(machine: Machine) -> CheckResult:
     return CheckResult("shared", CheckStatus.OK, str(path))
 
 
+def check_terrain(machine: Machine) -> CheckResult:
+    """Check that the terrain model is one; without it the ground is taken for level."""
+    if not machine.terrain_file:
+        return CheckResult("terrain", CheckStatus.NOT_HERE, "no terrain_file: the ground is level")
+    mistake = machine.find_terrain_mistake()
+    if not mistake:
+        return CheckResult("terrain", CheckStatus.OK, machine.terrain_file)
+    return CheckResult(
+        "terrain",
+        CheckStatus.WARN,
+        f"the ground will be taken for level: {mistake}",
+        "docs/probability_of_detection.md says what is read",
+    )
+
+
 CHECKS: tuple[Callable[[Machine], CheckResult], ...] = (
     check_l4t,
     check_memory,
@@ -369,4 +388,5 @@ CHECKS: tuple[Callable[[Machine], CheckResult], ...] = (
     check_clock,
     check_disk,
     check_shared,
+    check_terrain,
 )

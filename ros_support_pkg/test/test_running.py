@@ -77,6 +77,11 @@ class Example(Node):
         print("up", flush=True)
         if "{fails}" == "thread":
             self.is_up.set()
+        if "{fails}".startswith("conversion"):
+            # As pybind11 says it where Python's exception comes inside a conversion of its.
+            if "{fails}".endswith("at the end"):
+                rclpy.shutdown()
+            raise RuntimeError("Unable to convert call argument '0' to Python object")
         if "{fails}" == "publishing":
             raise KeyboardInterrupt  # as after Ctrl-C, before rclpy's thread has ended the context
 
@@ -169,6 +174,17 @@ def test_a_thread_that_publishes_meets_the_end_of_the_context_and_nothing_else(
     output, errors = process.communicate(timeout=patience(10.0))
     assert output.endswith("released\n")
     assert (process.returncode, errors) == (0, "")
+
+
+@pytest.mark.parametrize(("when", "status"), [("at the end", 0), ("while all is well", 1)])
+def test_ctrl_c_inside_a_conversion_is_an_end_like_any(
+    ros_domain: dict[str, str], when: str, status: int
+) -> None:
+    """Now and then a node that was stopped while it took a message ended with a traceback."""
+    process = start(f"conversion {when}")
+    output, errors = process.communicate(timeout=patience(10.0))
+    assert output.endswith("released\n")
+    assert (process.returncode, "Unable to convert" in errors) == (status, status != 0)
 
 
 @pytest.mark.parametrize(

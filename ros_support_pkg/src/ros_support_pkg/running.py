@@ -145,14 +145,15 @@ def _run(
             executor.spin()
         except (KeyboardInterrupt, ExternalShutdownException):
             pass
-        except RCLError:
-            # SIGINT between two waits invalidates the context under the executor's feet.
-            if rclpy.ok():
-                raise
         except (ArgumentsError, ParameterError, *expected_errors) as error:  # type: ignore[misc]
             log.tell_without_node()
             print(f"error: {error}", file=sys.stderr)  # noqa: T201 - there may be no node's log
             return EXIT_USAGE
+        except RuntimeError:  # RCLError, too
+            # SIGINT between two waits invalidates the context under the executor's feet. Where
+            # Python's KeyboardInterrupt comes while pybind11 makes a message, it says this instead.
+            if rclpy.ok():
+                raise
         finally:
             threads.arm(EXIT_TIMEOUT_S)
             log.tell_without_node()

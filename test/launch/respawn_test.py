@@ -13,15 +13,13 @@ import launch_testing.asserts  # noqa: E402
 import launched  # noqa: E402
 from detection_checks import check_detections_flow, write_inputs  # noqa: E402
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
-from generated.nodes import NODES  # noqa: E402
 
 import launch  # noqa: E402
 from gimbal_driver_pkg.mock.background import BackgroundMock  # noqa: E402
 from interfaces_pkg.msg import GimbalState, GpuState, RecorderStatus  # noqa: E402
 from ros_support_pkg.qos import EVENT, SENSOR_DATA, STATE  # noqa: E402
 
-#: All nodes but the demo's.
-NAMES = {node.executable for node in NODES if node.package != "simulation_pkg"}
+NAMES = launched.started_by("robot.launch.yaml")
 MOCK = BackgroundMock("zr10")
 
 
@@ -74,14 +72,19 @@ class TestRespawn(launched.GraphTest):
         for messages in (health, gimbal, gpu, recorder):
             messages.clear()
 
-        def silent() -> set[str]:
+        def silent() -> dict[str, str]:
+            """Return those who have not said that they are well, with the last that they said."""
             said = [one for array in list(health) for one in array.status]
             bad = (DiagnosticStatus.ERROR, DiagnosticStatus.STALE)
-            return NAMES - {one.name for one in said if one.level not in bad}
+            well = {one.name for one in said if one.level not in bad}
+            return dict.fromkeys(NAMES - well, "") | {
+                one.name: one.message for one in said if one.name in NAMES - well
+            }
 
-        self.probe.wait_for(
-            lambda: not silent(), "good news of every node", launched.START_TIMEOUT_S
-        )
+        try:
+            self.probe.wait_for(lambda: not silent(), "all nodes", launched.START_TIMEOUT_S)
+        except AssertionError as error:
+            raise AssertionError(f"{error} to be well: {silent()}") from None
         self.probe.wait_for(lambda: gimbal and gimbal[-1].link == GimbalState.LINK_UP, "the gimbal")
         self.probe.wait_for(
             lambda: gpu and gpu[-1].owner == GpuState.OWNER_DETECTOR, "the detector's turn"

@@ -19,6 +19,7 @@ import yaml
 from ament_index_python.packages import get_package_prefix, get_package_share_directory
 from launch.actions import IncludeLaunchDescription, SetLaunchConfiguration
 from launch.launch_description_sources import AnyLaunchDescriptionSource
+from launch_runner.plan import make_plan
 from patience import patience, wait_until
 from ros_graph import GraphProbe, isolated_domain
 
@@ -64,6 +65,14 @@ def include(file: str, **arguments: str) -> IncludeLaunchDescription:
     return IncludeLaunchDescription(
         AnyLaunchDescriptionSource(str(path)), launch_arguments=arguments.items()
     )
+
+
+def started_by(file: str) -> set[str]:
+    """Return the programs that one of the workspace's launch files starts by itself."""
+    path = Path(get_package_share_directory(PACKAGE)) / "launch" / file
+    with tempfile.TemporaryDirectory() as folder:
+        plan = make_plan(path, {}, Path(folder))
+    return {Path(process.command[0]).name for process in plan.processes}
 
 
 def stop_timeout_s() -> float:

@@ -188,6 +188,58 @@ def test_a_picture_of_too_many_tiles_does_not_stop_the_others(capsys, model, pic
 
     assert (status, out.count("\n"), err.count("\n")) == (1, 1, 1)
     assert "at most 256 are allowed: take larger tiles" in err
+    assert err.startswith("detect: --tile-px, --overlap: tile_px 32 with tile_overlap 0.15 makes")
+
+
+@pytest.mark.parametrize(
+    ("options", "lines"),
+    [
+        ([], []),
+        (["--tiles", "tiles", "--tile-px", "64", "--overlap", "0.3"], []),
+        (
+            ["--tile-px", "640", "--overlap", "0.15"],
+            [
+                "--tile-px means nothing with --tiles full: --tiles tiles or --tiles rotating",
+                "--overlap means nothing with --tiles full: --tiles tiles or --tiles rotating",
+            ],
+        ),
+        (
+            ["--tiles", "tiles", "--tiles-per-frame", "2"],
+            ["--tiles-per-frame means nothing with --tiles tiles: --tiles rotating takes it"],
+        ),
+        (
+            ["--tiles", "rotating", "--tiles-per-frame", "2"],
+            ["--tiles rotating is for the pictures of a video: each is looked at in some tiles"],
+        ),
+    ],
+)
+def test_what_options_do_not_do_is_said_once(capsys, model, picture, options, lines):
+    status, out, err = run(capsys, "--model", model, *options, picture, picture)
+    assert status == 0
+    assert len(out.splitlines()) == 2
+    said = err.splitlines()
+    assert len(said) == len(lines)
+    for text, line in zip(lines, said, strict=True):
+        assert line.startswith(f"detect: {text}")
+
+
+def test_a_model_without_names_is_pointed_to_the_option(capsys, picture, tmp_path):
+    metadata = tiny_models.ultralytics_metadata("raw")
+    del metadata["names"]
+    path = tiny_models.save(tiny_models.colour_model("raw", metadata), tmp_path / "m.onnx")
+    _, out, err = run(capsys, "--model", path, picture)
+    assert "class_0" in out
+    assert err.startswith("detect: m.onnx has no class names, numbers stand for them: give a file")
+    assert "--names" in err
+    (tmp_path / "names.txt").write_text("red\ngreen\nblue\n")
+    _, out, err = run(capsys, "--model", path, "--names", tmp_path / "names.txt", picture)
+    assert (err, "red" in out) == ("", True)
+
+
+def test_help_says_how_it_ends(capsys):
+    with pytest.raises(SystemExit):
+        detect.main(["--help"])
+    assert "Exit status: 0; 1 if a picture failed; 2" in " ".join(capsys.readouterr().out.split())
 
 
 def test_no_picture_is_a_usage_error(capsys, model):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -43,6 +44,12 @@ _PARAMETERS = {
     "--overlap": "tile_overlap",
     "--tiles-per-frame": "tiles_per_frame",
 }
+#: Options of tiles, and the ways of looking for which they mean something.
+_OF_TILES = {
+    "--tile-px": (Looking.TILES, Looking.ROTATING),
+    "--overlap": (Looking.TILES, Looking.ROTATING),
+    "--tiles-per-frame": (Looking.ROTATING,),
+}
 _LONG_WORK = 3  # pictures from which on a progress bar helps
 
 
@@ -56,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         settings, tiling = _settings(options)
+        _warn_of_options(options)
         if options.save is not None:
             _make_folder(options.save)
         with load_detector(
@@ -68,6 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             settings=settings,
             tiling=tiling,
         ) as detector:
+            if detector.unnamed:
+                _complain(detector.unnamed)
             return _detect(detector, options)
     except SemanticDetectionError as error:
         _complain(str(error))
@@ -86,15 +96,40 @@ def _settings(options: argparse.Namespace) -> tuple[DetectorSettings, TileSettin
     Raises:
         ConfigurationError: one is out of its range; it is named as it was typed, too.
     """
+    given = {name: getattr(options, _attribute(option)) for option, name in _PARAMETERS.items()}
+    tiling = {_PARAMETERS[option]: given.pop(_PARAMETERS[option]) for option in _OF_TILES}
     try:
         return (
-            DetectorSettings(confidence_threshold=options.conf, iou_threshold=options.iou),
-            TileSettings(options.tiles, options.tile_px, options.overlap, options.tiles_per_frame),
+            DetectorSettings(**given),
+            TileSettings(options.tiles, **{k: v for k, v in tiling.items() if v is not None}),
         )
     except ConfigurationError as error:
         text = str(error).replace(" (write 1.0, not 1)", "")  # of files of parameters
-        typed = [option for option, name in _PARAMETERS.items() if f"'{name}'" in text]
-        raise ConfigurationError(": ".join((*typed, text))) from None
+        raise ConfigurationError(_as_typed(text)) from None
+
+
+def _as_typed(text: str) -> str:
+    """Return a message that names parameters with the options before it that set them."""
+    typed = [option for option, name in _PARAMETERS.items() if re.search(rf"\b{name}\b", text)]
+    return ": ".join((*([", ".join(typed)] if typed else []), text))
+
+
+def _attribute(option: str) -> str:
+    return option.lstrip("-").replace("-", "_")
+
+
+def _warn_of_options(options: argparse.Namespace) -> None:
+    """Say which options mean nothing with the others, and what is not for stills."""
+    looking = Looking(options.tiles)
+    for option, ways in _OF_TILES.items():
+        if getattr(options, _attribute(option)) is not None and looking not in ways:
+            meant = " or ".join(f"--tiles {way.value}" for way in ways)
+            _complain(f"{option} means nothing with --tiles {looking.value}: {meant} takes it")
+    if looking is Looking.ROTATING:
+        _complain(
+            "--tiles rotating is for the pictures of a video: each is looked at in some tiles only,"
+            " the next one in others; for stills take --tiles tiles"
+        )
 
 
 def _detect(detector: LoadedDetector, options: argparse.Namespace) -> int:
@@ -104,7 +139,7 @@ def _detect(detector: LoadedDetector, options: argparse.Namespace) -> int:
             image = read_picture(path)
             result = detector.pipeline.process(image)
         except FrameError as error:
-            _complain(str(error))
+            _complain(_as_typed(str(error)))
             status = _SOME_FAILED
             continue
         with tqdm.external_write_mode(file=sys.stdout):
@@ -191,7 +226,10 @@ def _complain(message: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     defaults = DetectorSettings()
     parser = argparse.ArgumentParser(
-        prog="detect", description="Find things in pictures with a segmentation or detection model."
+        prog="detect",
+        description="Find things in pictures with a segmentation or detection model.",
+        epilog="Exit status: 0; 1 if a picture failed; 2 if the model or an option is no good; 130 "
+        "after Ctrl-C. Tiles, and the fields of --json: docs/models.md.",
     )
     parser.add_argument("pictures", nargs="+", type=Path, metavar="PICTURE")
     parser.add_argument("--model", required=True, metavar="FILE", help="-seg or detect model")
@@ -264,30 +302,27 @@ def _add_tiling(parser: argparse.ArgumentParser) -> None:
         "--tiles",
         default=defaults.tiles,
         choices=[way.value for way in Looking],
-        help="full: as a whole; tiles: in all tiles; rotating: as a whole and in some tiles, other "
-        "ones with the next picture (default: %(default)s)",
+        help="full: as a whole; tiles: in all tiles, for stills; rotating: as a whole and in some "
+        "tiles, other ones with the next picture, for videos (default: %(default)s)",
     )
     group.add_argument(
         "--tile-px",
         type=int,
-        default=defaults.tile_px,
         metavar="N",
         help="longer side of a tile [px of the picture]; smaller ones show smaller things, and "
-        "there are more of them (default: %(default)s)",
+        f"there are more of them (default: {defaults.tile_px})",
     )
     group.add_argument(
         "--overlap",
         type=float,
-        default=defaults.tile_overlap,
         metavar="0..0.9",
-        help="share of a tile that its neighbour sees, too (default: %(default)s)",
+        help=f"share of a tile that its neighbour sees, too (default: {defaults.tile_overlap})",
     )
     group.add_argument(
         "--tiles-per-frame",
         type=int,
-        default=defaults.tiles_per_frame,
         metavar="N",
-        help="with --tiles rotating (default: %(default)s)",
+        help=f"with --tiles rotating (default: {defaults.tiles_per_frame})",
     )
 
 

@@ -39,7 +39,7 @@ setup(
     ],
     ext_modules=[kernel(source) for source in sorted(glob(f"{kernels}/*.pyx"))],
     install_requires=["setuptools"],
-    extras_require={"test": ["pytest"], "terrain": ["rasterio"]},
+    extras_require={"test": ["pytest"], "terrain": ["rasterio>=1.3"]},
     zip_safe=False,
     entry_points={
         "console_scripts": [

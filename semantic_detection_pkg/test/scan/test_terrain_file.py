@@ -213,8 +213,21 @@ def test_a_terrain_that_does_not_tell_the_camera_s_height_is_said(tmp_path):
     (line,) = reader.notices
     assert "give camera_height_m, ground_height_m or geoid_height_m" in line
     known = TerrainReader(replace(settings, geoid_height_m=47.0), ScanSettings())
-    assert followed(known, Fix(1, *PLACE, 640.0)) is not None
+    assert followed(known, Fix(1, *PLACE, 680.0)) is not None
     assert known.notices == []
+
+
+def test_a_fix_below_the_terrain_is_said(tmp_path):
+    settings = replace(write(tmp_path / "dem.tif"), geoid_height_m=47.0)
+    reader = TerrainReader(settings, replace(ScanSettings(), ground_height_m=600.0))
+    assert followed(reader, Fix(1, *PLACE, 640.0)) is not None
+    (line,) = reader.notices
+    assert "fix at 640.0 m is not above the ground at 647" in line
+    assert "it is not used" in line
+    for scan in (KNOWN_HEIGHT, ScanSettings()):
+        above = TerrainReader(settings, scan)
+        assert followed(above, Fix(1, *PLACE, 680.0)) is not None
+        assert above.notices == []
 
 
 def test_reading_does_not_hold_up_the_caller():

@@ -166,7 +166,7 @@ def _heights(rasterio: Any, file: Any, place: tuple[float, float], spacing_m: fl
         destination=heights,
         src_nodata=file.nodata,
         dst_crs=f"+proj=aeqd +lat_0={latitude} +lon_0={longitude} +datum=WGS84 +units=m +no_defs",
-        dst_transform=rasterio.transform.from_origin(-edge_m, edge_m, spacing_m, spacing_m),
+        dst_transform=rasterio.Affine(spacing_m, 0.0, -edge_m, 0.0, -spacing_m, edge_m),
         dst_nodata=np.nan,
         resampling=rasterio.warp.Resampling.bilinear,
     )

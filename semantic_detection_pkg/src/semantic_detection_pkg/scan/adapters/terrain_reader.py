@@ -60,7 +60,7 @@ class TerrainReader:
                 self._tell(f"{item}; the ground is taken for level")
             else:
                 made = item
-                self._tell(self._why_unused(item))
+                self._tell(self._why_unused(item, self._place))
         return made
 
     def _is_new(self, fix: Fix) -> bool:
@@ -81,15 +81,25 @@ class TerrainReader:
         except ConfigurationError as error:
             self._made.put(str(error))
 
-    def _why_unused(self, terrain: Terrain) -> str:
-        scan = self._scan
-        heights = (scan.pod.camera_height_m, scan.ground_height_m, terrain.zero_m)
-        if not all(map(math.isnan, heights)):
+    def _why_unused(self, terrain: Terrain, fix: Fix | None) -> str:
+        """Return why the camera's height above this terrain is not known; empty: it is."""
+        scan, name = self._scan, f"terrain_file '{self._settings.terrain_file}'"
+        if not math.isnan(scan.pod.camera_height_m):
+            return ""
+        if not math.isnan(terrain.zero_m) and fix is not None:
+            ground_m = terrain.zero_m + terrain.height_at((0.0, 0.0))
+            if fix.altitude_m > ground_m:
+                return ""
+            return (
+                f"{name}: the robot's fix at {fix.altitude_m:.1f} m is not above the ground at "
+                f"{ground_m:.1f} m above the ellipsoid: give camera_height_m, or mend "
+                "geoid_height_m; it is not used"
+            )
+        if not math.isnan(scan.ground_height_m):
             return ""
         return (
-            f"terrain_file '{self._settings.terrain_file}': it does not say that its heights count"
-            " from the ellipsoid: give camera_height_m, ground_height_m or geoid_height_m;"
-            " distances are assumed"
+            f"{name}: it does not say that its heights count from the ellipsoid: give "
+            "camera_height_m, ground_height_m or geoid_height_m; distances are assumed"
         )
 
     def _tell(self, line: str) -> None:

@@ -280,7 +280,7 @@ class ScanController:
         if mission.vocabulary and frame.vocabulary != mission.vocabulary:
             mission.drop_vocabulary(frame.stamp_ns)
         if mission.search is not None:
-            mission.search.pod.use(blackboard.curves, blackboard.ground)
+            mission.search.use(blackboard.curves, blackboard.ground)
         mission.add_frame(frame, blackboard.poses)
 
     def _begin(self, goal: Goal) -> None:

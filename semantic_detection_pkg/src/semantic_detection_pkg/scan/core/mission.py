@@ -85,7 +85,7 @@ class Mission:
         """
         before = self.search
         self.search = Search(self.stamp_ns, self.goal, plan, self._settings)
-        self.search.pod.use(curves, ground or Ground())
+        self.search.use(curves, ground or Ground())
         if before is not None:
             self.search.take_over(before)
 

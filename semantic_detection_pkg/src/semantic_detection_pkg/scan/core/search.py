@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ros_support_pkg.core.pose_history import Pose, hfov_at_zoom
 from ros_support_pkg.core.words import CellResult
+from semantic_detection_pkg.common.core.detection_curve import DetectionCurves
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.scan.core.area import Area, GimbalLimits
@@ -37,6 +38,7 @@ from semantic_detection_pkg.scan.core.planning.sweep import SweepPlanner, SweepP
 from semantic_detection_pkg.scan.core.planning.view_planning import CloseView, ViewPlanningSettings
 from semantic_detection_pkg.scan.core.pod_map import PodMap
 from semantic_detection_pkg.scan.core.settings import ScanSettings
+from semantic_detection_pkg.scan.core.thing_sizes import Ground
 from semantic_detection_pkg.scan.core.tracking.track import Track
 from semantic_detection_pkg.scan.core.weights import cell_weights
 
@@ -132,6 +134,7 @@ class Search:
         """Begin with nothing seen; `started_ns` is that of the mission."""
         self.goal = goal
         self.plan = plan
+        self._settings = settings
         self.visit: Visit | None = None
         self.question: VlmQuestion | None = None
         self.is_viewing = False
@@ -142,14 +145,14 @@ class Search:
         labels = {word.name: word.label for word in parse_words(goal.words)}
         self.candidates = CandidateList(settings, labels, plan.area)
         self.findings = FindingList(started_ns, settings.candidates)
-        self._settings = settings
         hfov_rad = hfov_at_zoom(plan.wide.hfov_rad, plan.zoom)
         view = replace(plan.wide, hfov_rad=hfov_rad)
         criteria = replace(settings.coverage, pixels_per_rad=_COUNTED_SHARE * view.pixels_per_rad)
         self.coverage = CoverageMap(plan.area, settings.cell_size_rad, criteria)
-        self.pod = PodMap(
-            self.coverage, tuple(labels.values()), settings.pod, settings.tracker.confirm_hits
-        )
+        self._labels = tuple(labels.values())
+        self.pod = self._new_pod()
+        self._round: PodMap | None = None  # of the search in hand, where it is not the first
+        self._used: tuple[DetectionCurves | None, Ground] = (None, Ground())
         self._sweep_view = view
         grid = self.coverage
         self._weights = (
@@ -211,7 +214,9 @@ class Search:
         self._stamps_ns.append(frame.stamp_ns)
         rates = (pose.yaw_rate_rad_s, pose.pitch_rate_rad_s)
         self.coverage.add_view(view, frame.stamp_ns / _NS_PER_S, rates, frame.looks)
-        self.pod.update(view, frame.stamp_ns / _NS_PER_S, rates, frame.looks)
+        for pod in (self.pod, self._round):
+            if pod is not None:
+                pod.update(view, frame.stamp_ns / _NS_PER_S, rates, frame.looks)
         self.planner.note_frame(frame.looks, self.frame_interval_ns / _NS_PER_S)
         shown = TrackedFrame(
             frame.stamp_ns,
@@ -254,6 +259,24 @@ class Search:
         self.planner = self._new_planner(progress)
         self.is_swept = is_swept
 
+    def use(self, curves: DetectionCurves | None, ground: Ground) -> None:
+        """Go by these curves and this ground, see `PodMap.use`."""
+        self._used = curves, ground
+        for pod in (self.pod, self._round):
+            if pod is not None:
+                pod.use(curves, ground)
+
+    def begin_round(self, now_s: float) -> None:
+        """Begin again: what was seen counts no more for this, the map of the POD keeps it."""
+        self.coverage.forget_older(now_s, 0.0)
+        self.is_swept = False
+        if isinstance(self.planner, SweepPlanner):
+            self.planner.restart()
+            return
+        self._round = self._new_pod()
+        self._round.use(*self._used)
+        self.planner = self._new_planner(SweepProgress())
+
     @property
     def wanted_pod(self) -> float:
         """Return the POD of the area that is enough, 0..1; 0: all of it is to be seen."""
@@ -263,7 +286,8 @@ class Search:
     def progress(self, now_s: float) -> SearchProgress:
         """Return how far it has come by its POD."""
         forecast = self.planner.forecast
-        pod = area_pod(self.pod, area_prior(self.coverage, self.pod, self._weights))
+        seen = self._round or self.pod
+        pod = area_pod(seen, area_prior(self.coverage, seen, self._weights))
         if forecast is None:
             return SearchProgress(pod, self.wanted_pod)
         left_s = max(forecast.end_s - now_s, 0.0)
@@ -287,7 +311,13 @@ class Search:
             settings.tracker.confirm_hits,
             settings.close.max_dwell_s + settings.close.answer_s,
         )
-        return ProbabilityPlanner(coverage, self.pod, rules, settings.sweep, progress)
+        return ProbabilityPlanner(
+            coverage, self._round or self.pod, rules, settings.sweep, progress
+        )
+
+    def _new_pod(self) -> PodMap:
+        settings = self._settings
+        return PodMap(self.coverage, self._labels, settings.pod, settings.tracker.confirm_hits)
 
     def follow_path(self, conclusion: Conclusion) -> None:
         """Have the path of a finding followed, when there is time."""

@@ -303,7 +303,7 @@ class ScanSettings:
         before="sweep",
     )
     wanted_pod: float = setting(
-        0.8,
+        0.95,
         "probability of detection in the area that is enough, for goals that name none, where the"
         " planner goes by it",
         minimum=0.01,

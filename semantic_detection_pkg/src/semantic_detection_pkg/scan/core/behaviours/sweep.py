@@ -108,9 +108,7 @@ class FinishSearch(SearchBehaviour):
     def advance(self, search: Search) -> Status:
         blackboard = self.blackboard
         if search.goal.is_repeating:
-            search.coverage.forget_older(blackboard.now_s, 0.0)
-            search.planner.restart()
-            search.is_swept = False
+            search.begin_round(blackboard.now_s)
             return self.running("the area is covered: starting again")
         blackboard.end_mission("succeeded", search.planner.outcome())
         return self.again()

@@ -26,8 +26,8 @@ from semantic_detection_pkg.scan.core.planning.swaths import half_widths_at
 
 Grid = NDArray[np.float64]
 
-_ZOOM_STEP = 1.25
-_SPARE_LOOKS = (0.4, 1.0, 3.0)  # beyond those that have to find a thing
+_ZOOM_STEP = 1.15
+_SPARE_LOOKS = (0.4, 1.2, 3.0)  # beyond those that have to find a thing
 _NEEDED_LOOKS = 0.2  # so many beyond them the first and the last place of a pass get
 _LEAST_WIDTH = 0.55  # of the widest row's: rows seen over less are not part of a band
 
@@ -57,6 +57,8 @@ class PassRules:
         hits: looks that have to find a thing for it to be reported.
         edge_margin: 0..0.4, share of the picture at each edge that does not count.
         exposure_time_s: [s] of the shutter.
+        max_motion_blur_px: [px] of the picture; beyond it pictures do not count, and no curve
+            is known to hold.
         within: share of its exposure that a look beyond the needed ones adds.
     """
 
@@ -67,6 +69,7 @@ class PassRules:
     hits: int
     edge_margin: float
     exposure_time_s: float
+    max_motion_blur_px: float
     within: float
 
 
@@ -141,7 +144,11 @@ def _pace(
     """Return what follows from the pace of bands; see the fields of `PassChoices` from it on."""
     pitch, _, half = bands
     rate = 2.0 * half * way.rate_hz / (rules.hits + spare)
-    rate = np.clip(rate, 1e-6, rules.limits.rate_rad_s)
+    image_rate_max = rules.max_motion_blur_px / max(
+        rules.exposure_time_s * view.pixels_per_rad, 1e-9
+    )
+    most = np.minimum(image_rate_max / np.maximum(np.cos(pitch), 0.05), rules.limits.rate_rad_s)
+    rate = np.clip(rate, 1e-6, most)
     looks = 2.0 * half * way.rate_hz / rate
     ratio = np.minimum((rules.hits + _NEEDED_LOOKS) / np.maximum(looks, 1e-9), 1.0)
     image_rate = float(np.median(rate * np.cos(pitch)))

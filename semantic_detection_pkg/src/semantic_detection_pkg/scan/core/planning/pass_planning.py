@@ -31,12 +31,12 @@ from semantic_detection_pkg.scan.core.planning.pass_choices import (
 )
 
 _UNITS = float(1 << 40)  # of a POD of 1
+_ALIKE = 0.02  # of what bands are worth: columns that differ by less are one
 _TURN_S = 0.6  # [s] between two passes, before their order is known
-_PRICES = (1e-6, 3.0)  # [1/s] POD of a second: the least that is worth it, and the greatest
-_PRICE_STEPS = 16  # bisection
-_LAYERS_MAX = 5
+_PRICES = (1e-5, 3.0)  # [1/s] POD of a second: the least that is worth it, and the greatest
+_PRICE_STEPS = 10  # bisection
+_LAYERS_MAX = 3
 _LEAST_GAIN = 0.003  # of the POD, for another layer
-_STAGES = (0.55, 1.0)  # of what is wanted, where it is likelier somewhere
 _BEST_SHARE = 0.97  # of what is gained at best: the rest would take long, where it is not enough
 _SETTLE_S = 0.15  # [s] from the way to a pass to the pass
 
@@ -55,7 +55,8 @@ class PassProblem:
         best, total: (classes, rows, columns) exposure of the best group of looks and of all.
         between: share of its exposure that a group adds to the best one.
         wanted_pod: 0..1.
-        is_weighted: it is likelier somewhere.
+        first_stage: 0..1, share of what is wanted that comes before closer looks at what was seen;
+            1: all of it.
         false_alarm_s: [s] of closer looks for each look of the detector.
         zoom_rate_per_s: how fast the zoom moves.
     """
@@ -70,7 +71,7 @@ class PassProblem:
     total: Grid
     between: float
     wanted_pod: float
-    is_weighted: bool
+    first_stage: float
     false_alarm_s: float
     zoom_rate_per_s: float
 
@@ -107,8 +108,10 @@ class PassPlan:
     Attributes:
         pod_before, pod: of the area, 0..1, before and after them.
         is_enough: the wanted POD is reached.
-        duration_s: from the axis' place when it was planned to the end.
-        times_s: [s] from then to the end of each pass.
+        duration_s: from the axis' place when it was planned until the wanted POD is reached, or to
+            the end.
+        first_stage: so many passes come before closer looks at what they have shown; 0: closer
+            looks come after all.
     """
 
     passes: tuple[PlannedPass, ...]
@@ -116,7 +119,7 @@ class PassPlan:
     pod: float
     is_enough: bool
     duration_s: float
-    times_s: tuple[float, ...] = ()
+    first_stage: int = 0
 
 
 class AxisState(NamedTuple):
@@ -141,10 +144,11 @@ def plan_passes(problem: PassProblem, axis: AxisState) -> PassPlan:
     groups = group_exposures(problem.rules, choices, problem.log_sizes, problem.curves)
     state = (problem.best, problem.total)
     before = pod = pod_of(problem, *state)
-    passes: list[PlannedPass] = []
-    stages = _STAGES if problem.is_weighted else _STAGES[-1:]
-    for stage in stages:
+    ordered: list[PlannedPass] = []
+    duration_s, first_stage = 0.0, 0
+    for stage in sorted({problem.first_stage, 1.0}):
         wanted = before + stage * (problem.wanted_pod - before)
+        begun, passes = pod, list[PlannedPass]()
         for _ in range(_LAYERS_MAX):
             if pod >= wanted:
                 break
@@ -155,10 +159,11 @@ def plan_passes(problem: PassProblem, axis: AxisState) -> PassPlan:
                 break
             passes += [layer.planned(band) for band in bands]
             state, pod = layer.state_after(bands), pod + gain
-    ordered, times = _in_order(problem, passes, axis)
-    duration_s = times[-1] if times else 0.0
+        added, axis, added_s = _in_order(problem, passes, axis, problem.wanted_pod - begun)
+        ordered, duration_s = ordered + added, duration_s + added_s
+        first_stage = len(ordered) if stage < 1.0 and pod < problem.wanted_pod else first_stage
     is_enough = pod >= problem.wanted_pod - 1e-9
-    return PassPlan(ordered, before, pod, is_enough, duration_s, times)
+    return PassPlan(tuple(ordered), before, pod, is_enough, duration_s, first_stage)
 
 
 def pod_of(problem: PassProblem, best: Grid, total: Grid) -> float:
@@ -195,7 +200,9 @@ class _Layer:
         rows = np.arange(worth.shape[1])[None] + choices.rows  # (K, R), the end of each band
         ends = np.take_along_axis(sums, rows[:, :, None], axis=1)
         self._worth = ends - sums[:, :-1]  # (K, R, S) of bands
-        self._widths = np.diff(problem.yaw_edges_rad)
+        self._starts = _alike(self._worth)
+        self._spans = np.add.reduceat(self._worth, self._starts, axis=2)
+        self._widths = np.add.reduceat(np.diff(problem.yaw_edges_rad), self._starts)
         # A false alarm that is looked at closer was seen in as many looks as a thing has to be.
         alarms_hz = choices.looks_hz[:, None] / (problem.rules.hits + 1.0)
         slow = 1.0 + problem.false_alarm_s * alarms_hz
@@ -237,19 +244,20 @@ class _Layer:
             if choice < 0:
                 row += 1
                 continue
-            span = slice(int(first[choice, row]), int(last[choice, row]) + 1)
+            ends = (*self._starts[1:].tolist(), self._worth.shape[2])
+            span = slice(int(self._starts[first[choice, row]]), ends[last[choice, row]])
             gain = int(self._worth[choice, row, span].sum())
             bands.append(_Band(choice, row, span.start, span.stop - 1, gain))
             row += int(self._choices.rows[choice, row])
         return bands
 
     def _best_ranges(self, price: float) -> tuple[Grid, NDArray[np.int64], NDArray[np.int64]]:
-        """Return for each band the range of columns that is worth most, and how much: (K, R)."""
+        """Return for each band the range of spans that is worth most, and how much: (K, R)."""
         shape = self._worth.shape[:2]
         here, start = np.full(shape, -np.inf), np.zeros(shape, np.int64)
         best, first, last = np.full(shape, -np.inf), np.zeros_like(start), np.zeros_like(start)
         for column, width in enumerate(self._widths.tolist()):
-            value = self._worth[:, :, column] - price * width * self._column_s
+            value = self._spans[:, :, column] - price * width * self._column_s
             begins = here <= 0.0
             start = np.where(begins, column, start)
             here = np.where(begins, value, here + value)
@@ -289,6 +297,14 @@ class _Layer:
         return best, total
 
 
+def _alike(worth: Grid) -> NDArray[np.intp]:
+    """Return where spans of columns begin whose bands are worth the same, of (K, R, columns)."""
+    sizes = np.abs(worth).max(axis=(0, 1))
+    apart = np.abs(np.diff(worth, axis=2)).max(axis=(0, 1), initial=0.0)
+    is_new = apart > _ALIKE * np.maximum(sizes[1:], sizes[:-1])
+    return np.concatenate([[0], np.flatnonzero(is_new) + 1])
+
+
 def transition_s(
     problem: PassProblem, axis: AxisState, yaw: float, pitch: float, zoom: float
 ) -> float:
@@ -304,10 +320,14 @@ def transition_s(
 
 
 def _in_order(
-    problem: PassProblem, passes: list[PlannedPass], axis: AxisState
-) -> tuple[tuple[PlannedPass, ...], tuple[float, ...]]:
-    """Return the passes by success per second from where the axis is then, and when each ends."""
-    left, ordered, times, now_s = list(passes), [], [], 0.0
+    problem: PassProblem, passes: list[PlannedPass], axis: AxisState, wanted_gain: float
+) -> tuple[list[PlannedPass], AxisState, float]:
+    """Return the passes by success per second, where the axis is after them, and how long it takes.
+
+    Args:
+        wanted_gain: of the POD; once it is reached time counts no more.
+    """
+    left, ordered, now_s, gained, reached_s = list(passes), list[PlannedPass](), 0.0, 0.0, math.nan
     while left:
         options = []
         for index, one in enumerate(left):
@@ -317,8 +337,10 @@ def _in_order(
                 options.append((-rate, way_s, index, ends))
         _, way_s, index, ends = min(options)
         one = left.pop(index)
-        now_s += way_s + _SETTLE_S + one.duration_s
+        begins_s, missing = now_s + way_s + _SETTLE_S, wanted_gain - gained
+        now_s, gained = begins_s + one.duration_s, gained + one.gain
+        if math.isnan(reached_s) and gained >= wanted_gain:
+            reached_s = begins_s + one.duration_s * missing / max(one.gain, 1e-12)
         axis = AxisState(ends[1], one.pitch_rad, one.zoom)
         ordered.append(replace(one, start_rad=ends[0], end_rad=ends[1]))
-        times.append(now_s)
-    return tuple(ordered), tuple(times)
+    return ordered, axis, now_s if math.isnan(reached_s) else reached_s

@@ -31,26 +31,22 @@ from semantic_detection_pkg.scan.core.planning.pass_planning import (
     PlannedPass,
     plan_passes,
 )
+from semantic_detection_pkg.scan.core.planning.pass_run import PassRun
 from semantic_detection_pkg.scan.core.planning.sweep import (
     Forecast,
     SweepProgress,
     SweepSettings,
 )
 from semantic_detection_pkg.scan.core.pod_map import PodMap
-from semantic_detection_pkg.scan.core.pointing import (
-    BearingState,
-    Rates,
-    limit_rates,
-    rates_towards,
-)
+from semantic_detection_pkg.scan.core.pointing import BearingState, Rates
 from semantic_detection_pkg.scan.core.tracking.tracker import TILE_HITS
 
 _ROWS_MAX, _COLUMNS_MAX = 48, 16  # of the planner's own grid
 _ALL_OF_IT = 0.95  # share of the picture from which tiles show all of it
-_ZOOM_REACHED = 0.06  # of the zoom
-_NEAR_SHARE = 0.12  # of the picture: as near as this to its start a pass begins
-_END_SLACK_S = 0.05  # [s] a pass ends this much before its end
 _FUTILE_PLANS_MAX = 3  # in a row that gain next to nothing, then the search is over
+# Closer looks come when so much of what is wanted is reached, and again at the end: most of what
+# is there is confirmed early. Where it is likelier somewhere, that part comes first.
+_FIRST_STAGE, _FIRST_STAGE_WEIGHTED = 0.92, 0.75
 _LEAST_GAIN = 0.004  # of the POD
 _NEARLY = 0.002  # of the POD: so near to the wanted one it is reached
 
@@ -103,6 +99,7 @@ class ProbabilityPlanner:
 
     Attributes:
         zoom: that is wanted now.
+        wants_closer_looks: what was seen so far is to be looked at closer before it goes on.
     """
 
     is_stuck = False  # what it cannot see it says in its outcome
@@ -124,14 +121,15 @@ class ProbabilityPlanner:
         self._coverage, self._pod, self._rules = coverage, pod, rules
         self._settings = settings or SweepSettings()
         self.zoom = rules.zoom or 1.0
+        self.wants_closer_looks = False
         self._futile = (progress or SweepProgress()).futile_passes
+        self._is_first_stage = True
+        self._left_in_stage = 0
         self._passes: list[PlannedPass] = []
-        self._run: _Run | None = None
+        self._run: PassRun | None = None
         self._task: PassTask | None = None
         self._tasks = 0
         self._evaluate_at_s: float | None = None
-        self._since_s = -math.inf  # what was seen before counts no more
-        self._is_anew = False
         self._looks: tuple[Look, ...] = ()
         self._interval_s = 0.0
         self._forecast: Forecast | None = None
@@ -168,7 +166,7 @@ class ProbabilityPlanner:
 
     def area_pod(self) -> float:
         """Return the POD of the area, mean of the classes, by its weights: 0..1."""
-        return area_pod(self._pod, self._prior(), self._since_s)
+        return area_pod(self._pod, self._prior())
 
     def note_frame(self, looks: Sequence[Look], interval_s: float) -> None:
         """Note how the newest frame was looked at, and the time between two [s]; 0: unknown."""
@@ -180,17 +178,13 @@ class ProbabilityPlanner:
             return
         self._planned, self._task = self._task.plan, None
         self._passes = list(self._planned.passes)
+        self._left_in_stage = self._planned.first_stage
         self._forecast = None
 
     def interrupt(self) -> None:
         """Drop the plan, as the axis is moved elsewhere; the next one is made from the map then."""
         self._task, self._run, self._evaluate_at_s, self._planned = None, None, None, None
         self._passes = []
-
-    def restart(self) -> None:
-        """Begin again: what was seen so far counts no more."""
-        self.interrupt()
-        self._futile, self._is_anew = 0, True
 
     def rates(self, now_s: float, gimbal: BearingState, zoom: float = 1.0) -> Rates | None:
         """Return the (yaw, pitch) rates to command now [rad/s]; None: it is enough, or the best.
@@ -200,8 +194,7 @@ class ProbabilityPlanner:
             gimbal: newest reading.
             zoom: of the camera.
         """
-        if self._is_anew:
-            self._since_s, self._is_anew = now_s, False
+        self.wants_closer_looks = False  # they were made
         if self._task is not None:
             return 0.0, 0.0
         if self._planned is not None and self._forecast is None:
@@ -214,9 +207,22 @@ class ProbabilityPlanner:
         if self._run is None:
             if not self._passes:
                 return self._plan(now_s, gimbal, zoom)
-            self._run = _Run(self._passes.pop(0), self._rules.wide)
+            if self._is_first_stage and self._planned is not None and self._planned.first_stage:
+                if not self._left_in_stage:
+                    return self._end_stage(now_s)
+                self._left_in_stage -= 1
+            self._run = PassRun(self._passes.pop(0), self._rules.wide)
             self.zoom = self._run.one.zoom
         return self._run.rates(now_s, gimbal, zoom, self._rules.limits, self._settings)
+
+    def _end_stage(self, now_s: float) -> Rates:
+        """Wait until all that was seen is counted, then have it looked at closer."""
+        if self._evaluate_at_s is None:
+            self._evaluate_at_s = now_s + self._settings.detection_latency_s
+        if now_s >= self._evaluate_at_s:
+            self._evaluate_at_s = None
+            self._is_first_stage, self.wants_closer_looks = False, True
+        return 0.0, 0.0
 
     def _plan(self, now_s: float, gimbal: BearingState, zoom: float) -> Rates | None:
         """Have a plan made, once all that was seen is counted; None: there is nothing to plan."""
@@ -248,16 +254,12 @@ class ProbabilityPlanner:
         how = f"{count} pass{'es' if count != 1 else ''}"
         if zooms:
             how += f" at zoom {zooms[0]:g}" + (f" to {zooms[-1]:g}" if zooms[1:] else "")
-        reached = f"POD {plan.pod:.2f} in about {plan.duration_s:.0f} s, {how}"
+        reached = f"POD {plan.pod:.2f} in about {plan.duration_s:.0f} s of {how}"
         if plan.is_enough:
-            text = reached
+            text = f"{reached}, closer looks besides"
         else:
             text = f"POD {wanted:.2f} cannot be reached from here; {reached}, is the best"
         self._forecast = Forecast(plan.pod, now_s + plan.duration_s, plan.is_enough, text)
-
-    def _pods(self) -> Grid:
-        """Return the PODs that count: (classes, rows, columns)."""
-        return _pods(self._pod, self._since_s)
 
     def _prior(self) -> Grid:
         return area_prior(self._coverage, self._pod, self._rules.weights)
@@ -281,6 +283,10 @@ class ProbabilityPlanner:
             found = [fine] if is_all else [*found, fine]
         return tuple(found)
 
+    @property
+    def _first_stage(self) -> float:
+        return _FIRST_STAGE if self._rules.weights is None else _FIRST_STAGE_WEIGHTED
+
     def _problem(self) -> PassProblem:
         """Return what is to be planned, on a coarser grid."""
         rules, pod, coverage = self._rules, self._pod, self._coverage
@@ -291,7 +297,7 @@ class ProbabilityPlanner:
         prior = self._prior()
         pooled = _sums(prior, rows, columns)
         shares = pooled + 1e-12
-        pods = np.array([_sums(one * prior, rows, columns) / shares for one in self._pods()])
+        pods = np.array([_sums(one * prior, rows, columns) / shares for one in _pods(pod)])
         ceilings = np.array([max(one.curve.ceiling, 1e-9) for one in curves])[:, None, None]
         exposures = -np.log(np.maximum(1.0 - pods / ceilings, 1e-7))
         logs = np.log([pod.ranges.sizes_rad(pod.size_m(name)) for name in pod.class_names])
@@ -310,6 +316,7 @@ class ProbabilityPlanner:
                 min(rules.hits, TILE_HITS) if has_tiles else rules.hits,
                 coverage.criteria.edge_margin,
                 coverage.criteria.exposure_time_s,
+                coverage.criteria.max_motion_blur_px,
                 dependence.within,
             ),
             curves=curves,
@@ -322,58 +329,10 @@ class ProbabilityPlanner:
             total=exposures,
             between=dependence.between,
             wanted_pod=rules.wanted_pod,
-            is_weighted=rules.weights is not None,
+            first_stage=self._first_stage if self._is_first_stage else 1.0,
             false_alarm_s=alarms * rules.closer_look_s,
             zoom_rate_per_s=rules.zoom_rate_per_s,
         )
-
-
-class _Run:
-    """One pass being made: to its start and zoom, then along it."""
-
-    def __init__(self, one: PlannedPass, wide: CameraView) -> None:
-        self.one = one
-        self._near_rad = _NEAR_SHARE * wide.hfov_rad / one.zoom
-        self._began_s: float | None = None  # when it reached the start; None: on its way
-        self._last_yaw_rad = 0.0
-        self._done_rad = 0.0  # [rad] covered so far; summed up, as yaw may wrap on the way
-
-    def is_over(self, now_s: float, gimbal: BearingState) -> bool:
-        """Return whether its end is passed."""
-        one = self.one
-        if self._began_s is None:
-            return False
-        if one.start_rad == one.end_rad:
-            return now_s - self._began_s >= one.stay_s
-        sign = math.copysign(1.0, one.end_rad - one.start_rad)
-        yaw, _ = gimbal.at(now_s)
-        self._done_rad += sign * math.remainder(yaw - self._last_yaw_rad, math.tau)
-        self._last_yaw_rad = yaw
-        length = abs(one.end_rad - one.start_rad)
-        return self._done_rad >= length - _END_SLACK_S * one.rate_rad_s
-
-    def rates(
-        self,
-        now_s: float,
-        gimbal: BearingState,
-        zoom: float,
-        limits: GimbalLimits,
-        settings: SweepSettings,
-    ) -> Rates:
-        """Return the rates towards the start, and from there along the pass. [rad/s]"""
-        one = self.one
-        yaw, pitch = gimbal.at(now_s)
-        to_start = limits.turn(yaw, one.start_rad)
-        sign = math.copysign(1.0, one.end_rad - one.start_rad)
-        is_near = max(abs(to_start), abs(one.pitch_rad - pitch)) < self._near_rad
-        if self._began_s is None and is_near and abs(zoom - one.zoom) <= _ZOOM_REACHED * one.zoom:
-            self._began_s = now_s
-            self._last_yaw_rad, self._done_rad = yaw, -sign * to_start
-        goal = BearingState(now_s, yaw + to_start, one.pitch_rad)
-        wanted = rates_towards(gimbal, goal, now_s, limits, settings.pointing)
-        if self._began_s is None or one.start_rad == one.end_rad:
-            return wanted
-        return limit_rates(gimbal, (sign * one.rate_rad_s, wanted[1]), limits)
 
 
 def area_prior(coverage: CoverageMap, pod: PodMap, weights: Grid | None = None) -> Grid:
@@ -390,23 +349,15 @@ def area_prior(coverage: CoverageMap, pod: PodMap, weights: Grid | None = None) 
     return np.asarray(prior / prior.sum())
 
 
-def area_pod(pod: PodMap, prior: Grid, since_s: float = -math.inf) -> float:
-    """Return the POD of the area, the mean of the classes, 0..1.
-
-    Args:
-        prior: see `area_prior`.
-        since_s: what was looked at before counts no more [s].
-    """
-    pods = _pods(pod, since_s)
+def area_pod(pod: PodMap, prior: Grid) -> float:
+    """Return the POD of the area, the mean of the classes, 0..1; `prior`: see `area_prior`."""
+    pods = _pods(pod)
     return float((pods.mean(axis=0) * prior).sum()) if len(pods) else 0.0
 
 
-def _pods(pod: PodMap, since_s: float) -> Grid:
+def _pods(pod: PodMap) -> Grid:
     shape = pod.last_look_s.shape
-    pods = np.array([pod.pod(name) for name in pod.class_names], np.float64).reshape(-1, *shape)
-    if since_s > -math.inf:
-        pods[:, pod.last_look_s < since_s] = 0.0
-    return pods
+    return np.array([pod.pod(name) for name in pod.class_names], np.float64).reshape(-1, *shape)
 
 
 def _step(count: int, most: int) -> int:

@@ -139,6 +139,7 @@ class SweepPlanner:
     """
 
     forecast: Forecast | None = None
+    wants_closer_looks = False  # before the sweep is done
 
     def __init__(
         self,

@@ -1,0 +1,201 @@
+"""A whole search by probability: to its end, through interruptions, in a replay, in messages."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from scan_things import PERSON, SCARECROW, TENT, exact_scan, run_to_end, states_of
+from std_msgs.msg import Header
+
+from ros_support_pkg.core.words import FindingState, Level
+from semantic_detection_pkg.common.core.detection_curve import (
+    ClassCurve,
+    Dependence,
+    DetectionCurve,
+    DetectionCurves,
+)
+from semantic_detection_pkg.scan.core.area import Area
+from semantic_detection_pkg.scan.core.checkpoint_encoding import CheckpointEncoder, to_text
+from semantic_detection_pkg.scan.core.controller import ScanController
+from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+    FrameDetections,
+    Pause,
+    Resume,
+    SweepPlanned,
+    input_from_plain,
+    input_to_plain,
+)
+from semantic_detection_pkg.scan.core.settings import ScanSettings
+from semantic_detection_pkg.scan.core.thing_sizes import PodSettings
+from semantic_detection_pkg.scan.core.weights import WeightedArea
+from semantic_detection_pkg.scan.ros.outputs import to_scan_state
+from simulation_pkg.harness.exact_scan import ExactScan, Thing
+
+SETTINGS = ScanSettings(
+    planner="probability", wanted_pod=0.9, pod=PodSettings(camera_height_m=25.0)
+)
+CURVES = DetectionCurves(
+    "exact",
+    0.25,
+    Dependence(0.2, 0.2, 10.0),
+    True,
+    tuple(
+        ClassCurve(name, DetectionCurve(0.97, size_px, 0.1, 0.99, 8.0), True, 100, 0.05)
+        for name, size_px in (("person", 8.0), ("tent", 12.0))
+    ),
+)
+
+
+def searched(*things, **goal) -> ExactScan:
+    made = exact_scan(*things, settings=goal.pop("settings", SETTINGS))
+    made.inbox.append(CURVES)
+    made.start(**goal)
+    return made
+
+
+def run_to_forecast(made: ExactScan) -> None:
+    def is_told(_) -> bool:
+        return made.controller.progress is not None and bool(made.controller.progress.forecast)
+
+    made.run(5.0, until=is_told)
+
+
+def test_a_search_finds_what_is_there_and_says_what_it_reached():
+    made = run_to_end(searched(PERSON, TENT, SCARECROW))
+    assert made.result.outcome == "succeeded"
+    assert "a probability of detection of 0.9" in made.result.message
+    assert "is reached, 0.90 was wanted" in made.result.message
+    assert states_of(made) == {
+        "person": FindingState.CONFIRMED,
+        "tent": FindingState.CONFIRMED,
+        "scarecrow": FindingState.REJECTED,
+    }
+
+
+def test_the_forecast_is_told_before_the_start_and_comes_true():
+    made = searched()
+    run_to_forecast(made)
+    progress = made.controller.progress
+    assert (progress.pod, progress.wanted_pod) == (pytest.approx(0.0, abs=0.1), 0.9)
+    assert f"POD {progress.forecast_pod:.2f} in about" in progress.forecast
+    assert progress.forecast in made.decisions[-1].status.reason
+    state = to_scan_state(
+        made.decisions[-1].status,
+        made.controller.goal,
+        Header(),
+        is_paused=False,
+        progress=progress,
+    )
+    assert state.forecast == progress.forecast
+    assert (state.forecast_s, state.wanted_pod) == pytest.approx((progress.forecast_s, 0.9))
+    began_ns, left_s = made.now_ns, progress.forecast_s
+    made.run(60.0, until=lambda _: made.controller.progress.pod >= 0.9)
+    assert (made.now_ns - began_ns) * 1e-9 == pytest.approx(left_s, rel=0.15)
+
+
+def test_what_cannot_be_reached_is_told_and_the_search_comes_to_an_end():
+    made = searched(PERSON, wanted_pod=0.99, zoom=1.0, words=("person", "tent"))
+    run_to_forecast(made)
+    assert "POD 0.99 cannot be reached from here" in made.controller.progress.forecast
+    run_to_end(made)
+    assert "is the best from here, not 0.99" in made.result.message
+
+
+def test_a_replay_makes_the_same_decisions_bit_for_bit():
+    weights = (WeightedArea(((0.1, 0.1), (0.6, 0.1), (0.6, 0.5), (0.1, 0.5)), 9.0),)
+    made = searched(PERSON, TENT, weights=weights)
+    made.run(2.0)
+    made.inbox.append(Pause(True))
+    made.run(1.0)
+    made.inbox.append(Pause(False))
+    run_to_end(made)
+    controller, planned = ScanController(made.settings), 0
+    for (now_ns, items), decision in zip(made.journal, made.decisions, strict=True):
+        planned += sum(isinstance(item, SweepPlanned) for item in items)
+        again = [
+            item
+            if isinstance(item, FrameDetections)
+            else input_from_plain(json.loads(json.dumps(input_to_plain(item))))
+            for item in items
+        ]
+        assert controller.step(now_ns, again).to_json() == decision.to_json()
+    assert planned >= 2, "the plan is made again after the pause"
+
+
+def test_after_a_pause_it_goes_on_with_what_is_left():
+    made = searched(PERSON)
+    made.run(2.5)
+    before = made.controller.progress.pod
+    assert 0.0 < before < 0.9
+    made.inbox.append(Pause(True))
+    made.run(5.0)
+    assert made.controller.progress.pod >= before - 1e-6
+    made.inbox.append(Pause(False))
+    run_to_end(made)
+    assert states_of(made) == {"person": FindingState.CONFIRMED}
+    assert "is reached" in made.result.message
+
+
+def test_a_slow_camera_gets_slower_passes():
+    quick = run_to_end(searched())
+    made = searched(settings=replace(SETTINGS, sweep=replace(SETTINGS.sweep, frame_rate_hz=2.5)))
+    made.frame_ns = 400_000_000
+    run_to_end(made)
+    assert "is reached" in made.result.message
+    assert made.result.elapsed_s > 1.3 * quick.result.elapsed_s
+
+
+def test_the_likelier_part_is_confirmed_before_the_rest_is_looked_at():
+    things = Thing(1.6, 0.3, "person"), Thing(-1.6, 0.3, "tent")
+    for sign, first in ((1.0, "person"), (-1.0, "tent")):
+        corners = ((1.3, 0.1), (1.9, 0.1), (1.9, 0.5), (1.3, 0.5))
+        part = WeightedArea(tuple((sign * yaw, pitch) for yaw, pitch in corners), 30.0)
+        made = searched(*things, weights=(part,), area=Area(-2.0, 2.0, 0.05, 0.6))
+        run_to_end(made)
+        confirmed = [
+            one.class_name
+            for decision in made.decisions
+            for one in decision.findings
+            if one.state is FindingState.CONFIRMED
+        ]
+        assert list(dict.fromkeys(confirmed)) == [first, *({"person", "tent"} - {first})]
+
+
+def test_a_repeating_search_looks_at_all_of_it_again():
+    made = searched(is_repeating=True)
+    made.run(60.0, until=lambda d: "starting again" in d.status.reason)
+    first_s = len(made.decisions) * 0.05
+    made.run(1.0)
+    made.run(60.0, until=lambda d: "starting again" in d.status.reason)
+    second_s = len(made.decisions) * 0.05 - first_s
+    assert second_s > 0.5 * first_s
+    assert made.decisions[-1].result is None
+
+
+def test_a_mission_that_is_resumed_goes_on():
+    made = searched(PERSON, TENT)
+    made.run(2.5)
+    checkpoint = made.controller.checkpoint()
+    pod = made.controller.progress.pod
+    made.controller = ScanController(made.settings)
+    made.inbox += [Resume(to_text(CheckpointEncoder().body(checkpoint))), CURVES]
+    made.step()
+    assert pod - 1e-3 <= made.controller.progress.pod <= pod + 0.1  # a frame more
+    run_to_end(made)
+    assert len(states_of(made)) == 2
+
+
+def test_the_sweep_stays_what_it_was_and_has_a_pod_all_the_same():
+    made = searched(PERSON, settings=replace(SETTINGS, planner="sweep"))
+    made.run(1.5)
+    progress = made.controller.progress
+    assert progress.pod > 0.05
+    assert (progress.wanted_pod, progress.forecast) == (0.0, "")
+    assert any(d.status.level is Level.SWEEP for d in made.decisions)
+    run_to_end(made)
+    assert made.result.message == "the area is covered"
+
+
+def test_a_planner_that_is_unknown_is_refused():
+    with pytest.raises(ValueError, match="planner"):
+        ScanSettings(planner="spiral")

@@ -1,0 +1,200 @@
+"""The plan of a search by probability: what it reaches, at which zooms and paces, in what order."""
+
+import math
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from semantic_detection_pkg.common.core.detection_curve import (
+    ClassCurve,
+    Dependence,
+    DetectionCurve,
+    DetectionCurves,
+)
+from semantic_detection_pkg.common.core.looks import Look
+from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.scan.core.area import Area, GimbalLimits
+from semantic_detection_pkg.scan.core.coverage import CoverageMap
+from semantic_detection_pkg.scan.core.planning.pass_choices import zooms_to_choose
+from semantic_detection_pkg.scan.core.planning.pass_planning import PassPlan
+from semantic_detection_pkg.scan.core.planning.probability import (
+    PassTask,
+    ProbabilityPlanner,
+    ProbabilityRules,
+    area_pod,
+    area_prior,
+)
+from semantic_detection_pkg.scan.core.pod_map import PodMap
+from semantic_detection_pkg.scan.core.pointing import BearingState
+from semantic_detection_pkg.scan.core.thing_sizes import Ground
+from semantic_detection_pkg.scan.core.weights import WeightedArea, cell_weights
+
+WIDE = CameraView(0.0, 0.0, 0.0, math.radians(62.0), 1280, 720)
+WHOLE = (Look(0, 0, 1280, 720, 0.5),)
+AREA = Area(math.radians(-70), math.radians(70), math.radians(4.0), math.radians(45.0))
+HEIGHT_M = 30.0
+FRAME_S = 0.1
+CURVES = DetectionCurves(
+    "m",
+    0.25,
+    Dependence(0.2, 0.2, 10.0),
+    True,
+    (
+        ClassCurve("person", DetectionCurve(0.97, 10.0, 0.1, 0.99, 6.0), True, 100, 0.1),
+        ClassCurve("tent", DetectionCurve(0.97, 15.0, 0.1, 0.99, 6.0), True, 100, 0.05),
+    ),
+)
+
+
+def planner(
+    wanted: float = 0.85,
+    weights: tuple[WeightedArea, ...] = (),
+    cell_deg: float = 1.0,
+    looks: tuple[Look, ...] = WHOLE,
+    interval_s: float = FRAME_S,
+    **changes: float,
+) -> tuple[ProbabilityPlanner, CoverageMap, PodMap]:
+    grid = CoverageMap(AREA, math.radians(cell_deg))
+    pod = PodMap(grid, ("person", "tent"), hits=3)
+    pod.use(CURVES, Ground(HEIGHT_M))
+    cells = cell_weights(weights, grid.yaw_rad, grid.pitch_rad) if weights else None
+    rules = ProbabilityRules(WIDE, GimbalLimits(), 0.0, 12.0, 7.0, wanted, cells, 3, 0.6)
+    made = ProbabilityPlanner(grid, pod, replace(rules, **changes))
+    made.note_frame(looks, interval_s)
+    return made, grid, pod
+
+
+def plan_of(made: ProbabilityPlanner) -> PassPlan:
+    """Have the plan made that a planner wants first."""
+    assert made.rates(0.0, BearingState(0.0, 0.0, 0.3)) == (0.0, 0.0)
+    task = made.task
+    assert isinstance(task, PassTask)
+    return task.plan
+
+
+def fly(plan: PassPlan, grid: CoverageMap, pod: PodMap) -> float:
+    """Look along the passes as they are planned; return the time that it takes."""
+    now_s, order = 0.0, area_prior(grid, pod)
+    assert order.sum() == pytest.approx(1.0)
+    for one in plan.passes:
+        hfov = 2.0 * math.atan(math.tan(WIDE.hfov_rad / 2.0) / one.zoom)
+        rate = math.copysign(one.rate_rad_s, one.end_rad - one.start_rad)
+        count = math.ceil(one.duration_s / FRAME_S)
+        for index in range(count + 1):
+            yaw = one.start_rad + (rate * index * FRAME_S if one.start_rad != one.end_rad else 0.0)
+            view = CameraView(yaw, one.pitch_rad, 0.0, hfov, 1280, 720)
+            pod.update(view, now_s, (rate, 0.0), WHOLE)
+            now_s += FRAME_S
+        now_s += 11.0  # another group of looks
+    return now_s
+
+
+@pytest.mark.parametrize("wanted", [0.4, 0.7, 0.85, 0.95])
+def test_the_map_confirms_what_the_plan_promises(wanted):
+    made, grid, pod = planner(wanted)
+    plan = plan_of(made)
+    assert plan.is_enough
+    assert plan.pod >= wanted
+    fly(plan, grid, pod)
+    assert area_pod(pod, area_prior(grid, pod)) == pytest.approx(plan.pod, abs=0.05)
+
+
+def test_more_takes_longer_and_far_ground_needs_more_zoom():
+    durations = [plan_of(planner(wanted)[0]).duration_s for wanted in (0.3, 0.6, 0.85, 0.95)]
+    assert durations == sorted(durations)
+    assert durations[-1] > 1.5 * durations[0]
+    passes = sorted(plan_of(planner(0.9)[0]).passes, key=lambda one: one.pitch_rad)
+    assert passes[0].zoom > 2.0 * passes[-1].zoom
+
+
+def test_what_cannot_be_reached_is_said_with_the_best():
+    made, grid, pod = planner(0.9, zoom_max=1.5)
+    plan = plan_of(made)
+    assert not plan.is_enough
+    assert 0.2 < plan.pod < 0.9
+    made.add_plan(1)
+    made.rates(0.1, BearingState(0.1, 0.0, 0.3))
+    assert made.forecast is not None
+    assert "POD 0.90 cannot be reached from here" in made.forecast.text
+    assert f"POD {plan.pod:.2f}" in made.forecast.text
+    fly(plan, grid, pod)
+    assert made.area_pod() == pytest.approx(plan.pod, abs=0.06)
+    assert f"{made.area_pod():.2f} is the best from here, not 0.90" in made.outcome()
+
+
+def test_a_goal_may_fix_the_zoom():
+    plan = plan_of(planner(0.6, zoom=3.0)[0])
+    assert {one.zoom for one in plan.passes} == {3.0}
+    assert zooms_to_choose(0.0, 1.0) == (1.0,)
+    zooms = zooms_to_choose(0.0, 10.0)
+    assert (zooms[0], zooms[-1]) == pytest.approx((1.0, 10.0))
+
+
+def test_no_pass_is_faster_than_pictures_are_sharp_or_looks_are_many():
+    for interval_s in (0.1, 0.5):
+        made, grid, _ = planner(0.9, interval_s=interval_s)
+        for one in plan_of(made).passes:
+            hfov = 2.0 * math.atan(math.tan(WIDE.hfov_rad / 2.0) / one.zoom)
+            view = CameraView(0.0, one.pitch_rad, 0.0, hfov, 1280, 720)
+            smear_px = grid.criteria.motion_blur_px(view, (one.rate_rad_s, 0.0))
+            assert smear_px <= grid.criteria.max_motion_blur_px * 1.001
+            if one.start_rad != one.end_rad:
+                across = hfov / math.cos(one.pitch_rad)
+                assert across / one.rate_rad_s / interval_s >= 3.0
+
+
+def test_where_it_is_likelier_comes_first():
+    part = WeightedArea(((0.6, 0.05), (1.0, 0.05), (1.0, 0.8), (0.6, 0.8)), 30.0)
+    plan = plan_of(planner(0.9, (part,))[0])
+    assert 0 < plan.first_stage < len(plan.passes)
+    for one in plan.passes[: plan.first_stage]:
+        hfov = WIDE.hfov_rad / one.zoom
+        assert min(one.start_rad, one.end_rad) > 0.6 - hfov
+    even = plan_of(planner(0.9)[0])
+    first_s = sum(one.duration_s for one in plan.passes[: plan.first_stage])
+    assert first_s < 0.5 * sum(one.duration_s for one in even.passes)
+
+
+def test_nobody_looks_where_the_weight_is_0():
+    part = WeightedArea(((-1.3, 0.0), (0.0, 0.0), (0.0, 0.9), (-1.3, 0.9)), 0.0)
+    for one in plan_of(planner(0.9, (part,))[0]).passes:
+        assert max(one.start_rad, one.end_rad) > 0.0
+
+
+def test_what_was_looked_at_is_not_looked_at_again():
+    made, grid, pod = planner(0.9)
+    fly(plan_of(made), grid, pod)
+    made.interrupt()
+    assert made.rates(300.0, BearingState(300.0, 0.0, 0.3)) is None
+    half, grid, pod = planner(0.9)
+    plan = plan_of(half)
+    fly(replace(plan, passes=plan.passes[:1]), grid, pod)
+    half.interrupt()
+    left = plan_of(half)
+    assert left.pod_before > 0.2
+    assert left.duration_s < plan.duration_s
+
+
+def test_tiles_do_with_less_zoom():
+    tiles = tuple(Look(x, y, x + 640, y + 360, 1.0) for x in (0, 640) for y in (0, 360))
+    coarse = plan_of(planner(0.85)[0])
+    fine = plan_of(planner(0.85, looks=tiles)[0])
+    assert max(one.zoom for one in fine.passes) < max(one.zoom for one in coarse.passes)
+    assert fine.duration_s < coarse.duration_s
+
+
+def test_equal_inputs_give_equal_plans():
+    assert plan_of(planner(0.9)[0]) == plan_of(planner(0.9)[0])
+
+
+def test_a_plan_for_many_cells_takes_little_time():
+    took_s = []
+    for _ in range(5):
+        made, grid, _ = planner(0.9, cell_deg=0.5)
+        assert grid.is_wanted.size > 20_000
+        began_s = time.process_time()
+        plan_of(made)
+        took_s.append(time.process_time() - began_s)
+    assert np.min(took_s) < 0.1  # 0.05 on a core of its own, see `bench.search`

@@ -55,6 +55,7 @@ setup(
             "replay = semantic_detection_pkg.cli.replay:main",
             "report = semantic_detection_pkg.cli.report:main",
             "scan_controller = semantic_detection_pkg.programs:scan_controller",
+            "tak = semantic_detection_pkg.programs:tak",
             "views = semantic_detection_pkg.cli.views:main",
         ],
     },

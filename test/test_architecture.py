@@ -32,6 +32,7 @@ MAY_USE = {
     "scan": {"common"},
     "recorder": {"common", "scan", "detector"},
     "dashboard": {"common", "camera", "scan", "recorder"},  # the page remembers what was recorded
+    "tak": {"common", "scan"},  # what the scan knows, onto other people's maps
     "cli": {"common", "camera", "detector", "scan", "gpu", "recorder", "health", "dashboard"},
     "gimbal_driver_pkg": set(),
     "vlm_bridge_pkg": {"common", "gpu"},
@@ -104,7 +105,16 @@ IMPURE = {
     "time",
 }
 #: Pure computing that core may use; crcmod, pymavlink, pymap3d and utm only compute, too.
-LIBRARIES_OF_CORE = {"numpy", "scipy", "skimage", "py_trees", "crcmod", "pymavlink", "pymap3d", "utm"}
+LIBRARIES_OF_CORE = {
+    "numpy",
+    "scipy",
+    "skimage",
+    "py_trees",
+    "crcmod",
+    "pymavlink",
+    "pymap3d",
+    "utm",
+}
 #: Layers from the top down; a module may import its own layer and those below.
 NODE, ROS_LAYER, ADAPTER, CORE = 3, 2, 1, 0
 RANK = {"node": NODE, "demo_judge": NODE, "programs": NODE, "cli": ROS_LAYER, "ros": ROS_LAYER}

@@ -235,6 +235,7 @@ _MODULES = {
     "scan_controller": f"{_MAIN}.scan",
     "recorder": f"{_MAIN}.recorder",
     "dashboard": f"{_MAIN}.dashboard",
+    "tak": f"{_MAIN}.tak",
 }
 #: Parameters of this test: everything in a folder of its own.
 _OWN = {

@@ -98,6 +98,13 @@ NODES = (
         {"port": 0},
     ),
     NodeEntry(
+        "semantic_detection_pkg",
+        "tak",
+        "Findings, robot, camera and searched area onto the maps of teams with TAK; optional.",
+        "semantic_detection_pkg.tak.core.settings.TakSettings",
+        {"server": "tcp://127.0.0.1:9"},  # nobody listens there
+    ),
+    NodeEntry(
         "simulation_pkg",
         "demo_judge",
         "Prints what the detector sees, keeps overlay pictures, ends with a summary.",

@@ -48,3 +48,8 @@ def recorder() -> int:
 def scan_controller() -> int:
     """Run the node `scan_controller`; return the exit status."""
     return _run("scan")
+
+
+def tak() -> int:
+    """Run the node `tak`; return the exit status."""
+    return _run("tak")

@@ -15,7 +15,7 @@ import numpy as np
 import pymap3d
 
 from ros_support_pkg.core.ranges import check_range
-from semantic_detection_pkg.common.core.optics import Matrix, direction
+from semantic_detection_pkg.common.core.optics import Matrix, bearing, direction
 
 _STEP_RAD = 1e-5  # of the differences that the ellipse comes from
 _LEAST_DEPRESSION_RAD = math.radians(0.5)  # a flatter ray meets the ground nowhere in particular
@@ -145,6 +145,24 @@ def locate(
         math.hypot(float(off[0]), float(off[1]), height_m),
         *_ellipse(covariance),
     )
+
+
+def bearing_to(
+    place: Place, latitude_deg: float, longitude_deg: float, altitude_m: float
+) -> tuple[float, float, float]:
+    """Return yaw and pitch [rad] of a point from the gimbal's base, and its distance [m]."""
+    enu = np.array(
+        pymap3d.geodetic2enu(
+            latitude_deg,
+            longitude_deg,
+            altitude_m,
+            place.latitude_deg,
+            place.longitude_deg,
+            place.altitude_m,
+        )
+    )
+    yaw_rad, pitch_rad = bearing(quaternion_rotation(place.quaternion_xyzw).T @ enu)
+    return yaw_rad, pitch_rad, float(np.linalg.norm(enu))
 
 
 def _covariance(

@@ -1,0 +1,1 @@
+"""What is told in TAK's words; no socket, no clock."""

@@ -1,0 +1,1 @@
+"""Messages of the graph as what is told, and back."""

@@ -1,0 +1,203 @@
+"""The node `tak` between a graph and a real TAK server, and the mission that does not notice it."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ament_index_python.packages import get_package_prefix
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from patience import patience
+from ros_graph import GraphProbe
+from sensor_msgs.msg import Imu, NavSatFix, NavSatStatus
+from tak_server import Client, Taky, event, lifetime_s, place_of, running
+
+from interfaces_pkg.msg import Finding, GimbalAngle, GimbalState
+from ros_support_pkg.qos import COMMAND, EVENT, READINGS, RECORD, SENSOR_DATA
+from ros_support_pkg.stamps import to_time
+
+pytestmark = pytest.mark.graph
+ROBOT = "semantic-detection.finder"
+PACKAGE = "semantic_detection_pkg"
+HERE = (47.0, 8.0, 540.0)
+
+
+@contextlib.contextmanager
+def tak(**parameters: object) -> Iterator[subprocess.Popen[str]]:
+    """Run the node with these parameters."""
+    command = [
+        str(Path(get_package_prefix(PACKAGE)) / "lib" / PACKAGE / "tak"),
+        "--ros-args",
+        *(word for name, value in parameters.items() for word in ("-p", f"{name}:={value}")),
+    ]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+class Graph:
+    """What else is there: a receiver, a gimbal, a scan."""
+
+    def __init__(self, probe: GraphProbe) -> None:
+        node = probe.node
+        self.probe = probe
+        self._fixes = node.create_publisher(NavSatFix, "fix", READINGS)
+        self._imus = node.create_publisher(Imu, "imu", READINGS)
+        self._gimbal = node.create_publisher(GimbalState, "gimbal/state", SENSOR_DATA)
+        self._findings = node.create_publisher(Finding, "findings", RECORD)
+        self.looks = probe.listen(GimbalAngle, "scan/point_here", COMMAND)
+        self.health = probe.listen(DiagnosticArray, "/diagnostics", EVENT)
+
+    def tell_where(self) -> None:
+        fix = NavSatFix(latitude=HERE[0], longitude=HERE[1], altitude=HERE[2])
+        fix.status.status = NavSatStatus.STATUS_FIX
+        self._fixes.publish(fix)
+        imu = Imu()
+        imu.orientation.w = 1.0  # ahead is east
+        self._imus.publish(imu)
+        limits = {"yaw_min_rad": -3.0, "yaw_max_rad": 3.0, "pitch_min_rad": -1.0}
+        state = GimbalState(link=GimbalState.LINK_UP, pitch_max_rad=1.5, **limits)
+        state.yaw_rad, state.pitch_rad, state.hfov_rad = 0.5, 0.2, 0.6
+        state.zoom = state.zoom_max = 1.0
+        state.header.stamp = to_time(time.time_ns())
+        self._gimbal.publish(state)
+
+    def find(self, latitude: float, state: int = Finding.STATE_CONFIRMED) -> None:
+        finding = Finding(
+            id="1-1",
+            revision=1,
+            state=state,
+            class_name="tent",
+            score=0.9,
+            has_position=True,
+            latitude_deg=latitude,
+            longitude_deg=8.1,
+            altitude_m=500.0,
+            range_m=100.0,
+            ellipse_major_m=5.0,
+            ellipse_minor_m=2.0,
+        )
+        finding.header.stamp = to_time(time.time_ns())
+        self._findings.publish(finding)
+
+    def wait(self, condition: Callable[[], Any], what: str) -> Any:
+        """Wait for something, telling meanwhile where the robot is, as receivers do."""
+
+        def checked() -> Any:
+            self.tell_where()
+            return condition()
+
+        return self.probe.wait_for(checked, what)
+
+
+@pytest.fixture
+def graph(probe: GraphProbe) -> Graph:
+    return Graph(probe)
+
+
+@pytest.fixture(scope="module")
+def taky(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Taky]:
+    with running(Taky(tmp_path_factory.mktemp("tak") / "server")) as one:
+        yield one
+
+
+@pytest.fixture
+def client(taky: Taky) -> Iterator[Client]:
+    one = Client(taky)
+    yield one
+    one.close()
+
+
+def test_teams_see_robot_camera_and_findings_and_ask_it_to_look(
+    graph: Graph, taky: Taky, client: Client
+) -> None:
+    parameters = {"server": taky.url, "callsign": "finder", "allow_look_here": True}
+    with tak(**parameters) as process:
+        graph.wait(lambda: client.of(ROBOT), "the robot on the map")
+        assert place_of(client.of(ROBOT)[-1]) == HERE[:2]
+        graph.wait(lambda: client.of(f"{ROBOT}.camera"), "its camera")
+        sensor = client.of(f"{ROBOT}.camera")[-1].find("detail/sensor")
+        assert sensor is not None
+        assert float(sensor.attrib["azimuth"]) == pytest.approx(90.0 - 28.6, abs=0.1)
+        uid = f"{ROBOT}.finding.1-1"
+        start_s = time.monotonic()
+        graph.find(47.001)
+        graph.wait(lambda: client.of(uid), "the finding")
+        assert time.monotonic() - start_s < patience(2.0)
+        graph.find(47.002)
+        graph.wait(lambda: place_of(client.of(uid)[-1])[0] == 47.002, "its move")
+        graph.find(47.002, Finding.STATE_REJECTED)
+        graph.wait(lambda: lifetime_s(client.of(uid)[-1]) == 0.0, "its end")
+        # 100 m to the north, 40 m down: to the left of ahead, which is east.
+        client.send(event("north", "b-m-p-s-m", 47.0009, 8.0, sent_to="finder", hae="500.0"))
+        graph.wait(lambda: graph.looks, "a look")
+        assert graph.looks[-1].yaw_rad == pytest.approx(1.571, abs=0.01)
+        assert graph.looks[-1].pitch_rad == pytest.approx(0.381, abs=0.01)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=patience(10.0))
+    assert process.returncode == 0, errors
+    assert "Traceback" not in errors
+
+
+def test_nobody_steers_the_camera_unless_that_is_allowed(
+    graph: Graph, taky: Taky, client: Client
+) -> None:
+    with tak(server=taky.url, callsign="guarded"):
+        graph.wait(lambda: client.of("semantic-detection.guarded"), "the robot on the map")
+        client.send(event("north", "b-m-p-s-m", 47.0009, 8.0, sent_to="guarded", hae="500.0"))
+
+        def is_counted() -> bool:
+            told = [status for one in graph.health for status in one.status if status.name == "tak"]
+            values = [value for status in told for value in status.values]
+            return any(one.key == "requests_ignored" and one.value == "1" for one in values)
+
+        graph.wait(is_counted, "the request in the diagnostics")
+        assert not graph.looks
+
+
+def test_a_server_that_is_not_there_is_a_warning_and_no_more(graph: Graph, tmp_path: Path) -> None:
+    taky = Taky(tmp_path / "server")
+    with tak(server=taky.url, callsign="finder", max_reconnect_wait_s=1.0) as process:
+
+        def has_warned() -> bool:
+            return any(
+                status.name == "tak"
+                and status.level == DiagnosticStatus.WARN
+                and status.message == f"{taky.url}: connection refused"
+                for one in graph.health
+                for status in one.status
+            )
+
+        graph.find(47.001)
+        graph.wait(has_warned, "a warning")
+        assert process.poll() is None
+        with running(taky):
+            client = Client(taky)
+            graph.wait(lambda: client.of(f"{ROBOT}.finding.1-1"), "the finding of before")
+            client.close()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "wanted"),
+    [
+        ({"server": "http://host"}, "server 'http://host': allowed is tcp://"),
+        ({"server": "tls://127.0.0.1", "ca_file": "/no/such.pem"}, "ca_file /no/such.pem: no such"),
+        ({"states": "[confirmed, lost]"}, "states 'lost': allowed are confirmed, uncertain"),
+    ],
+)
+def test_mistakes_are_one_line(
+    parameters: dict[str, str], wanted: str, ros_domain: dict[str, str]
+) -> None:
+    with tak(**parameters) as process:
+        _, errors = process.communicate(timeout=patience(20.0))
+    assert process.returncode == 2
+    assert errors.startswith(f"error: {wanted}")
+    assert errors.count("\n") == 1

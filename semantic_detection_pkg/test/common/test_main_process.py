@@ -47,7 +47,8 @@ if len(sys.argv) > 3:
     main_process._ORPHANS_TERM_S = main_process._TERM_S = float(sys.argv[3])
     main_process._ORPHANS_KILL_S = main_process._KILL_S = 2 * float(sys.argv[3])
 command = [sys.executable, "-c", sys.argv[1], sys.argv[2]]
-sys.exit(main_process.run_as_main_process(command, os.environ))
+times = [main_process.USUAL_TIMEOUT_S + float(one) for one in sys.argv[4:]]
+sys.exit(main_process.run_as_main_process(command, os.environ, *times))
 """
 
 
@@ -139,6 +140,15 @@ def test_what_does_not_end_is_killed(record: Path) -> None:
         assert not [one for one in children if one.is_running()]
 
 
+def test_a_launch_that_was_given_longer_is_waited_for_longer(record: Path) -> None:
+    """`sigterm_timeout:=60` was of no use: what was not done after 12 s got a SIGTERM anyway."""
+    slow = LAUNCH.replace("def end(*_):", "def end(*_):\n    import time; time.sleep(1.5)")
+    with start(slow, record, "1", f"{patience(20.0)}") as process:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(patience(20.0)) == 3, "the command's status, not that of a signal"
+    assert record.read_text().splitlines() == ["a ended in order", "b ended in order"]
+
+
 def test_the_usual_signals_for_the_child_even_where_ours_are_ignored(tmp_path: Path) -> None:
     """A shell starts background jobs with SIGINT ignored: nodes that inherit it never end."""
     command = [sys.executable, "-c", MAIN, LAUNCH, str(tmp_path / "record")]
@@ -160,6 +170,8 @@ def test_the_usual_signals_for_the_child_even_where_ours_are_ignored(tmp_path: P
     [
         (["sorce:=device:1"], "argument 'sorce' is not known; is 'source' meant?; allowed is "),
         (["gimball:=false"], "argument 'gimball' is not known; is 'gimbal' meant?; allowed is "),
+        (["sigterm_timeout:=soon"], "argument 'sigterm_timeout' is 'soon', allowed is 0 s or more"),
+        (["sigkill_timeout:=-1"], "argument 'sigkill_timeout' is '-1', allowed is 0 s or more"),
         (["xyz:=1"], "argument 'xyz' is not known; allowed is autostart, autostart_scan, "),
         (["--launch-file", "robt.launch.yaml"], "--launch-file 'robt.launch.yaml', allowed is dev"),
         (["--launch-file", "../launch/robot.launch.yaml"], "--launch-file '../launch/robot.launch"),

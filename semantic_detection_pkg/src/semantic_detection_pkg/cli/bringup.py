@@ -29,6 +29,7 @@ from semantic_detection_pkg.cli.launch_arguments import (
     DEV_LAUNCH,
     ROBOT_LAUNCH,
     check_arguments,
+    stop_timeout_s,
 )
 from semantic_detection_pkg.cli.machine import machine_from, say_what_is_wrong
 from semantic_detection_pkg.cli.main_process import run_as_main_process
@@ -72,6 +73,7 @@ def main(words: Sequence[str] | None = None) -> int:
         launch = plan_launch(config, os.environ)
         typed = dict(_typed(text) for text in given.arguments)
         check_arguments(given.launch_file, typed)
+        timeout_s = stop_timeout_s(typed)
         launch = _with_typed_file(launch, typed.pop("params_file", ""))
         folder = make_run_folder()
         arguments = {**arguments_of(launch, folder), **typed}
@@ -93,12 +95,12 @@ def main(words: Sequence[str] | None = None) -> int:
         machine = machine_from(config, given.launch_file, typed)
         say_what_is_wrong(machine, is_robot=given.launch_file == ROBOT_LAUNCH)
     if not given.check:
-        return _run(command, folder)
+        return _run(command, folder, timeout_s)
     print(launch.parameters, end="")
     return 0
 
 
-def _run(command: Sequence[str], folder: Path) -> int:
+def _run(command: Sequence[str], folder: Path, timeout_s: float) -> int:
     """Run `ros2 launch` to its end; return its exit status, or that of a required process."""
     # What `ros2 launch` and its nodes make for the time being is cleaned up with our own.
     environment = {
@@ -107,7 +109,7 @@ def _run(command: Sequence[str], folder: Path) -> int:
         URL_FILE_VARIABLE: str(folder / URL_FILE),
     }
     try:
-        status = run_as_main_process(command, environment)
+        status = run_as_main_process(command, environment, timeout_s)
     except OSError as error:
         print(f"error: {command[0]}: {error.strerror}", file=sys.stderr)
         return EXIT_USAGE

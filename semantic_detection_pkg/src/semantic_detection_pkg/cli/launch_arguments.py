@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ ROBOT_LAUNCH = "robot.launch.yaml"
 DEV_LAUNCH = "dev.launch.yaml"
 #: The innermost substitution of a text.
 _SUBSTITUTION = re.compile(r"\$\((var|env|find-pkg-share) ([^ $()]+) ?([^$()]*)\)")
-#: Of `ros2 launch` itself.
-_COMMON = ("sigterm_timeout", "sigkill_timeout")
+#: Of `ros2 launch` itself: [s] from one signal to the next for what does not end, as it has them.
+_COMMON = {"sigterm_timeout": 5.0, "sigkill_timeout": 5.0}
 
 
 def check_arguments(launch_file: str, names: Iterable[str]) -> None:
@@ -40,6 +41,25 @@ def check_arguments(launch_file: str, names: Iterable[str]) -> None:
     wrong = [_line(name, declared) for name in names if name not in (*declared, *_COMMON)]
     if wrong:
         raise ConfigurationError("\n".join(wrong))
+
+
+def stop_timeout_s(arguments: Mapping[str, str]) -> float:
+    """Return how long `ros2 launch` takes at most to end what it started [s].
+
+    Raises:
+        ConfigurationError: one of its times is no number of seconds.
+    """
+    total_s = 0.0
+    for name, usual_s in _COMMON.items():
+        text = arguments.get(name, "")
+        try:
+            value_s = float(text) if text else usual_s
+        except ValueError:
+            value_s = -1.0
+        if not 0.0 <= value_s < math.inf:
+            raise ConfigurationError(f"argument '{name}' is {text!r}, allowed is 0 s or more")
+        total_s += value_s
+    return total_s
 
 
 def argument_default(launch_file: str, name: str) -> str:

@@ -20,8 +20,9 @@ from collections.abc import Mapping, Sequence
 
 import psutil
 
-#: [s] after the first signal: `ros2 launch` itself takes 5 s to SIGTERM and 5 s more to SIGKILL; a
-#: container is given 20 s.
+#: [s] that `ros2 launch` takes by itself, 5 s to SIGTERM and 5 s more to SIGKILL.
+USUAL_TIMEOUT_S = 10.0
+#: [s] after the first signal, where that is so; a container is given 20 s.
 _TERM_S, _KILL_S = 12.0, 16.0
 #: [s] the same for processes that lost their parent.
 _ORPHANS_TERM_S, _ORPHANS_KILL_S = 5.0, 8.0
@@ -31,8 +32,13 @@ _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # man 2 prctl
 
 
-def run_as_main_process(command: Sequence[str], environment: Mapping[str, str]) -> int:
+def run_as_main_process(
+    command: Sequence[str], environment: Mapping[str, str], timeout_s: float = USUAL_TIMEOUT_S
+) -> int:
     """Run a command to its end, and what it leaves behind; return its exit status (128 + signal).
+
+    Args:
+        timeout_s: that the command takes at most to end what it started.
 
     Raises:
         OSError: it cannot be started.
@@ -48,7 +54,7 @@ def run_as_main_process(command: Sequence[str], environment: Mapping[str, str]) 
             start_new_session=True,  # Ctrl-C comes to us alone, and from us
             preexec_fn=_prepare_child,
         )
-        supervisor = _Supervisor(child.pid)
+        supervisor = _Supervisor(child.pid, timeout_s - USUAL_TIMEOUT_S)
         while not supervisor.is_over:
             supervisor.step(signal.sigtimedwait(waited, _POLL_S))
         child.returncode = supervisor.status  # it is reaped
@@ -60,8 +66,9 @@ def run_as_main_process(command: Sequence[str], environment: Mapping[str, str]) 
 class _Supervisor:
     """The command and its descendants, from the first signal to the last process."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, later_s: float) -> None:
         self._pid = pid
+        self._later_s = later_s  # than usual
         self._status: int | None = None
         self._stop_s: float | None = None
         self._signal_s = 0.0
@@ -93,12 +100,14 @@ class _Supervisor:
             self._stop_s = now_s
             self._send(self._pid, signal.SIGINT)
         elif now_s - self._signal_s > _AGAIN_S:
-            self._stop_s -= _TERM_S
+            self._stop_s -= _TERM_S + self._later_s
         self._signal_s = now_s
 
     def _end(self, left: Sequence[int], since_s: float) -> None:
         is_orphaned = self._status is not None
-        term_s, kill_s = (_ORPHANS_TERM_S, _ORPHANS_KILL_S) if is_orphaned else (_TERM_S, _KILL_S)
+        term_s, kill_s = _ORPHANS_TERM_S, _ORPHANS_KILL_S
+        if not is_orphaned:
+            term_s, kill_s = _TERM_S + self._later_s, _KILL_S + self._later_s
         for pid in left:
             if since_s >= kill_s:
                 self._send(pid, signal.SIGKILL)

@@ -28,6 +28,7 @@ _LAUNCH = {
     "shared_dir": {**_TEXT, "description": "folder shared with the model's container"},
     "output_dir": {**_TEXT, "description": "where the recorder writes"},
     "respawn": {**_SWITCH, "description": "start a node again that ended"},
+    "tak": {**_SWITCH, "description": "tell teams with TAK what is found"},
 }
 
 

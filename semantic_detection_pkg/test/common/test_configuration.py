@@ -65,6 +65,15 @@ def test_arguments_and_parameters() -> None:
     assert isinstance(parameters["confidence_threshold"], float), "ROS tells 1 from 1.0"
 
 
+def test_the_line_to_teams_with_tak_is_switched_on_and_set() -> None:
+    launch = plan_launch(
+        read("tak: {server: 'tls://host', states: [confirmed]}\nlaunch: {tak: true}"), {}
+    )
+    assert launch.arguments == {"tak": "true"}
+    parameters = yaml.safe_load(launch.parameters)["/**/tak"]["ros__parameters"]
+    assert parameters == {"server": "tls://host", "states": ["confirmed"]}
+
+
 def test_the_environment_wins_over_the_file() -> None:
     config = read("detector: {engine: tensorrt}\ngimbal_driver: {gimbal_mode: serial}\n")
     environment = {

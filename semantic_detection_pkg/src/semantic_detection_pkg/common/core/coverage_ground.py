@@ -23,7 +23,6 @@ from semantic_detection_pkg.common.core.position import quaternion_rotation
 
 _FLATTEST = math.sin(math.radians(0.5))
 _CORNERS = ((-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5))
-_TOLERANCE_CELLS = 0.4  # of an outline: less than a corner cut off
 
 Matrix = NDArray[np.float64]
 
@@ -80,34 +79,32 @@ class CoverageGround:
         return np.round(np.stack([longitude, latitude], axis=1), DEGREE_DIGITS)
 
     def outlines(self) -> list[Outline]:
-        """Return the border of all cells that are shown, with its holes."""
-        grid = self.shown.reshape(int(self.message.rows), int(self.message.columns))
-        borders = [
-            measure.approximate_polygon(line, _TOLERANCE_CELLS) - 1.0
-            for line in measure.find_contours(np.pad(grid, 1).astype(np.float64), 0.5)
-        ]
-        # Around what is high the library runs one way, around holes the other.
-        outer = [one for one in borders if _signed_area(one) < 0.0]
-        holes = [one for one in borders if _signed_area(one) > 0.0]
-        return [
-            Outline(
-                self._ring(one, 1.0),
-                tuple(
-                    self._ring(hole, -1.0)
-                    for hole in holes
-                    if measure.points_in_poly(hole[:1], one)[0]
-                ),
-            )
-            for one in outer
-        ]
-
-    def _ring(self, border: Matrix, sense: float) -> Ring:
-        """Return a border on the ground, counterclockwise where `sense` is positive."""
-        points = self.at(border[:, 0], border[:, 1])
-        if _signed_area(points) * sense < 0.0:
-            points = points[::-1]
-        ring: Ring = points.tolist()
-        return ring
+        """Return the border of each connected part of the cells that are shown, with its holes."""
+        grid = np.pad(self.shown.reshape(int(self.message.rows), int(self.message.columns)), 1)
+        lines = measure.find_contours(grid.astype(np.float64), 0.5)
+        if not lines:
+            return []
+        part_of = measure.label(grid, connectivity=1)  # as the borders have it
+        borders = [_corners_of(line) for line in lines]
+        places = np.concatenate(borders) - 1.0
+        on_map = self.at(places[:, 0], places[:, 1])
+        ends = np.cumsum([len(border) for border in borders])
+        outer: dict[int, Ring] = {}
+        holes: dict[int, list[Ring]] = {}
+        for line, border, points in zip(lines, borders, np.split(on_map, ends[:-1]), strict=True):
+            # A border runs between cells: of the two beside its beginning one is shown.
+            low, high = np.floor(line[0]).astype(int), np.ceil(line[0]).astype(int)
+            part = int(max(part_of[tuple(low)], part_of[tuple(high)]))
+            # Around what is high the library runs one way, around holes the other.
+            is_outer = _signed_area(border) < 0.0
+            if (_signed_area(points) > 0.0) is not is_outer:
+                points = points[::-1]
+            ring: Ring = points.tolist()
+            if is_outer:
+                outer[part] = ring
+            else:
+                holes.setdefault(part, []).append(ring)
+        return [Outline(ring, tuple(holes.get(part, ()))) for part, ring in outer.items()]
 
 
 def on_ground(message: Any) -> CoverageGround | None:
@@ -167,6 +164,15 @@ def _rays(turn: Matrix, yaw: Matrix, pitch: Matrix) -> Matrix:
     level = np.cos(pitch)
     base = np.stack([level * np.cos(yaw), level * np.sin(yaw), -np.sin(pitch)])
     return np.asarray(turn @ base)
+
+
+def _corners_of(ring: Matrix) -> Matrix:
+    """Return a closed ring without the points at which it goes straight on."""
+    steps = np.diff(ring, axis=0)
+    before = np.roll(steps, 1, axis=0)
+    turns = before[:, 0] * steps[:, 1] != before[:, 1] * steps[:, 0]
+    corners = ring[:-1][turns]
+    return np.concatenate([corners, corners[:1]])
 
 
 def _signed_area(ring: Matrix) -> float:

@@ -105,7 +105,7 @@ def placemarks(data):
     return seen
 
 
-@pytest.mark.parametrize("kind", MAKERS.keys() - {"geotiff"})
+@pytest.mark.parametrize("kind", sorted(MAKERS.keys() - {"geotiff"}))
 def test_the_same_mission_gives_the_same_bytes(kind):
     assert MAKERS[kind](mission()) == MAKERS[kind](mission())
     assert kind in MEDIA_TYPES

@@ -178,18 +178,19 @@ cdef void join_grown(
     double width, double height, double iou,
 ) noexcept nogil:
     """Join things that are one now that one of them has grown; number what is left anew."""
-    cdef Py_ssize_t a, b, i, kept, gone, word
+    cdef Py_ssize_t a, b, i, k, kept, gone, word
     cdef int32_t next_number = 0
     cdef bint is_joined = True
     while is_joined:
         is_joined = False
         for a in range(found):
-            for b in range(a + 1, found):
-                if not (things[a].stands and things[b].stands):
+            for b in range(found):
+                if things[a].parts < 2 or not things[a].stands:
+                    break  # those that have not grown were compared before
+                if a == b or not things[b].stands or not is_same(&things[a], &things[b], iou):
                     continue
-                if not is_same(&things[a], &things[b], iou):
-                    continue
-                kept, gone = (a, b) if things[b].cut else (b, a)
+                i, k = (a, b) if a < b else (b, a)
+                kept, gone = (i, k) if things[k].cut else (k, i)
                 is_joined, things[gone].stands = True, False
                 for i in range(count):
                     if number[i] == gone:

@@ -100,10 +100,13 @@ def _join_grown(
     while is_joined:
         is_joined = False
         for a in range(len(found)):
-            for b in range(a + 1, len(found)):
-                if not (stands[a] and stands[b] and _is_same(found[a], found[b], iou)):
+            for b in range(len(found)):
+                if len(found[a].looks) < 2 or not stands[a]:
+                    break  # those that have not grown were compared before
+                if a == b or not stands[b] or not _is_same(found[a], found[b], iou):
                     continue
-                kept, gone = (a, b) if any(found[b].is_cut) else (b, a)
+                first, second = min(a, b), max(a, b)
+                kept, gone = (first, second) if any(found[second].is_cut) else (second, first)
                 thing, other = found[kept], found[gone]
                 if any(thing.is_cut):
                     margin = float(margins[list(thing.looks | other.looks)].max())

@@ -183,7 +183,9 @@ class _PitchBands:
         """Return which rows (rows,) a pass at this pitch shows for long enough; read only."""
         shown = self._shown.get(pitch_rad)
         if shown is None:
-            shown = np.asarray(self._widths(pitch_rad) >= self._needed(pitch_rad))
+            at_rad = np.append(self._coverage.pitch_rad, pitch_rad)  # the rows, and the middle
+            widths = half_widths(*self._view_at(pitch_rad), at_rad)
+            shown = np.asarray(widths[:-1] >= _LEAST_WIDTH * widths[-1])
             self._shown[pitch_rad] = shown
         return shown
 
@@ -259,10 +261,8 @@ class _PitchBands:
         return low
 
     def _widths(self, pitch_rad: float) -> NDArray[np.float64]:
-        view = replace(self._view, pitch_rad=pitch_rad)
-        return half_widths(view, self._coverage.criteria.edge_margin, self._coverage.pitch_rad)
+        return half_widths(*self._view_at(pitch_rad), self._coverage.pitch_rad)
 
-    def _needed(self, pitch_rad: float) -> float:
-        view = replace(self._view, pitch_rad=pitch_rad)
-        middle = half_widths(view, self._coverage.criteria.edge_margin, np.array([pitch_rad]))
-        return _LEAST_WIDTH * float(middle[0])
+    def _view_at(self, pitch_rad: float) -> tuple[CameraView, float]:
+        """Return the view at a pitch of its axis, and its margin."""
+        return replace(self._view, pitch_rad=pitch_rad), self._coverage.criteria.edge_margin

@@ -1,6 +1,7 @@
 """A whole search by probability: to its end, through interruptions, in a replay, in messages."""
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -199,3 +200,11 @@ def test_the_sweep_stays_what_it_was_and_has_a_pod_all_the_same():
 def test_a_planner_that_is_unknown_is_refused():
     with pytest.raises(ValueError, match="planner"):
         ScanSettings(planner="spiral")
+
+
+def test_too_many_cells_for_a_probability_are_swept_with_a_word():
+    settings = replace(SETTINGS, cell_size_rad=math.radians(0.1))
+    made = exact_scan(settings=settings, zoom_max=2.0)
+    made.start(area=Area(-1.1, 1.1, -0.3, 1.3), words=("person", "tent"))
+    made.run(3.0, until=lambda d: bool(d.notices))
+    assert "too many cells" in made.decisions[-1].notices[0]

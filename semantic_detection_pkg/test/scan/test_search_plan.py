@@ -198,3 +198,23 @@ def test_a_plan_for_many_cells_takes_little_time():
         plan_of(made)
         took_s.append(time.process_time() - began_s)
     assert np.min(took_s) < 0.1  # 0.05 on a core of its own, see `bench.search`
+
+
+def test_sky_and_holes_of_a_terrain_count_for_nothing():
+    made, grid, pod = planner(0.8)
+    ranges = pod.ranges
+    is_sky = np.zeros(ranges.range_m.shape, bool)
+    is_sky[:5] = True
+    pod.ranges = replace(
+        ranges,
+        range_m=np.where(is_sky, np.inf, ranges.range_m),
+        weights=np.where(is_sky, 0.0, ranges.weights),
+    )
+    order = area_prior(grid, pod)
+    assert order[:5].sum() == 0.0
+    assert order.sum() == pytest.approx(1.0)
+    plan = plan_of(made)
+    assert plan.is_enough
+    assert all(math.isfinite(one.start_rad + one.rate_rad_s + one.gain) for one in plan.passes)
+    pod.ranges = replace(ranges, range_m=np.full_like(ranges.range_m, np.inf))
+    assert area_prior(grid, pod).sum() == pytest.approx(1.0)

@@ -136,13 +136,15 @@ class SearchScan(RenderedScan):
         self._log: list[str] = []
         self._said = ""
 
-    def search(self, *, is_whole: bool) -> SearchScore:
-        """Search, to the end or until both times are known."""
+    def search(self, *, is_whole: bool = False, is_to_wanted: bool = False) -> SearchScore:
+        """Search, to the end, or until the wanted POD, or until both times are known."""
         self.deliver(demo_curves(), START_NS)
         self.deliver(self._goal, START_NS)
         while self.result is None and self.robot.now_s < _LONGEST_S:
             claimed = len(self.claims)
             self._watch(self.step())
+            if is_to_wanted and self._wanted_s < math.inf:
+                break
             if is_whole or len(self.claims) == claimed or self._pod_s == math.inf:
                 continue
             if self._score().found_share_s() < math.inf:

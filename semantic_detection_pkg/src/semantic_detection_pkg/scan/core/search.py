@@ -283,6 +283,12 @@ class Search:
         is_sweep = isinstance(self.planner, SweepPlanner)
         return 0.0 if is_sweep else self.goal.wanted_pod or self._settings.wanted_pod
 
+    @property
+    def lacks_room(self) -> bool:
+        """Return whether it is a sweep as there are too many cells for a map of the POD."""
+        is_sweep = isinstance(self.planner, SweepPlanner)
+        return is_sweep and self._settings.planner == "probability"
+
     def progress(self, now_s: float) -> SearchProgress:
         """Return how far it has come by its POD."""
         forecast = self.planner.forecast

@@ -61,6 +61,11 @@ class PrepareSearch(ScanBehaviour):
                 return self.again()
             mission.begin_search(plan, blackboard.curves, blackboard.ground)
             mission.is_fitted = True
+            if mission.search is not None and mission.search.lacks_room:
+                blackboard.decision.notices.append(
+                    "planner: the area has too many cells to know a probability of each, so it is "
+                    "swept; a greater cell_size_deg helps"
+                )
         except ConfigurationError as error:
             blackboard.end_mission("aborted", str(error))
             return Status.FAILURE

@@ -48,6 +48,7 @@ _FUTILE_PLANS_MAX = 3  # in a row that gain next to nothing, then the search is 
 # is there is confirmed early. Where it is likelier somewhere, that part comes first.
 _FIRST_STAGE, _FIRST_STAGE_WEIGHTED = 0.92, 0.75
 _LEAST_GAIN = 0.004  # of the POD
+_LEAST_SIZE_RAD = 1e-7  # of what is beyond all ground
 _NEARLY = 0.002  # of the POD: so near to the wanted one it is reached
 
 
@@ -300,9 +301,11 @@ class ProbabilityPlanner:
         pods = np.array([_sums(one * prior, rows, columns) / shares for one in _pods(pod)])
         ceilings = np.array([max(one.curve.ceiling, 1e-9) for one in curves])[:, None, None]
         exposures = -np.log(np.maximum(1.0 - pods / ceilings, 1e-7))
-        logs = np.log([pod.ranges.sizes_rad(pod.size_m(name)) for name in pod.class_names])
-        counts = _sums(np.ones_like(prior), rows, columns)
-        sizes = np.array([_sums(one, rows, columns) / counts for one in logs])
+        angles = [pod.ranges.sizes_rad(pod.size_m(name)) for name in pod.class_names]
+        logs = np.log(np.maximum(angles, _LEAST_SIZE_RAD))
+        even = prior + 1e-9 / prior.size
+        sizes = np.array([_sums(one * even, rows, columns) for one in logs])
+        sizes /= _sums(even, rows, columns)
         if float(np.ptp(sizes, axis=2).max()) < 0.02:  # level: alike in all columns
             sizes = sizes[:, :, :1]
         alarms = sum(one.false_alarms_per_look for one in curves if one.false_alarms_per_look > 0.0)
@@ -343,9 +346,12 @@ def area_prior(coverage: CoverageMap, pod: PodMap, weights: Grid | None = None) 
     multiply that.
     """
     ranges = pod.ranges
-    prior = np.where(coverage.is_wanted, ranges.weights / ranges.range_m**2, 0.0)
+    is_ground = np.isfinite(ranges.range_m) & coverage.is_wanted  # what a ray never meets is sky
+    prior = np.where(is_ground, ranges.weights / ranges.range_m**2, 0.0)
     if weights is not None and (prior * weights).sum() > 0.0:
         prior = prior * weights
+    if not prior.sum() > 0.0:  # nothing but sky
+        prior = coverage.is_wanted.astype(np.float64)
     return np.asarray(prior / prior.sum())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import zipfile
 from collections import deque
@@ -13,6 +14,13 @@ import numpy as np
 import pytest
 
 from semantic_detection_pkg.cli.report import main
+from semantic_detection_pkg.common.core.coordinates import (
+    accuracy_text,
+    mgrs_of,
+    radio_text,
+    utm_of,
+)
+from semantic_detection_pkg.common.core.position import Position
 from semantic_detection_pkg.recorder.core.events import Event
 from semantic_detection_pkg.recorder.storage.disk import Disk
 from semantic_detection_pkg.recorder.storage.session import RecordingSession
@@ -78,6 +86,20 @@ def test_all_kinds_are_written_beside_the_report_and_linked(
     features = json.loads((recordings / "findings.geojson").read_text())["features"]
     assert len(features) == 4
     assert not list(recordings.glob("*.part"))
+
+
+def test_pages_have_the_positions_as_people_write_and_say_them(recordings: Path) -> None:
+    assert main([str(recordings)]) == 0
+    assert mgrs_of(48.1234567, -8.7654321) in (recordings / "report.html").read_text()
+    position = Position(48.1234567, -8.7654321, 1.5, 1.5, 9.0, 3.0, 0.2)
+    event = recordings / "events" / EVENT / "evidence.html"
+    fields = json.loads((event.parent / "event.json").read_text())
+    (event.parent / "event.json").write_text(json.dumps({**fields, "findings": [f"{START_NS}-1"]}))
+    assert main([str(event.parent)]) == 0
+    page = html.unescape(event.read_text())
+    assert radio_text("tent", position) in page
+    assert accuracy_text(position) in page
+    assert str(utm_of(48.1234567, -8.7654321)) in page
 
 
 def test_without_export_there_are_none(recordings: Path) -> None:

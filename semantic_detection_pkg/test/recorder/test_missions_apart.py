@@ -147,6 +147,7 @@ def test_two_runs_25_minutes_apart_are_two_reports(
     for folder, words, columns in zip(folders, ("tent", "person"), (7, 11), strict=True):
         page = (folder / "report.html").read_text()
         assert f"Looked for {words}." in page
+        assert 'href="../../report.html"' in page
         assert f'viewBox="0 0 {columns} 1"' in page
         assert "1 min" in page or "59 s" in page
         assert page.count('class="chip confirmed"') == 2  # in the sum, and one row

@@ -108,7 +108,8 @@ def write_report(
                     for event in mission.events
                 }
                 content = _read(folder, mission, robot, tell, pages)
-                written.append(_write(target, content, mission.events, pages, kinds))
+                list_page = "" if target == folder else f"../../{REPORT}"
+                written.append(_write(target, content, mission.events, pages, kinds, list_page))
         except AttributeError as error:
             raise ConfigurationError(f"bag {reader.path} is of another version: {error}") from error
     if ways == [folder]:
@@ -142,6 +143,7 @@ def _write(
     events: Collection[Event],
     pages: Mapping[str, str],
     kinds: Collection[str],
+    list_page: str,
 ) -> Written:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -161,7 +163,8 @@ def _write(
         except ConfigurationError as error:
             refusals.append(str(error))
     pod_map = POD_MAP if pods is not None else ""
-    page = mission_page(content, events, pages, pod_map, [file.name for file in files])
+    names = [file.name for file in files]
+    page = mission_page(content, events, pages, pod_map, names, list_page)
     write_text(folder / REPORT, page)
     mission_folders.note(
         folder,

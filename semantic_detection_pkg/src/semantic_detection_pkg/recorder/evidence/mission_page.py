@@ -32,6 +32,7 @@ def mission_page(
     pages: Mapping[str, str],
     pod_map: str,
     map_files: Collection[str],
+    list_page: str = "",
 ) -> str:
     """Return the page as HTML.
 
@@ -40,6 +41,7 @@ def mission_page(
         pages: link to the page of an event, by its name.
         pod_map: file of the POD on the ground, beside the page; empty: there is none.
         map_files: those that lie beside the page.
+        list_page: link to the list of missions; empty: there is only this one.
     """
     course, rows = content.course, content.rows
     drawn = None if course.coverage is None else coverage_map(course.coverage)
@@ -57,6 +59,7 @@ def mission_page(
         "mission.html",
         pod_map=pod_map,
         map_files=map_files,
+        list_page=list_page,
         mission={
             "start_ns": content.start_ns,
             "end_ns": content.end_ns,

@@ -12,6 +12,14 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from semantic_detection_pkg.common.core.coordinates import (
+    accuracy_text,
+    degrees_and_minutes,
+    mgrs_of,
+    radio_text,
+    utm_of,
+)
+from semantic_detection_pkg.common.core.position import Position
 from semantic_detection_pkg.errors import StorageError
 
 _TEXT_MAX = 4000
@@ -66,6 +74,18 @@ def _moment(time_ns: int) -> datetime:
     return datetime.fromtimestamp(min(max(time_ns, 0), _LATEST_NS) / 1e9, timezone.utc)
 
 
+def _notations(position: Position) -> list[str]:
+    """Return a position in degrees and minutes, UTM and MGRS; no grid near the poles."""
+    place = position.latitude_deg, position.longitude_deg
+    utm = utm_of(*place)
+    written = (degrees_and_minutes(*place), "" if utm is None else str(utm), mgrs_of(*place))
+    return [text for text in written if text]
+
+
+def _radio(position: Position, name: str) -> str:
+    return radio_text(plain(name), position)
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -75,4 +95,5 @@ def _environment() -> Environment:
         trim_blocks=True,
     )
     environment.filters.update(plain=plain, utc=utc, clock=clock, degrees=math.degrees)
+    environment.filters.update(notations=_notations, radio=_radio, accuracy=accuracy_text)
     return environment

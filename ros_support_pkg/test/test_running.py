@@ -81,6 +81,11 @@ class Example(Node):
             # As pybind11 says it where Python's exception comes inside a conversion of its.
             if "{fails}".endswith("at the end"):
                 rclpy.shutdown()
+            if "{fails}".endswith("before the end"):
+                import contextlib, signal
+                with contextlib.suppress(KeyboardInterrupt):
+                    signal.raise_signal(signal.SIGINT)
+                rclpy.ok = lambda: True  # as before rclpy's thread has ended the context
             raise RuntimeError("Unable to convert call argument '0' to Python object")
         if "{fails}" == "publishing":
             raise KeyboardInterrupt  # as after Ctrl-C, before rclpy's thread has ended the context
@@ -176,7 +181,9 @@ def test_a_thread_that_publishes_meets_the_end_of_the_context_and_nothing_else(
     assert (process.returncode, errors) == (0, "")
 
 
-@pytest.mark.parametrize(("when", "status"), [("at the end", 0), ("while all is well", 1)])
+@pytest.mark.parametrize(
+    ("when", "status"), [("at the end", 0), ("before the end", 0), ("while all is well", 1)]
+)
 def test_ctrl_c_inside_a_conversion_is_an_end_like_any(
     ros_domain: dict[str, str], when: str, status: int
 ) -> None:

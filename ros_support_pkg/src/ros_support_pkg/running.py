@@ -20,7 +20,7 @@ from rclpy.node import Node
 from rclpy.signals import uninstall_signal_handlers
 
 from ros_support_pkg.parameters import ParameterError
-from ros_support_pkg.starting import interrupt_from_now_on
+from ros_support_pkg.starting import interrupt_from_now_on, was_interrupted
 from ros_support_pkg.threads import watching_threads
 
 #: Destroying a Fast DDS participant may spin for ever with the GIL held (eProsima/Fast-DDS#6513);
@@ -151,8 +151,9 @@ def _run(
             return EXIT_USAGE
         except RuntimeError:  # RCLError, too
             # SIGINT between two waits invalidates the context under the executor's feet. Where
-            # Python's KeyboardInterrupt comes while pybind11 makes a message, it says this instead.
-            if rclpy.ok():
+            # Python's KeyboardInterrupt comes while pybind11 makes a message, it says this instead,
+            # maybe before rclpy's thread has ended the context.
+            if rclpy.ok() and not was_interrupted():
                 raise
         finally:
             threads.arm(EXIT_TIMEOUT_S)

@@ -13,6 +13,9 @@ from pathlib import Path
 from types import FrameType
 
 
+_interrupts: list[int] = []
+
+
 def leave_on_interrupt(package: str, status: int = 0) -> None:
     """Let SIGINT end this process with a status, if it runs a program of the package.
 
@@ -26,8 +29,19 @@ def leave_on_interrupt(package: str, status: int = 0) -> None:
 
 def interrupt_from_now_on() -> None:
     """Go back to KeyboardInterrupt, for who is ready to catch it."""
-    if getattr(signal.getsignal(signal.SIGINT), "func", None) is _leave:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    handler = signal.getsignal(signal.SIGINT)
+    if handler is signal.default_int_handler or getattr(handler, "func", None) is _leave:
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def was_interrupted() -> bool:
+    """Return whether a KeyboardInterrupt was raised since: compiled code may make another of it."""
+    return bool(_interrupts)
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    _interrupts.append(number)
+    raise KeyboardInterrupt
 
 
 def _leave(status: int, _number: int, _frame: FrameType | None) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,11 +35,10 @@ from semantic_detection_pkg.detector.backends.loading import (
     check_engine,
     load_configured,
 )
-from semantic_detection_pkg.detector.core.classifier_words import in_short
 from semantic_detection_pkg.detector.core.need import NeedMap, need_map
 from semantic_detection_pkg.detector.core.settings import AUTOSTARTS, DetectorNodeSettings
 from semantic_detection_pkg.detector.core.tiles import Looking
-from semantic_detection_pkg.detector.kernels import is_compiled
+from semantic_detection_pkg.detector.ros import notices
 from semantic_detection_pkg.detector.ros.conversions import to_detections, to_pose_at_capture
 from semantic_detection_pkg.detector.ros.curves import CurvePublisher
 from semantic_detection_pkg.detector.ros.inspection import FrameInspector
@@ -94,17 +92,8 @@ class DetectorNode(GuardedLifecycleNode):
         self._inspector.load(
             wanted.classifier, engine=wanted.engine, threads=wanted.threads, device=wanted.device
         )
-        self.get_logger().info(
-            f"{wanted.model} on {self._detector.backend.device}, "
-            f"{'compiled' if is_compiled() else 'slow, not compiled'} kernels, looks for "
-            + ", ".join(self._detector.pipeline.vocabulary)
-        )
         self._curves.tell(Path(wanted.model), wanted.thresholds.confidence_threshold)
-        for notice in filter(None, (self._detector.notice, self._detector.unnamed)):
-            self.get_logger().warning(notice)
-        if self._inspector.summary:
-            self.get_logger().info(self._inspector.summary)
-        self._warn_of_strange_words(self._detector.pipeline.vocabulary)
+        notices.tell_of_models(self.get_logger(), wanted.model, self._detector, self._inspector)
 
     def activate(self) -> None:
         self._lock.take(_LOCK_TIMEOUT_S)
@@ -191,19 +180,11 @@ class DetectorNode(GuardedLifecycleNode):
         try:
             pipeline.set_vocabulary(request.words)
             response.success = True
-            self._warn_of_strange_words(pipeline.vocabulary)
+            notices.warn_of_strange_words(self.get_logger(), self._detector, self._inspector)
         except ConfigurationError as error:
             response.message = str(error)
         response.vocabulary = list(pipeline.vocabulary)
         return response
-
-    def _warn_of_strange_words(self, vocabulary: Sequence[str]) -> None:
-        """Say so where the classifier can have no opinion on anything that is looked for."""
-        if self._inspector.has_no_word_of(vocabulary):
-            self.get_logger().warning(
-                f"the classifier knows none of the words searched for ({in_short(vocabulary)}): "
-                "it will have no opinion; a table of words helps (docs/models.md)"
-            )
 
     def _change(self, changed: DetectorNodeSettings) -> None:
         if self._detector is not None:
@@ -211,11 +192,6 @@ class DetectorNode(GuardedLifecycleNode):
             self._detector.pipeline.tiling = changed.tiling
             self._curves.retell(changed.thresholds.confidence_threshold)
         self._config = changed
-
-    def _fallback(self) -> str:
-        """Return what computes elsewhere than it was asked to; "" if there is nothing."""
-        said = ("" if self._detector is None else self._detector.fallback, self._inspector.fallback)
-        return "; ".join(one for one in said if one)
 
     def _check(self) -> Health:
         rate = self._frames - self._frames_before
@@ -228,15 +204,13 @@ class DetectorNode(GuardedLifecycleNode):
                 self._fail(error)
         if self._failure:
             return Health.error(self._failure, **figures)
-        fallback = self._fallback()
+        fallback = notices.fallback_of(self._detector, self._inspector)
+        say = Health.warn if fallback else Health.ok
         if self._subscription is None:
-            text = f"not active; {fallback}" if fallback else "not active"
-            return (Health.warn if fallback else Health.ok)(text, **figures)
+            return say("; ".join(filter(None, ("not active", fallback))), **figures)
         figures["dropped"] = self._subscription.dropped
         figures["looks_given_up"] = self._looks_given_up
-        if not rate:
-            return Health.warn("no frames", **figures)
-        return Health.warn(fallback, **figures) if fallback else Health.ok("active", **figures)
+        return say(fallback or "active", **figures) if rate else Health.warn("no frames", **figures)
 
 
 def main() -> int:

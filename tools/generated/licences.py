@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from importlib.metadata import PackageNotFoundError, metadata
+from importlib.metadata import PackageNotFoundError, distribution, metadata
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -15,6 +15,13 @@ _GROUPS = {
     "ros.in": "ROS 2 from wheels",
     "build.in": "Build",
     "dev.in": "Tests and lint",
+}
+#: What a packager forgot to fill in.
+_PLACEHOLDER = "%"
+#: Licences by words that no other has.
+_TEXTS = {
+    "Apache License 2.0": "Apache License Version 2.0",
+    "MIT License": "Permission is hereby granted, free of charge, to any person obtaining a copy",
 }
 _HEAD = """\
 # Licences
@@ -59,9 +66,26 @@ def _licence_of(package: str) -> str:
         *data.get_all("License-Expression", []),
         ", ".join(classifiers),
         *data.get_all("License", []),
-        "?",
+        _licence_of_files(package),
     ]
-    return next(text for text in candidates if text).strip().splitlines()[0]
+    told = (text.strip().splitlines()[0] for text in candidates if text.strip())
+    return next((text for text in told if not text.startswith(_PLACEHOLDER)), "not said")
+
+
+def _licence_of_files(package: str) -> str:
+    """What the package's licence file begins with, or its module says; "" where neither does."""
+    for file in distribution(package).files or []:
+        # Of the package itself, not of what it brings along.
+        if file.stem in ("LICENSE", "LICENCE", "COPYING") and "_vendor" not in file.parts:
+            text = " ".join(file.read_text(encoding="utf-8").split())
+            known = (title for title, mark in _TEXTS.items() if mark in text)
+            return next(known, text[:60])
+    for file in distribution(package).files or []:
+        if file.suffix == ".py" and len(file.parts) == 1:
+            found = re.search(r"^__license__ = ['\"](.+)['\"]$", file.read_text(), re.MULTILINE)
+            if found:
+                return found[1]
+    return ""
 
 
 def _licences_of_ros_package(wheel: str) -> list[str]:

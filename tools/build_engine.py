@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Builds a TensorRT plan from an ONNX model, on the machine that will run it.
+"""Builds a TensorRT plan from an ONNX model: for this machine, or by TensorRT for RTX for any card.
 
-    tools/build_engine.py models/yoloe-26s-seg.onnx --out models
+    python tools/build_engine.py models/yoloe-26s-seg.onnx --out models
 
 With TensorRT for RTX the plan runs on every card that it supports, and may be built without one.
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Teaches a model with run-time classes new words: adds their vectors to its vocabulary.
 
-    make_vocabulary.py models/yoloe-26s-seg.engine --embeddings words.npz
-    make_vocabulary.py models/yoloe-26s-seg.onnx --words "life jacket" rope \\
+    python tools/make_vocabulary.py models/yoloe-26s-seg.engine --embeddings words.npz
+    python tools/make_vocabulary.py models/yoloe-26s-seg.onnx --words "life jacket" rope \\
         --checkpoint yoloe-26s-seg.pt --save words.npz
-    make_vocabulary.py models/yoloe-26s-seg.engine --list
+    python tools/make_vocabulary.py models/yoloe-26s-seg.engine --list
 
 --words needs what requirements/export.in names, and the checkpoint's text encoder; --embeddings
 and --list need neither, and run on the robot. A running detector knows the new words when it is

@@ -358,7 +358,7 @@ def test_doctor_reads_the_config(
     assert len(lines) == len(CHECKS)
     assert any("camera" in line and "/dev/video0" in line for line in lines)
     assert any("engine   onnxruntime; for tensorrt there is" in line for line in lines)
-    assert any("/nowhere/x.engine is not there -> make it with" in line for line in lines)
+    assert any("/nowhere/x.engine is not there -> make it: python tools" in line for line in lines)
     monkeypatch.setenv("GIMBAL_DEVICE", "/dev/gimbal")
     assert main(["--config", str(config)]) == 1
     assert "serial   /dev/gimbal: No such file" in capsys.readouterr().out

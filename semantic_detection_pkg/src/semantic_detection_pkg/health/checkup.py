@@ -251,7 +251,7 @@ def check_models(machine: Machine) -> CheckResult:
         "models",
         CheckStatus.BAD,
         f"{path} is not there{there}",
-        "make it with tools/build_engine.py (docs/models.md)",
+        "make it: python tools/build_engine.py MODEL.onnx (docs/models.md)",
     )
 
 

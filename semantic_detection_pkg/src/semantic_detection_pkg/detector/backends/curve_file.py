@@ -18,7 +18,7 @@ from semantic_detection_pkg.errors import ConfigurationError
 SUFFIX = ".curve.json"
 _BYTES_MAX = 20_000_000
 _PIECE = 1 << 20
-_AGAIN = "measure it with tools/measure_detector, or take the file away: POD is then assumed"
+_AGAIN = "measure it: python tools/measure_detector; or take the file away: POD is then assumed"
 
 
 def curve_path(model: Path) -> Path:

@@ -54,7 +54,7 @@ ENGINES = tuple(sorted(_MODULES))
 DEVICES = tuple(kind.value for kind in Device)
 BUFFERS = tuple(kind.value for kind in Buffers)
 # What to do where the model file of an engine is missing.
-_HINTS = {"tensorrt": "; build it on this machine: tools/build_engine.py"}
+_HINTS = {"tensorrt": "; build it on this machine: python tools/build_engine.py"}
 
 
 @dataclass(frozen=True)

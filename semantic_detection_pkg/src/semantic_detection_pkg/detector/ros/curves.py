@@ -34,7 +34,7 @@ class CurvePublisher:
         if curves is None:
             self._node.get_logger().info(
                 f"{model.name}: no detection curves beside it, POD is assumed; "
-                "tools/measure_detector measures them"
+                "python tools/measure_detector measures them"
             )
         self._publish(curves or detection_curve.assumed_curves(model.name, confidence))
 

@@ -89,7 +89,7 @@ def read_manifest(path: Path) -> Manifest | None:
         raise ConfigurationError(f"manifest {path}: {(error.strerror or '').lower()}") from error
     except (ValueError, RecursionError):
         raise ConfigurationError(
-            f"manifest {path}: is not JSON; delete it or build again: tools/build_engine.py"
+            f"manifest {path}: is not JSON; delete it or build again: python tools/build_engine.py"
         ) from None
     problem = jsonschema.exceptions.best_match(_VALIDATOR.iter_errors(document))
     if problem is not None:

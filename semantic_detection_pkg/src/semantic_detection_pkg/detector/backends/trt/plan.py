@@ -32,7 +32,7 @@ from semantic_detection_pkg.detector.backends.trt.families import (
 from semantic_detection_pkg.errors import ModelError
 
 VERSION_AT = 24
-BUILD_HINT = "build it on this machine: tools/build_engine.py"
+BUILD_HINT = "build it on this machine: python tools/build_engine.py"
 _LENGTH = struct.Struct("<i")
 _LONGEST_HEADER = 1 << 20
 _SHORTEST_PLAN = VERSION_AT + 4

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from semantic_detection_pkg.common.core.finding_ids import parse_finding_id
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.recorder.core.events import Event
 from semantic_detection_pkg.recorder.evidence.content import (
@@ -24,8 +24,6 @@ from semantic_detection_pkg.recorder.storage.event_store import (
     read_event,
 )
 
-#: Of `scan.core.findings`: the mission's start [ns] and a number.
-_ID = re.compile(r"(\d{1,20})-\d{1,9}", re.ASCII)
 _SLACK_NS = 2_000_000_000  # between a finding's time and that of its recording
 
 
@@ -103,7 +101,7 @@ def missions_of(
 def _share_out(events: Iterable[Event], missions: list[Mission]) -> None:
     """Give each event to its mission; those whose recording is gone make missions of their own."""
     recorded = list(missions)
-    older: dict[str, Mission] = {}
+    older: dict[int, Mission] = {}
     unknown: list[Event] = []
     for event in events:
         owner = _owner(event, recorded)
@@ -137,10 +135,10 @@ def _owner(event: Event, missions: Sequence[Mission]) -> Mission | None:
     return None
 
 
-def _begun(findings: Collection[str]) -> str:
-    """Return the time that the ids of a mission's findings start with; empty: they have none."""
-    matches = (_ID.fullmatch(one) for one in findings)
-    return next((match[1] for match in matches if match), "")
+def _begun(findings: Collection[str]) -> int:
+    """Return the time [ns] that the ids of a mission's findings start with; 0: they have none."""
+    names = (parse_finding_id(one) for one in findings)
+    return next((name[0] for name in names if name), 0)
 
 
 def _distance_ns(time_ns: int, times_ns: tuple[int, int]) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,12 +17,11 @@ from semantic_detection_pkg.common.core.coordinates import (
     wrapped_longitude,
 )
 from semantic_detection_pkg.common.core.coverage_ground import Outline, on_ground
+from semantic_detection_pkg.common.core.finding_ids import parse_finding_id
 from semantic_detection_pkg.common.core.position import Position
 from semantic_detection_pkg.recorder.evidence.rendering import plain, utc
 
 STATES = ("confirmed", "uncertain", "candidate", "rejected")
-#: Of `scan.core.findings`: the mission's start [ns] and a number.
-_ID = re.compile(r"(\d{1,20})-(\d{1,9})", re.ASCII)
 #: What XML 1.0 has no place for, beyond the control characters that `plain` leaves out.
 _NO_XML = dict.fromkeys((0xFFFE, 0xFFFF))
 
@@ -123,8 +121,8 @@ def numbered(findings: Iterable[MapFinding]) -> tuple[MapFinding, ...]:
 
 def _order(finding_id: str) -> tuple[int, int, str]:
     """Return mission and number of an id, `START_NS-NUMBER`; zeros where it is another one."""
-    match = _ID.fullmatch(finding_id)
-    return (int(match[1]), int(match[2]), "") if match else (0, 0, finding_id)
+    name = parse_finding_id(finding_id)
+    return (*name, "") if name else (0, 0, finding_id)
 
 
 def clean(text: str) -> str:

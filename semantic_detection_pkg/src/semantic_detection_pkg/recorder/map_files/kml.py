@@ -13,10 +13,10 @@ from html import escape
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from ros_support_pkg.core.words import FindingState
+from ros_support_pkg.core.words import CellResult, FindingState
 from semantic_detection_pkg.common.core.coverage_ground import Outline
 from semantic_detection_pkg.common.core.geojson import Ring, ellipse_rings, lon_lat
-from semantic_detection_pkg.common.core.palette import FINDING_COLOURS
+from semantic_detection_pkg.common.core.palette import CELL_COLOURS, FINDING_COLOURS
 from semantic_detection_pkg.common.core.position import Position
 from semantic_detection_pkg.recorder.map_files.items import (
     STATES,
@@ -28,7 +28,7 @@ from semantic_detection_pkg.recorder.map_files.items import (
 
 _NAMESPACE = "http://www.opengis.net/kml/2.2"
 _COLOURS = {state.word: colour for state, colour in FINDING_COLOURS.items()}
-_SEARCHED_COLOUR = 0x7AA7D9
+_SEARCHED_COLOUR = CELL_COLOURS[CellResult.EMPTY]
 _PICTURE_WIDTH = 240  # [px] in the balloon
 #: ZIP has no time zone and no time before 1980: the same mission gives the same bytes.
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)

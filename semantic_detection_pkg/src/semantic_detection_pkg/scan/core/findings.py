@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ros_support_pkg.core.words import FindingState
+from semantic_detection_pkg.common.core.finding_ids import make_finding_id
 from semantic_detection_pkg.common.core.position import NoPosition, Place, Position, locate
 from semantic_detection_pkg.scan.core.association import is_same_object
 from semantic_detection_pkg.scan.core.evidence import Box, Finding, PathCourse, TierResult, VlmReply
@@ -86,7 +87,7 @@ class FindingList:
         index = self._index_of(track)
         if index is None:
             self._made += 1
-            finding_id, revision = f"{self._started_ns}-{self._made}", 1
+            finding_id, revision = make_finding_id(self._started_ns, self._made), 1
         else:
             before = self._findings[index][0]
             finding_id, revision = before.finding_id, before.revision + 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 
 from ros_support_pkg.core.words import FindingState, Verdict, read
 from semantic_detection_pkg.common.core.coverage_ground import on_ground
+from semantic_detection_pkg.common.core.finding_ids import parse_finding_id
 from semantic_detection_pkg.common.core.position import Place, bearing_to, known_position
 from semantic_detection_pkg.tak.core.events import (
     CotEvent,
@@ -25,7 +25,6 @@ from semantic_detection_pkg.tak.core.events import (
     robot_event,
 )
 
-_ID = re.compile(r"\d{1,20}-(\d{1,9})", re.ASCII)  # of `scan.core.findings`
 _LIFETIME_PERIODS = 10.0  # of robot and camera, which are told every period
 _LOOK_HERE = "look here"
 _POINTS = ("a-", "b-m-p")  # types of what people put on a map
@@ -139,7 +138,7 @@ class SearchMap:
         )
         if position is None:
             return None
-        match = _ID.fullmatch(message.id)
+        name = parse_finding_id(message.id)
         ran = [
             one.reason
             for one in message.tiers
@@ -148,7 +147,7 @@ class SearchMap:
         picture = f"/api/findings/{quote(message.id, safe='')}/thumbnail" if self.page_url else ""
         told = ToldFinding(
             message.id,
-            int(match[1]) if match else 0,
+            name[1] if name else 0,
             message.class_name,
             read(message, "state", FindingState.CANDIDATE).word,
             float(message.score),

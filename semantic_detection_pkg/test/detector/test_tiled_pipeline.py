@@ -188,6 +188,22 @@ def test_rotating_looks_at_all_in_turn():
     assert len({of_frame[1] for of_frame in looks}) == 3
 
 
+@pytest.mark.parametrize("edges", list(itertools.product((10, 35, 60), (64, 100, 120))))
+def test_a_frame_of_a_round_is_the_same_again_with_what_waited_then(edges):
+    """What an edge cuts is left to the tile that will show it whole, whose turn has not come."""
+    tiling = TileSettings("rotating", tile_px=64, tile_overlap=0.25, tiles_per_frame=1)
+    live, picture = pipeline_of(BrightThings(), tiling=tiling), with_thing(*edges)
+    again = pipeline_of(BrightThings(), tiling=tiling)
+    for _ in range(4):
+        then = live.process(picture)
+        now = again.process(picture, looks=then.looks)
+        assert now.looks == then.looks
+        for name in ("scores", "boxes_xyxy", "class_ids"):
+            np.testing.assert_array_equal(
+                getattr(now.detections, name), getattr(then.detections, name)
+            )
+
+
 def test_beyond_the_budget_looks_are_given_up_and_come_first_next_time():
     ticks = itertools.count(0.0, 0.01)  # three clock calls, 30 ms, for each look
     tiling = TileSettings("tiles", 64, 0.25, frame_budget_s=0.07)

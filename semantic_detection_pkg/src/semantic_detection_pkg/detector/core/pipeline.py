@@ -156,8 +156,8 @@ class DetectorPipeline:
             image: (height, width, 3) uint8, BGR, any strides.
             need: (rows, columns) >= 0, over the whole picture: how much a closer look at each part
                 is worth, where not all tiles are looked at; None: all alike.
-            looks: what to look at whatever the tiling says, and however long it takes, as recorded;
-                empty: as the tiling says.
+            looks: what to look at, however long it takes, as recorded; with the tiling of then the
+                result is that of then. Empty: as the tiling says.
 
         Raises:
             FrameError: the picture has another form, the tiling makes too many tiles of it, a look
@@ -171,7 +171,7 @@ class DetectorPipeline:
         size = image.shape[1], image.shape[0]
         budget_s = 0.0 if looks else tiling.frame_budget_s
         if looks:
-            views, due = _as_recorded(looks, size), list(range(len(looks)))
+            views, due = self._planner.plan_again(size, tiling, _as_recorded(looks, size))
         else:
             views, due = self._planner.plan(size, tiling, need)
         each = settings if len(views) == 1 else looks_settings(settings)

@@ -123,7 +123,9 @@ class TilePlanner:
             FrameError: there would be too many tiles.
         """
         if (size, settings) != self._key:
-            self._lay_out(size, settings)
+            self._first_tile, self._views = _lay_out(size, self._input_size, settings)
+            self._waits = np.ones(len(self._views) - self._first_tile)
+            self._key = size, settings
         count = len(self._waits)
         if settings.looking is Looking.ROTATING:
             count = min(count, settings.tiles_per_frame)
@@ -138,15 +140,22 @@ class TilePlanner:
         tiles = np.lexsort((-self._waits, -worth))[:count] + self._first_tile
         return self._views, [*range(self._first_tile), *(int(index) for index in tiles)]
 
-    def _lay_out(self, size: tuple[int, int], settings: TileSettings) -> None:
-        whole, tiles = (Region(0, 0, *size),), tuple[Region, ...]()
-        if settings.looking is not Looking.FULL:
-            tiles = tile_layout(size, self._input_size, settings.tile_px, settings.tile_overlap)
-            tiles = tiles if len(tiles) > 1 else ()
-        self._first_tile = 0 if settings.looking is Looking.TILES and tiles else 1
-        self._views = whole[: self._first_tile] + tiles
-        self._waits = np.ones(len(tiles))
-        self._key = size, settings
+    def plan_again(
+        self, size: tuple[int, int], settings: TileSettings, looks: Sequence[Region]
+    ) -> tuple[tuple[Region, ...], list[int]]:
+        """Plan what was looked at once, without an effect on later plans.
+
+        Returns:
+            As `plan`: with the tiles that had to wait then, where these settings make such looks,
+            because merging leaves to them what they will show whole.
+
+        Raises:
+            FrameError: there would be too many tiles.
+        """
+        views = _lay_out(size, self._input_size, settings)[1]
+        if not set(looks) <= set(views):  # aimed at a need, or of other settings
+            views = tuple(looks)
+        return views, [views.index(look) for look in looks]
 
     def looked_at(self, positions: Sequence[int]) -> None:
         """End a frame: these views were looked at, the others wait on."""
@@ -154,6 +163,18 @@ class TilePlanner:
         if self._is_aimed:
             return
         self._waits[[at - self._first_tile for at in positions if at >= self._first_tile]] = 1.0
+
+
+def _lay_out(
+    size: tuple[int, int], input_size: tuple[int, int], settings: TileSettings
+) -> tuple[int, tuple[Region, ...]]:
+    """Return how many views come before the tiles, 0 or 1, and all views of a picture."""
+    whole, tiles = (Region(0, 0, *size),), tuple[Region, ...]()
+    if settings.looking is not Looking.FULL:
+        tiles = tile_layout(size, input_size, settings.tile_px, settings.tile_overlap)
+        tiles = tiles if len(tiles) > 1 else ()
+    first_tile = 0 if settings.looking is Looking.TILES and tiles else 1
+    return first_tile, whole[:first_tile] + tiles
 
 
 def _needs(

@@ -12,6 +12,8 @@ import cv2
 import gpxpy
 import numpy as np
 import pytest
+import rasterio
+from test_map_files import coverage
 
 from semantic_detection_pkg.cli.report import main
 from semantic_detection_pkg.common.core.coordinates import (
@@ -117,6 +119,28 @@ def test_what_cannot_be_made_is_one_line_and_the_others_are_written(
     assert said.err.startswith("report: no GeoTIFF: no probability of detection is known")
     assert (recordings / "findings.gpx").exists()
     assert "pod.tif" not in (recordings / "report.html").read_text()
+
+
+def test_the_pod_is_a_geotiff_beside_the_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = RecordingSession(tmp_path, SETTINGS, Disk())
+    session.open()
+    content = coverage()
+    session.write(
+        deque([message("/scan/coverage", content.__msgtype__, START_NS, content=content)]), 0.0
+    )
+    session.close()
+    assert main([str(tmp_path), "--export", "geotiff,kml"]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert said.out.splitlines()[1:] == [str(tmp_path / "pod.tif"), str(tmp_path / "findings.kml")]
+    with rasterio.open(tmp_path / "pod.tif") as raster:
+        assert raster.count == 2
+        assert set(np.unique(raster.read(1)).tolist()) <= {*range(101), 255}
+    page = (tmp_path / "report.html").read_text()
+    assert all(f'href="{name}"' in page for name in ("pod.tif", "coverage.geojson"))
+    assert "Searched area" in (tmp_path / "findings.kml").read_text()
 
 
 @pytest.mark.parametrize("kinds", ["shp", "kml,shp", "", "kml,"])

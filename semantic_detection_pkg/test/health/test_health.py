@@ -17,6 +17,7 @@ from ros_support_pkg.shedding import RATES, TIER3
 from semantic_detection_pkg.cli import bringup
 from semantic_detection_pkg.cli.doctor import line_of, main
 from semantic_detection_pkg.cli.launch_arguments import argument_default
+from semantic_detection_pkg.cli.machine import machine_from
 from semantic_detection_pkg.health import checkup
 from semantic_detection_pkg.health.checkup import CHECKS, CheckStatus, Machine
 from semantic_detection_pkg.health.core.policy import SHED, HealthLimits, Policy, Step
@@ -224,23 +225,10 @@ _SWAPS = "Filename Type Size Used Priority\n"
             {},
             {
                 "find_program": lambda name: name if name == "docker" else None,
-                "engine": "onnxruntime",
-                "has_model_container": False,
+                "has_gpu_in_container": False,
             },
             "-",
-            "nothing here computes on a GPU",
-        ),
-        (
-            "runtime",
-            {},
-            {
-                "find_program": lambda name: name if name == "docker" else None,
-                "engine": "onnxruntime",
-                "device": "cuda",
-                "has_model_container": False,
-            },
-            "BAD",
-            "docker knows no runtime",
+            "no container needs a GPU",
         ),
         ("device", {}, {"engine": "onnxruntime"}, "-", "is not told to use CUDA"),
         ("device", {}, {"engine": "tensorrt", "device": "cuda"}, "-", "is not told to use CUDA"),
@@ -411,3 +399,24 @@ def test_defaults_of_a_launch_file(monkeypatch: pytest.MonkeyPatch) -> None:
     assert argument_default("dev.launch.yaml", "mock_address") == "127.0.0.1:9090"
     assert argument_default("dev.launch.yaml", "no_such_argument") == ""
     assert Path(argument_default("dev.launch.yaml", "model")).is_file()
+
+
+@pytest.mark.parametrize(
+    ("launch_file", "config", "is_needed"),
+    [
+        ("dev.launch.yaml", {}, False),
+        ("dev.launch.yaml", {"detector": {"device": "cuda"}}, False),
+        ("robot.launch.yaml", {}, True),
+        ("robot.launch.yaml", {"launch": {"vlm": False}}, False),
+        ("robot.launch.yaml", {"launch": {"vlm": False}, "detector": {"engine": "tensorrt"}}, True),
+        ("robot.launch.yaml", {"launch": {"vlm": False}, "detector": {"device": "cuda"}}, True),
+    ],
+)
+def test_who_needs_a_container_with_a_gpu(
+    launch_file: str,
+    config: dict[str, dict[str, object]],
+    is_needed: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("INFERENCE_ENGINE", raising=False)
+    assert machine_from(config, launch_file).has_gpu_in_container == is_needed

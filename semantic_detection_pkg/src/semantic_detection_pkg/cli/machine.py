@@ -95,8 +95,9 @@ def machine_from(
         engine=typed.get("engine") or engine,
         device=device,
         find_cuda=_lack_of_cuda,
-        # On a laptop a stand-in answers for the model, without a container.
-        has_model_container=has_model and launch_file != DEV_LAUNCH,
+        # On a laptop nothing of it is in a container: a stand-in answers for the model.
+        has_gpu_in_container=launch_file != DEV_LAUNCH
+        and (has_model or engine == "tensorrt" or device == "cuda"),
         look_for_gpu=lambda: survey(family_of_file(Path(model))),
         terrain_file=terrain.terrain_file,
         find_terrain_mistake=lambda: _terrain_mistake(terrain),

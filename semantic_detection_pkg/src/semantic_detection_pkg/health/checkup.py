@@ -63,7 +63,7 @@ class Machine:
         engine: what runs the detector's model.
         device: what computes where ONNX Runtime is the engine.
         find_cuda: why ONNX Runtime cannot compute on the GPU, "" if it can.
-        has_model_container: the vision-language model runs in a container here.
+        has_gpu_in_container: the vision-language model, or the detector on a GPU, may be in one.
         look_for_gpu: what is there of what the engine tensorrt needs, and what is missing.
         terrain_file: the scan's, "" for none.
         find_terrain_mistake: why that cannot be read, "" if it can.
@@ -82,7 +82,7 @@ class Machine:
     engine: str = ""
     device: str = "cpu"
     find_cuda: Callable[[], str] = field(default=lambda: "")
-    has_model_container: bool = True
+    has_gpu_in_container: bool = True
     look_for_gpu: Callable[[], tuple[list[str], list[str]]] = field(default=lambda: ([], []))
     terrain_file: str = ""
     find_terrain_mistake: Callable[[], str] = field(default=lambda: "")
@@ -157,12 +157,8 @@ def check_runtime(machine: Machine) -> CheckResult:
     """Check that Docker can give the GPU to containers; inside one there is nothing to check."""
     if machine.find_program("docker") is None:
         return CheckResult("runtime", CheckStatus.NOT_HERE, "no docker command here")
-    if (
-        machine.engine != "tensorrt"
-        and machine.device != "cuda"
-        and not machine.has_model_container
-    ):
-        return CheckResult("runtime", CheckStatus.NOT_HERE, "nothing here computes on a GPU")
+    if not machine.has_gpu_in_container:
+        return CheckResult("runtime", CheckStatus.NOT_HERE, "no container needs a GPU")
     if '"nvidia"' in machine.text("etc/docker/daemon.json") or machine.find_program("nvidia-ctk"):
         return CheckResult("runtime", CheckStatus.OK, "NVIDIA's container runtime is there")
     return CheckResult(

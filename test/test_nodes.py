@@ -47,6 +47,16 @@ def test_starts_and_ends(node: NodeEntry, probe: GraphProbe) -> None:
     assert "Traceback" not in errors
 
 
+@pytest.mark.parametrize("node", NODES, ids=lambda node: node.name)
+def test_help_says_what_it_is_and_starts_nothing(node: NodeEntry) -> None:
+    program = Path(get_package_prefix(node.package)) / "lib" / node.package / node.executable
+    done = subprocess.run([program, "--help"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: {node.executable} [--ros-args")
+    (config,) = re.findall(r"config/\S+\.yaml(?=;)", done.stdout)
+    assert (Path(__file__).resolve().parent.parent / config).is_file()
+
+
 def test_who_was_interrupted_before_it_could_look_has_seen_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -102,8 +102,9 @@ def _say_what_it_is(make_node: Callable[[], Node], words: Sequence[str]) -> None
     print(  # noqa: T201 - this is what was asked for
         f"usage: {name} [--ros-args [-p NAME:=VALUE] [--params-file FILE] [-r FROM:=TO]]\n\n"
         f"{purpose}\n\n"
-        f"Parameters, with defaults, units and ranges: config/{name}.param.yaml; parameters, topics\n"
-        "and services: docs/ros_api.md. Usually `bringup --config config.yaml` starts it."
+        f"Parameters, with defaults, units and ranges: config/{name}.param.yaml;\n"
+        "parameters, topics and services: docs/ros_api.md.\n"
+        "Usually `bringup --config config.yaml` starts it."
     )
     raise SystemExit(0)
 

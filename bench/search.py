@@ -1,11 +1,12 @@
 """Ten unseen wide worlds: a search by probability, a fixed grid, and sweeps at fixed zooms.
 
 Things stand at 30 to 400 m, as many in each doubling of the distance. Measured is the time until
-80 % of what is there is found and confirmed, and until the map's own POD is 0.8: medians over the
-worlds, as there is no mean where a time is never reached. The oracle is the fixed zoom of those
-tried with the least median, which nobody in the field can know. A grid that never reaches it counts
-with the time of all of it: it was at least that long. In simulated time and headless, as
-`bench.scan`. What can be found is what any of them found. Forecasts are those of goals that want a POD of 0.8.
+80 % of what is there is found and confirmed, and until the map's own POD is 0.8. Where a search
+ends without that, 240 s count, after which one is broken off, for the grid only the time of all of
+it. The oracle is the fixed zoom of those tried with the least mean, which nobody in the field can
+know; one row has medians, by which a zoom is good that fails in less than half of the worlds. As
+`bench.scan` in simulated time. What can be found is what any of them found. Forecasts are those of
+goals that want a POD of 0.8.
 
 In the weighted case 80 % of the weight is in the fifth of the area that has most things.
 """
@@ -32,8 +33,8 @@ ROWS = (
     "search_forecast_error",
     "search_weighted_time",
     "search_weighted_found",
+    "search_median_time_vs_oracle_zoom",
     "search_time_s",
-    "search_time_sweep_s",
     "search_plan_ms",
 )
 
@@ -46,6 +47,7 @@ ZOOMS = (1.5, 2.0, 3.0)
 _GRID_ZOOM, _GRID_NEEDS_PX = 8.0, 55.0
 """A person 240 m away is that large in it: nearer are 80 % of all."""
 
+_NEVER_S = 240.0
 _SWEEPS = tuple(f"sweep {zoom:g}" for zoom in ZOOMS)
 _WAYS = ("search", "weighted", "forecast", *_SWEEPS, "grid")
 
@@ -69,23 +71,26 @@ def rows_of(scores: dict[tuple[str, int], Any], seeds: Sequence[int]) -> Iterato
     def mean(figure: Callable[[Any, int], float], way: str) -> float:
         return sum(figure(scores[way, seed], seed) for seed in seeds) / len(seeds)
 
-    def found_s(way: str) -> float:
-        return statistics.median(scores[way, seed].found_share_s() for seed in seeds)
+    def times(way: str, name: str) -> list[float]:
+        """Return the time in each world; a grid that never gets there took all of its time."""
+        found = [scores[way, seed] for seed in seeds]
+        reached = [one.found_share_s() if name == "time" else one.pod_s for one in found]
+        most = [one.score.elapsed_s if way == "grid" else _NEVER_S for one in found]
+        return [min(pair) for pair in zip(reached, most, strict=True)]
 
-    def pod_s(way: str) -> float:
-        return statistics.median(scores[way, seed].pod_s for seed in seeds)
-
-    grid_s = mean(lambda score, _: score.score.elapsed_s, "grid")
-    for name, figure in (("time", found_s), ("pod_time", pod_s)):
-        own, grid = figure("search"), min(figure("grid"), grid_s)
-        sweeps = {way: figure(way) for way in _SWEEPS}
+    for name, kind in (("time", "mean"), ("pod_time", "mean"), ("time", "median")):
+        average = statistics.mean if kind == "mean" else statistics.median
+        own, grid = average(times("search", name)), average(times("grid", name))
+        sweeps = {way: average(times(way, name)) for way in _SWEEPS}
         best = min(sweeps.values())
-        print(f"{name}: search {own:.1f} s, grid {grid:.1f} s, {sweeps}", file=sys.stderr)
-        yield Row(f"search_{name}_vs_grid", own / grid, "x", 0.5, "lower", grid)
-        yield Row(f"search_{name}_vs_oracle_zoom", own / best, "x", 0.9, "lower", best)
-        if name == "time":
+        print(f"{kind} {name}: search {own:.1f}, grid {grid:.1f}, {sweeps}", file=sys.stderr)
+        title = f"search_{name}" if kind == "mean" else f"search_{kind}_{name}"
+        if kind == "mean":
+            yield Row(f"{title}_vs_grid", own / grid, "x", 0.5, "lower", grid)
+        goal = 0.9 if kind == "mean" else None
+        yield Row(f"{title}_vs_oracle_zoom", own / best, "x", goal, "lower", best)
+        if title == "search_time":
             yield Row("search_time_s", own, "s")
-            yield Row("search_time_sweep_s", best, "s")
     can_be = {seed: set().union(*(_found(scores[way, seed]) for way in _WAYS)) for seed in seeds}
 
     def of_what_can_be(score: Any, seed: int) -> float:

@@ -157,6 +157,14 @@ def test_where_it_is_likelier_comes_first():
     assert first_s < 0.5 * sum(one.duration_s for one in even.passes)
 
 
+def test_closer_looks_come_before_the_last_few_per_cent():
+    much, little = plan_of(planner(0.95)[0]), plan_of(planner(0.8)[0])
+    assert 0 < much.first_stage < len(much.passes)
+    first = much.passes[: much.first_stage]
+    assert much.pod_before + sum(one.gain for one in first) == pytest.approx(0.9, abs=0.05)
+    assert little.first_stage == 0
+
+
 def test_nobody_looks_where_the_weight_is_0():
     part = WeightedArea(((-1.3, 0.0), (0.0, 0.0), (0.0, 0.9), (-1.3, 0.9)), 0.0)
     for one in plan_of(planner(0.9, (part,))[0]).passes:

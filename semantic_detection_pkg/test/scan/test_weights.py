@@ -1,6 +1,7 @@
 """Weights of a goal: what is refused and how, which cells they are of, messages, old journals."""
 
 import math
+import time
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
 )
 from semantic_detection_pkg.scan.core.weights import (
     WeightedArea,
+    _inside,
+    _placed,
     cell_weights,
     check_weights,
 )
@@ -119,3 +122,30 @@ def test_journals_of_before_have_neither_weights_nor_a_wanted_pod():
     del plain["words"]
     with pytest.raises(ValueError, match="words"):
         input_from_plain(plain)
+
+
+def test_a_grid_and_single_bearings_agree():
+    rng = np.random.default_rng(3)
+    yaw, pitch = np.linspace(-2.0, 2.0, 57), np.linspace(-0.4, 1.2, 31)
+    for count in (3, 5, 9, 40):
+        polygon = np.column_stack([rng.uniform(-1.9, 1.9, count), rng.uniform(-0.3, 1.1, count)])
+        part = WeightedArea(tuple(map(tuple, polygon.tolist())), 3.0)
+        grid = cell_weights((part,), yaw, pitch) > 1.0
+        # Where a polygon goes round the other way at pi, both go the short way.
+        points = np.meshgrid(yaw, pitch)
+        alone = [
+            _inside(one, points[0].ravel(), points[1].ravel()) for one in _placed(polygon, 0.0)
+        ]
+        assert np.array_equal(grid.ravel(), np.logical_or.reduce(alone))
+        assert 0 < grid.sum() < grid.size
+
+
+def test_the_largest_weights_take_little_time():
+    angles = np.linspace(0.0, math.tau, 200, endpoint=False)
+    circle = tuple((0.45 * math.cos(a), 0.35 + 0.2 * math.sin(a)) for a in angles)
+    parts = tuple(WeightedArea(circle, 2.0) for _ in range(100))
+    began_s = time.process_time()
+    check_goal(Goal("g", AREA, ("person",), weights=parts))
+    yaw, pitch = np.linspace(-0.5, 0.5, 200), np.linspace(0.1, 0.6, 100)
+    assert cell_weights(parts, yaw, pitch).max() == 2.0
+    assert time.process_time() - began_s < 5.0  # a second on a core of its own

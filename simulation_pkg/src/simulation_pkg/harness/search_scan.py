@@ -224,5 +224,6 @@ def search_by_grid(seed: int, zoom: float, needs_px: float) -> SearchScore:
             agent.process_frame(picture)
             measure.add(picture.view, picture.stamp_s)
     ended_s = agent.ask_about_the_rest(robot.now_s)
-    score = things.score(agent.claims, ended_s, agent.questions)
+    claims = [claim for claim in agent.claims if claim.class_name in WORDS]
+    score = things.score(claims, ended_s, agent.questions)
     return SearchScore(score, measure.pod_s)

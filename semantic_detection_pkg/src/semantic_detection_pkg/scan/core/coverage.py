@@ -243,6 +243,15 @@ class CoverageMap:
         worth = 1.0 / (1.0 + self._view_counts)
         return np.where(self.unseen(), worth, 0.0)
 
+    def at(self, values: NDArray[np.float64], bearing: Bearing) -> float:
+        """Return the value (rows, columns) of the cell at a bearing, or of the nearest."""
+        middle = (self.yaw_rad[0] + self.yaw_rad[-1]) / 2.0
+        yaw = middle + math.remainder(bearing[0] - middle, math.tau)
+        column = math.floor((yaw - self.yaw_min_rad) / self.cell_rad)
+        row = math.floor((bearing[1] - self.pitch_min_rad) / self.cell_rad)
+        rows, columns = values.shape
+        return float(values[min(max(row, 0), rows - 1), min(max(column, 0), columns - 1)])
+
     def needs_at(self, things: Sequence[tuple[Bearing, Bearing]]) -> NDArray[np.float64]:
         """Return 1 at the cells of some things, 0 elsewhere: (rows, columns); see `needs`.
 

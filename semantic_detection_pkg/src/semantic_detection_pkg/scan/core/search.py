@@ -180,6 +180,15 @@ class Search:
         found = (self.candidates.get(one) for one in self.visit.view.track_ids)
         return [one for one in found if one is not None and one.may(CandidateAction.VIEW)]
 
+    def is_likely(self, candidate: Candidate) -> bool:
+        """Return whether a candidate stands where the goal's weight is no less than on average."""
+        if self._weights is None:
+            return True
+        order = area_prior(self.coverage, self.pod)
+        track = candidate.track
+        weight = self.coverage.at(self._weights, (track.yaw_rad, track.pitch_rad))
+        return weight >= float((order * self._weights).sum()) * (1.0 - 1e-9)
+
     def needs(self) -> NDArray[np.float64]:
         """Return how much a fine look is worth at each cell of the coverage: (rows, columns) 0..1.
 

@@ -89,19 +89,48 @@ def cell_weights(weights: Sequence[WeightedArea], yaw_rad: Grid, pitch_rad: Grid
 
     Args:
         yaw_rad: (columns) of the middles of cells, rising; they may go beyond pi.
-        pitch_rad: (rows).
+        pitch_rad: (rows), rising.
     """
-    return _weights_at(weights, yaw_rad[None, :], pitch_rad[:, None])
+    found = np.ones((len(pitch_rad), len(yaw_rad)))
+    middle = float(yaw_rad[0] + yaw_rad[-1]) / 2.0
+    for one in weights:
+        for polygon in _placed(one.vertices, middle):
+            if _is_near(polygon, yaw_rad, pitch_rad):
+                found[_cells_inside(polygon, yaw_rad, pitch_rad)] = one.weight
+    return found
 
 
 def _weights_at(weights: Sequence[WeightedArea], yaw_rad: Grid, pitch_rad: Grid) -> Grid:
-    """Return the weights at bearings of which yaw lies within a turn."""
-    found = np.ones(np.broadcast_shapes(yaw_rad.shape, pitch_rad.shape))
+    """Return the weights at bearings (n,) of which yaw lies within a turn."""
+    found = np.ones(len(yaw_rad))
     middle = float(yaw_rad.min() + yaw_rad.max()) / 2.0
     for one in weights:
         for polygon in _placed(one.vertices, middle):
-            found[_inside(polygon, yaw_rad, pitch_rad)] = one.weight
+            if _is_near(polygon, yaw_rad, pitch_rad):
+                found[_inside(polygon, yaw_rad, pitch_rad)] = one.weight
     return found
+
+
+def _is_near(polygon: Grid, yaw_rad: Grid, pitch_rad: Grid) -> bool:
+    """Return whether the bounds of a polygon and of bearings overlap."""
+    low, high = polygon.min(axis=0), polygon.max(axis=0)
+    across = low[0] <= yaw_rad.max() and high[0] >= yaw_rad.min()
+    return bool(across and low[1] <= pitch_rad.max() and high[1] >= pitch_rad.min())
+
+
+def _cells_inside(polygon: Grid, yaw_rad: Grid, pitch_rad: Grid) -> NDArray[np.bool_]:
+    """Return which cells of a grid lie in a polygon: (rows, columns); yaw and pitch rise.
+
+    Each edge that a row crosses turns round what is left of it, so an edge costs its rows only.
+    """
+    turns = np.zeros((len(pitch_rad), len(yaw_rad) + 1), np.int64)
+    for (x0, y0), (x1, y1) in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
+        rows = np.flatnonzero((y0 > pitch_rad) != (y1 > pitch_rad))
+        if len(rows):
+            at = x0 + (pitch_rad[rows] - y0) * (x1 - x0) / (y1 - y0)
+            turns[rows, np.searchsorted(yaw_rad, at)] += 1
+    right_of = turns[:, ::-1].cumsum(axis=1)[:, ::-1]
+    return np.asarray(right_of[:, 1:] % 2 == 1)
 
 
 def _placed(vertices: Sequence[Bearing], middle_rad: float) -> list[Grid]:
@@ -116,8 +145,8 @@ def _placed(vertices: Sequence[Bearing], middle_rad: float) -> list[Grid]:
 
 
 def _inside(polygon: Grid, yaw_rad: Grid, pitch_rad: Grid) -> NDArray[np.bool_]:
-    """Return which points lie in a polygon, by the number of its edges that a ray crosses."""
-    inside = np.zeros(np.broadcast_shapes(yaw_rad.shape, pitch_rad.shape), bool)
+    """Return which points (n,) lie in a polygon, by the number of its edges that a ray crosses."""
+    inside = np.zeros(yaw_rad.shape, bool)
     for (x0, y0), (x1, y1) in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
         if y0 == y1:
             continue

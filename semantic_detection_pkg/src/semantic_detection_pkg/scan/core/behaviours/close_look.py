@@ -40,8 +40,10 @@ class ChooseView(CloseLookBehaviour):
             return Status.SUCCESS
         wanting = [one for one in search.candidates.all if one.may(CandidateAction.VIEW)]
         wait_s = search.candidates.longest_wait_s(blackboard.now_ns)
-        is_time = search.is_swept or search.planner.wants_closer_looks
+        is_time = search.is_swept
         is_time = is_time or wait_s >= blackboard.settings.candidates.max_candidate_wait_s
+        if not is_time and search.planner.wants_closer_looks:
+            wanting, is_time = [one for one in wanting if search.is_likely(one)], True
         if not wanting or not (is_time or search.is_viewing):
             search.is_viewing = False
             return Status.SUCCESS

@@ -44,8 +44,10 @@ from semantic_detection_pkg.scan.core.tracking.tracker import TILE_HITS
 _ROWS_MAX, _COLUMNS_MAX = 48, 16  # of the planner's own grid
 _ALL_OF_IT = 0.95  # share of the picture from which tiles show all of it
 _FUTILE_PLANS_MAX = 3  # in a row that gain next to nothing, then the search is over
-# Closer looks come when so much of what is wanted is reached, and again at the end: most of what
-# is there is confirmed early. Where it is likelier somewhere, that part comes first.
+# Where much is wanted, closer looks come when so much of it is reached, and again at the end: most
+# of what is there is confirmed before the last few per cent, which take as long as the rest. Where
+# it is likelier somewhere, that part comes first.
+_MUCH = 0.9
 _FIRST_STAGE, _FIRST_STAGE_WEIGHTED = 0.92, 0.75
 _LEAST_GAIN = 0.004  # of the POD
 _LEAST_SIZE_RAD = 1e-7  # of what is beyond all ground
@@ -286,7 +288,9 @@ class ProbabilityPlanner:
 
     @property
     def _first_stage(self) -> float:
-        return _FIRST_STAGE if self._rules.weights is None else _FIRST_STAGE_WEIGHTED
+        if self._rules.weights is not None:
+            return _FIRST_STAGE_WEIGHTED
+        return _FIRST_STAGE if self._rules.wanted_pod > _MUCH else 1.0
 
     def _problem(self) -> PassProblem:
         """Return what is to be planned, on a coarser grid."""

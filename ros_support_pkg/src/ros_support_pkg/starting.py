@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
-
 _interrupts: list[int] = []
 
 

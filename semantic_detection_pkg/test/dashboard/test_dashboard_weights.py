@@ -209,8 +209,8 @@ def test_a_place_is_drawn_weighed_and_sent(served: Served, page: Page) -> None: 
     assert not any(isinstance(one, commands.Point) for one in served.robot.commands)
     page.click("#part-remove")
     expect(page.locator("#parts button")).to_have_count(0)
-    click(page, 0.5, 0.5)
-    expect(page.locator("#toasts")).to_contain_text("done")
+    with page.expect_response("**/api/gimbal/point"):
+        click(page, 0.5, 0.5)
     assert isinstance(served.robot.commands[-1], commands.Point)
 
 

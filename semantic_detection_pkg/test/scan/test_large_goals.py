@@ -196,8 +196,7 @@ def test_of_the_plans_that_wait_only_the_newest_is_made():
 
     def task(name: str) -> SimpleNamespace:
         class Task(SimpleNamespace):
-            @property
-            def swaths(self) -> None:
+            def make(self) -> None:
                 started.set()
                 assert go_on.wait(patience(60.0))
                 made.append(name)

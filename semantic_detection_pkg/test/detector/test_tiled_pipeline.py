@@ -19,7 +19,7 @@ from semantic_detection_pkg.detector.core.merge import LookFound, LookMerger
 from semantic_detection_pkg.detector.core.model_layout import Layout, ModelInfo
 from semantic_detection_pkg.detector.core.pipeline import DetectorPipeline
 from semantic_detection_pkg.detector.core.settings import DetectorSettings
-from semantic_detection_pkg.detector.core.tile_layout import tile_layout
+from semantic_detection_pkg.detector.core.tile_layout import Region, tile_layout
 from semantic_detection_pkg.detector.core.tiles import TileSettings
 from semantic_detection_pkg.detector.core.vocabulary import ClassNames
 from semantic_detection_pkg.errors import FrameError
@@ -165,6 +165,25 @@ def test_a_thing_of_any_size_comes_out_once_and_whole_whatever_the_order(case):
     points = merged.masks.points
     assert (points >= 0).all()
     assert (points <= size).all()
+
+
+def test_a_narrow_piece_of_what_a_coarser_tile_shows_whole_is_no_thing_of_its_own():
+    """A head at the edge of a fine tile, narrower than the shoulders that lie there, too."""
+    size, regions = (810, 1080), ((0, 0, 438, 438), (372, 0, 810, 438), (0, 270, 810, 1080))
+    boxes = ((263, 406, 307, 437), (225, 405, 344, 860))
+
+    def found(look: int, box: tuple[int, ...], score: float) -> LookFound:
+        edges = np.array([box], np.float32)
+        one = Detections(
+            *size, np.zeros(1, np.uint16), np.array([score], np.float32), edges, box_masks(edges)
+        )
+        return LookFound(look, one)
+
+    looks = [found(0, boxes[0], 0.85), found(2, boxes[1], 0.85)]
+    merged = LookMerger().merge(
+        looks, [Region(*edges) for edges in regions], (640, 640), DetectorSettings()
+    )
+    np.testing.assert_allclose(merged.boxes_xyxy, [boxes[1]], atol=1.0)
 
 
 def test_more_than_a_picture_in_the_slots_leaves_no_trace():

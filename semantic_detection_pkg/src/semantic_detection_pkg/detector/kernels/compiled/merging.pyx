@@ -20,6 +20,8 @@ cdef enum:
 
 # Another look is no witness for what this one cut where its view is so much coarser.
 cdef double COARSER = 1.5
+# So much of what an edge cut lies in a whole thing that goes on there: it is a piece of it.
+cdef double PIECE = 0.9
 
 
 cdef struct Rectangle:
@@ -101,10 +103,22 @@ cdef inline bint is_others(
     return False
 
 
-cdef inline double shared_iou(const Thing* thing, Rectangle box, Rectangle region) noexcept nogil:
-    """Overlap of a thing and a box, each as far as it lies where both were seen."""
+cdef inline double share_of(
+    const Thing* thing, const Seen* seen, Rectangle region
+) noexcept nogil:
+    """Overlap of a thing and a box, each as far as it lies where both were seen; or of a piece."""
     cdef Rectangle bounds = common(region, thing.region) if thing.cut else region
-    return iou_of(common(thing.box, bounds), common(box, bounds))
+    cdef Rectangle box = seen.box
+    cdef double share = iou_of(common(thing.box, bounds), common(box, bounds)), piece
+    if thing.cut or not (
+        (seen.cut & LEFT and thing.box.x0 < region.x0)
+        or (seen.cut & TOP and thing.box.y0 < region.y0)
+        or (seen.cut & RIGHT and thing.box.x1 > region.x1)
+        or (seen.cut & BOTTOM and thing.box.y1 > region.y1)
+    ):
+        return share
+    piece = area(common(thing.box, box)) / area(box) if area(box) > 0 else 0
+    return fmax(share, piece) if piece > PIECE else share
 
 
 cdef inline Py_ssize_t match(
@@ -119,7 +133,7 @@ cdef inline Py_ssize_t match(
         is_same = is_agnostic or things[i].label == seen.label
         if is_best_same and not is_same:
             continue
-        share = shared_iou(&things[i], seen.box, region) if is_same else iou_of(
+        share = share_of(&things[i], seen, region) if is_same else iou_of(
             things[i].box, seen.box
         )
         if share <= (iou if is_same else same_box_iou):

@@ -13,6 +13,8 @@ _PART, _SEEN_AGAIN = 0, 1
 _LEFT, _TOP, _RIGHT, _BOTTOM = range(4)
 # Another look is no witness for what this one cut where its view is so much coarser.
 _COARSER = 1.5
+# So much of what an edge cut lies in a whole thing that goes on there: it is a piece of it.
+_PIECE = 0.9
 
 
 @dataclass
@@ -60,7 +62,9 @@ def group(
     found: list[_Thing] = []
     for i in order:
         look = int(looks[i])
-        thing = _match(found, boxes[i], areas[look], int(labels[i]), iou, same_box_iou, is_agnostic)
+        thing = _match(
+            found, boxes[i], areas[look], cuts[i], int(labels[i]), iou, same_box_iou, is_agnostic
+        )
         if thing is None:
             thing = _Thing(len(found), boxes[i], areas[look], cuts[i], int(labels[i]), {look})
             found.append(thing)
@@ -172,6 +176,7 @@ def _match(
     found: list[_Thing],
     box: Rectangle,
     region: Rectangle,
+    is_cut: tuple[bool, ...],
     label: int,
     iou: float,
     same_box_iou: float,
@@ -181,7 +186,7 @@ def _match(
     best, best_share, is_best_same = None, 0.0, False
     for thing in found:
         is_same = is_agnostic or thing.label == label
-        share = _shared_iou(thing, box, region) if is_same else _iou(thing.box, box)
+        share = _share(thing, box, region, is_cut) if is_same else _iou(thing.box, box)
         if share <= (iou if is_same else same_box_iou) or is_best_same > is_same:
             continue
         if best is None or is_same > is_best_same or share > best_share:
@@ -189,13 +194,24 @@ def _match(
     return best
 
 
-def _shared_iou(thing: _Thing, box: Rectangle, region: Rectangle) -> float:
+def _share(thing: _Thing, box: Rectangle, region: Rectangle, is_cut: tuple[bool, ...]) -> float:
     """Return the overlap of a thing and a box, each as far as it lies where both were seen.
 
-    What is whole is known everywhere, so only the box's own region bounds the comparison.
+    What is whole is known everywhere, so only the box's own region bounds the comparison. A piece
+    of it, as the head of somebody whose feet another look shows, too, may be much smaller than
+    what of it lies there: then the share of the piece counts.
     """
     bounds = _common(region, thing.region) if any(thing.is_cut) else region
-    return _iou(_common(thing.box, bounds), _common(box, bounds))
+    share = _iou(_common(thing.box, bounds), _common(box, bounds))
+    if any(thing.is_cut) or not (
+        (is_cut[_LEFT] and thing.box[0] < region[0])
+        or (is_cut[_TOP] and thing.box[1] < region[1])
+        or (is_cut[_RIGHT] and thing.box[2] > region[2])
+        or (is_cut[_BOTTOM] and thing.box[3] > region[3])
+    ):
+        return share
+    piece = _area(_common(thing.box, box)) / _area(box) if _area(box) > 0 else 0.0
+    return max(share, piece) if piece > _PIECE else share
 
 
 def _is_continued(

@@ -37,8 +37,10 @@ class NodeEntry:
         return settings_class
 
 
-#: A folder that exists on any machine, for what two containers share on the robot.
-_SHARED = tempfile.gettempdir()
+#: Goes with this process: in one that all share, one recorder at a time would record.
+_FOLDER = tempfile.TemporaryDirectory(prefix="nodes")
+#: Exists on any machine, for what two containers share on the robot, and for recordings.
+_SHARED = _FOLDER.name
 
 NODES = (
     NodeEntry(

@@ -41,7 +41,12 @@ def box(low_yaw=-0.2, high_yaw=0.1, low_pitch=0.2, high_pitch=0.4, weight=4.0) -
         ((box(weight=-1.0),), "part 1 has weight -1, allowed is 0..1000"),
         ((box(weight=math.nan),), "part 1 has weight nan"),
         ((box(weight=1001.0),), "part 1 has weight 1001"),
-        ((box(), box(1.0, 1.2)), "part 2, around yaw 63.0[0-9]*, pitch 17.19 deg, lies outside"),
+        ((box(), box(1.0, 1.2)), "part 2, around yaw 63.0, pitch 17.2 deg, lies outside"),
+        # Behind the robot: the middle of 172 and -172 is not ahead.
+        (
+            (WeightedArea(((3.0, 0.2), (-3.0, 0.2), (-3.0, 0.4), (3.0, 0.4)), 2.0),),
+            "part 1, around yaw -?180.0, pitch 17.2 deg, lies outside",
+        ),
         ((box(low_pitch=0.7, high_pitch=0.9),), "lies outside the area"),
         ((WeightedArea(BESIDE, 2.0),), "lies outside the area"),
         ((WeightedArea(((0.0, 0.2), (0.1, 0.2)), 2.0),), "part 1 has 2 vertices, allowed are 3"),

@@ -75,10 +75,12 @@ def check_weights(weights: Sequence[WeightedArea], area: Area) -> None:
                     f"{math.degrees(pitch):.4g} deg: both must be finite, pitch in -90..90"
                 )
         if not _touches(one.vertices, area):
-            middle = np.degrees(np.mean(one.vertices, axis=0))
+            yaws, pitches = np.transpose(one.vertices)
+            yaw = math.remainder(float(np.unwrap(yaws).mean()), math.tau)  # across 180 deg, too
             raise ConfigurationError(
-                f"{name}, around yaw {middle[0]:.4g}, pitch {middle[1]:.4g} deg, lies outside the "
-                "area: it must cover some of it"
+                f"{name}, around yaw {math.degrees(yaw):.1f}, pitch "
+                f"{math.degrees(pitches.mean()):.1f} deg, lies outside the area: it must cover "
+                "some of it"
             )
     if weights and not _is_any_left(weights, area):
         raise ConfigurationError("weights: all of the area has weight 0, some needs more")

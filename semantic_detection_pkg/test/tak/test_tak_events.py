@@ -411,7 +411,8 @@ def test_addresses(text: str, wanted: tuple[str, str, int]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "host", "host:8087", "http://host", "tcp://", "tcp://:8087", "tcp://host:0", "tcp://host:x",
+    ["", "host", "host:8087", "http://host", "http://host:8087", "tcp://", "tcp://:8087",
+     "tcp://host:0", "tcp://host:x",
      "tcp://host:99999", "tcp://a b", "tcp://u:p@host", "tcp://host/path", "tcp://host?x=1",
      "tcp://239.2.3.1:1", "tls://[ff02::1]", "udp://[::1]:1", "tcp://[::1", "tcp://host\n"],
 )  # fmt: skip

@@ -49,7 +49,8 @@ def parse_server(text: str) -> ServerAddress:
     try:
         parts = urlsplit(text)
         kind = _OTHER_NAMES.get(parts.scheme, parts.scheme)
-        port = _PORTS[kind] if parts.port is None else parts.port
+        usual_port = _PORTS[kind]  # of no other kind is there one
+        port = usual_port if parts.port is None else parts.port
         host = parts.hostname or ""
         is_bare = not (parts.username or parts.query or parts.fragment or parts.path.strip("/"))
     except (KeyError, ValueError):

@@ -14,9 +14,8 @@ import pytest
 from free_port import free_port
 from launch_runner import LaunchSession
 from lifecycle_msgs.msg import State, Transition
-from patience import patience
+from patience import patience, wait_until
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from playwright.sync_api import TimeoutError as PageTimeoutError
 from ros_graph import TIMEOUT_S, GraphProbe, isolated_domain
 
 from interfaces_pkg.msg import Bearing, Detections, Finding, GimbalState, TierResult, VlmAnswer
@@ -211,17 +210,15 @@ def test_finding_appears_with_its_evidence(page: Page, probe: GraphProbe, folder
     expect(card).to_contain_text("tent")
     expect(card).to_contain_text("detector: yes 90 %")
     expect(card).to_contain_text("a green tent")
-    for _ in range(10):
-        try:
-            page.wait_for_function(
-                "document.querySelector('.finding img')?.naturalWidth >= 100",
-                timeout=1000 * patience(2.0),
-            )
-            break
-        except PageTimeoutError:  # the picture was forgotten before the finding came
-            publish()
-    else:
-        pytest.fail("no thumbnail")
+
+    def has_thumbnail() -> bool:
+        # Not wait_for_function: it evaluates a text in the page, which the page's policy forbids.
+        if page.evaluate("document.querySelector('.finding img')?.naturalWidth >= 100"):
+            return True
+        publish()  # the picture may have been forgotten before the finding came
+        return False
+
+    wait_until(has_thumbnail, "a thumbnail", timeout_s=20.0, poll_s=1.0)
     with page.context.expect_page() as opened:
         card.get_by_text("evidence").click()
     expect(opened.value.locator("h1")).to_have_text("What was seen")

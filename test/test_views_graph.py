@@ -11,6 +11,7 @@ import pytest
 from free_port import free_port
 from launch_runner import LaunchSession
 from patience import patience
+from rclpy.node import Node
 from rclpy.qos import QoSCompatibility, qos_check_compatible
 from rclpy.serialization import serialize_message
 from ros_graph import GraphProbe, isolated_domain
@@ -92,6 +93,18 @@ def look(probe: GraphProbe, session: LaunchSession, bag: Path) -> Seen:
         if topic.name != "scan/markers"
     }
     probe.wait_for(lambda: all(heard.values()), "all that rviz2 shows", START_TIMEOUT_S)
+    # The recorder may have come last: until it has had pictures and markers there is no bag to see.
+    topics = [topic.name for topic in foxglove_topics()]
+    probe.wait_for(
+        lambda: all(is_recorded(graph, name) for name in topics), "the recorder", START_TIMEOUT_S
+    )
+    pictures = heard["camera/image_raw/compressed"]
+    counts = len(pictures) + 5, len(early) + 2
+    probe.wait_for(
+        lambda: len(pictures) > counts[0] and len(early) > counts[1],
+        "pictures and markers for the recorder",
+        START_TIMEOUT_S,
+    )
     refused = {}
     for topic in SHOWN:
         offers = graph.get_publishers_info_by_topic(topic.name)
@@ -103,6 +116,11 @@ def look(probe: GraphProbe, session: LaunchSession, bag: Path) -> Seen:
     size = max(len(serialize_message(markers)) for markers in early)
     assert session.stop() == 0
     return Seen(bag, {name for name, got in heard.items() if got}, refused, types, size)
+
+
+def is_recorded(graph: Node, topic: str) -> bool:
+    infos = graph.get_subscriptions_info_by_topic(topic)
+    return any(info.node_name == "recorder" for info in infos)
 
 
 def test_every_display_of_rviz_gets_its_messages(seen: Seen) -> None:

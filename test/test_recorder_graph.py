@@ -6,20 +6,19 @@ import array
 import json
 import re
 import signal
-import subprocess
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
-from ament_index_python.packages import get_package_prefix
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from mcap.exceptions import EndOfFile
 from mcap.reader import make_reader
 from mcap.records import Channel, Message
 from mcap.stream_reader import StreamReader
 from mcap_ros2.decoder import DecoderFactory
+from node_process import running_node
 from patience import patience
 from rcl_interfaces.msg import Log
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -49,20 +48,7 @@ MESSAGES = 8
 DEEP_VIEW = QoSProfile(depth=MESSAGES, reliability=ReliabilityPolicy.RELIABLE)
 
 
-@contextmanager
-def recorder(**parameters: object) -> Iterator[subprocess.Popen[str]]:
-    """Run the node with these parameters."""
-    package = "semantic_detection_pkg"
-    command = [
-        str(Path(get_package_prefix(package)) / "lib" / package / "recorder"),
-        "--ros-args",
-        *(word for name, value in parameters.items() for word in ("-p", f"{name}:={value}")),
-    ]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+recorder = partial(running_node, "recorder")
 
 
 class RecordedTopics:

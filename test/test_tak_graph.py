@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ament_index_python.packages import get_package_prefix
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from node_process import running_node
 from patience import patience
 from ros_graph import GraphProbe
 from sensor_msgs.msg import Imu, NavSatFix, NavSatStatus
@@ -24,23 +23,10 @@ from ros_support_pkg.stamps import to_time
 
 pytestmark = pytest.mark.graph
 ROBOT = "semantic-detection.finder"
-PACKAGE = "semantic_detection_pkg"
 HERE = (47.0, 8.0, 540.0)
 
 
-@contextlib.contextmanager
-def tak(**parameters: object) -> Iterator[subprocess.Popen[str]]:
-    """Run the node with these parameters."""
-    command = [
-        str(Path(get_package_prefix(PACKAGE)) / "lib" / PACKAGE / "tak"),
-        "--ros-args",
-        *(word for name, value in parameters.items() for word in ("-p", f"{name}:={value}")),
-    ]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+tak = partial(running_node, "tak")
 
 
 class Graph:

@@ -15,6 +15,7 @@ import psutil
 import yaml
 from launch.actions import ExecuteProcess
 from mcap.reader import make_reader
+from robot_nodes import ROBOT_NODES
 from ros_graph import GraphProbe
 
 from gimbal_driver_pkg.mock.background import BackgroundMock
@@ -25,16 +26,8 @@ CONFIG = Path(__file__).resolve().parents[2] / "config" / "config.yaml"
 #: Times life's speed: 0.02 rad/s, more than a minute and a half to `FAR_RAD`.
 SLOW = 0.01
 FAR_RAD = 2.0
-NODES = (
-    "gimbal_driver",
-    "camera",
-    "detector",
-    "gpu_arbiter",
-    "vlm_bridge",
-    "scan_controller",
-    "recorder",
-    "health_monitor",
-)
+#: What `bringup` below starts.
+NODES = tuple(name for name in ROBOT_NODES if name != "dashboard")
 
 
 def slow_gimbal() -> BackgroundMock:

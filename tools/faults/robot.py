@@ -13,6 +13,7 @@ from free_port import free_port
 from launch_runner import LaunchSession
 from launch_runner.session import RUNNER
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from robot_nodes import ROBOT_NODES
 from ros_graph import GraphProbe
 from std_srvs.srv import SetBool
 
@@ -22,18 +23,6 @@ from ros_support_pkg.qos import RECORD, SENSOR_DATA, STATE
 from semantic_detection_pkg.cli.bringup import read_file
 from semantic_detection_pkg.common.configuration.launching import plan_launch
 
-#: Every node of the robot.
-NODES = (
-    "gimbal_driver",
-    "camera",
-    "detector",
-    "gpu_arbiter",
-    "vlm_bridge",
-    "scan_controller",
-    "recorder",
-    "health_monitor",
-    "dashboard",
-)
 START_TIMEOUT_S = 90.0
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _DIAGNOSTICS = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
@@ -117,7 +106,7 @@ class Robot:
         """
         pids = {node: self.pid(node) for node in replaced}
         marks = [len(self._diagnostics), len(self._detections)]
-        silent = set(NODES)
+        silent = set(ROBOT_NODES)
         seen = marks[0]
 
         def is_well() -> bool:
@@ -130,7 +119,7 @@ class Robot:
                 for status in array.status:
                     node = status.name.removeprefix(self._prefix)
                     if status.level == DiagnosticStatus.ERROR:
-                        silent.update({node} & set(NODES))
+                        silent.update({node} & set(ROBOT_NODES))
                     else:
                         silent.discard(node)
             seen = len(self._diagnostics)

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import psutil
 from patience import patience
+from robot_nodes import ROBOT_NODES
 
 from faults.kept import losses, without_evidence
 from faults.report import Outcome
-from faults.robot import NODES, Robot, hold
+from faults.robot import Robot, hold
 
 #: When a robot that is not well again counts as lost [s].
 GIVEN_UP_S = 60.0
@@ -35,7 +36,7 @@ _BALLAST_BLOCK = bytes(1 << 20)
 def targets(rounds: int, do_pairs: bool) -> Iterator[tuple[str, ...]]:
     """Yield who is hit: each node alone, or each pair, so many times."""
     for _ in range(rounds):
-        yield from itertools.combinations(NODES, 2 if do_pairs else 1)
+        yield from itertools.combinations(ROBOT_NODES, 2 if do_pairs else 1)
 
 
 def kill(robot: Robot, nodes: Sequence[str]) -> Outcome:
@@ -66,7 +67,7 @@ def stop(robot: Robot, nodes: Sequence[str]) -> Outcome:
     return _tried(robot, "stop", " and ".join(nodes), do)
 
 
-def cut_off(robot: Robot, nodes: Sequence[str] = NODES) -> Outcome:
+def cut_off(robot: Robot, nodes: Sequence[str] = ROBOT_NODES) -> Outcome:
     """Kill every node at once, as a power cut does."""
     outcome = kill(robot, nodes)
     return Outcome("power cut", "all nodes", outcome.recovery_s, outcome.lost, outcome.remark)
@@ -169,4 +170,4 @@ def _fill(path: Path) -> None:
 
 
 def _memory_mb(robot: Robot) -> float:
-    return sum(psutil.Process(robot.pid(node)).memory_info().rss for node in NODES) / 1e6
+    return sum(psutil.Process(robot.pid(node)).memory_info().rss for node in ROBOT_NODES) / 1e6

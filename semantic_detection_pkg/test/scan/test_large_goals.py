@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 from patience import patience, wait_until
+from replayed_scan import replayed
 
 from interfaces_pkg.action import Scan
 from interfaces_pkg.msg import Bearing
@@ -17,16 +18,12 @@ from ros_support_pkg.core.pose_history import hfov_at_zoom
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import MAX_BEARINGS, Area, GimbalLimits, check_area
-from semantic_detection_pkg.scan.core.controller import ScanController
 from semantic_detection_pkg.scan.core.coverage import CoverageMap
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     Cancel,
     Decision,
-    FrameDetections,
     Pause,
     SweepPlanned,
-    input_from_plain,
-    input_to_plain,
 )
 from semantic_detection_pkg.scan.core.journal import inputs_from_json, inputs_to_json
 from semantic_detection_pkg.scan.core.planning import sweep, view_planning
@@ -152,15 +149,7 @@ def test_a_scan_with_plans_from_a_thread_is_decided_the_same_from_its_journal(sc
     scan.run(5.0)
     planned = [one for _, items in scan.journal for one in items if isinstance(one, SweepPlanned)]
     assert len(planned) >= 2
-    controller = ScanController(scan.settings)
-    for (now_ns, items), decision in zip(scan.journal, scan.decisions, strict=True):
-        again = [
-            item
-            if isinstance(item, FrameDetections)
-            else input_from_plain(json.loads(json.dumps(input_to_plain(item))))
-            for item in items
-        ]
-        assert controller.step(now_ns, again).to_json() == decision.to_json()
+    assert replayed(scan)[1] == [decision.to_json() for decision in scan.decisions]
 
 
 def test_a_pause_or_a_cancel_does_not_wait_for_a_plan(scan, planning):

@@ -1,11 +1,11 @@
 """POD that ages: by half in each half life, looks of before and after, whole scans, replay."""
 
-import json
 import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from replayed_scan import replayed
 from std_msgs.msg import Header
 
 from semantic_detection_pkg.common.core.detection_curve import (
@@ -18,13 +18,7 @@ from semantic_detection_pkg.common.core.looks import Look
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import Area
-from semantic_detection_pkg.scan.core.controller import ScanController
 from semantic_detection_pkg.scan.core.coverage import CoverageMap
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
-    OtherInput,
-    input_from_plain,
-    input_to_plain,
-)
 from semantic_detection_pkg.scan.core.pod_ageing import PodAgeing
 from semantic_detection_pkg.scan.core.pod_map import PodMap
 from semantic_detection_pkg.scan.core.settings import ScanSettings
@@ -152,15 +146,7 @@ def test_in_a_scan_it_ages_between_the_frames(scan):
 
 
 def test_a_replay_ages_to_the_same_bits(scan):
-    again = ScanController(scan.settings)
-    for now_ns, inputs in scan.journal:
-        journalled = [
-            input_from_plain(json.loads(json.dumps(input_to_plain(item))))
-            if isinstance(item, OtherInput)
-            else item
-            for item in inputs
-        ]
-        again.step(now_ns, journalled)
+    again, _ = replayed(scan)
     ours, theirs = scan.controller.pod, again.pod
     for one, other in zip(ours.record().arrays, theirs.record().arrays, strict=True):
         assert one.tobytes() == other.tobytes()

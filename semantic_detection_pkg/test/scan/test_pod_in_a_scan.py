@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from replayed_scan import replayed
 from std_msgs.msg import Header
 
 from interfaces_pkg.msg import DetectionCurves as CurvesMessage
@@ -20,17 +21,14 @@ from semantic_detection_pkg.common.core.detection_curve import (
 )
 from semantic_detection_pkg.detector.ros.curves import to_detection_curves
 from semantic_detection_pkg.scan.core.checkpoint_encoding import CheckpointEncoder, unpack
-from semantic_detection_pkg.scan.core.controller import ScanController
 from semantic_detection_pkg.scan.core.from_messages import from_detection_curves
 from semantic_detection_pkg.scan.core.ground_model import GroundModel
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     BaseAttitude,
     Fix,
-    input_from_plain,
-    input_to_plain,
 )
 from semantic_detection_pkg.scan.core.settings import ScanSettings
-from semantic_detection_pkg.scan.core.terrain import Terrain, pack_terrain
+from semantic_detection_pkg.scan.core.terrain import pack_terrain
 from semantic_detection_pkg.scan.core.thing_sizes import PodSettings
 from semantic_detection_pkg.scan.ros.outputs import to_coverage
 from simulation_pkg.harness.exact_scan import ExactScan, Thing
@@ -90,15 +88,7 @@ def test_the_height_comes_from_the_fix_and_the_ground():
 
 
 def test_the_same_inputs_give_the_same_bits(scan):
-    again = ScanController(scan.settings)
-    for now_ns, inputs in scan.journal:
-        journalled = [
-            input_from_plain(json.loads(json.dumps(input_to_plain(item))))
-            if isinstance(item, DetectionCurves)
-            else item
-            for item in inputs
-        ]
-        again.step(now_ns, journalled)
+    again, _ = replayed(scan)
     for one, other in zip(
         scan.controller.pod.record().arrays, again.pod.record().arrays, strict=True
     ):
@@ -238,15 +228,7 @@ def test_a_receiver_s_noise_makes_no_new_ranges_and_a_move_does():
 
 def test_a_scan_over_a_terrain_replays_to_the_same_bits():
     scan = scanned(others=BY_TERRAIN)
-    again = ScanController(scan.settings)
-    for now_ns, inputs in scan.journal:
-        journalled = [
-            input_from_plain(json.loads(json.dumps(input_to_plain(item))))
-            if isinstance(item, Terrain)
-            else item
-            for item in inputs
-        ]
-        again.step(now_ns, journalled)
+    again, _ = replayed(scan)
     assert again.pod.ranges.is_by_terrain
     for one, other in zip(
         scan.controller.pod.record().arrays, again.pod.record().arrays, strict=True

@@ -1,18 +1,15 @@
 """The controller repeats itself: the same inputs give the same decisions, in bounded memory."""
 
 import dataclasses
-import json
 import pickle
 
+from replayed_scan import journalled, replayed
 from scan_things import PERSON, SCARECROW, SETTINGS, TENT, VAGUE, exact_scan, run_to_end
 
 from ros_support_pkg.core.words import Level
 from semantic_detection_pkg.scan.core.controller import ScanController
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
-    FrameDetections,
     PointHere,
-    input_from_plain,
-    input_to_plain,
 )
 from simulation_pkg.harness.exact_scan import STEP_NS, ExactScan
 
@@ -30,28 +27,11 @@ def recorded() -> ExactScan:
     return run_to_end(made)
 
 
-def again(made: ExactScan, through) -> list[str]:
-    """Return the decisions of a fresh controller on the same steps, inputs mapped by a function."""
-    controller = ScanController(made.settings)
-    return [
-        controller.step(now_ns, [through(item) for item in items]).to_json()
-        for now_ns, items in made.journal
-    ]
-
-
-def journalled(item):
-    """Return an input as a journal brings it back; detections come from the recording."""
-    if isinstance(item, FrameDetections):
-        return item
-    return input_from_plain(json.loads(json.dumps(input_to_plain(item))))
-
-
 def test_the_same_inputs_give_the_same_decisions_whatever_way_they_came():
     made = recorded()
     decisions = [decision.to_json() for decision in made.decisions]
-    assert again(made, lambda item: item) == decisions
-    assert again(made, lambda item: pickle.loads(pickle.dumps(item))) == decisions
-    assert again(made, journalled) == decisions
+    for through in (journalled, lambda item: item, lambda item: pickle.loads(pickle.dumps(item))):
+        assert replayed(made, through)[1] == decisions
     assert sum("CONFIRMED" in str(f.state) for f in made.findings.values()) == 3
 
 

@@ -1,10 +1,10 @@
 """A whole search by probability: to its end, through interruptions, in a replay, in messages."""
 
-import json
 import math
 from dataclasses import replace
 
 import pytest
+from replayed_scan import replayed
 from scan_things import PERSON, SCARECROW, TENT, exact_scan, run_to_end, states_of
 from std_msgs.msg import Header
 
@@ -19,12 +19,9 @@ from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.checkpoint_encoding import CheckpointEncoder, to_text
 from semantic_detection_pkg.scan.core.controller import ScanController
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
-    FrameDetections,
     Pause,
     Resume,
     SweepPlanned,
-    input_from_plain,
-    input_to_plain,
 )
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.thing_sizes import PodSettings
@@ -110,16 +107,8 @@ def test_a_replay_makes_the_same_decisions_bit_for_bit():
     made.run(1.0)
     made.inbox.append(Pause(False))
     run_to_end(made)
-    controller, planned = ScanController(made.settings), 0
-    for (now_ns, items), decision in zip(made.journal, made.decisions, strict=True):
-        planned += sum(isinstance(item, SweepPlanned) for item in items)
-        again = [
-            item
-            if isinstance(item, FrameDetections)
-            else input_from_plain(json.loads(json.dumps(input_to_plain(item))))
-            for item in items
-        ]
-        assert controller.step(now_ns, again).to_json() == decision.to_json()
+    assert replayed(made)[1] == [decision.to_json() for decision in made.decisions]
+    planned = sum(isinstance(item, SweepPlanned) for _, items in made.journal for item in items)
     assert planned >= 2, "the plan is made again after the pause"
 
 

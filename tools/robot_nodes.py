@@ -1,0 +1,14 @@
+"""The nodes of a whole robot, as `robot.launch.yaml` names them."""
+
+#: Its core; `tak` is optional.
+ROBOT_NODES = (
+    "gimbal_driver",
+    "camera",
+    "detector",
+    "gpu_arbiter",
+    "vlm_bridge",
+    "scan_controller",
+    "recorder",
+    "health_monitor",
+    "dashboard",
+)

@@ -14,7 +14,7 @@ from container_files import DOCKER, DOCKERFILES, ROOT, WORKSPACE, instructions
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.parent.name)
 def test_dockerfile_is_clean(dockerfile: Path) -> None:
     if (hadolint := shutil.which("hadolint", path=str(Path(sys.executable).parent))) is None:
-        pytest.skip("hadolint: PyPI has it for x86-64 only")
+        pytest.skip("hadolint is missing: PyPI has it for x86-64 only")
     done = subprocess.run([hadolint, dockerfile], capture_output=True, text=True, check=False)
     assert done.stdout == ""
 

@@ -21,6 +21,15 @@ class RealData:
 
     folder: Path
 
+    def path(self, name: str) -> Path:
+        """Return the path of a file or folder, or skip the test."""
+        if not (path := self.folder / name).exists():
+            pytest.skip(
+                f"{path} is missing: others' models and pictures, under licences that let the "
+                f"set-up neither keep nor install them; {_VARIABLE} names their folder"
+            )
+        return path
+
     @property
     def model(self) -> Path:
         return self.folder / "coco_seg_640.onnx"
@@ -44,13 +53,10 @@ class RealData:
 def realdata() -> RealData:
     """The folder of real data: named by the environment, or beside the repository."""
     folder = Path(os.environ.get(_VARIABLE) or _REPOSITORY.parent / "shared" / "realdata")
+    real = RealData(folder)
     for name in ("coco_seg_640.onnx", "bus.jpg", "bus.reference.json"):
-        if not (folder / name).is_file():
-            pytest.skip(
-                f"{folder / name} is missing; AGPL, so neither in the repository nor installed; "
-                f"{_VARIABLE} names its folder"
-            )
-    return RealData(folder)
+        real.path(name)
+    return real
 
 
 @pytest.fixture(scope="session")

@@ -52,7 +52,9 @@ def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
     """A dashboard that may open 1,024 files."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < HALF_OPEN + 200:
-        pytest.skip(f"this needs {HALF_OPEN + 200} files, ulimit -Hn is {hard}")
+        pytest.skip(
+            f"too few files: this needs {HALF_OPEN + 200}, the owner allows {hard} (ulimit -Hn)"
+        )
     process = subprocess.Popen(
         [sys.executable, str(VICTIM), str(tmp_path_factory.mktemp("victim")), str(FILES)],
         stdin=subprocess.PIPE,

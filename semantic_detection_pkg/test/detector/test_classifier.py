@@ -256,9 +256,7 @@ def test_a_classifier_says_which_words_it_is_for():
 
 def test_a_real_imagenet_model_has_no_opinion_on_persons(realdata, tmp_path):
     """It knows buses; of a person, of whom it has no class, it says nothing."""
-    source = realdata.folder / "classifier" / "mobilenetv3_large_min.onnx"
-    if not source.exists():
-        pytest.skip(f"{source} is missing; not in the repository")
+    source = realdata.path("classifier/mobilenetv3_large_min.onnx")
     model = tmp_path / source.name
     model.symlink_to(source)
     table = {

@@ -166,8 +166,6 @@ def test_the_reason_is_said_whole(tmp_path, change, messages):
 
 
 def test_an_operator_that_is_missing_in_a_form_is_named(realdata):
-    path = realdata.folder / "models" / "yolov8n-seg_int8.onnx"
-    if not path.is_file():
-        pytest.skip(f"{path} is missing; it is not in the repository")
+    path = realdata.path("models/yolov8n-seg_int8.onnx")
 
     assert refusal(path, "onnxruntime").startswith("needs the operator ConvInteger, which this")

@@ -36,11 +36,7 @@ def float_model(realdata, tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
 
     def make(name: str) -> Path:
-        tool = realdata.folder / "tools" / "float_model.py"
-        source = realdata.folder / "models" / f"{name}.onnx"
-        for path in (tool, source):
-            if not path.is_file():
-                pytest.skip(f"{path} is missing; it is not in the repository")
+        tool, source = realdata.path("tools/float_model.py"), realdata.path(f"models/{name}.onnx")
         made = folder / source.name
         subprocess.run([sys.executable, tool, source, made], check=True, capture_output=True)
         return made
@@ -122,9 +118,7 @@ def test_published_models_find_what_a_plain_reading_finds(capsys, realdata, floa
 
 def test_yolox_finds_what_a_plain_reading_finds(realdata):
     """Upstream's pre-processing and decoding, with its own words."""
-    path = realdata.folder / "models" / "yolox_nano_416.onnx"
-    if not path.is_file():
-        pytest.skip(f"{path} is missing; it is not in the repository")
+    path = realdata.path("models/yolox_nano_416.onnx")
     picture = cv2.imread(str(realdata.photo))
     ratio = min(416 / picture.shape[0], 416 / picture.shape[1])
     canvas = np.full((416, 416, 3), 114, np.uint8)

@@ -59,9 +59,9 @@ RTX_MODULE = "tensorrt_rtx_bindings"
 def bindings(request) -> dict:
     folder = [] if request.param == "installed" else [request.param]
     if request.param == RTX_MODULE and util.find_spec(RTX_MODULE) is None:
-        pytest.skip("tensorrt-rtx-cu13-bindings is not installed: tools/setup/tensorrt.sh .venv")
+        pytest.skip("tensorrt-rtx-cu13-bindings is missing: tools/setup/tensorrt.sh, x86-64 only")
     if not folder and not any(util.find_spec(name) for name in ("tensorrt", "tensorrt_bindings")):
-        pytest.skip("tensorrt-cu12-bindings is not installed (1 MB; pip install --no-deps)")
+        pytest.skip("tensorrt-cu12-bindings is missing: requirements/dev.in, x86-64 only")
     command = [sys.executable, str(_PROGRAM), *folder]
     path = os.pathsep.join(entry for entry in sys.path if entry)
     done = subprocess.run(
@@ -173,7 +173,8 @@ def test_tensorrt_takes_our_logger_and_names_severities_as_we_do(bindings):
 @pytest.fixture(scope="module", params=["cuda.bindings.runtime", "cuda.cudart"])
 def cuda(request):
     pytest.importorskip(
-        "cuda.bindings.runtime", reason="cuda-bindings is missing: wheels for x86-64 and aarch64"
+        "cuda.bindings.runtime",
+        reason="cuda-bindings is missing: requirements/dev.in; wheels for x86-64 and aarch64 only",
     )
     try:
         return import_module(request.param)

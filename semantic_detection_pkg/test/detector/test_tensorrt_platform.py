@@ -212,7 +212,8 @@ def test_here_as_it_is(tmp_path, monkeypatch):
 
 def test_the_real_cuda_python_says_that_there_is_no_gpu(monkeypatch):
     runtime = pytest.importorskip(
-        "cuda.bindings.runtime", reason="cuda-bindings is missing: wheels for x86-64 and aarch64"
+        "cuda.bindings.runtime",
+        reason="cuda-bindings is missing: requirements/dev.in; wheels for x86-64 and aarch64 only",
     )
     try:
         count = runtime.cudaGetDeviceCount()[1]

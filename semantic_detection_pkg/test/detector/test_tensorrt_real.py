@@ -81,9 +81,7 @@ PUBLISHED = {
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_models_that_others_published(tensorrt_rtx, realdata, tmp_path, name):
-    if not (realdata.folder / name).is_file():
-        pytest.skip(f"{realdata.folder / name} is missing")
-    content = (realdata.folder / name).read_bytes()
+    content = realdata.path(name).read_bytes()
     if PUBLISHED[name]:
         with pytest.raises(ModelError, match=PUBLISHED[name]) as raised:
             build(tensorrt_rtx, content, tmp_path)

@@ -47,6 +47,22 @@ class Example(Node):
             from rclpy._rclpy_pybind11 import RCLError
             rclpy.ok = lambda: os.kill(os.getpid(), signal.SIGINT)
             raise RCLError("context is invalid")
+        if "{fails}".startswith("has no context for"):
+            from interfaces_pkg.action import AskVlm
+            from rclpy.action import ActionClient, ActionServer
+            from std_srvs.srv import Trigger
+            rclpy.shutdown()
+            {
+                "a publisher": lambda: self.create_publisher(Log, "x", 1),
+                "a subscription": lambda: self.create_subscription(Log, "x", print, 1),
+                "a client": lambda: self.create_client(Trigger, "x"),
+                "a service": lambda: self.create_service(Trigger, "x", print),
+                "a timer": lambda: self.create_timer(1.0, print),
+                "a guard condition": lambda: self.create_guard_condition(print),
+                "a node": lambda: Node("another"),
+                "an action client": lambda: ActionClient(self, AskVlm, "x"),
+                "an action server": lambda: ActionServer(self, AskVlm, "x", print),
+            }["{fails}".removeprefix("has no context for ")]()
         if "{fails}" == "parameter":
             raise ParameterError("parameter 'x' is 1, allowed is 2")
         if "{fails}" == "bug":
@@ -264,6 +280,30 @@ def test_an_interrupt_while_it_is_made_is_quiet(ros_domain: dict[str, str]) -> N
     process = start("interrupted")
     _, errors = process.communicate(timeout=patience(30.0))
     assert (process.returncode, errors) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "a publisher",
+        "a subscription",
+        "a client",
+        "a service",
+        "a timer",
+        "a guard condition",
+        "a node",
+        "an action client",
+        "an action server",
+    ],
+)
+def test_whatever_is_being_made_when_the_context_ends_is_an_end_like_any(
+    ros_domain: dict[str, str], made: str
+) -> None:
+    """A node that was stopped while it made its action's client ended with a traceback."""
+    process = start(f"has no context for {made}")
+    _, errors = process.communicate(timeout=patience(30.0))
+    assert process.returncode == 0
+    assert "Traceback" not in errors  # rclpy itself warns of what an action could not free
 
 
 def test_bug_shows_its_traceback(ros_domain: dict[str, str]) -> None:

@@ -150,10 +150,10 @@ def _run(
             log.tell_without_node()
             print(f"error: {error}", file=sys.stderr)  # noqa: T201 - there may be no node's log
             return EXIT_USAGE
-        except RuntimeError:  # RCLError, too
-            # SIGINT between two waits invalidates the context under the executor's feet. Where
-            # Python's KeyboardInterrupt comes while pybind11 makes a message, it says this instead,
-            # maybe before rclpy's thread has ended the context.
+        except Exception:
+            # A signal ends the context under the feet of who waits or is being made: an RCLError,
+            # of an action a ValueError. Where Python's KeyboardInterrupt comes while pybind11 makes
+            # a message, it says RuntimeError, maybe before rclpy's thread has ended the context.
             if rclpy.ok() and not was_interrupted():
                 raise
         finally:

@@ -104,6 +104,12 @@ def test_a_scan_finds_is_steered_cancelled_and_replayed(
     assert outcome.status == GoalStatus.STATUS_CANCELED
     assert outcome.result.message.startswith("cancelled")
     assert not outcome.result.success
+    ended = probe.wait_for(
+        lambda: next((s for s in reversed(list(states)) if s.outcome), None), "the outcome"
+    )
+    assert ended.outcome == f"cancelled: {outcome.result.message}"
+    assert ended.goal_id == sent.goal_id
+    assert findings[-1].id.startswith(f"{from_time(ended.goal_begun)}-")
     rest_rad = math.radians(20.0)
     probe.wait_for(
         lambda: abs(gimbal[-1].yaw_rad - rest_rad) < 0.03 and gimbal[-1].zoom < 1.1,

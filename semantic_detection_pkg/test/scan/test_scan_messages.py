@@ -217,6 +217,19 @@ def test_the_state_says_what_is_carried_out(scanned):
     assert (list(without.words), without.is_paused) == ([], False)
 
 
+def test_the_state_names_its_goal_and_how_it_is_searched(scanned):
+    goal, progress = scanned.controller.goal, scanned.controller.progress
+    begun_ns = scanned.controller.goal_begun_ns
+    (found, *_) = scanned.controller.findings
+    assert found.finding_id.startswith(f"{begun_ns}-")
+    run = scan_outputs.GoalRun(goal.goal_id, begun_ns, "")
+    message = scan_outputs.to_scan_state(
+        ScanStatus(), goal, Header(), is_paused=False, progress=progress, run=run
+    )
+    assert (message.goal_id, from_time(message.goal_begun)) == (goal.goal_id, begun_ns)
+    assert (message.planner, message.repeat, message.outcome) == ("sweep", False, "")
+
+
 def test_the_map_goes_out_row_by_row(scanned):
     coverage = scanned.controller.coverage
     message = scan_outputs.to_coverage(coverage, scanned.now_ns / 1e9, Header())

@@ -93,6 +93,12 @@ class ScanController:
         return replace(mission.goal, area=search.plan.area, zoom=search.plan.zoom)
 
     @property
+    def goal_begun_ns(self) -> int:
+        """Return when the goal in hand was begun, as its findings' ids have it; 0: no goal. [ns]"""
+        mission = self._blackboard.mission
+        return 0 if mission is None else mission.stamp_ns
+
+    @property
     def coverage(self) -> CoverageMap | None:
         """Return the map of the goal in hand; None before there is a plan."""
         return None if self._search is None else self._search.coverage

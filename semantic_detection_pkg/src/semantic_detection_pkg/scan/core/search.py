@@ -31,8 +31,6 @@ from semantic_detection_pkg.scan.core.planning.probability import (
     PassTask,
     ProbabilityPlanner,
     ProbabilityRules,
-    area_pod,
-    area_prior,
 )
 from semantic_detection_pkg.scan.core.planning.sweep import SweepPlanner, SweepProgress, SweepTask
 from semantic_detection_pkg.scan.core.planning.view_planning import CloseView, ViewPlanningSettings
@@ -79,11 +77,12 @@ class SearchProgress:
     """How far a search has come by its probability of detection (POD).
 
     Attributes:
-        pod: of the area, by the goal's weights, 0..1.
+        pod: of the area, see `PodMap.area_pod`, 0..1; where a goal repeats, of the round in hand.
         wanted_pod: that is enough; 0: all of it is to be seen.
         forecast_pod: what the plan reaches; 0: there is no plan.
         forecast_s: [s] until then.
         forecast: in words; empty: there is no plan.
+        planner: "sweep" or "probability".
     """
 
     pod: float
@@ -91,6 +90,7 @@ class SearchProgress:
     forecast_pod: float = 0.0
     forecast_s: float = 0.0
     forecast: str = ""
+    planner: str = ""
 
 
 @dataclass(frozen=True)
@@ -150,14 +150,14 @@ class Search:
         criteria = replace(settings.coverage, pixels_per_rad=_COUNTED_SHARE * view.pixels_per_rad)
         self.coverage = CoverageMap(plan.area, settings.cell_size_rad, criteria)
         self._labels = tuple(labels.values())
-        self.pod = self._new_pod()
-        self._round: PodMap | None = None  # of the search in hand, where it is not the first
-        self._used: tuple[DetectionCurves | None, Ground] = (None, Ground())
-        self._sweep_view = view
         grid = self.coverage
         self._weights = (
             cell_weights(goal.weights, grid.yaw_rad, grid.pitch_rad) if goal.weights else None
         )
+        self.pod = self._new_pod()
+        self._round: PodMap | None = None  # of the search in hand, where it is not the first
+        self._used: tuple[DetectionCurves | None, Ground] = (None, Ground())
+        self._sweep_view = view
         self.planner = self._new_planner(SweepProgress())
 
     @property
@@ -184,10 +184,10 @@ class Search:
         """Return whether a candidate stands where the goal's weight is no less than on average."""
         if self._weights is None:
             return True
-        order = area_prior(self.coverage, self.pod)
         track = candidate.track
         weight = self.coverage.at(self._weights, (track.yaw_rad, track.pitch_rad))
-        return weight >= float((order * self._weights).sum()) * (1.0 - 1e-9)
+        ground = np.where(self.coverage.is_wanted, self.pod.ranges.weights, 0.0)
+        return weight * float(ground.sum()) >= float((ground * self._weights).sum()) * (1.0 - 1e-9)
 
     def needs(self) -> NDArray[np.float64]:
         """Return how much a fine look is worth at each cell of the coverage: (rows, columns) 0..1.
@@ -301,12 +301,17 @@ class Search:
     def progress(self, now_s: float) -> SearchProgress:
         """Return how far it has come by its POD."""
         forecast = self.planner.forecast
-        seen = self._round or self.pod
-        pod = area_pod(seen, area_prior(self.coverage, seen, self._weights))
+        pod = (self._round or self.pod).area_pod()
         if forecast is None:
-            return SearchProgress(pod, self.wanted_pod)
+            return SearchProgress(pod, self.wanted_pod, planner=self._planner_name)
         left_s = max(forecast.end_s - now_s, 0.0)
-        return SearchProgress(pod, self.wanted_pod, forecast.pod, left_s, forecast.text)
+        return SearchProgress(
+            pod, self.wanted_pod, forecast.pod, left_s, forecast.text, self._planner_name
+        )
+
+    @property
+    def _planner_name(self) -> str:
+        return "sweep" if isinstance(self.planner, SweepPlanner) else "probability"
 
     def _new_planner(self, progress: SweepProgress) -> SweepPlanner | ProbabilityPlanner:
         """Return the planner that the settings name; without room for PODs it is the sweep."""
@@ -322,7 +327,7 @@ class Search:
             plan.costs.zoom_max,
             plan.costs.zoom_rate_per_s,
             self.goal.wanted_pod or settings.wanted_pod,
-            self._weights,
+            self._weights is not None,
             settings.tracker.confirm_hits,
             settings.close.max_dwell_s + settings.close.answer_s,
         )
@@ -332,7 +337,8 @@ class Search:
 
     def _new_pod(self) -> PodMap:
         settings = self._settings
-        return PodMap(self.coverage, self._labels, settings.pod, settings.tracker.confirm_hits)
+        hits = settings.tracker.confirm_hits
+        return PodMap(self.coverage, self._labels, settings.pod, hits, self._weights)
 
     def follow_path(self, conclusion: Conclusion) -> None:
         """Have the path of a finding followed, when there is time."""

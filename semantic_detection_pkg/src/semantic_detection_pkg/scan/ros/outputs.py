@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -44,6 +45,20 @@ from semantic_detection_pkg.scan.core.tracking import track as tracking
 from semantic_detection_pkg.scan.core.weights import WeightedArea
 
 
+@dataclass(frozen=True)
+class GoalRun:
+    """The goal in hand, or the last one.
+
+    Attributes:
+        begun_ns: as the ids of its findings have it.
+        outcome: how it ended and why, in words; empty: it has not, or nobody knows.
+    """
+
+    goal_id: str = ""
+    begun_ns: int = 0
+    outcome: str = ""
+
+
 @lru_cache(maxsize=2)
 def to_area(area: Area) -> ScanArea:
     """Return an area: one message for all states of a goal, as thousands of bearings take long."""
@@ -75,6 +90,7 @@ def to_scan_state(
     *,
     is_paused: bool,
     progress: SearchProgress | None = None,
+    run: GoalRun | None = None,
 ) -> ScanState:
     """Return what the controller is doing and why, the goal as it is carried out, and how far."""
     message = ScanState(
@@ -94,10 +110,14 @@ def to_scan_state(
         message.words = list(goal.words)
         message.zoom = goal.zoom
         message.weights = to_weighted_areas(goal.weights)
+        message.repeat = goal.is_repeating
+    if run is not None:
+        message.goal_id, message.goal_begun = run.goal_id, to_time(run.begun_ns)
+        message.outcome = run.outcome
     if progress is not None:
         message.pod, message.wanted_pod = progress.pod, progress.wanted_pod
         message.forecast_pod, message.forecast_s = progress.forecast_pod, progress.forecast_s
-        message.forecast = progress.forecast
+        message.forecast, message.planner = progress.forecast, progress.planner
     return message
 
 

@@ -38,6 +38,7 @@ class ScanPublishers:
         self._controller = ScanController()
         self._decision = Decision()
         self._told = ""
+        self._run = scan_outputs.GoalRun()
         self._frame_ns = 0
         self._state = node.create_publisher(ScanState, "scan/state", STATE)
         self._coverage = node.create_publisher(Coverage, "scan/coverage", STATE)
@@ -62,10 +63,23 @@ class ScanPublishers:
             self._publish_tracks()
             self._publish_need()
         status = decision.status
-        told = f"{status.level} {controller.is_paused} {status.reason} {status.findings}"
+        self._follow_goal(controller, decision)
+        told = (
+            f"{status.level} {controller.is_paused} {status.reason} {status.findings} {self._run}"
+        )
         if told != self._told:
             self._told = told
             self._publish_state()
+
+    def _follow_goal(self, controller: ScanController, decision: Decision) -> None:
+        """Note which goal is in hand, or how the last one ended."""
+        goal, ended = controller.goal, decision.result
+        if goal is not None:
+            self._run = scan_outputs.GoalRun(goal.goal_id, controller.goal_begun_ns)
+        elif ended is not None:
+            begun_ns = self._run.begun_ns if self._run.goal_id == ended.goal_id else 0
+            outcome = f"{ended.outcome}: {ended.message}"
+            self._run = scan_outputs.GoalRun(ended.goal_id, begun_ns, outcome)
 
     def publish_findings(self, findings: Sequence[evidence.Finding]) -> None:
         """Publish findings; those that were told before may be told again."""
@@ -99,6 +113,7 @@ class ScanPublishers:
             self.header(),
             is_paused=controller.is_paused,
             progress=controller.progress,
+            run=self._run,
         )
         self._state.publish(state)
         self._on_state(state)

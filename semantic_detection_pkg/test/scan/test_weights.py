@@ -112,21 +112,61 @@ def test_an_area_of_bearings_has_weights_where_its_bearings_are():
 
 
 def test_a_goal_goes_through_its_message_and_the_journal():
-    goal = Goal("g", AREA, ("person",), 0.0, False, (box(), box(0.2, 0.3, weight=0.5)), 0.75)
+    goal = Goal(
+        "g", AREA, ("person",), 0.0, False, (box(), box(0.2, 0.3, weight=0.5)), 0.75, "sweep"
+    )
     again = from_scan_goal("g", to_scan_goal(goal))
     assert again == goal
     assert input_from_plain(input_to_plain(goal)) == goal
     plain = from_scan_goal("g", Scan.Goal(area=ScanArea(), words=["x"]))
-    assert (plain.weights, plain.wanted_pod) == ((), 0.0)
+    assert (plain.weights, plain.wanted_pod, plain.planner) == ((), 0.0, "")
 
 
 def test_journals_of_before_have_neither_weights_nor_a_wanted_pod():
     plain = input_to_plain(Goal("g", AREA, ("person",)))
-    del plain["weights"], plain["wanted_pod"]
+    del plain["weights"], plain["wanted_pod"], plain["planner"]
     assert input_from_plain(plain) == Goal("g", AREA, ("person",))
     del plain["words"]
     with pytest.raises(ValueError, match="words"):
         input_from_plain(plain)
+
+
+CROSSING = {
+    "a bow tie": [(0, 0), (1, 1), (1, 0), (0, 1)],
+    "a star": [(0, 1), (0.6, -0.8), (-0.95, 0.3), (0.95, 0.3), (-0.6, -0.8)],
+    "a loop at the end": [(0, 0), (1, 0), (1, 1), (0.5, 0.3), (0.9, 0.3), (0.4, 1)],
+    "across straight behind": [(math.pi - 0.2, 0), (0.2 - math.pi, 0.3), (0.2 - math.pi, 0),
+                               (math.pi - 0.2, 0.3)],
+}  # fmt: skip
+SIMPLE = {
+    "a bay": [(0, 0), (1, 0), (1, 1), (0.5, 0.1), (0, 1)],
+    "a corner twice": [(0, 0), (1, 0), (1, 0), (1, 1)],
+    "a spike": [(0, 0), (1, 0), (2, 0), (1, 0), (0.5, 1)],
+    "far and flat": [(0, 0.01), (0.1, 0.01001), (0.2, 0.01), (0.2, 0.01001), (0, 0.01001)],
+    "across straight behind": [(math.pi - 0.2, 0), (0.2 - math.pi, 0), (0.2 - math.pi, 0.3),
+                               (math.pi - 0.2, 0.3)],
+}  # fmt: skip
+ALL_ROUND = Area(-math.pi, math.pi, -1.5, 1.5)
+
+
+@pytest.mark.parametrize("vertices", CROSSING.values(), ids=CROSSING)
+@pytest.mark.parametrize("turned", [0, 1, 2])
+def test_a_polygon_that_crosses_itself_is_refused_in_one_line(vertices, turned):
+    part = WeightedArea(tuple(vertices[turned:] + vertices[:turned]), 3.0)
+    with pytest.raises(ConfigurationError, match="weights: part 2 crosses itself: its") as caught:
+        check_goal(Goal("g", ALL_ROUND, ("person",), weights=(box(), part)))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("vertices", SIMPLE.values(), ids=SIMPLE)
+def test_a_polygon_that_does_not_cross_itself_is_taken(vertices):
+    check_goal(Goal("g", ALL_ROUND, ("person",), weights=(WeightedArea(tuple(vertices), 3.0),)))
+
+
+def test_a_planner_of_the_goal_that_is_unknown_is_refused_in_one_line():
+    with pytest.raises(ConfigurationError, match="planner") as caught:
+        check_goal(Goal("g", AREA, ("person",), planner="lawnmower"))
+    assert "sweep" in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_a_grid_and_single_bearings_agree():

@@ -117,6 +117,7 @@ def from_scan_goal(goal_id: str, message: Any) -> Goal:
         message.repeat,
         tuple(map(from_weighted_area, message.weights)),
         message.wanted_pod,
+        message.planner,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ros_support_pkg.core.settings import settings_of
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import Area, GimbalLimits, check_area, cut_to_limits
 from semantic_detection_pkg.scan.core.inputs_and_decisions import GimbalReading, Goal
@@ -44,7 +45,7 @@ def check_goal(goal: Goal) -> None:
 
     Raises:
         ConfigurationError: words are missing, or ranges or zoom contradict themselves, or weights
-            or the wanted POD are out of their range.
+            or the wanted POD are out of their range, or there is no such planner.
     """
     parse_words(goal.words)
     check_area(goal.area)
@@ -53,6 +54,9 @@ def check_goal(goal: Goal) -> None:
         raise ConfigurationError(
             f"wanted_pod {goal.wanted_pod:g}: allowed is 0..1, 0 for the default"
         )
+    planner = settings_of(ScanSettings)["planner"]
+    if goal.planner and not planner.allows(goal.planner):
+        raise ConfigurationError(planner.refusal(goal.planner))
     if goal.zoom != 0.0 and not 1.0 <= goal.zoom < math.inf:
         raise ConfigurationError(f"zoom {goal.zoom:g}: allowed is 1 or more, or 0 for the default")
 

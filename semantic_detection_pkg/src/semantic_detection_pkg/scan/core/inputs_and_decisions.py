@@ -88,6 +88,7 @@ class Goal:
         is_repeating: begin again when the area is covered, until cancelled.
         weights: where what is sought is likelier, not checked yet; empty: alike everywhere.
         wanted_pod: 0..1, probability of detection in the area that is enough; 0: the settings'.
+        planner: "sweep" or "probability"; empty: the settings'.
     """
 
     goal_id: str
@@ -97,6 +98,7 @@ class Goal:
     is_repeating: bool = False
     weights: tuple[WeightedArea, ...] = constant((), before=())
     wanted_pod: float = constant(0.0, before=0.0)
+    planner: str = constant("", before="")
 
 
 @dataclass(frozen=True)

@@ -296,7 +296,11 @@ class Search:
     def lacks_room(self) -> bool:
         """Return whether it is a sweep as there are too many cells for a map of the POD."""
         is_sweep = isinstance(self.planner, SweepPlanner)
-        return is_sweep and self._settings.planner == "probability"
+        return is_sweep and self._wanted_planner == "probability"
+
+    @property
+    def _wanted_planner(self) -> str:
+        return self.goal.planner or self._settings.planner
 
     def progress(self, now_s: float) -> SearchProgress:
         """Return how far it has come by its POD."""
@@ -316,7 +320,7 @@ class Search:
     def _new_planner(self, progress: SweepProgress) -> SweepPlanner | ProbabilityPlanner:
         """Return the planner that the settings name; without room for PODs it is the sweep."""
         plan, settings, coverage = self.plan, self._settings, self.coverage
-        if settings.planner != "probability" or not self.pod.class_names:
+        if self._wanted_planner != "probability" or not self.pod.class_names:
             return SweepPlanner(
                 coverage, self._sweep_view, plan.limits, settings.sweep, progress, plan.zoom
             )

@@ -22,6 +22,7 @@ MAX_PARTS = 100
 MAX_VERTICES = 200
 WEIGHT_MAX = 1000.0
 _ROUNDING_RAD = 1e-6
+_CROSSED_RAD = 2e-5  # by less, places far away cross only because their bearings are rounded
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,8 @@ def check_weights(weights: Sequence[WeightedArea], area: Area) -> None:
     """Check that weights make sense in an area that does.
 
     Raises:
-        ConfigurationError: a weight is negative or too great, a polygon is none or lies outside the
-            area, or nothing of the area is left; the line says which.
+        ConfigurationError: a weight is negative or too great, a polygon is none, crosses itself or
+            lies outside the area, or nothing of the area is left; the line says which.
     """
     check_weight_counts([len(one.vertices) for one in weights])
     for number, one in enumerate(weights, 1):
@@ -74,6 +75,9 @@ def check_weights(weights: Sequence[WeightedArea], area: Area) -> None:
                     f"{name} has a vertex at yaw {math.degrees(yaw):.4g}, pitch "
                     f"{math.degrees(pitch):.4g} deg: both must be finite, pitch in -90..90"
                 )
+        crossed = crossing_edges(_placed(one.vertices, 0.0)[0], _CROSSED_RAD)
+        if crossed is not None:
+            raise ConfigurationError(f"{name} {crossing_text(*crossed)}")
         if not _touches(one.vertices, area):
             yaws, pitches = np.transpose(one.vertices)
             yaw = math.remainder(float(np.unwrap(yaws).mean()), math.tau)  # across 180 deg, too
@@ -84,6 +88,35 @@ def check_weights(weights: Sequence[WeightedArea], area: Area) -> None:
             )
     if weights and not _is_any_left(weights, area):
         raise ConfigurationError("weights: all of the area has weight 0, some needs more")
+
+
+def crossing_edges(polygon: Grid, least: float) -> tuple[int, int] | None:
+    """Return two edges of a polygon (n, 2) that cross; None: it does not cross itself.
+
+    Edges cross where the ends of each lie on both sides of the other's line.
+
+    Args:
+        least: how far on both sides at least, in the polygon's units; what only touches is allowed.
+
+    Returns:
+        The numbers, 1.., of the corners that they begin with.
+    """
+    along = np.roll(polygon, -1, axis=0) - polygon
+    lengths = np.maximum(np.hypot(*along.T), np.finfo(float).tiny)
+    off = polygon[None, :, :] - polygon[:, None, :]
+    sides = (along[:, None, 0] * off[:, :, 1] - along[:, None, 1] * off[:, :, 0]) / lengths[:, None]
+    ends = np.roll(sides, -1, axis=1)  # (edge, edge): where the other's end lies
+    apart = (np.minimum(sides, ends) < -least) & (np.maximum(sides, ends) > least)
+    crossed = np.argwhere(apart & apart.T)
+    return None if not len(crossed) else (int(crossed[0][0]) + 1, int(crossed[0][1]) + 1)
+
+
+def crossing_text(first: int, second: int) -> str:
+    """Return that two edges of a polygon cross, in words, for after its name."""
+    return (
+        f"crosses itself: its edges from corner {first} and from corner {second} on, draw it as "
+        "parts that do not"
+    )
 
 
 def cell_weights(weights: Sequence[WeightedArea], yaw_rad: Grid, pitch_rad: Grid) -> Grid:

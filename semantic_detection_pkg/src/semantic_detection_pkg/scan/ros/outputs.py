@@ -130,6 +130,7 @@ def to_scan_goal(goal: Goal) -> Scan.Goal:
         repeat=goal.is_repeating,
         weights=to_weighted_areas(goal.weights),
         wanted_pod=goal.wanted_pod,
+        planner=goal.planner,
     )
 
 

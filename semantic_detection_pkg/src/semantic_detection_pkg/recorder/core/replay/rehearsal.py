@@ -7,6 +7,7 @@ vision-language model, so candidates stay uncertain.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from ros_support_pkg.core.words import Verdict
 from semantic_detection_pkg.recorder.core.replay.player import Change, Recorded
@@ -55,7 +56,7 @@ def rehearse(
             if not has_goal and (goal.words or vocabulary):
                 has_goal = True
                 words = goal.words or vocabulary
-                inputs.append(Goal(goal.goal_id, goal.area, words, goal.zoom))
+                inputs.append(replace(goal, words=words))
         if not -_SET_BACK_NS < item.stamp_ns - now_ns < _STEP_NS:
             now_ns = item.stamp_ns
             decision = controller.step(now_ns, inputs)

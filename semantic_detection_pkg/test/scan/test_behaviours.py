@@ -280,6 +280,20 @@ def test_tiers_have_the_gimbal_while_candidates_in_view_want_them(behaviour, tie
     assert harness.tick(behaviour) is (SUCCESS if tier == 1 else AGAIN)
 
 
+@pytest.mark.parametrize(("views", "told"), [(1, "after 1 close view"), (3, "after 3 close views")])
+def test_what_is_given_up_says_after_how_many_views_and_judges_nothing(views, told):
+    harness = BehaviourHarness()
+    settings = harness.blackboard.settings
+    close = dataclasses.replace(settings.close, max_views=views)
+    harness.blackboard.settings = dataclasses.replace(settings, close=close)
+    harness.add_person()
+    harness.search.is_swept = True
+    (candidate,) = harness.search.candidates.all
+    candidate.evidence = dataclasses.replace(candidate.evidence, views=views)
+    harness.tick(close_look.ChooseView)
+    assert candidate.evidence.by_tier[2].reason == f"there is no classifier; {told}"
+
+
 def unsure(harness: BehaviourHarness):
     harness.add_person()
     (candidate,) = harness.search.candidates.all

@@ -235,7 +235,7 @@ def test_given_up_it_is_open_or_for_the_vlm(vlm):
     tiers = dataclasses.replace(settings.tiers, vlm_policy=vlm)
     settings = dataclasses.replace(settings, tiers=tiers)
     harness = CandidateHarness(settings)
-    harness.candidate.give_up(harness.now_ns, "not decided in 3 views")
+    harness.candidate.give_up(harness.now_ns, "after 3 close views")
     if vlm == "unsure":
         assert harness.state is CandidateState.AWAITING_VLM
         harness.candidate.skip_vlm("the model is off")

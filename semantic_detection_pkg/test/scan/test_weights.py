@@ -166,7 +166,8 @@ def test_a_polygon_that_does_not_cross_itself_is_taken(vertices):
 def test_a_planner_of_the_goal_that_is_unknown_is_refused_in_one_line():
     with pytest.raises(ConfigurationError, match="planner") as caught:
         check_goal(Goal("g", AREA, ("person",), planner="lawnmower"))
-    assert "sweep" in str(caught.value) and "\n" not in str(caught.value)
+    assert "sweep" in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_grid_and_single_bearings_agree():

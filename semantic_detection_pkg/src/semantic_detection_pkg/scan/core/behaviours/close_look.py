@@ -70,7 +70,9 @@ class ChooseView(CloseLookBehaviour):
             return False
         if evidence.views < self.blackboard.settings.close.max_views:
             return True
-        candidate.give_up(now_ns, f"not decided in {evidence.views} views")
+        # Not "undecided": the tiers may still decide by what these views have shown.
+        views = f"{evidence.views} close view{'' if evidence.views == 1 else 's'}"
+        candidate.give_up(now_ns, f"after {views}")
         return False
 
     def _end_visit(self, search: Search) -> None:

@@ -176,7 +176,7 @@ def _plan_ms() -> float:
     pod = PodMap(grid, ("person", "tent", "vehicle", "boat", "smoke", "dog"), hits=3)
     pod.use(assumed_curves(), Ground(30.0))
     wide = CameraView(0.0, 0.0, 0.0, math.radians(62.0), 1280, 720)
-    rules = ProbabilityRules(wide, GimbalLimits(), 0.0, 12.0, 7.0, 0.6, None, 3, 0.65)
+    rules = ProbabilityRules(wide, GimbalLimits(), 0.0, 12.0, 7.0, 0.6, False, 3, 0.65)
     times = []
     for _ in range(7):
         planner = ProbabilityPlanner(grid, pod, rules)

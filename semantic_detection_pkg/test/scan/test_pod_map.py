@@ -38,9 +38,13 @@ def curves(**changes) -> DetectionCurves:
     return DetectionCurves("m", 0.25, changes.get("dependence", DEPENDENCE), True, (one,))
 
 
-def pod_map(names=("person",), height_m=26.0, area=None, known=None, hits=1) -> PodMap:
+def pod_map(
+    names=("person",), height_m=26.0, area=None, known=None, hits=1, weight_left=1.0
+) -> PodMap:
     grid = CoverageMap(area or Area(*rad(-60, 60, 11, 44)), CELL, CoverageCriteria())
-    made = PodMap(grid, names, hits=hits)
+    weights = np.ones(grid.is_wanted.shape)
+    weights[:, grid.yaw_rad > 0.0] = weight_left
+    made = PodMap(grid, names, hits=hits, weights=weights if weight_left != 1.0 else None)
     made.use(known or curves(), Ground(height_m))
     return made
 
@@ -229,6 +233,21 @@ def test_the_area_s_pod_counts_ground_and_names_the_least_part():
     assert summary.least_bearing[0] > 0.0  # the left was not looked at
     # The far ground is more, and seen worse.
     assert summary.mean < made.pod("person").mean()
+
+
+def test_all_pods_of_the_area_are_one_number_with_and_without_weights():
+    for weight_left in (1.0, 30.0):
+        made = pod_map(("person", "tent"), weight_left=weight_left)
+        made.update(view_at(30, 27), 1.0, looks=WHOLE)
+        means = [made.summary(name).mean for name in made.class_names]
+        assert made.area_pod() == pytest.approx(sum(means) / 2.0)
+        assert made.area_weights.sum() == pytest.approx(1.0)
+    even = pod_map(("person", "tent"))
+    even.update(view_at(30, 27), 1.0, looks=WHOLE)
+    assert made.area_pod() > 1.5 * even.area_pod()  # it was looked where it is likelier
+    made = pod_map(weight_left=0.0)
+    made.update(view_at(30, 27), 1.0, looks=WHOLE)
+    assert made.summary("person").mean == pytest.approx(0.0, abs=0.02)
 
 
 def test_equal_looks_give_equal_bits_also_across_a_checkpoint():

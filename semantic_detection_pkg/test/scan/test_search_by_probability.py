@@ -1,13 +1,17 @@
 """A whole search by probability: to its end, through interruptions, in a replay, in messages."""
 
 import math
+import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
+from builtin_interfaces.msg import Time
 from replayed_scan import replayed
 from scan_things import PERSON, SCARECROW, TENT, exact_scan, run_to_end, states_of
 from std_msgs.msg import Header
 
+from ros_support_pkg.core.message_rules import check_message
 from ros_support_pkg.core.words import FindingState, Level
 from semantic_detection_pkg.common.core.detection_curve import (
     ClassCurve,
@@ -26,7 +30,8 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.thing_sizes import PodSettings
 from semantic_detection_pkg.scan.core.weights import WeightedArea
-from semantic_detection_pkg.scan.ros.outputs import to_scan_state
+from semantic_detection_pkg.scan.ros import publishers
+from semantic_detection_pkg.scan.ros.outputs import to_coverage, to_scan_state
 from simulation_pkg.harness.exact_scan import ExactScan, Thing
 
 SETTINGS = ScanSettings(
@@ -87,7 +92,8 @@ def test_the_forecast_is_told_before_the_start_and_comes_true():
     assert state.forecast == progress.forecast
     assert (state.forecast_s, state.wanted_pod) == pytest.approx((progress.forecast_s, 0.9))
     began_ns, left_s = made.now_ns, progress.forecast_s
-    made.run(60.0, until=lambda _: made.controller.progress.pod >= 0.9)
+    run_to_end(made)
+    assert made.result.outcome == "succeeded"
     assert (made.now_ns - began_ns) * 1e-9 == pytest.approx(left_s, rel=0.15)
 
 
@@ -186,6 +192,16 @@ def test_the_sweep_stays_what_it_was_and_has_a_pod_all_the_same():
     assert made.result.message == "the area is covered"
 
 
+def test_a_goal_names_its_planner():
+    made = searched(PERSON, planner="sweep")
+    made.run(1.5)
+    progress = made.controller.progress
+    assert (progress.planner, progress.wanted_pod, progress.forecast) == ("sweep", 0.0, "")
+    made = searched(PERSON, settings=replace(SETTINGS, planner="sweep"), planner="probability")
+    run_to_forecast(made)
+    assert made.controller.progress.planner == "probability"
+
+
 def test_a_planner_that_is_unknown_is_refused():
     with pytest.raises(ValueError, match="planner"):
         ScanSettings(planner="spiral")
@@ -197,3 +213,52 @@ def test_too_many_cells_for_a_probability_are_swept_with_a_word():
     made.start(area=Area(-1.1, 1.1, -0.3, 1.3), words=("person", "tent"))
     made.run(3.0, until=lambda d: bool(d.notices))
     assert "too many cells" in made.decisions[-1].notices[0]
+
+
+def test_page_report_and_result_tell_one_number():
+    weights = (WeightedArea(((0.1, 0.1), (0.6, 0.1), (0.6, 0.5), (0.1, 0.5)), 9.0),)
+    made = searched(PERSON, TENT, weights=weights)
+    last = None
+    for _ in range(2000):
+        controller = made.controller
+        if made.result is not None:
+            break
+        if controller.coverage is not None:
+            shown = to_coverage(controller.coverage, controller.now_s, Header(), controller.pod)
+            last = sum(one.pod for one in shown.classes) / len(shown.classes)
+            assert controller.progress.pod == pytest.approx(last, abs=1e-6)
+        made.step()
+    told = re.search(
+        r"detection of ([\d.]+) \(person ([\d.]+), tent ([\d.]+)\)", made.result.message
+    )
+    of_all, *of_classes = map(float, told.groups())
+    assert of_all == pytest.approx(sum(of_classes) / 2.0, abs=0.011)
+    assert of_all == pytest.approx(last, abs=0.02)  # that was a step before
+
+
+class Heard:
+    """Stands in for a publisher and its node: keeps what is published."""
+
+    def __init__(self) -> None:
+        self.by_topic: dict[str, list] = {}
+
+    def create_publisher(self, _kind, topic, _qos) -> SimpleNamespace:
+        heard = self.by_topic.setdefault(topic, [])
+        return SimpleNamespace(publish=heard.append, get_subscription_count=lambda: 0)
+
+    def get_clock(self) -> SimpleNamespace:
+        return SimpleNamespace(now=lambda: SimpleNamespace(to_msg=Time))
+
+
+def test_the_last_coverage_that_is_published_is_the_one_that_the_end_speaks_of(monkeypatch):
+    monkeypatch.setattr(publishers, "every", lambda *_: None)  # in between nothing is shown
+    heard = Heard()
+    shown = publishers.ScanPublishers(heard, "base", lambda _: None)
+    made = searched(PERSON, TENT)
+    while made.result is None:
+        made.run(0.05)
+        shown.after_step(made.controller, made.decisions[-1])
+    (last,) = heard.by_topic["scan/coverage"]
+    check_message(last)
+    for one in last.classes:
+        assert f"{one.class_name} {one.pod:.2f}" in made.result.message

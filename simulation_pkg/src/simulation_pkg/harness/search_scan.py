@@ -17,7 +17,6 @@ from semantic_detection_pkg.detector.backends.curve_file import read_curves
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.coverage import CoverageMap
 from semantic_detection_pkg.scan.core.inputs_and_decisions import Decision, Goal
-from semantic_detection_pkg.scan.core.planning.probability import area_pod, area_prior
 from semantic_detection_pkg.scan.core.pod_map import PodMap
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.thing_sizes import Ground
@@ -97,7 +96,8 @@ class SearchScore:
         score: by what was claimed.
         pod_s: [s] until the map's own POD reached `SHARE`; inf: never.
         forecast_s: [s] from the start until the wanted POD, as the first plan said; NaN: none.
-        wanted_s: [s] until the wanted POD was reached, closer looks not counted; inf: never.
+        wanted_s: [s] until the search by probability had what was wanted, closer looks not
+            counted; inf: never.
     """
 
     score: Score
@@ -160,12 +160,15 @@ class SearchScan(RenderedScan):
             self._close_s += STEP_NS * 1e-9
         progress = self.controller.progress
         if progress is None:
+            if self.result is not None and "is reached" in self.result.message:
+                self._wanted_s = min(self._wanted_s, now_s - self._close_s)
             return
         if math.isnan(self._forecast_s) and progress.forecast_pod > 0.0:
             self._forecast_s = now_s + progress.forecast_s
         if self._pod_s == math.inf and progress.pod >= SHARE:
             self._pod_s = now_s
-        if self._wanted_s == math.inf and progress.pod >= (progress.wanted_pod or 1.0) - 0.002:
+        is_reached = progress.is_swept and progress.pod >= (progress.wanted_pod or 1.0) - 0.003
+        if self._wanted_s == math.inf and is_reached:
             self._wanted_s = now_s - self._close_s
 
     def _score(self) -> SearchScore:
@@ -199,12 +202,11 @@ class _Measure:
         self.grid = CoverageMap(wide_area(), settings.cell_size_rad, settings.coverage)
         self.pod = PodMap(self.grid, WORDS, settings.pod, settings.tracker.confirm_hits)
         self.pod.use(demo_curves(), Ground(_HEIGHT_M))
-        self._prior = area_prior(self.grid, self.pod)
 
     def add(self, view: CameraView, stamp_s: float) -> None:
         """Count a picture."""
         self.pod.update(view, stamp_s)
-        if self.pod_s == math.inf and area_pod(self.pod, self._prior) >= SHARE:
+        if self.pod_s == math.inf and self.pod.area_pod() >= SHARE:
             self.pod_s = stamp_s
 
 

@@ -199,6 +199,8 @@ class ScanController:
             blackboard.watchdog.note_input(blackboard.now_ns, item)
             self._apply(item)
         if self._search is not None:
+            if any(isinstance(item, Resume) for item in inputs):  # no frame has brought them yet
+                self._search.use(blackboard.curves, blackboard.ground)
             self._search.pod.now_s = blackboard.now_s
         for _ in range(_TICKS_MAX):
             blackboard.wants_tick = False
@@ -311,6 +313,8 @@ class ScanController:
         if reply.is_ok:
             mission.vocabulary = reply.vocabulary
             mission.vocabulary_since_ns = blackboard.now_ns
+            if reply.message:  # words that the model has no room for
+                blackboard.decision.notices.append(reply.message)
         else:
             blackboard.end_mission("aborted", reply.message)
 

@@ -26,11 +26,13 @@ from semantic_detection_pkg.common.core.detection_curve import (
 )
 from semantic_detection_pkg.common.core.looks import Look, tiles_of
 from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.scan.core.area_pod import PodSummary, area_weights, summary_of
 from semantic_detection_pkg.scan.core.coverage import CoverageMap
 from semantic_detection_pkg.scan.core.look_groups import OTHER_PARTS, LookGroups, Values
 from semantic_detection_pkg.scan.core.pod_ageing import PodAgeing
 from semantic_detection_pkg.scan.core.thing_sizes import (
     CellRanges,
+    Grid,
     Ground,
     PodSettings,
     cell_ranges,
@@ -41,8 +43,8 @@ _STEPS = 64  # of a natural logarithm: 1.6 per cent of the size
 _ENTRIES = 9 * _STEPS  # sizes up to exp(9) = 8100 px of the network's input
 _UNKNOWN_INPUT_PX = 640.0  # of the network, where a recording does not say what it looked at
 _MOST_VALUES = 1_000_000  # cells times classes: beyond it classes are left out
+_LEAST_SIZE_RAD = 1e-7  # of what is beyond all ground
 _LOOKS_MAX = np.iinfo(np.uint16).max
-_PARTS = 3  # of the area along each axis, for the least POD
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,21 +74,6 @@ class PodRecord:
         return exposures, since, self.last_look_s, self.finest, self.look_counts
 
 
-@dataclass(frozen=True)
-class PodSummary:
-    """The POD of one class in the area.
-
-    Attributes:
-        mean: 0..1, of a thing that stands anywhere on the ground of the area alike.
-        least: 0..1, the same of the ninth of the area where it is least.
-        least_bearing: (yaw, pitch) [rad] of the middle of that ninth.
-    """
-
-    mean: float
-    least: float
-    least_bearing: tuple[float, float]
-
-
 class PodMap:
     """POD over the cells of a coverage map.
 
@@ -98,6 +85,7 @@ class PodMap:
         look_counts: (rows, columns) looks that showed a cell.
         last_look_s: (rows, columns) stamp of the newest of them [s]; -inf: never.
         now_s: what is told is told for this moment [s]; no earlier than the newest look.
+        area_weights: (rows, columns) of the PODs of the area, see `area_pod.area_weights`.
         ageing: of what was seen before.
     """
 
@@ -107,10 +95,12 @@ class PodMap:
         class_names: Sequence[str],
         settings: PodSettings | None = None,
         hits: int = 1,
+        weights: Grid | None = None,
     ) -> None:
         """Begin with nothing seen, by assumed curves and an assumed range.
 
         Args:
+            weights: (rows, columns) >= 0, how likely things are on equal ground; None: alike.
             hits: looks of a group, >= 1, that have to find a thing for it to be reported; where
                 tiles are looked at no more than `TILE_HITS`, as in the tracker.
         """
@@ -125,7 +115,7 @@ class PodMap:
         self._parts = [
             np.zeros((len(self.class_names), *shape), np.float32) for _ in range(hits + OTHER_PARTS)
         ]
-        self._hits = hits
+        self._hits, self._weights = hits, weights
         self._group_since_s = np.full(shape, -np.inf)
         self.last_look_s = np.full(shape, -np.inf)
         self.finest = np.zeros(shape, np.float32)
@@ -230,22 +220,13 @@ class PodMap:
         Raises:
             KeyError: the class is not one of `class_names`.
         """
-        weights = np.where(self._grid.is_wanted, self.ranges.weights, 0.0)
-        pod = self.pod(class_name) * weights
-        rows, columns = weights.shape
-        parts = []
-        for row in np.array_split(np.arange(rows), min(_PARTS, rows)):
-            for column in np.array_split(np.arange(columns), min(_PARTS, columns)):
-                part = slice(row[0], row[-1] + 1), slice(column[0], column[-1] + 1)
-                weight = float(weights[part].sum())
-                if weight > 0.0:
-                    middle = (
-                        float(self._grid.yaw_rad[part[1]].mean()),
-                        float(self._grid.pitch_rad[part[0]].mean()),
-                    )
-                    parts.append((float(pod[part].sum()) / weight, middle))
-        least, bearing = min(parts, default=(0.0, (0.0, 0.0)))
-        return PodSummary(float(pod.sum()) / max(float(weights.sum()), 1e-30), least, bearing)
+        grid = self._grid
+        return summary_of(self.pod(class_name), self.area_weights, grid.yaw_rad, grid.pitch_rad)
+
+    def area_pod(self) -> float:
+        """Return the POD of the area, the mean of the classes: 0..1."""
+        pods = [float((self.pod(name) * self.area_weights).sum()) for name in self.class_names]
+        return sum(pods) / max(1, len(pods))
 
     def record(self) -> PodRecord:
         """Return a copy of what is known."""
@@ -296,8 +277,10 @@ class PodMap:
         self._ground = ground
         grid, assumed_m = self._grid, self._settings.assumed_range_m
         self.ranges: CellRanges = cell_ranges(grid.yaw_rad, grid.pitch_rad, ground, assumed_m)
-        sizes = [np.log(self.ranges.sizes_rad(self.size_m(name))) for name in self.class_names]
-        steps = np.round(_STEPS * np.array(sizes).reshape(-1, *self.finest.shape))
+        self.area_weights = area_weights(grid.is_wanted, self.ranges.weights, self._weights)
+        sizes = [self.ranges.sizes_rad(self.size_m(name)) for name in self.class_names]
+        logs = np.log(np.maximum(np.array(sizes), _LEAST_SIZE_RAD))
+        steps = np.round(_STEPS * logs.reshape(-1, *self.finest.shape))
         self._steps = steps.astype(np.intp)
 
     def _begin_groups(

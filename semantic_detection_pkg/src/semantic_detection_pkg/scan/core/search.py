@@ -83,6 +83,7 @@ class SearchProgress:
         forecast_s: [s] until then.
         forecast: in words; empty: there is no plan.
         planner: "sweep" or "probability".
+        is_swept: all of it was seen or the wanted POD is reached, or the best there is.
     """
 
     pod: float
@@ -91,6 +92,7 @@ class SearchProgress:
     forecast_s: float = 0.0
     forecast: str = ""
     planner: str = ""
+    is_swept: bool = False
 
 
 @dataclass(frozen=True)
@@ -307,10 +309,18 @@ class Search:
         forecast = self.planner.forecast
         pod = (self._round or self.pod).area_pod()
         if forecast is None:
-            return SearchProgress(pod, self.wanted_pod, planner=self._planner_name)
+            return SearchProgress(
+                pod, self.wanted_pod, planner=self._planner_name, is_swept=self.is_swept
+            )
         left_s = max(forecast.end_s - now_s, 0.0)
         return SearchProgress(
-            pod, self.wanted_pod, forecast.pod, left_s, forecast.text, self._planner_name
+            pod,
+            self.wanted_pod,
+            forecast.pod,
+            left_s,
+            forecast.text,
+            self._planner_name,
+            self.is_swept,
         )
 
     @property

@@ -20,7 +20,9 @@ from ros_support_pkg.qos import EVENT, RECORD, STATE
 from ros_support_pkg.timers import every
 from semantic_detection_pkg.scan.core import evidence
 from semantic_detection_pkg.scan.core.controller import ScanController
-from semantic_detection_pkg.scan.core.inputs_and_decisions import Decision
+from semantic_detection_pkg.scan.core.coverage import CoverageMap
+from semantic_detection_pkg.scan.core.inputs_and_decisions import BaseAttitude, Decision, Fix
+from semantic_detection_pkg.scan.core.pod_map import PodMap
 from semantic_detection_pkg.scan.ros import outputs as scan_outputs
 from semantic_detection_pkg.scan.ros.markers import scan_markers
 
@@ -39,6 +41,8 @@ class ScanPublishers:
         self._decision = Decision()
         self._told = ""
         self._run = scan_outputs.GoalRun()
+        self._maps: tuple[CoverageMap, PodMap | None, tuple[Fix, BaseAttitude] | None] | None
+        self._maps = None  # of the goal in hand
         self._frame_ns = 0
         self._state = node.create_publisher(ScanState, "scan/state", STATE)
         self._coverage = node.create_publisher(Coverage, "scan/coverage", STATE)
@@ -64,6 +68,7 @@ class ScanPublishers:
             self._publish_need()
         status = decision.status
         self._follow_goal(controller, decision)
+        self._show_end(controller, decision)
         told = (
             f"{status.level} {controller.is_paused} {status.reason} {status.findings} {self._run}"
         )
@@ -80,6 +85,17 @@ class ScanPublishers:
             begun_ns = self._run.begun_ns if self._run.goal_id == ended.goal_id else 0
             outcome = f"{ended.outcome}: {ended.message}"
             self._run = scan_outputs.GoalRun(ended.goal_id, begun_ns, outcome)
+
+    def _show_end(self, controller: ScanController, decision: Decision) -> None:
+        """Publish the coverage of a goal that has ended once more: what its end says is of it."""
+        if controller.coverage is not None:
+            self._maps = controller.coverage, controller.pod, controller.base
+        elif decision.result is not None and self._maps is not None:
+            coverage, pod, base = self._maps
+            self._maps = None
+            self._coverage.publish(
+                scan_outputs.to_coverage(coverage, controller.now_s, self.header(), pod, base)
+            )
 
     def publish_findings(self, findings: Sequence[evidence.Finding]) -> None:
         """Publish findings; those that were told before may be told again."""

@@ -51,10 +51,12 @@ class PassProblem:
         pitch_rad: (rows) of the middles of rows.
         yaw_edges_rad: (columns + 1) edges of columns, rising.
         log_sizes: (classes, rows, columns) natural logarithm of the angular size [rad].
-        prior: (rows, columns) chance that a thing stands there; adds up to 1.
+        ground: (rows, columns) chance that a thing stands there, of which the POD of the area is
+            made up; adds up to 1.
+        order: (rows, columns) what passes are chosen and ordered by; adds up to 1.
         best, total: (classes, rows, columns) exposure of the best group of looks and of all.
         between: share of its exposure that a group adds to the best one.
-        wanted_pod: 0..1.
+        wanted_pod: 0..1, by `ground` and by `order`.
         first_stage: 0..1, share of what is wanted that comes before closer looks at what was seen;
             1: all of it.
         false_alarm_s: [s] of closer looks for each look of the detector.
@@ -66,7 +68,8 @@ class PassProblem:
     pitch_rad: Grid
     yaw_edges_rad: Grid
     log_sizes: Grid
-    prior: Grid
+    ground: Grid
+    order: Grid
     best: Grid
     total: Grid
     between: float
@@ -74,6 +77,22 @@ class PassProblem:
     first_stage: float
     false_alarm_s: float
     zoom_rate_per_s: float
+
+
+class _Sums(NamedTuple):
+    """PODs of the area: by where things stand on its ground, and by the planner's order."""
+
+    gain: float
+    worth: float
+
+    def plus(self, other: _Sums) -> _Sums:
+        return _Sums(self.gain + other.gain, self.worth + other.worth)
+
+    def less(self, other: _Sums) -> _Sums:
+        return _Sums(self.gain - other.gain, self.worth - other.worth)
+
+    def reaches(self, wanted: _Sums) -> bool:
+        return self.gain >= wanted.gain - 1e-9 and self.worth >= wanted.worth - 1e-9
 
 
 @dataclass(frozen=True)
@@ -85,6 +104,7 @@ class PlannedPass:
         rate_rad_s: yaw rate, > 0.
         stay_s: [s] to stay where it does not move.
         gain: of the POD, 0..1.
+        worth: the same by `PassProblem.order`.
     """
 
     zoom: float
@@ -94,6 +114,12 @@ class PlannedPass:
     rate_rad_s: float
     stay_s: float
     gain: float
+    worth: float
+
+    @property
+    def gains(self) -> _Sums:
+        """Return both gains."""
+        return _Sums(self.gain, self.worth)
 
     @property
     def duration_s(self) -> float:
@@ -136,6 +162,7 @@ class _Band(NamedTuple):
     first: int  # column
     last: int  # column, included
     gain: int
+    worth: int
 
 
 def plan_passes(problem: PassProblem, axis: AxisState) -> PassPlan:
@@ -143,33 +170,40 @@ def plan_passes(problem: PassProblem, axis: AxisState) -> PassPlan:
     choices = pass_choices(problem.rules, problem.pitch_rad, problem.curves)
     groups = group_exposures(problem.rules, choices, problem.log_sizes, problem.curves)
     state = (problem.best, problem.total)
-    before = pod = pod_of(problem, *state)
+    before = pods = _pods_of(problem, *state)
     ordered: list[PlannedPass] = []
     duration_s, first_stage = 0.0, 0
     for stage in sorted({problem.first_stage, 1.0}):
-        wanted = before + stage * (problem.wanted_pod - before)
-        begun, passes = pod, list[PlannedPass]()
+        wanted = _Sums(*(one + stage * (problem.wanted_pod - one) for one in before))
+        begun, passes = pods, list[PlannedPass]()
         for _ in range(_LAYERS_MAX):
-            if pod >= wanted:
+            if pods.reaches(wanted):
                 break
             layer = _Layer(problem, choices, groups, state)
-            bands = layer.bands(wanted - pod)
-            gain = sum(band.gain for band in bands) / _UNITS
-            if gain < _LEAST_GAIN:
+            bands = layer.bands(wanted.less(pods))
+            gain = _gain_of(bands)
+            if max(gain) < _LEAST_GAIN:
                 break
             passes += [layer.planned(band) for band in bands]
-            state, pod = layer.state_after(bands), pod + gain
-        added, axis, added_s = _in_order(problem, passes, axis, problem.wanted_pod - begun)
+            state, pods = layer.state_after(bands), pods.plus(gain)
+        missing = _Sums(problem.wanted_pod, problem.wanted_pod).less(begun)
+        added, axis, added_s = _in_order(problem, passes, axis, missing)
         ordered, duration_s = ordered + added, duration_s + added_s
-        first_stage = len(ordered) if stage < 1.0 and pod < problem.wanted_pod else first_stage
-    is_enough = pod >= problem.wanted_pod - 1e-9
-    return PassPlan(tuple(ordered), before, pod, is_enough, duration_s, first_stage)
+        is_enough = pods.reaches(_Sums(problem.wanted_pod, problem.wanted_pod))
+        first_stage = len(ordered) if stage < 1.0 and not is_enough else first_stage
+    return PassPlan(tuple(ordered), before.gain, pods.gain, is_enough, duration_s, first_stage)
 
 
-def pod_of(problem: PassProblem, best: Grid, total: Grid) -> float:
-    """Return the POD of the area by exposures, 0..1."""
-    pods = _pods(problem.curves, best + problem.between * (total - best))
-    return float((pods.mean(axis=0) * problem.prior).sum())
+def _pods_of(problem: PassProblem, best: Grid, total: Grid) -> _Sums:
+    """Return the POD of the area by exposures, by ground and by order, 0..1."""
+    pods = _pods(problem.curves, best + problem.between * (total - best)).mean(axis=0)
+    return _Sums(float((pods * problem.ground).sum()), float((pods * problem.order).sum()))
+
+
+def _gain_of(bands: list[_Band]) -> _Sums:
+    """Return what bands gain of the POD."""
+    gain, worth = sum(one.gain for one in bands), sum(one.worth for one in bands)
+    return _Sums(gain / _UNITS, worth / _UNITS)
 
 
 def _pods(curves: tuple[ClassCurve, ...], exposures: Grid) -> Grid:
@@ -193,13 +227,9 @@ class _Layer:
         highest = np.maximum(best[None], groups)
         after = highest + problem.between * (total[None] + groups - highest)
         pods = _pods(problem.curves, best + problem.between * (total - best))
-        gained = np.maximum(_pods(problem.curves, after) - pods[None], 0.0)
-        worth = np.rint(gained.mean(axis=1) * problem.prior[None] * _UNITS)  # (K, R, S)
-        sums = np.zeros((worth.shape[0], worth.shape[1] + 1, worth.shape[2]))
-        np.cumsum(worth, axis=1, out=sums[:, 1:])
-        rows = np.arange(worth.shape[1])[None] + choices.rows  # (K, R), the end of each band
-        ends = np.take_along_axis(sums, rows[:, :, None], axis=1)
-        self._worth = ends - sums[:, :-1]  # (K, R, S) of bands
+        gained = np.maximum(_pods(problem.curves, after) - pods[None], 0.0).mean(axis=1)
+        self._worth = _of_bands(gained, problem.order, choices)
+        self._gained = _of_bands(gained, problem.ground, choices)
         self._starts = _alike(self._worth)
         self._spans = np.add.reduceat(self._worth, self._starts, axis=2)
         self._widths = np.add.reduceat(np.diff(problem.yaw_edges_rad), self._starts)
@@ -211,15 +241,18 @@ class _Layer:
         extra = -2.0 * choices.half_rad * (1.0 - 2.0 * choices.ratio)
         self._band_s = np.maximum(extra / rate, 0.0) * slow + _TURN_S
 
-    def bands(self, wanted_gain: float) -> list[_Band]:
+    def bands(self, wanted: _Sums) -> list[_Band]:
         """Return the bands of the greatest price that gains so much, or nearly the best."""
         low, high = (math.log(price) for price in _PRICES)
         chosen = self._at_price(math.exp(low))
-        wanted = min(wanted_gain * _UNITS, _BEST_SHARE * sum(band.gain for band in chosen))
+        best = _gain_of(chosen)
+        wanted = _Sums(
+            *(min(one, _BEST_SHARE * most) for one, most in zip(wanted, best, strict=True))
+        )
         for _ in range(_PRICE_STEPS):
             middle = (low + high) / 2.0
             tried = self._at_price(math.exp(middle))
-            if sum(band.gain for band in tried) >= wanted:
+            if _gain_of(tried).reaches(wanted):
                 chosen, low = tried, middle
             else:
                 high = middle
@@ -246,8 +279,8 @@ class _Layer:
                 continue
             ends = (*self._starts[1:].tolist(), self._worth.shape[2])
             span = slice(int(self._starts[first[choice, row]]), ends[last[choice, row]])
-            gain = int(self._worth[choice, row, span].sum())
-            bands.append(_Band(choice, row, span.start, span.stop - 1, gain))
+            gain, worth = (int(one[choice, row, span].sum()) for one in (self._gained, self._worth))
+            bands.append(_Band(choice, row, span.start, span.stop - 1, gain, worth))
             row += int(self._choices.rows[choice, row])
         return bands
 
@@ -280,9 +313,9 @@ class _Layer:
         low, high = (limits.nearest((yaw, pitch))[0] for yaw in (low, high))
         rate = float(choices.rate_rad_s[at])
         stay_s = (self._problem.rules.hits + 1.0) / float(choices.looks_hz[band.choice])
-        return PlannedPass(
-            float(choices.zooms[band.choice]), pitch, low, high, rate, stay_s, band.gain / _UNITS
-        )
+        gain, worth = band.gain / _UNITS, band.worth / _UNITS
+        zoom = float(choices.zooms[band.choice])
+        return PlannedPass(zoom, pitch, low, high, rate, stay_s, gain, worth)
 
     def state_after(self, bands: list[_Band]) -> tuple[Grid, Grid]:
         """Return the exposures after these passes."""
@@ -295,6 +328,15 @@ class _Layer:
                 added = added[:, :, part[2]]
             best[part], total[part] = np.maximum(best[part], added), total[part] + added
         return best, total
+
+
+def _of_bands(gained: Grid, chances: Grid, choices: PassChoices) -> Grid:
+    """Return what bands gain in each column, in whole units: (K, R, columns)."""
+    units = np.rint(gained * chances[None] * _UNITS)
+    sums = np.zeros((units.shape[0], units.shape[1] + 1, units.shape[2]))
+    np.cumsum(units, axis=1, out=sums[:, 1:])
+    ends = np.arange(units.shape[1])[None] + choices.rows  # (K, R)
+    return np.take_along_axis(sums, ends[:, :, None], axis=1) - sums[:, :-1]
 
 
 def _alike(worth: Grid) -> NDArray[np.intp]:
@@ -320,27 +362,29 @@ def transition_s(
 
 
 def _in_order(
-    problem: PassProblem, passes: list[PlannedPass], axis: AxisState, wanted_gain: float
+    problem: PassProblem, passes: list[PlannedPass], axis: AxisState, wanted: _Sums
 ) -> tuple[list[PlannedPass], AxisState, float]:
     """Return the passes by success per second, where the axis is after them, and how long it takes.
 
     Args:
-        wanted_gain: of the POD; once it is reached time counts no more.
+        wanted: of the POD; once it is reached time counts no more.
     """
-    left, ordered, now_s, gained, reached_s = list(passes), list[PlannedPass](), 0.0, 0.0, math.nan
+    left, ordered, now_s, reached_s = list(passes), list[PlannedPass](), 0.0, math.nan
+    gained = _Sums(0.0, 0.0)
     while left:
         options = []
         for index, one in enumerate(left):
             for ends in ((one.start_rad, one.end_rad), (one.end_rad, one.start_rad)):
                 way_s = transition_s(problem, axis, ends[0], one.pitch_rad, one.zoom)
-                rate = one.gain / (way_s + one.duration_s)
+                rate = one.worth / (way_s + one.duration_s)
                 options.append((-rate, way_s, index, ends))
         _, way_s, index, ends = min(options)
         one = left.pop(index)
-        begins_s, missing = now_s + way_s + _SETTLE_S, wanted_gain - gained
-        now_s, gained = begins_s + one.duration_s, gained + one.gain
-        if math.isnan(reached_s) and gained >= wanted_gain:
-            reached_s = begins_s + one.duration_s * missing / max(one.gain, 1e-12)
+        begins_s, missing, gain = now_s + way_s + _SETTLE_S, wanted.less(gained), one.gains
+        now_s, gained = begins_s + one.duration_s, gained.plus(gain)
+        if math.isnan(reached_s) and gained.reaches(wanted):
+            share = max(m / max(g, 1e-12) for m, g in zip(missing, gain, strict=True) if m > 0.0)
+            reached_s = begins_s + one.duration_s * min(share, 1.0)
         axis = AxisState(ends[1], one.pitch_rad, one.zoom)
         ordered.append(replace(one, start_rad=ends[0], end_rad=ends[1]))
     return ordered, axis, now_s if math.isnan(reached_s) else reached_s

@@ -51,6 +51,7 @@ _MUCH = 0.9
 _FIRST_STAGE, _FIRST_STAGE_WEIGHTED = 0.92, 0.75
 _LEAST_GAIN = 0.004  # of the POD
 _LEAST_SIZE_RAD = 1e-7  # of what is beyond all ground
+_BY_DOUBLING = 0.25  # of what the planner gives for cells; see `search_order`
 _NEARLY = 0.002  # of the POD: so near to the wanted one it is reached
 
 
@@ -63,7 +64,7 @@ class ProbabilityRules:
         zoom: fixed by the goal; 0: the planner chooses.
         zoom_max: greatest there is.
         wanted_pod: 0..1, of the area, by its weights.
-        weights: (rows, columns) of the cells, >= 0; None: alike everywhere.
+        is_weighted: it is likelier somewhere: that part comes first.
         hits: looks that have to find a thing for it to be reported.
         closer_look_s: [s] that a closer look at a false alarm takes.
     """
@@ -74,7 +75,7 @@ class ProbabilityRules:
     zoom_max: float
     zoom_rate_per_s: float
     wanted_pod: float
-    weights: Grid | None
+    is_weighted: bool
     hits: int
     closer_look_s: float
 
@@ -135,6 +136,7 @@ class ProbabilityPlanner:
         self._evaluate_at_s: float | None = None
         self._looks: tuple[Look, ...] = ()
         self._interval_s = 0.0
+        self._has_news = False
         self._forecast: Forecast | None = None
         self._planned: PassPlan | None = None
 
@@ -162,18 +164,29 @@ class ProbabilityPlanner:
 
     def outcome(self) -> str:
         """Return what was reached, in words."""
-        pod, wanted = self.area_pod(), self._rules.wanted_pod
+        pod, wanted, known = self.area_pod(), self._rules.wanted_pod, self._pod
+        reached = f"a probability of detection of {pod:.2f}"
+        if len(known.class_names) > 1:
+            each = (f"{name} {known.summary(name).mean:.2f}" for name in known.class_names)
+            reached += f" ({', '.join(each)})"
         if pod >= wanted - _NEARLY:
-            return f"a probability of detection of {pod:.2f} is reached, {wanted:.2f} was wanted"
-        return f"a probability of detection of {pod:.2f} is the best from here, not {wanted:.2f}"
+            return f"{reached} is reached, {wanted:.2f} was wanted"
+        return f"{reached} is the best from here, not {wanted:.2f}"
 
     def area_pod(self) -> float:
-        """Return the POD of the area, mean of the classes, by its weights: 0..1."""
-        return area_pod(self._pod, self._prior())
+        """Return the POD of the area, see `PodMap.area_pod`: 0..1."""
+        return self._pod.area_pod()
 
     def note_frame(self, looks: Sequence[Look], interval_s: float) -> None:
         """Note how the newest frame was looked at, and the time between two [s]; 0: unknown."""
-        self._looks, self._interval_s = tuple(looks), interval_s
+        self._looks, self._interval_s, self._has_news = tuple(looks), interval_s, True
+
+    def _is_enough(self) -> bool:
+        """Return whether the wanted POD is reached, of the area and by the planner's order."""
+        wanted = self._rules.wanted_pod - _NEARLY
+        if self.area_pod() < wanted:
+            return False
+        return float((_pods(self._pod).mean(axis=0) * search_order(self._pod)).sum()) >= wanted
 
     def add_plan(self, number: int) -> None:
         """Go by the plan of a task; one that is not waited for any more does not matter."""
@@ -202,11 +215,13 @@ class ProbabilityPlanner:
             return 0.0, 0.0
         if self._planned is not None and self._forecast is None:
             self._foretell(now_s, self._planned)
-        if self._run is not None and self._run.is_over(now_s, gimbal):
-            self._run = None
-            if self.area_pod() >= self._rules.wanted_pod - _NEARLY:
+        if self._has_news and self._run is not None:
+            self._has_news = False
+            if self._is_enough():
                 self.interrupt()
                 return None
+        if self._run is not None and self._run.is_over(now_s, gimbal):
+            self._run = None
         if self._run is None:
             if not self._passes:
                 return self._plan(now_s, gimbal, zoom)
@@ -236,7 +251,7 @@ class ProbabilityPlanner:
                 return 0.0, 0.0
         pod, before = self.area_pod(), self._planned
         self._evaluate_at_s = None
-        if pod >= self._rules.wanted_pod - _NEARLY or (before is not None and not before.passes):
+        if self._is_enough() or (before is not None and not before.passes):
             self.interrupt()
             return None
         if before is not None:
@@ -264,9 +279,6 @@ class ProbabilityPlanner:
             text = f"POD {wanted:.2f} cannot be reached from here; {reached}, is the best"
         self._forecast = Forecast(plan.pod, now_s + plan.duration_s, plan.is_enough, text)
 
-    def _prior(self) -> Grid:
-        return area_prior(self._coverage, self._pod, self._rules.weights)
-
     def _look_rates(self) -> tuple[LookRate, ...]:
         """Return how the detector looks at pictures, as far as the newest frame tells."""
         view = self._rules.wide
@@ -288,7 +300,7 @@ class ProbabilityPlanner:
 
     @property
     def _first_stage(self) -> float:
-        if self._rules.weights is not None:
+        if self._rules.is_weighted:
             return _FIRST_STAGE_WEIGHTED
         return _FIRST_STAGE if self._rules.wanted_pod > _MUCH else 1.0
 
@@ -299,17 +311,15 @@ class ProbabilityPlanner:
         curves = tuple(pod.class_curve(name) for name in pod.class_names)
         rows = np.arange(0, len(coverage.pitch_rad), _step(len(coverage.pitch_rad), _ROWS_MAX))
         columns = np.arange(0, len(coverage.yaw_rad), _step(len(coverage.yaw_rad), _COLUMNS_MAX))
-        prior = self._prior()
-        pooled = _sums(prior, rows, columns)
-        shares = pooled + 1e-12
-        pods = np.array([_sums(one * prior, rows, columns) / shares for one in _pods(pod)])
+        ground, order = pod.area_weights, search_order(pod)
+        even = order + 1e-9 / order.size
+        pooled = _sums(even, rows, columns)
+        pods = np.array([_sums(one * even, rows, columns) / pooled for one in _pods(pod)])
         ceilings = np.array([max(one.curve.ceiling, 1e-9) for one in curves])[:, None, None]
         exposures = -np.log(np.maximum(1.0 - pods / ceilings, 1e-7))
         angles = [pod.ranges.sizes_rad(pod.size_m(name)) for name in pod.class_names]
         logs = np.log(np.maximum(angles, _LEAST_SIZE_RAD))
-        even = prior + 1e-9 / prior.size
-        sizes = np.array([_sums(one * even, rows, columns) for one in logs])
-        sizes /= _sums(even, rows, columns)
+        sizes = np.array([_sums(one * even, rows, columns) for one in logs]) / pooled
         if float(np.ptp(sizes, axis=2).max()) < 0.02:  # level: alike in all columns
             sizes = sizes[:, :, :1]
         alarms = sum(one.false_alarms_per_look for one in curves if one.false_alarms_per_look > 0.0)
@@ -331,7 +341,8 @@ class ProbabilityPlanner:
             yaw_edges_rad=coverage.yaw_min_rad
             + coverage.cell_rad * np.append(columns, len(coverage.yaw_rad)),
             log_sizes=sizes,
-            prior=pooled,
+            ground=_sums(ground, rows, columns),
+            order=_sums(order, rows, columns),
             best=exposures,
             total=exposures,
             between=dependence.between,
@@ -342,27 +353,19 @@ class ProbabilityPlanner:
         )
 
 
-def area_prior(coverage: CoverageMap, pod: PodMap, weights: Grid | None = None) -> Grid:
-    """Return the chance that a thing stands in each cell: (rows, columns), adds up to 1.
+def search_order(pod: PodMap) -> Grid:
+    """Return how much the planner gives for each cell: (rows, columns), adds up to 1.
 
-    Without weights it is alike in each doubling of the distance: alike on all ground would leave
-    the near ground to the end, as it is little, and alike in all cells the far one. Weights
-    multiply that.
+    Most of it goes by where a thing stands in the area. By that alone near ground, which is
+    little, would be left to the end, or out. So a share is given alike in each doubling of the
+    distance, and the wanted POD is reached when it is reached by this, too. What is told goes by
+    the area alone.
     """
-    ranges = pod.ranges
-    is_ground = np.isfinite(ranges.range_m) & coverage.is_wanted  # what a ray never meets is sky
-    prior = np.where(is_ground, ranges.weights / ranges.range_m**2, 0.0)
-    if weights is not None and (prior * weights).sum() > 0.0:
-        prior = prior * weights
-    if not prior.sum() > 0.0:  # nothing but sky
-        prior = coverage.is_wanted.astype(np.float64)
-    return np.asarray(prior / prior.sum())
-
-
-def area_pod(pod: PodMap, prior: Grid) -> float:
-    """Return the POD of the area, the mean of the classes, 0..1; `prior`: see `area_prior`."""
-    pods = _pods(pod)
-    return float((pods.mean(axis=0) * prior).sum()) if len(pods) else 0.0
+    range_m = pod.ranges.range_m
+    order = np.where(np.isfinite(range_m), pod.area_weights / range_m**2, 0.0)
+    if not order.sum() > 0.0:  # nothing but sky
+        return pod.area_weights
+    return np.asarray(_BY_DOUBLING * order / order.sum() + (1.0 - _BY_DOUBLING) * pod.area_weights)
 
 
 def _pods(pod: PodMap) -> Grid:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from containers.engine import ContainerError
 
 _WIDTH = 26
+_FAULT_CHARACTERS = 1000
 
 
 @dataclass
@@ -48,7 +49,7 @@ class Report:
         try:
             yield check
         except (AssertionError, ContainerError, OSError) as error:
-            check.fault = " ".join(str(error).split())[:300] or type(error).__name__
+            check.fault = " ".join(str(error).split())[:_FAULT_CHARACTERS] or type(error).__name__
             if is_vital:
                 raise ContainerError(f"{name}: {check.fault}") from error
         finally:

@@ -97,6 +97,18 @@ def test_the_forecast_is_told_before_the_start_and_comes_true():
     assert (made.now_ns - began_ns) * 1e-9 == pytest.approx(left_s, rel=0.15)
 
 
+@pytest.mark.parametrize("frame_ms", [50, 200, 350])
+def test_the_forecast_goes_by_the_rate_at_which_frames_come_not_by_the_setting(frame_ms):
+    made = searched(wanted_pod=0.8)
+    made.frame_ns = frame_ms * 1_000_000
+    assert made.settings.sweep.frame_rate_hz == 10.0
+    run_to_forecast(made)
+    began_ns, left_s = made.now_ns, made.controller.progress.forecast_s
+    run_to_end(made)
+    assert "is reached, 0.80 was wanted" in made.result.message
+    assert (made.now_ns - began_ns) * 1e-9 == pytest.approx(left_s, rel=0.15)
+
+
 def test_what_cannot_be_reached_is_told_and_the_search_comes_to_an_end():
     made = searched(PERSON, wanted_pod=0.99, zoom=1.0, words=("person", "tent"))
     run_to_forecast(made)

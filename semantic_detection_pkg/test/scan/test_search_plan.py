@@ -18,6 +18,12 @@ from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.scan.core import pod_map
 from semantic_detection_pkg.scan.core.area import Area, GimbalLimits
 from semantic_detection_pkg.scan.core.coverage import CoverageMap
+from semantic_detection_pkg.scan.core.planning.closer_looks import (
+    CloserLookRules,
+    Shown,
+    closer_looks,
+    shares_shown,
+)
 from semantic_detection_pkg.scan.core.planning.pass_choices import zooms_to_choose
 from semantic_detection_pkg.scan.core.planning.pass_planning import PassPlan
 from semantic_detection_pkg.scan.core.planning.probability import (
@@ -36,15 +42,16 @@ WHOLE = (Look(0, 0, 1280, 720, 0.5),)
 AREA = Area(math.radians(-70), math.radians(70), math.radians(4.0), math.radians(45.0))
 HEIGHT_M = 30.0
 FRAME_S = 0.1
+CLASSES = (
+    ClassCurve("person", DetectionCurve(0.97, 10.0, 0.1, 0.99, 6.0), True, 100, 0.1),
+    ClassCurve("tent", DetectionCurve(0.97, 15.0, 0.1, 0.99, 6.0), True, 100, 0.05),
+)
 CURVES = DetectionCurves(
     "m",
     0.25,
     Dependence(0.2, 0.2, 10.0),
     True,
-    (
-        ClassCurve("person", DetectionCurve(0.97, 10.0, 0.1, 0.99, 6.0), True, 100, 0.1),
-        ClassCurve("tent", DetectionCurve(0.97, 15.0, 0.1, 0.99, 6.0), True, 100, 0.05),
-    ),
+    CLASSES,
 )
 
 
@@ -61,9 +68,12 @@ def planner(
     cells = cell_weights(weights, grid.yaw_rad, grid.pitch_rad) if weights else None
     pod = PodMap(grid, ("person", "tent"), hits=3, weights=cells)
     pod.use(CURVES, Ground(HEIGHT_M))
-    rules = ProbabilityRules(WIDE, GimbalLimits(), 0.0, 12.0, 7.0, wanted, bool(weights), 3, 0.6)
+    closer = CloserLookRules(0.6, 0.25, 2, (110.0, 110.0))
+    limits = GimbalLimits()
+    rules = ProbabilityRules(WIDE, limits, 0.0, 12.0, 7.0, wanted, bool(weights), 3, closer)
     made = ProbabilityPlanner(grid, pod, replace(rules, **changes))
-    made.note_frame(looks, interval_s)
+    for _ in range(4):
+        made.note_frame(looks, interval_s)
     return made, grid, pod
 
 
@@ -164,6 +174,50 @@ def test_closer_looks_come_before_the_last_few_per_cent():
     first = much.passes[: much.first_stage]
     assert much.pod_before + sum(one.gain for one in first) == pytest.approx(0.9, abs=0.05)
     assert little.first_stage == 0
+
+
+def test_closer_looks_at_false_alarms_take_time_and_show_what_is_around_them():
+    quiet = replace(CURVES, classes=tuple(replace(o, false_alarms_per_look=0.0) for o in CLASSES))
+    unknown = replace(
+        CURVES, classes=tuple(replace(o, false_alarms_per_look=math.nan) for o in CLASSES)
+    )
+    plans = []
+    for curves in (quiet, unknown, CURVES):
+        made, _, pod = planner(0.95)
+        pod.use(curves, Ground(HEIGHT_M))
+        plans.append(plan_of(made))
+    assert plans[0] == plans[1]
+    assert plans[0].closer_looks == 0.0
+    plan = plans[2]
+    first = plan.passes[: plan.first_stage]
+    looks = sum(one.duration_s for one in first) / FRAME_S
+    assert plan.closer_looks == pytest.approx(0.15 * looks / 4.0, rel=0.01)
+    assert plan.closer_s == pytest.approx(0.35 + 0.6 * plan.closer_looks, rel=0.01)
+    assert plan.duration_s > plan.closer_s + sum(one.duration_s for one in first)
+    gained = plan.pod_before + sum(one.gain for one in plan.passes)
+    assert plan.pod > gained + 1e-4  # the views show something besides
+    assert plans[0].pod == pytest.approx(
+        plans[0].pod_before + sum(one.gain for one in plans[0].passes), abs=1e-6
+    )
+
+
+def test_views_show_a_cell_enough_where_one_has_the_looks_or_two_overlap():
+    rules = CloserLookRules(0.6, 0.25, 2, (110.0, 110.0))
+    sizes = np.full((2, 3, 1), math.log(0.01))
+    solid = np.full((3, 4), 0.02)
+    shown = [Shown(slice(0, 2), slice(0, 4), 80.0)]
+    chances = []
+    for rate_hz in (20.0, 10.0, 4.0):  # 5, 2.5 and at least 2 looks in a view, of which 3 find
+        looks = closer_looks(rules, CLASSES, WIDE, 12.0, sizes, 0.5, rate_hz, (3, 0.2))
+        chance, count = shares_shown(looks, shown, 3, solid)
+        assert count == pytest.approx(0.15 * 80.0 / 4.0)
+        assert not chance[2].any()  # nothing was seen there
+        views = count / (8 * 0.02) * looks.shown_rad2[0]
+        several = 1.0 - math.exp(-views) * (1.0 + views)
+        in_one = {20.0: 1.0, 10.0: 0.5, 4.0: 0.0}[rate_hz]
+        assert chance[0, 0] == pytest.approx(several + in_one * views * math.exp(-views))
+        chances.append(chance[0, 0])
+    assert chances == sorted(chances, reverse=True)
 
 
 def test_nobody_looks_where_the_weight_is_0():

@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass, field, replace
 from functools import cache
 
-from ros_support_pkg.core.words import Level
 from semantic_detection_pkg.common.core.detection_curve import DetectionCurves
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.detector.backends.curve_file import read_curves
@@ -26,7 +25,7 @@ from simulation_pkg.harness.baseline_agent import BaselineAgent, DecisionRules
 from simulation_pkg.harness.baselines import Grid, views_of
 from simulation_pkg.harness.rendered_scan import RenderedScan
 from simulation_pkg.harness.robot import MODEL_FOLDER, SimulatedRobot
-from simulation_pkg.harness.scan_harness import START_NS, STEP_NS
+from simulation_pkg.harness.scan_harness import START_NS
 from simulation_pkg.harness.scores import Score, Things
 
 WORDS = ("person", "tent", "vehicle", "boat", "smoke")
@@ -96,8 +95,7 @@ class SearchScore:
         score: by what was claimed.
         pod_s: [s] until the map's own POD reached `SHARE`; inf: never.
         forecast_s: [s] from the start until the wanted POD, as the first plan said; NaN: none.
-        wanted_s: [s] until the search by probability had what was wanted, closer looks not
-            counted; inf: never.
+        wanted_s: [s] until the search by probability had what was wanted; inf: never.
     """
 
     score: Score
@@ -132,7 +130,6 @@ class SearchScan(RenderedScan):
         self._goal = Goal("search", wide_area(), WORDS, zoom, False, weights, wanted_pod)
         self._things = BoardThings(self.world)
         self._pod_s, self._wanted_s, self._forecast_s = math.inf, math.inf, math.nan
-        self._close_s = 0.0  # of closer looks
         self._log: list[str] = []
         self._said = ""
 
@@ -156,12 +153,10 @@ class SearchScan(RenderedScan):
         if status.reason != self._said:
             self._said = status.reason
             self._log.append(f"{now_s:6.2f} {status.leaf}: {status.reason}")
-        if status.level is Level.CLOSE:
-            self._close_s += STEP_NS * 1e-9
         progress = self.controller.progress
         if progress is None:
             if self.result is not None and "is reached" in self.result.message:
-                self._wanted_s = min(self._wanted_s, now_s - self._close_s)
+                self._wanted_s = min(self._wanted_s, now_s)
             return
         if math.isnan(self._forecast_s) and progress.forecast_pod > 0.0:
             self._forecast_s = now_s + progress.forecast_s
@@ -169,7 +164,7 @@ class SearchScan(RenderedScan):
             self._pod_s = now_s
         is_reached = progress.is_swept and progress.pod >= (progress.wanted_pod or 1.0) - 0.003
         if self._wanted_s == math.inf and is_reached:
-            self._wanted_s = now_s - self._close_s
+            self._wanted_s = now_s
 
     def _score(self) -> SearchScore:
         score = self._things.score(self.claims, self.robot.now_s, self.questions)

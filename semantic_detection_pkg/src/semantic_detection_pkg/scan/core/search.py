@@ -27,6 +27,7 @@ from semantic_detection_pkg.scan.core.goals import parse_words
 from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections, Goal
 from semantic_detection_pkg.scan.core.path_following import PathFollower
 from semantic_detection_pkg.scan.core.paths.traversal import TraversalSettings
+from semantic_detection_pkg.scan.core.planning.closer_looks import CloserLookRules
 from semantic_detection_pkg.scan.core.planning.probability import (
     PassTask,
     ProbabilityPlanner,
@@ -343,11 +344,21 @@ class Search:
             self.goal.wanted_pod or settings.wanted_pod,
             self._weights is not None,
             settings.tracker.confirm_hits,
-            settings.close.max_dwell_s + settings.close.answer_s,
+            CloserLookRules(
+                settings.close.max_dwell_s + settings.close.answer_s,
+                settings.close.max_dwell_s,
+                settings.close.min_view_frames,
+                tuple(self._target_px(name) for name in self.pod.class_names),
+            ),
         )
         return ProbabilityPlanner(
             coverage, self._round or self.pod, rules, settings.sweep, progress
         )
+
+    def _target_px(self, class_name: str) -> float:
+        close = self._settings.close
+        needs_px = dict(close.min_target_px_by_class).get(class_name, close.min_target_px)
+        return needs_px * self._settings.view_planning.size_margin
 
     def _new_pod(self) -> PodMap:
         settings = self._settings

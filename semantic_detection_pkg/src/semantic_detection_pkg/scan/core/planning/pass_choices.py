@@ -19,6 +19,7 @@ from semantic_detection_pkg.common.core.detection_curve import (
     EXPOSURE_MAX,
     GROUP_LOOKS,
     ClassCurve,
+    DetectionCurve,
 )
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.scan.core.area import GimbalLimits
@@ -170,13 +171,17 @@ def group_exposures(
     spare = np.clip(choices.looks - rules.hits, 0.0, GROUP_LOOKS - 1)  # (K, R)
     factor = (1.0 + rules.within * spare)[:, :, None]
     for index, one in enumerate(curves):
-        curve = one.curve
-        scale = choices.log_scales[:, index] - math.log(curve.size_50_px)
-        rise = (log_sizes[index][None] + scale[:, None, None]) / curve.width
-        best = curve.p_max / (1.0 + np.exp(-np.clip(rise, -60.0, 60.0)))
-        left = np.maximum(1.0 - best / max(curve.ceiling, 1e-9), math.exp(-EXPOSURE_MAX))
-        found[:, index] = -np.log(left) * factor
+        sizes = log_sizes[index][None] + choices.log_scales[:, index, None, None]
+        found[:, index] = exposures_of(one.curve, sizes) * factor
     return found
+
+
+def exposures_of(curve: DetectionCurve, log_sizes: Grid) -> Grid:
+    """Return the exposures of one look by the natural logarithms of sizes [px of the input]."""
+    rise = (log_sizes - math.log(curve.size_50_px)) / curve.width
+    best = curve.p_max / (1.0 + np.exp(-np.clip(rise, -60.0, 60.0)))
+    left = np.maximum(1.0 - best / max(curve.ceiling, 1e-9), math.exp(-EXPOSURE_MAX))
+    return np.asarray(-np.log(left))
 
 
 def _bands(

@@ -9,7 +9,7 @@ Koopman, "The Theory of Search III: The Optimum Distribution of Searching Effort
 best spent where its marginal rates are equal). Where one layer of passes does not reach it, others
 follow on top of it. Passes are then made in the order of success per second of slew and look.
 
-Gains are whole numbers, so that sums do not depend on their order, nor choices on last bits.
+Where closer looks come in between, what follows is planned for what they are expected to leave.
 """
 
 from __future__ import annotations
@@ -19,112 +19,26 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from semantic_detection_pkg.common.core.detection_curve import EXPOSURE_MAX, ClassCurve
+from semantic_detection_pkg.scan.core.planning.closer_looks import Shown, shares_shown
 from semantic_detection_pkg.scan.core.planning.pass_choices import (
     Grid,
-    PassChoices,
-    PassRules,
     group_exposures,
     pass_choices,
 )
+from semantic_detection_pkg.scan.core.planning.pass_layer import (
+    PassLayer,
+    PassProblem,
+    PlannedPass,
+    PodGain,
+    area_pods,
+    gain_of,
+    pods_of,
+)
 
-_UNITS = float(1 << 40)  # of a POD of 1
-_ALIKE = 0.02  # of what bands are worth: columns that differ by less are one
-_TURN_S = 0.6  # [s] between two passes, before their order is known
-_PRICES = (1e-5, 3.0)  # [1/s] POD of a second: the least that is worth it, and the greatest
-_PRICE_STEPS = 10  # bisection
 _LAYERS_MAX = 3
 _LEAST_GAIN = 0.003  # of the POD, for another layer
-_BEST_SHARE = 0.97  # of what is gained at best: the rest would take long, where it is not enough
 _SETTLE_S = 0.15  # [s] from the way to a pass to the pass
-
-
-@dataclass(frozen=True, eq=False)
-class PassProblem:
-    """What is known where a plan is wanted.
-
-    Attributes:
-        rules: what passes can be made of.
-        curves: (classes) of the detector.
-        pitch_rad: (rows) of the middles of rows.
-        yaw_edges_rad: (columns + 1) edges of columns, rising.
-        log_sizes: (classes, rows, columns) natural logarithm of the angular size [rad].
-        ground: (rows, columns) chance that a thing stands there, of which the POD of the area is
-            made up; adds up to 1.
-        order: (rows, columns) what passes are chosen and ordered by; adds up to 1.
-        best, total: (classes, rows, columns) exposure of the best group of looks and of all.
-        between: share of its exposure that a group adds to the best one.
-        wanted_pod: 0..1, by `ground` and by `order`.
-        first_stage: 0..1, share of what is wanted that comes before closer looks at what was seen;
-            1: all of it.
-        false_alarm_s: [s] of closer looks for each look of the detector.
-        zoom_rate_per_s: how fast the zoom moves.
-    """
-
-    rules: PassRules
-    curves: tuple[ClassCurve, ...]
-    pitch_rad: Grid
-    yaw_edges_rad: Grid
-    log_sizes: Grid
-    ground: Grid
-    order: Grid
-    best: Grid
-    total: Grid
-    between: float
-    wanted_pod: float
-    first_stage: float
-    false_alarm_s: float
-    zoom_rate_per_s: float
-
-
-class _Sums(NamedTuple):
-    """PODs of the area: by where things stand on its ground, and by the planner's order."""
-
-    gain: float
-    worth: float
-
-    def plus(self, other: _Sums) -> _Sums:
-        return _Sums(self.gain + other.gain, self.worth + other.worth)
-
-    def less(self, other: _Sums) -> _Sums:
-        return _Sums(self.gain - other.gain, self.worth - other.worth)
-
-    def reaches(self, wanted: _Sums) -> bool:
-        return self.gain >= wanted.gain - 1e-9 and self.worth >= wanted.worth - 1e-9
-
-
-@dataclass(frozen=True)
-class PlannedPass:
-    """One pass of the axis.
-
-    Attributes:
-        start_rad, end_rad: yaw of the axis; equal: it stays there.
-        rate_rad_s: yaw rate, > 0.
-        stay_s: [s] to stay where it does not move.
-        gain: of the POD, 0..1.
-        worth: the same by `PassProblem.order`.
-    """
-
-    zoom: float
-    pitch_rad: float
-    start_rad: float
-    end_rad: float
-    rate_rad_s: float
-    stay_s: float
-    gain: float
-    worth: float
-
-    @property
-    def gains(self) -> _Sums:
-        """Return both gains."""
-        return _Sums(self.gain, self.worth)
-
-    @property
-    def duration_s(self) -> float:
-        """Return the time from its start to its end. [s]"""
-        return max(abs(self.end_rad - self.start_rad) / self.rate_rad_s, self.stay_s)
 
 
 @dataclass(frozen=True)
@@ -135,7 +49,9 @@ class PassPlan:
         pod_before, pod: of the area, 0..1, before and after them.
         is_enough: the wanted POD is reached.
         duration_s: from the axis' place when it was planned until the wanted POD is reached, or to
-            the end.
+            the end, with the closer looks that come before.
+        closer_looks: at false alarms that are expected until then.
+        closer_s: [s] of them.
         first_stage: so many passes come before closer looks at what they have shown; 0: closer
             looks come after all.
     """
@@ -146,6 +62,8 @@ class PassPlan:
     is_enough: bool
     duration_s: float
     first_stage: int = 0
+    closer_looks: float = 0.0
+    closer_s: float = 0.0
 
 
 class AxisState(NamedTuple):
@@ -156,195 +74,57 @@ class AxisState(NamedTuple):
     zoom: float
 
 
-class _Band(NamedTuple):
-    choice: int
-    row: int
-    first: int  # column
-    last: int  # column, included
-    gain: int
-    worth: int
-
-
 def plan_passes(problem: PassProblem, axis: AxisState) -> PassPlan:
     """Return the passes that reach the wanted POD soonest, or the best there is, in their order."""
     choices = pass_choices(problem.rules, problem.pitch_rad, problem.curves)
     groups = group_exposures(problem.rules, choices, problem.log_sizes, problem.curves)
     state = (problem.best, problem.total)
-    before = pods = _pods_of(problem, *state)
+    before = pods = area_pods(problem, *state)
+    enough = PodGain(problem.wanted_pod, problem.wanted_pod)
     ordered: list[PlannedPass] = []
-    duration_s, first_stage = 0.0, 0
+    duration_s, first_stage, alarms, closer_s = 0.0, 0, 0.0, 0.0
     for stage in sorted({problem.first_stage, 1.0}):
-        wanted = _Sums(*(one + stage * (problem.wanted_pod - one) for one in before))
-        begun, passes = pods, list[PlannedPass]()
+        wanted = PodGain(*(one + stage * (problem.wanted_pod - one) for one in before))
+        begun, passes, shown = pods, list[PlannedPass](), list[Shown]()
         for _ in range(_LAYERS_MAX):
             if pods.reaches(wanted):
                 break
-            layer = _Layer(problem, choices, groups, state)
+            layer = PassLayer(problem, choices, groups, state)
             bands = layer.bands(wanted.less(pods))
-            gain = _gain_of(bands)
+            gain = gain_of(bands)
             if max(gain) < _LEAST_GAIN:
                 break
             passes += [layer.planned(band) for band in bands]
+            shown += [layer.shown(band) for band in bands]
             state, pods = layer.state_after(bands), pods.plus(gain)
-        missing = _Sums(problem.wanted_pod, problem.wanted_pod).less(begun)
-        added, axis, added_s = _in_order(problem, passes, axis, missing)
+        added, axis, added_s = _in_order(problem, passes, axis, enough.less(begun))
         ordered, duration_s = ordered + added, duration_s + added_s
-        is_enough = pods.reaches(_Sums(problem.wanted_pod, problem.wanted_pod))
-        first_stage = len(ordered) if stage < 1.0 and not is_enough else first_stage
-    return PassPlan(tuple(ordered), before.gain, pods.gain, is_enough, duration_s, first_stage)
+        if stage < 1.0 and not pods.reaches(enough):
+            first_stage = len(ordered)
+            state, alarms = _after_closer_looks(problem, state, shown)
+            pods = area_pods(problem, *state)
+            closer_s = problem.latency_s + alarms * problem.closer.look_s
+    duration_s += closer_s
+    is_enough = pods.reaches(enough)
+    return PassPlan(
+        tuple(ordered), before.gain, pods.gain, is_enough, duration_s, first_stage, alarms, closer_s
+    )
 
 
-def _pods_of(problem: PassProblem, best: Grid, total: Grid) -> _Sums:
-    """Return the POD of the area by exposures, by ground and by order, 0..1."""
-    pods = _pods(problem.curves, best + problem.between * (total - best)).mean(axis=0)
-    return _Sums(float((pods * problem.ground).sum()), float((pods * problem.order).sum()))
-
-
-def _gain_of(bands: list[_Band]) -> _Sums:
-    """Return what bands gain of the POD."""
-    gain, worth = sum(one.gain for one in bands), sum(one.worth for one in bands)
-    return _Sums(gain / _UNITS, worth / _UNITS)
-
-
-def _pods(curves: tuple[ClassCurve, ...], exposures: Grid) -> Grid:
-    """Return PODs of exposures (..., classes, rows, columns)."""
-    ceilings = np.array([one.curve.ceiling for one in curves])[:, None, None]
-    return np.asarray(-ceilings * np.expm1(-np.minimum(exposures, EXPOSURE_MAX)))
-
-
-class _Layer:
-    """One layer of passes over a state of the map."""
-
-    def __init__(
-        self,
-        problem: PassProblem,
-        choices: PassChoices,
-        groups: Grid,
-        state: tuple[Grid, Grid],
-    ) -> None:
-        self._problem, self._choices, self._groups, self._state = problem, choices, groups, state
-        best, total = state
-        highest = np.maximum(best[None], groups)
-        after = highest + problem.between * (total[None] + groups - highest)
-        pods = _pods(problem.curves, best + problem.between * (total - best))
-        gained = np.maximum(_pods(problem.curves, after) - pods[None], 0.0).mean(axis=1)
-        self._worth = _of_bands(gained, problem.order, choices)
-        self._gained = _of_bands(gained, problem.ground, choices)
-        self._starts = _alike(self._worth)
-        self._spans = np.add.reduceat(self._worth, self._starts, axis=2)
-        self._widths = np.add.reduceat(np.diff(problem.yaw_edges_rad), self._starts)
-        # A false alarm that is looked at closer was seen in as many looks as a thing has to be.
-        alarms_hz = choices.looks_hz[:, None] / (problem.rules.hits + 1.0)
-        slow = 1.0 + problem.false_alarm_s * alarms_hz
-        rate = np.where(choices.rows > 0, choices.rate_rad_s, 1e-6)
-        self._column_s = slow / rate  # (K, R) per rad
-        extra = -2.0 * choices.half_rad * (1.0 - 2.0 * choices.ratio)
-        self._band_s = np.maximum(extra / rate, 0.0) * slow + _TURN_S
-
-    def bands(self, wanted: _Sums) -> list[_Band]:
-        """Return the bands of the greatest price that gains so much, or nearly the best."""
-        low, high = (math.log(price) for price in _PRICES)
-        chosen = self._at_price(math.exp(low))
-        best = _gain_of(chosen)
-        wanted = _Sums(
-            *(min(one, _BEST_SHARE * most) for one, most in zip(wanted, best, strict=True))
-        )
-        for _ in range(_PRICE_STEPS):
-            middle = (low + high) / 2.0
-            tried = self._at_price(math.exp(middle))
-            if _gain_of(tried).reaches(wanted):
-                chosen, low = tried, middle
-            else:
-                high = middle
-        return chosen
-
-    def _at_price(self, price: float) -> list[_Band]:
-        """Return the bands that gain most, less the price of their time."""
-        net, first, last = self._best_ranges(price * _UNITS)
-        count = net.shape[1]
-        best = np.zeros(count + 1)
-        taken = np.full(count, -1)
-        for row in range(count - 1, -1, -1):
-            best[row] = best[row + 1]
-            sums = net[:, row] + best[row + self._choices.rows[:, row]]
-            choice = int(np.argmax(sums))
-            if self._choices.rows[choice, row] > 0 and sums[choice] > best[row]:
-                best[row], taken[row] = sums[choice], choice
-        bands: list[_Band] = []
-        row = 0
-        while row < count:
-            choice = int(taken[row])
-            if choice < 0:
-                row += 1
-                continue
-            ends = (*self._starts[1:].tolist(), self._worth.shape[2])
-            span = slice(int(self._starts[first[choice, row]]), ends[last[choice, row]])
-            gain, worth = (int(one[choice, row, span].sum()) for one in (self._gained, self._worth))
-            bands.append(_Band(choice, row, span.start, span.stop - 1, gain, worth))
-            row += int(self._choices.rows[choice, row])
-        return bands
-
-    def _best_ranges(self, price: float) -> tuple[Grid, NDArray[np.int64], NDArray[np.int64]]:
-        """Return for each band the range of spans that is worth most, and how much: (K, R)."""
-        shape = self._worth.shape[:2]
-        here, start = np.full(shape, -np.inf), np.zeros(shape, np.int64)
-        best, first, last = np.full(shape, -np.inf), np.zeros_like(start), np.zeros_like(start)
-        for column, width in enumerate(self._widths.tolist()):
-            value = self._spans[:, :, column] - price * width * self._column_s
-            begins = here <= 0.0
-            start = np.where(begins, column, start)
-            here = np.where(begins, value, here + value)
-            is_better = here > best
-            best = np.where(is_better, here, best)
-            first, last = np.where(is_better, start, first), np.where(is_better, column, last)
-        return best - price * self._band_s, first, last
-
-    def planned(self, band: _Band) -> PlannedPass:
-        """Return the pass of a band."""
-        choices, at = self._choices, (band.choice, band.row)
-        edges = self._problem.yaw_edges_rad
-        half, ratio = float(choices.half_rad[at]), float(choices.ratio[at])
-        pitch = float(choices.pitch_rad[at])
-        inset = half * (1.0 - 2.0 * ratio)
-        low, high = float(edges[band.first]) + inset, float(edges[band.last + 1]) - inset
-        if low >= high:
-            low = high = (low + high) / 2.0
-        limits = self._problem.rules.limits
-        low, high = (limits.nearest((yaw, pitch))[0] for yaw in (low, high))
-        rate = float(choices.rate_rad_s[at])
-        stay_s = (self._problem.rules.hits + 1.0) / float(choices.looks_hz[band.choice])
-        gain, worth = band.gain / _UNITS, band.worth / _UNITS
-        zoom = float(choices.zooms[band.choice])
-        return PlannedPass(zoom, pitch, low, high, rate, stay_s, gain, worth)
-
-    def state_after(self, bands: list[_Band]) -> tuple[Grid, Grid]:
-        """Return the exposures after these passes."""
-        best, total = (one.copy() for one in self._state)
-        for band in bands:
-            rows = slice(band.row, band.row + int(self._choices.rows[band.choice, band.row]))
-            part = slice(None), rows, slice(band.first, band.last + 1)
-            added = self._groups[band.choice][:, rows]
-            if added.shape[-1] > 1:
-                added = added[:, :, part[2]]
-            best[part], total[part] = np.maximum(best[part], added), total[part] + added
-        return best, total
-
-
-def _of_bands(gained: Grid, chances: Grid, choices: PassChoices) -> Grid:
-    """Return what bands gain in each column, in whole units: (K, R, columns)."""
-    units = np.rint(gained * chances[None] * _UNITS)
-    sums = np.zeros((units.shape[0], units.shape[1] + 1, units.shape[2]))
-    np.cumsum(units, axis=1, out=sums[:, 1:])
-    ends = np.arange(units.shape[1])[None] + choices.rows  # (K, R)
-    return np.take_along_axis(sums, ends[:, :, None], axis=1) - sums[:, :-1]
-
-
-def _alike(worth: Grid) -> NDArray[np.intp]:
-    """Return where spans of columns begin whose bands are worth the same, of (K, R, columns)."""
-    sizes = np.abs(worth).max(axis=(0, 1))
-    apart = np.abs(np.diff(worth, axis=2)).max(axis=(0, 1), initial=0.0)
-    is_new = apart > _ALIKE * np.maximum(sizes[1:], sizes[:-1])
-    return np.concatenate([[0], np.flatnonzero(is_new) + 1])
+def _after_closer_looks(
+    problem: PassProblem, state: tuple[Grid, Grid], shown: list[Shown]
+) -> tuple[tuple[Grid, Grid], float]:
+    """Return the exposures that are expected after closer looks, and how many looks they are."""
+    exposures = state[0] + problem.between * (state[1] - state[0])
+    heights = np.gradient(problem.pitch_rad) if len(problem.pitch_rad) > 1 else np.array([1e-3])
+    solid = (heights * np.cos(problem.pitch_rad))[:, None] * np.diff(problem.yaw_edges_rad)[None]
+    share, count = shares_shown(problem.closer, shown, problem.rules.hits, solid)
+    pods = pods_of(problem.curves, exposures)
+    closer = pods_of(problem.curves, np.maximum(exposures, problem.closer.exposures))
+    ceilings = np.array([max(one.curve.ceiling, 1e-9) for one in problem.curves])[:, None, None]
+    left = 1.0 - (pods + share[None] * (closer - pods)) / ceilings
+    after = np.maximum(-np.log(np.maximum(left, 1e-7)), exposures)
+    return (after, after), count
 
 
 def transition_s(
@@ -362,7 +142,7 @@ def transition_s(
 
 
 def _in_order(
-    problem: PassProblem, passes: list[PlannedPass], axis: AxisState, wanted: _Sums
+    problem: PassProblem, passes: list[PlannedPass], axis: AxisState, wanted: PodGain
 ) -> tuple[list[PlannedPass], AxisState, float]:
     """Return the passes by success per second, where the axis is after them, and how long it takes.
 
@@ -370,7 +150,7 @@ def _in_order(
         wanted: of the POD; once it is reached time counts no more.
     """
     left, ordered, now_s, reached_s = list(passes), list[PlannedPass](), 0.0, math.nan
-    gained = _Sums(0.0, 0.0)
+    gained = PodGain(0.0, 0.0)
     while left:
         options = []
         for index, one in enumerate(left):
@@ -383,7 +163,8 @@ def _in_order(
         begins_s, missing, gain = now_s + way_s + _SETTLE_S, wanted.less(gained), one.gains
         now_s, gained = begins_s + one.duration_s, gained.plus(gain)
         if math.isnan(reached_s) and gained.reaches(wanted):
-            share = max(m / max(g, 1e-12) for m, g in zip(missing, gain, strict=True) if m > 0.0)
+            parts = (m / max(g, 1e-12) for m, g in zip(missing, gain, strict=True))
+            share = max(*parts, 0.0)
             reached_s = begins_s + one.duration_s * min(share, 1.0)
         axis = AxisState(ends[1], one.pitch_rad, one.zoom)
         ordered.append(replace(one, start_rad=ends[0], end_rad=ends[1]))

@@ -6,7 +6,7 @@ import math
 
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.scan.core.area import GimbalLimits
-from semantic_detection_pkg.scan.core.planning.pass_planning import PlannedPass
+from semantic_detection_pkg.scan.core.planning.pass_layer import PlannedPass
 from semantic_detection_pkg.scan.core.planning.sweep import SweepSettings
 from semantic_detection_pkg.scan.core.pointing import (
     BearingState,

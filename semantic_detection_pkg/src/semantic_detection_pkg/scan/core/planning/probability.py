@@ -18,17 +18,20 @@ from semantic_detection_pkg.common.core.looks import Look, tiles_of
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.scan.core.area import GimbalLimits
 from semantic_detection_pkg.scan.core.coverage import CoverageMap
+from semantic_detection_pkg.scan.core.planning.closer_looks import (
+    CloserLookRules,
+    closer_looks,
+)
 from semantic_detection_pkg.scan.core.planning.pass_choices import (
     Grid,
     LookRate,
     PassRules,
     zooms_to_choose,
 )
+from semantic_detection_pkg.scan.core.planning.pass_layer import PassProblem, PlannedPass
 from semantic_detection_pkg.scan.core.planning.pass_planning import (
     AxisState,
     PassPlan,
-    PassProblem,
-    PlannedPass,
     plan_passes,
 )
 from semantic_detection_pkg.scan.core.planning.pass_run import PassRun
@@ -50,6 +53,7 @@ _FUTILE_PLANS_MAX = 3  # in a row that gain next to nothing, then the search is 
 _MUCH = 0.9
 _FIRST_STAGE, _FIRST_STAGE_WEIGHTED = 0.92, 0.75
 _LEAST_GAIN = 0.004  # of the POD
+_RATE_FRAMES, _RATE_WAIT_S = 4, 1.0  # so many frames tell their rate; after so long two do
 _LEAST_SIZE_RAD = 1e-7  # of what is beyond all ground
 _BY_DOUBLING = 0.25  # of what the planner gives for cells; see `search_order`
 _NEARLY = 0.002  # of the POD: so near to the wanted one it is reached
@@ -66,7 +70,7 @@ class ProbabilityRules:
         wanted_pod: 0..1, of the area, by its weights.
         is_weighted: it is likelier somewhere: that part comes first.
         hits: looks that have to find a thing for it to be reported.
-        closer_look_s: [s] that a closer look at a false alarm takes.
+        closer: how candidates are looked at closer.
     """
 
     wide: CameraView
@@ -77,7 +81,7 @@ class ProbabilityRules:
     wanted_pod: float
     is_weighted: bool
     hits: int
-    closer_look_s: float
+    closer: CloserLookRules
 
 
 class PassTask:
@@ -137,6 +141,8 @@ class ProbabilityPlanner:
         self._looks: tuple[Look, ...] = ()
         self._interval_s = 0.0
         self._has_news = False
+        self._frames = 0
+        self._asked_s: float | None = None  # for the first plan
         self._forecast: Forecast | None = None
         self._planned: PassPlan | None = None
 
@@ -180,6 +186,7 @@ class ProbabilityPlanner:
     def note_frame(self, looks: Sequence[Look], interval_s: float) -> None:
         """Note how the newest frame was looked at, and the time between two [s]; 0: unknown."""
         self._looks, self._interval_s, self._has_news = tuple(looks), interval_s, True
+        self._frames += 1
 
     def _is_enough(self) -> bool:
         """Return whether the wanted POD is reached, of the area and by the planner's order."""
@@ -254,6 +261,8 @@ class ProbabilityPlanner:
         if self._is_enough() or (before is not None and not before.passes):
             self.interrupt()
             return None
+        if not self._knows_rate(now_s):
+            return 0.0, 0.0
         if before is not None:
             gained = pod - before.pod_before
             self._futile = self._futile + 1 if gained < _LEAST_GAIN else 0
@@ -266,6 +275,13 @@ class ProbabilityPlanner:
         self._task = PassTask(self._tasks, self._problem(), AxisState(yaw, pitch, zoom))
         return 0.0, 0.0
 
+    def _knows_rate(self, now_s: float) -> bool:
+        """Return whether enough frames came to plan by their rate; a slow camera's are few."""
+        if self._asked_s is None:
+            self._asked_s = now_s
+        is_long = now_s - self._asked_s >= _RATE_WAIT_S
+        return self._interval_s > 0.0 and (self._frames >= _RATE_FRAMES or is_long)
+
     def _foretell(self, now_s: float, plan: PassPlan) -> None:
         wanted, count = self._rules.wanted_pod, len(plan.passes)
         zooms = sorted({round(one.zoom, 1) for one in plan.passes})
@@ -273,18 +289,27 @@ class ProbabilityPlanner:
         if zooms:
             how += f" at zoom {zooms[0]:g}" + (f" to {zooms[-1]:g}" if zooms[1:] else "")
         reached = f"POD {plan.pod:.2f} in about {plan.duration_s:.0f} s of {how}"
+        if plan.closer_looks >= 1.0:
+            reached += (
+                f", closer looks at some {plan.closer_looks:.0f} false alarms included, at what is "
+                "there besides"
+            )
+        elif plan.is_enough:
+            reached += ", closer looks besides"
         if plan.is_enough:
-            text = f"{reached}, closer looks besides"
+            text = reached
         else:
             text = f"POD {wanted:.2f} cannot be reached from here; {reached}, is the best"
         self._forecast = Forecast(plan.pod, now_s + plan.duration_s, plan.is_enough, text)
 
+    @property
+    def _rate_hz(self) -> float:
+        """Return how many pictures are examined in a second, as measured."""
+        return 1.0 / self._interval_s if self._interval_s > 0.0 else self._settings.frame_rate_hz
+
     def _look_rates(self) -> tuple[LookRate, ...]:
         """Return how the detector looks at pictures, as far as the newest frame tells."""
-        view = self._rules.wide
-        rate_hz = self._settings.frame_rate_hz
-        if self._interval_s > 0.0:
-            rate_hz = min(rate_hz, 1.0 / self._interval_s)
+        view, rate_hz = self._rules.wide, self._rate_hz
         whole = [one.gain for one in self._looks if one.is_whole(view.width, view.height)]
         tiles = [one.gain for one in tiles_of(self._looks, view.width, view.height)]
         share = self._coverage.look_share
@@ -322,15 +347,25 @@ class ProbabilityPlanner:
         sizes = np.array([_sums(one * even, rows, columns) for one in logs]) / pooled
         if float(np.ptp(sizes, axis=2).max()) < 0.02:  # level: alike in all columns
             sizes = sizes[:, :, :1]
-        alarms = sum(one.false_alarms_per_look for one in curves if one.false_alarms_per_look > 0.0)
-        dependence = pod.curves.dependence
+        dependence, ways = pod.curves.dependence, self._look_rates()
+        hits = min(rules.hits, TILE_HITS) if has_tiles else rules.hits
+        closer = closer_looks(
+            rules.closer,
+            curves,
+            rules.wide,
+            rules.zoom_max,
+            sizes,
+            max(way.gain for way in ways),
+            self._rate_hz,
+            (hits, dependence.within),
+        )
         return PassProblem(
             rules=PassRules(
                 rules.wide,
                 rules.limits,
                 zooms_to_choose(rules.zoom, rules.zoom_max),
-                self._look_rates(),
-                min(rules.hits, TILE_HITS) if has_tiles else rules.hits,
+                ways,
+                hits,
                 coverage.criteria.edge_margin,
                 coverage.criteria.exposure_time_s,
                 coverage.criteria.max_motion_blur_px,
@@ -348,7 +383,8 @@ class ProbabilityPlanner:
             between=dependence.between,
             wanted_pod=rules.wanted_pod,
             first_stage=self._first_stage if self._is_first_stage else 1.0,
-            false_alarm_s=alarms * rules.closer_look_s,
+            closer=closer,
+            latency_s=self._settings.detection_latency_s,
             zoom_rate_per_s=rules.zoom_rate_per_s,
         )
 

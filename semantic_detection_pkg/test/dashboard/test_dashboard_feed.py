@@ -44,6 +44,7 @@ class FeedHarness:
             dashboard.board,
             dashboard.pictures,
             dashboard.findings,
+            dashboard.missions,
             transport="shared_memory",
             hfov_wide_rad=1.0,
         )

@@ -18,6 +18,7 @@ from semantic_detection_pkg.dashboard.api.commands import CommandStatus, Outcome
 from semantic_detection_pkg.dashboard.core.weights_map import parts_of, rings_of
 from semantic_detection_pkg.errors import ConfigurationError
 
+BOW_TIE = [[11.0, 47.0], [11.001, 47.001], [11.001, 47.0], [11.0, 47.001], [11.0, 47.0]]
 SQUARE = [[11.0, 47.0], [11.001, 47.0], [11.001, 47.001], [11.0, 47.001], [11.0, 47.0]]
 
 
@@ -68,6 +69,7 @@ def test_polygons_are_read_with_places_on_their_edges():
         (collection(feature(coordinates=[SQUARE, SQUARE])), "feature 1 has a hole"),
         (collection(feature(coordinates=[[[47, 110], [48, 110], [48, 111]]])), "latitude 110"),
         (collection(feature(coordinates=[[[1e9, 1], [1, 1], [2, 2]]])), "feature 1 has a ring"),
+        (collection(feature(), feature(coordinates=[BOW_TIE])), "feature 2 crosses itself: its"),
         (collection(*[feature()] * 101), "weights: 101 parts are too many, at most 100"),
         (
             collection(feature(), crs={"properties": {"name": "urn:ogc:def:crs:EPSG::31467"}}),
@@ -146,6 +148,11 @@ def part(weight: float, yaw: float = 0.0) -> dict[str, Any]:
     return {"vertices": vertices, "weight": weight}
 
 
+def crossing() -> dict[str, Any]:
+    corners = [(0.0, 0.2), (0.2, 0.3), (0.2, 0.2), (0.0, 0.3)]
+    return {"vertices": [{"yaw_rad": x, "pitch_rad": y} for x, y in corners], "weight": 2}
+
+
 @pytest.mark.parametrize(
     ("weights", "told"),
     [
@@ -153,6 +160,7 @@ def part(weight: float, yaw: float = 0.0) -> dict[str, Any]:
         ([part(1e6)], "less than or equal to 1000"),
         ([part(2.0), part(2.0, 2.5)], "body: weights: part 2, around yaw 149"),
         ([{"vertices": part(1.0)["vertices"][:2], "weight": 1.0}], "at least 3 items"),
+        ([crossing()], "body: weights: part 1 crosses itself: its edges from corner 1 and from"),
         ([part(1.0)] * 101, "at most 100 items"),
     ],
 )
@@ -214,13 +222,30 @@ def test_a_place_is_drawn_weighed_and_sent(served: Served, page: Page) -> None: 
     assert isinstance(served.robot.commands[-1], commands.Point)
 
 
-def test_a_drawing_can_be_dropped(served: Served, page: Page) -> None:  # noqa: F811
+@pytest.mark.parametrize("by", ["the button", "Escape"])
+def test_a_drawing_can_be_dropped(served: Served, page: Page, by: str) -> None:  # noqa: F811
     page.goto(served.address)
+    expect(page.locator("#part-drop")).to_be_hidden()
     page.click("#part-draw")
     click(page, 0.5, 0.5)
-    page.keyboard.press("Escape")
+    if by == "Escape":
+        page.keyboard.press("Escape")
+    else:
+        page.click("#part-drop")
+    expect(page.locator("#part-drop")).to_be_hidden()
     expect(page.locator("#part-draw")).to_have_text("Draw likely place")
     expect(page.locator("#parts button")).to_have_count(0)
+
+
+def test_a_drawing_that_crosses_itself_is_no_place(served: Served, page: Page) -> None:  # noqa: F811
+    page.goto(served.address)
+    page.click("#part-draw")
+    for x, y in ((0.4, 0.4), (0.6, 0.8), (0.6, 0.4), (0.4, 0.8)):
+        click(page, x, y)
+    page.click("#part-draw")
+    expect(page.locator("#toasts")).to_contain_text("crosses itself after corners 1 and 3")
+    expect(page.locator("#parts button")).to_have_count(0)
+    expect(page.locator("#part-draw")).to_have_text("Done")
 
 
 def test_a_map_is_loaded_on_the_page_or_refused_there(
@@ -236,7 +261,14 @@ def test_a_map_is_loaded_on_the_page_or_refused_there(
     served.robot.outcome = seen()
     page.set_input_files("#part-file", good)
     expect(page.locator("#parts button")).to_have_text(["1: × 30"])
+    # The slider does not change it before it is chosen.
+    expect(page.locator("#part-remove")).to_be_disabled()
+    page.locator("#part-weight").fill("2")
+    expect(page.locator("#parts button")).to_have_text(["1: × 30"])
+    page.click("#parts button")
     expect(page.locator("#part-weight-value")).to_have_text("× 30")
+    page.locator("#part-weight").fill("4")
+    expect(page.locator("#parts button")).to_have_text(["1: × 1"])
     page.set_input_files("#part-file", bad)
     expect(page.locator("#toasts")).to_contain_text("feature 1 has weight -2, a property 'weight'")
     page.set_input_files("#part-file", none)

@@ -46,6 +46,7 @@ class DashboardNode(Node):
             self._dashboard.board,
             self._dashboard.pictures,
             self._dashboard.findings,
+            self._dashboard.missions,
             transport=config.frame_transport,
             hfov_wide_rad=config.wide_hfov_rad,
         )

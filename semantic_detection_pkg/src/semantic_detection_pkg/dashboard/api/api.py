@@ -261,7 +261,11 @@ async def words(dashboard: Shared, body: SetWords) -> JSONResponse:
 @steer.post("/scan/start", response_model=CommandReply)
 async def start_scan(dashboard: Shared, body: StartScan) -> JSONResponse:
     """Search an area for what the words name."""
-    return await _carry_out(dashboard, body)
+    dashboard.missions.send(body.as_goal())
+    outcome = await dashboard.ask(body)
+    if outcome.status is not CommandStatus.DONE:
+        dashboard.missions.drop_sent()
+    return _answer(outcome)
 
 
 @control.post("/scan/weights", response_model=WeightedParts)

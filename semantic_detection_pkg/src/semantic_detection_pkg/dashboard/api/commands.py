@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -18,6 +18,7 @@ from semantic_detection_pkg.common.core.event_marks import (
     LABEL_PATTERN,
     SECONDS_MAX,
 )
+from semantic_detection_pkg.dashboard.core.last_mission import EDGES
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.weights import (
     MAX_PARTS,
@@ -91,6 +92,9 @@ class WeightedPart(Command):
 
     vertices: Annotated[tuple[Vertex, ...], Field(min_length=3, max_length=MAX_VERTICES)]
     weight: Annotated[float, Field(ge=0.0, le=WEIGHT_MAX)]
+    origin: Annotated[
+        str, Field(max_length=80, description="drawn, or the file that it is of; for people")
+    ] = ""
 
     @property
     def as_weight(self) -> WeightedArea:
@@ -117,6 +121,13 @@ class StartScan(Command):
     zoom: Annotated[float, Field(ge=0.0, le=200.0, description="[x] 0: the controller's own")] = 0.0
     is_repeated: bool = False
     weights: Annotated[tuple[WeightedPart, ...], Field(max_length=MAX_PARTS)] = ()
+    planner: Annotated[
+        Literal["", "sweep", "probability"], Field(description="empty: the controller's own")
+    ] = ""
+    wanted_pod: Annotated[
+        float,
+        Field(ge=0.0, le=1.0, description="probability of detection; 0: the controller's own"),
+    ] = 0.0
 
     @model_validator(mode="after")
     def _check_order(self) -> StartScan:
@@ -125,6 +136,11 @@ class StartScan(Command):
         area = Area(self.yaw_min_rad, self.yaw_max_rad, self.pitch_min_rad, self.pitch_max_rad)
         check_weights([one.as_weight for one in self.weights], area)
         return self
+
+    def as_goal(self) -> dict[str, Any]:
+        """Return it as the page's section `goal` has it."""
+        plain = self.model_dump(mode="json")
+        return {"area": {edge: plain.pop(edge) for edge in EDGES}, **plain}
 
 
 class PauseScan(Command):

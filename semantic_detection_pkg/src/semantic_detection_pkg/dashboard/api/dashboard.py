@@ -19,6 +19,7 @@ from semantic_detection_pkg.dashboard.api.finding_book import FindingBook
 from semantic_detection_pkg.dashboard.api.finding_store import FindingStore
 from semantic_detection_pkg.dashboard.api.hub import Hub
 from semantic_detection_pkg.dashboard.api.metrics import History, Metrics
+from semantic_detection_pkg.dashboard.api.mission_book import MissionBook
 from semantic_detection_pkg.dashboard.api.operators import Operators
 from semantic_detection_pkg.dashboard.api.pictures import EncodedPicture, PictureMaker
 from semantic_detection_pkg.dashboard.api.recorded_findings import RecordedFindings
@@ -38,6 +39,7 @@ class Dashboard:
         board: the robot's side writes it, from any thread.
         pictures: takes scenes from the robot's side, from any thread.
         findings: takes those that are heard, from any thread; knows those of before.
+        missions: takes states and results, from any thread; knows the last mission.
         is_halted: the gimbal was stopped; rates are obeyed again after one of zero, a let-go hand.
     """
 
@@ -67,6 +69,7 @@ class Dashboard:
             FindingStore(recordings),
             RecordedFindings(recordings, settings.robot),
         )
+        self.missions = MissionBook(self.board, recordings)
         self.is_halted = False
         self._history = History()
         self._evidence = EvidenceFolder(settings.evidence_dir)
@@ -88,6 +91,7 @@ class Dashboard:
                     figures_s = time.monotonic()
                     self._measure()
                     await self._list_events()
+                    await asyncio.to_thread(self.missions.keep)
                 self.hub.tick()
                 await asyncio.sleep(NEWS_PERIOD_S)
         finally:
@@ -137,8 +141,9 @@ class Dashboard:
         return Outcome(CommandStatus.DONE, holder)
 
     def close(self) -> None:
-        """End the threads of the pictures and the findings."""
+        """Keep what is new; end the threads of the pictures and the findings."""
         self.findings.close()
+        self.missions.keep(is_last=True)
         self.pictures.close()
 
     def _publish(self, picture: EncodedPicture) -> None:

@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.weights import (
     MAX_VERTICES,
     WEIGHT_MAX,
     WeightedArea,
     check_weight_counts,
+    crossing_edges,
+    crossing_text,
 )
 
 Place = tuple[float, float]
@@ -20,6 +24,7 @@ Place = tuple[float, float]
 
 _PIECES_MAX = 8  # of an edge: straight on the ground it is bent as seen from the robot
 _DIGITS = 5  # of angles in radians
+_TOUCHING_DEG = 1e-8  # a millimetre: edges that touch do not cross
 _LARGEST = 1e9  # of numbers: JSON has them of any length
 
 
@@ -141,6 +146,10 @@ def _places(name: str, ring: Any) -> tuple[Place, ...]:
                 f"{name} has a corner at longitude {longitude:g}, latitude {latitude:g}: allowed "
                 "is -360..360, -90..90"
             )
+    latitudes, longitudes = np.array(corners).T
+    outline = np.column_stack([latitudes, np.unwrap(longitudes, period=360.0)])
+    if crossed := crossing_edges(outline, _TOUCHING_DEG):
+        raise ConfigurationError(f"{name} {crossing_text(*crossed)}")
     pieces = max(1, min(_PIECES_MAX, MAX_VERTICES // len(corners)))
     places = []
     for (latitude, longitude), (to_latitude, to_longitude) in zip(

@@ -33,6 +33,7 @@ from semantic_detection_pkg.common.core.from_messages import (
 from semantic_detection_pkg.common.core.looks import Look
 from semantic_detection_pkg.common.core.plain import as_plain, finite
 from semantic_detection_pkg.dashboard.api.finding_book import FindingBook
+from semantic_detection_pkg.dashboard.api.mission_book import MissionBook
 from semantic_detection_pkg.dashboard.api.pictures import PictureMaker, ShownFrame
 from semantic_detection_pkg.dashboard.api.recorded_findings import WITHOUT
 from semantic_detection_pkg.dashboard.api.store import SectionStore
@@ -41,8 +42,10 @@ from semantic_detection_pkg.dashboard.core.ownership import is_own_logger, is_ow
 from semantic_detection_pkg.dashboard.core.pairing import Pairing
 from semantic_detection_pkg.dashboard.core.pod import pod_of
 from semantic_detection_pkg.errors import FrameError
-from semantic_detection_pkg.scan.core.from_messages import from_gimbal_state
+from semantic_detection_pkg.scan.core.from_messages import from_gimbal_state, from_weighted_area
 from semantic_detection_pkg.scan.core.inputs_and_decisions import GimbalReading
+from semantic_detection_pkg.scan.core.weight_shares import weight_shares
+from semantic_detection_pkg.scan.core.weights import WeightedArea
 
 _LOG_LINES = 80
 _DIAGNOSTICS_MAX = 40
@@ -86,6 +89,7 @@ class DashboardFeed:
         board: SectionStore,
         pictures: PictureMaker,
         findings: FindingBook,
+        missions: MissionBook,
         *,
         transport: str,
         hfov_wide_rad: float,
@@ -102,6 +106,9 @@ class DashboardFeed:
         self._marks: tuple[TrackMark, ...] = ()
         self._detected_s: deque[float] = deque(maxlen=240)
         self._findings = findings
+        self._missions = missions
+        self._weights: tuple[str, tuple[WeightedArea, ...]] = ("", ())
+        self._shared: tuple[object, ...] = ()
         self._diagnostics: dict[str, dict[str, Any]] = {}
         self._log: deque[dict[str, str]] = deque(maxlen=_LOG_LINES)
         self._subscribe()
@@ -119,7 +126,7 @@ class DashboardFeed:
 
     def end_scan(self, result: action.Scan.Result) -> None:
         """Note that a scan which the page started has ended."""
-        self._board.put("scan_result", as_plain(result))
+        self._missions.take_result(result.success, result.message)
 
     def _subscribe(self) -> None:
         def plainly(kind: Any, topic: str, section: str, qos: Any) -> None:
@@ -128,11 +135,11 @@ class DashboardFeed:
 
             subscribe(self._node, kind, topic, put, qos)
 
-        plainly(msg.ScanState, "scan/state", "scan", STATE)
         plainly(msg.GpuState, "gpu/state", "gpu", STATE)
         plainly(msg.HealthState, "health/level", "health", STATE)
         plainly(msg.RecorderStatus, "recorder/status", "recorder", STATE)
         subscriptions: tuple[tuple[Any, str, Callable[[Any], None], Any], ...] = (
+            (msg.ScanState, "scan/state", self._take_state, STATE),
             (msg.Detections, "detections", self._take_detections, SENSOR_DATA),
             (msg.GimbalState, "gimbal/state", self._take_gimbal, SENSOR_DATA),
             (msg.Tracks, "scan/tracks", self._take_tracks, SENSOR_DATA),
@@ -215,6 +222,15 @@ class DashboardFeed:
         self._board.put("gimbal", as_plain(message))
         self._poses.add(from_gimbal_state(message))
 
+    def _take_state(self, message: msg.ScanState) -> None:
+        # Weights and single bearings are many, and change with the goal only.
+        plain = as_plain(message, without=("weights", "area"))
+        plain["area"] = as_plain(message.area, without=("bearings",))
+        self._board.put("scan", plain)
+        self._missions.take_state(plain, lambda: [_part(one) for one in message.weights])
+        if message.words and message.goal_id != self._weights[0]:
+            self._weights = message.goal_id, tuple(map(from_weighted_area, message.weights))
+
     def _take_tracks(self, message: msg.Tracks) -> None:
         without = ("first_seen", "last_seen", "yaw_rate_rad_s", "pitch_rate_rad_s")
         self._board.put("tracks", [as_plain(track, without=without) for track in message.tracks])
@@ -229,8 +245,25 @@ class DashboardFeed:
         plain = as_plain(message, without=_CELLS)
         plain["results"] = base64.b64encode(bytes(message.results)).decode()
         plain["ages_s"] = base64.b64encode(ages_s.astype(np.uint8).tobytes()).decode()
-        plain["pod"] = pod_of(message)
+        plain["pod"] = pod = pod_of(message)
         self._board.put("coverage", plain)
+        if pod is not None:
+            self._missions.take_classes(
+                from_time(message.header.stamp),
+                pod["classes"],
+                is_range_assumed=pod["is_range_assumed"],
+            )
+        self._share_weights(message)
+
+    def _share_weights(self, message: msg.Coverage) -> None:
+        """Tell what the goal's weights come to, where goal or ground are others than before."""
+        goal_id, weights = self._weights
+        ground = message.is_range_assumed, message.is_range_by_terrain
+        key = (goal_id, message.rows, message.columns, *ground)
+        if goal_id and key != self._shared:
+            self._shared = key
+            shares = weight_shares(weights, message) if weights else []
+            self._missions.take_shares([asdict(one) for one in shares])
 
     def _take_finding(self, message: msg.Finding) -> None:
         self._findings.add(as_plain(message, without=WITHOUT))
@@ -274,3 +307,12 @@ class DashboardFeed:
             }
         )
         self._board.put("log", list(self._log))
+
+
+def _part(part: msg.WeightedArea) -> dict[str, Any]:
+    """Return a part of the area as a page sends it."""
+    vertices = [
+        {"yaw_rad": finite(one.yaw_rad), "pitch_rad": finite(one.pitch_rad)}
+        for one in part.vertices
+    ]
+    return {"vertices": vertices, "weight": finite(part.weight)}

@@ -218,7 +218,12 @@ class RosRobot:
             pitch_max_rad=command.pitch_max_rad,
         )
         goal = action.Scan.Goal(
-            area=area, words=list(command.words), zoom=command.zoom, repeat=command.is_repeated
+            area=area,
+            words=list(command.words),
+            zoom=command.zoom,
+            repeat=command.is_repeated,
+            planner=command.planner,
+            wanted_pod=command.wanted_pod,
         )
         for part in command.weights:
             vertices = [msg.Bearing(**vertex.model_dump()) for vertex in part.vertices]

@@ -47,18 +47,22 @@ function makeCard(finding, event) {
   return card;
 }
 
-/** The picture may come a moment later than the word: tried a few times, then said. One that the
- * recorder still has to finish comes later still: `has_picture` tells. */
+/** A picture is asked for once there is one: one that the recorder still has to finish comes later than the word. */
 function shot(finding) {
+  if (!finding.has_picture) return none();
   const image = element("img", { className: "shot", alt: finding.class_name });
   const address = `/api/findings/${encodeURIComponent(finding.id)}/thumbnail?r=${finding.revision}`;
   let tries = 0;
   image.onerror = () => {
     if (++tries < 3) setTimeout(() => { image.src = `${address}&t=${tries}`; }, 700 * tries);
-    else image.replaceWith(element("div", { className: "shot none", textContent: "no picture kept" }));
+    else image.replaceWith(none());
   };
   image.src = address;
   return image;
+}
+
+function none() {
+  return element("div", { className: "shot none", textContent: "no picture kept" });
 }
 
 function words(finding, event) {

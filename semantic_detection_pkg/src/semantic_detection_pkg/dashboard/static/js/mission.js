@@ -1,23 +1,18 @@
-// The mission's panel: level and tier, words, start, pause, end.
+// The mission's panel: level and tier, what the search has come to, pause, end.
 
-import { byId, degrees, element, fixed, radians, setFigures, setText, toast } from "./dom.js";
+import { byId, clock, element, fixed, setFigures, setText } from "./dom.js";
 import { TEXTS } from "./words.js";
 
 const LADDER = [["sweep", 0, "Sweep"], ["close", 0, "Approach"], ["close", 1, "Tier 1"], ["close", 2, "Tier 2"], ["close", 3, "Tier 3"]];
-const AREA = { "yaw-max": "yaw_max_rad", "yaw-min": "yaw_min_rad", "pitch-min": "pitch_min_rad", "pitch-max": "pitch_max_rad" };
 const LEVELS = TEXTS["ScanState.level"];
+const PLANNERS = { sweep: "sweep", probability: "by probability of detection" };
+
+const percent = (share) => fixed(100 * share, 0, " %");
 
 export class Mission {
-  constructor(link, api, weights) {
-    Object.assign(this, { link, api, weights });
+  constructor(link, api) {
+    Object.assign(this, { link, api });
     byId("ladder").replaceChildren(...LADDER.map(([, , name]) => element("li", { textContent: name })));
-    byId("words-form").addEventListener("submit", (event) => {
-      // A scan holds on to its own words: new ones begin it again.
-      if (["sweep", "close", "safe"].includes(link.sections.scan?.level)) return void this.start(event);
-      event.preventDefault();
-      if (api.maySteer()) api.post("vocabulary", { words: this.words() });
-    });
-    byId("scan-form").addEventListener("submit", (event) => this.start(event));
     byId("pause").addEventListener("click", () => api.maySteer() && api.post("scan/pause", { is_paused: !this.isPaused }));
     byId("end").addEventListener("click", () => api.maySteer() && api.post("scan/stop"));
     link.addEventListener("news", ({ detail }) => this.tell(detail));
@@ -27,22 +22,9 @@ export class Mission {
     return Boolean(this.link.sections.scan?.is_paused);
   }
 
-  words() {
-    return byId("words").value.split(",").map((word) => word.trim()).filter(Boolean);
-  }
-
-  async start(event) {
-    event.preventDefault();
-    if (!this.api.maySteer()) return;
-    const words = this.words().length ? this.words() : this.link.sections.detector?.vocabulary ?? [];
-    if (!words.length) return void toast("write at least one word to look for", "bad");
-    const area = Object.entries(AREA).map(([id, name]) => [name, radians(Number(byId(id).value))]);
-    await this.api.post("scan/start", { ...Object.fromEntries(area), words, is_repeated: byId("repeat").checked, weights: this.weights.parts });
-  }
-
   tell(changed = new Set()) {
-    const { scan, detector, presence, scan_result: result } = this.link.sections;
-    if (changed.has("detector")) this.tellWords(detector);
+    const { scan, detector, presence, mission } = this.link.sections;
+    if (changed.has("detector")) tellWords(detector);
     const isThere = Boolean(presence?.scan);
     for (const id of ["start", "end"]) byId(id).disabled = !isThere;
     byId("pause").disabled = !presence?.["scan/pause"];
@@ -51,32 +33,58 @@ export class Mission {
     setText(level, scan ? (isThere ? LEVELS[scan.level] ?? scan.level : "gone") : "no scan controller");
     const rungs = byId("ladder").children;
     LADDER.forEach(([name, tier], i) => rungs[i].classList.toggle("on", Boolean(scan) && isThere && scan.level === name && (scan.tier === tier)));
-    if (scan && !this.isAreaKnown && scan.area.yaw_max_rad > scan.area.yaw_min_rad) this.tellArea(scan.area);
     setText(byId("pause"), this.isPaused ? "Go on" : "Pause");
     byId("pause").classList.toggle("held", this.isPaused);
-    const ended = result && scan?.level === "idle" ? `ended: ${result.message}` : "";
-    setText(byId("reason"), scan ? [scan.leaf, scan.reason || ended].filter(Boolean).join(": ") : "");
-    byId("progress").value = scan?.coverage ?? 0;
-    setFigures(byId("tally"), scan ? [
-      ["area seen", fixed(scan.coverage * 100, 0, " %")], ["candidates", String(scan.candidates)],
+    setText(byId("reason"), scan ? [scan.leaf, scan.reason].filter(Boolean).join(": ") : "");
+    // Between two scans the last one is shown, not a robot that has seen nothing.
+    const shown = mission?.is_ended ? mission : scan;
+    byId("progress").value = shown?.coverage ?? 0;
+    setFigures(byId("tally"), scan && !mission?.is_ended ? [
+      ["area seen", percent(scan.coverage)], ["candidates", String(scan.candidates)],
       ["in hand", scan.track_id ? `#${scan.track_id}` : "–"], ["confirmed", String(scan.findings)],
     ] : []);
+    this.tellSearch(mission, scan);
   }
 
-  /** The form begins with the area of the scan that runs. */
-  tellArea(area) {
-    this.isAreaKnown = true;
-    for (const [id, name] of Object.entries(AREA)) byId(id).value = Math.round(degrees(area[name]));
+  /** What the search is to reach, what was foretold and what was reached; of the last one, until another begins. */
+  tellSearch(mission, scan) {
+    byId("search").hidden = !mission;
+    if (!mission) return;
+    const { is_ended: isEnded, outcome, forecast } = mission;
+    setText(byId("search-title"), isEnded ? `Last mission, begun ${clock(mission.begun_ns)}` : `Mission, begun ${clock(mission.begun_ns)}`);
+    byId("outcome").className = outcome.startsWith("succeeded") ? "good" : "warn";
+    setText(byId("outcome"), isEnded ? outcome || "ended" : "");
+    const left = !isEnded && forecast && scan?.forecast_s ? `, ${fixed(scan.forecast_s, 0, " s")} left` : "";
+    const figures = [["search", PLANNERS[mission.planner] ?? "–"]];
+    if (mission.wanted_pod) figures.push(["POD wanted", percent(mission.wanted_pod)]);
+    if (forecast) figures.push(["forecast", `${percent(forecast.pod)} in ${fixed(forecast.duration_s, 0, " s")}${left}`]);
+    figures.push([isEnded ? "POD reached" : "POD so far", percent(mission.pod)]);
+    for (const one of mission.classes) figures.push([`– ${one.class_name}`, percent(one.pod)]);
+    if (isEnded) figures.push(["area seen", percent(mission.coverage)], ["confirmed", String(mission.findings)]);
+    figures.push(["took", lengthOf(mission.elapsed_s)]);
+    setFigures(byId("search-figures"), figures);
+    byId("search-figures").title = forecast?.text ?? "";
+    const assumed = [mission.is_range_assumed && "distance", mission.classes.some((one) => !one.is_measured) && "detection curve"].filter(Boolean);
+    setText(byId("weights-in-force"), [tellWeights(mission.weight_shares), assumed.length ? `Assumed: ${assumed.join(" and ")}.` : ""].filter(Boolean).join(" "));
   }
+}
 
-  tellWords(detector) {
-    const field = byId("words");
-    const words = detector.vocabulary.join(", ");
-    if (!field.value && document.activeElement !== field && !field.dataset.filled) {
-      field.value = words;
-      field.dataset.filled = "1";
-    }
-    const counts = detector.vocabulary.map((word) => (detector.counts[word] ? `${word} ${detector.counts[word]}` : word));
-    setText(byId("in-force"), `in force: ${counts.join(", ")}`);
-  }
+/** How much of the chance lies where. */
+function tellWeights(shares) {
+  if (!shares.length) return "";
+  const parts = shares.map((one, index) => {
+    const name = index < shares.length - 1 ? `place ${index + 1} (× ${Number(one.weight.toPrecision(3))})` : "elsewhere";
+    return `${name} ${percent(one.chance)} of the chance on ${percent(one.ground)} of the ground`;
+  });
+  return `Weights: ${parts.join("; ")}.`;
+}
+
+function lengthOf(seconds) {
+  const whole = Math.round(seconds);
+  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}
+
+function tellWords({ vocabulary, counts }) {
+  const seen = vocabulary.filter((word) => counts[word]).map((word) => `${counts[word]} ${word}`);
+  setText(byId("in-force"), `in force: ${vocabulary.join(", ")}${seen.length ? ` – in the picture now: ${seen.join(", ")}` : ""}`);
 }

@@ -67,8 +67,9 @@ export class Panorama {
 
   update(changed) {
     if (changed.has("coverage")) this.takeCoverage(this.link.sections.coverage);
-    const { scan } = this.link.sections;
-    setText(byId("coverage"), scan ? `${fixed(scan.coverage * 100, 0)} % seen` : "no scan controller");
+    const { scan, mission } = this.link.sections;
+    const { coverage } = mission?.is_ended ? mission : scan ?? {};
+    setText(byId("coverage"), scan ? `${fixed(coverage * 100, 0)} % seen` : "no scan controller");
     this.draw();
   }
 
@@ -200,10 +201,11 @@ export class Panorama {
   }
 
   drawArea() {
-    const { scan } = this.link.sections;
-    if (!scan || scan.level === "idle" || !(scan.area.yaw_max_rad > scan.area.yaw_min_rad)) return;
+    const { scan, goal } = this.link.sections;
+    const area = scan && scan.level !== "idle" ? scan.area : goal?.area; // of the last scan, until another begins
+    if (!area || !(area.yaw_max_rad > area.yaw_min_rad)) return;
     const { context } = this;
-    const { yaw_min_rad: right, yaw_max_rad: left, pitch_min_rad: top, pitch_max_rad: bottom } = scan.area;
+    const { yaw_min_rad: right, yaw_max_rad: left, pitch_min_rad: top, pitch_max_rad: bottom } = area;
     context.setLineDash([6, 5]);
     context.strokeStyle = "#93a4b0";
     context.strokeRect(this.x(left), this.y(top), this.x(right) - this.x(left), this.y(bottom) - this.y(top));

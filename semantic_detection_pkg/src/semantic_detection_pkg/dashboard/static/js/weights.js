@@ -11,10 +11,12 @@ const told = (weight) => `× ${Number(weight.toPrecision(3))}`;
 export class Weights {
   constructor(panorama, link, api) {
     Object.assign(this, { panorama, link, api });
-    this.parts = []; // as the scan takes them
+    this.parts = []; // as the scan takes them: those of the last one, until they are changed here
+    this.isTouched = false;
     this.chosen = -1;
     this.drawing = null; // corners of the part that is being drawn
     panorama.overlays.push(this);
+    byId("part-drop").addEventListener("click", () => this.drop());
     byId("part-draw").addEventListener("click", () => (this.drawing ? this.finish() : this.begin()));
     byId("part-weight").addEventListener("input", () => this.weigh());
     byId("part-remove").addEventListener("click", () => this.remove());
@@ -31,7 +33,7 @@ export class Weights {
   begin() {
     this.drawing = [];
     this.chosen = -1;
-    toast("click the corners on the map, then Done; Esc drops them");
+    toast("click the corners on the map, then Done");
     this.show();
   }
 
@@ -46,17 +48,30 @@ export class Weights {
   finish() {
     const vertices = this.drawing;
     if (vertices.length < LEAST_CORNERS) return void toast(`a place needs ${LEAST_CORNERS} corners at least`, "bad");
+    const crossed = crossingEdges(vertices);
+    if (crossed) return void toast(`the place crosses itself after corners ${crossed.join(" and ")}: Drop it and draw it as parts that do not`, "bad");
     this.drawing = null;
-    this.parts.push({ vertices, weight: this.weight });
+    this.isTouched = true;
+    this.parts.push({ vertices, weight: this.weight, origin: "drawn" });
     this.choose(this.parts.length - 1);
+  }
+
+  drop() {
+    this.drawing = null;
+    this.show();
+  }
+
+  /** Show the parts of the last scan. */
+  take(parts) {
+    this.parts = parts.map((part) => ({ ...part }));
+    for (const { vertices } of parts) this.uncover(vertices);
+    this.choose(-1);
   }
 
   key(event) {
     if (!this.drawing || event.target instanceof HTMLInputElement) return;
-    if (event.key === "Escape") this.drawing = null;
-    else if (event.key === "Enter" && event.target === document.body) return void this.finish();
-    else return;
-    this.show();
+    if (event.key === "Escape") this.drop();
+    else if (event.key === "Enter" && event.target === document.body) this.finish();
   }
 
   choose(index) {
@@ -68,12 +83,16 @@ export class Weights {
 
   weigh() {
     const part = this.parts[this.chosen];
-    if (part) part.weight = this.weight;
+    if (part) {
+      part.weight = this.weight;
+      this.isTouched = true;
+    }
     this.show();
   }
 
   remove() {
     this.parts.splice(this.chosen, 1);
+    this.isTouched = true;
     this.choose(-1);
   }
 
@@ -90,10 +109,11 @@ export class Weights {
     if (geojson === null || typeof geojson !== "object" || Array.isArray(geojson)) return void toast(`${file.name}: no GeoJSON`, "bad");
     const answer = await this.api.ask("scan/weights", { geojson });
     if (!answer) return;
-    this.parts.push(...answer.parts);
+    this.isTouched = true;
+    this.parts.push(...answer.parts.map((part) => ({ ...part, origin: file.name.slice(0, 80) })));
     for (const { vertices } of answer.parts) this.uncover(vertices);
     toast(`${file.name}: ${answer.parts.length} loaded`);
-    this.choose(this.parts.length - 1);
+    this.choose(-1); // none of them is to change with the slider by mistake
   }
 
   /** Show so much of the map that a part can be seen. */
@@ -106,9 +126,10 @@ export class Weights {
     const weight = this.parts[this.chosen]?.weight ?? this.weight;
     setText(byId("part-weight-value"), told(weight));
     setText(byId("part-draw"), this.drawing ? "Done" : "Draw likely place");
+    byId("part-drop").hidden = !this.drawing;
     byId("part-remove").disabled = !this.parts[this.chosen];
     byId("parts").replaceChildren(...this.parts.map((part, index) => {
-      const button = element("button", { type: "button", textContent: `${index + 1}: ${told(part.weight)}` });
+      const button = element("button", { type: "button", textContent: `${index + 1}: ${told(part.weight)}`, title: part.origin ?? "" });
       button.setAttribute("aria-pressed", String(index === this.chosen));
       button.classList.toggle("held", index === this.chosen);
       button.addEventListener("click", () => this.choose(index === this.chosen ? -1 : index));
@@ -117,12 +138,9 @@ export class Weights {
     this.panorama.draw();
   }
 
-  /** Draw the parts on the map: those of the next scan, else those of the one that runs. */
+  /** Draw the parts on the map. */
   draw(map) {
-    const { scan } = this.link.sections;
-    const isOfScan = !this.parts.length && !this.drawing && scan && scan.level !== "idle";
-    const parts = isOfScan ? scan.weights ?? [] : this.parts;
-    parts.forEach((part, index) => this.outline(map, part.vertices, part.weight, index === this.chosen && !isOfScan));
+    this.parts.forEach((part, index) => this.outline(map, part.vertices, part.weight, index === this.chosen));
     if (this.drawing) this.outline(map, this.drawing, this.weight, true);
   }
 
@@ -142,4 +160,17 @@ export class Weights {
     context.font = `${11 * unit}px monospace`;
     context.fillText(fixed(weight, weight < 1 ? 1 : 0), map.x(vertices[0].yaw_rad) + 3 * unit, map.y(vertices[0].pitch_rad) - 3 * unit);
   }
+}
+
+/** Two edges that cross, by the corners (1..) that they begin with; null: the polygon does not cross itself. */
+function crossingEdges(vertices) {
+  const at = (index) => [vertices[index % vertices.length].yaw_rad, vertices[index % vertices.length].pitch_rad];
+  const side = ([ax, ay], [bx, by], [x, y]) => Math.sign((bx - ax) * (y - ay) - (by - ay) * (x - ax));
+  for (let i = 0; i < vertices.length; i++) {
+    for (let j = i + 2; j < vertices.length; j++) {
+      const [a, b, c, d] = [at(i), at(i + 1), at(j), at(j + 1)];
+      if (side(a, b, c) * side(a, b, d) < 0 && side(c, d, a) * side(c, d, b) < 0) return [i + 1, j + 1];
+    }
+  }
+  return null;
 }

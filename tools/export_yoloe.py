@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Exports a YOLOE-seg checkpoint as ONNX, with classes as inputs or baked in, and checks it.
 
+With its text encoder (`mobileclip_blt.ts`, `mobileclip2_b.ts`) the detector later takes any word.
+
     python3 -m venv .export && .export/bin/pip install -r requirements/export.in
     .export/bin/python tools/export_yoloe.py \\
         yoloe-26s-seg.pt --words person tent backpack --out models
@@ -26,8 +28,17 @@ import onnxruntime
 import torch
 from model_export.onnx_file import annotate, export_onnx
 from model_export.parity import Difference, compare, worst
+from model_export.text_export import (
+    COSINE_LIMIT,
+    TextSide,
+    least_cosine,
+    read_text_side,
+    write_text_side,
+)
+from model_export.text_files import encoder_path
 from model_export.words import (
     CHECKPOINT,
+    TEXT_ENCODER,
     Prompts,
     check_checkpoint,
     checkpoint_name,
@@ -55,13 +66,20 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         path = export(options)
         print(f"{path}: exported, now compared with the checkpoint ...", flush=True)
-        difference = _check(options, path)
+        difference, cosine = _check(options, path), _check_text(options, path)
     except SemanticDetectionError as error:
         print(f"export_yoloe: {error}", file=sys.stderr)
         return _EXIT_USAGE
     print(f"{path}: {difference}")
+    if cosine is not None:
+        print(f"{encoder_path(path)}: least cosine {cosine:.6f} (limit {COSINE_LIMIT:g})")
+    elif options.classes == "runtime":
+        print(f"{path}: no text encoder is here (--text-encoder): words are its vocabulary's")
     if not difference.is_within_limits:
         print(f"export_yoloe: {path}: is not what the checkpoint computes", file=sys.stderr)
+        return 1
+    if cosine is not None and cosine < COSINE_LIMIT and not options.text_int8:
+        print(f"export_yoloe: {encoder_path(path)}: is not what PyTorch computes", file=sys.stderr)
         return 1
     return 0
 
@@ -94,6 +112,17 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         metavar="N",
         help="pictures of one inference, for tiles; 0: any number",
     )
+    text = parser.add_argument_group("text encoder", "for new words while the detector runs")
+    text.add_argument(
+        "--text-encoder",
+        metavar="FILE",
+        help="TorchScript or weights; left out: Ultralytics' file where it is here; 'none'; "
+        "'random': random weights",
+    )
+    text.add_argument("--merges", type=Path, metavar="GZ", help="CLIP's bpe_simple_vocab_16e6.txt")
+    text.add_argument(
+        "--text-int8", action="store_true", help="a quarter of the size; only near PyTorch's"
+    )
     parser.add_argument("--out", type=Path, default=Path("models"), help="folder")
     parser.add_argument("--seed", type=int, default=0, help="of random weights and test pictures")
     options = parser.parse_args(arguments)
@@ -119,16 +148,26 @@ def export(options: argparse.Namespace) -> Path:
         ConfigurationError: checkpoint, words or options do not fit.
     """
     yoloe = load_yoloe(options.checkpoint, options.seed)
-    prompts = _prompts(options, yoloe)
+    side = _text_side(options, yoloe)
+    prompts = _prompts(options, yoloe, side)
     path = options.out / f"{Path(options.checkpoint).stem}.onnx"
     path.parent.mkdir(parents=True, exist_ok=True)
     if options.classes == "baked":
         return _export_baked(options, yoloe, prompts, path)
-    return _export_runtime(options, yoloe, prompts, path)
+    return _export_runtime(options, yoloe, prompts, path, side)
 
 
-def _prompts(options: argparse.Namespace, yoloe: YOLOE) -> Prompts:
+def _text_side(options: argparse.Namespace, yoloe: YOLOE) -> TextSide | None:
+    if options.classes == "baked" and not options.text_encoder or options.text_encoder == "none":
+        return None
+    encoder, merges = options.text_encoder, options.merges
+    return read_text_side(options.checkpoint, yoloe, encoder, merges, options.seed)
+
+
+def _prompts(options: argparse.Namespace, yoloe: YOLOE, side: TextSide | None) -> Prompts:
     name = checkpoint_name(options.checkpoint)
+    if options.words and options.text_encoder and side is not None:
+        return make_prompts(options.words, side.embed(yoloe, options.words), name)
     if options.words:
         return make_prompts(options.words, embed_words(yoloe, options.words), name)
     prompts = read_prompts(options.embeddings)
@@ -143,12 +182,19 @@ def _prompts(options: argparse.Namespace, yoloe: YOLOE) -> Prompts:
 
 
 def _export_runtime(
-    options: argparse.Namespace, yoloe: YOLOE, prompts: Prompts, path: Path
+    options: argparse.Namespace,
+    yoloe: YOLOE,
+    prompts: Prompts,
+    path: Path,
+    side: TextSide | None,
 ) -> Path:
     if len(prompts.names) > options.max_words:
         raise ConfigurationError(f"{len(prompts.names)} words; --max-words is {options.max_words}")
     size = options.size
     is_end_to_end = options.head == "end2end"
+    encoder = {}
+    if side is not None:  # before the head is taken apart
+        encoder = {TEXT_ENCODER: np.array(write_text_side(side, yoloe, path, options.text_int8))}
     network = RuntimeVocabulary(yoloe.model, options.max_words, size, is_end_to_end).eval()
     inputs = (
         torch.zeros(options.batch or _TRACED_BATCH, 3, *size),
@@ -180,6 +226,7 @@ def _export_runtime(
             "embeddings": prompts.embeddings,
             **network.fold,
             CHECKPOINT: np.array(prompts.checkpoint),
+            **encoder,
         },
     )
     return path
@@ -211,7 +258,7 @@ def vocabulary_path(model: Path) -> Path:
 def _check(options: argparse.Namespace, path: Path) -> Difference:
     """The export in ONNX Runtime against the checkpoint in PyTorch, on pictures of noise."""
     yoloe = load_yoloe(options.checkpoint, options.seed)
-    prompts = _prompts(options, yoloe)
+    prompts = _prompts(options, yoloe, _text_side(options, yoloe))
     inputs = {}
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     if options.classes == "runtime":
@@ -229,6 +276,15 @@ def _check(options: argparse.Namespace, path: Path) -> Difference:
             of_one = tuple(output[slot : slot + 1] for output in ours)
             differences.append(compare(layout, of_one, reference(picture), len(prompts.names)))
     return worst(differences)
+
+
+def _check_text(options: argparse.Namespace, path: Path) -> float | None:
+    """The least cosine between the encoder's embeddings and PyTorch's; None: no encoder."""
+    if options.classes == "baked":
+        return None
+    yoloe = load_yoloe(options.checkpoint, options.seed)
+    side = _text_side(options, yoloe)
+    return None if side is None else least_cosine(side, yoloe, path)
 
 
 def vocabulary_inputs(

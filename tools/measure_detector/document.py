@@ -21,7 +21,7 @@ from measure_detector.fit import (
     fit_dependence,
 )
 from measure_detector.records import IOU, IOU_SMALL, SMALL_PX, ClassRecord, Look
-from semantic_detection_pkg.detector.backends.curve_file import sha256_of
+from semantic_detection_pkg.detector.backends.file_hash import sha256_of
 from semantic_detection_pkg.detector.core.curve_document import FORMAT, VERSION
 
 LEAST_THINGS = 20  # of a class: with fewer it is not measured

@@ -27,6 +27,7 @@ from semantic_detection_pkg.detector.core.vocabulary import SIDE_FILE_ARRAYS
 from semantic_detection_pkg.errors import ConfigurationError
 
 CHECKPOINT = "model"
+TEXT_ENCODER = "text_encoder"  # of the vocabulary: hash of the encoder beside the model
 # Text encoder of each family of checkpoints (Ultralytics' YAML files, key text_model).
 _ENCODERS = {
     "yoloe-v8": "mobileclip:blt",

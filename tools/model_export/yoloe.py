@@ -214,4 +214,7 @@ def _randomise(model: nn.Module, seed: int) -> None:
             for contrast in getattr(head, name, None) or ():
                 contrast.logit_scale.copy_(uniform(contrast.logit_scale, 1.2, 1.8))
                 contrast.bias.copy_(uniform(contrast.bias, -3.0, -1.0))
+        inner = head.reprta.m  # its last weights begin as zeros: it would do nothing
+        inner.w3.weight.copy_(uniform(inner.w3.weight, -0.1, 0.1))
+        inner.w3.bias.copy_(uniform(inner.w3.bias, -0.05, 0.05))
     torch.set_num_threads(threads)

@@ -97,13 +97,47 @@ def test_inputs_have_the_type_that_the_model_wants():
     assert inputs["cls_w"].dtype == inputs["cls_b"].dtype == np.float16
 
 
-def test_more_words_than_the_model_takes_are_refused():
-    words = tuple(f"w{i}" for i in range(CAPACITY + 1))
+def test_of_more_words_than_the_model_takes_the_first_are_taken():
+    words = tuple(f"w{i}" for i in range(CAPACITY + 2))
     table = WordEmbeddings(side_file(words), SLOTS)
 
-    assert len(table.choose(words[:CAPACITY]).names) == CAPACITY
-    with pytest.raises(ConfigurationError, match="6 words are too many; the model takes at most 5"):
-        table.choose(words)
+    assert table.choose(words[:CAPACITY]).dropped == ()
+    vocabulary = table.choose(words)
+    assert (vocabulary.names, vocabulary.dropped) == (words[:CAPACITY], words[CAPACITY:])
+    # A word that needs several places is taken whole or not at all.
+    grouped = table.choose(["w0", "w1", "w2", "rest=w3|w4|w5", "w6"])
+    assert (grouped.names, grouped.dropped) == (("w0", "w1", "w2"), ("rest", "w6"))
+
+
+def test_several_meanings_of_a_word_are_columns_of_one_label():
+    table = WordEmbeddings(side_file(), SLOTS)
+
+    vocabulary = table.choose(["tent", "creature=person|Tent"])
+
+    assert vocabulary.names == ("tent", "creature")
+    assert vocabulary.columns.tolist() == [0, 1, 2]
+    assert vocabulary.labels.tolist() == [0, 1, 1]
+    alone = table.choose(["tent", "person", "Tent"])
+    np.testing.assert_array_equal(vocabulary.inputs["cls_w"], alone.inputs["cls_w"])
+    baked = ClassNames(KNOWN).choose(["tent", "creature=person|Tent"])
+    assert (baked.columns.tolist(), baked.labels.tolist()) == ([1, 0, 3], [0, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("vector", "message"),
+    [
+        (np.ones(5, np.float32), r"\(6,\) of length 1 is needed"),
+        (np.ones(6, np.float32), "of length 2.449"),
+        (np.full(6, np.nan, np.float32), "of length nan"),
+        (np.zeros(6, np.float32), "of length 0"),
+    ],
+)
+def test_embeddings_that_are_none_are_not_learnt(vector, message):
+    table = WordEmbeddings(side_file(), SLOTS)
+    with pytest.raises(ConfigurationError, match=message):
+        table.learn({"yeti": vector})
+    with pytest.raises(ConfigurationError, match="'yeti' is unknown"):
+        table.choose(["yeti"])
 
 
 @pytest.mark.parametrize(

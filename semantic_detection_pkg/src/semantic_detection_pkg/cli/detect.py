@@ -72,12 +72,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             threads=options.threads,
             device=options.device,
             names_file=options.names,
-            words=options.classes,
+            words=options.words or options.classes,
             settings=settings,
             tiling=tiling,
         ) as detector:
-            if detector.unnamed:
-                _complain(detector.unnamed)
+            for said in filter(None, (detector.unnamed, detector.dropped_words)):
+                _complain(said)
             return _detect(detector, options)
     except SemanticDetectionError as error:
         _complain(str(error))
@@ -145,7 +145,7 @@ def _detect(detector: LoadedDetector, options: argparse.Namespace) -> int:
         with tqdm.external_write_mode(file=sys.stdout):
             info = detector.pipeline.info
             # Unless words are asked for, a class keeps the place that the model gives it.
-            places = () if options.classes else info.class_names
+            places = () if options.classes or options.words else info.class_names
             text = (
                 _as_json(path, image, result, info.has_masks, places)
                 if options.json
@@ -247,13 +247,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="0..1",
         help="of two boxes of a class that overlap more, the better stays (default: %(default)s)",
     )
-    parser.add_argument(
-        "--classes",
-        default="",
-        metavar="WORDS",
-        help="look only for these, separated by commas; names that have commas may stand in double "
-        "quotes (default: all of the model)",
-    )
+    _add_words(parser)
     _add_tiling(parser)
     parser.add_argument(
         "--names",
@@ -293,6 +287,26 @@ def _parser() -> argparse.ArgumentParser:
         help="what computes, engine onnxruntime only (default: %(default)s)",
     )
     return parser
+
+
+def _add_words(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "--classes",
+        default="",
+        metavar="WORDS",
+        help="look only for these, separated by commas; names that have commas may stand in double "
+        "quotes (default: all of the model)",
+    )
+    group.add_argument(
+        "--words",
+        nargs="+",
+        default=(),
+        metavar="WORD",
+        help="look only for these, a word each; any word where the model's text encoder lies "
+        "beside it; coat='raincoat|rain jacket' is one class. Pictures stand before this option, "
+        "or after the next one",
+    )
 
 
 def _add_tiling(parser: argparse.ArgumentParser) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.lifecycle import TransitionCallbackReturn
 from sensor_msgs.msg import Image
 
@@ -42,6 +43,7 @@ from semantic_detection_pkg.detector.ros import notices
 from semantic_detection_pkg.detector.ros.conversions import to_detections, to_pose_at_capture
 from semantic_detection_pkg.detector.ros.curves import CurvePublisher
 from semantic_detection_pkg.detector.ros.inspection import FrameInspector
+from semantic_detection_pkg.detector.ros.new_words import NewWords
 from semantic_detection_pkg.detector.ros.vision import VisionDetections
 from semantic_detection_pkg.errors import ConfigurationError, FrameError, SemanticDetectionError
 from semantic_detection_pkg.gpu import owners
@@ -82,7 +84,10 @@ class DetectorNode(GuardedLifecycleNode):
         self._vision = VisionDetections(self)
         self._curves = CurvePublisher(self)
         self._overlay = self.create_lifecycle_publisher(Image, "detections/overlay", VIEW)
-        serve(self, SetVocabulary, "detector/set_vocabulary", self._set_vocabulary)
+        self._words = NewWords(self)
+        # Of a group of its own: a request that waits for its words holds up no frame.
+        group = ReentrantCallbackGroup()
+        serve(self, SetVocabulary, "detector/set_vocabulary", self._set_vocabulary, group)
         publish_diagnostics(self, self._check)
         self._start(self._config.autostart)
 
@@ -170,20 +175,20 @@ class DetectorNode(GuardedLifecycleNode):
         self._failure = str(error)
         self.get_logger().error(self._failure, throttle_duration_sec=1.0)
 
-    def _set_vocabulary(
+    async def _set_vocabulary(
         self, request: SetVocabulary.Request, response: SetVocabulary.Response
     ) -> SetVocabulary.Response:
-        if self._detector is None:
-            response.message = "no model is loaded: configure the detector first"
-            return response
-        pipeline = self._detector.pipeline
         try:
-            pipeline.set_vocabulary(request.words)
+            await self._words.set_vocabulary(request.words, lambda: self._detector)
             response.success = True
-            notices.warn_of_strange_words(self.get_logger(), self._detector, self._inspector)
         except ConfigurationError as error:
             response.message = str(error)
-        response.vocabulary = list(pipeline.vocabulary)
+        if self._detector is None:
+            return response
+        if response.success:
+            response.message = self._detector.dropped_words
+            notices.warn_of_strange_words(self.get_logger(), self._detector, self._inspector)
+        response.vocabulary = list(self._detector.pipeline.vocabulary)
         return response
 
     def _change(self, changed: DetectorNodeSettings) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 from pathlib import Path
 from typing import Any, NoReturn
@@ -11,28 +10,19 @@ from typing import Any, NoReturn
 import jsonschema
 
 from semantic_detection_pkg.common.core.detection_curve import DetectionCurves
+from semantic_detection_pkg.detector.backends.file_hash import sha256_of
 from semantic_detection_pkg.detector.backends.schema_reason import schema_reason
 from semantic_detection_pkg.detector.core.curve_document import FORMAT, SCHEMA, VERSION, curves_of
 from semantic_detection_pkg.errors import ConfigurationError
 
 SUFFIX = ".curve.json"
 _BYTES_MAX = 20_000_000
-_PIECE = 1 << 20
 _AGAIN = "measure it: python tools/measure_detector; or take the file away: POD is then assumed"
 
 
 def curve_path(model: Path) -> Path:
     """Return where the curves of a model are looked for."""
     return model.with_name(model.stem + SUFFIX)
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def read_curves(model: Path, confidence: float) -> DetectionCurves | None:

@@ -21,6 +21,7 @@ from semantic_detection_pkg.detector.backends.protocol import (
     InferenceBackend,
     notice_of,
 )
+from semantic_detection_pkg.detector.backends.word_source import WordSource, find_word_source
 from semantic_detection_pkg.detector.core.class_names import NAMES_HINT
 from semantic_detection_pkg.detector.core.model_layout import ModelInfo, inspect_model
 from semantic_detection_pkg.detector.core.pipeline import DetectorPipeline
@@ -59,10 +60,15 @@ _HINTS = {"tensorrt": "; build it on this machine: python tools/build_engine.py"
 
 @dataclass(frozen=True)
 class LoadedDetector(Closing):
-    """A pipeline and the engine under it; a context manager that closes the engine."""
+    """A pipeline and the engine under it; a context manager that closes the engine.
+
+    Attributes:
+        source: of words that the model's vocabulary does not hold; None: of none.
+    """
 
     pipeline: DetectorPipeline
     backend: InferenceBackend
+    source: WordSource | None = None
 
     @property
     def notice(self) -> str:
@@ -72,6 +78,22 @@ class LoadedDetector(Closing):
         return (
             f"{self.backend.name} gives boxes without masks: the box is taken for the mask; what "
             "goes along a mask (following a path, say) needs a -seg model"
+        )
+
+    @property
+    def encoder_refusal(self) -> str:
+        """Why the text encoder beside the model is not used; "" if there is nothing."""
+        return "" if self.source is None else self.source.refusal
+
+    @property
+    def dropped_words(self) -> str:
+        """Which words are not looked for, as the model has no room for them; "" for none."""
+        dropped, names = self.pipeline.dropped_words, self.pipeline.vocabulary
+        if not dropped:
+            return ""
+        return (
+            f"vocabulary: the first {len(names)} of {len(names) + len(dropped)} words are looked "
+            f"for, the model has room for no more; dropped: {', '.join(dropped)}"
         )
 
     @property
@@ -85,6 +107,21 @@ class LoadedDetector(Closing):
     def fallback(self) -> str:
         """What the engine does not do as it was asked; "" if there is nothing."""
         return notice_of(self.backend)
+
+    def set_vocabulary(self, words: Sequence[str]) -> tuple[str, ...]:
+        """Look for words from the next picture on; what is not known yet is encoded here and now.
+
+        Returns:
+            The words in force.
+
+        Raises:
+            ConfigurationError: see `DetectorPipeline.set_vocabulary` and `WordSource.find`; the
+                vocabulary stays as it was.
+        """
+        missing = self.pipeline.missing_words(words)
+        if missing and self.source is not None:
+            self.pipeline.learn_words(self.source.find(missing))
+        return self.pipeline.set_vocabulary(words)
 
     def close(self) -> None:
         """Free the model; may be called again."""
@@ -191,14 +228,17 @@ def load_detector(
     try:
         names = read_names(names_file) if names_file else ()
         info = inspect_model(backend.name, backend.inputs, backend.outputs, backend.metadata, names)
-        table = _word_table(info, Path(model), backend.metadata)
+        table, source = _word_table(info, Path(model), backend.metadata)
         wanted = split_words(words, table.known) if isinstance(words, str) else words
+        missing = table.missing(wanted)
+        if missing and source is not None:
+            table.learn(source.find(missing))
         vocabulary = _first_vocabulary(table, info, wanted)
         pipeline = DetectorPipeline(backend, info, table, vocabulary, clock, settings, tiling)
     except BaseException:
         backend.close()
         raise
-    return LoadedDetector(pipeline, backend)
+    return LoadedDetector(pipeline, backend, source)
 
 
 def load_configured(settings: DetectorNodeSettings) -> LoadedDetector:
@@ -223,9 +263,12 @@ def load_configured(settings: DetectorNodeSettings) -> LoadedDetector:
     )
 
 
-def _word_table(info: ModelInfo, model: Path, metadata: Mapping[str, Any]) -> WordTable:
+def _word_table(
+    info: ModelInfo, model: Path, metadata: Mapping[str, Any]
+) -> tuple[WordTable, WordSource | None]:
+    """Return the words that a model knows, and where others come from."""
     if info.prompts is None:
-        return ClassNames(info.class_names)
+        return ClassNames(info.class_names), None
     path = model.with_name(model.stem + SIDE_FILE_SUFFIX)
     try:
         arrays = _arrays(path)
@@ -236,7 +279,7 @@ def _word_table(info: ModelInfo, model: Path, metadata: Mapping[str, Any]) -> Wo
         ) from error
     try:
         check_checkpoint(info.name, arrays, metadata)
-        return WordEmbeddings(arrays, info.prompts)
+        return WordEmbeddings(arrays, info.prompts), find_word_source(model, arrays)
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}: {error}") from error
 

@@ -128,6 +128,11 @@ class DetectorPipeline:
         return self._vocabulary.names
 
     @property
+    def dropped_words(self) -> tuple[str, ...]:
+        """Words that were wanted with those in force, and for which the model has no room."""
+        return self._vocabulary.dropped
+
+    @property
     def known_words(self) -> tuple[str, ...]:
         """All words that `set_vocabulary` takes."""
         return self._words.known
@@ -143,6 +148,22 @@ class DetectorPipeline:
         """
         self._vocabulary = self._words.choose(words)
         return self._vocabulary.names
+
+    def missing_words(self, words: Sequence[str]) -> tuple[str, ...]:
+        """Return the prompts to `learn_words` before `set_vocabulary`, see `WordTable.missing`.
+
+        Raises:
+            ConfigurationError: see there.
+        """
+        return self._words.missing(words)
+
+    def learn_words(self, embeddings: Mapping[str, NDArray[np.float32]]) -> None:
+        """Take embeddings of words, see `WordTable.learn`; the vocabulary in force stays.
+
+        Raises:
+            ConfigurationError: see there.
+        """
+        self._words.learn(embeddings)
 
     def process(
         self,

@@ -23,18 +23,22 @@ The score of embedding t at features f of level l is sigmoid(gain_l * t . (fold_
     cls_b[l, n] = gain_l * t_n . fold_b_l + bias_l     (L, N_max)
 
 and rows that hold no word have cls_w = 0 and cls_b = -30, which no threshold lets through.
-Unknown arrays in the file are ignored, but for one that may be missing:
+Unknown arrays in the file are ignored, but for two that may be missing:
 
-    model       unicode  ()         the checkpoint that the embeddings are of, "yoloe-11s" say
+    model         unicode  ()       the checkpoint that the embeddings are of, "yoloe-11s" say
+    text_encoder  unicode  ()       SHA-256 of the text encoder that was exported with the model
 
-It must be what the model's metadata call `prompt_model`, where both say something: embeddings of
-one checkpoint mean nothing to another, though they have the same shape.
+`model` must be what the model's metadata call `prompt_model`, where both say something: embeddings
+of one checkpoint mean nothing to another, though they have the same shape.
+
+A word that is not in the file can be learnt while the detector runs, by its embedding.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -43,6 +47,7 @@ from numpy.typing import NDArray
 
 from semantic_detection_pkg.detector.core.class_names import NAMES_HINT, are_odd, is_text
 from semantic_detection_pkg.detector.core.model_layout import PromptInputs
+from semantic_detection_pkg.detector.core.prompts import WantedWord, as_prompt, wanted_words
 from semantic_detection_pkg.errors import ConfigurationError
 
 SIDE_FILE_SUFFIX = ".vocabulary.npz"
@@ -61,12 +66,14 @@ class Vocabulary:
         columns: (k,) classes of the model that are looked for.
         inputs: further inputs of the model that make it so, by name; often empty.
         labels: (k,) index of the name of each column; None: there is one for each name, in order.
+        dropped: wanted words that the model had no room for.
     """
 
     names: tuple[str, ...]
     columns: NDArray[np.intp]
     inputs: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     labels: NDArray[np.intp] | None = None
+    dropped: tuple[str, ...] = ()
 
 
 class WordTable(Protocol):
@@ -80,10 +87,31 @@ class WordTable(Protocol):
         """Return the vocabulary that looks for `words`; for none: for all that is known.
 
         Letters' case is ignored, but where words differ in it alone. `new name=known word` looks
-        for the known word and calls it by the new name.
+        for the known word and calls it by the new name; `car|bus` is one class of both. Where the
+        model has room for a number of words, the first are taken and the others named as dropped.
 
         Raises:
-            ConfigurationError: a word is unknown, empty or given twice, or there are too many.
+            ConfigurationError: a word is unknown, empty or given twice.
+        """
+
+    def missing(self, words: Sequence[str]) -> tuple[str, ...]:
+        """Return the prompts that `learn` must be given embeddings for before `choose`.
+
+        Empty for a model that can learn no word.
+
+        Raises:
+            ConfigurationError: a word is empty or given twice.
+        """
+
+    def learn(self, embeddings: Mapping[str, NDArray[np.float32]]) -> None:
+        """Take words that are not known, from any thread.
+
+        Args:
+            embeddings: (D) of length 1, by prompt.
+
+        Raises:
+            ConfigurationError: one has another length than the known ones, or no direction; or
+                the model can learn none.
         """
 
 
@@ -97,15 +125,51 @@ class ClassNames:
         for column, name in enumerate(names):
             if name:
                 columns[name].append(column)
-        self._columns = [columns[name] for name in self.known]
+        self._columns = columns
+        self._spelling = _finder(self.known)
 
     def choose(self, words: Sequence[str]) -> Vocabulary:
         """See `WordTable.choose`; of a name that several classes have, all are looked for."""
-        names, positions = _look_up(words, self.known)
-        groups = [self._columns[position] for position in positions]
-        columns = np.array([column for group in groups for column in group], np.intp)
-        labels = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
-        return Vocabulary(names, columns, {}, labels if len(labels) > len(groups) else None)
+        wanted = _wanted(words, self.known, self._find)
+        groups = [
+            [column for meaning in word.meanings for column in self._columns_of(meaning)]
+            for word in wanted
+        ]
+        return _labelled(wanted, [np.array(group, np.intp) for group in groups])
+
+    def missing(self, words: Sequence[str]) -> tuple[str, ...]:  # noqa: ARG002
+        """See `WordTable.missing`: none can be learnt."""
+        return ()
+
+    def learn(self, embeddings: Mapping[str, NDArray[np.float32]]) -> None:
+        """See `WordTable.learn`: refused."""
+        if embeddings:
+            raise _unknown(next(iter(embeddings)), self.known)
+
+    def _columns_of(self, meaning: str) -> list[int]:
+        if meaning not in self._columns:
+            raise _unknown(meaning, self.known)
+        return self._columns[meaning]
+
+    def _find(self, text: str) -> str | None:
+        return _find(self._spelling, text)
+
+
+def _wanted(
+    words: Sequence[str], known: Sequence[str], find: Callable[[str], str | None]
+) -> tuple[WantedWord, ...]:
+    """Return what is wanted; for no words all that is known."""
+    if not words:
+        return tuple(WantedWord(name, (name,)) for name in known)
+    return wanted_words(words, find)
+
+
+def _labelled(wanted: Sequence[WantedWord], groups: Sequence[NDArray[np.intp]]) -> Vocabulary:
+    """Return the vocabulary of baked classes, or of the rows of inputs, in groups of one name."""
+    columns = np.concatenate([*groups, np.zeros(0, np.intp)])
+    labels = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+    names = tuple(word.name for word in wanted)
+    return Vocabulary(names, columns, {}, labels if len(labels) > len(groups) else None)
 
 
 def split_words(text: str, known: Sequence[str] = ()) -> list[str]:
@@ -207,70 +271,96 @@ class WordEmbeddings:
             )
         if not (self._gain > 0).all():
             raise ConfigurationError("vocabulary file: gain must be > 0 at every level")
+        self._rows = {name: row for row, name in enumerate(self.known)}
+        self._spelling = _finder(self.known)
+        self._learnt: dict[str, NDArray[np.float32]] = {}
 
     def choose(self, words: Sequence[str]) -> Vocabulary:
         """See `WordTable.choose`."""
-        names, rows = _look_up(words, self.known)
-        capacity = self._slots.capacity
-        if len(names) > capacity:
-            raise ConfigurationError(
-                f"vocabulary: {len(names)} words are too many; the model takes at most {capacity}"
-            )
-        weights, biases = self.fold(rows)
+        wanted, dropped = self._fitting(words)
+        embeddings = [self._embedding(meaning) for word in wanted for meaning in word.meanings]
+        count, capacity = len(embeddings), self._slots.capacity
         cls_w = np.zeros((self._slots.levels, capacity, self._slots.channels), np.float32)
         cls_b = np.full((self._slots.levels, capacity), _EMPTY_ROW_BIAS, np.float32)
-        cls_w[:, : len(names)] = weights
-        cls_b[:, : len(names)] = biases
+        if embeddings:
+            cls_w[:, :count], cls_b[:, :count] = self.fold(np.stack(embeddings))
+        ends = np.cumsum([len(word.meanings) for word in wanted], dtype=np.intp)
+        vocabulary = _labelled(wanted, np.split(np.arange(count), ends[:-1]))
         dtype = self._slots.dtype
         inputs = {"cls_w": cls_w.astype(dtype), "cls_b": cls_b.astype(dtype)}
-        return Vocabulary(names, np.arange(len(names)), inputs)
+        return dataclasses.replace(vocabulary, inputs=inputs, dropped=dropped)
 
-    def fold(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return weights (L, n, C) and biases (L, n) for the n words at `rows` of the table."""
-        scaled = self._gain[:, None, None] * self._embeddings[rows]  # (L, n, D)
+    def missing(self, words: Sequence[str]) -> tuple[str, ...]:
+        """See `WordTable.missing`; not of words that there is no room for."""
+        wanted, _ = self._fitting(words)
+        prompts = (
+            as_prompt(meaning)
+            for word in wanted
+            for meaning in word.meanings
+            if meaning not in self._rows
+        )
+        return tuple(dict.fromkeys(one for one in prompts if one not in self._learnt))
+
+    def learn(self, embeddings: Mapping[str, NDArray[np.float32]]) -> None:
+        """See `WordTable.learn`."""
+        size = self._embeddings.shape[1]
+        for prompt, vector in embeddings.items():
+            if vector.shape != (size,) or not np.isclose(np.linalg.norm(vector), 1.0, atol=1e-3):
+                raise ConfigurationError(
+                    f"embedding of {prompt!r}: {vector.shape} of length "
+                    f"{np.linalg.norm(vector):.4g}; ({size},) of length 1 is needed"
+                )
+        self._learnt = {**self._learnt, **embeddings}
+
+    def fold(
+        self, embeddings: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return weights (L, n, C) and biases (L, n) for n embeddings (n, D)."""
+        scaled = self._gain[:, None, None] * embeddings  # (L, n, D)
         weights = scaled @ self._fold_w
         biases = (scaled @ self._fold_b[:, :, None])[..., 0] + self._bias[:, None]
         return weights, biases
 
+    def _fitting(self, words: Sequence[str]) -> tuple[tuple[WantedWord, ...], tuple[str, ...]]:
+        """Return the words that there is room for, and the names of the others."""
+        wanted = _wanted(words, self.known, lambda text: _find(self._spelling, text))
+        room = self._slots.capacity
+        for count, word in enumerate(wanted):
+            room -= len(word.meanings)
+            if room < 0 and count == 0:
+                raise ConfigurationError(
+                    f"vocabulary: {word.name!r} looks for {len(word.meanings)} things, the model "
+                    f"takes at most {self._slots.capacity}"
+                )
+            if room < 0:
+                return wanted[:count], tuple(one.name for one in wanted[count:])
+        return wanted, ()
 
-def _look_up(
-    words: Sequence[str], known: tuple[str, ...]
-) -> tuple[tuple[str, ...], NDArray[np.intp]]:
-    """Return names to show and positions in `known` for the wanted words; all for none."""
-    if not words:
-        return known, np.arange(len(known))
-    position_of = {_bare(name): i for i, name in reversed(list(enumerate(known)))}
-    position_of.update((name, i) for i, name in enumerate(known))
-
-    def find(text: str) -> int | None:
-        return position_of.get(text, position_of.get(_bare(text)))
-
-    names: list[str] = []
-    positions: list[int] = []
-    for word in words:
-        position = find(word.strip())  # known words may have "=" in them
-        name, _, meaning = (part.strip() for part in word.partition("="))
-        is_renamed = position is None and bool(meaning)
-        if not name:
-            raise ConfigurationError(f"vocabulary: {word!r} is not a word")
-        if position is None:
-            position = find(meaning or name)
-        if position is None:
-            raise ConfigurationError(
-                f"vocabulary: {meaning or name!r} is unknown; known: {_listed(known)}"
-                + (f"; these are odd: {NAMES_HINT}" if are_odd(known) else "")
-            )
-        # Without a new name the known spelling is shown.
-        name = name if is_renamed else known[position]
-        if name in names:
-            raise ConfigurationError(f"vocabulary: {name!r} is given twice")
-        names.append(name)
-        positions.append(position)
-    return tuple(names), np.array(positions, np.intp)
+    def _embedding(self, meaning: str) -> NDArray[np.float32]:
+        if meaning in self._rows:
+            return self._embeddings[self._rows[meaning]]
+        learnt = self._learnt.get(as_prompt(meaning))
+        if learnt is None:
+            raise _unknown(meaning, self.known, "; any other needs the model's text encoder")
+        return learnt
 
 
-def _listed(known: Iterable[str]) -> str:
-    return ", ".join(known)
+def _finder(known: Sequence[str]) -> dict[str, str]:
+    """Return the known spelling of words, by what they may be typed like; see `_find`."""
+    spelling = {_bare(name): name for name in reversed(known)}
+    return spelling | {name: name for name in known}
+
+
+def _find(spelling: Mapping[str, str], text: str) -> str | None:
+    return spelling.get(text, spelling.get(_bare(text)))
+
+
+def _unknown(word: str, known: Sequence[str], hint: str = "") -> ConfigurationError:
+    return ConfigurationError(
+        f"vocabulary: {word!r} is unknown; known: {', '.join(known)}"
+        + (f"; these are odd: {NAMES_HINT}" if are_odd(known) else "")
+        + hint
+    )
 
 
 def _checked(

@@ -19,7 +19,8 @@ def tell_of_models(
         f"{'compiled' if is_compiled() else 'slow, not compiled'} kernels, looks for "
         + ", ".join(detector.pipeline.vocabulary)
     )
-    for notice in filter(None, (detector.notice, detector.unnamed)):
+    said = (detector.notice, detector.unnamed, detector.dropped_words, detector.encoder_refusal)
+    for notice in filter(None, said):
         log.warning(notice)
     if inspector.summary:
         log.info(inspector.summary)

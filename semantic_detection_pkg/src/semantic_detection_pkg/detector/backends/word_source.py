@@ -1,0 +1,79 @@
+"""Where embeddings of words come from that a model's vocabulary does not hold: cache, encoder."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semantic_detection_pkg.detector.backends.file_hash import sha256_of
+from semantic_detection_pkg.detector.backends.text_encoder import (
+    SUFFIX,
+    TextEncoder,
+    encoder_refusal,
+)
+from semantic_detection_pkg.detector.backends.word_cache import WordCache
+from semantic_detection_pkg.errors import ConfigurationError
+
+#: Folder beside a model for the words that were encoded.
+CACHE_SUFFIX = ".words"
+
+
+class WordSource:
+    """Gives embeddings of any words; usable from any thread, one at a time.
+
+    Attributes:
+        refusal: why it gives none, for people; "": it does.
+    """
+
+    def __init__(self, graph: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take the encoder beside a model.
+
+        Args:
+            graph: its file, which exists.
+            arrays: of the model's vocabulary, which say what it was exported with.
+        """
+        self.refusal = encoder_refusal(graph, arrays)
+        self._encoder: TextEncoder | None = None
+        if not self.refusal:
+            try:
+                self._encoder = TextEncoder(graph)
+            except ConfigurationError as error:
+                self.refusal = str(error)
+        self._checkpoint = str(arrays.get("model", ""))
+        self._lock = threading.Lock()
+        stem = graph.name.removesuffix(SUFFIX)
+        folder = graph.with_name(stem + CACHE_SUFFIX)
+        self._cache = WordCache(folder / ("" if self.refusal else sha256_of(graph)[:16]))
+
+    def find(self, prompts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """Return an embedding (D) of length 1 for each prompt, see `core.prompts.as_prompt`.
+
+        Raises:
+            ConfigurationError: see `TextEncoder.encode`; or the encoder is not the model's.
+        """
+        if self._encoder is None:
+            raise ConfigurationError(self.refusal)
+        with self._lock:
+            found = {}
+            for prompt in prompts:
+                cached = self._cache.read(prompt)
+                if cached is not None:
+                    found[prompt] = cached
+            new = [prompt for prompt in prompts if prompt not in found]
+            if new:
+                encoded = self._encoder.encode(new, self._checkpoint)
+                for prompt, embedding in encoded.items():
+                    self._cache.write(prompt, embedding)
+                found.update(encoded)
+            return {prompt: found[prompt] for prompt in prompts}
+
+
+def find_word_source(model: Path, arrays: Mapping[str, NDArray[Any]]) -> WordSource | None:
+    """Return the source beside a model; None where no encoder was exported with it."""
+    graph = model.with_name(model.stem + SUFFIX)
+    return WordSource(graph, arrays) if graph.is_file() else None

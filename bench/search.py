@@ -169,8 +169,8 @@ def _plan_ms() -> float:
     from semantic_detection_pkg.scan.core.planning.closer_looks import CloserLookRules
     from semantic_detection_pkg.scan.core.planning.probability import (
         ProbabilityPlanner,
-        ProbabilityRules,
     )
+    from semantic_detection_pkg.scan.core.planning.search_problem import ProbabilityRules
     from semantic_detection_pkg.scan.core.pod_map import PodMap
     from semantic_detection_pkg.scan.core.pointing import BearingState
     from semantic_detection_pkg.scan.core.thing_sizes import Ground

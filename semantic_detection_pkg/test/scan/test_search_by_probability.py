@@ -219,6 +219,50 @@ def test_a_planner_that_is_unknown_is_refused():
         ScanSettings(planner="spiral")
 
 
+def test_where_no_ground_is_known_it_is_swept_with_a_word():
+    """Above the horizon there is none below a camera on level ground, but there may be a hill."""
+    made = searched(Thing(0.3, -0.25, "person"), area=Area(-1.0, 1.0, -0.5, -0.1))
+    run_to_end(made)
+    notices = [one for decision in made.decisions for one in decision.notices]
+    assert sum("nothing of the area can be seen from here" in one for one in notices) == 1
+    assert made.result.message == "the area is covered"
+    assert states_of(made) == {"person": FindingState.CONFIRMED}
+
+
+@pytest.mark.parametrize("wanted", [1.0, 0.999, 0.01])
+def test_any_wanted_pod_comes_to_an_end_that_says_what_was_reached(wanted):
+    made = run_to_end(searched(PERSON, wanted_pod=wanted))
+    word = "is reached" if wanted < 0.1 else "is the best from here"
+    assert made.result.outcome == "succeeded"
+    assert word in made.result.message
+
+
+@pytest.mark.parametrize("wanted", [math.nan, -0.1, 1.5, math.inf])
+def test_a_wanted_pod_that_is_none_is_refused_in_one_line(wanted):
+    made = run_to_end(searched(wanted_pod=wanted))
+    assert made.result.outcome == "aborted"
+    assert made.result.message.startswith(f"wanted_pod {wanted:g}: allowed is 0..1")
+
+
+@pytest.mark.parametrize("step_s", [3600, -3600])
+def test_a_step_of_the_clock_changes_neither_the_forecast_nor_the_search(step_s):
+    made, steady = searched(PERSON), searched(PERSON)
+    for one in (made, steady):
+        one.run(2.5)
+    made.now_ns += step_s * 1_000_000_000
+    for one in (made, steady):
+        one.run(0.5)
+    ours, theirs = made.controller.progress, steady.controller.progress
+    assert ours.forecast_s == pytest.approx(theirs.forecast_s, abs=0.5)
+    assert "is reached" in run_to_end(made).result.message
+
+
+def test_without_a_known_height_a_distance_is_assumed_and_it_ends():
+    made = run_to_end(searched(PERSON, settings=replace(SETTINGS, pod=PodSettings())))
+    assert "is reached" in made.result.message
+    assert states_of(made) == {"person": FindingState.CONFIRMED}
+
+
 def test_too_many_cells_for_a_probability_are_swept_with_a_word():
     settings = replace(SETTINGS, cell_size_rad=math.radians(0.1))
     made = exact_scan(settings=settings, zoom_max=2.0)

@@ -29,9 +29,8 @@ from semantic_detection_pkg.scan.core.planning.pass_planning import PassPlan
 from semantic_detection_pkg.scan.core.planning.probability import (
     PassTask,
     ProbabilityPlanner,
-    ProbabilityRules,
-    search_order,
 )
+from semantic_detection_pkg.scan.core.planning.search_problem import ProbabilityRules, search_order
 from semantic_detection_pkg.scan.core.pod_map import PodMap
 from semantic_detection_pkg.scan.core.pointing import BearingState
 from semantic_detection_pkg.scan.core.thing_sizes import CellRanges, Ground, cell_ranges

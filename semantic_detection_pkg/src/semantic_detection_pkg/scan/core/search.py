@@ -28,11 +28,8 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetection
 from semantic_detection_pkg.scan.core.path_following import PathFollower
 from semantic_detection_pkg.scan.core.paths.traversal import TraversalSettings
 from semantic_detection_pkg.scan.core.planning.closer_looks import CloserLookRules
-from semantic_detection_pkg.scan.core.planning.probability import (
-    PassTask,
-    ProbabilityPlanner,
-    ProbabilityRules,
-)
+from semantic_detection_pkg.scan.core.planning.probability import PassTask, ProbabilityPlanner
+from semantic_detection_pkg.scan.core.planning.search_problem import ProbabilityRules
 from semantic_detection_pkg.scan.core.planning.sweep import SweepPlanner, SweepProgress, SweepTask
 from semantic_detection_pkg.scan.core.planning.view_planning import CloseView, ViewPlanningSettings
 from semantic_detection_pkg.scan.core.pod_map import PodMap
@@ -289,6 +286,10 @@ class Search:
         self._round.use(*self._used)
         self.planner = self._new_planner(SweepProgress())
 
+    def sweep_instead(self) -> None:
+        """Go on with a sweep."""
+        self.planner = self._new_sweep(SweepProgress())
+
     @property
     def wanted_pod(self) -> float:
         """Return the POD of the area that is enough, 0..1; 0: all of it is to be seen."""
@@ -332,9 +333,7 @@ class Search:
         """Return the planner that the settings name; without room for PODs it is the sweep."""
         plan, settings, coverage = self.plan, self._settings, self.coverage
         if self._wanted_planner != "probability" or not self.pod.class_names:
-            return SweepPlanner(
-                coverage, self._sweep_view, plan.limits, settings.sweep, progress, plan.zoom
-            )
+            return self._new_sweep(progress)
         rules = ProbabilityRules(
             plan.wide,
             plan.limits,
@@ -353,6 +352,12 @@ class Search:
         )
         return ProbabilityPlanner(
             coverage, self._round or self.pod, rules, settings.sweep, progress
+        )
+
+    def _new_sweep(self, progress: SweepProgress) -> SweepPlanner:
+        plan, settings = self.plan, self._settings.sweep
+        return SweepPlanner(
+            self.coverage, self._sweep_view, plan.limits, settings, progress, plan.zoom
         )
 
     def _target_px(self, class_name: str) -> float:

@@ -97,6 +97,13 @@ class SweepArea(SearchBehaviour):
             return Status.SUCCESS
         zoom = blackboard.reading.zoom
         rates = search.planner.rates(blackboard.now_s, blackboard.camera_state, zoom)
+        if rates is None and search.planner.is_blind:
+            blackboard.decision.notices.append(
+                "planner: where the ground is taken to be, nothing of the area can be seen from "
+                "here, so it is swept; camera_height_m or a terrain_file may help"
+            )
+            search.sweep_instead()
+            return self.again()
         if rates is None:
             search.is_swept = True
             return self.again()  # candidates that waited for this come before the end

@@ -7,27 +7,11 @@ are done and the map says that less was seen than they were to show.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-
-from semantic_detection_pkg.common.core.looks import Look, tiles_of
-from semantic_detection_pkg.common.core.optics import CameraView
-from semantic_detection_pkg.scan.core.area import GimbalLimits
+from semantic_detection_pkg.common.core.looks import Look
 from semantic_detection_pkg.scan.core.coverage import CoverageMap
-from semantic_detection_pkg.scan.core.planning.closer_looks import (
-    CloserLookRules,
-    closer_looks,
-)
-from semantic_detection_pkg.scan.core.planning.pass_choices import (
-    Grid,
-    LookRate,
-    PassRules,
-    zooms_to_choose,
-)
 from semantic_detection_pkg.scan.core.planning.pass_layer import PassProblem, PlannedPass
 from semantic_detection_pkg.scan.core.planning.pass_planning import (
     AxisState,
@@ -35,6 +19,13 @@ from semantic_detection_pkg.scan.core.planning.pass_planning import (
     plan_passes,
 )
 from semantic_detection_pkg.scan.core.planning.pass_run import PassRun
+from semantic_detection_pkg.scan.core.planning.search_problem import (
+    ProbabilityRules,
+    Seeing,
+    class_pods,
+    pass_problem,
+    search_order,
+)
 from semantic_detection_pkg.scan.core.planning.sweep import (
     Forecast,
     SweepProgress,
@@ -42,10 +33,7 @@ from semantic_detection_pkg.scan.core.planning.sweep import (
 )
 from semantic_detection_pkg.scan.core.pod_map import PodMap
 from semantic_detection_pkg.scan.core.pointing import BearingState, Rates
-from semantic_detection_pkg.scan.core.tracking.tracker import TILE_HITS
 
-_ROWS_MAX, _COLUMNS_MAX = 48, 16  # of the planner's own grid
-_ALL_OF_IT = 0.95  # share of the picture from which tiles show all of it
 _FUTILE_PLANS_MAX = 3  # in a row that gain next to nothing, then the search is over
 # Where much is wanted, closer looks come when so much of it is reached, and again at the end: most
 # of what is there is confirmed before the last few per cent, which take as long as the rest. Where
@@ -54,34 +42,8 @@ _MUCH = 0.9
 _FIRST_STAGE, _FIRST_STAGE_WEIGHTED = 0.92, 0.75
 _LEAST_GAIN = 0.004  # of the POD
 _RATE_FRAMES, _RATE_WAIT_S = 4, 1.0  # so many frames tell their rate; after so long two do
-_LEAST_SIZE_RAD = 1e-7  # of what is beyond all ground
-_BY_DOUBLING = 0.25  # of what the planner gives for cells; see `search_order`
+_BLIND = 0.02  # of the POD: who sees no more, and knows no pass, does not know the ground
 _NEARLY = 0.002  # of the POD: so near to the wanted one it is reached
-
-
-@dataclass(frozen=True)
-class ProbabilityRules:
-    """What a search by probability goes by.
-
-    Attributes:
-        wide: lens and picture at zoom 1.
-        zoom: fixed by the goal; 0: the planner chooses.
-        zoom_max: greatest there is.
-        wanted_pod: 0..1, of the area, by its weights.
-        is_weighted: it is likelier somewhere: that part comes first.
-        hits: looks that have to find a thing for it to be reported.
-        closer: how candidates are looked at closer.
-    """
-
-    wide: CameraView
-    limits: GimbalLimits
-    zoom: float
-    zoom_max: float
-    zoom_rate_per_s: float
-    wanted_pod: float
-    is_weighted: bool
-    hits: int
-    closer: CloserLookRules
 
 
 class PassTask:
@@ -141,10 +103,15 @@ class ProbabilityPlanner:
         self._looks: tuple[Look, ...] = ()
         self._interval_s = 0.0
         self._has_news = False
-        self._frames = 0
+        self._frames, self._is_blind = 0, False
         self._asked_s: float | None = None  # for the first plan
         self._forecast: Forecast | None = None
         self._planned: PassPlan | None = None
+
+    @property
+    def is_blind(self) -> bool:
+        """Return whether it ended without a pass, as none would have gained anything."""
+        return self._is_blind
 
     @property
     def progress(self) -> SweepProgress:
@@ -193,7 +160,7 @@ class ProbabilityPlanner:
         wanted = self._rules.wanted_pod - _NEARLY
         if self.area_pod() < wanted:
             return False
-        return float((_pods(self._pod).mean(axis=0) * search_order(self._pod)).sum()) >= wanted
+        return float((class_pods(self._pod).mean(axis=0) * search_order(self._pod)).sum()) >= wanted
 
     def add_plan(self, number: int) -> None:
         """Go by the plan of a task; one that is not waited for any more does not matter."""
@@ -259,6 +226,8 @@ class ProbabilityPlanner:
         pod, before = self.area_pod(), self._planned
         self._evaluate_at_s = None
         if self._is_enough() or (before is not None and not before.passes):
+            is_first = self._tasks == 1 and not self._is_enough()
+            self._is_blind = is_first and before is not None and before.pod < _BLIND
             self.interrupt()
             return None
         if not self._knows_rate(now_s):
@@ -272,7 +241,10 @@ class ProbabilityPlanner:
                 return None
         self._tasks += 1
         yaw, pitch = gimbal.at(now_s)
-        self._task = PassTask(self._tasks, self._problem(), AxisState(yaw, pitch, zoom))
+        seeing = Seeing(self._looks, self._rate_hz, self._settings.detection_latency_s)
+        first_stage = self._first_stage if self._is_first_stage else 1.0
+        problem = pass_problem(self._rules, self._coverage, self._pod, seeing, first_stage)
+        self._task = PassTask(self._tasks, problem, AxisState(yaw, pitch, zoom))
         return 0.0, 0.0
 
     def _knows_rate(self, now_s: float) -> bool:
@@ -307,116 +279,8 @@ class ProbabilityPlanner:
         """Return how many pictures are examined in a second, as measured."""
         return 1.0 / self._interval_s if self._interval_s > 0.0 else self._settings.frame_rate_hz
 
-    def _look_rates(self) -> tuple[LookRate, ...]:
-        """Return how the detector looks at pictures, as far as the newest frame tells."""
-        view, rate_hz = self._rules.wide, self._rate_hz
-        whole = [one.gain for one in self._looks if one.is_whole(view.width, view.height)]
-        tiles = [one.gain for one in tiles_of(self._looks, view.width, view.height)]
-        share = self._coverage.look_share
-        found = []
-        if whole or not tiles:
-            gain = max(whole, default=min(1.0, 640.0 / max(view.width, view.height)))
-            found.append(LookRate(gain, rate_hz))
-        if tiles:
-            is_all = share >= _ALL_OF_IT
-            fine = LookRate(max(tiles), rate_hz * (1.0 if is_all else share))
-            found = [fine] if is_all else [*found, fine]
-        return tuple(found)
-
     @property
     def _first_stage(self) -> float:
         if self._rules.is_weighted:
             return _FIRST_STAGE_WEIGHTED
         return _FIRST_STAGE if self._rules.wanted_pod > _MUCH else 1.0
-
-    def _problem(self) -> PassProblem:
-        """Return what is to be planned, on a coarser grid."""
-        rules, pod, coverage = self._rules, self._pod, self._coverage
-        has_tiles = bool(tiles_of(self._looks, rules.wide.width, rules.wide.height))
-        curves = tuple(pod.class_curve(name) for name in pod.class_names)
-        rows = np.arange(0, len(coverage.pitch_rad), _step(len(coverage.pitch_rad), _ROWS_MAX))
-        columns = np.arange(0, len(coverage.yaw_rad), _step(len(coverage.yaw_rad), _COLUMNS_MAX))
-        ground, order = pod.area_weights, search_order(pod)
-        even = order + 1e-9 / order.size
-        pooled = _sums(even, rows, columns)
-        pods = np.array([_sums(one * even, rows, columns) / pooled for one in _pods(pod)])
-        ceilings = np.array([max(one.curve.ceiling, 1e-9) for one in curves])[:, None, None]
-        exposures = -np.log(np.maximum(1.0 - pods / ceilings, 1e-7))
-        angles = [pod.ranges.sizes_rad(pod.size_m(name)) for name in pod.class_names]
-        logs = np.log(np.maximum(angles, _LEAST_SIZE_RAD))
-        sizes = np.array([_sums(one * even, rows, columns) for one in logs]) / pooled
-        if float(np.ptp(sizes, axis=2).max()) < 0.02:  # level: alike in all columns
-            sizes = sizes[:, :, :1]
-        dependence, ways = pod.curves.dependence, self._look_rates()
-        hits = min(rules.hits, TILE_HITS) if has_tiles else rules.hits
-        closer = closer_looks(
-            rules.closer,
-            curves,
-            rules.wide,
-            rules.zoom_max,
-            sizes,
-            max(way.gain for way in ways),
-            self._rate_hz,
-            (hits, dependence.within),
-        )
-        return PassProblem(
-            rules=PassRules(
-                rules.wide,
-                rules.limits,
-                zooms_to_choose(rules.zoom, rules.zoom_max),
-                ways,
-                hits,
-                coverage.criteria.edge_margin,
-                coverage.criteria.exposure_time_s,
-                coverage.criteria.max_motion_blur_px,
-                dependence.within,
-            ),
-            curves=curves,
-            pitch_rad=_means(coverage.pitch_rad, rows),
-            yaw_edges_rad=coverage.yaw_min_rad
-            + coverage.cell_rad * np.append(columns, len(coverage.yaw_rad)),
-            log_sizes=sizes,
-            ground=_sums(ground, rows, columns),
-            order=_sums(order, rows, columns),
-            best=exposures,
-            total=exposures,
-            between=dependence.between,
-            wanted_pod=rules.wanted_pod,
-            first_stage=self._first_stage if self._is_first_stage else 1.0,
-            closer=closer,
-            latency_s=self._settings.detection_latency_s,
-            zoom_rate_per_s=rules.zoom_rate_per_s,
-        )
-
-
-def search_order(pod: PodMap) -> Grid:
-    """Return how much the planner gives for each cell: (rows, columns), adds up to 1.
-
-    Most of it goes by where a thing stands in the area. By that alone near ground, which is
-    little, would be left to the end, or out. So a share is given alike in each doubling of the
-    distance, and the wanted POD is reached when it is reached by this, too. What is told goes by
-    the area alone.
-    """
-    range_m = pod.ranges.range_m
-    order = np.where(np.isfinite(range_m), pod.area_weights / range_m**2, 0.0)
-    if not order.sum() > 0.0:  # nothing but sky
-        return pod.area_weights
-    return np.asarray(_BY_DOUBLING * order / order.sum() + (1.0 - _BY_DOUBLING) * pod.area_weights)
-
-
-def _pods(pod: PodMap) -> Grid:
-    shape = pod.last_look_s.shape
-    return np.array([pod.pod(name) for name in pod.class_names], np.float64).reshape(-1, *shape)
-
-
-def _step(count: int, most: int) -> int:
-    return max(1, math.ceil(count / most))
-
-
-def _sums(values: Grid, rows: np.ndarray, columns: np.ndarray) -> Grid:
-    return np.asarray(np.add.reduceat(np.add.reduceat(values, rows, axis=0), columns, axis=1))
-
-
-def _means(values: Grid, starts: np.ndarray) -> Grid:
-    ends = np.append(starts[1:], len(values))
-    return np.asarray(np.add.reduceat(values, starts) / (ends - starts))

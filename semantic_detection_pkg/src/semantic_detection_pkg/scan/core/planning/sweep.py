@@ -140,6 +140,7 @@ class SweepPlanner:
 
     forecast: Forecast | None = None
     wants_closer_looks = False  # before the sweep is done
+    is_blind = False  # it goes by no ground
 
     def __init__(
         self,

@@ -1,0 +1,194 @@
+"""From the maps of a search to the problem that a plan of passes solves."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from semantic_detection_pkg.common.core.looks import Look, tiles_of
+from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.scan.core.area import GimbalLimits
+from semantic_detection_pkg.scan.core.coverage import CoverageMap
+from semantic_detection_pkg.scan.core.planning.closer_looks import (
+    CloserLookRules,
+    closer_looks,
+)
+from semantic_detection_pkg.scan.core.planning.pass_choices import (
+    Grid,
+    LookRate,
+    PassRules,
+    zooms_to_choose,
+)
+from semantic_detection_pkg.scan.core.planning.pass_layer import PassProblem
+from semantic_detection_pkg.scan.core.pod_map import PodMap
+from semantic_detection_pkg.scan.core.tracking.tracker import TILE_HITS
+
+_ROWS_MAX, _COLUMNS_MAX = 48, 16  # of the planner's own grid
+_ALL_OF_IT = 0.95  # share of the picture from which tiles show all of it
+_LEAST_SIZE_RAD = 1e-7  # of what is beyond all ground
+_BY_DOUBLING = 0.25  # of what the planner gives for cells; see `search_order`
+
+
+@dataclass(frozen=True)
+class ProbabilityRules:
+    """What a search by probability goes by.
+
+    Attributes:
+        wide: lens and picture at zoom 1.
+        zoom: fixed by the goal; 0: the planner chooses.
+        zoom_max: greatest there is.
+        wanted_pod: 0..1, of the area, by its weights.
+        is_weighted: it is likelier somewhere: that part comes first.
+        hits: looks that have to find a thing for it to be reported.
+        closer: how candidates are looked at closer.
+    """
+
+    wide: CameraView
+    limits: GimbalLimits
+    zoom: float
+    zoom_max: float
+    zoom_rate_per_s: float
+    wanted_pod: float
+    is_weighted: bool
+    hits: int
+    closer: CloserLookRules
+
+
+@dataclass(frozen=True)
+class Seeing:
+    """How the detector sees at present.
+
+    Attributes:
+        looks: at the newest frame; empty: nobody knows.
+        rate_hz: pictures that are examined in a second.
+        latency_s: [s] from a capture until its detections are known.
+    """
+
+    looks: tuple[Look, ...]
+    rate_hz: float
+    latency_s: float
+
+
+def pass_problem(
+    rules: ProbabilityRules,
+    coverage: CoverageMap,
+    pod: PodMap,
+    seeing: Seeing,
+    first_stage: float,
+) -> PassProblem:
+    """Return what is to be planned, on a coarser grid.
+
+    Args:
+        first_stage: see `PassProblem`.
+    """
+    has_tiles = bool(tiles_of(seeing.looks, rules.wide.width, rules.wide.height))
+    curves = tuple(pod.class_curve(name) for name in pod.class_names)
+    rows = np.arange(0, len(coverage.pitch_rad), _step(len(coverage.pitch_rad), _ROWS_MAX))
+    columns = np.arange(0, len(coverage.yaw_rad), _step(len(coverage.yaw_rad), _COLUMNS_MAX))
+    ground, order = pod.area_weights, search_order(pod)
+    even = order + 1e-9 / order.size
+    pooled = _sums(even, rows, columns)
+    pods = np.array([_sums(one * even, rows, columns) / pooled for one in class_pods(pod)])
+    ceilings = np.array([max(one.curve.ceiling, 1e-9) for one in curves])[:, None, None]
+    exposures = -np.log(np.maximum(1.0 - pods / ceilings, 1e-7))
+    angles = [pod.ranges.sizes_rad(pod.size_m(name)) for name in pod.class_names]
+    logs = np.log(np.maximum(angles, _LEAST_SIZE_RAD))
+    sizes = np.array([_sums(one * even, rows, columns) for one in logs]) / pooled
+    if float(np.ptp(sizes, axis=2).max()) < 0.02:  # level: alike in all columns
+        sizes = sizes[:, :, :1]
+    dependence, ways = pod.curves.dependence, _look_rates(rules, seeing, coverage.look_share)
+    hits = min(rules.hits, TILE_HITS) if has_tiles else rules.hits
+    closer = closer_looks(
+        rules.closer,
+        curves,
+        rules.wide,
+        rules.zoom_max,
+        sizes,
+        max(way.gain for way in ways),
+        seeing.rate_hz,
+        (hits, dependence.within),
+    )
+    return PassProblem(
+        rules=PassRules(
+            rules.wide,
+            rules.limits,
+            zooms_to_choose(rules.zoom, rules.zoom_max),
+            ways,
+            hits,
+            coverage.criteria.edge_margin,
+            coverage.criteria.exposure_time_s,
+            coverage.criteria.max_motion_blur_px,
+            dependence.within,
+        ),
+        curves=curves,
+        pitch_rad=_means(coverage.pitch_rad, rows),
+        yaw_edges_rad=coverage.yaw_min_rad
+        + coverage.cell_rad * np.append(columns, len(coverage.yaw_rad)),
+        log_sizes=sizes,
+        ground=_sums(ground, rows, columns),
+        order=_sums(order, rows, columns),
+        best=exposures,
+        total=exposures,
+        between=dependence.between,
+        wanted_pod=rules.wanted_pod,
+        first_stage=first_stage,
+        closer=closer,
+        latency_s=seeing.latency_s,
+        zoom_rate_per_s=rules.zoom_rate_per_s,
+    )
+
+
+def _look_rates(rules: ProbabilityRules, seeing: Seeing, share: float) -> tuple[LookRate, ...]:
+    """Return how the detector looks at pictures, as far as the newest frame tells.
+
+    Args:
+        share: 0..1, of the picture that its tiles show.
+    """
+    view, rate_hz = rules.wide, seeing.rate_hz
+    whole = [one.gain for one in seeing.looks if one.is_whole(view.width, view.height)]
+    tiles = [one.gain for one in tiles_of(seeing.looks, view.width, view.height)]
+    found = []
+    if whole or not tiles:
+        gain = max(whole, default=min(1.0, 640.0 / max(view.width, view.height)))
+        found.append(LookRate(gain, rate_hz))
+    if tiles:
+        is_all = share >= _ALL_OF_IT
+        fine = LookRate(max(tiles), rate_hz * (1.0 if is_all else share))
+        found = [fine] if is_all else [*found, fine]
+    return tuple(found)
+
+
+def search_order(pod: PodMap) -> Grid:
+    """Return how much the planner gives for each cell: (rows, columns), adds up to 1.
+
+    Most of it goes by where a thing stands in the area. By that alone near ground, which is
+    little, would be left to the end, or out. So a share is given alike in each doubling of the
+    distance, and the wanted POD is reached when it is reached by this, too. What is told goes by
+    the area alone.
+    """
+    range_m = pod.ranges.range_m
+    order = np.where(np.isfinite(range_m), pod.area_weights / range_m**2, 0.0)
+    if not order.sum() > 0.0:  # nothing but sky
+        return pod.area_weights
+    return np.asarray(_BY_DOUBLING * order / order.sum() + (1.0 - _BY_DOUBLING) * pod.area_weights)
+
+
+def class_pods(pod: PodMap) -> Grid:
+    """Return the PODs of all classes: (classes, rows, columns)."""
+    shape = pod.last_look_s.shape
+    return np.array([pod.pod(name) for name in pod.class_names], np.float64).reshape(-1, *shape)
+
+
+def _step(count: int, most: int) -> int:
+    return max(1, math.ceil(count / most))
+
+
+def _sums(values: Grid, rows: np.ndarray, columns: np.ndarray) -> Grid:
+    return np.asarray(np.add.reduceat(np.add.reduceat(values, rows, axis=0), columns, axis=1))
+
+
+def _means(values: Grid, starts: np.ndarray) -> Grid:
+    ends = np.append(starts[1:], len(values))
+    return np.asarray(np.add.reduceat(values, starts) / (ends - starts))

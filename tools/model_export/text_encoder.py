@@ -9,7 +9,7 @@ weights of a whole CLIP. Where the names of the weights are known, the graph is 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -196,7 +196,7 @@ class _Reference(nn.Module):
         return nn.functional.normalize(at_end @ self.projection, dim=-1)
 
 
-def _block(block: dict[str, Weights], width: int, heads: int) -> nn.Module:
+def _block(block: Mapping[str, Weights], width: int, heads: int) -> nn.Module:
     layer = nn.TransformerEncoderLayer(
         width, heads, len(block["mlp.c_fc.bias"]), dropout=0.0, activation="gelu",
         batch_first=True, norm_first=True,

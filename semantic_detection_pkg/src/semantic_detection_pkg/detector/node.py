@@ -12,15 +12,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.lifecycle import TransitionCallbackReturn
 from sensor_msgs.msg import Image
 
 from interfaces_pkg.msg import Detections as DetectionsMessage
 from interfaces_pkg.msg import PoseAtCapture, SearchNeed
-from interfaces_pkg.srv import SetVocabulary
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
-from ros_support_pkg.edge import serve, subscribe
+from ros_support_pkg.edge import subscribe
 from ros_support_pkg.lifecycle import GuardedLifecycleNode
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import SENSOR_DATA, STATE, VIEW
@@ -37,15 +35,18 @@ from semantic_detection_pkg.detector.backends.loading import (
     load_configured,
 )
 from semantic_detection_pkg.detector.core.need import NeedMap, need_map
+from semantic_detection_pkg.detector.core.offered_ways import OfferedWays, asked_for
+from semantic_detection_pkg.detector.core.pipeline import DetectionResult
 from semantic_detection_pkg.detector.core.settings import AUTOSTARTS, DetectorNodeSettings
-from semantic_detection_pkg.detector.core.tiles import Looking
+from semantic_detection_pkg.detector.core.tiles import Looking, TileSettings
 from semantic_detection_pkg.detector.ros import notices
 from semantic_detection_pkg.detector.ros.conversions import to_detections, to_pose_at_capture
 from semantic_detection_pkg.detector.ros.curves import CurvePublisher
 from semantic_detection_pkg.detector.ros.inspection import FrameInspector
-from semantic_detection_pkg.detector.ros.new_words import NewWords
+from semantic_detection_pkg.detector.ros.new_words import WordsService
+from semantic_detection_pkg.detector.ros.proposals import FrameProposals
 from semantic_detection_pkg.detector.ros.vision import VisionDetections
-from semantic_detection_pkg.errors import ConfigurationError, FrameError, SemanticDetectionError
+from semantic_detection_pkg.errors import FrameError, SemanticDetectionError
 from semantic_detection_pkg.gpu import owners
 from semantic_detection_pkg.gpu.detector_lock import DetectorLock
 from semantic_detection_pkg.gpu.errors import LockError
@@ -70,10 +71,12 @@ class DetectorNode(GuardedLifecycleNode):
         owner = owners.robot(self.get_namespace())
         self._lock = DetectorLock(self._config.gpu_lock_file, owner)
         self._inspector = FrameInspector(self, self._config.frame_buffer_size)
+        self._proposals = FrameProposals(self._config.proposals)
         self._frames = 0
         self._frames_before = 0
         self._looks_given_up = 0
         self._failure = ""
+        self._ways: OfferedWays | None = None
         self._need: NeedMap | None = None
         self._need_s = 0.0
         subscribe(self, SearchNeed, "scan/need", self._take_need, STATE)
@@ -84,16 +87,19 @@ class DetectorNode(GuardedLifecycleNode):
         self._vision = VisionDetections(self)
         self._curves = CurvePublisher(self)
         self._overlay = self.create_lifecycle_publisher(Image, "detections/overlay", VIEW)
-        self._words = NewWords(self)
-        # Of a group of its own: a request that waits for its words holds up no frame.
-        group = ReentrantCallbackGroup()
-        serve(self, SetVocabulary, "detector/set_vocabulary", self._set_vocabulary, group)
+        self._words = WordsService(
+            self,
+            lambda: self._detector,
+            lambda one: notices.warn_of_strange_words(self.get_logger(), one, self._inspector),
+        )
         publish_diagnostics(self, self._check)
         self._start(self._config.autostart)
 
     def configure(self) -> None:
         wanted = self._config
         self._detector = load_configured(wanted)
+        info = self._detector.pipeline.info
+        self._ways = OfferedWays((info.width, info.height))
         self._inspector.load(
             wanted.classifier, engine=wanted.engine, threads=wanted.threads, device=wanted.device
         )
@@ -136,7 +142,11 @@ class DetectorNode(GuardedLifecycleNode):
             return
         try:
             self._lock.renew()
-            result = self._detector.pipeline.process(frame.image, self._need_of(frame))
+            pipeline = self._detector.pipeline
+            pipeline.tiling = self._tiling()
+            result = pipeline.process(frame.image, self._need_of(frame))
+            self._offer_ways(frame, result)
+            result = self._proposals.add(frame.image, result)
         except (FrameError, LockError) as error:
             self._fail(error)
             return
@@ -146,18 +156,37 @@ class DetectorNode(GuardedLifecycleNode):
         self._failure = ""
         model, header = Path(self._config.model).name, conversions.to_header(frame)
         message = to_detections(result, model, header, self._pose_at(frame.stamp_ns))
+        self._proposals.describe(message)
         self._detections.publish(message)
         self._vision.publish(message)
         if self._overlay.get_subscription_count():
             picture = draw_overlay(frame.image, result.detections, result.vocabulary)
             self._overlay.publish(conversions.to_image(picture, frame.stamp_ns, frame.frame_id))
 
+    def _tiling(self) -> TileSettings:
+        """Return how the next frame is looked at: as the scan asks, where it may and does."""
+        tiling, need = self._config.tiling, self._need
+        is_asked = tiling.tiles_by_scan and time.monotonic() - self._need_s <= _NEED_HOLDS_S
+        return asked_for(tiling, need.looking) if is_asked and need is not None else tiling
+
+    def _offer_ways(self, frame: Frame, result: DetectionResult) -> None:
+        if self._ways is None or not self._config.tiling.tiles_by_scan:
+            self._curves.offer(())
+            return
+        height, width = frame.image.shape[:2]
+        took = result.elapsed_ms
+        frame_s = 1e-3 * (took.preprocess + took.inference + took.postprocess)
+        looks = max(1, len(result.looks))
+        self._curves.offer(
+            self._ways.after_frame((width, height), self._config.tiling, frame_s, looks)
+        )
+
     def _take_need(self, message: SearchNeed) -> None:
         self._need, self._need_s = need_map(message), time.monotonic()
 
     def _need_of(self, frame: Frame) -> NDArray[np.float32] | None:
         """Return what a tile of this frame is worth to the scan; None: nobody says."""
-        is_asked = self._config.tiling.looking is Looking.ROTATING and self._need is not None
+        is_asked = self._tiling().looking is Looking.ROTATING and self._need is not None
         if not is_asked or time.monotonic() - self._need_s > _NEED_HOLDS_S:
             return None
         pose = self._poses.at(frame.stamp_ns)
@@ -175,27 +204,13 @@ class DetectorNode(GuardedLifecycleNode):
         self._failure = str(error)
         self.get_logger().error(self._failure, throttle_duration_sec=1.0)
 
-    async def _set_vocabulary(
-        self, request: SetVocabulary.Request, response: SetVocabulary.Response
-    ) -> SetVocabulary.Response:
-        try:
-            await self._words.set_vocabulary(request.words, lambda: self._detector)
-            response.success = True
-        except ConfigurationError as error:
-            response.message = str(error)
-        if self._detector is None:
-            return response
-        if response.success:
-            response.message = self._detector.dropped_words
-            notices.warn_of_strange_words(self.get_logger(), self._detector, self._inspector)
-        response.vocabulary = list(self._detector.pipeline.vocabulary)
-        return response
-
     def _change(self, changed: DetectorNodeSettings) -> None:
         if self._detector is not None:
+            changed.proposals.check_words(self._detector.pipeline.vocabulary)
             self._detector.pipeline.settings = changed.thresholds
             self._detector.pipeline.tiling = changed.tiling
             self._curves.retell(changed.thresholds.confidence_threshold)
+        self._proposals.change(changed.proposals)
         self._config = changed
 
     def _check(self) -> Health:
@@ -210,6 +225,7 @@ class DetectorNode(GuardedLifecycleNode):
         if self._failure:
             return Health.error(self._failure, **figures)
         fallback = notices.fallback_of(self._detector, self._inspector)
+        fallback = "; ".join(filter(None, (fallback, self._proposals.notice)))
         say = Health.warn if fallback else Health.ok
         if self._subscription is None:
             return say("; ".join(filter(None, ("not active", fallback))), **figures)

@@ -1,0 +1,154 @@
+"""A word that nobody prepared, typed while frames go on: found from the next frame on."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import rclpy
+import text_encoders
+from launch_runner import LaunchSession
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from ros_graph import GraphProbe
+
+from interfaces_pkg.msg import Detections
+from interfaces_pkg.srv import SetVocabulary
+from ros_support_pkg.qos import SENSOR_DATA
+from ros_support_pkg.timers import every
+from semantic_detection_pkg.detector.backends.loading import load_detector
+from semantic_detection_pkg.detector.ros.new_words import WordsService
+
+pytestmark = pytest.mark.graph
+ROBOT = ("semantic_detection_pkg", "robot.launch.yaml")
+NAME = "detector/set_vocabulary"
+
+
+def test_words_are_learnt_between_two_frames(tmp_path: Path, probe: GraphProbe) -> None:
+    model = text_encoders.prompt_model_with_text(tmp_path)
+    with load_detector(model) as detector:
+        embedding = detector.source.find(["rope"])["rope"]
+    for file in model.with_name("prompts.words").rglob("*.npz"):
+        file.unlink()  # the node is to encode it itself
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    cv2.imwrite(str(pictures / "rope.png"), text_encoders.picture_of(embedding))
+    arguments = {
+        "source": f"images:{pictures}?loop=1&rate=20",
+        "model": str(model),
+        "engine": "onnxruntime",
+        "shared_dir": str(tmp_path),
+        **dict.fromkeys(("gimbal", "vlm", "record", "dashboard"), "false"),
+    }
+    found = probe.listen(Detections, "detections", SENSOR_DATA)
+    with LaunchSession(ROBOT, arguments):
+        probe.wait_for(lambda: len(found) > 5, "detections")
+
+        taken = set_words(probe, ["red", "Rope"])
+
+        assert (taken.success, taken.message, taken.vocabulary) == (True, "", ["red", "Rope"])
+        seen = probe.wait_for(
+            lambda: [one for one in found if list(one.vocabulary) == ["red", "Rope"]], "new words"
+        )
+        assert 1 in seen[0].class_ids
+        assert list(model.with_name("prompts.words").rglob("*.npz"))
+        check_refusals(probe)
+
+
+def set_words(probe: GraphProbe, words: list[str]) -> SetVocabulary.Response:
+    return probe.call(SetVocabulary, NAME, SetVocabulary.Request(words=words))
+
+
+def check_refusals(probe: GraphProbe) -> None:
+    """One line each; what was in force stays."""
+    for words, message in (
+        ([""], "vocabulary: '' is not a word"),
+        (["boot", "Boot"], "vocabulary: 'Boot' is given twice"),
+        (["xy" * 15], "tokens, at most 18 are allowed"),
+    ):
+        refused = set_words(probe, words)
+        assert not refused.success
+        assert message in refused.message
+        assert "\n" not in refused.message
+        assert refused.vocabulary == ["red", "Rope"]
+    words = [f"word {number}" for number in range(300)]
+    taken = set_words(probe, words)
+    assert (taken.success, taken.vocabulary) == (True, words[:8])
+    assert taken.message.startswith("vocabulary: the first 8 of 300 words are looked for")
+    assert taken.message.endswith(", ".join(words[8:]))
+
+
+class SlowSource:
+    """Words whose encoding takes until it is told to end."""
+
+    refusal = ""
+
+    def __init__(self) -> None:
+        self.is_asked, self.may_end = threading.Event(), threading.Event()
+
+    def find(self, prompts: Any) -> dict[str, np.ndarray]:
+        self.is_asked.set()
+        assert self.may_end.wait(60.0)
+        return {prompt: np.array([0, 1, 0], np.float32) for prompt in prompts}
+
+
+@pytest.fixture
+def slow(tmp_path: Path, probe: GraphProbe, ros_domain: dict[str, str]) -> Iterator[Any]:
+    """The service on an executor of one thread, which also has a timer in frames' place."""
+    context = Context()
+    rclpy.init(context=context, domain_id=int(ros_domain["ROS_DOMAIN_ID"]))
+    node = Node("slow", context=context, use_global_arguments=False)
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    frames: list[int] = []
+    every(node, 0.01, lambda: frames.append(0))
+    source = SlowSource()
+    with load_detector(text_encoders.prompt_model_with_text(tmp_path), words=["red"]) as loaded:
+        object.__setattr__(loaded, "source", source)
+        held = SimpleNamespace(detector=loaded)
+        WordsService(node, lambda: held.detector, lambda _: None)
+        spinning = threading.Thread(target=executor.spin, daemon=True)
+        spinning.start()
+        yield SimpleNamespace(held=held, source=source, frames=frames, loaded=loaded)
+        source.may_end.set()
+        executor.shutdown()
+        spinning.join(10.0)
+        node.destroy_node()
+        context.try_shutdown()
+
+
+def test_frames_and_known_words_do_not_wait_for_an_encoder(slow: Any, probe: GraphProbe) -> None:
+    client = probe.node.create_client(SetVocabulary, NAME)
+    probe.wait_for(client.service_is_ready, "the service")
+    older = client.call_async(SetVocabulary.Request(words=["red", "rope"]))
+    probe.wait_for(slow.source.is_asked.is_set, "the encoder's turn")
+    before = len(slow.frames)
+    probe.wait_for(lambda: len(slow.frames) > before + 50, "frames while it encodes")
+    assert set_words(probe, ["blue"]).vocabulary == ["blue"]
+
+    slow.source.may_end.set()
+
+    late = probe.result_of(older, "the answer to who asked first")
+    assert (late.success, late.vocabulary) == (False, ["blue"])
+    assert late.message == "vocabulary: a newer request came, and holds"
+    # What was encoded is known now.
+    slow.source.may_end.clear()
+    assert set_words(probe, ["rope"]).vocabulary == ["rope"]
+
+
+def test_words_of_a_model_that_is_gone_are_not_taken(slow: Any, probe: GraphProbe) -> None:
+    client = probe.node.create_client(SetVocabulary, NAME)
+    probe.wait_for(client.service_is_ready, "the service")
+    answer = client.call_async(SetVocabulary.Request(words=["rope"]))
+    probe.wait_for(slow.source.is_asked.is_set, "the encoder's turn")
+    slow.held.detector = None
+    slow.source.may_end.set()
+    gone = probe.result_of(answer, "an answer")
+    assert (gone.success, list(gone.vocabulary)) == (False, [])
+    assert gone.message == "vocabulary: the model was changed meanwhile; ask again"
+    assert set_words(probe, ["red"]).message == ("no model is loaded: configure the detector first")

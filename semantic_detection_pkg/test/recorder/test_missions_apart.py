@@ -61,11 +61,29 @@ class Recording:
         return one
 
     def state(
-        self, at_s: float, level: int = SWEEP, yaw: float = 1.0, words: Any = ("tent",)
+        self,
+        at_s: float,
+        level: int = SWEEP,
+        yaw: float = 1.0,
+        words: Any = ("tent",),
+        goal: str = "",
+        begun_s: float | None = None,
+        **more: Any,
     ) -> None:
+        """A state; without a goal's name as in recordings of before."""
         area = blank(AREA, yaw_min_rad=-yaw, yaw_max_rad=yaw, bearings=[])
-        words = list(words) if level != IDLE else []
-        self.say(at_s, "scan/state", blank(STATE, level=level, words=words, area=area, reason="so"))
+        fields: dict[str, Any] = {
+            "header": blank("std_msgs/msg/Header", stamp=time_of(ns(at_s))),
+            "words": list(words) if level != IDLE else [],
+            "goal_id": goal,
+            "goal_begun": time_of(0 if begun_s is None else ns(begun_s)),
+            "weights": [],
+            "planner": "",
+            "outcome": "",
+            "forecast": "",
+            **more,
+        }
+        self.say(at_s, "scan/state", blank(STATE, level=level, area=area, reason="so", **fields))
 
     def run(self, start_s: float, length_s: float, level: int = SWEEP, **goal: Any) -> None:
         for second in range(int(length_s)):
@@ -224,7 +242,10 @@ def test_idle_hours_before_and_after_make_no_missions(recording: Recording) -> N
     recording.run(230, 200, IDLE)
     recording.restart()
     recording.run(3000, 200, IDLE)
-    assert told(recording) == [(0, ("tent",), [])]
+    with BagReader(recording.folder) as reader:
+        (one,) = missions_of(recording.folder, reader, "/", lambda *_: None, 4000)
+        assert [round((at - START_NS) / NS_PER_S) for at in one.times_ns()] == [200, 233]
+    assert told(recording) == [(200, ("tent",), [])]
 
 
 def test_what_is_only_idle_is_one_report_all_the_same(recording: Recording) -> None:

@@ -127,10 +127,17 @@ class CoverageDrawing:
 
     def place(self, yaw_rad: float, pitch_rad: float) -> tuple[float, float] | None:
         """Return column and row of a bearing; None outside."""
+        column, row = self.at(yaw_rad, pitch_rad)
+        is_inside = 0.0 <= column <= self.columns and 0.0 <= row <= self.rows
+        return (column, row) if is_inside else None
+
+    def at(self, yaw_rad: float, pitch_rad: float) -> tuple[float, float]:
+        """Return column and row of a bearing, outside, too; the turn that is nearer counts."""
         left, right, top, bottom = map(math.radians, self.frame)
+        middle = (left + right) / 2.0
+        off = yaw_rad - middle
+        yaw_rad = middle + (off if abs(off) <= math.pi else math.remainder(off, math.tau))
         across, down = (left - yaw_rad) / (left - right), (pitch_rad - top) / (bottom - top)
-        if not (0.0 <= across <= 1.0 and 0.0 <= down <= 1.0):
-            return None
         return round(across * self.columns, 2), round(down * self.rows, 2)
 
 

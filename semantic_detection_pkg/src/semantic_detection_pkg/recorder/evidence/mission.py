@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from semantic_detection_pkg.errors import ConfigurationError, StorageError
+from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.recorder.core.events import Event
 from semantic_detection_pkg.recorder.evidence import mission_folders
 from semantic_detection_pkg.recorder.evidence.coverage_geojson import pod_geojson
@@ -28,7 +28,7 @@ from semantic_detection_pkg.recorder.evidence.missions_of_recording import (
     missions_of,
 )
 from semantic_detection_pkg.recorder.evidence.rendering import write_text
-from semantic_detection_pkg.recorder.map_files.files import write_map_file
+from semantic_detection_pkg.recorder.map_files.files import MAKERS, file_name, write_map_file
 from semantic_detection_pkg.recorder.map_files.items import MapFinding, MapMission, numbered
 from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
 
@@ -109,7 +109,7 @@ def write_report(
                 }
                 content = _read(folder, mission, robot, tell, pages)
                 list_page = "" if target == folder else f"../../{REPORT}"
-                written.append(_write(target, content, mission.events, pages, kinds, list_page))
+                written.append(_write(target, content, mission, pages, kinds, list_page))
         except AttributeError as error:
             raise ConfigurationError(f"bag {reader.path} is of another version: {error}") from error
     if ways == [folder]:
@@ -120,11 +120,17 @@ def write_report(
 
 
 def _ways(folder: Path, missions: list[Mission]) -> list[Path]:
-    """Return where each mission's report goes: a single one into the folder itself."""
-    times = [mission.times_ns() for mission in missions]
-    if len(missions) == 1 and not mission_folders.known(folder):
+    """Return where each mission's report goes: a single one into the folder itself.
+
+    One that lay there and is no more the only one moves.
+    """
+    goals = [(mission.times_ns(), mission.begun_ns) for mission in missions]
+    alone = mission_folders.alone(folder)
+    is_same = alone is None or alone.is_of(*goals[0])
+    if len(missions) == 1 and is_same and not mission_folders.known(folder):
         return [folder]
-    return mission_folders.folders_for(folder, times)
+    mission_folders.move_alone(folder, [REPORT, POD_MAP, *map(file_name, MAKERS)])
+    return mission_folders.folders_for(folder, goals)
 
 
 def _read(
@@ -134,45 +140,45 @@ def _read(
     findings = mission.findings(folder)
     if mission.reader is None:
         return unrecorded_mission(folder, mission.times_ns(), findings, links)
-    return read_mission(mission.reader, robot, findings, links, tell, mission.course)
+    start_ns, _ = mission.times_ns()
+    return read_mission(mission.reader, robot, findings, links, tell, mission.course, start_ns)
 
 
 def _write(
     folder: Path,
     content: MissionContent,
-    events: Collection[Event],
+    mission: Mission,
     pages: Mapping[str, str],
     kinds: Collection[str],
     list_page: str,
 ) -> Written:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise StorageError(f"{folder}: cannot be made: {reason}") from error
+    mission_folders.make_folder(folder)
     coverage = content.course.coverage
     pods = None if coverage is None else pod_geojson(coverage)
     if pods is not None:
         write_text(folder / POD_MAP, json.dumps(pods))
-    mission = _map_mission(content)
+    on_maps = _map_mission(content)
     files: list[Path] = []
     refusals: list[str] = []
-    for kind in kinds:
+    # What was exported before is made anew, too: beside a newer report it would be wrong.
+    there = [kind for kind in MAKERS if (folder / file_name(kind)).exists()]
+    for kind in dict.fromkeys([*kinds, *there]):
         try:
-            files.append(write_map_file(mission, kind, folder))
+            files.append(write_map_file(on_maps, kind, folder))
         except ConfigurationError as error:
             refusals.append(str(error))
-    pod_map = POD_MAP if pods is not None else ""
+    pod_map = POD_MAP if (folder / POD_MAP).exists() else ""
     names = [file.name for file in files]
-    page = mission_page(content, events, pages, pod_map, names, list_page)
+    page = mission_page(content, mission.events, pages, pod_map, names, list_page)
     write_text(folder / REPORT, page)
     mission_folders.note(
         folder,
         (content.start_ns, content.end_ns),
         content.course.words,
         Counter(row.state for row in content.rows),
+        mission.begun_ns,
     )
-    unplaced = len(mission.findings) - len(mission.placed)
+    unplaced = len(on_maps.findings) - len(on_maps.placed)
     return Written(folder / REPORT, tuple(files), tuple(refusals), unplaced)
 
 

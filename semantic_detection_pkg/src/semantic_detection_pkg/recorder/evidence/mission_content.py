@@ -10,9 +10,11 @@ from typing import Any
 from ros_support_pkg.core.stamps import from_time
 from ros_support_pkg.core.words import GpuOwner, HealthLevel, Level, Verdict, read
 from semantic_detection_pkg.common.core.position import Position
+from semantic_detection_pkg.common.core.serialised import byte_after_header_of
 from semantic_detection_pkg.recorder.evidence.content import read_evidence_frames
 from semantic_detection_pkg.recorder.evidence.event_page import position_of, state_of
 from semantic_detection_pkg.recorder.evidence.pictures import jpeg_uri, thumbnail
+from semantic_detection_pkg.recorder.evidence.search_course import SearchCourse
 from semantic_detection_pkg.recorder.storage.bag_reader import BagMessage, BagReader
 
 STATE, _COVERAGE, _GPU, _HEALTH = "scan/state", "scan/coverage", "gpu/state", "health/level"
@@ -38,6 +40,15 @@ class Course:
     owners: list[tuple[int, str, str]] = field(default_factory=list)
     words: tuple[str, ...] = ()
     coverage: Any = None
+    search: SearchCourse = field(default_factory=SearchCourse)
+
+    def go_on_with(self, later: Course) -> None:
+        """Take over what happened later in the same mission."""
+        for name in ("levels", "healths", "owners"):
+            getattr(self, name).extend(getattr(later, name))
+        self.words = later.words or self.words
+        self.coverage = self.coverage if later.coverage is None else later.coverage
+        self.search.go_on_with(later.search)
 
 
 @dataclass(frozen=True)
@@ -64,7 +75,9 @@ class MissionContent:
 
     Attributes:
         path: of the bag.
-        start_ns, end_ns: [ns] since the epoch, of the first and last message received.
+        start_ns, end_ns: [ns] since the epoch, when it began and of the last message received.
+        recorded_ns: of the first message received; later than `start_ns` where the ring has let go
+            of the beginning.
         topics: (name, type, messages) of what was recorded.
         rows: the findings, confirmed ones first.
     """
@@ -75,6 +88,7 @@ class MissionContent:
     topics: tuple[tuple[str, str, int], ...]
     course: Course
     rows: tuple[Row, ...]
+    recorded_ns: int = 0
 
 
 def read_mission(
@@ -84,6 +98,7 @@ def read_mission(
     pages: dict[str, str],
     tell: Progress,
     course: Course,
+    start_ns: int,
 ) -> MissionContent:
     """Read the findings' pictures, and put together what is told.
 
@@ -91,6 +106,7 @@ def read_mission(
         findings: messages of type Finding.
         pages: link to the page of a finding, by its id.
         course: of the same reader.
+        start_ns: [ns] when it began.
     """
     ranked = _ranked(findings)
     pictured = {from_time(one.best_frame) for one in ranked[:_PICTURES_MAX]}
@@ -105,11 +121,12 @@ def read_mission(
         rows.append(_row(finding, jpeg, pages))
     return MissionContent(
         reader.path,
-        reader.start_ns,
+        start_ns,
         reader.end_ns,
         tuple(sorted((topic, kind, count) for (topic, kind), count in reader.counts().items())),
         course,
         tuple(rows),
+        reader.start_ns,
     )
 
 
@@ -135,6 +152,8 @@ class CourseReader:
         self._read_ns: dict[str, int] = {}
         self._course = Course()
         self._coverage: BagMessage | None = None
+        self._last_state: BagMessage | None = None
+        self._was_idle = True
 
     def add(self, message: BagMessage) -> None:
         """Take in a message of one of `TYPES`."""
@@ -142,15 +161,18 @@ class CourseReader:
         if message.topic == _COVERAGE:
             self._coverage = message  # only the last one is drawn
             return
+        is_due = message.topic == STATE and self._is_turn(message)
         read_ns = self._read_ns.get(message.topic)
         # A time that ran back is of a clock that was set back.
-        if read_ns is not None and read_ns <= time_ns < read_ns + self._pace_ns:
+        if not is_due and read_ns is not None and read_ns <= time_ns < read_ns + self._pace_ns:
             return
         self._read_ns[message.topic] = time_ns
         content = self._reader.read(message)
         if message.topic == STATE:
             course.levels.append((time_ns, read(content, "level", Level.IDLE).word, content.reason))
             course.words = tuple(content.words) or course.words
+            course.search.add(content)
+            self._last_state = None
         elif message.topic == _HEALTH:
             title = "; ".join(content.reasons) or "well"
             course.healths.append((time_ns, read(content, "level", HealthLevel.OK).word, title))
@@ -163,7 +185,16 @@ class CourseReader:
         """Return what happened."""
         if self._coverage is not None:
             self._course.coverage = self._reader.read(self._coverage)
+        if self._last_state is not None and self._course.search.begun_ns:
+            self._course.search.add(self._reader.read(self._last_state))
         return self._course
+
+    def _is_turn(self, message: BagMessage) -> bool:
+        """Return whether a state is read, however soon it comes: a goal begins or has ended."""
+        is_idle = byte_after_header_of(message.data) == Level.IDLE.value
+        is_turn, self._was_idle = is_idle != self._was_idle, is_idle
+        self._last_state = message
+        return is_turn or (not is_idle and self._course.search.awaits_forecast)
 
 
 def _ranked(findings: Iterable[Any]) -> list[Any]:

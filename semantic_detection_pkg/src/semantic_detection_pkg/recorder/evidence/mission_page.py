@@ -13,7 +13,10 @@ from semantic_detection_pkg.recorder.core.events import Event
 from semantic_detection_pkg.recorder.evidence.drawings import Span, coverage_map, pod_maps, spans
 from semantic_detection_pkg.recorder.evidence.mission_content import Course, MissionContent, Row
 from semantic_detection_pkg.recorder.evidence.mission_folders import FOLDER, Known
-from semantic_detection_pkg.recorder.evidence.rendering import render
+from semantic_detection_pkg.recorder.evidence.rendering import in_words, render
+from semantic_detection_pkg.recorder.evidence.search_text import search_text
+
+_LOST_S = 5.0  # of a mission's beginning: less is the time until the recorder hears of it
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,12 @@ def mission_page(
             and (place := drawn.place(row.finding.bearing.yaw_rad, row.finding.bearing.pitch_rad))
         ]
     )
+    pods = [] if course.coverage is None else pod_maps(course.coverage)
+    lost_s = 1e-9 * (content.recorded_ns - content.start_ns)
     return render(
         "mission.html",
+        search=search_text(course.search, course.coverage, drawn, pods),
+        lost=in_words(lost_s) if content.recorded_ns and lost_s >= _LOST_S else "",
         pod_map=pod_map,
         map_files=map_files,
         list_page=list_page,
@@ -72,7 +79,7 @@ def mission_page(
         map=drawn,
         legend=[(css(CELL_COLOURS[result]), result.text) for result in CellResult],
         marks=marks,
-        pods=[] if course.coverage is None else pod_maps(course.coverage),
+        pods=pods,
         pod_legend=[
             (
                 css(colour),
@@ -137,11 +144,3 @@ def _megabytes(event: Event) -> str:
     if event.no_recording:
         return "the finding only"
     return f"{sum(event.segments.values()) / 1e6:.1f} MB"
-
-
-def in_words(seconds: float) -> str:
-    """Return a length of time as `1 h 5 min 3 s`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = ((hours, "h"), (minutes, "min"), (rest, "s"))
-    return " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 s"

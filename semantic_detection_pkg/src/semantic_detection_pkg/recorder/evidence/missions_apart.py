@@ -1,13 +1,15 @@
 """Where one mission of a recording ends and the next begins.
 
-A ring outlives many runs. Another mission begins after a pause: when nothing was recorded for
-longer than `PAUSE_S`, or the scan had no goal for so long, or for a shorter time and then searched
-another area or for other words. Shorter silences are a node or a board that starts again in the
-same mission. What holds neither a scan nor a finding is no mission.
+A ring outlives many runs. A mission is a goal: it begins and ends with it, and goes on with it
+after whatever silence, where a node or a board started again. Recordings of before do not name
+their goals: there another mission begins after a pause, when nothing was recorded for longer than
+`PAUSE_S`, or the scan had no goal for so long, or for a shorter time and then searched another area
+or for other words. What holds neither a scan nor a finding is no mission.
 """
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +22,7 @@ from semantic_detection_pkg.recorder.evidence.mission_content import (
     CourseReader,
     Progress,
 )
+from semantic_detection_pkg.recorder.evidence.search_course import GoalKey, key_of
 from semantic_detection_pkg.recorder.storage.bag_reader import (
     BagMessage,
     BagReader,
@@ -31,6 +34,9 @@ from semantic_detection_pkg.recorder.storage.bag_reader import (
 PAUSE_S = 120.0
 _PAUSE_NS = round(1e9 * PAUSE_S)
 _IDLE = Level.IDLE.value
+#: After the end of a goal: findings and the last map may come a moment later.
+_REST_NS = 2_000_000_000
+_NS_PER_S = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,11 @@ class Stretch:
     part: Part
     course: Course
     has_scan: bool
+
+    @property
+    def key(self) -> GoalKey | None:
+        """Return which goal it is of; None: it does not tell, or had none."""
+        return self.course.search.key
 
 
 def tell_apart(reader: BagReader, robot: str, tell: Progress, steps_max: int) -> list[Stretch]:
@@ -61,6 +72,22 @@ def tell_apart(reader: BagReader, robot: str, tell: Progress, steps_max: int) ->
         part = Part(beginning_of(first), beginning_of(after))
         divider = _Divider(reader, robot, part, pace_ns, tell)
         found += divider.stretches()
+    return _joined(found)
+
+
+def _joined(stretches: list[Stretch]) -> list[Stretch]:
+    """Join what is of one goal, and what lies between."""
+    found: list[Stretch] = []
+    for one in stretches:
+        scans = [index for index, before in enumerate(found) if before.has_scan]
+        first = scans[-1] if scans else -1
+        if one.key is None or first < 0 or found[first].key != one.key:
+            found.append(one)
+            continue
+        before = found[first]
+        before.course.go_on_with(one.course)
+        part = Part(before.part.start, one.part.stop)
+        found[first:] = [Stretch(part, before.course, has_scan=True)]
     return found
 
 
@@ -81,6 +108,8 @@ class _Open:
     start: Place
     course: CourseReader
     goals: set[Any] = field(default_factory=set)  # areas and words that were searched in it
+    key: GoalKey | None = None
+    rest: Place | None = None  # from there on it was over
 
 
 class _Divider:
@@ -111,7 +140,8 @@ class _Divider:
             self._before = message
             if message.topic == STATE:
                 self._follow(message)
-            self._open.course.add(message)
+            if self._open.rest is None:
+                self._open.course.add(message)
         self._end(self._part.stop)
         return self._done
 
@@ -121,8 +151,11 @@ class _Divider:
     def _end(self, stop: Place) -> None:
         opened = self._open
         if opened.start < stop:
-            part = Part(opened.start, stop)
+            part = Part(opened.start, stop if opened.rest is None else min(stop, opened.rest))
             self._done.append(Stretch(part, opened.course.course(), bool(opened.goals)))
+            if part.stop < stop:
+                rest = Part(part.stop, stop)
+                self._done.append(Stretch(rest, Course(), has_scan=False))
         self._open = self._begin(stop)
         self._idle_since_ns = None
 
@@ -149,22 +182,40 @@ class _Divider:
         if byte_after_header_of(message.data) == _IDLE:
             if self._idle_since_ns is None:
                 self._idle_since_ns = message.received_ns
+            is_over = abs(message.received_ns - self._idle_since_ns) > _REST_NS
+            if is_over and self._open.goals and self._open.rest is None:
+                self._open.rest = message.place
             return
-        if self._open.goals and self._idle_since_ns is None:
+        if self._open.goals and self._idle_since_ns is None and self._is_of_goal(message):
             return
         content = self._reader.read(message)
         if not content.words:  # it stands safe, and has no goal
             self._idle_since_ns = self._idle_since_ns or message.received_ns
             return
-        goal = _goal_of(content)
-        is_long = (
-            self._idle_since_ns is not None
-            and abs(message.received_ns - self._idle_since_ns) > _PAUSE_NS
-        )
-        if self._open.goals and (is_long or goal not in self._open.goals):
+        goal, key = _goal_of(content), key_of(content)
+        if self._is_another(message, goal, key):
             self._end(message.place)
         self._open.goals.add(goal)
+        self._open.key, self._open.rest = key, None
         self._idle_since_ns = None
+
+    def _is_another(self, message: BagMessage, goal: Any, key: GoalKey | None) -> bool:
+        """Return whether a goal is another one than that of the stretch in hand."""
+        since_ns = self._idle_since_ns
+        idle_ns = 0 if since_ns is None else abs(message.received_ns - since_ns)
+        if not self._open.goals:
+            return idle_ns > _REST_NS  # what lies before the first goal is none of it
+        if key is not None or self._open.key is not None:
+            return key != self._open.key
+        return idle_ns > _PAUSE_NS or goal not in self._open.goals
+
+    def _is_of_goal(self, message: BagMessage) -> bool:
+        """Return whether a state is of the goal in hand, by its bytes: it need not be unpacked."""
+        key = self._open.key
+        if key is None:
+            return True
+        begun = struct.pack("<iI", *divmod(key[0], _NS_PER_S))
+        return begun in message.data and key[1].encode() in message.data
 
 
 def _goal_of(state: Any) -> Any:

@@ -24,6 +24,7 @@ from semantic_detection_pkg.recorder.storage.event_store import (
     read_event,
 )
 
+_LONGEST_NS = 2 * 24 * 3600 * 1_000_000_000  # of a mission
 _SLACK_NS = 2_000_000_000  # between a finding's time and that of its recording
 
 
@@ -42,6 +43,14 @@ class Mission:
     recorded: list[Any] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
+    @property
+    def begun_ns(self) -> int:
+        """Return when its goal was begun, as its findings' ids have it [ns]; 0: nobody knows."""
+        if self.course.search.begun_ns:
+            return self.course.search.begun_ns
+        names = [one.id for one in self.recorded] + [one for e in self.events for one in e.findings]
+        return _begun(names)
+
     def findings(self, folder: Path) -> list[Any]:
         """Return the recorded findings and those that only their events still hold, older ones."""
         known = {finding.id for finding in self.recorded}
@@ -58,8 +67,12 @@ class Mission:
 
     def times_ns(self) -> tuple[int, int]:
         """Return when it began and ended [ns]."""
+        begun_ns = self.course.search.begun_ns
         if self.reader is not None:
-            return self.reader.start_ns, self.reader.end_ns
+            start_ns, end_ns = self.reader.start_ns, self.reader.end_ns
+            # The ring may have let go of its beginning; a clock may have been set since.
+            is_lost = start_ns - _LONGEST_NS < begun_ns < start_ns
+            return (begun_ns if is_lost else start_ns), end_ns
         times = [event.marked_ns for event in self.events]
         return min(times), max(times)
 
@@ -86,16 +99,33 @@ def missions_of(
         ConfigurationError: the bag is damaged.
     """
     stretches = tell_apart(reader, robot, tell, steps_max)
-    missions = []
+    missions: list[Mission] = []
     for stretch in stretches:
         view = reader if len(stretches) == 1 else reader.part(stretch.part)
         found = latest_findings(view, robot)
+        if not stretch.has_scan:
+            found = _give_back(found, missions)
         if stretch.has_scan or found:
             missions.append(Mission(view, stretch.course, found))
     if not missions:  # nobody searched: it is told all the same
         missions = [Mission(reader, stretches[-1].course)]
     _share_out(events_of(folder), missions)
     return sorted(missions, key=lambda one: one.times_ns()[0])
+
+
+def _give_back(found: list[Any], missions: Sequence[Mission]) -> list[Any]:
+    """Give findings that were told after the end of their goal to its mission; return the rest."""
+    rest = []
+    for finding in found:
+        begun = _begun([finding.id])
+        owner = next((one for one in reversed(missions) if begun and one.begun_ns == begun), None)
+        if owner is None:
+            rest.append(finding)
+            continue
+        before = next((one for one in owner.recorded if one.id == finding.id), None)
+        if before is None or finding.revision >= before.revision:
+            owner.recorded = [one for one in owner.recorded if one is not before] + [finding]
+    return rest
 
 
 def _share_out(events: Iterable[Event], missions: list[Mission]) -> None:
@@ -121,12 +151,17 @@ def _share_out(events: Iterable[Event], missions: list[Mission]) -> None:
 
 
 def _owner(event: Event, missions: Sequence[Mission]) -> Mission | None:
-    """Return the recorded mission of an event: by its findings, its time, or their names."""
+    """Return the recorded mission of an event: by its goal, its findings, its time, their names."""
     wanted, begun = set(event.findings), _begun(event.findings)
+    for mission in missions:
+        if begun and mission.course.search.begun_ns == begun:
+            return mission
     for mission in missions:
         if wanted & {finding.id for finding in mission.recorded}:
             return mission
     for mission in reversed(missions):  # of two with one time, after a clock that was set back
+        if begun and mission.course.search.begun_ns:
+            continue  # of another goal, whatever the time
         if _distance_ns(event.marked_ns, mission.times_ns()) <= _SLACK_NS:
             return mission
     for mission in missions:

@@ -53,6 +53,14 @@ def write_bytes(path: Path, data: bytes) -> None:
         raise StorageError(f"{path}: cannot be written: {reason}") from error
 
 
+def in_words(seconds: float) -> str:
+    """Return a length of time as `1 h 5 min 3 s`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = ((hours, "h"), (minutes, "min"), (rest, "s"))
+    return " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 s"
+
+
 def plain(text: Any) -> str:
     """Return text of strangers as one can safely look at it: nothing hidden, not endless."""
     shown = "".join(c for c in str(text) if c in "\n\t" or unicodedata.category(c) not in _HIDDEN)
@@ -95,5 +103,6 @@ def _environment() -> Environment:
         trim_blocks=True,
     )
     environment.filters.update(plain=plain, utc=utc, clock=clock, degrees=math.degrees)
+    environment.filters.update(in_words=in_words)
     environment.filters.update(notations=_notations, radio=_radio, accuracy=accuracy_text)
     return environment

@@ -1,5 +1,6 @@
 """config.yaml: good ones become a launch, bad ones one line for each mistake, with its place."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,11 @@ import yaml
 
 from ros_support_pkg.core.renamed import RENAMED_ARGUMENTS, refusal
 from semantic_detection_pkg.cli.bringup import main as bringup_main
-from semantic_detection_pkg.common.configuration.launching import plan_launch
+from semantic_detection_pkg.common.configuration.launching import (
+    READ_BY_LAUNCH,
+    VARIABLES,
+    plan_launch,
+)
 from semantic_detection_pkg.common.configuration.reading import load_schema, read_config
 from semantic_detection_pkg.errors import ConfigurationError
 
@@ -95,6 +100,64 @@ def test_the_environment_wins_over_the_file() -> None:
     assert parameters["/**/dashboard"] == {"host": "0.0.0.0"}
     with pytest.raises(ConfigurationError, match="ENV is 'test', allowed is production, develop"):
         plan_launch(config, {"ENV": "test"})
+
+
+@pytest.mark.parametrize("blank", ["", "  ", "\t\n"])
+def test_a_blank_variable_is_none(blank: str) -> None:
+    """`${NAME:-}` of a compose file, or `NAME=` of a file of variables."""
+    config = read("detector: {engine: tensorrt}\ngimbal_driver: {gimbal_mode: serial}\n")
+    environment = dict.fromkeys(("ENV", "OUTPUT_DIR", "TIER3_DIR", *VARIABLES), blank)
+    assert plan_launch(config, environment) == plan_launch(config, {})
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_blanks_around_a_variable_do_not_count(name: str) -> None:
+    value = "udp" if name == "GIMBAL_MODE" else "a"
+    assert plan_launch({}, {name: f" {value}\t"}) == plan_launch({}, {name: value})
+
+
+def test_a_variables_value_is_checked_as_the_files_is() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        plan_launch({}, {"GIMBAL_MODE": "serail"})
+    assert str(caught.value) == (
+        "variable GIMBAL_MODE is 'serail', allowed is one of serial, mock_tcp, udp"
+    )
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_what_a_variable_overrules_is_said(name: str) -> None:
+    node, parameter = VARIABLES[name]
+    values = {"GIMBAL_MODE": ("udp", "serial")}.get(name, ("a", "b"))
+    config = {node: {parameter: values[0]}}
+    assert plan_launch(config, {name: values[1]}).remarks == (
+        f"parameter '{node}.{parameter}' is {values[1]!r}, as the variable {name} says; "
+        f"{values[0]!r} of the config does not count",
+    )
+    assert plan_launch(config, {name: values[0]}).remarks == ()
+    assert plan_launch({}, {name: values[0]}).remarks == ()
+
+
+def test_blank_variables_do_not_reach_the_launch_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It would make the folder `/` of an empty one."""
+    seen: dict[str, str] = {}
+
+    def run(_command: object, environment: dict[str, str], _timeout_s: float) -> int:
+        seen.update(environment)
+        return 0
+
+    monkeypatch.setattr("semantic_detection_pkg.cli.bringup.run_as_main_process", run)
+    texts = [path.read_text() for path in (CONFIG.parent / "launch").glob("*.launch.yaml")]
+    pattern = re.compile(r"\$\(env (\w+_(?:DIR|MODE|ENGINE)) ")
+    names = set(pattern.findall("\n".join(texts)))
+    assert {"OUTPUT_DIR", "GIMBAL_MODE"} <= names <= set(READ_BY_LAUNCH)
+    for name in names:
+        monkeypatch.setenv(name, " ")
+    monkeypatch.setenv("DASHBOARD_HOST", "127.0.0.1")
+    assert bringup_main(["--config", str(CONFIG / "config.dev.yaml")]) == 0
+    assert seen["DASHBOARD_HOST"] == "127.0.0.1"
+    assert {name for name in READ_BY_LAUNCH if name in seen} == {"DASHBOARD_HOST"}
 
 
 @pytest.mark.parametrize(

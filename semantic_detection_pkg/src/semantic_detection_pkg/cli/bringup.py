@@ -18,6 +18,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,12 @@ from semantic_detection_pkg.cli.launch_arguments import (
 )
 from semantic_detection_pkg.cli.machine import machine_from, say_what_is_wrong
 from semantic_detection_pkg.cli.main_process import run_as_main_process
-from semantic_detection_pkg.common.configuration.launching import Launch, plan_launch
+from semantic_detection_pkg.common.configuration.launching import (
+    READ_BY_LAUNCH,
+    Launch,
+    plan_launch,
+    variable,
+)
 from semantic_detection_pkg.common.configuration.reading import load_schema, read_config
 from semantic_detection_pkg.common.configuration.run_folder import make_run_folder
 from semantic_detection_pkg.dashboard.url_file import (
@@ -91,6 +97,8 @@ def main(words: Sequence[str] | None = None) -> int:
         *(f"{name}:={value}" for name, value in sorted(arguments.items())),
     ]
     print(shlex.join(map(masked, command)), flush=True)
+    for remark in launch.remarks:
+        print(remark, file=sys.stderr, flush=True)
     if given.launch_file in (ROBOT_LAUNCH, DEV_LAUNCH):
         machine = machine_from(config, given.launch_file, typed)
         say_what_is_wrong(machine, is_robot=given.launch_file == ROBOT_LAUNCH)
@@ -108,6 +116,9 @@ def _run(command: Sequence[str], folder: Path, timeout_s: float) -> int:
         "TMPDIR": str(folder),
         URL_FILE_VARIABLE: str(folder / URL_FILE),
     }
+    for name in READ_BY_LAUNCH:
+        if not variable(environment, name):
+            environment.pop(name, None)
     try:
         status = run_as_main_process(command, environment, timeout_s)
     except OSError as error:
@@ -179,7 +190,7 @@ def _with_typed_file(launch: Launch, path: str) -> Launch:
             f"params_file {path}: 'node: ros__parameters: name: value' is allowed"
         ) from None
     # The order says which of several keys of a node counts: what was typed comes last.
-    return Launch(launch.arguments, yaml.safe_dump(parameters, sort_keys=False))
+    return replace(launch, parameters=yaml.safe_dump(parameters, sort_keys=False))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ Exit status 0 if nothing is bad, 1 if something is, 2 if the config cannot be re
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 from semantic_detection_pkg.cli.bringup import DEFAULT_CONFIG, EXIT_USAGE, read_file
 from semantic_detection_pkg.cli.launch_arguments import DEV_LAUNCH, ROBOT_LAUNCH
 from semantic_detection_pkg.cli.machine import launch_file_of, line_of, machine_from
+from semantic_detection_pkg.common.configuration.launching import plan_launch
 from semantic_detection_pkg.errors import SemanticDetectionError
 from semantic_detection_pkg.health.checkup import CHECKS, CheckStatus
 
@@ -33,6 +35,7 @@ def main(words: Sequence[str] | None = None) -> int:
     given = parser.parse_args(words)
     try:
         config = read_file(given.config)
+        plan_launch(config, os.environ)  # what would end `bringup` at once
         machine = machine_from(config, given.launch_file or launch_file_of(config))
     except SemanticDetectionError as error:
         for line in str(error).splitlines():

@@ -17,6 +17,7 @@ from semantic_detection_pkg.cli.launch_arguments import (
     ROBOT_LAUNCH,
     argument_default,
 )
+from semantic_detection_pkg.common.configuration.launching import variable
 from semantic_detection_pkg.common.configuration.reading import load_schema
 from semantic_detection_pkg.detector.backends.trt.cuda import has_driver
 from semantic_detection_pkg.detector.backends.trt.plan import family_of_file
@@ -61,27 +62,27 @@ def machine_from(
     known = load_schema()["properties"]
     defaults = known["gimbal_driver"]["properties"]
     default_source = known["camera"]["properties"]["source"]["default"]
-    mode = typed.get("gimbal_mode") or os.environ.get(
-        "GIMBAL_MODE", gimbal.get("gimbal_mode", defaults["gimbal_mode"]["default"])
-    )
+    mode = typed.get("gimbal_mode") or _variable("GIMBAL_MODE")
+    mode = mode or gimbal.get("gimbal_mode", defaults["gimbal_mode"]["default"])
     if typed.get("gimbal", str(launch.get("gimbal", True))).lower() != "true":
         mode = "none"
-    serial_device = os.environ.get("GIMBAL_DEVICE") or gimbal.get(
+    serial_device = _variable("GIMBAL_DEVICE") or gimbal.get(
         "serial_device", defaults["serial_device"]["default"]
     )
-    output_dir = launch.get("output_dir", os.environ.get("OUTPUT_DIR", "output"))
+    output_dir = launch.get("output_dir") or _variable("OUTPUT_DIR") or "output"
     detector = config.get("detector", {})
     model = typed.get("model") or detector.get("model") or argument_default(launch_file, "model")
     default_engine = known["detector"]["properties"]["engine"]["default"]
     shared_dir = (
         launch.get("shared_dir")
         or argument_default(launch_file, "shared_dir")
-        or os.environ.get("TIER3_DIR", "/run/tier3")
+        or _variable("TIER3_DIR")
+        or "/run/tier3"
     )
     terrain = TerrainSettings(config.get("scan_controller", {}).get("terrain_file", ""))
     camera = config.get("camera", {})
     camera_source = typed.get("source") or camera.get("source", default_source)
-    engine = os.environ.get("INFERENCE_ENGINE") or detector.get("engine", default_engine)
+    engine = _variable("INFERENCE_ENGINE") or detector.get("engine", default_engine)
     device = detector.get("device", known["detector"]["properties"]["device"]["default"])
     has_model = typed.get("vlm", str(launch.get("vlm", True))).lower() == "true"
     return Machine(
@@ -102,6 +103,10 @@ def machine_from(
         terrain_file=terrain.terrain_file,
         find_terrain_mistake=lambda: _terrain_mistake(terrain),
     )
+
+
+def _variable(name: str) -> str:
+    return variable(os.environ, name)
 
 
 def _terrain_mistake(terrain: TerrainSettings) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from semantic_detection_pkg.common.configuration.reading import allowed_of, load_schema
 from semantic_detection_pkg.errors import ConfigurationError
 
 #: (node, parameter) that is an argument of robot.launch.yaml, and the argument's name.
@@ -41,6 +42,8 @@ VARIABLES = {
     "DASHBOARD_HOST": ("dashboard", "host"),
     "INFERENCE_ENGINE": ("detector", "engine"),
 }
+#: Variables that the launch files read as they are: of one that is empty they make the folder `/`.
+READ_BY_LAUNCH = (*VARIABLES, "OUTPUT_DIR", "TIER3_DIR", "XDG_RUNTIME_DIR")
 #: Values of the variable ENV, and the launch arguments that each sets.
 ENVIRONMENTS: Mapping[str, Mapping[str, str]] = {
     "production": {},
@@ -55,20 +58,30 @@ class Launch:
     Attributes:
         arguments: of robot.launch.yaml, by name.
         parameters: text of a ROS parameter file with the rest; "" for none.
+        remarks: one line for each value of the config that does not count.
     """
 
     arguments: dict[str, str]
     parameters: str
+    remarks: tuple[str, ...] = ()
+
+
+def variable(environment: Mapping[str, str], name: str) -> str:
+    """Return a variable without the blanks around it; "" where it is not set, or is blank.
+
+    Files of variables and `${NAME:-}` of a compose file make empty ones of those not given.
+    """
+    return environment.get(name, "").strip()
 
 
 def plan_launch(config: Mapping[str, Any], environment: Mapping[str, str]) -> Launch:
     """Return what a checked config and the environment ask for.
 
     Raises:
-        ConfigurationError: the variable ENV is neither of `ENVIRONMENTS`, or nodes do not agree
-            on a value that must be the same for them.
+        ConfigurationError: a variable's value is not allowed, or nodes do not agree on a value that
+            must be the same for them.
     """
-    kind = environment.get("ENV", "production")
+    kind = variable(environment, "ENV") or "production"
     if kind not in ENVIRONMENTS:
         raise ConfigurationError(f"variable ENV is {kind!r}, allowed is {', '.join(ENVIRONMENTS)}")
     arguments = dict(ENVIRONMENTS[kind])
@@ -80,9 +93,7 @@ def plan_launch(config: Mapping[str, Any], environment: Mapping[str, str]) -> La
     }
     if config.get("classes"):
         nodes.setdefault("detector", {}).setdefault("classes", config["classes"])
-    for variable, (node, name) in VARIABLES.items():
-        if environment.get(variable):
-            nodes.setdefault(node, {})[name] = environment[variable]
+    remarks = _take_variables(environment, nodes)
     for argument in dict.fromkeys(ARGUMENTS.values()):
         text = _take_argument(argument, nodes)
         if text:
@@ -92,7 +103,33 @@ def plan_launch(config: Mapping[str, Any], environment: Mapping[str, str]) -> La
         for node, values in sorted(nodes.items())
         if values
     }
-    return Launch(arguments, yaml.safe_dump(rest, sort_keys=True) if rest else "")
+    return Launch(arguments, yaml.safe_dump(rest, sort_keys=True) if rest else "", remarks)
+
+
+def _take_variables(
+    environment: Mapping[str, str], nodes: dict[str, dict[str, Any]]
+) -> tuple[str, ...]:
+    """Set what variables say in the nodes' parameters; return what of the config is overruled.
+
+    Raises:
+        ConfigurationError: not allowed is the value of a variable; one line for each.
+    """
+    schema, remarks, mistakes = load_schema(), [], []
+    for word, (node, name) in VARIABLES.items():
+        if not (value := variable(environment, word)):
+            continue
+        if allowed := allowed_of(schema["properties"][node]["properties"][name], value):
+            mistakes.append(f"variable {word} is {value!r}, allowed is {allowed}")
+        before = nodes.setdefault(node, {}).get(name, value)
+        if before != value:
+            remarks.append(
+                f"parameter '{node}.{name}' is {value!r}, as the variable {word} says; "
+                f"{before!r} of the config does not count"
+            )
+        nodes[node][name] = value
+    if mistakes:
+        raise ConfigurationError("\n".join(mistakes))
+    return tuple(remarks)
 
 
 def _take_argument(argument: str, nodes: dict[str, dict[str, Any]]) -> str:

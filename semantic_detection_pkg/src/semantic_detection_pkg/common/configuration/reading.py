@@ -62,6 +62,17 @@ def read_config(text: str, schema: Mapping[str, Any], name: str) -> dict[str, An
     }
 
 
+def allowed_of(schema: Mapping[str, Any], value: Any) -> str:
+    """Return in words what one value may be, where this one may not; "" where it may.
+
+    Args:
+        schema: of the value alone.
+    """
+    if Draft202012Validator(schema).is_valid(value):
+        return ""
+    return str(schema.get("x-allowed", schema.get("type", "another")))
+
+
 def _with_decimals(value: Any, schema: Mapping[str, Any]) -> Any:
     """Return whole numbers as decimals where those are wanted: ROS tells them apart."""
     if isinstance(value, dict):

@@ -109,7 +109,8 @@ ViewerId = Annotated[
 ]
 
 
-def _may_control(request: Request) -> None:
+def may_control(request: Request) -> None:
+    """Let through who may control, refuse others."""
     if not request.scope["may_control"]:  # the gate has looked
         raise HTTPException(
             HTTPStatus.UNAUTHORIZED, "control needs the token", {"WWW-Authenticate": "Bearer"}
@@ -126,13 +127,13 @@ def _holds_control(dashboard: Shared, viewer_id: ViewerId = "") -> None:
 look = APIRouter(prefix="/api", tags=["look"], responses=_REFUSALS)
 access = APIRouter(prefix="/api", tags=["access"], responses=_REFUSALS)
 control = APIRouter(
-    prefix="/api", tags=["control"], responses=_REFUSALS, dependencies=[Depends(_may_control)]
+    prefix="/api", tags=["control"], responses=_REFUSALS, dependencies=[Depends(may_control)]
 )
 steer = APIRouter(
     prefix="/api",
     tags=["control"],
     responses=_REFUSALS,
-    dependencies=[Depends(_may_control), Depends(_holds_control)],
+    dependencies=[Depends(may_control), Depends(_holds_control)],
 )
 
 

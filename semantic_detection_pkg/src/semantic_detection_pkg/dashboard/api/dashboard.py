@@ -23,6 +23,7 @@ from semantic_detection_pkg.dashboard.api.mission_book import MissionBook
 from semantic_detection_pkg.dashboard.api.operators import Operators
 from semantic_detection_pkg.dashboard.api.pictures import EncodedPicture, PictureMaker
 from semantic_detection_pkg.dashboard.api.recorded_findings import RecordedFindings
+from semantic_detection_pkg.dashboard.api.review_book import ReviewBook
 from semantic_detection_pkg.dashboard.api.settings import DashboardSettings
 from semantic_detection_pkg.dashboard.api.store import SectionStore
 from semantic_detection_pkg.dashboard.core.latencies import Latencies
@@ -40,6 +41,7 @@ class Dashboard:
         pictures: takes scenes from the robot's side, from any thread.
         findings: takes those that are heard, from any thread; knows those of before.
         missions: takes states and results, from any thread; knows the last mission.
+        reviews: what people said of findings.
         is_halted: the gimbal was stopped; rates are obeyed again after one of zero, a let-go hand.
     """
 
@@ -70,6 +72,7 @@ class Dashboard:
             RecordedFindings(recordings, settings.robot),
         )
         self.missions = MissionBook(self.board, recordings)
+        self.reviews = ReviewBook(self.board, recordings)
         self.is_halted = False
         self._history = History()
         self._evidence = EvidenceFolder(settings.evidence_dir)

@@ -95,6 +95,11 @@ class FindingBook:
                 return entry.jpeg
         return self._crops.crop(finding_id)
 
+    def knows(self, finding_id: str) -> bool:
+        """Return whether there is such a finding."""
+        with self._lock:
+            return finding_id in self._entries
+
     def all(self) -> list[tuple[dict[str, Any], bytes]]:
         """Return all findings, newest first, each with its thumbnail, JPEG; empty: none is kept."""
         with self._lock:

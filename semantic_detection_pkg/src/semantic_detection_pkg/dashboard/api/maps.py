@@ -11,6 +11,7 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from semantic_detection_pkg.common.core.position import Position, known_position
 from semantic_detection_pkg.dashboard.api.dashboard import Dashboard
+from semantic_detection_pkg.recorder.core.reviews import UNREVIEWED, FindingReview
 from semantic_detection_pkg.recorder.evidence.rendering import utc
 from semantic_detection_pkg.recorder.map_files.files import MAKERS, MEDIA_TYPES
 from semantic_detection_pkg.recorder.map_files.items import MapFinding, MapMission, numbered
@@ -48,7 +49,7 @@ async def map_file(
     """Return the findings of a mission as a file for maps."""
     dashboard: Dashboard = request.app.state.dashboard
     found = [
-        map_finding(finding, jpeg)
+        map_finding(finding, jpeg, dashboard.reviews.of(finding["id"]))
         for finding, jpeg in dashboard.findings.all()
         if not mission or finding["id"].startswith(f"{mission}-")
     ]
@@ -64,7 +65,9 @@ async def map_file(
     )
 
 
-def map_finding(plain: dict[str, Any], jpeg: bytes) -> MapFinding:
+def map_finding(
+    plain: dict[str, Any], jpeg: bytes, review: FindingReview = UNREVIEWED
+) -> MapFinding:
     """Return a finding as map files tell it, of one as the page has it."""
     ran = [tier for tier in plain["tiers"] if tier.get("verdict") != "not_run"]
     bearing = plain["bearing"]
@@ -79,6 +82,7 @@ def map_finding(plain: dict[str, Any], jpeg: bytes) -> MapFinding:
         pitch_rad=_number(bearing.get("pitch_rad")),
         decided_by=f"tier {ran[-1].get('tier')}: {ran[-1].get('reason')}" if ran else "",
         jpeg=jpeg,
+        review=review,
     )
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.recorder.core.events import Event
+from semantic_detection_pkg.recorder.core.reviews import UNREVIEWED, FindingReview, by_finding
 from semantic_detection_pkg.recorder.evidence import mission_folders
 from semantic_detection_pkg.recorder.evidence.coverage_geojson import pod_geojson
 from semantic_detection_pkg.recorder.evidence.event_page import PAGE
@@ -31,6 +32,7 @@ from semantic_detection_pkg.recorder.evidence.rendering import write_text
 from semantic_detection_pkg.recorder.map_files.files import MAKERS, file_name, write_map_file
 from semantic_detection_pkg.recorder.map_files.items import MapFinding, MapMission, numbered
 from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
+from semantic_detection_pkg.recorder.storage.review_log import ReviewLog
 
 __all__ = ["POD_MAP", "REPORT", "Written", "events_of", "write", "write_report"]
 
@@ -102,12 +104,13 @@ def write_report(
             missions = missions_of(folder, reader, robot, tell, _STEPS_MAX)
             ways = _ways(folder, missions)
             written = []
+            reviews = by_finding(ReviewLog(folder).read())
             for mission, target in zip(missions, ways, strict=True):
                 pages = {
                     event.name: _page_of(folder, target, event, pages_to_come)
                     for event in mission.events
                 }
-                content = _read(folder, mission, robot, tell, pages)
+                content = _reviewed(_read(folder, mission, robot, tell, pages), reviews)
                 list_page = "" if target == folder else f"../../{REPORT}"
                 written.append(_write(target, content, mission, pages, kinds, list_page))
         except AttributeError as error:
@@ -142,6 +145,14 @@ def _read(
         return unrecorded_mission(folder, mission.times_ns(), findings, links)
     start_ns, _ = mission.times_ns()
     return read_mission(mission.reader, robot, findings, links, tell, mission.course, start_ns)
+
+
+def _reviewed(content: MissionContent, reviews: Mapping[str, FindingReview]) -> MissionContent:
+    """Return what is told of a mission with what people said of its findings."""
+    rows = tuple(
+        replace(row, review=reviews.get(row.finding.id, UNREVIEWED)) for row in content.rows
+    )
+    return replace(content, rows=rows)
 
 
 def _write(
@@ -195,6 +206,7 @@ def _map_mission(content: MissionContent) -> MapMission:
             pitch_rad=float(row.finding.bearing.pitch_rad),
             decided_by=f"tier {row.tier.tier}: {row.tier.reason}" if row.tier else "",
             jpeg=row.jpeg,
+            review=row.review,
         )
         for row in content.rows
     )

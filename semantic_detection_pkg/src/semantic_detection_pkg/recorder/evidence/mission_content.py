@@ -11,6 +11,7 @@ from ros_support_pkg.core.stamps import from_time
 from ros_support_pkg.core.words import GpuOwner, HealthLevel, Level, Verdict, read
 from semantic_detection_pkg.common.core.position import Position
 from semantic_detection_pkg.common.core.serialised import byte_after_header_of
+from semantic_detection_pkg.recorder.core.reviews import UNREVIEWED, FindingReview
 from semantic_detection_pkg.recorder.evidence.content import read_evidence_frames
 from semantic_detection_pkg.recorder.evidence.event_page import position_of, state_of
 from semantic_detection_pkg.recorder.evidence.pictures import jpeg_uri, thumbnail
@@ -62,6 +63,7 @@ class Row:
     tier: Any
     jpeg: bytes
     page: str
+    review: FindingReview = UNREVIEWED
 
     @property
     def crop(self) -> str:

@@ -55,6 +55,7 @@ def _of_finding(one: MapFinding, position: Position) -> list[dict[str, Any]]:
         "state": one.state,
         "score": round(one.score, 3),
         "time": time_text(one.time_ns),
+        "review": one.review.verdict,
         **numbers_of(position),
     }
     lines = "\n".join(f"{label}: {text}" for label, text in described(one, position))

@@ -19,6 +19,7 @@ from semantic_detection_pkg.common.core.coordinates import (
 from semantic_detection_pkg.common.core.coverage_ground import Outline, on_ground
 from semantic_detection_pkg.common.core.finding_ids import parse_finding_id
 from semantic_detection_pkg.common.core.position import Position
+from semantic_detection_pkg.recorder.core.reviews import UNREVIEWED, FindingReview
 from semantic_detection_pkg.recorder.evidence.rendering import plain, utc
 
 STATES = ("confirmed", "uncertain", "candidate", "rejected")
@@ -41,6 +42,7 @@ class MapFinding:
         decided_by: tier and reason, in words; empty: none ran.
         jpeg: what it looks like; empty: no picture is kept.
         number: 1.. in the mission; see `numbered`.
+        review: what people said of it.
     """
 
     finding_id: str
@@ -54,6 +56,7 @@ class MapFinding:
     decided_by: str = ""
     jpeg: bytes = b""
     number: int = 0
+    review: FindingReview = UNREVIEWED
 
     @property
     def name(self) -> str:
@@ -114,6 +117,7 @@ def numbered(findings: Iterable[MapFinding]) -> tuple[MapFinding, ...]:
             class_name=clean(one.class_name),
             state=clean(one.state),
             decided_by=clean(one.decided_by),
+            review=_cleaned(one.review),
         )
         for one, number in zip(ranked, given, strict=True)
     )
@@ -123,6 +127,30 @@ def _order(finding_id: str) -> tuple[int, int, str]:
     """Return mission and number of an id, `START_NS-NUMBER`; zeros where it is another one."""
     name = parse_finding_id(finding_id)
     return (*name, "") if name else (0, 0, finding_id)
+
+
+def _cleaned(review: FindingReview) -> FindingReview:
+    return FindingReview(
+        tuple(
+            replace(one, who=clean(one.who), comment=clean(one.comment)) for one in review.entries
+        )
+    )
+
+
+def review_text(review: FindingReview) -> str:
+    """Return who accepted or rejected a finding, and when; empty: nobody."""
+    decided = review.decided
+    if decided is None:
+        return ""
+    return f"{decided.verdict} by {decided.who}, {time_text(decided.time_ns)}"
+
+
+def comments_text(review: FindingReview) -> str:
+    """Return all comments, each with who and when."""
+    return "; ".join(
+        f"{one.who}, {time_text(one.time_ns)}: {' '.join(one.comment.split())}"
+        for one in review.comments
+    )
 
 
 def clean(text: str) -> str:
@@ -141,6 +169,8 @@ def described(finding: MapFinding, position: Position) -> list[tuple[str, str]]:
     grid, utm = mgrs_of(latitude_deg, longitude_deg), utm_of(latitude_deg, longitude_deg)
     lines = [
         ("State", f"{finding.state}, score {finding.score:.2f}"),
+        ("Review", review_text(finding.review)),
+        ("Comments", comments_text(finding.review)),
         ("Decided by", finding.decided_by),
         ("Time", time_text(finding.time_ns)),
         ("Position", f"{latitude_deg:.7f}, {wrapped_longitude(longitude_deg):.7f} (WGS 84)"),

@@ -20,6 +20,8 @@ from semantic_detection_pkg.common.core.position import Position
 from semantic_detection_pkg.recorder.map_files.items import (
     MapFinding,
     MapMission,
+    comments_text,
+    review_text,
     time_text,
 )
 
@@ -29,7 +31,7 @@ _OF_POSITION = (
     *("sigma_major_m", "sigma_minor_m", "sigma_heading_deg", "radius_95_m", "range_m"),
     *("utm_zone", "utm_easting_m", "utm_northing_m", "mgrs", "degrees_minutes"),
 )
-_AT_THE_END = ("radio", "yaw_deg", "pitch_deg", "decided_by", "id")
+_AT_THE_END = ("radio", "yaw_deg", "pitch_deg", "decided_by", "review", "comments", "id")
 COLUMNS = (*_OF_FINDING, *_OF_POSITION, *_AT_THE_END)
 #: What a spreadsheet would take for the beginning of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -82,6 +84,8 @@ def _row(one: MapFinding) -> dict[str, Any]:
         "yaw_deg": f"{math.degrees(one.yaw_rad):.2f}",
         "pitch_deg": f"{math.degrees(one.pitch_rad):.2f}",
         "decided_by": _harmless(one.decided_by),
+        "review": _harmless(review_text(one.review)),
+        "comments": _harmless(comments_text(one.review)),
         "id": _harmless(one.finding_id),
     }
     if one.position is not None:

@@ -1,6 +1,8 @@
 // Findings, what was confirmed first: what it looks like, what each tier said, where the evidence is.
 
 import { byId, degrees, element, fixed, moment, setText } from "./dom.js";
+import { Api } from "./api.js";
+import { Reviews } from "./reviews.js";
 import { TEXTS, TIERS } from "./words.js";
 
 const VERDICTS = TEXTS["TierResult.verdict"];
@@ -11,8 +13,9 @@ export class Findings {
   constructor(link) {
     this.link = link;
     this.cards = new Map();
+    this.reviews = new Reviews(link, new Api(link));
     link.addEventListener("news", ({ detail }) => {
-      if (detail.has("findings") || detail.has("events") || !this.wasTold) this.tell();
+      if (detail.has("findings") || detail.has("events") || detail.has("reviews") || !this.wasTold) this.tell();
     });
   }
 
@@ -26,13 +29,13 @@ export class Findings {
     const events = this.link.sections.events ?? [];
     const cards = findings.map((finding) => {
       const event = events.find((one) => one.findings.includes(finding.id));
-      const key = `${finding.revision} ${event?.name} ${event?.page}`;
+      const key = `${finding.revision} ${event?.page} ${this.reviews.of(finding).entries.at(-1)?.time_ns}`;
       const known = this.cards.get(finding.id);
       if (known?.key === key) {
         if (finding.has_picture) known.card.querySelector(".shot.none")?.replaceWith(shot(finding));
         return known.card;
       }
-      const card = makeCard(finding, event);
+      const card = makeCard(finding, event, this.reviews);
       this.cards.set(finding.id, { key, card });
       return card;
     });
@@ -40,10 +43,13 @@ export class Findings {
   }
 }
 
-function makeCard(finding, event) {
-  const card = element("li", { className: `finding ${finding.state}` });
+function makeCard(finding, event, reviews) {
+  const { verdict } = reviews.of(finding);
+  const card = element("li", { className: ["finding", finding.state, verdict && `is-${verdict}`].filter(Boolean).join(" ") });
   card.dataset.id = finding.id;
-  card.append(shot(finding), words(finding, event));
+  const told = words(finding, event);
+  told.append(reviews.part(finding));
+  card.append(shot(finding), told);
   return card;
 }
 

@@ -15,7 +15,7 @@ from semantic_detection_pkg.detector.kernels.candidates import CandidateSelector
 from semantic_detection_pkg.detector.kernels.letterbox import Letterboxer
 from semantic_detection_pkg.detector.kernels.masks import MaskTracer
 
-NAMES = ("letterbox", "candidates", "masks", "merging", "runs")
+NAMES = ("letterbox", "candidates", "masks", "merging", "proposals", "runs")
 
 
 @needs_compiled

@@ -59,7 +59,7 @@ def test_a_picture_stands_for_the_detections_of_its_stamp() -> None:
     seen = []
 
     def detect(
-        picture: RecordedPicture, words: tuple[str, ...], looks: tuple[Look, ...]
+        picture: RecordedPicture, words: tuple[str, ...], looks: tuple[Look, ...], _: str
     ) -> FrameDetections:
         seen.append((picture.stamp_ns, words, looks))
         return frame(picture.stamp_ns, (0, 0.5, 5))

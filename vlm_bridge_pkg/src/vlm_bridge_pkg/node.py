@@ -137,7 +137,11 @@ class VlmBridgeNode(Node):
     def _ask(self, session: Session, goal: ServerGoalHandle) -> VlmAnswer:
         request = goal.request
         questions = make_questions(
-            request.class_name, request.question, request.words, self._config.prompt_variants
+            request.class_name,
+            request.question,
+            request.words,
+            self._config.prompt_variants,
+            is_proposal=request.is_proposal,
         )
         picture = fit_square(bytes(request.crop.data), self._config.image_size_px)
 

@@ -13,6 +13,8 @@ from semantic_detection_pkg.cli.replay_report import print_speed, print_summary
 from semantic_detection_pkg.common.core.looks import Look
 from semantic_detection_pkg.common.pictures import decode_picture
 from semantic_detection_pkg.detector.backends.loading import LoadedDetector, load_detector
+from semantic_detection_pkg.detector.core.proposal_settings import ProposalSettings
+from semantic_detection_pkg.detector.core.proposer import Proposer, with_proposals
 from semantic_detection_pkg.detector.core.settings import DetectorSettings
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.recorder.core.replay.comparison import Digest
@@ -107,18 +109,23 @@ def _rehearse(
 
 
 class _Detect:
-    """The pipeline with the vocabulary that each picture had, looking where it looked then."""
+    """The pipeline with the vocabulary that each picture had, looking where it looked then.
+
+    What was proposed then is proposed by the same settings.
+    """
 
     def __init__(self, detector: LoadedDetector, words: tuple[str, ...]) -> None:
         self._pipeline = detector.pipeline
         self._model = detector.pipeline.info.name
         self._words = words
+        self._proposer = Proposer()
 
     def __call__(
         self,
         picture: RecordedPicture,
         recorded_words: tuple[str, ...],
         recorded_looks: tuple[Look, ...],
+        recorded_proposer: str,
     ) -> FrameDetections:
         words = self._words or recorded_words
         if words and words != self._pipeline.vocabulary:
@@ -126,12 +133,18 @@ class _Detect:
         data = np.frombuffer(picture.jpeg, np.uint8)
         image = decode_picture(data, f"of {picture.stamp_ns} ns")
         result = self._pipeline.process(image, looks=recorded_looks)
+        if recorded_proposer != self._proposer.settings.as_text():
+            self._proposer.change(ProposalSettings.from_text(recorded_proposer))
+        proposals = self._proposer.propose(image, result.detections)
+        detections, vocabulary = with_proposals(result.detections, result.vocabulary, proposals)
         return FrameDetections(
             picture.stamp_ns,
-            result.detections,
-            result.vocabulary,
+            detections,
+            vocabulary,
             self._model,
             looks=result.looks,
+            proposed_classes=len(proposals.class_names),
+            proposer=recorded_proposer,
         )
 
 

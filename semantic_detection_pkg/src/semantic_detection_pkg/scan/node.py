@@ -118,10 +118,12 @@ class ScanControllerNode(Node):
         self._inbox.append(convert(message))
 
     def _take_detections(self, message: msg.Detections) -> None:
-        self._inbox.append(from_messages.from_detections(message))
-        if self._wants_start and message.vocabulary:
+        frame = from_messages.from_detections(message)
+        self._inbox.append(frame)
+        self._requests.proposed |= frame.proposed_names
+        if self._wants_start and frame.words:
             self._wants_start = False
-            goal = self._config.start.goal(tuple(message.vocabulary))
+            goal = self._config.start.goal(frame.words)
             self._inbox.append(goal)
             self._action.adopt(goal)
 

@@ -61,6 +61,15 @@ CLASS_TEMPLATES = (
     Template("does_show.1", "Does this picture show {class_name}?"),
     Template("is_absent.1", "Is this picture without any {class_name}?", is_negated=True),
 )
+#: For what was proposed for its looks, which class_name tells: what is it? The verdict is whether
+#: it is worth somebody's way, the reason names it.
+WHAT_TEMPLATE = Template(
+    "what_is_this.1",
+    "Something in the middle of this picture was noticed for how it looks: {class_name}. What is "
+    "it? Answer yes if it is a person or an animal, or anything that people made, wear or left "
+    "there; answer no if it is ground, rock, plant, water, snow, light or shadow. The reason names "
+    "what it is.",
+)
 FREE_TEMPLATE = Template("free.1", "Question about this picture: {question}")
 
 
@@ -81,7 +90,12 @@ def quote(text: str, limit: int = MAX_WORD_CHARS) -> str:
 
 
 def make_questions(
-    class_name: str, question: str = "", words: Sequence[str] = (), variants: int = 1
+    class_name: str,
+    question: str = "",
+    words: Sequence[str] = (),
+    variants: int = 1,
+    *,
+    is_proposal: bool = False,
 ) -> tuple[Question, ...]:
     """Return the questions for one goal, the first one first.
 
@@ -89,6 +103,7 @@ def make_questions(
         question: free text; empty: the templates for class_name.
         words: other words for it.
         variants: how many ways to ask, 1..3; a free question has one.
+        is_proposal: class_name says how it looks, not what it is; asked in one way.
 
     Raises:
         ConfigurationError: neither class_name nor question is given, or variants is out of range.
@@ -100,6 +115,9 @@ def make_questions(
         raise ConfigurationError("class_name and question are '', one of them is needed")
     if not 1 <= variants <= len(CLASS_TEMPLATES):
         raise ConfigurationError(f"variants: {variants}, allowed is 1..{len(CLASS_TEMPLATES)}")
+    if is_proposal:
+        text = WHAT_TEMPLATE.text.format(class_name=quote(class_name))
+        return (Question(text, WHAT_TEMPLATE.prompt_id),)
     known = [quote(word) for word in words if word.strip()][:MAX_WORDS]
     hint = f" It is also called {', '.join(known)}." if known else ""
     return tuple(

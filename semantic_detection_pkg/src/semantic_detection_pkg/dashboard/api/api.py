@@ -19,6 +19,7 @@ from semantic_detection_pkg.dashboard.api.commands import (
     PauseScan,
     Point,
     PointScan,
+    SetProposals,
     SetWords,
     StartScan,
     Stop,
@@ -256,6 +257,12 @@ async def zoom(dashboard: Shared, body: Zoom) -> JSONResponse:
 @steer.post("/vocabulary", response_model=CommandReply)
 async def words(dashboard: Shared, body: SetWords) -> JSONResponse:
     """Choose what the detector looks for."""
+    return await _carry_out(dashboard, body)
+
+
+@steer.post("/proposals", response_model=CommandReply)
+async def proposals(dashboard: Shared, body: SetProposals) -> JSONResponse:
+    """Choose what the detector proposes without a word: anomalies, colours."""
     return await _carry_out(dashboard, body)
 
 

@@ -80,6 +80,13 @@ class SetWords(Command):
     words: Annotated[tuple[_Word, ...], Field(max_length=100)] = ()
 
 
+class SetProposals(Command):
+    """Choose what the detector proposes without a word of the model."""
+
+    is_anomaly: bool = False
+    colours: Annotated[tuple[_Word, ...], Field(max_length=100)] = ()
+
+
 class Vertex(Command):
     """A corner of a part of the area."""
 

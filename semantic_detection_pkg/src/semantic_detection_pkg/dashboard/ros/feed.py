@@ -41,6 +41,7 @@ from semantic_detection_pkg.dashboard.core.labels import TrackMark, labels_of
 from semantic_detection_pkg.dashboard.core.ownership import is_own_logger, is_own_status
 from semantic_detection_pkg.dashboard.core.pairing import Pairing
 from semantic_detection_pkg.dashboard.core.pod import pod_of
+from semantic_detection_pkg.dashboard.core.proposals import proposals_in_force, split_vocabulary
 from semantic_detection_pkg.errors import FrameError
 from semantic_detection_pkg.scan.core.from_messages import from_gimbal_state, from_weighted_area
 from semantic_detection_pkg.scan.core.inputs_and_decisions import GimbalReading
@@ -161,6 +162,7 @@ class DashboardFeed:
         self._detected_s.append(now_s)
         found = from_detections(message)
         names = [message.vocabulary[index] for index in found.class_ids]
+        words, proposed = split_vocabulary(message.vocabulary, message.proposed_classes)
         self._board.put(
             "detector",
             {
@@ -173,7 +175,8 @@ class DashboardFeed:
                 "finest_look": finite(max(message.look_gains, default=math.nan)),
                 "looks_given_up": message.looks_given_up,
                 "model": message.model,
-                "vocabulary": list(message.vocabulary),
+                "vocabulary": words,
+                "proposals": proposals_in_force(message.proposer, proposed),
                 "count": len(names),
                 "counts": {name: names.count(name) for name in sorted(set(names))},
             },

@@ -14,10 +14,13 @@ from typing import Any
 
 from action_msgs.msg import GoalStatus
 from action_msgs.srv import CancelGoal
+from rcl_interfaces.msg import Parameter as ParameterMessage
+from rcl_interfaces.srv import SetParametersAtomically
 from rclpy.action import ActionClient
 from rclpy.action.client import ClientGoalHandle
 from rclpy.client import Client
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
@@ -38,13 +41,22 @@ _ANSWER_TIMEOUT_S = 4.0  # less than the page's own patience: what is missing is
 
 @dataclass(frozen=True)
 class _Call:
-    """A command that is one service call; every such answer has `success` and `message`."""
+    """A command that is one service call; most answers have `success` and `message`."""
 
     service: Any
     name: str
     request: Callable[[Any], Any]
     is_repeatable: bool = True  # carried out twice it does the same as once
     bearings: Callable[[Any], tuple[tuple[float, float], ...]] = lambda _: ()  # of the answer
+    told: Callable[[Any], tuple[bool, str]] = lambda answer: (answer.success, answer.message)
+
+
+def _proposal_parameters(command: Any) -> list[ParameterMessage]:
+    """Return the detector's parameters; an empty list of texts has no type in ROS."""
+    return [
+        Parameter("propose_anomalies", value=command.is_anomaly).to_parameter_msg(),
+        Parameter("propose_colours", value=list(command.colours) or [""]).to_parameter_msg(),
+    ]
 
 
 _CALLS: dict[type[Command], _Call] = {
@@ -52,6 +64,12 @@ _CALLS: dict[type[Command], _Call] = {
         srv.SetVocabulary,
         "detector/set_vocabulary",
         lambda command: srv.SetVocabulary.Request(words=list(command.words)),
+    ),
+    commands.SetProposals: _Call(
+        SetParametersAtomically,
+        "detector/set_parameters_atomically",
+        lambda command: SetParametersAtomically.Request(parameters=_proposal_parameters(command)),
+        told=lambda answer: (answer.result.successful, answer.result.reason),
     ),
     commands.Zoom: _Call(
         srv.SetZoom, "gimbal/set_zoom", lambda command: srv.SetZoom.Request(zoom=command.zoom)
@@ -194,8 +212,9 @@ class RosRobot:
             return
 
         def take(answer: Any) -> None:
-            status = CommandStatus.DONE if answer.success else CommandStatus.REFUSED
-            done(Outcome(status, answer.message, call.bearings(answer)))
+            is_done, message = call.told(answer)
+            status = CommandStatus.DONE if is_done else CommandStatus.REFUSED
+            done(Outcome(status, message, call.bearings(answer)))
 
         request = call.request(command)
         self._requests.call(

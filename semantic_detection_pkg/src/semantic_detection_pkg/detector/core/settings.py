@@ -7,6 +7,7 @@ from enum import Enum
 
 from ros_support_pkg.core.settings import SettingError, check, setting
 from semantic_detection_pkg.camera.core.settings import FRAMES_HELD_MAX, frame_transport_setting
+from semantic_detection_pkg.detector.core.proposal_settings import ProposalSettings
 from semantic_detection_pkg.detector.core.tiles import TileSettings
 from semantic_detection_pkg.errors import ConfigurationError
 
@@ -125,6 +126,7 @@ class DetectorNodeSettings:
     )
     thresholds: DetectorSettings = field(default_factory=DetectorSettings)
     tiling: TileSettings = field(default_factory=TileSettings)
+    proposals: ProposalSettings = field(default_factory=ProposalSettings)
     gpu_lock_file: str = setting(
         "", "kernel lock held while active, shared by all who use the GPU; '': none"
     )

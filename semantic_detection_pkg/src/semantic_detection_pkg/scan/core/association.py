@@ -36,12 +36,15 @@ def angular_distance_rad(first: Located, second: Located) -> float:
 
 
 def is_same_object(settings: CandidateSettings, first: Located, second: Located) -> bool:
-    """Return whether two of one class are one thing: near each other, or one part of the other.
+    """Return whether two of one class are one thing: near each other, or one part of the other."""
+    return first.class_name == second.class_name and is_same_place(settings, first, second)
+
+
+def is_same_place(settings: CandidateSettings, first: Located, second: Located) -> bool:
+    """Return whether two are near each other, or one is part of the other, whatever they are.
 
     Each axis counts by itself: footpaths are long and flat, and lie one above the other.
     """
-    if first.class_name != second.class_name:
-        return False
     turn = math.remainder(first.yaw_rad - second.yaw_rad, math.tau) * math.cos(first.pitch_rad)
     axes = (
         (abs(turn), first.width_rad, second.width_rad),

@@ -31,6 +31,7 @@ class TrackedFrame:
         is_at_max_zoom: nothing can be shown any larger.
         detections: of this frame; the tracks name them by their index.
         looks: what the detector looked at; empty: all of the picture.
+        proposed: classes of proposals, which no model names.
     """
 
     stamp_ns: int
@@ -40,6 +41,7 @@ class TrackedFrame:
     is_at_max_zoom: bool
     detections: Detections
     looks: tuple[Look, ...] = ()
+    proposed: frozenset[str] = frozenset()
 
     def is_passed_over(self, bearing: Bearing, size_rad: Bearing) -> bool:
         """Return whether tiles were looked at, but none that shows all of a thing that fits in."""

@@ -3,6 +3,10 @@
 A track becomes a candidate where it is confirmed, likely enough, within the area, and neither known
 nor decided. What was decided rests for a cooldown: without it the search would look at the same
 thing again as soon as its verdict is drawn up.
+
+What is proposed for its colour or as an anomaly is a candidate, too, but no second one of a thing
+that has a word: of a person in red it is asked whether it is a person. Where that was rejected, it
+may still be something.
 """
 
 from __future__ import annotations
@@ -10,12 +14,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ros_support_pkg.core.settings import constant
 from ros_support_pkg.core.words import TrackState
 from semantic_detection_pkg.scan.core.area import Area, is_within
-from semantic_detection_pkg.scan.core.association import is_same_object, is_within_gate
+from semantic_detection_pkg.scan.core.association import (
+    is_same_object,
+    is_same_place,
+    is_within_gate,
+)
 from semantic_detection_pkg.scan.core.candidate import Candidate
 from semantic_detection_pkg.scan.core.candidate_evidence import TrackedFrame
-from semantic_detection_pkg.scan.core.candidate_states import CandidateAction
+from semantic_detection_pkg.scan.core.candidate_states import CandidateAction, CandidateState
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.tracking.track import Track
 
@@ -24,10 +33,15 @@ _NS_PER_S = 1_000_000_000
 
 @dataclass(frozen=True)
 class Cooling:
-    """What was decided, with its track as it goes on."""
+    """What was decided, with its track as it goes on.
+
+    Attributes:
+        is_rejected: it is not what it was taken for; False in checkpoints from before it was kept.
+    """
 
     track: Track
     since_ns: int
+    is_rejected: bool = constant(False, before=False)
 
 
 class CandidateList:
@@ -86,10 +100,12 @@ class CandidateList:
         fresh = [
             track
             for track in frame.tracks.values()
-            if track.id not in known and self._is_worth_a_look(track)
+            if track.id not in known and self._is_worth_a_look(track, frame.proposed)
         ]
+        fresh = self._without_surplus(fresh)
         for track in fresh:
-            candidate = Candidate(now_ns, track, self._labels[track.class_name], self._settings)
+            label = self._labels.get(track.class_name, track.class_name)
+            candidate = Candidate(now_ns, track, label, self._settings)
             candidate.add_frame(frame, detector)
             self._candidates.append(candidate)
         return tuple(fresh)
@@ -98,12 +114,14 @@ class CandidateList:
         """Let a candidate that has its verdict rest, with all that are the same thing."""
         by_sight = self._settings.candidates.known_by_sight
         track = candidate.track_as_seen if by_sight else candidate.track
-        self._cooling.append(Cooling(track, now_ns))
+        is_rejected = candidate.state is CandidateState.REJECTED
+        self._cooling.append(Cooling(track, now_ns, is_rejected))
         self._candidates = [
             one
             for one in self._candidates
             if one is not candidate
             and not is_same_object(self._settings.candidates, track, one.track)
+            and not (not is_rejected and self._is_proposal_of(track, one.track))
         ]
 
     def _followed(self, one: Cooling, frame: TrackedFrame) -> Cooling:
@@ -120,11 +138,33 @@ class CandidateList:
             oldest.setdefault(one.track.id, one)
         self._candidates = list(oldest.values())
 
-    def _is_worth_a_look(self, track: Track) -> bool:
+    def _is_proposal(self, track: Track) -> bool:
+        """Return whether no word of the goal names it: it was proposed."""
+        return track.class_name not in self._labels
+
+    def _is_proposal_of(self, known: Track, track: Track) -> bool:
+        """Return whether a track was proposed where a known thing stands."""
+        settings = self._settings.candidates
+        return self._is_proposal(track) and is_same_place(settings, known, track)
+
+    def _without_surplus(self, fresh: list[Track]) -> list[Track]:
+        """Return the new ones, of proposals no more than may be open at once."""
+        proposals = [one for one in self._candidates if self._is_proposal(one.track)]
+        left = self._settings.candidates.max_open_proposals - len(proposals)
+        kept = []
+        for track in fresh:
+            if self._is_proposal(track):
+                left -= 1
+                if left < 0:
+                    continue
+            kept.append(track)
+        return kept
+
+    def _is_worth_a_look(self, track: Track, proposed: frozenset[str]) -> bool:
         settings = self._settings.candidates
         return (
             track.state is TrackState.CONFIRMED
-            and track.class_name in self._labels
+            and (track.class_name in self._labels or track.class_name in proposed)
             and track.score_mean >= settings.min_score
             and self._is_in_area(track)
             and not self._is_known(track)
@@ -138,11 +178,19 @@ class CandidateList:
 
     def _is_known(self, track: Track) -> bool:
         """Return whether it was decided, or is a candidate under another id."""
+        if self._is_proposal(track) and self._has_word(track):
+            return True
         others = [*(one.track for one in self._cooling), *(one.track for one in self._candidates)]
         return any(
             one.id == track.id or is_within_gate(self._settings.candidates, one, track)
             for one in others
         )
+
+    def _has_word(self, proposal: Track) -> bool:
+        """Return whether what stands there has its candidate, or its verdict unless that is no."""
+        others = [one.track for one in self._candidates]
+        others += [one.track for one in self._cooling if not one.is_rejected]
+        return any(self._is_proposal_of(one, proposal) for one in others)
 
     def _forget(self, now_ns: int) -> None:
         settings = self._settings.candidates

@@ -285,7 +285,7 @@ class ScanController:
         blackboard.picture_size = (frame.detections.width, frame.detections.height)
         if mission is None:
             return
-        if mission.vocabulary and frame.vocabulary != mission.vocabulary:
+        if mission.vocabulary and frame.words != mission.vocabulary:
             mission.drop_vocabulary(frame.stamp_ns)
         if mission.search is not None:
             mission.search.use(blackboard.curves, blackboard.ground)

@@ -17,6 +17,8 @@ from semantic_detection_pkg.common.core.detection_curve import (
     DetectionCurve,
     DetectionCurves,
 )
+from semantic_detection_pkg.common.core.looks import WayOfLooking
+from semantic_detection_pkg.errors import FrameError
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.evidence import VlmReply
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
@@ -49,8 +51,14 @@ def from_detections(message: Any) -> FrameDetections:
     """Return what the detector found in one frame.
 
     Raises:
-        FrameError: its arrays do not fit together.
+        FrameError: its arrays do not fit together, or more classes are proposed than there are.
     """
+    proposed = int(getattr(message, "proposed_classes", 0))  # recordings of before have none
+    if proposed > len(message.vocabulary):
+        raise FrameError(
+            f"detections: {proposed} classes of the vocabulary are said to be proposed, it has "
+            f"{len(message.vocabulary)}"
+        )
     return FrameDetections(
         from_time(message.header.stamp),
         common.from_detections(message),
@@ -58,6 +66,8 @@ def from_detections(message: Any) -> FrameDetections:
         message.model,
         common.pose_at_capture(message),
         common.from_looks(message),
+        proposed,
+        getattr(message, "proposer", ""),
     )
 
 
@@ -77,6 +87,14 @@ def from_detection_curves(message: Any) -> DetectionCurves:
     )
     told = zip(
         message.class_names, shapes, message.things, message.false_alarms_per_look, strict=True
+    )
+    ways = zip(
+        message.way_names,
+        message.way_gains,
+        message.way_whole_gains,
+        message.way_shares,
+        message.way_frame_s,
+        strict=True,
     )
     return DetectionCurves(
         message.model,

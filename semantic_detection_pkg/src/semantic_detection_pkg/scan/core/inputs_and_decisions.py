@@ -67,6 +67,9 @@ class FrameDetections:
             from before it was published.
         looks: what was looked at, and how finely; empty: the whole picture, as in recordings from
             before it was published.
+        proposed_classes: so many of the last of the vocabulary are no words of the model: what has
+            such a class was proposed for its colour or as an anomaly.
+        proposer: the settings by which they were made, as JSON; empty: nothing is proposed.
     """
 
     stamp_ns: int
@@ -75,6 +78,18 @@ class FrameDetections:
     model: str = ""
     pose: Pose | None = None
     looks: tuple[Look, ...] = ()
+    proposed_classes: int = 0
+    proposer: str = ""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Return the model's words in the vocabulary."""
+        return self.vocabulary[: len(self.vocabulary) - self.proposed_classes]
+
+    @property
+    def proposed_names(self) -> frozenset[str]:
+        """Return the classes of proposals in the vocabulary."""
+        return frozenset(self.vocabulary[len(self.vocabulary) - self.proposed_classes :])
 
 
 @dataclass(frozen=True)

@@ -239,6 +239,7 @@ class Search:
         self._add_to_path(shown, frame.detections, frame.vocabulary)
         self.findings.update_tracks(shown.tracks)
         for track in self.candidates.add_frame(frame.stamp_ns, shown, frame.model):
+            proposed=frame.proposed_names,
             self.mark(track, CellResult.CANDIDATE)
 
     def can_go_on(self, plan: SearchPlan) -> bool:

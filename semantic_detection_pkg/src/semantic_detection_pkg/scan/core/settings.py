@@ -126,6 +126,14 @@ class CandidateSettings:
         minimum=0.0,
         maximum=86400.0,
     )
+    max_open_proposals: int = setting(
+        8,
+        "what is proposed as an anomaly or for its colour is no candidate while so many of those"
+        " are open",
+        minimum=0,
+        maximum=500,
+        before=8,
+    )
     association_gate_sizes: float = constant(0.6, formerly=("same_sizes",))
     association_min_overlap: float = constant(0.6, formerly=("same_part",))
     area_margin_rad: float = constant(math.radians(1.0), formerly=("beside_rad",))

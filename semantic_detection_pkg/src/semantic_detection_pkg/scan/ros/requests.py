@@ -41,7 +41,11 @@ _ANSWERED = (GoalStatus.STATUS_SUCCEEDED, GoalStatus.STATUS_CANCELED, GoalStatus
 
 
 class ScanRequests:
-    """Carries out the requests of decisions; pixels stay here, the controller knows numbers."""
+    """Carries out the requests of decisions; pixels stay here, the controller knows numbers.
+
+    Attributes:
+        proposed: classes of proposals: of what has one it is asked what it is.
+    """
 
     def __init__(
         self, node: Node, tell: Callable[[Input], None], aliases: Mapping[str, Sequence[str]]
@@ -52,6 +56,7 @@ class ScanRequests:
             tell: called with each answer, in the node's executor.
             aliases: other names of a word, for questions.
         """
+        self.proposed: frozenset[str] = frozenset()
         self._node = node
         self._tell = tell
         self._aliases = aliases
@@ -137,6 +142,7 @@ class ScanRequests:
             crop=crop,
             class_name=ask.class_name,
             words=list(self._aliases.get(ask.class_name, ())),
+            is_proposal=ask.class_name in self.proposed,
             timeout_s=ask.timeout_s,
         )
         self._goals[ask.request_id] = None

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ros_support_pkg.core.ranges import check_range
-from simulation_pkg.core.world.things import Board, Footpath, Lake
+from simulation_pkg.core.world.things import ODDITY_NAMES, Board, Footpath, Lake
 
 # (width, height) [m] of each picture, the farthest place [m] where the sweep still shows it with
 # enough pixels, and how far [m] it strolls. A thing and its decoy share one row.
@@ -21,6 +21,9 @@ _KINDS = {
     "vehicle": ((4.4, 1.92), 92.0, 0.0),
     "boat": ((4.6, 1.44), 80.0, 0.8),
     "smoke": ((3.0, 6.0), 92.0, 0.0),
+    "barrel": ((0.7, 0.95), 62.0, 0.0),
+    "tarpaulin": ((1.9, 1.1), 92.0, 0.0),
+    "rucksack": ((0.75, 0.9), 62.0, 0.0),
 }
 _PLANTS = {"tree": (4.5, 6.0), "fir": (3.6, 6.5), "bush": (1.8, 1.25), "rock": (1.1, 0.8)}
 _NEAR_M = 30.0
@@ -42,6 +45,8 @@ class WorldLayout:
         plants: trees, bushes, rocks.
         far_m: things stand up to this far away, as many within each doubling of the distance; 0:
             as far as a sweep shows them well. Boats stay on their lakes.
+        oddities: things of odd colour that no class names; they come last, so all else stands where
+            it stands without them.
     """
 
     seed: int
@@ -50,6 +55,7 @@ class WorldLayout:
     per_class: int = 3
     plants: int = 140
     far_m: float = 0.0
+    oddities: int = 0
 
     def __post_init__(self) -> None:
         check_range("seed", self.seed, 0)
@@ -58,6 +64,7 @@ class WorldLayout:
         check_range("per_class", self.per_class, 0, 20)
         check_range("plants", self.plants, 0, 2000)
         check_range("far_m", self.far_m, 0.0, 2000.0)
+        check_range("oddities", self.oddities, 0, 60)
         if 0.0 < self.far_m <= _NEAR_M:
             raise ValueError(f"far_m: {self.far_m:g}, allowed is 0 or more than {_NEAR_M:g}")
 
@@ -101,6 +108,7 @@ class _Builder:
         self._place_lakes()
         footpaths = tuple(self._place_footpaths())
         boards = [*self._place_path_ends(footpaths), *self._place_things(), *self._place_plants()]
+        boards += self._place_oddities()
         return World(self._layout, tuple(self._lakes), footpaths, tuple(boards))
 
     def _place_lakes(self) -> None:
@@ -176,6 +184,8 @@ class _Builder:
 
     def _place_things(self) -> Iterator[Board]:
         for name, (size, far_m, _) in _KINDS.items():
+            if name in ODDITY_NAMES:
+                continue
             for is_decoy in self._shuffled_decoys():
                 body = _Body(size[0] / 2 + _MARGIN_M, size[1])
                 if name == "boat":
@@ -196,6 +206,15 @@ class _Builder:
             place = self._free_place(body, _NEAR_M - 6.0, far_m, is_plant=True)
             if place is not None:
                 yield Board(0, name, False, *place, width, height, int(self._rng.integers(12)))
+
+    def _place_oddities(self) -> Iterator[Board]:
+        for index in range(self._layout.oddities):
+            name = ODDITY_NAMES[index % len(ODDITY_NAMES)]
+            size, far_m, _ = _KINDS[name]
+            body = _Body(size[0] / 2 + _MARGIN_M, size[1])
+            place = self._free_place(body, _NEAR_M, self._layout.far_m or far_m)
+            if place is not None:
+                yield self._board(name, False, place)
 
     def _board(self, name: str, is_decoy: bool, place: tuple[float, float]) -> Board:
         (width, height), _, stroll = _KINDS[name]

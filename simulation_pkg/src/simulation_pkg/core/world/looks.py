@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from simulation_pkg.core.world.things import DECOY_NAMES, Board
 from simulation_pkg.kernels import decoys as world_decoys
+from simulation_pkg.kernels import oddities as world_oddities
 from simulation_pkg.kernels import plants as world_plants
 from simulation_pkg.kernels import smoke as world_smoke
 from simulation_pkg.kernels import things as world_things
@@ -32,6 +33,9 @@ _STILL: dict[str, Callable[[np.random.Generator], Image]] = {
     "fir": world_plants.fir,
     "bush": world_plants.bush,
     "rock": world_plants.rock,
+    "barrel": world_oddities.barrel,
+    "tarpaulin": world_oddities.tarpaulin,
+    "rucksack": world_oddities.rucksack,
 }
 _MOVING: dict[str, Callable[[int, float], Image]] = {
     "smoke": world_smoke.smoke,

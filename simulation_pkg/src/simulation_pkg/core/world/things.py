@@ -21,6 +21,8 @@ DECOY_NAMES = MappingProxyType(
     }
 )
 """What the decoy of each class truly is."""
+ODDITY_NAMES = ("barrel", "tarpaulin", "rucksack")
+"""What no class names."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Board:
 
     Attributes:
         id: > 0 and unique among boards and footpaths; 0 for plants, which nobody looks for.
-        class_name: one of CLASS_NAMES; "tree", "fir", "bush" or "rock" for plants.
+        class_name: one of CLASS_NAMES or of ODDITY_NAMES; "tree", "fir", "bush" or "rock" for
+            plants.
         is_decoy: looks like class_name from afar, and is not.
         x_m, y_m: foot of its centre, on the ground.
         width_m, height_m: size of the picture.

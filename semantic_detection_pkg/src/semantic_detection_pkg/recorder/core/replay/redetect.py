@@ -26,8 +26,8 @@ class RecordedPicture:
 
 
 #: Looks for words in a picture, for none of them: for all that it knows; at these parts of it, for
-#: none of them: as it is set.
-Detect = Callable[[RecordedPicture, tuple[str, ...], tuple[Look, ...]], FrameDetections]
+#: none of them: as it is set; and proposes by these settings, for "": nothing.
+Detect = Callable[[RecordedPicture, tuple[str, ...], tuple[Look, ...], str], FrameDetections]
 
 
 @dataclass
@@ -94,7 +94,8 @@ def detected_again(
             yield item
         elif not known or item.stamp_ns in known:
             then = known.get(item.stamp_ns)
-            now = detect(item, then.vocabulary, then.looks) if then else detect(item, (), ())
+            told = (then.words, then.looks, then.proposer) if then else ((), (), "")
+            now = detect(item, *told)
             comparison.frames += 1
             if then is not None:
                 comparison.add(then, now)

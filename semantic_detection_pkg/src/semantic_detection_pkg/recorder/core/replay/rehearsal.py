@@ -52,7 +52,7 @@ def rehearse(
         inputs.append(item)
         if isinstance(item, FrameDetections):
             inputs.append(CameraBeat(item.stamp_ns))
-            vocabulary = item.vocabulary
+            vocabulary = item.words
             if not has_goal and (goal.words or vocabulary):
                 has_goal = True
                 words = goal.words or vocabulary

@@ -17,7 +17,6 @@ from semantic_detection_pkg.common.core.detection_curve import (
     DetectionCurve,
     DetectionCurves,
 )
-from semantic_detection_pkg.common.core.looks import WayOfLooking
 from semantic_detection_pkg.errors import FrameError
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.evidence import VlmReply
@@ -87,14 +86,6 @@ def from_detection_curves(message: Any) -> DetectionCurves:
     )
     told = zip(
         message.class_names, shapes, message.things, message.false_alarms_per_look, strict=True
-    )
-    ways = zip(
-        message.way_names,
-        message.way_gains,
-        message.way_whole_gains,
-        message.way_shares,
-        message.way_frame_s,
-        strict=True,
     )
     return DetectionCurves(
         message.model,

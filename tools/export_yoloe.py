@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import torch
+from model_export.example_network import KINDS, write_example_network
 from model_export.onnx_file import annotate, export_onnx
 from model_export.parity import Difference, compare, worst
 from model_export.text_export import (
@@ -38,6 +39,7 @@ from model_export.text_export import (
 from model_export.text_files import encoder_path
 from model_export.words import (
     CHECKPOINT,
+    EXAMPLE_ENCODER,
     TEXT_ENCODER,
     Prompts,
     check_checkpoint,
@@ -123,6 +125,13 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     text.add_argument(
         "--text-int8", action="store_true", help="a quarter of the size; only near PyTorch's"
     )
+    parser.add_argument(
+        "--examples",
+        choices=KINDS,
+        default=KINDS[0],
+        help="network for classes by example, of classes at run time: the checkpoint's own, or for "
+        "one that was trained without it",
+    )
     parser.add_argument("--out", type=Path, default=Path("models"), help="folder")
     parser.add_argument("--seed", type=int, default=0, help="of random weights and test pictures")
     options = parser.parse_args(arguments)
@@ -192,9 +201,13 @@ def _export_runtime(
         raise ConfigurationError(f"{len(prompts.names)} words; --max-words is {options.max_words}")
     size = options.size
     is_end_to_end = options.head == "end2end"
-    encoder = {}
-    if side is not None:  # before the head is taken apart
-        encoder = {TEXT_ENCODER: np.array(write_text_side(side, yoloe, path, options.text_int8))}
+    beside = {}  # hashes of the networks beside it; written before the head is taken apart
+    if options.examples != "none":
+        hash_of = write_example_network(yoloe, options.examples, size, path, options.checkpoint)
+        beside[EXAMPLE_ENCODER] = np.array(hash_of)
+    if side is not None:
+        hash_of = write_text_side(side, yoloe, path, options.text_int8)
+        beside[TEXT_ENCODER] = np.array(hash_of)
     network = RuntimeVocabulary(yoloe.model, options.max_words, size, is_end_to_end).eval()
     inputs = (
         torch.zeros(options.batch or _TRACED_BATCH, 3, *size),
@@ -226,7 +239,7 @@ def _export_runtime(
             "embeddings": prompts.embeddings,
             **network.fold,
             CHECKPOINT: np.array(prompts.checkpoint),
-            **encoder,
+            **beside,
         },
     )
     return path

@@ -6,11 +6,13 @@ import gzip
 from pathlib import Path
 
 import numpy as np
+import onnx
 import tiny_models
-from model_export.text_files import write_encoder
+from model_export.text_files import write_encoder, write_network
 from model_export.text_graph import text_model
 from model_export.text_weights import PromptLayer, TextWeights, Weights, random_weights
 from model_export.tokenizer_file import tokenizer_json
+from onnx import TensorProto, helper, numpy_helper
 
 MERGES = (
     "r a", "i n", "ra in", "c o", "a t</w>", "co at</w>", "y e", "l l", "ye ll", "o w</w>",
@@ -52,12 +54,44 @@ def prompt_model_with_text(
     encoder = text_model(small_weights(seed), small_layer(layer_seed), {})
     metadata = {"prompt_model": repr(CHECKPOINT), "context_length": PLACES}
     digest = write_encoder(model, encoder, tokenizer_json(merges_file(folder)), metadata)
+    shown = {"prompt_model": repr(CHECKPOINT), "kind": "features"}
+    examples = write_network(folder / f"{stem}.example.onnx", example_network(), shown)
     arrays = tiny_models.prompt_side_file(COLOURS)
     np.savez(
         folder / f"{stem}.vocabulary.npz",
         **arrays, model=np.array(CHECKPOINT), text_encoder=np.array(digest),
+        example_encoder=np.array(examples),
     )  # fmt: skip
     return model
+
+
+def example_network() -> onnx.ModelProto:
+    """An example is the mean colour inside the mask, as `tiny_models.prompt_model` sees it."""
+    size, cell = tiny_models.SIZE, tiny_models.CELL
+    cells = size // cell
+    nodes = [
+        helper.make_node("Mul", ["images", "ones"], ["pictures"]),
+        helper.make_node(
+            "AveragePool", ["pictures"], ["means"], kernel_shape=[cell] * 2, strides=[cell] * 2
+        ),
+        helper.make_node("Mul", ["means", "masks"], ["inside"]),
+        helper.make_node("ReduceSum", ["inside", "axes"], ["sums"], keepdims=0),
+        helper.make_node("Unsqueeze", ["sums", "one"], ["embeddings"]),
+    ]
+    values = {
+        "ones": np.ones((1, 3, size, size), np.float32),
+        "axes": np.array([2, 3]),
+        "one": np.array([1]),
+    }
+    shapes = {"images": [1, 3, size, size], "masks": [1, 1, cells, cells]}
+    graph = helper.make_graph(
+        nodes,
+        "example",
+        [helper.make_tensor_value_info(n, TensorProto.FLOAT, one) for n, one in shapes.items()],
+        [helper.make_tensor_value_info("embeddings", TensorProto.FLOAT, [1, 1, 3])],
+        [numpy_helper.from_array(value, name) for name, value in values.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
 
 
 def picture_of(embedding: np.ndarray) -> np.ndarray:

@@ -27,7 +27,8 @@ from semantic_detection_pkg.detector.core.vocabulary import SIDE_FILE_ARRAYS
 from semantic_detection_pkg.errors import ConfigurationError
 
 CHECKPOINT = "model"
-TEXT_ENCODER = "text_encoder"  # of the vocabulary: hash of the encoder beside the model
+# Of the vocabulary: hashes of the networks beside the model.
+TEXT_ENCODER, EXAMPLE_ENCODER = "text_encoder", "example_encoder"
 # Text encoder of each family of checkpoints (Ultralytics' YAML files, key text_model).
 _ENCODERS = {
     "yoloe-v8": "mobileclip:blt",

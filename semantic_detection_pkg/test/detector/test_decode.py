@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from semantic_detection_pkg.detector.core.decode import Decoder, box_masks
 from semantic_detection_pkg.detector.core.model_layout import Layout, ModelInfo, PromptInputs
 from semantic_detection_pkg.detector.core.settings import DetectorSettings
-from semantic_detection_pkg.detector.core.vocabulary import ClassNames, Vocabulary
+from semantic_detection_pkg.detector.core.vocabulary import ClassNames
+from semantic_detection_pkg.detector.core.word_table import Vocabulary
 from semantic_detection_pkg.detector.kernels.candidates import Kept
 from semantic_detection_pkg.detector.kernels.twins.nms import suppress
 from semantic_detection_pkg.errors import ConfigurationError, FrameError

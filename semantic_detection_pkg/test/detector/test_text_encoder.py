@@ -359,7 +359,7 @@ FAULTS = {
     without_tokens: "prompts.text.tokens.json: no such file",
     other_tokens: "prompts.text.tokens.json: is no tokenizer",
     binary_tokens: "prompts.text.tokens.json: ",
-    other_export: "it is of another checkpoint or export; copy the three files of one export",
+    other_export: "it is of another checkpoint or export; copy all files of one export",
     no_encoder: "it is no text encoder",
     rubbish_graph: "text encoder prompts.text.onnx: ",
     other_name: "is of 'tiny-1', the model is of 'tiny-2'",

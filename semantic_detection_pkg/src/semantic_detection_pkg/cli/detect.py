@@ -50,6 +50,10 @@ _OF_TILES = {
     "--overlap": (Looking.TILES, Looking.ROTATING),
     "--tiles-per-frame": (Looking.ROTATING,),
 }
+_NUMBER = r"\s*-?[0-9]+(?:\.[0-9]*)?\s*"
+_EXAMPLE = re.compile(
+    rf"(?P<file>.+):(?P<box>{_NUMBER}(?:,{_NUMBER}){{3}})(?P<no>!?)=(?P<name>.+)", re.DOTALL
+)
 _LONG_WORK = 3  # pictures from which on a progress bar helps
 
 
@@ -76,6 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             settings=settings,
             tiling=tiling,
         ) as detector:
+            for example in options.example:
+                _show(detector, example)
             for said in filter(None, (detector.unnamed, detector.dropped_words)):
                 _complain(said)
             return _detect(detector, options)
@@ -88,6 +94,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever reads has enough, `head` say. Python would complain at exit otherwise.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _DONE
+
+
+def _show(detector: LoadedDetector, text: str) -> None:
+    """Make a class of `FILE:x0,y0,x1,y1=NAME`, or `FILE:x0,y0,x1,y1!=NAME` for what it is not.
+
+    Raises:
+        ConfigurationError: the text is none, or the model takes no examples.
+        FrameError: the picture or the box is no good.
+    """
+    found = _EXAMPLE.fullmatch(text)
+    if found is None:
+        raise ConfigurationError(
+            f"--example {text!r}: PICTURE:x0,y0,x1,y1=NAME is needed, or !=NAME for what is not it"
+        )
+    name = found["name"].strip()
+    box = [float(value) for value in found["box"].split(",")]
+    try:
+        embedding = detector.embed_example(name, read_picture(Path(found["file"])), box)
+        detector.pipeline.add_example(name, embedding, is_negative=bool(found["no"]))
+    except (ConfigurationError, FrameError) as error:
+        raise type(error)(f"--example {found['file']}: {error}") from None
 
 
 def _settings(options: argparse.Namespace) -> tuple[DetectorSettings, TileSettings]:
@@ -145,7 +172,8 @@ def _detect(detector: LoadedDetector, options: argparse.Namespace) -> int:
         with tqdm.external_write_mode(file=sys.stdout):
             info = detector.pipeline.info
             # Unless words are asked for, a class keeps the place that the model gives it.
-            places = () if options.classes or options.words else info.class_names
+            is_asked = options.classes or options.words or options.example
+            places = () if is_asked else info.class_names
             text = (
                 _as_json(path, image, result, info.has_masks, places)
                 if options.json
@@ -306,6 +334,14 @@ def _add_words(parser: argparse.ArgumentParser) -> None:
         help="look only for these, a word each; any word where the model's text encoder lies "
         "beside it; coat='raincoat|rain jacket' is one class. Pictures stand before this option, "
         "or after the next one",
+    )
+    parser.add_argument(
+        "--example",
+        action="append",
+        default=[],
+        metavar="FILE:X0,Y0,X1,Y1=NAME",
+        help="look also for what this box [px] of a picture shows; several of one name are "
+        "averaged; !=NAME: what it is not",
     )
 
 

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ros_support_pkg.core.closing import Closing
 from semantic_detection_pkg.common.plugins import load_plugin, plugin_names
@@ -21,7 +22,12 @@ from semantic_detection_pkg.detector.backends.protocol import (
     InferenceBackend,
     notice_of,
 )
-from semantic_detection_pkg.detector.backends.word_source import WordSource, find_word_source
+from semantic_detection_pkg.detector.backends.word_source import (
+    ExampleSource,
+    WordSource,
+    find_example_source,
+    find_word_source,
+)
 from semantic_detection_pkg.detector.core.class_names import NAMES_HINT
 from semantic_detection_pkg.detector.core.model_layout import ModelInfo, inspect_model
 from semantic_detection_pkg.detector.core.pipeline import DetectorPipeline
@@ -36,12 +42,11 @@ from semantic_detection_pkg.detector.core.tiles import TileSettings
 from semantic_detection_pkg.detector.core.vocabulary import (
     SIDE_FILE_SUFFIX,
     ClassNames,
-    Vocabulary,
     WordEmbeddings,
-    WordTable,
     check_checkpoint,
     split_words,
 )
+from semantic_detection_pkg.detector.core.word_table import Vocabulary, WordTable
 from semantic_detection_pkg.errors import ConfigurationError, ModelError
 
 # Modules that hold `open_model(path, options) -> InferenceBackend`, imported when asked for. Other
@@ -64,11 +69,13 @@ class LoadedDetector(Closing):
 
     Attributes:
         source: of words that the model's vocabulary does not hold; None: of none.
+        examples: of classes by example; None: of none.
     """
 
     pipeline: DetectorPipeline
     backend: InferenceBackend
     source: WordSource | None = None
+    examples: ExampleSource | None = None
 
     @property
     def notice(self) -> str:
@@ -82,8 +89,9 @@ class LoadedDetector(Closing):
 
     @property
     def encoder_refusal(self) -> str:
-        """Why the text encoder beside the model is not used; "" if there is nothing."""
-        return "" if self.source is None else self.source.refusal
+        """Why a network for words or examples beside the model is not used; "" for nothing."""
+        refusals = (one.refusal for one in (self.source, self.examples) if one is not None)
+        return "; ".join(filter(None, refusals))
 
     @property
     def dropped_words(self) -> str:
@@ -122,6 +130,22 @@ class LoadedDetector(Closing):
         if missing and self.source is not None:
             self.pipeline.learn_words(self.source.find(missing))
         return self.pipeline.set_vocabulary(words)
+
+    def embed_example(
+        self, name: str, image: NDArray[np.uint8], box_xyxy: Sequence[float]
+    ) -> NDArray[np.float32]:
+        """Return the embedding of what a box [px] of a BGR picture shows, for `add_example`.
+
+        Raises:
+            FrameError: the box has no area, or is outside.
+            ConfigurationError: the model has no example network, or not its own.
+        """
+        if self.examples is None:
+            raise ConfigurationError(
+                f"example of {name!r}: no example network lies beside {self.backend.name}; export "
+                "it anew with tools/export_yoloe.py, classes at run time"
+            )
+        return self.examples.embed(image, box_xyxy)
 
     def close(self) -> None:
         """Free the model; may be called again."""
@@ -228,7 +252,7 @@ def load_detector(
     try:
         names = read_names(names_file) if names_file else ()
         info = inspect_model(backend.name, backend.inputs, backend.outputs, backend.metadata, names)
-        table, source = _word_table(info, Path(model), backend.metadata)
+        table, source, examples = _word_table(info, Path(model), backend.metadata)
         wanted = split_words(words, table.known) if isinstance(words, str) else words
         missing = table.missing(wanted)
         if missing and source is not None:
@@ -238,7 +262,7 @@ def load_detector(
     except BaseException:
         backend.close()
         raise
-    return LoadedDetector(pipeline, backend, source)
+    return LoadedDetector(pipeline, backend, source, examples)
 
 
 def load_configured(settings: DetectorNodeSettings) -> LoadedDetector:
@@ -265,10 +289,10 @@ def load_configured(settings: DetectorNodeSettings) -> LoadedDetector:
 
 def _word_table(
     info: ModelInfo, model: Path, metadata: Mapping[str, Any]
-) -> tuple[WordTable, WordSource | None]:
-    """Return the words that a model knows, and where others come from."""
+) -> tuple[WordTable, WordSource | None, ExampleSource | None]:
+    """Return the words that a model knows, and where others and examples come from."""
     if info.prompts is None:
-        return ClassNames(info.class_names), None
+        return ClassNames(info.class_names), None, None
     path = model.with_name(model.stem + SIDE_FILE_SUFFIX)
     try:
         arrays = _arrays(path)
@@ -279,7 +303,8 @@ def _word_table(
         ) from error
     try:
         check_checkpoint(info.name, arrays, metadata)
-        return WordEmbeddings(arrays, info.prompts), find_word_source(model, arrays)
+        table = WordEmbeddings(arrays, info.prompts)
+        return table, find_word_source(model, arrays), find_example_source(model, arrays)
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}: {error}") from error
 

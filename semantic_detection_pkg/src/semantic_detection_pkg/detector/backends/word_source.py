@@ -1,4 +1,4 @@
-"""Where embeddings of words come from that a model's vocabulary does not hold: cache, encoder."""
+"""Where embeddings come from that a model's vocabulary does not hold: of words, of examples."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semantic_detection_pkg.detector.backends.example_encoder import SUFFIX as EXAMPLE_SUFFIX
+from semantic_detection_pkg.detector.backends.example_encoder import ExampleEncoder
 from semantic_detection_pkg.detector.backends.file_hash import sha256_of
-from semantic_detection_pkg.detector.backends.text_encoder import (
-    SUFFIX,
-    TextEncoder,
-    encoder_refusal,
-)
+from semantic_detection_pkg.detector.backends.text_encoder import SUFFIX, TextEncoder
 from semantic_detection_pkg.detector.backends.word_cache import WordCache
 from semantic_detection_pkg.errors import ConfigurationError
 
@@ -37,13 +35,12 @@ class WordSource:
             graph: its file, which exists.
             arrays: of the model's vocabulary, which say what it was exported with.
         """
-        self.refusal = encoder_refusal(graph, arrays)
+        self.refusal = ""
         self._encoder: TextEncoder | None = None
-        if not self.refusal:
-            try:
-                self._encoder = TextEncoder(graph)
-            except ConfigurationError as error:
-                self.refusal = str(error)
+        try:
+            self._encoder = TextEncoder(graph, str(arrays.get("text_encoder", "")))
+        except ConfigurationError as error:
+            self.refusal = str(error)
         self._checkpoint = str(arrays.get("model", ""))
         self._lock = threading.Lock()
         stem = graph.name.removesuffix(SUFFIX)
@@ -71,6 +68,43 @@ class WordSource:
                     self._cache.write(prompt, embedding)
                 found.update(encoded)
             return {prompt: found[prompt] for prompt in prompts}
+
+
+class ExampleSource:
+    """Gives embeddings of examples; usable from any thread, one at a time.
+
+    Attributes:
+        refusal: why it gives none, for people; "": it does.
+    """
+
+    def __init__(self, graph: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take the example network beside a model; see `WordSource`."""
+        self.refusal = ""
+        self._encoder: ExampleEncoder | None = None
+        try:
+            self._encoder = ExampleEncoder(graph, str(arrays.get("example_encoder", "")))
+        except ConfigurationError as error:
+            self.refusal = str(error)
+        self._checkpoint = str(arrays.get("model", ""))
+        self._lock = threading.Lock()
+
+    def embed(self, image: NDArray[np.uint8], box_xyxy: Sequence[float]) -> NDArray[np.float32]:
+        """Return the embedding (D), of length 1, of what a box [px] of a BGR picture shows.
+
+        Raises:
+            FrameError: the box has no area, or is outside.
+            ConfigurationError: the network is not the model's, or its files are no good.
+        """
+        if self._encoder is None:
+            raise ConfigurationError(self.refusal)
+        with self._lock:
+            return self._encoder.embed(image, box_xyxy, self._checkpoint)
+
+
+def find_example_source(model: Path, arrays: Mapping[str, NDArray[Any]]) -> ExampleSource | None:
+    """Return the source beside a model; None where no example network was exported with it."""
+    graph = model.with_name(model.stem + EXAMPLE_SUFFIX)
+    return ExampleSource(graph, arrays) if graph.is_file() else None
 
 
 def find_word_source(model: Path, arrays: Mapping[str, NDArray[Any]]) -> WordSource | None:

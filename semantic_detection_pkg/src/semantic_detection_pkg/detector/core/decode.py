@@ -14,7 +14,7 @@ from semantic_detection_pkg.detector.core.model_layout import WITH_OBJECTNESS, L
 from semantic_detection_pkg.detector.core.objectness import ObjectnessHead, anchor_count
 from semantic_detection_pkg.detector.core.queries import QueryHead
 from semantic_detection_pkg.detector.core.settings import DetectorSettings
-from semantic_detection_pkg.detector.core.vocabulary import Vocabulary
+from semantic_detection_pkg.detector.core.word_table import Vocabulary
 from semantic_detection_pkg.detector.kernels.candidates import CandidateSelector, Kept, Suppression
 from semantic_detection_pkg.detector.kernels.masks import MaskTracer
 from semantic_detection_pkg.detector.kernels.twins.nms import suppress

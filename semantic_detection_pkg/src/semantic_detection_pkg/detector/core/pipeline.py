@@ -18,10 +18,11 @@ from semantic_detection_pkg.detector.core.input_slots import InputSlots
 from semantic_detection_pkg.detector.core.letterbox import Letterbox
 from semantic_detection_pkg.detector.core.merge import LookFound, LookMerger, looks_settings
 from semantic_detection_pkg.detector.core.model_layout import ModelInfo
+from semantic_detection_pkg.detector.core.prompts import as_prompt
 from semantic_detection_pkg.detector.core.settings import DetectorSettings
 from semantic_detection_pkg.detector.core.tile_layout import Region
 from semantic_detection_pkg.detector.core.tiles import TilePlanner, TileSettings
-from semantic_detection_pkg.detector.core.vocabulary import Vocabulary, WordTable
+from semantic_detection_pkg.detector.core.word_table import Vocabulary, WordTable
 from semantic_detection_pkg.detector.kernels.candidates import Kept
 from semantic_detection_pkg.detector.kernels.merging import MOST_VIEWS
 from semantic_detection_pkg.errors import FrameError
@@ -164,6 +165,26 @@ class DetectorPipeline:
             ConfigurationError: see there.
         """
         self._words.learn(embeddings)
+
+    def add_example(
+        self, name: str, embedding: NDArray[np.float32], *, is_negative: bool = False
+    ) -> tuple[str, ...]:
+        """Look for a class by an example from the next picture on, beside what is looked for.
+
+        Args:
+            name, embedding, is_negative: see `WordTable.show`.
+
+        Returns:
+            The words in force; without the name where the model has no room, see `dropped_words`.
+
+        Raises:
+            ConfigurationError: see `WordTable.show`.
+        """
+        self._words.show(name, embedding, is_negative=is_negative)
+        vocabulary = self._vocabulary
+        wanted = vocabulary.wanted or vocabulary.names
+        asked = {as_prompt(one) for one in (*vocabulary.names, *vocabulary.dropped)}
+        return self.set_vocabulary(wanted if as_prompt(name) in asked else [*wanted, name])
 
     def process(
         self,

@@ -23,10 +23,11 @@ The score of embedding t at features f of level l is sigmoid(gain_l * t . (fold_
     cls_b[l, n] = gain_l * t_n . fold_b_l + bias_l     (L, N_max)
 
 and rows that hold no word have cls_w = 0 and cls_b = -30, which no threshold lets through.
-Unknown arrays in the file are ignored, but for two that may be missing:
+Unknown arrays in the file are ignored, but for some that may be missing:
 
     model         unicode  ()       the checkpoint that the embeddings are of, "yoloe-11s" say
     text_encoder  unicode  ()       SHA-256 of the text encoder that was exported with the model
+    example_encoder  unicode  ()    the same of the example network
 
 `model` must be what the model's metadata call `prompt_model`, where both say something: embeddings
 of one checkpoint mean nothing to another, though they have the same shape.
@@ -38,16 +39,25 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.detector.core.class_names import NAMES_HINT, are_odd, is_text
+from semantic_detection_pkg.detector.core.class_names import is_text
+from semantic_detection_pkg.detector.core.examples import Examples
 from semantic_detection_pkg.detector.core.model_layout import PromptInputs
-from semantic_detection_pkg.detector.core.prompts import WantedWord, as_prompt, wanted_words
+from semantic_detection_pkg.detector.core.prompts import WantedWord, as_prompt
+from semantic_detection_pkg.detector.core.word_table import (
+    Vocabulary,
+    bare,
+    find_known,
+    finder,
+    labelled,
+    unknown,
+    wanted_of,
+)
 from semantic_detection_pkg.errors import ConfigurationError
 
 SIDE_FILE_SUFFIX = ".vocabulary.npz"
@@ -55,64 +65,6 @@ SIDE_FILE_ARRAYS = ("names", "embeddings", "fold_w", "fold_b", "gain", "bias")
 
 # sigmoid(-30) = 1e-13.
 _EMPTY_ROW_BIAS = -30.0
-
-
-@dataclass(frozen=True, eq=False)
-class Vocabulary:
-    """The words in force.
-
-    Attributes:
-        names: (n) words, different from each other; class ids of detections index them.
-        columns: (k,) classes of the model that are looked for.
-        inputs: further inputs of the model that make it so, by name; often empty.
-        labels: (k,) index of the name of each column; None: there is one for each name, in order.
-        dropped: wanted words that the model had no room for.
-    """
-
-    names: tuple[str, ...]
-    columns: NDArray[np.intp]
-    inputs: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    labels: NDArray[np.intp] | None = None
-    dropped: tuple[str, ...] = ()
-
-
-class WordTable(Protocol):
-    """All words that a model can be asked for."""
-
-    @property
-    def known(self) -> tuple[str, ...]:
-        """Every word, in the model's or the file's order."""
-
-    def choose(self, words: Sequence[str]) -> Vocabulary:
-        """Return the vocabulary that looks for `words`; for none: for all that is known.
-
-        Letters' case is ignored, but where words differ in it alone. `new name=known word` looks
-        for the known word and calls it by the new name; `car|bus` is one class of both. Where the
-        model has room for a number of words, the first are taken and the others named as dropped.
-
-        Raises:
-            ConfigurationError: a word is unknown, empty or given twice.
-        """
-
-    def missing(self, words: Sequence[str]) -> tuple[str, ...]:
-        """Return the prompts that `learn` must be given embeddings for before `choose`.
-
-        Empty for a model that can learn no word.
-
-        Raises:
-            ConfigurationError: a word is empty or given twice.
-        """
-
-    def learn(self, embeddings: Mapping[str, NDArray[np.float32]]) -> None:
-        """Take words that are not known, from any thread.
-
-        Args:
-            embeddings: (D) of length 1, by prompt.
-
-        Raises:
-            ConfigurationError: one has another length than the known ones, or no direction; or
-                the model can learn none.
-        """
 
 
 class ClassNames:
@@ -126,16 +78,16 @@ class ClassNames:
             if name:
                 columns[name].append(column)
         self._columns = columns
-        self._spelling = _finder(self.known)
+        self._spelling = finder(self.known)
 
     def choose(self, words: Sequence[str]) -> Vocabulary:
         """See `WordTable.choose`; of a name that several classes have, all are looked for."""
-        wanted = _wanted(words, self.known, self._find)
+        wanted = wanted_of(words, self.known, self._find)
         groups = [
             [column for meaning in word.meanings for column in self._columns_of(meaning)]
             for word in wanted
         ]
-        return _labelled(wanted, [np.array(group, np.intp) for group in groups])
+        return labelled(wanted, [np.array(group, np.intp) for group in groups])
 
     def missing(self, words: Sequence[str]) -> tuple[str, ...]:  # noqa: ARG002
         """See `WordTable.missing`: none can be learnt."""
@@ -144,32 +96,21 @@ class ClassNames:
     def learn(self, embeddings: Mapping[str, NDArray[np.float32]]) -> None:
         """See `WordTable.learn`: refused."""
         if embeddings:
-            raise _unknown(next(iter(embeddings)), self.known)
+            raise unknown(next(iter(embeddings)), self.known)
+
+    def show(self, name: str, embedding: NDArray[np.float32], *, is_negative: bool) -> None:  # noqa: ARG002
+        """See `WordTable.show`: refused."""
+        raise ConfigurationError(
+            f"example of {name!r}: the model's classes are baked; export it with --classes runtime"
+        )
 
     def _columns_of(self, meaning: str) -> list[int]:
         if meaning not in self._columns:
-            raise _unknown(meaning, self.known)
+            raise unknown(meaning, self.known)
         return self._columns[meaning]
 
     def _find(self, text: str) -> str | None:
-        return _find(self._spelling, text)
-
-
-def _wanted(
-    words: Sequence[str], known: Sequence[str], find: Callable[[str], str | None]
-) -> tuple[WantedWord, ...]:
-    """Return what is wanted; for no words all that is known."""
-    if not words:
-        return tuple(WantedWord(name, (name,)) for name in known)
-    return wanted_words(words, find)
-
-
-def _labelled(wanted: Sequence[WantedWord], groups: Sequence[NDArray[np.intp]]) -> Vocabulary:
-    """Return the vocabulary of baked classes, or of the rows of inputs, in groups of one name."""
-    columns = np.concatenate([*groups, np.zeros(0, np.intp)])
-    labels = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
-    names = tuple(word.name for word in wanted)
-    return Vocabulary(names, columns, {}, labels if len(labels) > len(groups) else None)
+        return find_known(self._spelling, text)
 
 
 def split_words(text: str, known: Sequence[str] = ()) -> list[str]:
@@ -185,12 +126,12 @@ def split_words(text: str, known: Sequence[str] = ()) -> list[str]:
         (parts,) = csv.reader([text], skipinitialspace=True, strict=True)
     except (csv.Error, ValueError) as error:
         raise ConfigurationError(f"vocabulary: {text!r} is no list of words: {error}") from None
-    with_comma = {_bare(name) for name in known if "," in name}
+    with_comma = {bare(name) for name in known if "," in name}
     longest = max((name.count(",") for name in with_comma), default=0) + 1
     words: list[str] = []
     while parts:
         counts = range(min(longest, len(parts)), 1, -1)
-        count = next((n for n in counts if _bare(_meaning(parts[:n])) in with_comma), 1)
+        count = next((n for n in counts if bare(_meaning(parts[:n])) in with_comma), 1)
         words.append(",".join(parts[:count]))
         del parts[:count]
     return words
@@ -199,11 +140,6 @@ def split_words(text: str, known: Sequence[str] = ()) -> list[str]:
 def _meaning(parts: Sequence[str]) -> str:
     text = ",".join(parts)
     return text.partition("=")[2] or text
-
-
-def _bare(name: str) -> str:
-    """Return a word without what does not tell words apart: case, blanks about commas."""
-    return ",".join(part.strip() for part in name.casefold().split(","))
 
 
 def check_checkpoint(
@@ -272,8 +208,9 @@ class WordEmbeddings:
         if not (self._gain > 0).all():
             raise ConfigurationError("vocabulary file: gain must be > 0 at every level")
         self._rows = {name: row for row, name in enumerate(self.known)}
-        self._spelling = _finder(self.known)
+        self._spelling = finder(self.known)
         self._learnt: dict[str, NDArray[np.float32]] = {}
+        self._shown: dict[str, Examples] = {}
 
     def choose(self, words: Sequence[str]) -> Vocabulary:
         """See `WordTable.choose`."""
@@ -285,10 +222,10 @@ class WordEmbeddings:
         if embeddings:
             cls_w[:, :count], cls_b[:, :count] = self.fold(np.stack(embeddings))
         ends = np.cumsum([len(word.meanings) for word in wanted], dtype=np.intp)
-        vocabulary = _labelled(wanted, np.split(np.arange(count), ends[:-1]))
+        vocabulary = labelled(wanted, np.split(np.arange(count), ends[:-1]))
         dtype = self._slots.dtype
         inputs = {"cls_w": cls_w.astype(dtype), "cls_b": cls_b.astype(dtype)}
-        return dataclasses.replace(vocabulary, inputs=inputs, dropped=dropped)
+        return dataclasses.replace(vocabulary, inputs=inputs, dropped=dropped, wanted=tuple(words))
 
     def missing(self, words: Sequence[str]) -> tuple[str, ...]:
         """See `WordTable.missing`; not of words that there is no room for."""
@@ -299,18 +236,38 @@ class WordEmbeddings:
             for meaning in word.meanings
             if meaning not in self._rows
         )
-        return tuple(dict.fromkeys(one for one in prompts if one not in self._learnt))
+        shown = {prompt for prompt, one in self._shown.items() if one.positives}
+        return tuple(
+            dict.fromkeys(one for one in prompts if one not in self._learnt.keys() | shown)
+        )
 
     def learn(self, embeddings: Mapping[str, NDArray[np.float32]]) -> None:
         """See `WordTable.learn`."""
-        size = self._embeddings.shape[1]
         for prompt, vector in embeddings.items():
-            if vector.shape != (size,) or not np.isclose(np.linalg.norm(vector), 1.0, atol=1e-3):
-                raise ConfigurationError(
-                    f"embedding of {prompt!r}: {vector.shape} of length "
-                    f"{np.linalg.norm(vector):.4g}; ({size},) of length 1 is needed"
-                )
+            self._check_embedding(prompt, vector)
         self._learnt = {**self._learnt, **embeddings}
+
+    def show(self, name: str, embedding: NDArray[np.float32], *, is_negative: bool) -> None:
+        """See `WordTable.show`."""
+        (word,) = wanted_of([name], self.known, self._find)
+        if len(word.meanings) > 1 or word.name != word.meanings[0]:
+            raise ConfigurationError(f"example: {name!r} is not one plain name")
+        self._check_embedding(name, embedding)
+        prompt = as_prompt(word.name)
+        examples = self._shown.get(prompt, Examples()).plus(embedding, is_negative=is_negative)
+        if not examples.positives and self._word(word.name) is None:
+            raise ConfigurationError(
+                f"example: {word.name!r} is no class yet: something that it is comes first"
+            )
+        self._shown = {**self._shown, prompt: examples}
+
+    def _check_embedding(self, name: str, vector: NDArray[np.float32]) -> None:
+        size, length = self._embeddings.shape[1], float(np.linalg.norm(vector))
+        if vector.shape != (size,) or not np.isclose(length, 1.0, atol=1e-3):
+            raise ConfigurationError(
+                f"embedding of {name!r}: {vector.shape} of length {length:.4g}; ({size},) of "
+                "length 1 is needed"
+            )
 
     def fold(
         self, embeddings: NDArray[np.float32]
@@ -323,7 +280,7 @@ class WordEmbeddings:
 
     def _fitting(self, words: Sequence[str]) -> tuple[tuple[WantedWord, ...], tuple[str, ...]]:
         """Return the words that there is room for, and the names of the others."""
-        wanted = _wanted(words, self.known, lambda text: _find(self._spelling, text))
+        wanted = wanted_of(words, self.known, self._find)
         room = self._slots.capacity
         for count, word in enumerate(wanted):
             room -= len(word.meanings)
@@ -337,30 +294,20 @@ class WordEmbeddings:
         return wanted, ()
 
     def _embedding(self, meaning: str) -> NDArray[np.float32]:
+        examples = self._shown.get(as_prompt(meaning), Examples())
+        found = examples.embedding(self._word(meaning))
+        if found is None:
+            raise unknown(meaning, self.known, "; any other needs the model's text encoder")
+        return found
+
+    def _word(self, meaning: str) -> NDArray[np.float32] | None:
+        """Return a word's embedding as it was given; None where it has none."""
         if meaning in self._rows:
             return self._embeddings[self._rows[meaning]]
-        learnt = self._learnt.get(as_prompt(meaning))
-        if learnt is None:
-            raise _unknown(meaning, self.known, "; any other needs the model's text encoder")
-        return learnt
+        return self._learnt.get(as_prompt(meaning))
 
-
-def _finder(known: Sequence[str]) -> dict[str, str]:
-    """Return the known spelling of words, by what they may be typed like; see `_find`."""
-    spelling = {_bare(name): name for name in reversed(known)}
-    return spelling | {name: name for name in known}
-
-
-def _find(spelling: Mapping[str, str], text: str) -> str | None:
-    return spelling.get(text, spelling.get(_bare(text)))
-
-
-def _unknown(word: str, known: Sequence[str], hint: str = "") -> ConfigurationError:
-    return ConfigurationError(
-        f"vocabulary: {word!r} is unknown; known: {', '.join(known)}"
-        + (f"; these are odd: {NAMES_HINT}" if are_odd(known) else "")
-        + hint
-    )
+    def _find(self, text: str) -> str | None:
+        return find_known(self._spelling, text)
 
 
 def _checked(

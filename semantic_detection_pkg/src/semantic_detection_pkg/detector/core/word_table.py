@@ -1,0 +1,127 @@
+"""Words in force, and what can be asked for: what tables of words of all models share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semantic_detection_pkg.detector.core.class_names import NAMES_HINT, are_odd
+from semantic_detection_pkg.detector.core.prompts import WantedWord, wanted_words
+from semantic_detection_pkg.errors import ConfigurationError
+
+
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """The words in force.
+
+    Attributes:
+        names: (n) words, different from each other; class ids of detections index them.
+        columns: (k,) classes of the model that are looked for.
+        inputs: further inputs of the model that make it so, by name; often empty.
+        labels: (k,) index of the name of each column; None: there is one for each name, in order.
+        dropped: wanted words that the model had no room for.
+        wanted: the words as they were asked for; empty: all that is known.
+    """
+
+    names: tuple[str, ...]
+    columns: NDArray[np.intp]
+    inputs: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    labels: NDArray[np.intp] | None = None
+    dropped: tuple[str, ...] = ()
+    wanted: tuple[str, ...] = ()
+
+
+class WordTable(Protocol):
+    """All words that a model can be asked for."""
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Every word, in the model's or the file's order."""
+
+    def choose(self, words: Sequence[str]) -> Vocabulary:
+        """Return the vocabulary that looks for `words`; for none: for all that is known.
+
+        Letters' case is ignored, but where words differ in it alone. `new name=known word` looks
+        for the known word and calls it by the new name; `car|bus` is one class of both. Where the
+        model has room for a number of words, the first are taken and the others named as dropped.
+
+        Raises:
+            ConfigurationError: a word is unknown, empty or given twice.
+        """
+
+    def missing(self, words: Sequence[str]) -> tuple[str, ...]:
+        """Return the prompts that `learn` must be given embeddings for before `choose`.
+
+        Empty for a model that can learn no word.
+
+        Raises:
+            ConfigurationError: a word is empty or given twice.
+        """
+
+    def learn(self, embeddings: Mapping[str, NDArray[np.float32]]) -> None:
+        """Take words that are not known, from any thread.
+
+        Args:
+            embeddings: (D) of length 1, by prompt.
+
+        Raises:
+            ConfigurationError: one has another length than the known ones, or no direction; or
+                the model can learn none.
+        """
+
+    def show(self, name: str, embedding: NDArray[np.float32], *, is_negative: bool) -> None:
+        """Take an example of a class, see `core.examples`; from any thread.
+
+        Args:
+            name: of the class, new or known.
+            embedding: (D) of length 1.
+            is_negative: it is not of this class.
+
+        Raises:
+            ConfigurationError: the name is no word, the embedding of another kind; a class has
+                nothing but negatives; or the model takes no examples.
+        """
+
+
+def wanted_of(
+    words: Sequence[str], known: Sequence[str], find: Callable[[str], str | None]
+) -> tuple[WantedWord, ...]:
+    """Return what is wanted; for no words all that is known."""
+    if not words:
+        return tuple(WantedWord(name, (name,)) for name in known)
+    return wanted_words(words, find)
+
+
+def labelled(wanted: Sequence[WantedWord], groups: Sequence[NDArray[np.intp]]) -> Vocabulary:
+    """Return the vocabulary of baked classes, or of the rows of inputs, in groups of one name."""
+    columns = np.concatenate([*groups, np.zeros(0, np.intp)])
+    labels = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+    names = tuple(word.name for word in wanted)
+    return Vocabulary(names, columns, {}, labels if len(labels) > len(groups) else None)
+
+
+def finder(known: Sequence[str]) -> dict[str, str]:
+    """Return the known spelling of words, by what they may be typed like; see `_find`."""
+    spelling = {bare(name): name for name in reversed(known)}
+    return spelling | {name: name for name in known}
+
+
+def find_known(spelling: Mapping[str, str], text: str) -> str | None:
+    return spelling.get(text, spelling.get(bare(text)))
+
+
+def unknown(word: str, known: Sequence[str], hint: str = "") -> ConfigurationError:
+    return ConfigurationError(
+        f"vocabulary: {word!r} is unknown; known: {', '.join(known)}"
+        + (f"; these are odd: {NAMES_HINT}" if are_odd(known) else "")
+        + hint
+    )
+
+
+def bare(name: str) -> str:
+    """Return a word without what does not tell words apart: case, blanks about commas."""
+    return ",".join(part.strip() for part in name.casefold().split(","))

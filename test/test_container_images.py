@@ -109,20 +109,70 @@ def test_the_program_itself_is_the_main_process(
         assert output.splitlines()[1] == str(process.pid)
 
 
-@pytest.mark.skipif(
+NEEDS_RSYNC = pytest.mark.skipif(
     shutil.which("rsync") is None,
     reason="rsync is missing: a Debian package, only the images need it",
 )
-def test_sources_are_taken_up_and_what_the_host_compiled_is_not(tmp_path: Path) -> None:
+
+
+class DevelopmentImage:
+    """The script that takes sources up, with folders of a test for the host's and the image's."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.image, self.host = folder, folder / "image", folder / "host"
+        text = (DOCKER / "development" / "with_sources.sh").read_text()
+        (names,) = re.findall(r"^sources=\(([^)]*)\)", text, re.M | re.S)
+        (others,) = re.findall(r"^of_the_image=\(([^)]*)\)", text, re.M | re.S)
+        self.names, self.of_the_image = names.split(), others.split()
+        for old, new in (
+            (WORKSPACE, self.image),
+            ("/sources", self.host),
+            ("/usr/local/bin", folder / "bin"),
+        ):
+            text = text.replace(old, str(new))
+        self.text = text
+        for side in (self.image, self.host):
+            for name in self.names:
+                (side / name).mkdir(parents=True)
+        for name in self.of_the_image:
+            inside = "x" if (ROOT / name).is_dir() else ""
+            is_script = name.startswith("docker/")
+            here = folder / "bin" / Path(name).stem if is_script else self.image / name
+            self.write(self.host / name / inside)
+            self.write(here / inside)
+        self.command("make")
+        self.command("entrypoint")
+
+    def write(self, path: Path, text: str = "") -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def command(self, name: str, then: str = "") -> None:
+        """Make a command that says its words; `then` is what it does after."""
+        self.write(self.folder / name, f'#!/bin/sh\necho {name} "$@"\n{then}\n')
+        (self.folder / name).chmod(0o755)
+
+    def start(self) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", "-c", self.text, "with_sources", "ros2", "run"],
+            env={"PATH": f"{self.folder}:{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture
+def development(tmp_path: Path) -> DevelopmentImage:
+    return DevelopmentImage(tmp_path)
+
+
+@NEEDS_RSYNC
+def test_sources_are_taken_up_and_what_the_host_compiled_is_not(
+    development: DevelopmentImage,
+) -> None:
     """A file that is the same is left alone, so that nothing is compiled anew for it."""
-    text = (DOCKER / "development" / "with_sources.sh").read_text()
-    text = text.replace(WORKSPACE, str(tmp_path / "image")).replace(
-        "/sources", str(tmp_path / "host")
-    )
-    for name in ("make", "entrypoint"):
-        (tmp_path / name).write_text(f'#!/bin/sh\necho {name} "$@"\n')
-        (tmp_path / name).chmod(0o755)
-    (names,) = re.findall(r"^sources=\(([^)]*)\)", text, re.M | re.S)
+    image = development.image
     compiled = "semantic_detection_pkg/src/kernels/compiled"
     files = {
         "image": {
@@ -147,39 +197,105 @@ def test_sources_are_taken_up_and_what_the_host_compiled_is_not(tmp_path: Path) 
             ".venv/x": "",
         },
     }
+    before = contents(image)
     for side, content in files.items():
-        for name in names.split():
-            (tmp_path / side / name).mkdir(parents=True, exist_ok=True)
         for name, line in content.items():
-            (tmp_path / side / name).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / side / name).write_text(line)
-    os.utime(tmp_path / "image/launch/same", (1, 1))
-    done = subprocess.run(
-        ["bash", "-c", text, "with_sources", "ros2", "run"],
-        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == "make build\nentrypoint ros2 run\n"
-    image = tmp_path / "image"
-    found = {
-        str(path.relative_to(image)): path.read_text()
-        for path in image.rglob("*")
-        if path.is_file()
-    }
-    expected = {**files["image"], f"{compiled}/masks.pyx": "new", "tools/new.c": ""}
+            development.write(development.folder / side / name, line)
+    os.utime(image / "launch/same", (1, 1))
+    done = development.start()
+    assert (done.returncode, done.stdout) == (0, "make build\nentrypoint ros2 run\n")
+    assert "warn: the image is of another tools/setup:" in done.stderr
+    expected = {**before, **files["image"], f"{compiled}/masks.pyx": "new", "tools/new.c": ""}
     del expected["launch/gone"]
-    assert found == expected
+    assert contents(image) == expected
     assert (image / "launch/same").stat().st_mtime == 1
 
 
-def test_every_package_and_folder_of_the_image_is_taken_up() -> None:
-    text = (DOCKER / "development" / "with_sources.sh").read_text()
-    (names,) = re.findall(r"^sources=\(([^)]*)\)", text, re.M | re.S)
+def contents(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): path.read_text()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@NEEDS_RSYNC
+def test_of_a_build_that_was_killed_nothing_is_left(development: DevelopmentImage) -> None:
+    """Half a file is newer than its source, and no compiler would write it again."""
+    image = development.image
+    half = ["build/x/half.o", "install/x/half.py", "semantic_detection_pkg/src/k/compiled/half.so"]
+    half += ["semantic_detection_pkg/src/k/compiled/half.c"]
+    whole = ["build/x/whole.o", "semantic_detection_pkg/src/k/compiled/whole.so"]
+    for name in (*whole, half[1]):
+        development.write(image / name, "whole")
+        os.utime(image / name, (1, 1))
+    development.write(development.host / "semantic_detection_pkg/src/changed.py", "new")
+    before = contents(image)
+    dies = "\n".join(f"mkdir -p $(dirname {name}); echo half > {name}" for name in half)
+    development.command("make", then=f"{dies}\nkill -9 $PPID")
+    assert development.start().returncode == -9
+    assert set(half) < set(contents(image))
+    development.command("make")
+    assert development.start().returncode == 0
+    del before[half[1]]
+    assert contents(image) == {**before, "semantic_detection_pkg/src/changed.py": "new"}
+    development.write(image / half[0], "of a build that ended")
+    assert development.start().returncode == 0
+    assert half[0] in contents(image)
+
+
+@NEEDS_RSYNC
+def test_an_image_of_another_environment_is_named(development: DevelopmentImage) -> None:
+    assert development.start().stderr == ""
+    for name in development.of_the_image:
+        path = development.host / name
+        path = path / "x" if path.is_dir() else path
+        path.write_text("other")
+        done = development.start()
+        assert done.stderr == (
+            f"warn: the image is of another {name}: "
+            "docker compose -f docker/compose.dev.yaml up --build\n"
+        )
+        assert done.stdout.endswith("entrypoint ros2 run\n"), "it starts all the same"
+        path.write_text("")
+
+
+@pytest.mark.parametrize("what", ["empty", "file", "closed", "without one"])
+def test_sources_that_cannot_be_read_are_one_line(development: DevelopmentImage, what: str) -> None:
+    host = development.host
+    before = contents(development.image)
+    if what == "closed":
+        if os.geteuid() == 0:
+            pytest.skip("another user than root is missing: nothing is closed to this one")
+        host.joinpath("config").chmod(0)
+    elif what == "without one":
+        shutil.rmtree(host / development.names[-1])
+    else:
+        shutil.rmtree(host)
+        host.mkdir() if what == "empty" else host.write_text("")
+    done = development.start()
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert re.fullmatch(
+        r"error: \S+ is no folder that user \d+ can read: mount a checkout at .*\n", done.stderr
+    )
+    assert contents(development.image) == before
+
+
+def test_without_sources_the_images_own_run(development: DevelopmentImage) -> None:
+    shutil.rmtree(development.host)
+    done = development.start()
+    assert (done.stdout, done.stderr) == ("entrypoint ros2 run\n", "")
+
+
+def test_every_package_and_folder_of_the_image_is_taken_up(development: DevelopmentImage) -> None:
     copied = {
         arguments.split()[-1]
         for arguments in instructions(DOCKER / "development" / "Dockerfile", "COPY")
         if "--chown" in arguments and len(arguments.split()) == 3
     }
-    assert copied - {"requirements", "tools/setup"} == set(names.split())
+    assert copied - set(development.of_the_image) == set(development.names)
+    for arguments in instructions(DOCKER / "development" / "Dockerfile", "COPY"):
+        for name in arguments.split()[:-1]:
+            is_known = name in {*development.names, *development.of_the_image}
+            assert name.startswith("--") or is_known, f"{name}: its changes are seen nowhere"

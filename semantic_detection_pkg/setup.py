@@ -39,7 +39,7 @@ setup(
     ],
     ext_modules=[kernel(source) for source in sorted(glob(f"{kernels}/*.pyx"))],
     install_requires=["setuptools"],
-    extras_require={"test": ["pytest"], "terrain": ["rasterio>=1.3"]},
+    extras_require={"test": ["pytest"], "terrain": ["rasterio>=1.3"], "cluster": ["distributed"]},
     zip_safe=False,
     entry_points={
         "console_scripts": [
@@ -55,6 +55,7 @@ setup(
             "replay = semantic_detection_pkg.cli.replay:main",
             "report = semantic_detection_pkg.cli.report:main",
             "scan_controller = semantic_detection_pkg.programs:scan_controller",
+            "search_archive = semantic_detection_pkg.cli.search_archive:main",
             "tak = semantic_detection_pkg.programs:tak",
             "views = semantic_detection_pkg.cli.views:main",
         ],

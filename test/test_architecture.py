@@ -33,7 +33,18 @@ MAY_USE = {
     "recorder": {"common", "scan", "detector"},
     "dashboard": {"common", "camera", "scan", "recorder"},  # the page remembers what was recorded
     "tak": {"common", "scan"},  # what the scan knows, onto other people's maps
-    "cli": {"common", "camera", "detector", "scan", "gpu", "recorder", "health", "dashboard"},
+    "archive": {"common", "camera", "detector", "scan", "recorder"},  # a mission's parts, again
+    "cli": {
+        "common",
+        "camera",
+        "detector",
+        "scan",
+        "gpu",
+        "recorder",
+        "health",
+        "dashboard",
+        "archive",
+    },
     "gimbal_driver_pkg": set(),
     "vlm_bridge_pkg": {"common", "gpu"},
     "simulation_pkg": {

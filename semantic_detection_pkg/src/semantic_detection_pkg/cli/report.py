@@ -107,7 +107,7 @@ def _tell(written: mission.Written) -> int:
     return len(written.refusals)
 
 
-def _kinds(text: str) -> list[str]:
+def map_kinds(text: str) -> list[str]:
     """Return the kinds of files that a value of --export names, one or several by commas."""
     kinds = [kind.strip().lower() for kind in text.split(",")]
     unknown = [kind for kind in kinds if kind not in MAKERS]
@@ -128,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--namespace", metavar="NAME", help="the robot, where the bag has several")
     parser.add_argument(
         "--export",
-        type=_kinds,
+        type=map_kinds,
         action="extend",
         default=[],
         metavar="KIND",

@@ -82,6 +82,36 @@ class AvDecoder:
         np.copyto(memory, image)
         return memory
 
+    @property
+    def span_s(self) -> tuple[float, float]:
+        """Return the times of a file's first frame and of its end, as its container says [s].
+
+        NaN where it does not.
+        """
+        stream, base = self._stream, self._stream.time_base
+        if base is not None and stream.start_time is not None and stream.duration is not None:
+            start_s = float(stream.start_time * base)
+            return start_s, start_s + float(stream.duration * base)
+        start, duration = self._container.start_time, self._container.duration
+        if start is None or duration is None:
+            return math.nan, math.nan
+        return start / av.time_base, (start + duration) / av.time_base
+
+    @property
+    def begun(self) -> str:
+        """Return when a file was begun, as its container says; empty: it does not."""
+        return str(self._container.metadata.get("creation_time", ""))
+
+    def seek(self, time_s: float) -> bool:
+        """Go on from a key frame at or before a time of a file [s]; False: it cannot."""
+        self._frames.close()
+        try:
+            self._container.seek(round(time_s * av.time_base), backward=True)
+        except (av.FFmpegError, ValueError, OverflowError):
+            return False
+        self._frames = self._decode()
+        return True
+
     def close(self) -> None:
         """See `VideoDecoder`."""
         self._frames.close()

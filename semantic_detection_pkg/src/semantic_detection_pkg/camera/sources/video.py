@@ -68,7 +68,7 @@ class VideoFileSource:
             raise ConfigurationError(f"{name}: the source ended without a frame; is it damaged?")
         self._pacing = Pacing.choose(rate, self._decoder.rate_hz)
         self._keeps_own_times = rate == "source"
-        self._orientation = _orientation(path, self._decoder)
+        self._orientation = orientation(path, self._decoder)
         self.period_s = self._pacing.period_s
         self.waits_for_consumer = self._pacing.waits_for_consumer
 
@@ -129,10 +129,10 @@ def open_source(uri: CameraUri, clock_ns: ClockNs) -> FrameSource:
     )
 
 
-def _orientation(path: Path, decoder: VideoDecoder) -> int:
+def orientation(path: Path, decoder: VideoDecoder) -> int:
     """Return how pictures are to be turned, as EXIF says it: the file's own word goes first."""
     try:
-        orientation = orientation_of(path)
+        told = orientation_of(path)
     except OSError:
-        orientation = None
-    return orientation or _ORIENTATION_OF_DEG[decoder.rotation_deg]
+        told = None
+    return told or _ORIENTATION_OF_DEG[decoder.rotation_deg]

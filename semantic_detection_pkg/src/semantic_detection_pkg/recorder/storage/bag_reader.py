@@ -137,6 +137,17 @@ class BagReader(Closing):
         spans = (storage.metadata for storage in storages_of(self._reader))
         return [(int(one.start_time), int(one.end_time) - 1) for one in spans]
 
+    def files(self) -> list[Path]:
+        """Return the bag's files, as `file_spans` counts them; of a compressed one what is there."""
+        found = []
+        for storage in storages_of(self._reader):
+            path = Path(storage.path)
+            if path.parent not in (self.path, self.path.parent):  # it was unpacked elsewhere
+                packed = sorted(self.path.glob(f"{path.name}.*"))
+                path = packed[0] if packed else self.path
+            found.append(path)
+        return found
+
     def part(self, part: Part) -> BagReader:
         """Return a reader of one stretch alone; it is closed with this one."""
         reader = copy.copy(self)

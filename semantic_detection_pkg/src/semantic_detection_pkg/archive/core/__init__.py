@@ -1,0 +1,1 @@
+"""What is looked for, in which parts, and which of the things seen are one."""

@@ -1,0 +1,1 @@
+"""The findings of an archive as a recording."""

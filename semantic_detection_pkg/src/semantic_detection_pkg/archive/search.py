@@ -1,0 +1,276 @@
+"""A search through recordings, from what is open to findings.
+
+What workers gave is kept; what follows is done by one process in the order of recording, each time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ros_support_pkg.core.pose_history import Pose
+from semantic_detection_pkg.archive.answer_files import AnswerStore, from_bytes
+from semantic_detection_pkg.archive.core.evaluation import Sighted
+from semantic_detection_pkg.archive.core.grouping import Thing, group, to_findings
+from semantic_detection_pkg.archive.core.question import Question, SeenFrame, Unit, UnitAnswer
+from semantic_detection_pkg.archive.core.stretches import sightings_of
+from semantic_detection_pkg.archive.core.surroundings import Surroundings
+from semantic_detection_pkg.archive.sources.source import RecordedSource
+from semantic_detection_pkg.archive.workers.protocol import Workers
+from semantic_detection_pkg.common.core.serialization import canonical, to_plain
+from semantic_detection_pkg.common.pictures import decode_picture
+from semantic_detection_pkg.detector.classifier import Classifier
+from semantic_detection_pkg.errors import FrameError, StorageError
+from semantic_detection_pkg.scan.core.evidence import Finding
+from semantic_detection_pkg.scan.core.goals import parse_words
+from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+    DECISION_DIGITS,
+    InspectionResult,
+)
+from semantic_detection_pkg.scan.core.settings import CandidateSettings
+
+
+@dataclass(frozen=True)
+class Part:
+    """A unit with the recording it is of."""
+
+    source: RecordedSource
+    unit: Unit
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A frame that findings are told by.
+
+    Attributes:
+        stamp_ns: as findings tell it: no two frames of a search have one.
+        pose: where it looked from its base; None: nobody knows.
+    """
+
+    part: Part
+    frame: SeenFrame
+    vocabulary: tuple[str, ...]
+    model: str
+    stamp_ns: int
+    pose: Pose | None
+
+    def jpeg(self) -> bytes:
+        """Return its picture as a file; raises FrameError."""
+        return self.part.source.jpeg(self.part.unit, self.frame.place, self.frame.stamp_ns)
+
+
+@dataclass
+class Outcome:
+    """What a search came to.
+
+    Attributes:
+        frames: that findings are told by, by their stamps there.
+        pictures: that were looked at.
+        unread: that could not be.
+        problem: of the first of these; empty: there is none.
+        incomplete: parts of recordings that are damaged or gone.
+        started_ns: stamp of the first frame.
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    frames: dict[int, Shown] = field(default_factory=dict)
+    pictures: int = 0
+    unread: int = 0
+    problem: str = ""
+    incomplete: int = 0
+    started_ns: int = 0
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over all findings, rounded as decisions are: 64 hexadecimal digits."""
+        digest = hashlib.sha256()
+        for finding in self.findings:
+            digest.update(canonical(to_plain(finding, DECISION_DIGITS)).encode() + b"\n")
+        return digest.hexdigest()
+
+
+def look_through(
+    question: Question,
+    parts: Sequence[Part],
+    workers: Workers,
+    store: AnswerStore,
+    tell: Callable[[int], object] = lambda _: None,
+) -> dict[int, bytes]:
+    """Have all parts looked through that were not yet; what comes is kept at once.
+
+    Args:
+        tell: is given the weight of each unit that is done.
+
+    Returns:
+        Answers that are not kept, as another time they may be better, by number of the part.
+
+    Raises:
+        what `Workers.run` does.
+        StorageError: an answer cannot be kept.
+    """
+    left = []
+    for number, part in enumerate(parts):
+        if store.get(part.unit.key(question)) is None:
+            left.append(number)
+        else:
+            tell(part.unit.weight)
+    unkept: dict[int, bytes] = {}
+    answers = workers.run(question, [parts[number].unit for number in left])
+    try:
+        for index, data in answers:
+            number = left[index]
+            if from_bytes(data).is_whole:
+                store.put(parts[number].unit.key(question), data)
+            else:
+                unkept[number] = data
+            tell(parts[number].unit.weight)
+    finally:
+        close = getattr(answers, "close", None)
+        if close is not None:
+            close()
+    return unkept
+
+
+class Search:
+    """The part of a search that goes in order."""
+
+    def __init__(
+        self,
+        question: Question,
+        parts: Sequence[Part],
+        answer: Callable[[int], UnitAnswer],
+        classifier: Classifier | None = None,
+    ) -> None:
+        """Take what was looked through.
+
+        Args:
+            answer: gives that of a part by its number.
+            classifier: Tier 2; None: there is none.
+        """
+        self._parts = parts
+        self._answer = answer
+        self._classifier = classifier
+        self._labels = {word.name: word.label for word in parse_words(question.words)}
+        self._outcome = Outcome()
+        self._stamps: dict[tuple[int, int], int] = {}
+        self._around: dict[int, Surroundings] = {}
+
+    def run(self) -> Outcome:
+        """Return what was found.
+
+        Raises:
+            ConfigurationError: a recording is damaged.
+        """
+        outcome = self._outcome
+        scenes: dict[tuple[int, str], list[int]] = {}
+        for number, part in enumerate(self._parts):
+            scenes.setdefault((id(part.source), part.unit.scene), []).append(number)
+            self._count(self._answer(number))
+        sighted: list[Sighted] = []
+        for scene, numbers in enumerate(scenes.values()):
+            sighted += self._scene(scene, numbers)
+        things = group(sighted, CandidateSettings())
+        self._note_frames(things, list(scenes.values()))
+        outcome.findings = to_findings(things, outcome.started_ns, self._stamps)
+        return outcome
+
+    def _count(self, answer: UnitAnswer) -> None:
+        outcome = self._outcome
+        outcome.pictures += len(answer.frames)
+        outcome.unread += answer.unread
+        outcome.incomplete += not answer.is_whole
+        outcome.problem = outcome.problem or answer.problem
+        stamps = [frame.stamp_ns for frame in answer.frames]
+        if stamps:
+            first_ns = min(stamps)
+            outcome.started_ns = min(outcome.started_ns or first_ns, first_ns)
+
+    def _scene(self, scene: int, numbers: Sequence[int]) -> list[Sighted]:
+        first = self._parts[numbers[0]]
+        around = first.source.surroundings(first.unit.scene)
+        self._around[scene] = around
+        found: dict[int, tuple[int, SeenFrame]] = {}
+
+        def answers() -> Iterator[UnitAnswer]:
+            for number in numbers:
+                answer = self._answer(number)
+                found.update({frame.stamp_ns: (number, frame) for frame in answer.frames})
+                yield answer
+
+        def inspect(stamp_ns: int, box_xyxy: tuple[float, float, float, float]) -> InspectionResult:
+            return self._inspect(*found[stamp_ns], box_xyxy)
+
+        return sightings_of(scene, answers, self._labels, around, inspect)
+
+    def _inspect(
+        self, number: int, frame: SeenFrame, box_xyxy: tuple[float, float, float, float]
+    ) -> InspectionResult:
+        if self._classifier is None:
+            return InspectionResult(0, frame.stamp_ns, has_crop=False)
+        part = self._parts[number]
+        try:
+            jpeg = part.source.jpeg(part.unit, frame.place, frame.stamp_ns)
+            image = decode_picture(np.frombuffer(jpeg, np.uint8), f"of {frame.stamp_ns} ns")
+            said = self._classifier.classify(image, box_xyxy)
+        except FrameError as error:
+            return InspectionResult(0, frame.stamp_ns, error=str(error), has_crop=False)
+        return InspectionResult(
+            0,
+            frame.stamp_ns,
+            "",
+            self._classifier.name,
+            said.labels,
+            said.probabilities,
+            has_crop=False,
+        )
+
+    def _note_frames(self, things: Sequence[Thing], scenes: Sequence[Sequence[int]]) -> None:
+        """Note the frames that findings name, and give each a stamp of its own."""
+        wanted: dict[int, set[int]] = {}
+        for thing in things:
+            best = thing.best
+            stamps = wanted.setdefault(best.scene, set())
+            stamps.update((best.best_ns, best.decided_ns))
+            for tier in best.tiers:
+                stamps.update(tier.frames_ns)
+        for scene, stamps in sorted(wanted.items()):
+            for number in scenes[scene]:
+                answer = self._answer(number)
+                for frame in answer.frames:
+                    if frame.stamp_ns in stamps and (scene, frame.stamp_ns) not in self._stamps:
+                        self._note(scene, number, frame, answer)
+
+    def _note(self, scene: int, number: int, frame: SeenFrame, answer: UnitAnswer) -> None:
+        stamp_ns = frame.stamp_ns
+        while stamp_ns in self._outcome.frames:
+            stamp_ns += 1
+        self._stamps[scene, frame.stamp_ns] = stamp_ns
+        around = self._around[scene]
+        pose = around.pose_at(frame.stamp_ns) if around.has_bearings else None
+        self._outcome.frames[stamp_ns] = Shown(
+            self._parts[number], frame, answer.vocabulary, answer.model, stamp_ns, pose
+        )
+
+
+def answers_of(
+    question: Question,
+    parts: Sequence[Part],
+    store: AnswerStore,
+    unkept: Mapping[int, bytes],
+) -> Callable[[int], UnitAnswer]:
+    """Return what gives the answer of a part by its number.
+
+    Raises, when called:
+        StorageError: an answer that was kept is gone.
+    """
+
+    def answer(number: int) -> UnitAnswer:
+        data = unkept.get(number) or store.get(parts[number].unit.key(question))
+        if data is None:
+            raise StorageError(f"what was found in {parts[number].unit.path} is gone; begin again")
+        return from_bytes(data)
+
+    return answer

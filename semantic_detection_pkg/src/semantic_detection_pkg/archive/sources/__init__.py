@@ -1,0 +1,1 @@
+"""What can be looked through: bags, videos, folders of pictures, each behind one protocol."""

@@ -1,0 +1,1 @@
+"""Who looks: processes of this machine, or Dask's on others."""

@@ -1,0 +1,282 @@
+"""What recorded pictures come to: the tiers' word as in a mission, and what is one thing."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ros_support_pkg.core.pose_history import Pose, PoseHistory
+from ros_support_pkg.core.words import FindingState, TrackState
+from semantic_detection_pkg.archive.core.evaluation import Sighted
+from semantic_detection_pkg.archive.core.grouping import group, to_findings
+from semantic_detection_pkg.archive.core.question import SeenFrame, UnitAnswer
+from semantic_detection_pkg.archive.core.stretches import sightings_of
+from semantic_detection_pkg.archive.core.surroundings import Surroundings, Timeline
+from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.common.core.position import Position
+from semantic_detection_pkg.scan.core.association import angular_distance_rad
+from semantic_detection_pkg.scan.core.evidence import Finding
+from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+    Fix,
+    FrameDetections,
+    GimbalReading,
+    InspectionResult,
+    InspectRequest,
+)
+from semantic_detection_pkg.scan.core.settings import CandidateSettings, ScanSettings
+from semantic_detection_pkg.scan.core.tracking.track import Track
+from simulation_pkg.harness.exact_scan import ExactScan, Thing
+
+SECOND = 1_000_000_000  # [ns]
+WORDS = ("person", "tent")
+LABELS = {word: word for word in WORDS}
+
+
+def no_classifier(stamp_ns: int, box: tuple[float, float, float, float]) -> InspectionResult:
+    return InspectionResult(0, stamp_ns, has_crop=False)
+
+
+def frame(stamp_ns: int, *found: tuple[int, float, float, float]) -> SeenFrame:
+    """What was seen in 1000 x 500 px: (class, score, left edge, size)."""
+    boxes = np.array([(x, 100, x + size, 100 + size) for _, _, x, size in found], np.float32)
+    detections = Detections(
+        1000,
+        500,
+        np.array([one[0] for one in found], np.uint16),
+        np.array([one[1] for one in found], np.float32),
+        boxes.reshape(-1, 4),
+    )
+    return SeenFrame(stamp_ns, stamp_ns, detections)
+
+
+def seen(frames: list[SeenFrame], around: Surroundings | None = None) -> list[Sighted]:
+    answer = UnitAnswer(tuple(frames), WORDS, "model.onnx")
+    return sightings_of(0, lambda: [answer], LABELS, around or Surroundings(), no_classifier)
+
+
+def at_4_hz(count: int, *found: tuple[int, float, float, float], from_ns: int = SECOND) -> list:
+    return [frame(from_ns + number * SECOND // 4, *found) for number in range(count)]
+
+
+# ------------------------------------------------------------------------- as in a mission
+
+
+@pytest.mark.parametrize(
+    "things",
+    [
+        [Thing(0.3, 0.2), Thing(-0.3, 0.3, "tent", truth="boulder")],
+        [Thing(0.3, 0.2), Thing(-0.2, 0.25), Thing(0.1, 0.4, "tent"), Thing(-0.5, 0.2, "tent")],
+    ],
+)
+def test_what_a_mission_found_is_found_in_its_recording(things: list[Thing]) -> None:
+    """The same frames, poses and classifier: the same things, states and scores."""
+    scan = ExactScan(list(things))
+    scan.start()
+    scan.run(25.0)
+    said = {one.finding_id: one for step in scan.decisions for one in step.findings}
+    live = list(said.values())
+    history: PoseHistory[Pose] = PoseHistory(100_000)
+    frames = []
+    for _, inputs in scan.journal:
+        for item in inputs:
+            if isinstance(item, GimbalReading):
+                history.add(item)
+            elif isinstance(item, FrameDetections):
+                frames.append(item)
+    around = Surroundings(history=history, zoom_max=scan.zoom_max)
+    around.settings.add(0, scan.settings)
+    answers = [
+        UnitAnswer((SeenFrame(0, one.stamp_ns, one.detections),), one.vocabulary, "exact")
+        for one in frames
+    ]
+
+    def classify(stamp_ns: int, box: tuple[float, float, float, float]) -> InspectionResult:
+        answer = scan.classify(InspectRequest(0, stamp_ns, box))
+        assert answer is not None
+        return answer
+
+    sighted = sightings_of(0, lambda: answers, LABELS, around, classify)
+    found = to_findings(group(sighted, CandidateSettings()), 1, {})
+    assert len(live) == len(things)
+    assert told(found) == told(live)
+    assert {one.state for one in live} == {
+        FindingState.REJECTED if thing.truth else FindingState.CONFIRMED for thing in things
+    }
+    for one in live:
+        (same,) = [other for other in found if near(other, one)]
+        assert angular_distance_rad(as_track(one), as_track(same)) < math.radians(0.2)
+
+
+def told(findings: object) -> list[tuple[object, ...]]:
+    return sorted(
+        (one.class_name, one.state.name, round(one.score, 6), one.tiers[-1].reason.split(";")[0])
+        for one in findings  # type: ignore[attr-defined]
+    )
+
+
+def near(one: Finding, other: Finding) -> bool:
+    return math.hypot(one.yaw_rad - other.yaw_rad, one.pitch_rad - other.pitch_rad) < 0.03
+
+
+def as_track(finding: Finding) -> Track:
+    return track(finding.class_name, finding.yaw_rad, finding.pitch_rad)
+
+
+def test_what_no_picture_shows_close_is_told_as_uncertain() -> None:
+    """Nobody turned the camera to it then: the recording is looked through for another thing."""
+    scan = ExactScan([Thing(0.1, 0.3)])
+    history: PoseHistory[Pose] = PoseHistory(100_000)
+    frames = []
+    scan.vocabulary = ("person", "tent")
+    for _ in range(60):
+        for item in scan.sense():
+            if isinstance(item, GimbalReading):
+                history.add(item)
+            elif isinstance(item, FrameDetections):
+                frames.append(SeenFrame(0, item.stamp_ns, item.detections))
+    (one,) = seen(frames, Surroundings(history=history, zoom_max=6.0))
+    assert one.state is FindingState.UNCERTAIN
+    assert one.tiers[0].reason == "seen in 0 of 0 close frames"
+    assert "the recording shows it no closer" in one.tiers[1].reason
+    # A lens without zoom: nothing could have shown it any larger.
+    (one,) = seen(frames, Surroundings(history=history))
+    assert one.state is FindingState.CONFIRMED
+
+
+# ------------------------------------------------------------------------- without bearings
+
+
+def test_a_fixed_video() -> None:
+    thing, fleeting = (0, 0.8, 100.0, 40.0), (1, 0.9, 600.0, 60.0)
+    frames = at_4_hz(20, thing) + at_4_hz(1, thing, fleeting, from_ns=6 * SECOND)
+    (one,) = seen(frames + at_4_hz(20, thing, from_ns=7 * SECOND))
+    assert (one.track.class_name, one.state) == ("person", FindingState.CONFIRMED)
+    assert one.position is None
+
+
+def test_the_best_frame_is_the_one_that_shows_most() -> None:
+    """Long after it was decided it comes nearer."""
+    frames = [frame(SECOND + i * SECOND // 4, (0, 0.8, 100.0, 40.0 + i)) for i in range(30)]
+    frames += [frame(9 * SECOND + i * SECOND // 4, (0, 0.8, 100.0, 69.0 - i)) for i in range(9)]
+    things = group(seen(frames), CandidateSettings())
+    assert len(things) == 1
+    assert things[0].best.best_ns == SECOND + 29 * SECOND // 4
+    assert things[0].best.box_xyxy == (100.0, 100.0, 169.0, 169.0)
+
+
+def test_after_a_pause_the_same_place_in_the_picture_is_something_else() -> None:
+    thing = (0, 0.8, 100.0, 40.0)
+    frames = at_4_hz(12, thing) + at_4_hz(12, thing, from_ns=600 * SECOND)
+    assert len(group(seen(frames), CandidateSettings())) == 2
+    set_back = at_4_hz(12, thing, from_ns=600 * SECOND) + at_4_hz(12, thing)
+    assert len(group(seen(set_back), CandidateSettings())) == 2
+    twice = [one for one in at_4_hz(12, thing) for _ in range(2)]
+    assert len(group(seen(twice), CandidateSettings())) == 1
+
+
+def test_stills_are_each_for_themselves() -> None:
+    thing = (0, 0.8, 100.0, 40.0)
+    photos = [frame(SECOND, thing), frame(SECOND, thing), frame(60 * SECOND, thing)]
+    assert len(seen(photos, Surroundings(is_still=True))) == 3
+    assert len(seen([frame(n * 10 * SECOND, thing) for n in range(1, 5)])) == 4  # of a slow camera
+    (doubtful,) = seen([frame(SECOND, (0, 0.4, 100.0, 40.0))], Surroundings(is_still=True))
+    assert doubtful.state is FindingState.UNCERTAIN
+
+
+# ------------------------------------------------------------------------- one thing or two
+
+
+def track(
+    class_name: str = "person", yaw_rad: float = 0.0, pitch_rad: float = 0.3, number: int = 1
+) -> Track:
+    return Track(
+        number, TrackState.CONFIRMED, class_name, 0.8, 0.8, yaw_rad, pitch_rad, (1e-6, 0.0, 1e-6),
+        0.0, 0.0, 0.02, 0.02, True, True, 5, SECOND, 2 * SECOND, (0.0, 0.0, 20.0, 20.0), 0, (),
+    )  # fmt: skip
+
+
+def sight(north_m: float | None = None, fix_m: float = 0.0, **more: object) -> Sighted:
+    """A sight of something so far north of a place, from a base so far north of it."""
+    position = None
+    if north_m is not None:
+        position = Position(47.0 + north_m / 111_200, 8.0, 400.0, 100.0, 5.0, 3.0, 0.0)
+    kept: dict[str, object] = {
+        "scene": 0, "stretch": 1, "decided_ns": 2 * SECOND, "state": FindingState.CONFIRMED,
+        "score": 0.9, "tiers": (), "track": track(), "first_ns": SECOND, "last_ns": 2 * SECOND,
+        "best_ns": SECOND, "box_xyxy": (0.0, 0.0, 20.0, 20.0), "position": position, "path": None,
+        "fix": Fix(0, 47.0 + fix_m / 111_200, 8.0, 450.0), "is_by_bearing": True, **more,
+    }  # fmt: skip
+    return Sighted(**kept)  # type: ignore[arg-type]
+
+
+LATER = {"first_ns": 50 * SECOND, "last_ns": 51 * SECOND, "track": track(number=2)}
+FAR = {**LATER, "track": track(yaw_rad=0.3, number=2)}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "count"),
+    [
+        (sight(), sight(**LATER), 1),  # the same bearing again
+        (sight(), sight(**FAR), 2),
+        (sight(), sight(**{**LATER, "track": track("tent", number=2)}), 2),
+        (sight(0.0), sight(4.0, **FAR), 2),  # bearings of a base that stands tell more
+        (sight(0.0), sight(4.0, fix_m=30.0, **FAR), 1),  # from elsewhere: by the place
+        (sight(0.0), sight(40.0, fix_m=30.0, **LATER), 2),
+        (sight(0.0), sight(4.0, fix_m=30.0, track=track(number=2)), 2),  # seen side by side
+        (sight(0.0), sight(4.0, scene=1), 1),  # another recording
+        (sight(0.0), sight(9.0, scene=1), 2),
+        (sight(), sight(scene=1), 2),  # nothing tells that they are one
+        (sight(is_by_bearing=False), sight(is_by_bearing=False, **LATER), 2),
+        (sight(is_by_bearing=False), sight(is_by_bearing=False, first_ns=9 * SECOND), 1),
+    ],
+)  # fmt: skip
+def test_one_thing_or_two(one: Sighted, other: Sighted, count: int) -> None:
+    assert len(group([one, other], CandidateSettings())) == count
+    assert len(group([other, one], CandidateSettings())) == count
+
+
+def test_a_crowd_does_not_run_together() -> None:
+    """Two persons 6 m apart in each of three photographs are two."""
+    sights = [
+        sight(6.0 * who + shot, scene=1, stretch=0, fix_m=20.0 * shot, first_ns=shot, last_ns=shot,
+              track=track(yaw_rad=0.1 * who, number=10 * shot + who))
+        for shot in range(3)
+        for who in range(2)
+    ]  # fmt: skip
+    assert [len(thing.sightings) for thing in group(sights, CandidateSettings())] == [3, 3]
+
+
+def test_the_best_that_was_said_of_a_thing_is_told() -> None:
+    sights = [
+        sight(state=FindingState.REJECTED, score=0.99),
+        sight(state=FindingState.UNCERTAIN, score=0.5),
+        sight(score=0.7),
+        sight(score=0.8, best_ns=7),
+    ]
+    (finding,) = to_findings(group(sights, CandidateSettings()), 77, {(0, 7): 8})
+    assert (finding.state, finding.score) == (FindingState.CONFIRMED, 0.8)
+    assert (finding.finding_id, finding.revision, finding.best_frame_ns) == ("77-1", 4, 8)
+
+
+def test_a_place_of_the_camera_is_told_as_uncertain_as_it_is() -> None:
+    fixes: Timeline[Fix] = Timeline(0)
+    fixes.add(SECOND, Fix(SECOND, 47.0, 8.0, 450.0, 4.0))
+    around = Surroundings(is_still=True, fixes=fixes, reach_m=30.0)
+    shots = [frame(SECOND, (0, 0.8, 100.0, 40.0)), frame(2 * SECOND, (0, 0.8, 100.0, 40.0))]
+    placed, unplaced = seen(shots, around)
+    assert placed.position is not None
+    assert placed.position.ellipse_major_m == pytest.approx(math.hypot(30.0, 4.0))
+    assert unplaced.position is None
+    (never, _) = seen(shots, replace(around, reach_m=math.nan))
+    assert never.position is None
+
+
+def test_settings_of_a_recording_count() -> None:
+    around = Surroundings()
+    settings = ScanSettings()
+    strict = replace(settings.candidates, min_score=0.9)
+    around.settings.add(0, replace(settings, candidates=strict))
+    assert seen(at_4_hz(12, (0, 0.8, 100.0, 40.0)), around) == []

@@ -2,6 +2,8 @@
 
 import math
 import time
+from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,7 +15,7 @@ from semantic_detection_pkg.common.core.looks import Look
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.detector.core.need import NeedMap, need_map
 from semantic_detection_pkg.detector.core.tiles import TilePlanner, TileSettings
-from semantic_detection_pkg.detector.node import DetectorNode
+from semantic_detection_pkg.detector.ros.scan_looks import ScanLooks
 from semantic_detection_pkg.errors import FrameError
 
 VIEW = CameraView(0.0, 0.4, 0.0, math.radians(62.0), 1920, 1080)
@@ -63,7 +65,7 @@ def test_the_planner_takes_the_tiles_that_are_needed_most():
 
 def message(**changes) -> SimpleNamespace:
     plain = {"yaw_min_rad": 0.0, "pitch_min_rad": 0.0, "cell_rad": 0.1, "rows": 1, "columns": 2}
-    return SimpleNamespace(**{**plain, "needs": [255, 0], **changes})
+    return SimpleNamespace(**{**plain, "needs": [255, 0], "looking": "", **changes})
 
 
 def test_a_map_of_a_message():
@@ -94,6 +96,12 @@ def test_a_map_that_is_none_is_refused_by_what_is_wrong(changes, what):
     [
         ({}, True),
         ({"tiles": "tiles"}, False),  # all of them are looked at anyway
+        ({"tiles": "full"}, False),
+        ({"tiles": "full", "asked": "rotating"}, False),  # it may not be asked
+        ({"tiles": "full", "asked": "rotating", "tiles_by_scan": True}, True),
+        ({"asked": "full", "tiles_by_scan": True}, False),
+        ({"tiles": "full", "asked": "rotating", "tiles_by_scan": True, "age_s": 60.0}, False),
+        ({"asked": "sideways", "tiles_by_scan": True}, True),  # as it has it
         ({"age_s": 60.0}, False),
         ({"hfov_rad": math.nan}, False),
         ({"need": None}, False),
@@ -102,17 +110,21 @@ def test_a_map_that_is_none_is_refused_by_what_is_wrong(changes, what):
 )
 def test_the_node_takes_the_need_where_it_holds(changes, is_used):
     """With a pose at the capture and a lens that the gimbal tells, and not for ever."""
+    need = changes.get("need", map_of(np.ones((8, 12))))
     hfov_rad = changes.get("hfov_rad", math.radians(62.0))
     pose = changes.get("pose", Pose(5, 0.0, 0.4, hfov_rad=hfov_rad))
-    node = SimpleNamespace(
-        _config=SimpleNamespace(tiling=TileSettings(changes.get("tiles", "rotating"))),
-        _need=changes.get("need", map_of(np.ones((8, 12)))),
+    settings = TileSettings(
+        changes.get("tiles", "rotating"), tiles_by_scan=changes.get("tiles_by_scan", False)
+    )
+    looks = SimpleNamespace(
+        _need=None if need is None else replace(need, looking=changes.get("asked", "")),
         _need_s=time.monotonic() - changes.get("age_s", 0.0),
         _poses=SimpleNamespace(at={5: pose}.get),
     )
+    looks._holds = partial(ScanLooks._holds, looks)
     frame = Frame(5, 0, np.zeros((1080, 1920, 3), np.uint8), "camera")
 
-    need = DetectorNode._need_of(node, frame)
+    need = ScanLooks.need_of(looks, frame, ScanLooks.tiling(looks, settings))
 
     assert (need is not None) == is_used
     assert need is None or need.any()

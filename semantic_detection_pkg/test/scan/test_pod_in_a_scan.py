@@ -19,9 +19,10 @@ from semantic_detection_pkg.common.core.detection_curve import (
     DetectionCurves,
     assumed_curves,
 )
+from semantic_detection_pkg.common.core.looks import WayOfLooking
 from semantic_detection_pkg.detector.ros.curves import to_detection_curves
 from semantic_detection_pkg.scan.core.checkpoint_encoding import CheckpointEncoder, unpack
-from semantic_detection_pkg.scan.core.from_messages import from_detection_curves
+from semantic_detection_pkg.scan.core.from_messages import from_curves
 from semantic_detection_pkg.scan.core.ground_model import GroundModel
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     BaseAttitude,
@@ -96,13 +97,14 @@ def test_the_same_inputs_give_the_same_bits(scan):
 
 
 def test_curves_go_through_their_message_bit_for_bit():
-    message = to_detection_curves(CURVES, Header())
-    check_message(message)
-    assert from_detection_curves(message) == CURVES
+    for curves in (CURVES, replace(CURVES, ways=(WayOfLooking("full", 0.5, 0.5, 1.0, 0.04),))):
+        message = to_detection_curves(curves, Header())
+        check_message(message)
+        assert from_curves(message) == curves
     unknown = replace(CURVES.classes[0], false_alarms_per_look=math.nan)
     message = to_detection_curves(replace(CURVES, classes=(unknown,)), Header())
     check_message(message)
-    assert math.isnan(from_detection_curves(message).classes[0].false_alarms_per_look)
+    assert math.isnan(from_curves(message).classes[0].false_alarms_per_look)
 
 
 def test_a_message_of_curves_that_cannot_be_is_refused():
@@ -114,9 +116,14 @@ def test_a_message_of_curves_that_cannot_be_is_refused():
         message = to_detection_curves(CURVES, Header())
         setattr(message, name, [value])
         with pytest.raises(ValueError, match=name):
-            from_detection_curves(message)
+            from_curves(message)
+    message = to_detection_curves(CURVES, Header())
+    message.way_names, message.way_gains, message.way_whole_gains = ["full"], [0.5], [0.0]
+    message.way_shares, message.way_frame_s = [1.5], [0.1]
+    with pytest.raises(ValueError, match="share"):
+        from_curves(message)
     empty = CurvesMessage(group_s=1.0)
-    assert from_detection_curves(empty).classes == ()
+    assert from_curves(empty).classes == ()
 
 
 def test_coverage_tells_the_pod_of_each_class(scan):

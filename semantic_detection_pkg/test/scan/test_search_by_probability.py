@@ -214,6 +214,49 @@ def test_a_goal_names_its_planner():
     assert made.controller.progress.planner == "probability"
 
 
+@pytest.mark.parametrize(
+    ("curves", "height_m", "words", "planner"),
+    [
+        (CURVES, 25.0, ("person", "tent"), "probability"),
+        (CURVES, 25.0, ("person", "footpath"), "sweep"),  # nobody has measured it
+        (CURVES, math.nan, ("person", "tent"), "sweep"),  # what it would go by is assumed
+        (None, 25.0, ("person", "tent"), "sweep"),
+    ],
+)
+def test_by_itself_it_searches_by_what_was_measured_and_sweeps_else(
+    curves, height_m, words, planner
+):
+    settings = ScanSettings(pod=PodSettings(camera_height_m=height_m))
+    assert settings.planner == "auto"
+    made = exact_scan(PERSON, settings=settings)
+    if curves is not None:
+        made.inbox.append(curves)
+    made.start(words=words)
+    made.run(2.0)
+    assert made.controller.progress.planner == planner
+    named = exact_scan(PERSON, settings=settings)
+    named.inbox += [] if curves is None else [curves]
+    named.start(words=words, planner="sweep")
+    named.run(1.0)
+    assert named.controller.progress.planner == "sweep"
+
+
+def test_what_was_chosen_stays_once_it_has_begun_and_after_a_restart():
+    settings = ScanSettings(pod=PodSettings(camera_height_m=25.0))
+    made = searched(PERSON, TENT, settings=settings)
+    made.run(2.5)
+    made.inbox.append(replace(CURVES, classes=CURVES.classes[:1]))  # another threshold
+    made.run(0.5)
+    assert made.controller.progress.planner == "probability"
+    checkpoint = made.controller.checkpoint()
+    made.controller = ScanController(made.settings)
+    made.inbox += [Resume(to_text(CheckpointEncoder().body(checkpoint))), CURVES]
+    made.run(1.0)
+    assert made.controller.progress.planner == "probability"
+    run_to_end(made)
+    assert "a probability of detection" in made.result.message
+
+
 def test_a_planner_that_is_unknown_is_refused():
     with pytest.raises(ValueError, match="planner"):
         ScanSettings(planner="spiral")

@@ -13,7 +13,7 @@ from semantic_detection_pkg.common.core.detection_curve import (
     DetectionCurve,
     DetectionCurves,
 )
-from semantic_detection_pkg.common.core.looks import Look
+from semantic_detection_pkg.common.core.looks import Look, WayOfLooking
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.scan.core import pod_map
 from semantic_detection_pkg.scan.core.area import Area, GimbalLimits
@@ -246,6 +246,54 @@ def test_tiles_do_with_less_zoom():
     fine = plan_of(planner(0.85, looks=tiles)[0])
     assert max(one.zoom for one in fine.passes) < max(one.zoom for one in coarse.passes)
     assert fine.duration_s < coarse.duration_s
+
+
+def offering(look_s: float, **changes: float) -> ProbabilityPlanner:
+    """Return a planner whose detector offers all ways of looking, at so much for one look."""
+    made, _, pod = planner(0.85, **changes)
+    ways = (
+        WayOfLooking("full", 0.5, 0.5, 1.0, look_s),
+        WayOfLooking("rotating", 1.0, 0.5, 0.5, 3.0 * look_s),
+        WayOfLooking("tiles", 1.0, 0.0, 1.0, 4.0 * look_s),
+    )
+    pod.use(replace(CURVES, ways=ways), Ground(HEIGHT_M))
+    made.note_frame(WHOLE, max(FRAME_S, look_s))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("look_s", "changes", "looking"),
+    [
+        (0.01, {}, "tiles"),  # they cost nothing: the camera is slower
+        (0.3, {}, "full"),  # a pass at more zoom is quicker
+        (0.3, {"zoom_max": 1.0}, "tiles"),  # what is far cannot be seen without
+    ],
+)
+def test_the_way_of_looking_is_chosen_with_which_it_is_reached_soonest(look_s, changes, looking):
+    made = offering(look_s, **changes)
+    plan = plan_of(made)
+    made.add_plan(1)
+    assert made.looking == looking
+    made.rates(0.1, BearingState(0.1, 0.0, 0.3))
+    words = {"full": "each picture as a whole", "tiles": "in all tiles of each picture"}
+    assert words[looking] in made.forecast.text
+    for only in offering(look_s)._pod.curves.ways:
+        one = offering(look_s, **changes)
+        one._pod.use(replace(CURVES, ways=(only,)), Ground(HEIGHT_M))
+        other = plan_of(one)
+        if only.name == looking:
+            assert other == plan
+        else:
+            assert (not other.is_enough and other.pod < plan.pod) or (
+                other.duration_s >= plan.duration_s
+            )
+
+
+def test_a_detector_that_offers_nothing_is_asked_for_nothing():
+    made = planner(0.85)[0]
+    plan_of(made)
+    made.add_plan(1)
+    assert made.looking == ""
 
 
 def test_equal_inputs_give_equal_plans():

@@ -6,26 +6,20 @@ GPU is idle when the transition succeeds. Only the newest frame waits.
 
 from __future__ import annotations
 
-import math
-import time
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from rclpy.lifecycle import TransitionCallbackReturn
 from sensor_msgs.msg import Image
 
 from interfaces_pkg.msg import Detections as DetectionsMessage
-from interfaces_pkg.msg import PoseAtCapture, SearchNeed
+from interfaces_pkg.msg import PoseAtCapture
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
-from ros_support_pkg.edge import subscribe
 from ros_support_pkg.lifecycle import GuardedLifecycleNode
 from ros_support_pkg.parameters import declare_parameters
-from ros_support_pkg.qos import SENSOR_DATA, STATE, VIEW
+from ros_support_pkg.qos import SENSOR_DATA, VIEW
 from ros_support_pkg.running import EXIT_USAGE, run_node
 from semantic_detection_pkg.camera.ros import frames
 from semantic_detection_pkg.common.core.frame import Frame
-from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.common.core.overlay import draw_overlay
 from semantic_detection_pkg.common.ros import conversions
 from semantic_detection_pkg.common.ros.gimbal_poses import GimbalPoses
@@ -34,17 +28,14 @@ from semantic_detection_pkg.detector.backends.loading import (
     check_engine,
     load_configured,
 )
-from semantic_detection_pkg.detector.core.need import NeedMap, need_map
-from semantic_detection_pkg.detector.core.offered_ways import OfferedWays, asked_for
-from semantic_detection_pkg.detector.core.pipeline import DetectionResult
 from semantic_detection_pkg.detector.core.settings import AUTOSTARTS, DetectorNodeSettings
-from semantic_detection_pkg.detector.core.tiles import Looking, TileSettings
 from semantic_detection_pkg.detector.ros import notices
 from semantic_detection_pkg.detector.ros.conversions import to_detections, to_pose_at_capture
 from semantic_detection_pkg.detector.ros.curves import CurvePublisher
 from semantic_detection_pkg.detector.ros.inspection import FrameInspector
 from semantic_detection_pkg.detector.ros.new_words import WordsService
 from semantic_detection_pkg.detector.ros.proposals import FrameProposals
+from semantic_detection_pkg.detector.ros.scan_looks import ScanLooks
 from semantic_detection_pkg.detector.ros.vision import VisionDetections
 from semantic_detection_pkg.errors import FrameError, SemanticDetectionError
 from semantic_detection_pkg.gpu import owners
@@ -53,8 +44,6 @@ from semantic_detection_pkg.gpu.errors import LockError
 
 #: [s] a straggler on the GPU is waited for; the arbiter activates when the lock is free.
 _LOCK_TIMEOUT_S = 0.5
-#: [s] so long a map of needs holds; a scan that goes on tells it with every frame.
-_NEED_HOLDS_S = 3.0
 
 
 class DetectorNode(GuardedLifecycleNode):
@@ -76,20 +65,18 @@ class DetectorNode(GuardedLifecycleNode):
         self._frames_before = 0
         self._looks_given_up = 0
         self._failure = ""
-        self._ways: OfferedWays | None = None
-        self._need: NeedMap | None = None
-        self._need_s = 0.0
-        subscribe(self, SearchNeed, "scan/need", self._take_need, STATE)
         self._detections = self.create_lifecycle_publisher(
             DetectionsMessage, "detections", SENSOR_DATA
         )
         self._poses = GimbalPoses(self)
+        self._looks = ScanLooks(self, self._poses)
         self._vision = VisionDetections(self)
         self._curves = CurvePublisher(self)
         self._overlay = self.create_lifecycle_publisher(Image, "detections/overlay", VIEW)
         self._words = WordsService(
             self,
             lambda: self._detector,
+            self._inspector.frame,
             lambda one: notices.warn_of_strange_words(self.get_logger(), one, self._inspector),
         )
         publish_diagnostics(self, self._check)
@@ -99,7 +86,7 @@ class DetectorNode(GuardedLifecycleNode):
         wanted = self._config
         self._detector = load_configured(wanted)
         info = self._detector.pipeline.info
-        self._ways = OfferedWays((info.width, info.height))
+        self._looks.use((info.width, info.height))
         self._inspector.load(
             wanted.classifier, engine=wanted.engine, threads=wanted.threads, device=wanted.device
         )
@@ -143,9 +130,10 @@ class DetectorNode(GuardedLifecycleNode):
         try:
             self._lock.renew()
             pipeline = self._detector.pipeline
-            pipeline.tiling = self._tiling()
-            result = pipeline.process(frame.image, self._need_of(frame))
-            self._offer_ways(frame, result)
+            pipeline.tiling = self._looks.tiling(self._config.tiling)
+            need = self._looks.need_of(frame, pipeline.tiling)
+            result = pipeline.process(frame.image, need)
+            self._curves.offer(self._looks.offered(frame, self._config.tiling, result))
             result = self._proposals.add(frame.image, result)
         except (FrameError, LockError) as error:
             self._fail(error)
@@ -162,39 +150,6 @@ class DetectorNode(GuardedLifecycleNode):
         if self._overlay.get_subscription_count():
             picture = draw_overlay(frame.image, result.detections, result.vocabulary)
             self._overlay.publish(conversions.to_image(picture, frame.stamp_ns, frame.frame_id))
-
-    def _tiling(self) -> TileSettings:
-        """Return how the next frame is looked at: as the scan asks, where it may and does."""
-        tiling, need = self._config.tiling, self._need
-        is_asked = tiling.tiles_by_scan and time.monotonic() - self._need_s <= _NEED_HOLDS_S
-        return asked_for(tiling, need.looking) if is_asked and need is not None else tiling
-
-    def _offer_ways(self, frame: Frame, result: DetectionResult) -> None:
-        if self._ways is None or not self._config.tiling.tiles_by_scan:
-            self._curves.offer(())
-            return
-        height, width = frame.image.shape[:2]
-        took = result.elapsed_ms
-        frame_s = 1e-3 * (took.preprocess + took.inference + took.postprocess)
-        looks = max(1, len(result.looks))
-        self._curves.offer(
-            self._ways.after_frame((width, height), self._config.tiling, frame_s, looks)
-        )
-
-    def _take_need(self, message: SearchNeed) -> None:
-        self._need, self._need_s = need_map(message), time.monotonic()
-
-    def _need_of(self, frame: Frame) -> NDArray[np.float32] | None:
-        """Return what a tile of this frame is worth to the scan; None: nobody says."""
-        is_asked = self._tiling().looking is Looking.ROTATING and self._need is not None
-        if not is_asked or time.monotonic() - self._need_s > _NEED_HOLDS_S:
-            return None
-        pose = self._poses.at(frame.stamp_ns)
-        if pose is None or not 0.0 < pose.hfov_rad < math.pi or self._need is None:
-            return None
-        height, width = frame.image.shape[:2]
-        view = CameraView(pose.yaw_rad, pose.pitch_rad, pose.roll_rad, pose.hfov_rad, width, height)
-        return self._need.in_picture(view)
 
     def _pose_at(self, stamp_ns: int) -> PoseAtCapture:
         self._poses.take_waiting()  # those after the capture came while the frame was computed

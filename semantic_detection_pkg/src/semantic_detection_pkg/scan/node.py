@@ -77,13 +77,12 @@ class ScanControllerNode(Node):
         self._rate = self.create_publisher(msg.GimbalRate, "gimbal/cmd_rate", COMMAND)
         self._angle = self.create_publisher(msg.GimbalAngle, "gimbal/cmd_angle", COMMAND)
         read, inbox, standing = from_messages, self._take_input, self._take_standing
-        curves = read.from_detection_curves
         for kind, topic, take, qos in (
             (msg.GimbalState, "gimbal/state", partial(inbox, read.from_gimbal_state), SENSOR_DATA),
             (msg.Detections, "detections", self._take_detections, SENSOR_DATA),
             (CameraInfo, "camera/camera_info", self._take_beat, SENSOR_DATA),
             (msg.GpuState, "gpu/state", partial(standing, read.from_gpu_state), STATE),
-            (msg.DetectionCurves, "detector/curves", partial(standing, curves), STATE),
+            (msg.DetectionCurves, "detector/curves", partial(standing, read.from_curves), STATE),
             (NavSatFix, "fix", partial(standing, read.from_fix), SENSOR_DATA),
             (Imu, "imu", partial(standing, read.from_imu), SENSOR_DATA),
             (msg.GimbalAngle, "scan/point_here", partial(inbox, read.from_point_here), COMMAND),
@@ -178,9 +177,8 @@ class ScanControllerNode(Node):
         header, log = self._shown.header(), self.get_logger()
         if decision.rate is not None:
             yaw, pitch = decision.rate.yaw_rad_s, decision.rate.pitch_rad_s
-            self._rate.publish(
-                msg.GimbalRate(header=header, yaw_rate_rad_s=yaw, pitch_rate_rad_s=pitch)
-            )
+            rate = msg.GimbalRate(header=header, yaw_rate_rad_s=yaw, pitch_rate_rad_s=pitch)
+            self._rate.publish(rate)
         if decision.angle is not None:
             yaw, pitch = decision.angle.yaw_rad, decision.angle.pitch_rad
             self._angle.publish(msg.GimbalAngle(header=header, yaw_rad=yaw, pitch_rad=pitch))

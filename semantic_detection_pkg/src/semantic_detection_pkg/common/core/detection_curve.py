@@ -24,9 +24,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ros_support_pkg.core.ranges import check_range
+from ros_support_pkg.core.settings import constant
+from semantic_detection_pkg.common.core.looks import WayOfLooking
 
 #: Looks of a group that count.
 GROUP_LOOKS = 3
@@ -153,6 +155,7 @@ class DetectionCurves:
         dependence: of looks.
         is_dependence_measured: False: it is assumed.
         classes: those that are known; others are assumed, see `of`.
+        ways: of looking at pictures that the detector can be asked for; empty: it has its own.
     """
 
     model: str
@@ -160,6 +163,7 @@ class DetectionCurves:
     dependence: Dependence = Dependence()
     is_dependence_measured: bool = False
     classes: tuple[ClassCurve, ...] = ()
+    ways: tuple[WayOfLooking, ...] = constant((), before=())
 
     def of(self, class_name: str) -> ClassCurve:
         """Return the curve of a class; one that is not known is assumed."""
@@ -169,9 +173,7 @@ class DetectionCurves:
     def with_classes(self, class_names: Iterable[str]) -> DetectionCurves:
         """Return the same with these classes only, each known or assumed."""
         classes = tuple(self.of(name) for name in dict.fromkeys(class_names))
-        return DetectionCurves(
-            self.model, self.confidence, self.dependence, self.is_dependence_measured, classes
-        )
+        return replace(self, classes=classes)
 
 
 def assumed_curves(model: str = "", confidence: float = 0.25) -> DetectionCurves:

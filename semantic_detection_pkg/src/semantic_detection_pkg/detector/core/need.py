@@ -26,12 +26,14 @@ class NeedMap:
         yaw_min_rad, pitch_min_rad: corner of the first cell.
         cell_rad: side of a cell [rad], > 0.
         needs: (rows, columns) 0..1, rows along rising pitch, columns along rising yaw.
+        looking: how pictures are to be looked at; empty: as the detector likes.
     """
 
     yaw_min_rad: float
     pitch_min_rad: float
     cell_rad: float
     needs: NDArray[np.float32]
+    looking: str = ""
 
     def in_picture(self, view: CameraView) -> NDArray[np.float32]:
         """Return the needs over a picture, 0 beyond the map: (18, 32), from its upper left on."""
@@ -72,4 +74,4 @@ def need_map(message: Any) -> NeedMap | None:
             f"of at most {_MOST_CELLS} cells is needed"
         )
     needs = np.asarray(message.needs, np.float32).reshape(rows, columns) / np.float32(_GREATEST)
-    return NeedMap(*corner, cell_rad, needs)
+    return NeedMap(*corner, cell_rad, needs, str(message.looking))

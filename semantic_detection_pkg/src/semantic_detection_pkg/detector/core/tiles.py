@@ -72,6 +72,12 @@ class TileSettings:
         maximum=60.0,
         is_runtime=True,
     )
+    tiles_by_scan: bool = setting(
+        False,
+        "how a frame is looked at is chosen by the scan's planner while it searches by probability;"
+        " as tiles says else",
+        is_runtime=True,
+    )
 
     def __post_init__(self) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from rclpy.node import Node
@@ -10,6 +11,7 @@ from std_msgs.msg import Header
 from interfaces_pkg.msg import DetectionCurves
 from ros_support_pkg.qos import STATE
 from semantic_detection_pkg.common.core import detection_curve
+from semantic_detection_pkg.common.core.looks import WayOfLooking
 from semantic_detection_pkg.detector.backends.curve_file import read_curves
 from semantic_detection_pkg.errors import ConfigurationError
 
@@ -22,6 +24,8 @@ class CurvePublisher:
         self._publisher = node.create_publisher(DetectionCurves, "detector/curves", STATE)
         self._model = Path()
         self._confidence = -1.0
+        self._curves = detection_curve.assumed_curves()
+        self._ways: tuple[WayOfLooking, ...] = ()
 
     def tell(self, model: Path, confidence: float) -> None:
         """Read and publish the curves of a model.
@@ -49,9 +53,17 @@ class CurvePublisher:
             self._confidence = confidence
             self._publish(detection_curve.assumed_curves(self._model.name, confidence))
 
+    def offer(self, ways: tuple[WayOfLooking, ...]) -> None:
+        """Publish the ways of looking that can be asked for, where they are others than before."""
+        if ways != self._ways:
+            self._ways = ways
+            self._publish(self._curves)
+
     def _publish(self, curves: detection_curve.DetectionCurves) -> None:
+        self._curves = curves
+        told = replace(curves, ways=self._ways)
         stamp = self._node.get_clock().now().to_msg()
-        self._publisher.publish(to_detection_curves(curves, Header(stamp=stamp)))
+        self._publisher.publish(to_detection_curves(told, Header(stamp=stamp)))
 
 
 def to_detection_curves(curves: detection_curve.DetectionCurves, header: Header) -> DetectionCurves:
@@ -73,4 +85,9 @@ def to_detection_curves(curves: detection_curve.DetectionCurves, header: Header)
         blur_px=[one.curve.blur_px for one in measured],
         things=[one.things for one in measured],
         false_alarms_per_look=[one.false_alarms_per_look for one in measured],
+        way_names=[one.name for one in curves.ways],
+        way_gains=[one.gain for one in curves.ways],
+        way_whole_gains=[one.whole_gain for one in curves.ways],
+        way_shares=[one.share for one in curves.ways],
+        way_frame_s=[one.frame_s for one in curves.ways],
     )

@@ -109,6 +109,11 @@ class ScanController:
         return None if self._search is None else self._search.needs()
 
     @property
+    def looking(self) -> str:
+        """Return how the detector is to look at pictures: "full", "tiles", "rotating"; "": any."""
+        return "" if self._search is None else self._search.planner.looking
+
+    @property
     def pod(self) -> PodMap | None:
         """Return the POD of the goal in hand; None before there is a plan."""
         return None if self._search is None else self._search.pod

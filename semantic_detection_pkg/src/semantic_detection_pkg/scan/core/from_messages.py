@@ -17,6 +17,7 @@ from semantic_detection_pkg.common.core.detection_curve import (
     DetectionCurve,
     DetectionCurves,
 )
+from semantic_detection_pkg.common.core.looks import WayOfLooking
 from semantic_detection_pkg.errors import FrameError
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.evidence import VlmReply
@@ -70,7 +71,7 @@ def from_detections(message: Any) -> FrameDetections:
     )
 
 
-def from_detection_curves(message: Any) -> DetectionCurves:
+def from_curves(message: Any) -> DetectionCurves:
     """Return how likely the detector reports what it was measured for.
 
     Raises:
@@ -87,6 +88,14 @@ def from_detection_curves(message: Any) -> DetectionCurves:
     told = zip(
         message.class_names, shapes, message.things, message.false_alarms_per_look, strict=True
     )
+    ways = zip(
+        message.way_names,
+        message.way_gains,
+        message.way_whole_gains,
+        message.way_shares,
+        message.way_frame_s,
+        strict=True,
+    )
     return DetectionCurves(
         message.model,
         float(message.confidence),
@@ -96,6 +105,7 @@ def from_detection_curves(message: Any) -> DetectionCurves:
             ClassCurve(name, DetectionCurve(*map(float, shape)), True, int(things), float(alarms))
             for name, shape, things, alarms in told
         ),
+        tuple(WayOfLooking(name, *map(float, numbers)) for name, *numbers in ways),
     )
 
 

@@ -27,7 +27,7 @@ from semantic_detection_pkg.scan.core.goals import parse_words
 from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections, Goal
 from semantic_detection_pkg.scan.core.path_following import PathFollower
 from semantic_detection_pkg.scan.core.paths.traversal import TraversalSettings
-from semantic_detection_pkg.scan.core.planning.closer_looks import CloserLookRules
+from semantic_detection_pkg.scan.core.planning.closer_looks import closer_look_rules
 from semantic_detection_pkg.scan.core.planning.probability import PassTask, ProbabilityPlanner
 from semantic_detection_pkg.scan.core.planning.search_problem import ProbabilityRules
 from semantic_detection_pkg.scan.core.planning.sweep import SweepPlanner, SweepProgress, SweepTask
@@ -124,6 +124,7 @@ class Search:
         question: the question in hand; None: none is.
         is_viewing: candidates are looked at, one view after the other.
         is_swept: nothing of the area is unseen, or the planner gave up.
+        has_begun: the planner was asked for a way.
         followers: of paths that are still to be followed, in order.
         frame_ns: stamp of the newest frame; the candidates' tracks stand for it.
     """
@@ -139,6 +140,7 @@ class Search:
         self.question: VlmQuestion | None = None
         self.is_viewing = False
         self.is_swept = False
+        self.has_begun = False
         self.followers: list[PathFollower] = []
         self.frame_ns = 0
         self._stamps_ns: deque[int] = deque(maxlen=_STAMPS_KEPT)
@@ -197,6 +199,8 @@ class Search:
         of the sweep that found it.
         """
         extents = [one.evidence.extent for one in self.in_view()]
+        if not extents and isinstance(self.planner, ProbabilityPlanner):
+            return self.planner.needs()
         if not extents:
             return self.coverage.needs()
         return self.coverage.needs_at(
@@ -235,11 +239,11 @@ class Search:
             is_at_max_zoom=pose.zoom >= _ZOOM_REACHED * self.plan.costs.zoom_max,
             detections=frame.detections,
             looks=frame.looks,
+            proposed=frame.proposed_names,
         )
         self._add_to_path(shown, frame.detections, frame.vocabulary)
         self.findings.update_tracks(shown.tracks)
         for track in self.candidates.add_frame(frame.stamp_ns, shown, frame.model):
-            proposed=frame.proposed_names,
             self.mark(track, CellResult.CANDIDATE)
 
     def can_go_on(self, plan: SearchPlan) -> bool:
@@ -272,6 +276,7 @@ class Search:
     def use(self, curves: DetectionCurves | None, ground: Ground) -> None:
         """Go by these curves and this ground, see `PodMap.use`."""
         self._used = curves, ground
+        self._choose_planner()
         for pod in (self.pod, self._round):
             if pod is not None:
                 pod.use(curves, ground)
@@ -287,6 +292,11 @@ class Search:
         self._round.use(*self._used)
         self.planner = self._new_planner(SweepProgress())
 
+    def _choose_planner(self) -> None:
+        """Choose again, as long as the search has not begun, by what is known of the detector."""
+        if not self.has_begun and self._planner_name != self._wanted_planner:
+            self.planner = self._new_planner(self.planner.progress)
+
     def sweep_instead(self) -> None:
         """Go on with a sweep."""
         self.planner = self._new_sweep(SweepProgress())
@@ -294,18 +304,23 @@ class Search:
     @property
     def wanted_pod(self) -> float:
         """Return the POD of the area that is enough, 0..1; 0: all of it is to be seen."""
-        is_sweep = isinstance(self.planner, SweepPlanner)
+        is_sweep = self._planner_name == "sweep"
         return 0.0 if is_sweep else self.goal.wanted_pod or self._settings.wanted_pod
 
     @property
     def lacks_room(self) -> bool:
         """Return whether it is a sweep as there are too many cells for a map of the POD."""
-        is_sweep = isinstance(self.planner, SweepPlanner)
-        return is_sweep and self._wanted_planner == "probability"
+        return self._planner_name != self._wanted_planner == "probability"
 
     @property
     def _wanted_planner(self) -> str:
-        return self.goal.planner or self._settings.planner
+        wanted = self.goal.planner or self._settings.planner
+        if wanted != "auto":
+            return wanted
+        curves, ground = self._used
+        if curves is None or not ground.is_known:
+            return "sweep"
+        return "probability" if all(curves.of(o).is_measured for o in self._labels) else "sweep"
 
     def progress(self, now_s: float) -> SearchProgress:
         """Return how far it has come by its POD."""
@@ -344,11 +359,8 @@ class Search:
             self.goal.wanted_pod or settings.wanted_pod,
             self._weights is not None,
             settings.tracker.confirm_hits,
-            CloserLookRules(
-                settings.close.max_dwell_s + settings.close.answer_s,
-                settings.close.max_dwell_s,
-                settings.close.min_view_frames,
-                tuple(self._target_px(name) for name in self.pod.class_names),
+            closer_look_rules(
+                settings.close, settings.view_planning.size_margin, self.pod.class_names
             ),
         )
         return ProbabilityPlanner(
@@ -360,11 +372,6 @@ class Search:
         return SweepPlanner(
             self.coverage, self._sweep_view, plan.limits, settings, progress, plan.zoom
         )
-
-    def _target_px(self, class_name: str) -> float:
-        close = self._settings.close
-        needs_px = dict(close.min_target_px_by_class).get(class_name, close.min_target_px)
-        return needs_px * self._settings.view_planning.size_margin
 
     def _new_pod(self) -> PodMap:
         settings = self._settings

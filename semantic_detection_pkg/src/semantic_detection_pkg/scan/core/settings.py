@@ -303,11 +303,12 @@ class ScanSettings:
         1.0, "zoom of goals that name none", unit="x", minimum=1.0, maximum=100.0
     )
     planner: str = setting(
-        "sweep",
-        "how the area is searched: in a sweep at one zoom until all of it was seen, or by the"
+        "auto",
+        "how the area is searched: in a sweep at one zoom until all of it was seen; by the"
         " probability of detection, at the zooms and paces that find most in a second, until"
-        " wanted_pod",
-        choices=("sweep", "probability"),
+        " wanted_pod; auto: by it where the detector was measured for all that is looked for and"
+        " the camera's height is known, else in a sweep",
+        choices=("auto", "sweep", "probability"),
         before="sweep",
     )
     wanted_pod: float = setting(

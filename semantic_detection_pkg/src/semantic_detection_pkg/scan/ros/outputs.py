@@ -199,9 +199,16 @@ def _class_coverage(pod: PodMap, name: str) -> ClassCoverage:
 
 
 def to_search_need(
-    coverage: CoverageMap | None, worth: NDArray[np.float64] | None, header: Header
+    coverage: CoverageMap | None,
+    worth: NDArray[np.float64] | None,
+    header: Header,
+    looking: str = "",
 ) -> SearchNeed:
-    """Return where a fine look is worth how much, 0..1; without coverage: nobody searches."""
+    """Return where a fine look is worth how much, 0..1; without coverage: nobody searches.
+
+    Args:
+        looking: how pictures are to be looked at.
+    """
     if coverage is None or worth is None:
         return SearchNeed(header=header)
     needs = np.round(255.0 * worth).astype(np.uint8)
@@ -212,6 +219,7 @@ def to_search_need(
         cell_rad=coverage.cell_rad,
         columns=needs.shape[1],
         rows=needs.shape[0],
+        looking=looking,
         needs=array.array("B", needs.tobytes()),
     )
 

@@ -118,7 +118,8 @@ class ScanPublishers:
         """Tell with every frame where fine looks are wanted, and once that nobody searches."""
         coverage, needs = self._controller.coverage, self._controller.needs
         if coverage is not None or self._is_need_told:
-            self._need.publish(scan_outputs.to_search_need(coverage, needs, self.header()))
+            looking = self._controller.looking
+            self._need.publish(scan_outputs.to_search_need(coverage, needs, self.header(), looking))
         self._is_need_told = coverage is not None
 
     def _publish_state(self) -> None:

@@ -95,6 +95,7 @@ class SweepArea(SearchBehaviour):
         blackboard = self.blackboard
         if search.is_swept:
             return Status.SUCCESS
+        search.has_begun = True
         zoom = blackboard.reading.zoom
         rates = search.planner.rates(blackboard.now_s, blackboard.camera_state, zoom)
         if rates is None and search.planner.is_blind:

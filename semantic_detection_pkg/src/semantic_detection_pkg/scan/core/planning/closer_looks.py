@@ -16,6 +16,7 @@ import numpy as np
 from semantic_detection_pkg.common.core.detection_curve import GROUP_LOOKS, ClassCurve
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.scan.core.planning.pass_choices import Grid, exposures_of
+from semantic_detection_pkg.scan.core.settings import CloseSettings
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,19 @@ class Shown(NamedTuple):
     rows: slice
     columns: slice
     looks: float
+
+
+def closer_look_rules(
+    close: CloseSettings, size_margin: float, class_names: Sequence[str]
+) -> CloserLookRules:
+    """Return how close views go by the settings; `size_margin`: see `ViewPlanningSettings`."""
+    needs_px = dict(close.min_target_px_by_class)
+    return CloserLookRules(
+        close.max_dwell_s + close.answer_s,
+        close.max_dwell_s,
+        close.min_view_frames,
+        tuple(needs_px.get(name, close.min_target_px) * size_margin for name in class_names),
+    )
 
 
 def closer_looks(

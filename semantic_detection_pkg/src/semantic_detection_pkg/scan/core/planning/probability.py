@@ -10,8 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
+import numpy as np
+
 from semantic_detection_pkg.common.core.looks import Look
 from semantic_detection_pkg.scan.core.coverage import CoverageMap
+from semantic_detection_pkg.scan.core.planning.pass_choices import Grid
 from semantic_detection_pkg.scan.core.planning.pass_layer import PassProblem, PlannedPass
 from semantic_detection_pkg.scan.core.planning.pass_planning import (
     AxisState,
@@ -23,7 +26,7 @@ from semantic_detection_pkg.scan.core.planning.search_problem import (
     ProbabilityRules,
     Seeing,
     class_pods,
-    pass_problem,
+    pass_problems,
     search_order,
 )
 from semantic_detection_pkg.scan.core.planning.sweep import (
@@ -42,22 +45,50 @@ _MUCH = 0.9
 _FIRST_STAGE, _FIRST_STAGE_WEIGHTED = 0.92, 0.75
 _LEAST_GAIN = 0.004  # of the POD
 _RATE_FRAMES, _RATE_WAIT_S = 4, 1.0  # so many frames tell their rate; after so long two do
+_AS_GOOD = 0.01  # of the POD: of plans that are as good as the best one the quickest is taken
+_BUSY = 1.25  # of the time that a frame takes: frames that come no slower wait for the detector
 _BLIND = 0.02  # of the POD: who sees no more, and knows no pass, does not know the ground
 _NEARLY = 0.002  # of the POD: so near to the wanted one it is reached
+
+
+_HOW = {
+    "full": ", each picture as a whole",
+    "tiles": ", in all tiles of each picture",
+    "rotating": ", in tiles by turns",
+}
 
 
 class PassTask:
     """A plan that is to be made off the control loop; see `SweepTask`."""
 
-    def __init__(self, number: int, problem: PassProblem, axis: AxisState) -> None:
-        """Keep what `plan_passes` needs; its arrays must not change any more."""
-        self.number = number
-        self._problem, self._axis = problem, axis
+    def __init__(
+        self, number: int, problems: Sequence[tuple[str, PassProblem]], axis: AxisState
+    ) -> None:
+        """Keep what `plan_passes` needs; its arrays must not change any more.
 
-    @cached_property
+        Args:
+            problems: by the names of ways of looking, at least one; the best plan is taken.
+        """
+        self.number = number
+        self._problems, self._axis = tuple(problems), axis
+
+    @property
     def plan(self) -> PassPlan:
         """Return the plan; the first time it takes a while."""
-        return plan_passes(self._problem, self._axis)
+        return self._best[1]
+
+    @property
+    def looking(self) -> str:
+        """Return the way of looking that the plan is for."""
+        return self._best[0]
+
+    @cached_property
+    def _best(self) -> tuple[str, PassPlan]:
+        plans = [(name, plan_passes(problem, self._axis)) for name, problem in self._problems]
+        best = max(plan.pod for _, plan in plans)
+        good = [one for one in plans if one[1].is_enough]
+        good = good or [one for one in plans if one[1].pod >= best - _AS_GOOD]
+        return min(good, key=lambda one: one[1].duration_s)
 
     def make(self) -> None:
         """Have the plan made."""
@@ -69,6 +100,7 @@ class ProbabilityPlanner:
 
     Attributes:
         zoom: that is wanted now.
+        looking: way of looking that the detector is asked for; empty: its own.
         wants_closer_looks: what was seen so far is to be looked at closer before it goes on.
     """
 
@@ -91,6 +123,7 @@ class ProbabilityPlanner:
         self._coverage, self._pod, self._rules = coverage, pod, rules
         self._settings = settings or SweepSettings()
         self.zoom = rules.zoom or 1.0
+        self.looking = "full" if pod.curves.ways else ""
         self.wants_closer_looks = False
         self._futile = (progress or SweepProgress()).futile_passes
         self._is_first_stage = True
@@ -155,6 +188,11 @@ class ProbabilityPlanner:
         self._looks, self._interval_s, self._has_news = tuple(looks), interval_s, True
         self._frames += 1
 
+    def needs(self) -> Grid:
+        """Return how much a fine look is worth at each cell: (rows, columns) 0..1."""
+        left = 1.0 - class_pods(self._pod).mean(axis=0)
+        return np.where(self._coverage.is_wanted, np.clip(left, 0.0, 1.0), 0.0)
+
     def _is_enough(self) -> bool:
         """Return whether the wanted POD is reached, of the area and by the planner's order."""
         wanted = self._rules.wanted_pod - _NEARLY
@@ -166,6 +204,7 @@ class ProbabilityPlanner:
         """Go by the plan of a task; one that is not waited for any more does not matter."""
         if self._task is None or self._task.number != number:
             return
+        self.looking = self._task.looking
         self._planned, self._task = self._task.plan, None
         self._passes = list(self._planned.passes)
         self._left_in_stage = self._planned.first_stage
@@ -241,11 +280,22 @@ class ProbabilityPlanner:
                 return None
         self._tasks += 1
         yaw, pitch = gimbal.at(now_s)
-        seeing = Seeing(self._looks, self._rate_hz, self._settings.detection_latency_s)
+        seeing = Seeing(
+            self._looks, self._rate_hz, self._camera_s, self._settings.detection_latency_s
+        )
         first_stage = self._first_stage if self._is_first_stage else 1.0
-        problem = pass_problem(self._rules, self._coverage, self._pod, seeing, first_stage)
-        self._task = PassTask(self._tasks, problem, AxisState(yaw, pitch, zoom))
+        problems = pass_problems(self._rules, self._coverage, self._pod, seeing, first_stage)
+        self._task = PassTask(self._tasks, problems, AxisState(yaw, pitch, zoom))
         return 0.0, 0.0
+
+    @property
+    def _camera_s(self) -> float:
+        """Return the time between pictures that come; those that the detector is late for, too."""
+        asked = (one.frame_s for one in self._pod.curves.ways if one.name == self.looking)
+        busy_s = next(asked, 0.0)
+        if not self._interval_s or self._interval_s <= _BUSY * busy_s:
+            return min(1.0 / self._rate_hz, 1.0 / self._settings.frame_rate_hz)
+        return self._interval_s
 
     def _knows_rate(self, now_s: float) -> bool:
         """Return whether enough frames came to plan by their rate; a slow camera's are few."""
@@ -260,6 +310,7 @@ class ProbabilityPlanner:
         how = f"{count} pass{'es' if count != 1 else ''}"
         if zooms:
             how += f" at zoom {zooms[0]:g}" + (f" to {zooms[-1]:g}" if zooms[1:] else "")
+            how += _HOW.get(self.looking, "")
         reached = f"POD {plan.pod:.2f} in about {plan.duration_s:.0f} s of {how}"
         if plan.closer_looks >= 1.0:
             reached += (

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from semantic_detection_pkg.common.core.looks import Look, tiles_of
+from semantic_detection_pkg.common.core.looks import Look, WayOfLooking, tiles_of
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.scan.core.area import GimbalLimits
 from semantic_detection_pkg.scan.core.coverage import CoverageMap
 from semantic_detection_pkg.scan.core.planning.closer_looks import (
     CloserLookRules,
+    CloserLooks,
     closer_looks,
 )
 from semantic_detection_pkg.scan.core.planning.pass_choices import (
@@ -63,27 +65,76 @@ class Seeing:
     Attributes:
         looks: at the newest frame; empty: nobody knows.
         rate_hz: pictures that are examined in a second.
+        camera_s: [s] between pictures that come, as they would be examined if it took no time.
         latency_s: [s] from a capture until its detections are known.
     """
 
     looks: tuple[Look, ...]
     rate_hz: float
+    camera_s: float
     latency_s: float
 
 
-def pass_problem(
+@dataclass(frozen=True)
+class Way:
+    """A way of looking that a plan can be made for.
+
+    Attributes:
+        name: that the detector is asked by; empty: it has its own.
+        look_rates: see `PassRules`.
+        rate_hz: pictures that are examined in a second.
+        hits: looks that have to find a thing for it to be reported.
+    """
+
+    name: str
+    look_rates: tuple[LookRate, ...]
+    rate_hz: float
+    hits: int
+
+
+def pass_problems(
     rules: ProbabilityRules,
     coverage: CoverageMap,
     pod: PodMap,
     seeing: Seeing,
     first_stage: float,
-) -> PassProblem:
-    """Return what is to be planned, on a coarser grid.
+) -> tuple[tuple[str, PassProblem], ...]:
+    """Return what is to be planned, on a coarser grid, by the names of ways of looking.
 
     Args:
         first_stage: see `PassProblem`.
     """
-    has_tiles = bool(tiles_of(seeing.looks, rules.wide.width, rules.wide.height))
+    first, *others = ways_of_looking(rules, pod.curves.ways, seeing, coverage.look_share)
+    problem = _problem(rules, coverage, pod, first, first_stage, seeing.latency_s)
+    found = [(first.name, problem)]
+    for way in others:
+        passes = replace(problem.rules, look_rates=way.look_rates, hits=way.hits)
+        closer = _closer(rules, pod, problem.log_sizes, way)
+        found.append((way.name, replace(problem, rules=passes, closer=closer)))
+    return tuple(found)
+
+
+def _closer(rules: ProbabilityRules, pod: PodMap, log_sizes: Grid, way: Way) -> CloserLooks:
+    return closer_looks(
+        rules.closer,
+        [pod.class_curve(name) for name in pod.class_names],
+        rules.wide,
+        rules.zoom_max,
+        log_sizes,
+        max(one.gain for one in way.look_rates),
+        way.rate_hz,
+        (way.hits, pod.curves.dependence.within),
+    )
+
+
+def _problem(
+    rules: ProbabilityRules,
+    coverage: CoverageMap,
+    pod: PodMap,
+    way: Way,
+    first_stage: float,
+    latency_s: float,
+) -> PassProblem:
     curves = tuple(pod.class_curve(name) for name in pod.class_names)
     rows = np.arange(0, len(coverage.pitch_rad), _step(len(coverage.pitch_rad), _ROWS_MAX))
     columns = np.arange(0, len(coverage.yaw_rad), _step(len(coverage.yaw_rad), _COLUMNS_MAX))
@@ -98,25 +149,14 @@ def pass_problem(
     sizes = np.array([_sums(one * even, rows, columns) for one in logs]) / pooled
     if float(np.ptp(sizes, axis=2).max()) < 0.02:  # level: alike in all columns
         sizes = sizes[:, :, :1]
-    dependence, ways = pod.curves.dependence, _look_rates(rules, seeing, coverage.look_share)
-    hits = min(rules.hits, TILE_HITS) if has_tiles else rules.hits
-    closer = closer_looks(
-        rules.closer,
-        curves,
-        rules.wide,
-        rules.zoom_max,
-        sizes,
-        max(way.gain for way in ways),
-        seeing.rate_hz,
-        (hits, dependence.within),
-    )
+    dependence = pod.curves.dependence
     return PassProblem(
         rules=PassRules(
             rules.wide,
             rules.limits,
             zooms_to_choose(rules.zoom, rules.zoom_max),
-            ways,
-            hits,
+            way.look_rates,
+            way.hits,
             coverage.criteria.edge_margin,
             coverage.criteria.exposure_time_s,
             coverage.criteria.max_motion_blur_px,
@@ -134,10 +174,33 @@ def pass_problem(
         between=dependence.between,
         wanted_pod=rules.wanted_pod,
         first_stage=first_stage,
-        closer=closer,
-        latency_s=seeing.latency_s,
+        closer=_closer(rules, pod, sizes, way),
+        latency_s=latency_s,
         zoom_rate_per_s=rules.zoom_rate_per_s,
     )
+
+
+def ways_of_looking(
+    rules: ProbabilityRules, offered: Sequence[WayOfLooking], seeing: Seeing, share: float
+) -> tuple[Way, ...]:
+    """Return the ways of looking to choose from: those that the detector offers, or its own.
+
+    Args:
+        share: 0..1, of the picture that the tiles of the newest frames show.
+    """
+    ways = []
+    for one in offered:
+        rate_hz = 1.0 / max(seeing.camera_s, one.frame_s)
+        rates = [LookRate(one.gain, rate_hz * (one.share if one.share < _ALL_OF_IT else 1.0))]
+        if one.whole_gain > 0.0 and one.share < _ALL_OF_IT:
+            rates.insert(0, LookRate(one.whole_gain, rate_hz))
+        hits = rules.hits if one.name == "full" else min(rules.hits, TILE_HITS)
+        ways.append(Way(one.name, tuple(rates), rate_hz, hits))
+    if ways:
+        return tuple(ways)
+    has_tiles = bool(tiles_of(seeing.looks, rules.wide.width, rules.wide.height))
+    hits = min(rules.hits, TILE_HITS) if has_tiles else rules.hits
+    return (Way("", _look_rates(rules, seeing, share), seeing.rate_hz, hits),)
 
 
 def _look_rates(rules: ProbabilityRules, seeing: Seeing, share: float) -> tuple[LookRate, ...]:

@@ -141,6 +141,7 @@ class SweepPlanner:
     forecast: Forecast | None = None
     wants_closer_looks = False  # before the sweep is done
     is_blind = False  # it goes by no ground
+    looking = ""  # the detector's own way
 
     def __init__(
         self,

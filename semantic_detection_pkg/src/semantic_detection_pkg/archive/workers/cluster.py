@@ -50,9 +50,7 @@ class ClusterWorkers:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self._distributed: Any = distributed
         try:
-            self._client: Any = distributed.Client(
-                address, timeout=_CONNECT_S, set_as_default=False
-            )
+            self._client: Any = distributed.Client(address, timeout=_CONNECT_S)
         except (OSError, ValueError, TypeError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:120] or type(error).__name__
             raise ConfigurationError(f"scheduler {address} cannot be reached: {reason}") from None

@@ -23,6 +23,7 @@ from semantic_detection_pkg.dashboard.api.mission_book import MissionBook
 from semantic_detection_pkg.dashboard.api.operators import Operators
 from semantic_detection_pkg.dashboard.api.pictures import EncodedPicture, PictureMaker
 from semantic_detection_pkg.dashboard.api.recorded_findings import RecordedFindings
+from semantic_detection_pkg.dashboard.api.recorded_missions import RecordedMissions
 from semantic_detection_pkg.dashboard.api.review_book import ReviewBook
 from semantic_detection_pkg.dashboard.api.settings import DashboardSettings
 from semantic_detection_pkg.dashboard.api.store import SectionStore
@@ -42,6 +43,7 @@ class Dashboard:
         findings: takes those that are heard, from any thread; knows those of before.
         missions: takes states and results, from any thread; knows the last mission.
         reviews: what people said of findings.
+        recorded: missions in what the recorder has finished.
         is_halted: the gimbal was stopped; rates are obeyed again after one of zero, a let-go hand.
     """
 
@@ -73,6 +75,7 @@ class Dashboard:
         )
         self.missions = MissionBook(self.board, recordings)
         self.reviews = ReviewBook(self.board, recordings)
+        self.recorded = RecordedMissions(recordings, settings.robot)
         self.is_halted = False
         self._history = History()
         self._evidence = EvidenceFolder(settings.evidence_dir)

@@ -10,8 +10,9 @@ const SHOWN_MAX = 60;
 const ORDER = ["confirmed", "uncertain", "candidate", "rejected"];
 
 export class Findings {
-  constructor(link) {
-    this.link = link;
+  /** Show those that `isShown`; where somebody wants to know it, a picture that was clicked is told to `onPicture`. */
+  constructor(link, isShown = () => true, onPicture = null) {
+    Object.assign(this, { link, isShown, onPicture });
     this.cards = new Map();
     this.reviews = new Reviews(link, new Api(link));
     link.addEventListener("news", ({ detail }) => {
@@ -22,7 +23,7 @@ export class Findings {
   tell() {
     this.wasTold = true;
     const list = byId("finding-list");
-    const findings = [...(this.link.sections.findings ?? [])] // the newest first, and stays so
+    const findings = (this.link.sections.findings ?? []).filter(this.isShown) // the newest first, and stays so
       .sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state)).slice(0, SHOWN_MAX);
     const confirmed = findings.filter((finding) => finding.state === "confirmed").length;
     setText(byId("finding-count"), findings.length ? `${confirmed} confirmed of ${findings.length}` : "none yet");
@@ -36,6 +37,7 @@ export class Findings {
         return known.card;
       }
       const card = makeCard(finding, event, this.reviews);
+      if (this.onPicture) card.addEventListener("click", ({ target }) => target.closest(".shot") && this.onPicture(finding));
       this.cards.set(finding.id, { key, card });
       return card;
     });

@@ -4,8 +4,9 @@ const RETRY_MS = [300, 700, 1500, 3000];
 const decoder = new TextDecoder();
 
 export class Link extends EventTarget {
-  constructor() {
+  constructor(wantsPictures = true) {
     super();
+    this.wantsPictures = wantsPictures;
     this.sections = {};
     this.ages = {};
     this.me = { id: "", may_control: false, is_operator: false };
@@ -71,7 +72,7 @@ export class Link extends EventTarget {
 
   /** Pictures are wanted while somebody can see them. */
   look() {
-    this.send({ look: document.visibilityState === "visible" });
+    this.send({ look: this.wantsPictures && document.visibilityState === "visible" });
   }
 
   rate(yaw, pitch) {

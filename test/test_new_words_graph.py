@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import rclpy
 import text_encoders
+from builtin_interfaces.msg import Time
 from launch_runner import LaunchSession
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
@@ -18,11 +19,12 @@ from rclpy.node import Node
 from ros_graph import GraphProbe
 
 from interfaces_pkg.msg import Detections
-from interfaces_pkg.srv import SetVocabulary
+from interfaces_pkg.srv import AddExample, SetVocabulary
 from ros_support_pkg.qos import SENSOR_DATA
 from ros_support_pkg.timers import every
 from semantic_detection_pkg.detector.backends.loading import load_detector
 from semantic_detection_pkg.detector.ros.new_words import WordsService
+from semantic_detection_pkg.errors import FrameError
 
 pytestmark = pytest.mark.graph
 ROBOT = ("semantic_detection_pkg", "robot.launch.yaml")
@@ -83,6 +85,12 @@ def check_refusals(probe: GraphProbe) -> None:
     assert taken.message.endswith(", ".join(words[8:]))
 
 
+def picture_with_a_patch() -> np.ndarray:
+    picture = np.zeros((64, 64, 3), np.uint8)
+    picture[16:32, 32:48] = (255, 0, 255)
+    return picture
+
+
 class SlowSource:
     """Words whose encoding takes until it is told to end."""
 
@@ -111,7 +119,14 @@ def slow(tmp_path: Path, probe: GraphProbe, ros_domain: dict[str, str]) -> Itera
     with load_detector(text_encoders.prompt_model_with_text(tmp_path), words=["red"]) as loaded:
         object.__setattr__(loaded, "source", source)
         held = SimpleNamespace(detector=loaded)
-        WordsService(node, lambda: held.detector, lambda _: None)
+        held.frames = {7: picture_with_a_patch()}
+
+        def frame(stamp_ns: int) -> np.ndarray:
+            if stamp_ns not in held.frames:
+                raise FrameError(f"frame {stamp_ns} ns is not held")
+            return held.frames[stamp_ns]
+
+        WordsService(node, lambda: held.detector, frame, lambda _: None)
         spinning = threading.Thread(target=executor.spin, daemon=True)
         spinning.start()
         yield SimpleNamespace(held=held, source=source, frames=frames, loaded=loaded)
@@ -152,3 +167,35 @@ def test_words_of_a_model_that_is_gone_are_not_taken(slow: Any, probe: GraphProb
     assert (gone.success, list(gone.vocabulary)) == (False, [])
     assert gone.message == "vocabulary: the model was changed meanwhile; ask again"
     assert set_words(probe, ["red"]).message == ("no model is loaded: configure the detector first")
+
+
+def show(probe: GraphProbe, name: str, box: tuple[float, ...], **more: Any) -> Any:
+    request = AddExample.Request(name=name, box_xyxy=list(box), **more)
+    return probe.call(AddExample, "detector/add_example", request)
+
+
+def test_examples_on_frames_and_pictures(slow: Any, probe: GraphProbe) -> None:
+    patch = (32.0, 16.0, 48.0, 32.0)
+    first = show(probe, "boot", patch, frame=Time(nanosec=7))
+    assert (first.success, first.message, list(first.vocabulary)) == (True, "", ["red", "boot"])
+    _, content = cv2.imencode(".png", picture_with_a_patch()[:, ::-1].copy())
+    sent = content.ravel().tolist()
+    second = show(probe, "boot", (16, 16, 32, 32), picture=sent)
+    assert (second.success, list(second.vocabulary)) == (True, ["red", "boot"])
+    found = slow.loaded.pipeline.process(picture_with_a_patch())
+    assert set(found.detections.class_ids) == {1}
+    assert show(probe, "boot", (16, 16, 32, 32), picture=sent, is_negative=True).success
+
+    refusals = (
+        (show(probe, "boot", patch, frame=Time(nanosec=8)), "frame 8 ns is not held"),
+        (show(probe, "boot", (5, 5, 5, 9), frame=Time(nanosec=7)), "a box of some area"),
+        (show(probe, "boot", (70, 5, 80, 9), frame=Time(nanosec=7)), "of the picture of 64x64"),
+        (show(probe, "boot", patch, picture=[1, 2, 3]), "picture of 'boot': cannot be decoded"),
+        (show(probe, "", patch, frame=Time(nanosec=7)), "'' is not a word"),
+        (show(probe, "yeti", patch, frame=Time(nanosec=7), is_negative=True), "is no class yet"),
+    )
+    for refused, message in refusals:
+        assert not refused.success
+        assert message in refused.message
+        assert "\n" not in refused.message
+        assert list(refused.vocabulary) == ["red", "boot"]

@@ -88,6 +88,21 @@ class FrameInspector:
         while len(self._frames) > self._frames_kept:
             self._frames.popitem(last=False)
 
+    def frame(self, stamp_ns: int) -> NDArray[np.uint8]:
+        """Return a frame that is held, BGR.
+
+        Raises:
+            FrameError: it is not.
+        """
+        return self._kept(stamp_ns)[0]
+
+    def _kept(self, stamp_ns: int) -> tuple[NDArray[np.uint8], str]:
+        kept = self._frames.get(stamp_ns)
+        if kept is None:
+            held = f"{min(self._frames)} to {max(self._frames)}" if self._frames else "none"
+            raise FrameError(f"frame {stamp_ns} ns is not held; held are {held}")
+        return kept
+
     def _answer(
         self, request: InspectFrame.Request, response: InspectFrame.Response
     ) -> InspectFrame.Response:
@@ -102,11 +117,7 @@ class FrameInspector:
         if not self._is_open:
             raise FrameError("the detector is not active, so the GPU may not be used")
         stamp_ns = from_time(request.frame)
-        kept = self._frames.get(stamp_ns)
-        if kept is None:
-            held = f"{min(self._frames)} to {max(self._frames)}" if self._frames else "none"
-            raise FrameError(f"frame {stamp_ns} ns is not held; held are {held}")
-        image, frame_id = kept
+        image, frame_id = self._kept(stamp_ns)
         box = _checked(request.box_xyxy, image)
         inspection = Inspection(
             frame=request.frame,

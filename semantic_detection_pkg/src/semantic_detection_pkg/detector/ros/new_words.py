@@ -1,4 +1,4 @@
-"""New words at run time: encoded on a thread of their own while frames go on."""
+"""New words and examples at run time: computed on a thread of their own while frames go on."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,93 +15,154 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from rclpy.task import Future
 
-from interfaces_pkg.srv import SetVocabulary
+from interfaces_pkg.srv import AddExample, SetVocabulary
 from ros_support_pkg.edge import serve
+from ros_support_pkg.stamps import from_time
+from semantic_detection_pkg.common.pictures import decode_picture
 from semantic_detection_pkg.detector.backends.loading import LoadedDetector
-from semantic_detection_pkg.errors import ConfigurationError
+from semantic_detection_pkg.errors import ConfigurationError, FrameError
 
-Embeddings = dict[str, NDArray[np.float32]]
 _NICENESS = 10  # of the thread: frames come first
+_PICTURE_BYTES_MAX = 64 << 20
+_REFUSALS = (ConfigurationError, FrameError)
 
 
 class WordsService:
-    """Answers `detector/set_vocabulary`. Belongs to the thread of the node's executor."""
+    """Answers `detector/set_vocabulary` and `detector/add_example`.
+
+    Belongs to the thread of the node's executor.
+    """
 
     def __init__(
         self,
         node: Node,
         detector: Callable[[], LoadedDetector | None],
+        frame: Callable[[int], NDArray[np.uint8]],
         on_change: Callable[[LoadedDetector], None],
     ) -> None:
-        """Make the service.
+        """Make the services.
 
         Args:
             detector: returns the one in use; it may change meanwhile.
+            frame: returns a frame that is held by its stamp [ns]; raises FrameError.
             on_change: told after the words were changed.
         """
         self._detector = detector
+        self._frame = frame
         self._on_change = on_change
         self._newest = 0
         self._done: deque[Callable[[], None]] = deque()
         self._wake = node.create_guard_condition(self._finish)
         # Of a group of its own: a request that waits for its words holds up no frame.
         group = ReentrantCallbackGroup()
-        serve(node, SetVocabulary, "detector/set_vocabulary", self._answer, group)
+        serve(node, SetVocabulary, "detector/set_vocabulary", self._set_vocabulary, group)
+        serve(node, AddExample, "detector/add_example", self._add_example, group)
 
-    async def _answer(
+    async def _set_vocabulary(
         self, request: SetVocabulary.Request, response: SetVocabulary.Response
     ) -> SetVocabulary.Response:
         try:
-            loaded = await self._set_words(request.words)
+            response.message = await self._set_words(request.words)
             response.success = True
-            response.message = loaded.dropped_words
-            self._on_change(loaded)
-        except ConfigurationError as error:
+        except _REFUSALS as error:
             response.message = str(error)
-        now = self._detector()
-        response.vocabulary = [] if now is None else list(now.pipeline.vocabulary)
+        response.vocabulary = self._in_force()
         return response
 
-    async def _set_words(self, words: Sequence[str]) -> LoadedDetector:
+    async def _add_example(
+        self, request: AddExample.Request, response: AddExample.Response
+    ) -> AddExample.Response:
+        try:
+            response.message = await self._show(request)
+            response.success = True
+        except _REFUSALS as error:
+            response.message = str(error)
+        response.vocabulary = self._in_force()
+        return response
+
+    async def _set_words(self, words: Sequence[str]) -> str:
         """Look for words from the first frame on after they are encoded.
+
+        Returns:
+            Which were dropped, for people.
 
         Raises:
             ConfigurationError: a word is no good, cannot be encoded, or a newer request or another
                 model came meanwhile; the vocabulary stays as it was.
         """
         self._newest += 1
-        number, loaded = self._newest, self._detector()
-        if loaded is None:
-            raise ConfigurationError("no model is loaded: configure the detector first")
+        number, loaded = self._newest, self._loaded()
         pipeline = loaded.pipeline
         missing = pipeline.missing_words(words)
         if missing and loaded.source is not None:
-            embeddings = await self._find(loaded.source.find, missing)
-            if self._detector() is not loaded:
-                raise ConfigurationError("vocabulary: the model was changed meanwhile; ask again")
+            source = loaded.source
+            embeddings = await self._later(lambda: source.find(missing))
+            self._check_still(loaded)
             pipeline.learn_words(embeddings)
             if number != self._newest:
                 raise ConfigurationError("vocabulary: a newer request came, and holds")
         pipeline.set_vocabulary(words)
+        self._on_change(loaded)
+        return loaded.dropped_words
+
+    async def _show(self, request: AddExample.Request) -> str:
+        """Look for an example from the first frame on after it is computed.
+
+        Returns:
+            Which words were dropped, for people.
+
+        Raises:
+            FrameError: the frame is not held, the picture or the box no good.
+            ConfigurationError: the name is no word; the model takes no examples.
+        """
+        loaded = self._loaded()
+        name, box = request.name, [float(edge) for edge in request.box_xyxy]
+        content = np.asarray(request.picture, np.uint8)
+        if len(content) > _PICTURE_BYTES_MAX:
+            raise FrameError(f"picture of {len(content):,} bytes: at most 64 MiB are allowed")
+        image = None if len(content) else self._frame(from_time(request.frame))
+
+        def embed() -> NDArray[np.float32]:
+            shown = decode_picture(content, f"of {name!r}") if image is None else image
+            return loaded.embed_example(name, shown, box)
+
+        embedding = await self._later(embed)
+        self._check_still(loaded)
+        loaded.pipeline.add_example(name, embedding, is_negative=request.is_negative)
+        self._on_change(loaded)
+        return loaded.dropped_words
+
+    def _loaded(self) -> LoadedDetector:
+        loaded = self._detector()
+        if loaded is None:
+            raise ConfigurationError("no model is loaded: configure the detector first")
         return loaded
 
-    def _find(self, find: Callable[[Sequence[str]], Embeddings], prompts: Sequence[str]) -> Future:
-        """Return what will hold the embeddings of prompts."""
+    def _check_still(self, loaded: LoadedDetector) -> None:
+        if self._detector() is not loaded:
+            raise ConfigurationError("vocabulary: the model was changed meanwhile; ask again")
+
+    def _in_force(self) -> list[str]:
+        loaded = self._detector()
+        return [] if loaded is None else list(loaded.pipeline.vocabulary)
+
+    def _later(self, work: Callable[[], Any]) -> Future:
+        """Return what will hold the result of work that another thread does."""
         future = Future()
 
         def run() -> None:
             with contextlib.suppress(OSError, AttributeError):  # not on every system
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
             try:
-                found = find(prompts)
-            except ConfigurationError as error:
+                found = work()
+            except _REFUSALS as error:
                 refusal = error
                 self._done.append(lambda: future.set_exception(refusal))
             else:
                 self._done.append(lambda: future.set_result(found))
             self._wake.trigger()
 
-        threading.Thread(target=run, name="text encoder", daemon=True).start()
+        threading.Thread(target=run, name="words", daemon=True).start()
         return future
 
     def _finish(self) -> None:

@@ -160,6 +160,17 @@ def test_questions_of_a_goal() -> None:
         make_questions("tent", variants=4)
 
 
+def test_of_what_was_proposed_it_is_asked_what_it_is() -> None:
+    (one,) = make_questions('an "odd" yellow', words=["amber"], variants=3, is_proposal=True)
+    assert "for how it looks: \"an 'odd' yellow\". What is it? Answer yes if" in one.prompt
+    assert one.prompt_id == "what_is_this.1"
+    assert not one.is_negated
+    (free,) = make_questions("yellow", "Is it wet?", is_proposal=True)
+    assert free.prompt_id == "free.1"
+    with pytest.raises(ConfigurationError, match="one of them is needed"):
+        make_questions("", is_proposal=True)
+
+
 def test_prompt_ids_are_names_with_versions() -> None:
     ids = [template.prompt_id for template in CLASS_TEMPLATES]
     assert len(set(ids)) == len(ids)

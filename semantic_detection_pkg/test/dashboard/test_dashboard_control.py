@@ -57,6 +57,7 @@ COMMANDS = [
     ("gimbal/center", None, commands.Center),
     ("gimbal/zoom", {"zoom": 3.5}, commands.Zoom),
     ("vocabulary", {"words": ["tent", "smoke"]}, commands.SetWords),
+    ("proposals", {"is_anomaly": True, "colours": ["yellow"]}, commands.SetProposals),
     ("scan/start", {"words": ["person"], "yaw_min_rad": -0.2}, commands.StartScan),
     ("scan/pause", {"is_paused": True}, commands.PauseScan),
     ("scan/stop", None, commands.StopScan),
@@ -108,6 +109,8 @@ def test_the_robots_refusal_is_told_in_its_words(served, status, code):
         ("scan/start", {"words": ["a"], "yaw_min_rad": 2}, "below the greatest"),
         ("vocabulary", {"words": ["a\nb"]}, "body.words.0"),
         ("vocabulary", b"{", "body"),
+        ("proposals", {"colours": ["a\nb"]}, "body.colours.0"),
+        ("proposals", {"is_anomaly": "maybe"}, "body.is_anomaly"),
         ("recorder/events", {"label": ""}, "body.label"),
     ],
 )

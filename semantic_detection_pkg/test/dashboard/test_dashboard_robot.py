@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 import rclpy
 from patience import wait_until
+from rcl_interfaces.srv import SetParametersAtomically
 from rclpy.action import ActionServer
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from ros_graph import destroy
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
@@ -40,9 +42,21 @@ class RobotHarness:
         )
         self.other.create_service(Trigger, "gimbal/center", self._answer)
         self.other.create_service(SetBool, "scan/pause", self._answer)
+        self.other.create_service(
+            SetParametersAtomically, "detector/set_parameters_atomically", self._set
+        )
+        self.parameters: dict[str, Any] = {}
         self.action = ActionServer(
             self.other, Scan, "scan", execute_callback=lambda _: Scan.Result()
         )
+
+    def _set(self, request: Any, response: Any) -> Any:
+        given = [Parameter.from_parameter_msg(one) for one in request.parameters]
+        self.parameters = {one.name: one.value for one in given}
+        colours = self.parameters["propose_colours"]
+        response.result.successful = "mauve" not in colours
+        response.result.reason = "" if response.result.successful else "colour 'mauve': known are"
+        return response
 
     def _answer(self, _: Any, response: Any) -> Any:
         response.success, response.message = True, "done so"
@@ -96,6 +110,20 @@ def test_commands_end_with_what_the_graph_answers(harness: RobotHarness) -> None
     ]
     (outcome,) = harness.outcomes_of(commands.Zoom(zoom=2.0), is_answered=True)
     assert outcome == Outcome(CommandStatus.ABSENT, "nobody serves gimbal/set_zoom")
+
+
+def test_proposals_are_the_detectors_parameters(harness: RobotHarness) -> None:
+    wanted = commands.SetProposals(is_anomaly=True, colours=("red", "x=#102030"))
+    (done,) = harness.outcomes_of(wanted, is_answered=True)
+    assert done == Outcome(CommandStatus.DONE)
+    assert harness.parameters == {
+        "propose_anomalies": True,
+        "propose_colours": ["red", "x=#102030"],
+    }
+    (refused,) = harness.outcomes_of(commands.SetProposals(colours=("mauve",)), is_answered=True)
+    assert refused == Outcome(CommandStatus.REFUSED, "colour 'mauve': known are")
+    harness.outcomes_of(commands.SetProposals(), is_answered=True)
+    assert harness.parameters == {"propose_anomalies": False, "propose_colours": [""]}
 
 
 @pytest.mark.parametrize(

@@ -69,9 +69,10 @@ def reduce_blocks(const uint8_t[:, :, :] image, Py_ssize_t factor, uint8_t[:, :,
                     pack(&packed[0], image, y)
                     add_line(&line[0], &packed[0], 3 * width)
             sum_blocks(&sums[0], &line[0], width, factor, columns)
-            for block in range(columns):
-                share[block] = <float>1.0 / <float>((end - row * factor) * factor)
-            share[columns - 1] = <float>1.0 / <float>((end - row * factor) * last)
+            if row == 0 or row == rows - 1:
+                for block in range(columns):
+                    share[block] = <float>1.0 / <float>((end - row * factor) * factor)
+                share[columns - 1] = <float>1.0 / <float>((end - row * factor) * last)
             for channel in range(3):
                 round_means(&planes[channel, row, 0], &sums[channel * columns], &share[0], columns)
 
@@ -85,7 +86,7 @@ def local_residuals(
     const uint8_t[:, :, ::1] planes, Py_ssize_t radius, int16_t[:, :, ::1] residuals
 ):
     cdef Py_ssize_t rows = planes.shape[1], columns = planes.shape[2], reach = 2 * radius + 1
-    cdef Py_ssize_t channel, y, x, high
+    cdef Py_ssize_t channel, y, x, high = 0
     cdef int32_t total
     cdef uint8_t[::1] nothing = np.zeros(columns, np.uint8)
     cdef int32_t[::1] window = np.empty(columns, np.int32)
@@ -109,9 +110,10 @@ def local_residuals(
                     prefix[x + radius + 1] = total
                 for x in range(columns + radius + 1, columns + reach):
                     prefix[x] = total
-                high = covered(y, radius, rows)
-                for x in range(columns):
-                    share[x] = <float>1.0 / <float>(high * covered(x, radius, columns))
+                if high != covered(y, radius, rows):
+                    high = covered(y, radius, rows)
+                    for x in range(columns):
+                        share[x] = <float>1.0 / <float>(high * covered(x, radius, columns))
                 residual_line(
                     &residuals[channel, y, 0], &planes[channel, y, 0], &prefix[0], reach,
                     &share[0], columns,

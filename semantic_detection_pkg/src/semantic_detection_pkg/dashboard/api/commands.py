@@ -129,7 +129,8 @@ class StartScan(Command):
     is_repeated: bool = False
     weights: Annotated[tuple[WeightedPart, ...], Field(max_length=MAX_PARTS)] = ()
     planner: Annotated[
-        Literal["", "sweep", "probability"], Field(description="empty: the controller's own")
+        Literal["", "auto", "sweep", "probability"],
+        Field(description="empty: the controller's own"),
     ] = ""
     wanted_pod: Annotated[
         float,

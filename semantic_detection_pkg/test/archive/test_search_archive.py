@@ -23,6 +23,7 @@ from semantic_detection_pkg.archive.sources.opening import SourceOptions, open_p
 from semantic_detection_pkg.archive.workers.looking import look
 from semantic_detection_pkg.archive.workers.processes import LocalWorkers
 from semantic_detection_pkg.cli.search_archive import main
+from semantic_detection_pkg.common.file_system import FolderLock
 from semantic_detection_pkg.errors import SourceLostError
 from semantic_detection_pkg.recorder.evidence.content import latest_findings
 from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
@@ -194,6 +195,17 @@ def test_a_bag_without_pictures_alone_is_refused(
     assert all(line.startswith("search_archive: ") for line in lines)
 
 
+def test_two_searches_in_one_folder(
+    tmp_path: Path, bag: Path, model: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out").mkdir()
+    lock = FolderLock(tmp_path / "out", "search")
+    assert run(bag, "--words", WORDS, "--model", model, "--output", tmp_path / "out") == 2
+    lock.release()
+    said = f"search_archive: output {tmp_path / 'out'}: another search uses it\n"
+    assert capfd.readouterr().err == said
+
+
 # ------------------------------------------------------------------------- killed, stopped
 
 
@@ -258,7 +270,8 @@ def test_answers_are_kept_as_they_come(parts: tuple[Question, list[Part]], tmp_p
     store = AnswerStore(tmp_path / "answers")
     told: list[int] = []
 
-    def stop(weight: int) -> None:
+    def stop(weight: int, is_new: bool) -> None:
+        assert is_new
         told.append(weight)
         if len(told) == 7:
             raise KeyboardInterrupt

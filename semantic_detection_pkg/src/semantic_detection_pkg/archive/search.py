@@ -97,12 +97,12 @@ def look_through(
     parts: Sequence[Part],
     workers: Workers,
     store: AnswerStore,
-    tell: Callable[[int], object] = lambda _: None,
+    tell: Callable[[int, bool], object] = lambda _weight, _is_new: None,
 ) -> dict[int, bytes]:
     """Have all parts looked through that were not yet; what comes is kept at once.
 
     Args:
-        tell: is given the weight of each unit that is done.
+        tell: is given the weight of each unit that is done, and whether it was done just now.
 
     Returns:
         Answers that are not kept, as another time they may be better, by number of the part.
@@ -116,7 +116,7 @@ def look_through(
         if store.get(part.unit.key(question)) is None:
             left.append(number)
         else:
-            tell(part.unit.weight)
+            tell(part.unit.weight, False)
     unkept: dict[int, bytes] = {}
     answers = workers.run(question, [parts[number].unit for number in left])
     try:
@@ -126,7 +126,7 @@ def look_through(
                 store.put(parts[number].unit.key(question), data)
             else:
                 unkept[number] = data
-            tell(parts[number].unit.weight)
+            tell(parts[number].unit.weight, True)
     finally:
         close = getattr(answers, "close", None)
         if close is not None:

@@ -36,12 +36,17 @@ from semantic_detection_pkg.archive.workers.looking import load, model_sha256
 from semantic_detection_pkg.archive.workers.processes import LocalWorkers
 from semantic_detection_pkg.archive.workers.protocol import Workers
 from semantic_detection_pkg.cli import report
+from semantic_detection_pkg.common.file_system import FolderLock
 from semantic_detection_pkg.detector.backends.loading import DEVICES, ENGINES
 from semantic_detection_pkg.detector.classifier import Classifier, load_classifier
 from semantic_detection_pkg.detector.core.settings import DetectorSettings
 from semantic_detection_pkg.detector.core.tiles import Looking, TileSettings
 from semantic_detection_pkg.detector.core.vocabulary import split_words
-from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
+from semantic_detection_pkg.errors import (
+    ConfigurationError,
+    SemanticDetectionError,
+    StorageError,
+)
 
 # Exit statuses, as the usual tools have them.
 _DONE, _SOME_FAILED, _REFUSED, _INTERRUPTED = 0, 1, 2, 130
@@ -81,6 +86,7 @@ def _search(options: argparse.Namespace) -> int:
         if not parts:
             raise ConfigurationError("the recordings hold no picture")
         store = AnswerStore(options.output / _ANSWERS)
+        stack.callback(_lock(options.output).release)
         workers = _workers(options, stack)
         with _Progress(sum(part.unit.weight for part in parts)) as progress:
             unkept = look_through(question, parts, workers, store, progress.add)
@@ -126,6 +132,18 @@ def _question(options: argparse.Namespace) -> Question:
         raise ConfigurationError("words: none is given, at least one is needed")
     with load(first):
         return first
+
+
+def _lock(folder: Path) -> FolderLock:
+    """Keep other searches out of an output folder.
+
+    Raises:
+        StorageError: one uses it.
+    """
+    try:
+        return FolderLock(folder, "search")
+    except OSError as error:
+        raise StorageError(f"output {folder}: {error.strerror}") from None
 
 
 def _classifier(options: argparse.Namespace, stack: contextlib.ExitStack) -> Classifier | None:
@@ -184,7 +202,7 @@ class _Progress:
 
     def __init__(self, total: int) -> None:
         """Begin; `total` is about how many pictures there are."""
-        self._total, self._done = total, 0
+        self._total, self._done, self._new = total, 0, 0
         self._started_s = self._told_s = time.monotonic()
         self._is_terminal = sys.stderr.isatty()
         self._bar = tqdm(total=total, unit="picture", disable=not self._is_terminal, smoothing=0.05)
@@ -195,15 +213,20 @@ class _Progress:
     def __exit__(self, *_: object) -> None:
         self._bar.close()
 
-    def add(self, pictures: int) -> None:
-        """Take in that so many pictures more are done."""
-        self._bar.update(pictures)
+    def add(self, pictures: int, is_new: bool) -> None:
+        """Take in that so many pictures more are done, now or in a search of before."""
         self._done += pictures
+        self._new += pictures if is_new else 0
+        if is_new:
+            self._bar.update(pictures)
+        else:
+            self._bar.initial += pictures  # how fast it goes is not told by these
+            self._bar.n += pictures
         now_s = time.monotonic()
-        if self._is_terminal or now_s - self._told_s < _PERIOD_S:
+        if self._is_terminal or not is_new or now_s - self._told_s < _PERIOD_S:
             return
         self._told_s = now_s
-        left_s = (now_s - self._started_s) * (self._total / self._done - 1.0)
+        left_s = (now_s - self._started_s) / self._new * max(0, self._total - self._done)
         _say(f"{self._done} of {self._total} pictures, {left_s / 60.0:.0f} min left")
 
 

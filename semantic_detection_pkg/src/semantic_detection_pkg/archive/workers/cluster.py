@@ -76,8 +76,8 @@ class ClusterWorkers:
                     number, unit = next(waiting, (-1, None))
                     if unit is None:
                         break
-                    key = f"look-{unit.key(question)}"
-                    future = self._client.submit(look, question, unit, key=key, pure=True)
+                    # A key of its own: what failed before is not taken for the answer.
+                    future = self._client.submit(look, question, unit, pure=False)
                     numbers[future] = number
                 if not numbers:
                     return
@@ -101,7 +101,7 @@ class ClusterWorkers:
         """
         try:
             return sum(self._client.nthreads().values())
-        except (OSError, RuntimeError, ValueError):
+        except (OSError, RuntimeError, ValueError, self._distributed.TimeoutError):
             raise SourceLostError(f"scheduler {self._address} is gone") from None
 
     def _done(self, futures: list[Any]) -> list[Any]:

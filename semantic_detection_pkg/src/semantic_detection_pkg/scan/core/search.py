@@ -75,7 +75,7 @@ class SearchProgress:
     """How far a search has come by its probability of detection (POD).
 
     Attributes:
-        pod: of the area, see `PodMap.area_pod`, 0..1; where a goal repeats, of the round in hand.
+        pod: of the area, by `PodMap`, 0..1; where a goal repeats, of the round in hand.
         wanted_pod: that is enough; 0: all of it is to be seen.
         forecast_pod: what the plan reaches; 0: there is no plan.
         forecast_s: [s] until then.

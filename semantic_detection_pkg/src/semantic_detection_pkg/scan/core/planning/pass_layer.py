@@ -92,7 +92,7 @@ class PlannedPass:
         rate_rad_s: yaw rate, > 0.
         stay_s: [s] to stay where it does not move.
         gain: of the POD, 0..1.
-        worth: the same by `PassProblem.order`.
+        worth: the same by the order of the problem.
     """
 
     zoom: float

@@ -137,6 +137,7 @@ class ProbabilityPlanner:
         self._interval_s = 0.0
         self._has_news = False
         self._frames, self._is_blind = 0, False
+        self._weights = self._order = np.zeros(0)  # see `_is_enough`
         self._asked_s: float | None = None  # for the first plan
         self._forecast: Forecast | None = None
         self._planned: PassPlan | None = None
@@ -180,7 +181,7 @@ class ProbabilityPlanner:
         return f"{reached} is the best from here, not {wanted:.2f}"
 
     def area_pod(self) -> float:
-        """Return the POD of the area, see `PodMap.area_pod`: 0..1."""
+        """Return the POD of the area, by `PodMap`: 0..1."""
         return self._pod.area_pod()
 
     def note_frame(self, looks: Sequence[Look], interval_s: float) -> None:
@@ -195,10 +196,11 @@ class ProbabilityPlanner:
 
     def _is_enough(self) -> bool:
         """Return whether the wanted POD is reached, of the area and by the planner's order."""
-        wanted = self._rules.wanted_pod - _NEARLY
-        if self.area_pod() < wanted:
-            return False
-        return float((class_pods(self._pod).mean(axis=0) * search_order(self._pod)).sum()) >= wanted
+        weights, wanted = self._pod.area_weights, self._rules.wanted_pod - _NEARLY
+        if weights is not self._weights:  # both change with the ground only
+            self._weights, self._order = weights, search_order(self._pod)
+        pods = class_pods(self._pod).mean(axis=0)
+        return min(float((pods * one).sum()) for one in (weights, self._order)) >= wanted
 
     def add_plan(self, number: int) -> None:
         """Go by the plan of a task; one that is not waited for any more does not matter."""

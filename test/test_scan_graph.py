@@ -105,10 +105,10 @@ def test_a_scan_finds_is_steered_cancelled_and_replayed(
     assert outcome.result.message.startswith("cancelled")
     assert not outcome.result.success
     ended = probe.wait_for(
-        lambda: next((s for s in reversed(list(states)) if s.outcome), None), "the outcome"
+        lambda: next((s for s in list(states) if s.outcome and s.goal_id == sent.goal_id), None),
+        "the outcome",
     )
     assert ended.outcome == f"cancelled: {outcome.result.message}"
-    assert ended.goal_id == sent.goal_id
     assert findings[-1].id.startswith(f"{from_time(ended.goal_begun)}-")
     rest_rad = math.radians(20.0)
     probe.wait_for(

@@ -24,6 +24,7 @@ from semantic_detection_pkg.cli.search_archive import main
 from semantic_detection_pkg.errors import ConfigurationError, ModelError, SourceLostError
 
 pytest.importorskip("distributed", reason="Dask's distributed is not installed")
+pytestmark = pytest.mark.timeout(180)  # each process of a cluster imports all there is
 
 _BEGIN_S = 60.0  # a worker's imports, of the reference machine
 

@@ -309,11 +309,12 @@ def begin(arguments: list[object]) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_a_search_that_was_ended_goes_on_where_it_was(
     tmp_path: Path, model: Path, number: signal.Signals, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    frames = 300
+    frames = 120
     received = [things.stamp_of(number, 5_000_000_000) for number in range(frames)]
     path = things.write_bag(tmp_path / "long", frames, received=received)
     out = tmp_path / "out"
@@ -352,3 +353,34 @@ def test_a_search_that_was_ended_goes_on_where_it_was(
     units = open_path(path, SourceOptions()).units()
     whole = {f"{unit.key(question)}.npz": look(question, unit) for unit in units}
     assert whole == {file.name: file.read_bytes() for file in answers.glob("*.npz")}
+
+
+@pytest.mark.timeout(180)
+def test_ctrl_c_while_workers_begin_is_one_line(tmp_path: Path, bag: Path, model: Path) -> None:
+    """They import for a second or two, and each told where it was in a trace of its own."""
+    out = tmp_path / "out"
+    process = begin([bag, "--words", WORDS, "--model", model, "--output", out, "--workers", 2])
+    try:
+        parent = psutil.Process(process.pid)
+        wait_until(lambda: sum("spawn_main" in str(w) for w in words_of(parent)) == 2, "them", 60)
+        os.killpg(process.pid, signal.SIGINT)
+        said, error = process.communicate(timeout=patience(20.0))
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    assert (process.returncode, said) == (130, "")
+    assert error.splitlines() == [
+        f"search_archive: interrupted; what was done is kept in {out}: begin again to go on"
+    ]
+
+
+def words_of(parent: psutil.Process) -> list[list[str]]:
+    """Return the command lines of a process's children."""
+    found = []
+    for one in parent.children():
+        try:
+            found.append(one.cmdline())
+        except psutil.Error:
+            continue  # it has ended meanwhile
+    return found

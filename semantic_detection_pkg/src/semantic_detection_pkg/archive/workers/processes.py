@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -9,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 
 from semantic_detection_pkg.archive.core.question import Question, Unit
 from semantic_detection_pkg.archive.workers.looking import look
@@ -49,7 +50,8 @@ class LocalWorkers:
         try:
             while True:
                 for number, unit in waiting:
-                    under_way[pool.submit(look, question, unit)] = number
+                    with _without_ctrl_c():  # processes begin here
+                        under_way[pool.submit(look, question, unit)] = number
                     if len(under_way) >= self._count * _WAITING_EACH:
                         break
                 if not under_way:
@@ -80,6 +82,20 @@ def _end(pool: ProcessPoolExecutor) -> None:
         process.terminate()
     for process in processes:
         process.join()
+
+
+@contextlib.contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """Hold Ctrl-C back inside; processes that begin there never get it, not while they import.
+
+    What comes meanwhile is delivered to this process afterwards.
+    """
+    resource_tracker.ensure_running()  # it would let the signal through again when it begins
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin(parent: int) -> None:

@@ -2,13 +2,12 @@
 
 Ultralytics loads `mobileclip_blt.ts` (YOLOE-v8, -11) or `mobileclip2_b.ts` (YOLOE-26), TorchScript
 that returns embeddings of length 1; Apple publishes `mobileclip_blt.pt` and `mobileclip2_b.pt`, the
-weights of a whole CLIP. Where the names of the weights are known, the graph is written by
-`text_graph`; of another TorchScript it is traced, with all 77 places. Needs PyTorch.
+weights of a whole CLIP. They are read by the names that Apple and OpenCLIP give them, also out of a
+TorchScript, and the graph is written by `text_graph`. Needs PyTorch.
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from model_export.onnx_file import export_onnx
 from model_export.text_graph import text_model
 from model_export.text_weights import (
     PromptLayer,
@@ -33,7 +31,6 @@ from semantic_detection_pkg.errors import ConfigurationError
 RANDOM = "random"
 PLACES = 77  # of CLIP's context
 _FILES = {"mobileclip:blt": "mobileclip_blt.ts", "mobileclip2:b": "mobileclip2_b.ts"}
-_TRACED_WORDS = 2
 _SAME = 0.9999  # cosine
 
 
@@ -43,13 +40,11 @@ class Encoder:
 
     Attributes:
         reference: from (N, 77) tokens to (N, D) embeddings of length 1, in PyTorch.
-        weights: None: those of a TorchScript whose names are unknown.
-        script: the TorchScript, where it is one.
+        weights: by their names.
     """
 
     reference: Callable[[Tensor], Tensor]
-    weights: TextWeights | None
-    script: torch.jit.ScriptModule | None = None
+    weights: TextWeights
 
 
 def find_encoder(text_model_name: str, checkpoint: str) -> Path | None:
@@ -88,14 +83,18 @@ def read_encoder(path: str | Path, seed: int = 0) -> Encoder:
     state = {name: _array(value) for name, value in script.state_dict().items()}
     try:
         weights = read_weights(state)
-    except ConfigurationError:
-        return Encoder(_unit(script), None, script)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: {error}") from None
     tokens = torch.randint(1, len(weights.tokens) - 2, (2, PLACES), dtype=torch.int32)
     tokens[:, 9:] = len(weights.tokens) - 1
     with torch.no_grad():
         ours, theirs = _Reference(weights)(tokens), _unit(script)(tokens)
-    is_same = bool(((ours * theirs).sum(-1) > _SAME).all())
-    return Encoder(_unit(script), weights if is_same else None, script)
+    if not bool(((ours * theirs).sum(-1) > _SAME).all()):
+        raise ConfigurationError(
+            f"text encoder {path}: computes something else than CLIP's text transformer does with "
+            "its weights"
+        )
+    return Encoder(_unit(script), weights)
 
 
 def _from_weights(path: Path) -> Encoder:
@@ -128,19 +127,8 @@ def prompt_layer(head: nn.Module) -> PromptLayer:
 
 def encoder_graph(encoder: Encoder, head: nn.Module) -> tuple[onnx.ModelProto, dict[str, object]]:
     """Return the graph from tokens to embeddings behind the head's layer, and its metadata."""
-    if encoder.weights is not None:
-        model = text_model(encoder.weights, prompt_layer(head), {})
-        return model, {"context_length": len(encoder.weights.places), "is_padded": False}
-    assert encoder.script is not None
-    network = _Prompted(encoder.script, head).eval()
-    tokens = torch.zeros(_TRACED_WORDS, PLACES, dtype=torch.long)
-    tokens[:, 0], tokens[:, 3] = 1, 2
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "text.onnx"
-        names = (("tokens",), ("embeddings",))
-        export_onnx(network, (tokens,), names, path, {}, ("tokens", "embeddings"))
-        model = onnx.load(str(path))
-    return model, {"context_length": PLACES, "is_padded": True}
+    model = text_model(encoder.weights, prompt_layer(head), {})
+    return model, {"context_length": len(encoder.weights.places)}
 
 
 def reference_embeddings(
@@ -153,18 +141,6 @@ def reference_embeddings(
     with torch.no_grad():
         features = encoder.reference(rows)
         return _array(head.get_tpe(features[None])[0])
-
-
-class _Prompted(nn.Module):
-    """A TorchScript with the head's layer behind it."""
-
-    def __init__(self, script: torch.jit.ScriptModule, head: nn.Module) -> None:
-        super().__init__()
-        self.script, self.layer = script, head.reprta
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        features = nn.functional.normalize(self.script(tokens.int()), dim=-1)
-        return nn.functional.normalize(self.layer(features), dim=-1)
 
 
 class _Reference(nn.Module):

@@ -66,11 +66,10 @@ class TextEncoder:
         session = self._network.open(checkpoint)
         metadata = session.get_modelmeta().custom_metadata_map
         longest = int(metadata.get("context_length", "77"))
-        shortest = longest if metadata.get("is_padded") == "True" else 0
         found: list[NDArray[np.float32]] = []
         for first in range(0, len(rows), _BATCH):
             part = slice(first, first + _BATCH)
-            tokens = _padded(prompts[part], rows[part], shortest, longest)
+            tokens = _padded(prompts[part], rows[part], longest)
             found.extend(self._network.run(session, {"tokens": tokens}))
         return dict(zip(prompts, found, strict=True))
 
@@ -92,9 +91,9 @@ class TextEncoder:
 
 
 def _padded(
-    prompts: Sequence[str], rows: Sequence[Sequence[int]], shortest: int, longest: int
+    prompts: Sequence[str], rows: Sequence[Sequence[int]], longest: int
 ) -> NDArray[np.int64]:
-    """Return (N, P) tokens, zeros behind the end; P as the longest needs, at least `shortest`."""
+    """Return (N, P) tokens, zeros behind the end; P as the longest needs."""
     places = max(map(len, rows))
     if places > longest:
         worst = max(range(len(rows)), key=lambda row: len(rows[row]))
@@ -102,7 +101,7 @@ def _padded(
             f"vocabulary: {prompts[worst][:40]!r}... has {places - 2} tokens, at most "
             f"{longest - 2} are allowed"
         )
-    tokens = np.zeros((len(rows), max(places, shortest)), np.int64)
+    tokens = np.zeros((len(rows), places), np.int64)
     for row, ids in enumerate(rows):
         tokens[row, : len(ids)] = ids
     return tokens

@@ -51,7 +51,7 @@ class WordSource:
         """Return an embedding (D) of length 1 for each prompt, see `core.prompts.as_prompt`.
 
         Raises:
-            ConfigurationError: see `TextEncoder.encode`; or the encoder is not the model's.
+            ConfigurationError: a prompt is too long; the encoder is damaged, or not the model's.
         """
         if self._encoder is None:
             raise ConfigurationError(self.refusal)

@@ -219,7 +219,7 @@ class _Progress:
         self._new += pictures if is_new else 0
         if is_new:
             self._bar.update(pictures)
-        else:
+        elif self._is_terminal:  # a bar that is not shown has no numbers
             self._bar.initial += pictures  # how fast it goes is not told by these
             self._bar.n += pictures
         now_s = time.monotonic()

@@ -138,7 +138,7 @@ class BagReader(Closing):
         return [(int(one.start_time), int(one.end_time) - 1) for one in spans]
 
     def files(self) -> list[Path]:
-        """Return the bag's files, as `file_spans` counts them; of a compressed one what is there."""
+        """Return the bag's files, as `file_spans` counts them; if compressed, what is there."""
         found = []
         for storage in storages_of(self._reader):
             path = Path(storage.path)

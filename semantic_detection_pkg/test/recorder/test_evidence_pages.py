@@ -104,6 +104,7 @@ def messages(*findings: Any) -> list[Message]:
             image_width=640,
             image_height=360,
             vocabulary=["tent"],
+            proposed_classes=0,
             class_ids=np.array([0], np.uint16),
             scores=np.array([0.8], np.float32),
             boxes_xyxy=np.array([285, 165, 355, 215], np.float32),

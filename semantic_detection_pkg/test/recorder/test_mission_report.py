@@ -52,6 +52,7 @@ def patterns() -> dict[str, Message]:
             image_width=160,
             image_height=90,
             vocabulary=["tent"],
+            proposed_classes=0,
             class_ids=np.zeros(1, np.uint16),
             scores=np.full(1, 0.8, np.float32),
             boxes_xyxy=np.array([40, 20, 90, 60], np.float32),

@@ -49,6 +49,7 @@ class FindingVerdict(BaseModel):
             (403, "the request comes from a page of another origin"),
             (404, "no such finding is known"),
             (409, "there is nothing to say"),
+            (413, "the body is too large"),
             (422, "a value is not allowed"),
             (503, "it cannot be kept"),
         )

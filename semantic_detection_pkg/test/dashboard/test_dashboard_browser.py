@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from dashboard_client import TOKEN, serve
-from patience import patience
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from patience import patience, wait_until
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect, sync_playwright
 from test_dashboard_maps import LATER_NS, placed
 from test_dashboard_memory import finding, recorded
 
@@ -81,6 +81,20 @@ def test_slow_and_late_are_seen_in_the_head(page: Page, tmp_path: Path) -> None:
         detector = page.locator('[data-part="detector"]').filter(has_text="slow, late")
         board.put("detector", {"rate_hz": 1, "looks": 1, "looks_given_up": 0})
         expect(detector).to_have_class("warn")
+
+
+def test_control_is_asked_for_only_when_it_is_known_who_may(page: Page, tmp_path: Path) -> None:
+    """A click before the first news asked for a token, also where none is needed."""
+    held: list[WebSocketRoute] = []
+    page.route_web_socket("**/api/live", lambda socket: held.append(socket))
+    with serve(tmp_path) as served:
+        page.goto(served.address)
+        wait_until(lambda: page.wait_for_timeout(20.0) or held, "the page to connect")
+        expect(page.locator("#take")).to_be_disabled()
+        expect(page.locator("dialog[open]")).to_have_count(0)
+        held[0].connect_to_server()
+        page.click("#take")
+        expect(page.locator("#holder")).to_have_text("you hold control")
 
 
 def test_who_guesses_is_told_to_wait(page: Page, tmp_path: Path) -> None:

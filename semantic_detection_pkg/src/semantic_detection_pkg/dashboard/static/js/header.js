@@ -57,6 +57,7 @@ export class Header {
     setText(byId("holder"), me.is_operator ? "you hold control" : holder ? `${holder} holds control` : "nobody holds control");
     setText(byId("take"), !me.may_control ? "Sign in" : me.is_operator ? "Give back" : "Take control");
     byId("take").className = me.is_operator ? "held" : "";
+    byId("take").disabled = false;
     setText(byId("robot"), sections.robot?.name ?? "");
     const chips = byId("chips");
     const key = JSON.stringify(this.parts());
@@ -72,6 +73,7 @@ export class Header {
   tellGone(wasOpen) {
     const banner = byId("banner");
     banner.hidden = false;
+    byId("take").disabled = false;  // where it signs in
     setText(banner, "No connection to the dashboard. What you see is old.");
     document.body.classList.remove("is-operator");
     if (wasOpen) toast("connection lost", "bad");

@@ -23,7 +23,11 @@ from semantic_detection_pkg.archive.workers.looking import look
 from semantic_detection_pkg.cli.search_archive import main
 from semantic_detection_pkg.errors import ConfigurationError, ModelError, SourceLostError
 
-pytest.importorskip("distributed", reason="Dask's distributed is not installed")
+pytest.importorskip(
+    "distributed",
+    reason="distributed is missing: make setup has it from PyPI, a sourced ROS's own Python is "
+    "left as it is",
+)
 pytestmark = pytest.mark.timeout(180)  # each process of a cluster imports all there is
 
 _BEGIN_S = 60.0  # a worker's imports, of the reference machine

@@ -44,6 +44,13 @@ def page(browser: Browser) -> Iterator[Page]:
     page.close()
 
 
+def take_control(page: Page, address: str) -> None:
+    """Open the page and hold control."""
+    page.goto(address)
+    page.click("#take")
+    expect(page.locator("#holder")).to_have_text("you hold control")
+
+
 def test_findings_of_before_are_shown_after_a_restart(page: Page, tmp_path: Path) -> None:
     recorded(tmp_path, [finding(number) for number in range(4)])
     for _ in range(2):  # by the recording, then by what the page kept

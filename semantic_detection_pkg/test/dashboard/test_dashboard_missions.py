@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from dashboard_client import Served, serve
 from playwright.sync_api import Page, expect
-from test_dashboard_browser import browser, page  # noqa: F401 - fixtures
+from test_dashboard_browser import browser, page, take_control  # noqa: F401 - fixtures
 
 from interfaces_pkg.msg import Bearing, ScanArea, ScanState, WeightedArea
 from ros_support_pkg.stamps import to_time
@@ -282,9 +282,7 @@ def test_the_fields_keep_what_was_last_sent_also_after_a_reload(
     served: Served,
     page: Page,  # noqa: F811
 ) -> None:
-    page.goto(served.address)
-    page.click("#take")
-    expect(page.locator("#holder")).to_have_text("you hold control")
+    take_control(page, served.address)
     wanted = {"#yaw-max": "20", "#yaw-min": "-12.5", "#pitch-min": "3", "#pitch-max": "30"}
     for field, value in wanted.items():
         page.fill(field, value)
@@ -349,9 +347,7 @@ def test_a_refused_start_leaves_the_fields_and_the_goal(
     served: Served,
     page: Page,  # noqa: F811
 ) -> None:
-    page.goto(served.address)
-    page.click("#take")
-    expect(page.locator("#holder")).to_have_text("you hold control")
+    take_control(page, served.address)
     page.fill("#words", "boat")
     served.robot.outcome = Outcome(CommandStatus.REFUSED, "no")
     with page.expect_response("**/api/scan/start"):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from dashboard_client import Served, serve
 from playwright.sync_api import Page, expect
-from test_dashboard_browser import browser, page  # noqa: F401 - fixtures
+from test_dashboard_browser import browser, page, take_control  # noqa: F401 - fixtures
 
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.dashboard.api import commands
@@ -57,12 +57,6 @@ def tell(served: Served, *colours: str, is_anomaly: bool = False, **counts: int)
     served.dashboard.board.put("detector", section)
 
 
-def take_control(page: Page, served: Served) -> None:  # noqa: F811
-    page.goto(served.address)
-    page.click("#take")
-    expect(page.locator("#holder")).to_have_text("you hold control")
-
-
 def test_what_is_in_force_is_shown(page: Page, served: Served) -> None:  # noqa: F811
     tell(served, "yellow", "coat=#e8c41e", is_anomaly=True, yellow=2)
     page.goto(served.address)
@@ -79,7 +73,7 @@ def test_colours_are_added_and_removed_and_a_refusal_is_said(
     page: Page,  # noqa: F811
     served: Served,
 ) -> None:
-    take_control(page, served)
+    take_control(page, served.address)
     page.fill("#colour-name", "coat")
     with page.expect_response("**/api/proposals"):
         page.click("#colour-add")
@@ -103,7 +97,7 @@ def test_a_colour_is_picked_from_the_live_picture_and_steers_nothing(
     page: Page,  # noqa: F811
     served: Served,
 ) -> None:
-    take_control(page, served)
+    take_control(page, served.address)
     image = np.full((360, 640, 3), 90, np.uint8)
     image[100:260, 220:420] = YELLOW_BGR
     scene = ShownFrame(1, 0.0, image, Detections.none(640, 360), (), None)

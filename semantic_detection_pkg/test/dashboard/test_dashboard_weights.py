@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from dashboard_client import Served, serve
 from playwright.sync_api import Page, expect
-from test_dashboard_browser import browser, page  # noqa: F401 - fixtures
+from test_dashboard_browser import browser, page, take_control  # noqa: F401 - fixtures
 
 from semantic_detection_pkg.dashboard.api import commands
 from semantic_detection_pkg.dashboard.api.commands import CommandStatus, Outcome
@@ -188,9 +188,7 @@ def click(page: Page, x: float, y: float) -> None:  # noqa: F811
 
 
 def test_a_place_is_drawn_weighed_and_sent(served: Served, page: Page) -> None:  # noqa: F811
-    page.goto(served.address)
-    page.click("#take")
-    expect(page.locator("#holder")).to_have_text("you hold control")
+    take_control(page, served.address)
     page.fill("#words", "tent")
     page.click("#part-draw")
     expect(page.locator("#part-draw")).to_have_text("Done")
@@ -283,9 +281,7 @@ def test_weights_outside_the_area_are_told_on_the_page(
     served: Served,
     page: Page,  # noqa: F811
 ) -> None:
-    page.goto(served.address)
-    page.click("#take")
-    expect(page.locator("#holder")).to_have_text("you hold control")
+    take_control(page, served.address)
     page.fill("#words", "tent")
     page.fill("#yaw-min", "30")
     page.click("#part-draw")

@@ -84,7 +84,8 @@ class WeightedParts(BaseModel):
     parts: list[WeightedPart]
 
 
-_REFUSALS: dict[int | str, dict[str, Any]] = {
+#: What any request may be refused for, as the OpenAPI document has it.
+REFUSALS: dict[int | str, dict[str, Any]] = {
     status.value: {"model": Refusal, "description": text}
     for status, text in (
         (HTTPStatus.UNAUTHORIZED, "the token is missing or wrong"),
@@ -125,15 +126,15 @@ def _holds_control(dashboard: Shared, viewer_id: ViewerId = "") -> None:
         raise HTTPException(HTTPStatus.CONFLICT, str(error)) from error
 
 
-look = APIRouter(prefix="/api", tags=["look"], responses=_REFUSALS)
-access = APIRouter(prefix="/api", tags=["access"], responses=_REFUSALS)
+look = APIRouter(prefix="/api", tags=["look"], responses=REFUSALS)
+access = APIRouter(prefix="/api", tags=["access"], responses=REFUSALS)
 control = APIRouter(
-    prefix="/api", tags=["control"], responses=_REFUSALS, dependencies=[Depends(may_control)]
+    prefix="/api", tags=["control"], responses=REFUSALS, dependencies=[Depends(may_control)]
 )
 steer = APIRouter(
     prefix="/api",
     tags=["control"],
-    responses=_REFUSALS,
+    responses=REFUSALS,
     dependencies=[Depends(may_control), Depends(_holds_control)],
 )
 

@@ -10,11 +10,13 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, HTTPException, Path, Request
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from semantic_detection_pkg.dashboard.api.api import CommandReply, Refusal, may_control
+from semantic_detection_pkg.dashboard.api.api import REFUSALS, CommandReply, Refusal, may_control
 from semantic_detection_pkg.dashboard.api.dashboard import Dashboard
 from semantic_detection_pkg.recorder.core.reviews import COMMENT_CHARS_MAX, WHO_CHARS_MAX, Review
 
-router = APIRouter(prefix="/api", tags=["control"], dependencies=[Depends(may_control)])
+router = APIRouter(
+    prefix="/api", tags=["control"], responses=REFUSALS, dependencies=[Depends(may_control)]
+)
 
 
 class FindingVerdict(BaseModel):
@@ -42,18 +44,7 @@ class FindingVerdict(BaseModel):
 @router.post(
     "/findings/{finding_id}/review",
     response_model=CommandReply,
-    responses={
-        status: {"model": Refusal, "description": text}
-        for status, text in (
-            (401, "the token is missing or wrong"),
-            (403, "the request comes from a page of another origin"),
-            (404, "no such finding is known"),
-            (409, "there is nothing to say"),
-            (413, "the body is too large"),
-            (422, "a value is not allowed"),
-            (503, "it cannot be kept"),
-        )
-    },
+    responses={404: {"model": Refusal, "description": "no such finding is known"}},
 )
 async def review_finding(
     request: Request, finding_id: Annotated[str, Path(max_length=200)], body: FindingVerdict

@@ -16,8 +16,15 @@ from tak_server import event, place_of
 from test_tak_server import ROBOT, finding
 
 from semantic_detection_pkg.common.core.optics import direction
-from semantic_detection_pkg.common.core.position import Place, Position, bearing_to, locate
-from semantic_detection_pkg.tak.core.events import CotEvent, RobotPlace, camera_event, heading
+from semantic_detection_pkg.common.core.position import (
+    Place,
+    Position,
+    RobotPlace,
+    bearing_to,
+    heading,
+    locate,
+)
+from semantic_detection_pkg.tak.core.events import CotEvent, camera_event
 from semantic_detection_pkg.tak.core.outbox import STANDING_MAX, Outbox
 from semantic_detection_pkg.tak.core.requests import Requests
 from semantic_detection_pkg.tak.core.search_map import SearchMap, Telling

@@ -12,11 +12,10 @@ import pytest
 from patience import patience, wait_until
 from tak_server import NAME, Client, Taky, event, free_port, lifetime_s, place_of, running
 
-from semantic_detection_pkg.common.core.position import Position
+from semantic_detection_pkg.common.core.position import Position, RobotPlace
 from semantic_detection_pkg.tak.core.events import (
     CotEvent,
     Robot,
-    RobotPlace,
     ToldFinding,
     finding_event,
     robot_event,

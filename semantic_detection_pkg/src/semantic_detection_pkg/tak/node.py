@@ -17,6 +17,7 @@ from ros_support_pkg.qos import COMMAND, RECORD, SENSOR_DATA, STATE
 from ros_support_pkg.running import run_node
 from ros_support_pkg.timers import every
 from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
+from semantic_detection_pkg.scan.ros.whereabouts import Whereabouts
 from semantic_detection_pkg.tak.core.events import Robot
 from semantic_detection_pkg.tak.core.requests import Requests
 from semantic_detection_pkg.tak.core.search_map import SearchMap, Telling
@@ -25,7 +26,6 @@ from semantic_detection_pkg.tak.core.settings import STATES, TakSettings
 from semantic_detection_pkg.tak.cot_xml import HeardEvent
 from semantic_detection_pkg.tak.lines import DatagramLine, Line, StreamLine
 from semantic_detection_pkg.tak.link import TakLink
-from semantic_detection_pkg.tak.ros.whereabouts import Whereabouts
 from semantic_detection_pkg.tak.tls_files import TlsFiles, make_context
 
 _HEARD_PERIOD_S = 0.2

@@ -54,6 +54,18 @@ class Place:
 
 
 @dataclass(frozen=True)
+class RobotPlace:
+    """Where the gimbal's base is; the quaternion, None: not known, turns it into east-north-up."""
+
+    latitude_deg: float
+    longitude_deg: float
+    altitude_m: float
+    sigma_horizontal_m: float
+    sigma_vertical_m: float
+    quaternion_xyzw: tuple[float, float, float, float] | None = None
+
+
+@dataclass(frozen=True)
 class Position:
     """Where something stands.
 
@@ -163,6 +175,14 @@ def bearing_to(
     )
     yaw_rad, pitch_rad = bearing(quaternion_rotation(place.quaternion_xyzw).T @ enu)
     return yaw_rad, pitch_rad, float(np.linalg.norm(enu))
+
+
+def heading(
+    quaternion_xyzw: tuple[float, float, float, float], yaw_rad: float, pitch_rad: float
+) -> tuple[float, float]:
+    """Return (azimuth from true north, clockwise, 0..2 pi; elevation) [rad] of a bearing."""
+    east, north, up = quaternion_rotation(quaternion_xyzw) @ direction(yaw_rad, pitch_rad)
+    return math.atan2(east, north) % math.tau, math.atan2(up, math.hypot(east, north))
 
 
 def _covariance(

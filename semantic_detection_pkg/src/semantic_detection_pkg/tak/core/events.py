@@ -20,9 +20,8 @@ from semantic_detection_pkg.common.core.coordinates import (
 )
 from semantic_detection_pkg.common.core.coverage_ground import Outline
 from semantic_detection_pkg.common.core.geojson import Ring
-from semantic_detection_pkg.common.core.optics import direction
 from semantic_detection_pkg.common.core.palette import CELL_COLOURS, FINDING_COLOURS
-from semantic_detection_pkg.common.core.position import Position, quaternion_rotation
+from semantic_detection_pkg.common.core.position import Position, RobotPlace, heading
 
 UNKNOWN_M = 9_999_999.0  # as CoT writes what is not known
 SPOT, CAMERA, SHAPE = "b-m-p-s-m", "b-m-p-s-p-loc", "u-d-f"
@@ -89,18 +88,6 @@ class Robot:
     team: str = "Cyan"
     role: str = "Team Member"
     kind: str = "a-f-A-M-H-Q"
-
-
-@dataclass(frozen=True)
-class RobotPlace:
-    """Where the gimbal's base is; the quaternion, None: not known, turns it into east-north-up."""
-
-    latitude_deg: float
-    longitude_deg: float
-    altitude_m: float
-    sigma_horizontal_m: float
-    sigma_vertical_m: float
-    quaternion_xyzw: tuple[float, float, float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -295,14 +282,6 @@ def _made_by(robot: Robot) -> Detail:
     """Return the link to who tells."""
     whose = {"uid": robot.uid, "type": robot.kind, "parent_callsign": robot.callsign}
     return Detail("link", {**whose, "relation": "p-p"})
-
-
-def heading(
-    quaternion_xyzw: tuple[float, float, float, float], yaw_rad: float, pitch_rad: float
-) -> tuple[float, float]:
-    """Return (azimuth from true north, clockwise, 0..2 pi; elevation) [rad] of a bearing."""
-    east, north, up = quaternion_rotation(quaternion_xyzw) @ direction(yaw_rad, pitch_rad)
-    return math.atan2(east, north) % math.tau, math.atan2(up, math.hypot(east, north))
 
 
 def argb(colour: int, alpha: int = 0xFF) -> str:

@@ -13,11 +13,15 @@ import numpy as np
 from ros_support_pkg.core.words import FindingState, Verdict, read
 from semantic_detection_pkg.common.core.coverage_ground import on_ground
 from semantic_detection_pkg.common.core.finding_ids import parse_finding_id
-from semantic_detection_pkg.common.core.position import Place, bearing_to, known_position
+from semantic_detection_pkg.common.core.position import (
+    Place,
+    RobotPlace,
+    bearing_to,
+    known_position,
+)
 from semantic_detection_pkg.tak.core.events import (
     CotEvent,
     Robot,
-    RobotPlace,
     ToldFinding,
     area_events,
     camera_event,

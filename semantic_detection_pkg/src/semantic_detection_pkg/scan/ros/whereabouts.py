@@ -7,9 +7,9 @@ import time
 from typing import Any
 
 from ros_support_pkg.core.words import LinkState, read
+from semantic_detection_pkg.common.core.position import RobotPlace
 from semantic_detection_pkg.scan.core.from_messages import from_fix, from_imu
 from semantic_detection_pkg.scan.core.inputs_and_decisions import BaseAttitude, Fix
-from semantic_detection_pkg.tak.core.events import RobotPlace
 
 _FRESH_S = 5.0  # older, it is not where the robot is
 

@@ -1,1 +1,0 @@
-"""Messages of the graph as what is told, and back."""

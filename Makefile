@@ -56,6 +56,8 @@ $(BUILD_STAMP): $(SETUP_STAMP) $(BUILD_INPUTS)
 	export MAKEFLAGS="-j$$(nproc)"
 	colcon --log-base log build --symlink-install --packages-select $(PACKAGES) \
 	  --event-handlers parallel_status- --cmake-args -DCMAKE_BUILD_TYPE=Release
+	set +u; source install/local_setup.bash; set -u
+	python tools/setup/compile_imports.py
 	touch $@
 
 demo: build

@@ -22,11 +22,11 @@ from semantic_detection_pkg.errors import StorageError
 from semantic_detection_pkg.recorder.core.events import EventRules, FindingMark
 from semantic_detection_pkg.recorder.core.ring import RingRules
 from semantic_detection_pkg.recorder.core.topics import Message
-from semantic_detection_pkg.recorder.evidence import event_page, mission
+from semantic_detection_pkg.recorder.evidence import event_page
 from semantic_detection_pkg.recorder.evidence.evidence_writer import EvidenceWriter
 from semantic_detection_pkg.recorder.storage import recorder as recorder_module
 from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
-from semantic_detection_pkg.recorder.storage.event_store import read_event
+from semantic_detection_pkg.recorder.storage.event_store import events_of, read_event
 from semantic_detection_pkg.recorder.storage.recorder import Recorder
 from semantic_detection_pkg.recorder.storage.session import (
     FINDING_TYPE,
@@ -256,7 +256,7 @@ def test_killed_while_its_folder_was_made(tmp_path: Path) -> None:
     (path,) = (tmp_path / "r/events").iterdir()
     half = path.with_name(f".{path.name}.new")
     path.rename(half)
-    assert mission.events_of(tmp_path / "r") == []
+    assert events_of(tmp_path / "r") == []
     again = session(tmp_path / "r")
     assert not half.exists()
     again.keep_finding(mark("a"))

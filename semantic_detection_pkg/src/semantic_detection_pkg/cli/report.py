@@ -16,7 +16,7 @@ from pathlib import Path
 from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
 from semantic_detection_pkg.recorder.evidence import event_page, mission
 from semantic_detection_pkg.recorder.map_files.files import MAKERS
-from semantic_detection_pkg.recorder.storage.event_store import EVENT_FILE
+from semantic_detection_pkg.recorder.storage.event_store import EVENT_FILE, PAGE, events_of
 
 _PERIOD_S = 2.0  # between two words of progress
 _DONE, _SOME_FAILED, _REFUSED, _INTERRUPTED = 0, 1, 2, 130
@@ -68,8 +68,8 @@ def _write_all(folder: Path, namespace: str | None, kinds: Sequence[str]) -> int
     """Write the mission's report, which who waits wants first, and the events' missing pages."""
     missing = [
         event.name
-        for event in mission.events_of(folder)
-        if not (folder / "events" / event.name / event_page.PAGE).exists()
+        for event in events_of(folder)
+        if not (folder / "events" / event.name / PAGE).exists()
     ]
     refusal: SemanticDetectionError | None = None
     failed = 0

@@ -19,7 +19,6 @@ from typing import TypeVar
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile
 
 from semantic_detection_pkg.common.kernels.depth import stretch_to_8_bit
 from semantic_detection_pkg.errors import FrameError
@@ -127,6 +126,8 @@ def _with_opencv(content: bytes) -> NDArray[np.generic] | None:
 
 
 def _with_pillow(content: bytes) -> NDArray[np.generic] | None:
+    from PIL import Image, ImageFile  # as little is needed of it as OpenCV cannot do
+
     with _pillow_lock:
         before = ImageFile.LOAD_TRUNCATED_IMAGES
         ImageFile.LOAD_TRUNCATED_IMAGES = True
@@ -149,6 +150,8 @@ def _of_three_channels(image: NDArray[np.generic]) -> NDArray[np.generic]:
 
 def _orientation(content: bytes) -> int:
     """Return EXIF's orientation, 1..8; 1 where there is none."""
+    from PIL import Image
+
     try:
         with Image.open(io.BytesIO(content)) as picture:
             value = picture.getexif().get(_ORIENTATION, 1)

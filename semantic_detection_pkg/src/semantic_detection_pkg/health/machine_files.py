@@ -6,9 +6,8 @@ Nothing here needs a right; what a machine does not have is NaN. Tests give anot
 from __future__ import annotations
 
 import math
+import shutil
 from pathlib import Path
-
-import psutil
 
 from semantic_detection_pkg.health.core.reading import (
     MachineReading,
@@ -78,7 +77,7 @@ def _disk_free_mb(folder: str) -> float:
     while not path.exists() and path != path.parent:
         path = path.parent  # the recorder makes the folder later
     try:
-        return float(psutil.disk_usage(str(path)).free) / 1024.0**2
+        return float(shutil.disk_usage(path).free) / 1024.0**2
     except OSError:
         return math.nan
 

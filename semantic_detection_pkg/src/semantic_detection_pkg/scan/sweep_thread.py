@@ -6,6 +6,7 @@ import threading
 from queue import SimpleQueue
 
 from semantic_detection_pkg.scan.core.search import PlanTask
+from semantic_detection_pkg.scan.preloading import preload
 
 _END_TIMEOUT_S = 0.5  # a plan under way is not waited for: the thread dies with its process
 
@@ -52,3 +53,4 @@ class SweepThread:
                 continue
             task.make()
             self._made.put(task)
+            preload()  # the gimbal is on its way, nothing was seen yet

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from vlm_bridge_pkg.errors import ConfigurationError
@@ -25,6 +24,8 @@ def fit_square(jpeg: bytes, side_px: int) -> Picture:
         read_picture(jpeg)  # its size is checked before it is unpacked
     except RequestRefused as error:
         raise ConfigurationError(f"crop: {error}") from error
+    import cv2  # large, and needed from the first question on
+
     image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
         raise ConfigurationError("crop: the picture cannot be unpacked")

@@ -14,8 +14,6 @@ from typing import Any
 import numpy as np
 import pymap3d
 from numpy.typing import NDArray
-from scipy import ndimage
-from skimage import measure
 
 from semantic_detection_pkg.common.core.coordinates import DEGREE_DIGITS
 from semantic_detection_pkg.common.core.geojson import Ring
@@ -72,6 +70,8 @@ class CoverageGround:
         if self.log_ranges is None:
             points = rays * (self.height_m / -rays[2])
         else:  # corners are as far away as the cells around them on average
+            from scipy import ndimage  # large, and for maps only
+
             places = np.stack(np.broadcast_arrays(rows, columns)).astype(np.float64)
             log_range = ndimage.map_coordinates(self.log_ranges, places, order=1, mode="nearest")
             points = rays * np.exp(log_range)
@@ -80,6 +80,8 @@ class CoverageGround:
 
     def outlines(self) -> list[Outline]:
         """Return the border of each connected part of the cells that are shown, with its holes."""
+        from skimage import measure  # large, and for maps only
+
         grid = np.pad(self.shown.reshape(int(self.message.rows), int(self.message.columns)), 1)
         lines = measure.find_contours(grid.astype(np.float64), 0.5)
         if not lines:

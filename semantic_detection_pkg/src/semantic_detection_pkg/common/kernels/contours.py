@@ -7,7 +7,6 @@ exactly `field > 0` again, holes included.
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,6 +54,8 @@ def simplify(ring: NDArray[np.float32], tolerance_px: float, area_px: float) -> 
     distance_px = min(tolerance_px, _SMALL_MASK_SHARE * area_px**0.5)
     if distance_px <= 0:
         return ring
+    import cv2  # large; who only fills has no use for it
+
     simpler = cv2.approxPolyDP(ring, distance_px, True)[:, 0]
     return simpler if len(simpler) >= 3 else ring
 

@@ -7,8 +7,6 @@ import json
 from pathlib import Path
 from typing import Any, NoReturn
 
-import jsonschema
-
 from semantic_detection_pkg.common.core.detection_curve import DetectionCurves
 from semantic_detection_pkg.detector.backends.file_hash import sha256_of
 from semantic_detection_pkg.detector.backends.schema_reason import schema_reason
@@ -75,6 +73,8 @@ def read_document(path: Path) -> dict[str, Any] | None:
             f"curves {path}: version {str(version)[:20]} is not known, allowed is {VERSION}; "
             f"{_AGAIN}"
         )
+    import jsonschema  # large, and most models have no such file
+
     problem = jsonschema.exceptions.best_match(
         jsonschema.Draft202012Validator(SCHEMA).iter_errors(document)
     )

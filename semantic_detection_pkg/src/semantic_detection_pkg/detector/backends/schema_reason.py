@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-import jsonschema
+if TYPE_CHECKING:
+    import jsonschema
 
 _HALF = 100  # letters
 _DIGITS = re.compile(r"(\d{20})\d{20,}")

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from semantic_detection_pkg.detector.backends.file_hash import sha256_of
-from semantic_detection_pkg.detector.backends.onnx import CPU, explain, one_line
 from semantic_detection_pkg.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 DATA_SUFFIX = ".data"  # behind the graph's name
 COPY_AGAIN = "copy all files of one export (tools/export_yoloe.py) beside the model again"
@@ -50,6 +51,11 @@ class SideNetwork:
         Raises:
             ConfigurationError: a file is missing, damaged, or of another checkpoint.
         """
+        # Not above: a detector on TensorRT has no use for ONNX Runtime until then.
+        import onnxruntime
+
+        from semantic_detection_pkg.detector.backends.onnx import CPU, explain
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # the other cores are the detector's
         options.log_severity_level = _LOG_FATAL_ONLY
@@ -98,6 +104,8 @@ class SideNetwork:
         try:
             (output,) = session.run(None, dict(inputs))
         except Exception as error:  # as above
+            from semantic_detection_pkg.detector.backends.onnx import one_line
+
             raise self.refusal(f"failed: {one_line(error)}") from None
         if not np.isfinite(output).all():
             raise self.refusal("its output is not finite")

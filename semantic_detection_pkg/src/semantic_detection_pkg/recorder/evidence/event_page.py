@@ -22,8 +22,8 @@ from semantic_detection_pkg.recorder.evidence.drawings import (
 )
 from semantic_detection_pkg.recorder.evidence.pictures import Shown, show
 from semantic_detection_pkg.recorder.evidence.rendering import plain, render, utc, write_text
+from semantic_detection_pkg.recorder.storage.event_store import PAGE
 
-PAGE = "evidence.html"
 GEOJSON = "findings.geojson"
 
 _TIER_NAMES = {1: "detector close up", 2: "classifier and shape", 3: "vision-language model"}

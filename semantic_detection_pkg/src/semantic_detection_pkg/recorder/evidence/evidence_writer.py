@@ -12,8 +12,7 @@ import sys
 import threading
 from pathlib import Path
 
-from semantic_detection_pkg.recorder.evidence.event_page import PAGE
-from semantic_detection_pkg.recorder.evidence.mission import events_of
+from semantic_detection_pkg.recorder.storage.event_store import PAGE, events_of
 
 _log = logging.getLogger(__name__)
 

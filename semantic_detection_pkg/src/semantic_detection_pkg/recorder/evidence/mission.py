@@ -14,7 +14,6 @@ from semantic_detection_pkg.recorder.core.events import Event
 from semantic_detection_pkg.recorder.core.reviews import UNREVIEWED, FindingReview, by_finding
 from semantic_detection_pkg.recorder.evidence import mission_folders
 from semantic_detection_pkg.recorder.evidence.coverage_geojson import pod_geojson
-from semantic_detection_pkg.recorder.evidence.event_page import PAGE
 from semantic_detection_pkg.recorder.evidence.mission_content import (
     TYPES,
     MissionContent,
@@ -25,16 +24,16 @@ from semantic_detection_pkg.recorder.evidence.mission_content import (
 from semantic_detection_pkg.recorder.evidence.mission_page import index_page, mission_page
 from semantic_detection_pkg.recorder.evidence.missions_of_recording import (
     Mission,
-    events_of,
     missions_of,
 )
 from semantic_detection_pkg.recorder.evidence.rendering import write_text
 from semantic_detection_pkg.recorder.map_files.files import MAKERS, file_name, write_map_file
 from semantic_detection_pkg.recorder.map_files.items import MapFinding, MapMission, numbered
 from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
+from semantic_detection_pkg.recorder.storage.event_store import PAGE
 from semantic_detection_pkg.recorder.storage.review_log import ReviewLog
 
-__all__ = ["POD_MAP", "REPORT", "Written", "events_of", "write", "write_report"]
+__all__ = ["POD_MAP", "REPORT", "Written", "write", "write_report"]
 
 REPORT = "report.html"
 POD_MAP = "coverage.geojson"

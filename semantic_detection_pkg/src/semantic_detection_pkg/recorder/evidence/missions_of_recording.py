@@ -18,11 +18,7 @@ from semantic_detection_pkg.recorder.evidence.content import (
 from semantic_detection_pkg.recorder.evidence.mission_content import Course, Progress
 from semantic_detection_pkg.recorder.evidence.missions_apart import tell_apart
 from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
-from semantic_detection_pkg.recorder.storage.event_store import (
-    EVENT_FILE,
-    is_unfinished,
-    read_event,
-)
+from semantic_detection_pkg.recorder.storage.event_store import events_of
 
 _LONGEST_NS = 2 * 24 * 3600 * 1_000_000_000  # of a mission
 _SLACK_NS = 2_000_000_000  # between a finding's time and that of its recording
@@ -75,19 +71,6 @@ class Mission:
             return (begun_ns if is_lost else start_ns), end_ns
         times = [event.marked_ns for event in self.events]
         return min(times), max(times)
-
-
-def events_of(folder: Path) -> list[Event]:
-    """Return events beside a ring, by their time; none where there is no such folder."""
-    found = []
-    for path in sorted((folder / "events").glob(f"*/{EVENT_FILE}")):
-        if is_unfinished(path.parent):
-            continue
-        try:
-            found.append(read_event(path.parent))
-        except ValueError:
-            continue  # the recorder has said so
-    return found
 
 
 def missions_of(

@@ -8,9 +8,7 @@ import unicodedata
 from datetime import datetime, timezone
 from functools import cache
 from pathlib import Path
-from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from typing import TYPE_CHECKING, Any
 
 from semantic_detection_pkg.common.core.coordinates import (
     accuracy_text,
@@ -21,6 +19,9 @@ from semantic_detection_pkg.common.core.coordinates import (
 )
 from semantic_detection_pkg.common.core.position import Position
 from semantic_detection_pkg.errors import StorageError
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _TEXT_MAX = 4000
 _LATEST_NS = 253_402_300_799 * 1_000_000_000  # of the year 9999
@@ -96,6 +97,9 @@ def _radio(position: Position, name: str) -> str:
 
 @cache
 def _environment() -> Environment:
+    # Here: the page knows this module for its files for maps, which need no template.
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     environment = Environment(
         loader=PackageLoader(__package__, "templates"),
         autoescape=True,

@@ -11,10 +11,8 @@ import io
 import math
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import pymap3d
-import tifffile
 from numpy.typing import NDArray
 
 from semantic_detection_pkg.common.core.coverage_ground import CoverageGround, on_ground
@@ -72,6 +70,8 @@ def geotiff(mission: MapMission) -> bytes:
         f"{clean(name).translate(_NO_MARKUP)} POD %</Item>"
         for index, name in enumerate(raster.class_names)
     )
+    import tifffile  # large; the page knows this module for the names of the formats
+
     data = io.BytesIO()
     tifffile.imwrite(
         data,
@@ -134,6 +134,8 @@ def _cells_drawn(
     Args:
         rings_px: (shown cells, 4, 2) corners.
     """
+    import cv2  # as above
+
     cells = np.flatnonzero(ground.shown)
     drawn = np.full(shape, -1, np.int32)
     rings = np.round((rings_px - 0.5) * _SUBPIXEL).astype(np.int32)

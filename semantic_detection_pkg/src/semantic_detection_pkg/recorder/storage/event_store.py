@@ -45,6 +45,7 @@ _log = logging.getLogger(__name__)
 
 EVENT_FILE = "event.json"
 FINDING_FILE = "finding.mcap"
+PAGE = "evidence.html"
 BAG = "bag"
 TABLE_FOLDER = "tables"
 _NS_PER_S = 1_000_000_000
@@ -258,6 +259,19 @@ class EventStore:
 def is_unfinished(path: Path) -> bool:
     """Return whether a path is that of an event that is being made, or that a power cut left so."""
     return path.name.startswith(".") and path.name.endswith(_NEW)
+
+
+def events_of(folder: Path) -> list[Event]:
+    """Return events beside a ring, by their time; none where there is no such folder."""
+    found = []
+    for path in sorted((folder / "events").glob(f"*/{EVENT_FILE}")):
+        if is_unfinished(path.parent):
+            continue
+        try:
+            found.append(read_event(path.parent))
+        except ValueError:
+            continue  # the recorder has said so
+    return found
 
 
 def read_event(path: Path) -> Event:

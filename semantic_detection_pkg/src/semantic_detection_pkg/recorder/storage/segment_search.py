@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from mcap.reader import make_reader
-from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from semantic_detection_pkg.common.core.serialised import stamp_of
 from semantic_detection_pkg.errors import ConfigurationError
@@ -81,6 +80,9 @@ def messages_in(
 
 @lru_cache(maxsize=16)
 def _types_of(definition: str, type_name: str) -> Any:
+    # Takes long to import; who has no recording needs none of it.
+    from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+
     store = get_typestore(Stores.EMPTY)
     store.register(get_types_from_msg(definition, type_name))
     return store

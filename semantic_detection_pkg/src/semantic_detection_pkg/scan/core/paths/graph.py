@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
 from semantic_detection_pkg.common.core.optics import Matrix
 
@@ -95,6 +93,9 @@ class SpanningTree:
 
 def build_spanning_tree(points: Matrix, pairs: Indices) -> SpanningTree:
     """Return the longest part of the minimum spanning tree of points (n, 2), edges (k, 2)."""
+    from scipy.sparse import coo_matrix  # see `scan.preloading`
+    from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
+
     count = len(points)
     steps = points[pairs[:, 0]] - points[pairs[:, 1]]
     lengths = np.hypot(steps[:, 0], steps[:, 1])

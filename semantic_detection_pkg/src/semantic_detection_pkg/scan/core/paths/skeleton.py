@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
-from skimage.morphology import skeletonize
 
 from semantic_detection_pkg.common.core.optics import Matrix
 from semantic_detection_pkg.common.kernels import contours
@@ -76,6 +74,8 @@ def trace_skeleton(rings: Sequence[NDArray[np.floating]]) -> Skeleton | None:
 
 def _trace(mask: NDArray[np.bool_]) -> Skeleton | None:
     """Return the skeleton of a raster, in cells."""
+    from skimage.morphology import skeletonize  # see `scan.preloading`
+
     rows, columns = np.nonzero(skeletonize(mask))
     if len(rows) < _FEWEST_CELLS:
         return None
@@ -158,6 +158,8 @@ def _smooth_line(line: Matrix, sigma: float) -> Matrix:
     """Return a chain of cells without its steps; both ends stay in place."""
     if len(line) < 4:
         return line
+    from scipy.ndimage import gaussian_filter1d  # see `scan.preloading`
+
     # Odd reflection about the ends keeps them, and straight lines, unchanged.
     reach = min(len(line) - 1, int(3 * sigma) + 1)
     head = 2 * line[0] - line[reach:0:-1]

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.optics import CameraView, Matrix, wrapped
@@ -286,6 +285,8 @@ def associate(
         is_possible &= np.logical_or(
             *(far + np.log(variance).sum(axis=2) <= limit for far, variance in likelihoods)
         )
+    from scipy.optimize import linear_sum_assignment  # see `scan.preloading`
+
     cost = np.where(is_possible, cost, _MISS_COST)
     rows, columns = linear_sum_assignment(cost)
     is_match = is_possible[rows, columns]

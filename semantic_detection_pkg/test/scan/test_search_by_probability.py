@@ -169,6 +169,34 @@ def test_the_likelier_part_is_confirmed_before_the_rest_is_looked_at():
         assert list(dict.fromkeys(confirmed)) == [first, *({"person", "tent"} - {first})]
 
 
+@pytest.mark.parametrize("weight", [30.0, 1000.0])
+def test_what_stands_where_it_is_less_likely_is_found_after_the_likelier_part(weight):
+    """However sure the weights are, they say what comes first, not what is left out."""
+    part = WeightedArea(((1.3, 0.05), (1.9, 0.05), (1.9, 0.6), (1.3, 0.6)), weight)
+    far = [Thing(yaw, 0.12, "tent") for yaw in (-1.7, -1.0, -0.3, 0.5)]
+    made = searched(
+        Thing(1.6, 0.3, "person"), *far, weights=(part,), area=Area(-2.0, 2.0, 0.05, 0.6)
+    )
+    run_to_forecast(made)
+    told = re.search(r"by the weights in about (\d+) s", made.controller.progress.forecast)
+    began_ns, left_s = made.now_ns, made.controller.progress.forecast_s
+    assert int(told[1]) < 0.6 * left_s
+    confirmed = []
+
+    def is_over(decision) -> bool:
+        confirmed.extend(
+            one.class_name for one in decision.findings if one.state is FindingState.CONFIRMED
+        )
+        return made.result is not None
+
+    made.run(300.0, until=is_over)
+    assert confirmed[0] == "person"
+    assert confirmed.count("tent") == len(far)
+    without = re.search(r"([\d.]+) without the weights, is reached", made.result.message)
+    assert float(without[1]) >= 0.9
+    assert (made.now_ns - began_ns) * 1e-9 == pytest.approx(left_s, rel=0.3)
+
+
 def test_a_repeating_search_looks_at_all_of_it_again():
     made = searched(is_repeating=True)
     made.run(60.0, until=lambda d: "starting again" in d.status.reason)

@@ -105,9 +105,9 @@ def test_the_map_confirms_what_the_plan_promises(wanted):
     made, _, pod = planner(wanted)
     plan = plan_of(made)
     assert plan.is_enough
-    assert plan.pod >= wanted
+    assert plan.after.pod >= wanted
     fly(plan, pod)
-    assert pod.area_pod() == pytest.approx(plan.pod, abs=0.05)
+    assert pod.area_pod() == pytest.approx(plan.after.pod, abs=0.05)
 
 
 def test_more_takes_longer_and_far_ground_needs_more_zoom():
@@ -122,14 +122,14 @@ def test_what_cannot_be_reached_is_said_with_the_best():
     made, _, pod = planner(0.9, zoom_max=1.5)
     plan = plan_of(made)
     assert not plan.is_enough
-    assert 0.1 < plan.pod < 0.9
+    assert 0.1 < plan.after.pod < 0.9
     made.add_plan(1)
     made.rates(0.1, BearingState(0.1, 0.0, 0.3))
     assert made.forecast is not None
     assert "POD 0.90 cannot be reached from here" in made.forecast.text
-    assert f"POD {plan.pod:.2f}" in made.forecast.text
+    assert f"POD {plan.after.pod:.2f}" in made.forecast.text
     fly(plan, pod)
-    assert made.area_pod() == pytest.approx(plan.pod, abs=0.06)
+    assert made.area_pod() == pytest.approx(plan.after.pod, abs=0.06)
     assert f"detection of {made.area_pod():.2f} (person 0." in made.outcome()
     assert "is the best from here, not 0.90" in made.outcome()
 
@@ -158,21 +158,49 @@ def test_no_pass_is_faster_than_pictures_are_sharp_or_looks_are_many():
 def test_where_it_is_likelier_comes_first():
     part = WeightedArea(((0.6, 0.05), (1.0, 0.05), (1.0, 0.8), (0.6, 0.8)), 30.0)
     plan = plan_of(planner(0.9, (part,))[0])
-    assert 0 < plan.first_stage < len(plan.passes)
-    for one in plan.passes[: plan.first_stage]:
+    assert 0 < plan.stages[0] < len(plan.passes)
+    for one in plan.passes[: plan.stages[0]]:
         hfov = WIDE.hfov_rad / one.zoom
         assert min(one.start_rad, one.end_rad) > 0.6 - hfov
     even = plan_of(planner(0.9)[0])
-    first_s = sum(one.duration_s for one in plan.passes[: plan.first_stage])
+    first_s = sum(one.duration_s for one in plan.passes[: plan.stages[0]])
     assert first_s < 0.5 * sum(one.duration_s for one in even.passes)
+
+
+def test_the_rest_comes_after_what_is_likelier_until_as_much_is_reached_without_the_weights():
+    part = WeightedArea(((0.6, 0.05), (1.0, 0.05), (1.0, 0.8), (0.6, 0.8)), 300.0)
+    made, _, pod = planner(0.9, (part,))
+    plan = plan_of(made)
+    assert plan.is_enough
+    assert min(plan.after) >= 0.9
+    assert len(plan.stages) == 2
+    likely = plan.passes[: plan.stages[1]]
+    assert plan.likely_s < plan.duration_s
+    made.add_plan(1)
+    made.rates(0.1, BearingState(0.1, 0.0, 0.3))
+    assert made.forecast is not None
+    assert f"POD 0.90 by the weights in about {plan.likely_s:.0f} s, 0.9" in made.forecast.text
+    assert f"without them in about {plan.duration_s:.0f} s" in made.forecast.text
+    assert made.forecast.end_s == pytest.approx(0.1 + plan.duration_s)
+    fly(replace(plan, passes=likely), pod)
+    assert pod.area_pod() > 0.88 > pod.even_pod()
+    fly(plan, pod)
+    assert pod.even_pod() == pytest.approx(plan.after.even, abs=0.05)
+
+
+def test_where_nothing_can_be_is_no_part_of_the_rest():
+    part = WeightedArea(((-1.3, 0.0), (0.0, 0.0), (0.0, 0.9), (-1.3, 0.9)), 0.0)
+    plan = plan_of(planner(0.9, (part,))[0])
+    assert plan.is_enough
+    assert plan.after.even == pytest.approx(plan.after.pod)
 
 
 def test_closer_looks_come_before_the_last_few_per_cent():
     much, little = plan_of(planner(0.95)[0]), plan_of(planner(0.8)[0])
-    assert 0 < much.first_stage < len(much.passes)
-    first = much.passes[: much.first_stage]
-    assert much.pod_before + sum(one.gain for one in first) == pytest.approx(0.9, abs=0.05)
-    assert little.first_stage == 0
+    assert 0 < much.stages[0] < len(much.passes)
+    first = much.passes[: much.stages[0]]
+    assert much.before.pod + sum(one.gain for one in first) == pytest.approx(0.9, abs=0.05)
+    assert not little.stages
 
 
 def test_closer_looks_at_false_alarms_take_time_and_show_what_is_around_them():
@@ -188,15 +216,15 @@ def test_closer_looks_at_false_alarms_take_time_and_show_what_is_around_them():
     assert plans[0] == plans[1]
     assert plans[0].closer_looks == 0.0
     plan = plans[2]
-    first = plan.passes[: plan.first_stage]
+    first = plan.passes[: plan.stages[0]]
     looks = sum(one.duration_s for one in first) / FRAME_S
     assert plan.closer_looks == pytest.approx(0.15 * looks / 4.0, rel=0.01)
     assert plan.closer_s == pytest.approx(0.35 + 0.6 * plan.closer_looks, rel=0.01)
     assert plan.duration_s > plan.closer_s + sum(one.duration_s for one in first)
-    gained = plan.pod_before + sum(one.gain for one in plan.passes)
-    assert plan.pod > gained + 1e-4  # the views show something besides
-    assert plans[0].pod == pytest.approx(
-        plans[0].pod_before + sum(one.gain for one in plans[0].passes), abs=1e-6
+    gained = plan.before.pod + sum(one.gain for one in plan.passes)
+    assert plan.after.pod > gained + 1e-4  # the views show something besides
+    assert plans[0].after.pod == pytest.approx(
+        plans[0].before.pod + sum(one.gain for one in plans[0].passes), abs=1e-6
     )
 
 
@@ -236,7 +264,7 @@ def test_what_was_looked_at_is_not_looked_at_again():
     fly(replace(plan, passes=plan.passes[:1]), pod)
     half.interrupt()
     left = plan_of(half)
-    assert left.pod_before > 0.2
+    assert left.before.pod > 0.2
     assert left.duration_s < plan.duration_s
 
 
@@ -284,7 +312,7 @@ def test_the_way_of_looking_is_chosen_with_which_it_is_reached_soonest(look_s, c
         if only.name == looking:
             assert other == plan
         else:
-            assert (not other.is_enough and other.pod < plan.pod) or (
+            assert (not other.is_enough and other.after.pod < plan.after.pod) or (
                 other.duration_s >= plan.duration_s
             )
 

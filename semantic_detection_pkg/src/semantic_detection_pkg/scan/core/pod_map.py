@@ -86,6 +86,7 @@ class PodMap:
         last_look_s: (rows, columns) stamp of the newest of them [s]; -inf: never.
         now_s: what is told is told for this moment [s]; no earlier than the newest look.
         area_weights: (rows, columns) of the PODs of the area, see `area_pod.area_weights`.
+        even_weights: the same as if things were alike wherever they can be at all.
         ageing: of what was seen before.
     """
 
@@ -225,8 +226,11 @@ class PodMap:
 
     def area_pod(self) -> float:
         """Return the POD of the area, the mean of the classes: 0..1."""
-        pods = [float((self.pod(name) * self.area_weights).sum()) for name in self.class_names]
-        return sum(pods) / max(1, len(pods))
+        return self._mean_pod(self.area_weights)
+
+    def even_pod(self) -> float:
+        """Return what the POD of the area is without its weights: 0..1, see `even_weights`."""
+        return self._mean_pod(self.even_weights)
 
     def record(self) -> PodRecord:
         """Return a copy of what is known."""
@@ -259,6 +263,10 @@ class PodMap:
         self.finest = np.array(record.finest, np.float32)
         self.look_counts = np.array(record.look_counts, np.uint16)
 
+    def _mean_pod(self, chances: Grid) -> float:
+        pods = [float((self.pod(name) * chances).sum()) for name in self.class_names]
+        return sum(pods) / max(1, len(pods))
+
     def _index(self, class_name: str) -> int:
         if class_name not in self.class_names:
             raise KeyError(class_name)
@@ -278,6 +286,10 @@ class PodMap:
         grid, assumed_m = self._grid, self._settings.assumed_range_m
         self.ranges: CellRanges = cell_ranges(grid.yaw_rad, grid.pitch_rad, ground, assumed_m)
         self.area_weights = area_weights(grid.is_wanted, self.ranges.weights, self._weights)
+        self.even_weights = self.area_weights
+        if self._weights is not None:
+            possible = (self._weights > 0.0).astype(np.float64)
+            self.even_weights = area_weights(grid.is_wanted, self.ranges.weights, possible)
         sizes = [self.ranges.sizes_rad(self.size_m(name)) for name in self.class_names]
         logs = np.log(np.maximum(np.array(sizes), _LEAST_SIZE_RAD))
         steps = np.round(_STEPS * logs.reshape(-1, *self.finest.shape))

@@ -27,6 +27,13 @@ _PRICE_STEPS = 10  # bisection
 _BEST_SHARE = 0.97  # of what is gained at best: the rest would take long, where it is not enough
 
 
+class PlaceChances(NamedTuple):
+    """Chances that a thing stands in each cell: (rows, columns), each adds up to 1; see there."""
+
+    ground: Grid
+    order: Grid
+
+
 @dataclass(frozen=True, eq=False)
 class PassProblem:
     """What is known where a plan is wanted.
@@ -40,11 +47,12 @@ class PassProblem:
         ground: (rows, columns) chance that a thing stands there, of which the POD of the area is
             made up; adds up to 1.
         order: (rows, columns) what passes are chosen and ordered by; adds up to 1.
+        even: the same without the weights of the goal; None: it has none.
         best, total: (classes, rows, columns) exposure of the best group of looks and of all.
         between: share of its exposure that a group adds to the best one.
-        wanted_pod: 0..1, by `ground` and by `order`.
-        first_stage: 0..1, share of what is wanted that comes before closer looks at what was seen;
-            1: all of it.
+        wanted_pod: 0..1, by `ground` and by `order`, and then by both of `even`.
+        shares: rising to 1, of what is wanted by `ground` and `order`: closer looks at what was
+            seen come after each but the last.
         closer: looks at false alarms.
         latency_s: [s] from a look until what it found is known.
         zoom_rate_per_s: how fast the zoom moves.
@@ -57,11 +65,12 @@ class PassProblem:
     log_sizes: Grid
     ground: Grid
     order: Grid
+    even: PlaceChances | None
     best: Grid
     total: Grid
     between: float
     wanted_pod: float
-    first_stage: float
+    shares: tuple[float, ...]
     closer: CloserLooks
     latency_s: float
     zoom_rate_per_s: float

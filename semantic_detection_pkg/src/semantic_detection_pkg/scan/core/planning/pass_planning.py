@@ -10,11 +10,15 @@ best spent where its marginal rates are equal). Where one layer of passes does n
 follow on top of it. Passes are then made in the order of success per second of slew and look.
 
 Where closer looks come in between, what follows is planned for what they are expected to leave.
+
+A goal may weigh the area. Then the wanted POD is reached by its weights first, and after that by
+ground alone: the weights say what comes first, and a thing that is elsewhere is found as well.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -41,29 +45,42 @@ _LEAST_GAIN = 0.003  # of the POD, for another layer
 _SETTLE_S = 0.15  # [s] from the way to a pass to the pass
 
 
+class AreaPods(NamedTuple):
+    """PODs of the area, 0..1: by the weights of the goal, and as if it had none."""
+
+    pod: float
+    even: float
+
+    def gained_since(self, before: AreaPods) -> float:
+        """Return the greater one of both gains."""
+        return max(self.pod - before.pod, self.even - before.even)
+
+
 @dataclass(frozen=True)
 class PassPlan:
     """Passes in their order.
 
     Attributes:
-        pod_before, pod: of the area, 0..1, before and after them.
-        is_enough: the wanted POD is reached.
+        before, after: PODs of the area before and after them.
+        is_enough: the wanted POD is reached, by the weights and without them.
         duration_s: from the axis' place when it was planned until the wanted POD is reached, or to
             the end, with the closer looks that come before.
-        closer_looks: at false alarms that are expected until then.
+        stages: after so many passes, rising, closer looks come at what was shown until then.
+        closer_looks: at false alarms that are expected until the wanted POD is reached.
         closer_s: [s] of them.
-        first_stage: so many passes come before closer looks at what they have shown; 0: closer
-            looks come after all.
+        likely_s: as `duration_s`, by the weights alone; NaN: the goal has none, or by them it was
+            reached before or is not reached.
     """
 
     passes: tuple[PlannedPass, ...]
-    pod_before: float
-    pod: float
+    before: AreaPods
+    after: AreaPods
     is_enough: bool
     duration_s: float
-    first_stage: int = 0
+    stages: tuple[int, ...] = ()
     closer_looks: float = 0.0
     closer_s: float = 0.0
+    likely_s: float = math.nan
 
 
 class AxisState(NamedTuple):
@@ -76,39 +93,111 @@ class AxisState(NamedTuple):
 
 def plan_passes(problem: PassProblem, axis: AxisState) -> PassPlan:
     """Return the passes that reach the wanted POD soonest, or the best there is, in their order."""
-    choices = pass_choices(problem.rules, problem.pitch_rad, problem.curves)
-    groups = group_exposures(problem.rules, choices, problem.log_sizes, problem.curves)
-    state = (problem.best, problem.total)
-    before = pods = area_pods(problem, *state)
-    enough = PodGain(problem.wanted_pod, problem.wanted_pod)
-    ordered: list[PlannedPass] = []
-    duration_s, first_stage, alarms, closer_s = 0.0, 0, 0.0, 0.0
-    for stage in sorted({problem.first_stage, 1.0}):
-        wanted = PodGain(*(one + stage * (problem.wanted_pod - one) for one in before))
-        begun, passes, shown = pods, list[PlannedPass](), list[Shown]()
-        for _ in range(_LAYERS_MAX):
-            if pods.reaches(wanted):
-                break
-            layer = PassLayer(problem, choices, groups, state)
-            bands = layer.bands(wanted.less(pods))
-            gain = gain_of(bands)
-            if max(gain) < _LEAST_GAIN:
-                break
-            passes += [layer.planned(band) for band in bands]
-            shown += [layer.shown(band) for band in bands]
-            state, pods = layer.state_after(bands), pods.plus(gain)
-        added, axis, added_s = _in_order(problem, passes, axis, enough.less(begun))
-        ordered, duration_s = ordered + added, duration_s + added_s
-        if stage < 1.0 and not pods.reaches(enough):
-            first_stage = len(ordered)
-            state, alarms = _after_closer_looks(problem, state, shown)
-            pods = area_pods(problem, *state)
-            closer_s = problem.latency_s + alarms * problem.closer.look_s
-    duration_s += closer_s
-    is_enough = pods.reaches(enough)
+    draft, rest = _Draft(problem, axis), _without_weights(problem)
+    before = draft.pods(problem, rest)
+    is_enough = draft.reach(problem, problem.shares)
+    likely_s = math.nan
+    if problem.even is not None:
+        if is_enough and draft.passes:
+            likely_s = draft.reached_s
+        if draft.passes:
+            draft.look_closer(problem)
+        is_enough = draft.reach(rest, (1.0,)) and is_enough
     return PassPlan(
-        tuple(ordered), before.gain, pods.gain, is_enough, duration_s, first_stage, alarms, closer_s
+        tuple(draft.passes),
+        before,
+        draft.pods(problem, rest),
+        is_enough,
+        draft.reached_s,
+        tuple(draft.stages),
+        draft.closer_looks,
+        draft.closer_s,
+        likely_s,
     )
+
+
+def _without_weights(problem: PassProblem) -> PassProblem:
+    """Return the problem of an area where things are alike wherever they can be at all."""
+    if problem.even is None:
+        return problem
+    return replace(problem, ground=problem.even.ground, order=problem.even.order)
+
+
+class _Draft:
+    """A plan that is being made.
+
+    Attributes:
+        passes: in their order.
+        reached_s: [s] until what was wanted last is reached, or to the end.
+        stages, closer_looks, closer_s: see `PassPlan`.
+    """
+
+    def __init__(self, problem: PassProblem, axis: AxisState) -> None:
+        self._choices = pass_choices(problem.rules, problem.pitch_rad, problem.curves)
+        self._groups = group_exposures(
+            problem.rules, self._choices, problem.log_sizes, problem.curves
+        )
+        self._axis, self._state = axis, (problem.best, problem.total)
+        self._shown: list[Shown] = []  # since the closer looks before
+        self._now_s = self.reached_s = 0.0
+        self.passes: list[PlannedPass] = []
+        self.stages: list[int] = []
+        self.closer_looks = self.closer_s = 0.0
+
+    def pods(self, problem: PassProblem, rest: PassProblem) -> AreaPods:
+        """Return the PODs of the area after what is planned so far."""
+        return AreaPods(*(area_pods(one, *self._state).gain for one in (problem, rest)))
+
+    def reach(self, problem: PassProblem, shares: Sequence[float]) -> bool:
+        """Add passes until the wanted POD is reached, with closer looks after each share but 1.
+
+        Returns:
+            Whether it is.
+        """
+        before = pods = area_pods(problem, *self._state)
+        enough = PodGain(problem.wanted_pod, problem.wanted_pod)
+        self.reached_s = self._now_s
+        is_reached = pods.reaches(enough)
+        for share in shares:
+            wanted = PodGain(*(one + share * (problem.wanted_pod - one) for one in before))
+            begun, passes = pods, list[PlannedPass]()
+            for _ in range(_LAYERS_MAX):
+                if pods.reaches(wanted):
+                    break
+                layer = PassLayer(problem, self._choices, self._groups, self._state)
+                bands = layer.bands(wanted.less(pods))
+                gain = gain_of(bands)
+                if max(gain) < _LEAST_GAIN:
+                    break
+                passes += [layer.planned(band) for band in bands]
+                self._shown += [layer.shown(band) for band in bands]
+                self._state, pods = layer.state_after(bands), pods.plus(gain)
+            self._add(problem, passes, enough.less(begun), is_reached=is_reached)
+            is_reached = pods.reaches(enough)
+            if share < 1.0 and not is_reached:
+                self.look_closer(problem)
+                pods = area_pods(problem, *self._state)
+        return is_reached
+
+    def _add(
+        self, problem: PassProblem, passes: list[PlannedPass], wanted: PodGain, *, is_reached: bool
+    ) -> None:
+        ordered, self._axis, times = _in_order(problem, passes, self._axis, wanted)
+        if not is_reached:
+            self.reached_s = self._now_s + times.reached_s
+        self.passes += ordered
+        self._now_s += times.ended_s
+
+    def look_closer(self, problem: PassProblem) -> None:
+        """Add closer looks at false alarms among what was shown since the ones before."""
+        if self.passes:
+            self.stages.append(len(self.passes))
+        self._state, alarms = _after_closer_looks(problem, self._state, self._shown)
+        self._shown.clear()
+        took_s = problem.latency_s + alarms * problem.closer.look_s
+        self._now_s += took_s
+        self.closer_s += took_s
+        self.closer_looks += alarms
 
 
 def _after_closer_looks(
@@ -141,13 +230,20 @@ def transition_s(
     return max(slew_s, abs(zoom - axis.zoom) / problem.zoom_rate_per_s)
 
 
+class _Times(NamedTuple):
+    """When passes have reached what is wanted, or have ended, and when they have ended. [s]"""
+
+    reached_s: float
+    ended_s: float
+
+
 def _in_order(
     problem: PassProblem, passes: list[PlannedPass], axis: AxisState, wanted: PodGain
-) -> tuple[list[PlannedPass], AxisState, float]:
-    """Return the passes by success per second, where the axis is after them, and how long it takes.
+) -> tuple[list[PlannedPass], AxisState, _Times]:
+    """Return the passes by success per second, where the axis is after them, and their times.
 
     Args:
-        wanted: of the POD; once it is reached time counts no more.
+        wanted: of the POD.
     """
     left, ordered, now_s, reached_s = list(passes), list[PlannedPass](), 0.0, math.nan
     gained = PodGain(0.0, 0.0)
@@ -168,4 +264,4 @@ def _in_order(
             reached_s = begins_s + one.duration_s * min(share, 1.0)
         axis = AxisState(ends[1], one.pitch_rad, one.zoom)
         ordered.append(replace(one, start_rad=ends[0], end_rad=ends[1]))
-    return ordered, axis, now_s if math.isnan(reached_s) else reached_s
+    return ordered, axis, _Times(now_s if math.isnan(reached_s) else reached_s, now_s)

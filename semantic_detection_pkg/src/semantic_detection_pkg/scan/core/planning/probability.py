@@ -7,6 +7,7 @@ are done and the map says that less was seen than they were to show.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -17,6 +18,7 @@ from semantic_detection_pkg.scan.core.coverage import CoverageMap
 from semantic_detection_pkg.scan.core.planning.pass_choices import Grid
 from semantic_detection_pkg.scan.core.planning.pass_layer import PassProblem, PlannedPass
 from semantic_detection_pkg.scan.core.planning.pass_planning import (
+    AreaPods,
     AxisState,
     PassPlan,
     plan_passes,
@@ -40,7 +42,7 @@ from semantic_detection_pkg.scan.core.pointing import BearingState, Rates
 _FUTILE_PLANS_MAX = 3  # in a row that gain next to nothing, then the search is over
 # Where much is wanted, closer looks come when so much of it is reached, and again at the end: most
 # of what is there is confirmed before the last few per cent, which take as long as the rest. Where
-# it is likelier somewhere, that part comes first.
+# it is likelier somewhere, that part comes first, and closer looks once more before the rest.
 _MUCH = 0.9
 _FIRST_STAGE, _FIRST_STAGE_WEIGHTED = 0.92, 0.75
 _LEAST_GAIN = 0.004  # of the POD
@@ -85,9 +87,9 @@ class PassTask:
     @cached_property
     def _best(self) -> tuple[str, PassPlan]:
         plans = [(name, plan_passes(problem, self._axis)) for name, problem in self._problems]
-        best = max(plan.pod for _, plan in plans)
+        best = max(sum(plan.after) for _, plan in plans)
         good = [one for one in plans if one[1].is_enough]
-        good = good or [one for one in plans if one[1].pod >= best - _AS_GOOD]
+        good = good or [one for one in plans if sum(one[1].after) >= best - 2.0 * _AS_GOOD]
         return min(good, key=lambda one: one[1].duration_s)
 
     def make(self) -> None:
@@ -126,8 +128,8 @@ class ProbabilityPlanner:
         self.looking = "full" if pod.curves.ways else ""
         self.wants_closer_looks = False
         self._futile = (progress or SweepProgress()).futile_passes
-        self._is_first_stage = True
-        self._left_in_stage = 0
+        self._shares = self._stage_shares()  # of what is wanted, see `PassProblem`
+        self._begun, self._stages = 0, list[int]()  # passes begun, and stages left, of the plan
         self._passes: list[PlannedPass] = []
         self._run: PassRun | None = None
         self._task: PassTask | None = None
@@ -137,7 +139,7 @@ class ProbabilityPlanner:
         self._interval_s = 0.0
         self._has_news = False
         self._frames, self._is_blind = 0, False
-        self._weights = self._order = np.zeros(0)  # see `_is_enough`
+        self._weights, self._chances = np.zeros(0), list[Grid]()  # see `_is_enough`
         self._asked_s: float | None = None  # for the first plan
         self._forecast: Forecast | None = None
         self._planned: PassPlan | None = None
@@ -171,18 +173,23 @@ class ProbabilityPlanner:
 
     def outcome(self) -> str:
         """Return what was reached, in words."""
-        pod, wanted, known = self.area_pod(), self._rules.wanted_pod, self._pod
+        (pod, even), wanted, known = self._pods(), self._rules.wanted_pod, self._pod
         reached = f"a probability of detection of {pod:.2f}"
         if len(known.class_names) > 1:
             each = (f"{name} {known.summary(name).mean:.2f}" for name in known.class_names)
             reached += f" ({', '.join(each)})"
-        if pod >= wanted - _NEARLY:
+        if self._rules.is_weighted:
+            reached += f", {even:.2f} without the weights,"
+        if min(pod, even) >= wanted - _NEARLY:
             return f"{reached} is reached, {wanted:.2f} was wanted"
         return f"{reached} is the best from here, not {wanted:.2f}"
 
     def area_pod(self) -> float:
         """Return the POD of the area, by `PodMap`: 0..1."""
         return self._pod.area_pod()
+
+    def _pods(self) -> AreaPods:
+        return AreaPods(self._pod.area_pod(), self._pod.even_pod())
 
     def note_frame(self, looks: Sequence[Look], interval_s: float) -> None:
         """Note how the newest frame was looked at, and the time between two [s]; 0: unknown."""
@@ -195,12 +202,15 @@ class ProbabilityPlanner:
         return np.where(self._coverage.is_wanted, np.clip(left, 0.0, 1.0), 0.0)
 
     def _is_enough(self) -> bool:
-        """Return whether the wanted POD is reached, of the area and by the planner's order."""
-        weights, wanted = self._pod.area_weights, self._rules.wanted_pod - _NEARLY
-        if weights is not self._weights:  # both change with the ground only
-            self._weights, self._order = weights, search_order(self._pod)
-        pods = class_pods(self._pod).mean(axis=0)
-        return min(float((pods * one).sum()) for one in (weights, self._order)) >= wanted
+        """Return whether the wanted POD is reached, by each of `_chances`."""
+        known = self._pod
+        if known.area_weights is not self._weights:  # all change with the ground only
+            self._weights = known.area_weights
+            self._chances = [self._weights, search_order(known)]
+            if self._rules.is_weighted:
+                self._chances += [known.even_weights, search_order(known, known.even_weights)]
+        pods, wanted = class_pods(known).mean(axis=0), self._rules.wanted_pod - _NEARLY
+        return min(float((pods * one).sum()) for one in self._chances) >= wanted
 
     def add_plan(self, number: int) -> None:
         """Go by the plan of a task; one that is not waited for any more does not matter."""
@@ -209,7 +219,7 @@ class ProbabilityPlanner:
         self.looking = self._task.looking
         self._planned, self._task = self._task.plan, None
         self._passes = list(self._planned.passes)
-        self._left_in_stage = self._planned.first_stage
+        self._begun, self._stages = 0, list(self._planned.stages)
         self._forecast = None
 
     def interrupt(self) -> None:
@@ -240,10 +250,9 @@ class ProbabilityPlanner:
         if self._run is None:
             if not self._passes:
                 return self._plan(now_s, gimbal, zoom)
-            if self._is_first_stage and self._planned is not None and self._planned.first_stage:
-                if not self._left_in_stage:
-                    return self._end_stage(now_s)
-                self._left_in_stage -= 1
+            if self._stages and self._begun == self._stages[0]:
+                return self._end_stage(now_s)
+            self._begun += 1
             self._run = PassRun(self._passes.pop(0), self._rules.wide)
             self.zoom = self._run.one.zoom
         return self._run.rates(now_s, gimbal, zoom, self._rules.limits, self._settings)
@@ -254,7 +263,8 @@ class ProbabilityPlanner:
             self._evaluate_at_s = now_s + self._settings.detection_latency_s
         if now_s >= self._evaluate_at_s:
             self._evaluate_at_s = None
-            self._is_first_stage, self.wants_closer_looks = False, True
+            self.wants_closer_looks = True
+            self._stages, self._shares = self._stages[1:], self._shares[1:] or (1.0,)
         return 0.0, 0.0
 
     def _plan(self, now_s: float, gimbal: BearingState, zoom: float) -> Rates | None:
@@ -264,19 +274,21 @@ class ProbabilityPlanner:
                 self._evaluate_at_s = now_s + self._settings.detection_latency_s
             if now_s < self._evaluate_at_s:
                 return 0.0, 0.0
-        pod, before = self.area_pod(), self._planned
+        pods, before = self._pods(), self._planned
         self._evaluate_at_s = None
         if self._is_enough() or (before is not None and not before.passes):
             is_first = self._tasks == 1 and not self._is_enough()
-            self._is_blind = is_first and before is not None and before.pod < _BLIND
+            self._is_blind = is_first and before is not None and max(before.after) < _BLIND
             self.interrupt()
             return None
         if not self._knows_rate(now_s):
             return 0.0, 0.0
         if before is not None:
-            gained = pod - before.pod_before
+            gained = pods.gained_since(before.before)
             self._futile = self._futile + 1 if gained < _LEAST_GAIN else 0
-            is_best = not before.is_enough and gained > 0.8 * (before.pod - before.pod_before)
+            is_best = not before.is_enough and gained > 0.8 * before.after.gained_since(
+                before.before
+            )
             if self._futile >= _FUTILE_PLANS_MAX or is_best:
                 self.interrupt()
                 return None
@@ -285,8 +297,7 @@ class ProbabilityPlanner:
         seeing = Seeing(
             self._looks, self._rate_hz, self._camera_s, self._settings.detection_latency_s
         )
-        first_stage = self._first_stage if self._is_first_stage else 1.0
-        problems = pass_problems(self._rules, self._coverage, self._pod, seeing, first_stage)
+        problems = pass_problems(self._rules, self._coverage, self._pod, seeing, self._shares)
         self._task = PassTask(self._tasks, problems, AxisState(yaw, pitch, zoom))
         return 0.0, 0.0
 
@@ -313,7 +324,15 @@ class ProbabilityPlanner:
         if zooms:
             how += f" at zoom {zooms[0]:g}" + (f" to {zooms[-1]:g}" if zooms[1:] else "")
             how += _HOW.get(self.looking, "")
-        reached = f"POD {plan.pod:.2f} in about {plan.duration_s:.0f} s of {how}"
+        pod, even = plan.after
+        if not self._rules.is_weighted:
+            reached = f"POD {pod:.2f}"
+        elif math.isnan(plan.likely_s):
+            reached = f"POD {pod:.2f} by the weights and {even:.2f} without them"
+        else:
+            reached = f"POD {wanted:.2f} by the weights in about {plan.likely_s:.0f} s, "
+            reached += f"{even:.2f} without them"
+        reached += f" in about {plan.duration_s:.0f} s of {how}"
         if plan.closer_looks >= 1.0:
             reached += (
                 f", closer looks at some {plan.closer_looks:.0f} false alarms included, at what is "
@@ -325,15 +344,14 @@ class ProbabilityPlanner:
             text = reached
         else:
             text = f"POD {wanted:.2f} cannot be reached from here; {reached}, is the best"
-        self._forecast = Forecast(plan.pod, now_s + plan.duration_s, plan.is_enough, text)
+        self._forecast = Forecast(pod, now_s + plan.duration_s, plan.is_enough, text)
 
     @property
     def _rate_hz(self) -> float:
         """Return how many pictures are examined in a second, as measured."""
         return 1.0 / self._interval_s if self._interval_s > 0.0 else self._settings.frame_rate_hz
 
-    @property
-    def _first_stage(self) -> float:
+    def _stage_shares(self) -> tuple[float, ...]:
         if self._rules.is_weighted:
-            return _FIRST_STAGE_WEIGHTED
-        return _FIRST_STAGE if self._rules.wanted_pod > _MUCH else 1.0
+            return _FIRST_STAGE_WEIGHTED, 1.0
+        return (_FIRST_STAGE, 1.0) if self._rules.wanted_pod > _MUCH else (1.0,)

@@ -23,7 +23,7 @@ from semantic_detection_pkg.scan.core.planning.pass_choices import (
     PassRules,
     zooms_to_choose,
 )
-from semantic_detection_pkg.scan.core.planning.pass_layer import PassProblem
+from semantic_detection_pkg.scan.core.planning.pass_layer import PassProblem, PlaceChances
 from semantic_detection_pkg.scan.core.pod_map import PodMap
 from semantic_detection_pkg.scan.core.tracking.tracker import TILE_HITS
 
@@ -41,8 +41,8 @@ class ProbabilityRules:
         wide: lens and picture at zoom 1.
         zoom: fixed by the goal; 0: the planner chooses.
         zoom_max: greatest there is.
-        wanted_pod: 0..1, of the area, by its weights.
-        is_weighted: it is likelier somewhere: that part comes first.
+        wanted_pod: 0..1, of the area, by its weights, and then without them.
+        is_weighted: it is likelier somewhere: that part comes first, the rest after it.
         hits: looks that have to find a thing for it to be reported.
         closer: how candidates are looked at closer.
     """
@@ -97,15 +97,15 @@ def pass_problems(
     coverage: CoverageMap,
     pod: PodMap,
     seeing: Seeing,
-    first_stage: float,
+    shares: tuple[float, ...],
 ) -> tuple[tuple[str, PassProblem], ...]:
     """Return what is to be planned, on a coarser grid, by the names of ways of looking.
 
     Args:
-        first_stage: see `PassProblem`.
+        shares: see `PassProblem`.
     """
     first, *others = ways_of_looking(rules, pod.curves.ways, seeing, coverage.look_share)
-    problem = _problem(rules, coverage, pod, first, first_stage, seeing.latency_s)
+    problem = _problem(rules, coverage, pod, first, shares, seeing.latency_s)
     found = [(first.name, problem)]
     for way in others:
         passes = replace(problem.rules, look_rates=way.look_rates, hits=way.hits)
@@ -132,21 +132,25 @@ def _problem(
     coverage: CoverageMap,
     pod: PodMap,
     way: Way,
-    first_stage: float,
+    shares: tuple[float, ...],
     latency_s: float,
 ) -> PassProblem:
     curves = tuple(pod.class_curve(name) for name in pod.class_names)
     rows = np.arange(0, len(coverage.pitch_rad), _step(len(coverage.pitch_rad), _ROWS_MAX))
     columns = np.arange(0, len(coverage.yaw_rad), _step(len(coverage.yaw_rad), _COLUMNS_MAX))
     ground, order = pod.area_weights, search_order(pod)
-    even = order + 1e-9 / order.size
-    pooled = _sums(even, rows, columns)
-    pods = np.array([_sums(one * even, rows, columns) / pooled for one in class_pods(pod)])
+    even = None
+    if rules.is_weighted:
+        grounds = pod.even_weights, search_order(pod, pod.even_weights)
+        even = PlaceChances(*(_sums(one, rows, columns) for one in grounds))
+    pooling = order + 1e-9 / order.size
+    pooled = _sums(pooling, rows, columns)
+    pods = np.array([_sums(one * pooling, rows, columns) / pooled for one in class_pods(pod)])
     ceilings = np.array([max(one.curve.ceiling, 1e-9) for one in curves])[:, None, None]
     exposures = -np.log(np.maximum(1.0 - pods / ceilings, 1e-7))
     angles = [pod.ranges.sizes_rad(pod.size_m(name)) for name in pod.class_names]
     logs = np.log(np.maximum(angles, _LEAST_SIZE_RAD))
-    sizes = np.array([_sums(one * even, rows, columns) for one in logs]) / pooled
+    sizes = np.array([_sums(one * pooling, rows, columns) for one in logs]) / pooled
     if float(np.ptp(sizes, axis=2).max()) < 0.02:  # level: alike in all columns
         sizes = sizes[:, :, :1]
     dependence = pod.curves.dependence
@@ -169,11 +173,12 @@ def _problem(
         log_sizes=sizes,
         ground=_sums(ground, rows, columns),
         order=_sums(order, rows, columns),
+        even=even,
         best=exposures,
         total=exposures,
         between=dependence.between,
         wanted_pod=rules.wanted_pod,
-        first_stage=first_stage,
+        shares=shares,
         closer=_closer(rules, pod, sizes, way),
         latency_s=latency_s,
         zoom_rate_per_s=rules.zoom_rate_per_s,
@@ -223,19 +228,22 @@ def _look_rates(rules: ProbabilityRules, seeing: Seeing, share: float) -> tuple[
     return tuple(found)
 
 
-def search_order(pod: PodMap) -> Grid:
+def search_order(pod: PodMap, chances: Grid | None = None) -> Grid:
     """Return how much the planner gives for each cell: (rows, columns), adds up to 1.
 
     Most of it goes by where a thing stands in the area. By that alone near ground, which is
     little, would be left to the end, or out. So a share is given alike in each doubling of the
     distance, and the wanted POD is reached when it is reached by this, too. What is told goes by
     the area alone.
+
+    Args:
+        chances: (rows, columns) that a thing stands there; None: by the goal's weights.
     """
-    range_m = pod.ranges.range_m
-    order = np.where(np.isfinite(range_m), pod.area_weights / range_m**2, 0.0)
+    chances, range_m = pod.area_weights if chances is None else chances, pod.ranges.range_m
+    order = np.where(np.isfinite(range_m), chances / range_m**2, 0.0)
     if not order.sum() > 0.0:  # nothing but sky
-        return pod.area_weights
-    return np.asarray(_BY_DOUBLING * order / order.sum() + (1.0 - _BY_DOUBLING) * pod.area_weights)
+        return chances
+    return np.asarray(_BY_DOUBLING * order / order.sum() + (1.0 - _BY_DOUBLING) * chances)
 
 
 def class_pods(pod: PodMap) -> Grid:

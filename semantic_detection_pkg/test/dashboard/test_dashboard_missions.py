@@ -260,7 +260,7 @@ def test_forecast_wanted_and_reached_are_shown_and_the_last_result_stays(
     }  # fmt: skip
     expect(page.locator("#weights-in-force")).to_have_text(
         "Weights: place 1 (× 20) 83 % of the chance on 20 % of the ground; elsewhere 17 % of the "
-        "chance on 80 % of the ground. Assumed: detection curve."
+        "chance on 80 % of the ground. Assumed: detection curve or size."
     )
     publish(served, state(at_s=95.0, pod=0.87, findings=3))
     publish(served, idle())

@@ -99,7 +99,7 @@ def test_the_page_tells_the_area_s_pod_a_scale_and_the_numbers_of_a_cell(
         # Of the person nothing is assumed, of the tent nobody has measured the detector.
         expect(page.locator("#pod")).to_have_text(
             "Would have been reported, had it been there: person: 43 % in the area, least 0 %; "
-            "tent: 0 % in the area, least 0 % (assumed: detection curve)"
+            "tent: 0 % in the area, least 0 % (assumed: detection curve or size)"
         )
         page.locator("#map-shows").select_option("person")
         expect(page.locator("#legend")).to_contain_text("80–100 %")
@@ -133,7 +133,7 @@ def test_the_page_says_what_is_assumed_where_distances_come_from_and_that_it_age
         page.goto(served.address)
         line = page.locator(shown(is_range_assumed=True))
         expect(line).to_contain_text("person: 43 % in the area, least 0 % (assumed: distance);")
-        expect(line).to_contain_text("least 0 % (assumed: distance and detection curve)")
+        expect(line).to_contain_text("least 0 % (assumed: distance and detection curve or size)")
         box = page.locator("#map").bounding_box()
         assert box is not None
         page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.5 * box["height"])

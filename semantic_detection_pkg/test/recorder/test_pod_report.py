@@ -60,10 +60,10 @@ def test_an_assumed_range_or_curve_is_said():
     content = coverage()
     unmeasured = replace(content.classes[0], is_measured=False)
     content = replace(content, classes=[unmeasured])
-    assert pod_maps(content)[0].assumed == "detection curve"
+    assert pod_maps(content)[0].assumed == "detection curve or size"
     content = replace(content, is_range_assumed=True)
-    assert pod_maps(content)[0].assumed == "distance and detection curve"
-    assert "(assumed: distance and detection curve)" in report(content)
+    assert pod_maps(content)[0].assumed == "distance and detection curve or size"
+    assert "(assumed: distance and detection curve or size)" in report(content)
 
 
 def test_what_does_not_fit_and_recordings_of_before_have_none():

@@ -269,6 +269,22 @@ def test_by_itself_it_searches_by_what_was_measured_and_sweeps_else(
     assert named.controller.progress.planner == "sweep"
 
 
+@pytest.mark.parametrize(("sizes", "planner"), [((), "sweep"), ((("tent", "6x3"),), "probability")])
+def test_a_class_whose_size_nobody_told_is_assumed_however_well_its_curve_was_measured(
+    sizes, planner
+):
+    """The size of what is not in `thing_sizes` is a guess, and so is how large it appears."""
+    made = exact_scan(settings=ScanSettings(pod=PodSettings(sizes, camera_height_m=25.0)))
+    made.inbox.append(CURVES)
+    made.start(words=("tent",))
+    made.run(1.0)
+    assert made.controller.progress.planner == planner
+    told = to_coverage(
+        made.controller.coverage, made.controller.now_s, Header(), made.controller.pod
+    )
+    assert told.classes[0].is_measured == (planner == "probability")
+
+
 def test_what_was_chosen_stays_once_it_has_begun_and_after_a_restart():
     settings = ScanSettings(pod=PodSettings(camera_height_m=25.0))
     made = searched(PERSON, TENT, settings=settings)

@@ -205,7 +205,7 @@ def pod_maps(message: Any) -> list[PodDrawing]:
 
 def _assumed(coverage: Any, of_class: Any) -> str:
     what = ["distance"] if coverage.is_range_assumed else []
-    return " and ".join(what if of_class.is_measured else [*what, "detection curve"])
+    return " and ".join(what if of_class.is_measured else [*what, "detection curve or size"])
 
 
 @dataclass(frozen=True)

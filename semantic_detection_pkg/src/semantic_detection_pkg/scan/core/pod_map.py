@@ -211,6 +211,14 @@ class PodMap:
         """
         return self._class_curves[self._index(class_name)]
 
+    def is_measured(self, class_name: str) -> bool:
+        """Return whether the curve of a class was measured and its size told, or one is assumed.
+
+        Raises:
+            KeyError: the class is not one of `class_names`.
+        """
+        return self.class_curve(class_name).is_measured and self._settings.knows_size(class_name)
+
     def size_m(self, class_name: str) -> tuple[float, float]:
         """Return (width, height) [m] that things of a class are taken to have."""
         return self._settings.size_m(class_name)

@@ -276,10 +276,10 @@ class Search:
     def use(self, curves: DetectionCurves | None, ground: Ground) -> None:
         """Go by these curves and this ground, see `PodMap.use`."""
         self._used = curves, ground
-        self._choose_planner()
         for pod in (self.pod, self._round):
             if pod is not None:
                 pod.use(curves, ground)
+        self._choose_planner()
 
     def begin_round(self, now_s: float) -> None:
         """Begin again: what was seen counts no more for this, the map of the POD keeps it."""
@@ -293,7 +293,7 @@ class Search:
         self.planner = self._new_planner(SweepProgress())
 
     def _choose_planner(self) -> None:
-        """Choose again, as long as the search has not begun, by what is known of the detector."""
+        """Choose again, as long as it has not begun, by what is known of the detector."""
         if not self.has_begun and self._planner_name != self._wanted_planner:
             self.planner = self._new_planner(self.planner.progress)
 
@@ -317,10 +317,9 @@ class Search:
         wanted = self.goal.planner or self._settings.planner
         if wanted != "auto":
             return wanted
-        curves, ground = self._used
-        if curves is None or not ground.is_known:
-            return "sweep"
-        return "probability" if all(curves.of(o).is_measured for o in self._labels) else "sweep"
+        _, ground = self._used
+        is_known = ground.is_known and all(map(self.pod.is_measured, self.pod.class_names))
+        return "probability" if is_known else "sweep"
 
     def progress(self, now_s: float) -> SearchProgress:
         """Return how far it has come by its POD."""

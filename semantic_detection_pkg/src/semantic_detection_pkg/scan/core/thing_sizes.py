@@ -93,6 +93,10 @@ class PodSettings:
         texts = [text for name, text in self.thing_sizes if name == class_name]
         return (size_of(texts[-1]) if texts else None) or UNKNOWN_SIZE_M
 
+    def knows_size(self, class_name: str) -> bool:
+        """Return whether somebody has told how large things of a class are."""
+        return any(name == class_name for name, _ in self.thing_sizes)
+
 
 def size_of(text: str) -> tuple[float, float] | None:
     """Return (width, height) [m] of a text such as "0.5x1.7"; None: it is none."""

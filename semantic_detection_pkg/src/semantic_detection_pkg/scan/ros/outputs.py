@@ -188,7 +188,7 @@ def _class_coverage(pod: PodMap, name: str) -> ClassCoverage:
     percent = np.round(100.0 * pod.pod(name)).astype(np.uint8)
     return ClassCoverage(
         class_name=name,
-        is_measured=pod.class_curve(name).is_measured,
+        is_measured=pod.is_measured(name),
         width_m=width_m,
         height_m=height_m,
         pod=summary.mean,

@@ -64,7 +64,7 @@ export class Mission {
     figures.push(["took", lengthOf(mission.elapsed_s)]);
     setFigures(byId("search-figures"), figures);
     byId("search-figures").title = forecast?.text ?? "";
-    const assumed = [mission.is_range_assumed && "distance", mission.classes.some((one) => !one.is_measured) && "detection curve"].filter(Boolean);
+    const assumed = [mission.is_range_assumed && "distance", mission.classes.some((one) => !one.is_measured) && "detection curve or size"].filter(Boolean);
     setText(byId("weights-in-force"), [tellWeights(mission.weight_shares), assumed.length ? `Assumed: ${assumed.join(" and ")}.` : ""].filter(Boolean).join(" "));
   }
 }

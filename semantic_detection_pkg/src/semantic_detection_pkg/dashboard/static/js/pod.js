@@ -58,7 +58,7 @@ export class Pod {
 
   /** What nobody has measured of what a class's chances come from. */
   assumed(one) {
-    const what = [this.map.is_range_assumed && "distance", !one.is_measured && "detection curve"].filter(Boolean);
+    const what = [this.map.is_range_assumed && "distance", !one.is_measured && "detection curve or size"].filter(Boolean);
     return what.length ? ` (assumed: ${what.join(" and ")})` : "";
   }
 

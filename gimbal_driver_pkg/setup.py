@@ -19,6 +19,7 @@ setup(
             "decode = gimbal_driver_pkg.cli.decode:main",
             "encode = gimbal_driver_pkg.cli.encode:main",
             "gimbal_driver = gimbal_driver_pkg.programs:gimbal_driver",
+            "vehicle = gimbal_driver_pkg.programs:vehicle",
             "mock_gimbal = gimbal_driver_pkg.cli.mock_gimbal:main",
         ],
     },

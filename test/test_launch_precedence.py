@@ -31,6 +31,8 @@ ENTRIES = {entry.executable: entry for entry in NODES}
 NO_VALUES = {"config_dir", "params_file", "namespace", "vlm"}
 #: What is looked at; `demo_judge` has all of its values from the launch file alone.
 FILES = ("robot.launch.yaml", "dev.launch.yaml")
+#: With these there are nodes that arguments say something about.
+OPTIONAL = {"vehicle": "true"}
 #: The ways in which a parameter file may name a node.
 KEYS = ("/**", "/**/{}", "/{}", "{}")
 
@@ -55,6 +57,8 @@ def typed_value(file: str, name: str) -> str:
     default = argument["default"].text if "default" in argument.attributes else ""
     if choices:
         return choices[-1]
+    if name in OPTIONAL:
+        return "false"
     if default in ("true", "false") or default.startswith("$(var mock_gimbal"):
         return "false" if default != "false" else "true"
     return {
@@ -129,7 +133,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakePlan]:
         key = (file, *sorted(f"{name}:={value}" for name, value in arguments.items()))
         if key not in made:
             folder = tmp_path_factory.mktemp("parameters")
-            made[key] = make_plan(ROOT / "launch" / file, arguments, folder)
+            made[key] = make_plan(ROOT / "launch" / file, {**OPTIONAL, **arguments}, folder)
         return made[key]
 
     with isolated_domain() as domain, pytest.MonkeyPatch.context() as patch:

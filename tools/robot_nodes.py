@@ -1,6 +1,6 @@
 """The nodes of a whole robot, as `robot.launch.yaml` names them."""
 
-#: Its core; `tak` is optional.
+#: Its core; `tak` and `vehicle` are optional.
 ROBOT_NODES = (
     "gimbal_driver",
     "camera",

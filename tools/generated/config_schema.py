@@ -35,6 +35,7 @@ _LAUNCH = {
 def config_schema(nodes: Sequence[NodeEntry]) -> str:
     """The schema, as JSON text."""
     classes = {
+    "vehicle": {**_SWITCH, "description": "ask the autopilot where the robot is, by MAVLink"},
         "type": "array",
         "items": {"type": "string", "minLength": 1},
         "minItems": 1,

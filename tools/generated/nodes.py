@@ -107,6 +107,13 @@ NODES = (
         {"server": "tcp://127.0.0.1:9"},  # nobody listens there
     ),
     NodeEntry(
+        "gimbal_driver_pkg",
+        "vehicle",
+        "Where the vehicle is, from its autopilot's MAVLink on a line of its own; optional.",
+        "gimbal_driver_pkg.core.vehicle_settings.VehicleNodeSettings",
+        {"line": "socket://127.0.0.1:9"},  # nobody listens there
+    ),
+    NodeEntry(
         "simulation_pkg",
         "demo_judge",
         "Prints what the detector sees, keeps overlay pictures, ends with a summary.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
@@ -29,6 +30,7 @@ from gimbal_driver_pkg.protocol.messages import SetFocus as FocusCommand
 from gimbal_driver_pkg.ros import conversions
 from gimbal_driver_pkg.ros.pointing import PointAction
 from gimbal_driver_pkg.ros.stamps import ReadingStamps
+from gimbal_driver_pkg.ros.vehicle_topics import VehicleReadings, VehicleTopics, readings_of
 from interfaces_pkg.msg import GimbalAngle, GimbalRate, GimbalState
 from interfaces_pkg.srv import SetFocus, SetZoom, SetZoomRate
 from ros_support_pkg.core.words import LinkState
@@ -44,8 +46,8 @@ from ros_support_pkg.timers import every
 class GimbalDriverNode(Node):
     """Puts a `DriverRunner` on the graph."""
 
-    def __init__(self) -> None:
-        super().__init__("gimbal_driver")
+    def __init__(self, **options: Any) -> None:
+        super().__init__("gimbal_driver", **options)
         config = declare_parameters(self, GimbalDriverSettings)
         settings = config.driver
         check_line(config.url, config.serial_baud)
@@ -56,6 +58,7 @@ class GimbalDriverNode(Node):
             settings,
             config.rate_map,
             config.mavlink,
+            config.vehicle if config.publish_vehicle else None,
         )
         self._url, self._base_frame = config.url, in_namespace(self, config.base_frame)
         self._published_attitude: Attitude | None = None
@@ -80,6 +83,12 @@ class GimbalDriverNode(Node):
         self._action = PointAction(
             self, self._runner, waiting, tolerance_rad, config.point_timeout_s
         )
+        self._topics: VehicleTopics | None = None
+        if config.publish_vehicle:
+            # A line of its own yields to the gimbal's: not each to the other.
+            self._topics = VehicleTopics(
+                self, self._base_frame, self._vehicle, lambda name: name != "vehicle"
+            )
         publish_diagnostics(self, self._check)
         every(self, 1.0 / config.state_hz, self._publish)
         self._runner.start()
@@ -174,6 +183,15 @@ class GimbalDriverNode(Node):
         outcome: CommandOutcome = await done
         return outcome
 
+    def _vehicle(self) -> VehicleReadings:
+        def work(driver: GimbalDriver, now_s: float) -> VehicleReadings:
+            watch = driver.vehicle
+            if watch is None:
+                return readings_of(None, None, now_s)
+            return readings_of(watch.fix(now_s), watch.attitude(now_s), now_s)
+
+        return self._runner.call(work)
+
     def _check(self) -> Health:
         state = self._runner.call(lambda driver, now_s: driver.state(now_s))
         counts = self._runner.call(lambda driver, _: driver.counts())
@@ -185,6 +203,9 @@ class GimbalDriverNode(Node):
             "reconnects": max(0, self._runner.reconnects),
             "is_streaming": state.is_streaming,
             **counts,
+            **self._runner.call(
+                lambda driver, now_s: driver.vehicle.figures(now_s) if driver.vehicle else {}
+            ),
         }
         if self._runner.error:
             return Health.error(self._runner.error, **figures)

@@ -1,8 +1,15 @@
-"""The node as a program; see `ros_support_pkg.starting`."""
+"""The nodes as programs; see `ros_support_pkg.starting`."""
 
 from importlib import import_module
 
 from ros_support_pkg.starting import leave_on_interrupt
+
+
+def vehicle() -> int:
+    """Run the node `vehicle`; return the exit status."""
+    leave_on_interrupt("gimbal_driver_pkg")
+    status: int = import_module("gimbal_driver_pkg.vehicle_node").main()
+    return status
 
 
 def gimbal_driver() -> int:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
 
 from gimbal_driver_pkg.errors import GimbalError, InvalidValueError
 from gimbal_driver_pkg.mock.body import Dynamics
@@ -17,6 +18,9 @@ from gimbal_driver_pkg.mock.faults import InjectedFaults
 from gimbal_driver_pkg.mock.server import MockServer
 from gimbal_driver_pkg.models import MODELS, RATE_MAPS, GimbalModel, model_named
 from ros_support_pkg.core.ranges import check_range
+
+if TYPE_CHECKING:
+    from gimbal_driver_pkg.mock.vehicle import MockVehicle
 
 _MODEL_OF_PROTOCOL = {"siyi": "zr10", "viewpro": "a40", "mavlink": "mavlink"}
 _TCP_PORT, _UDP_PORT = 9090, 37260
@@ -51,6 +55,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--upside-down", action="store_true", help="it hangs upside down")
     add("--no-card", action="store_true", help="no memory card: photos and recordings fail")
     add("--no-stream", action="store_true", help="it does not push attitude, whatever the model")
+    add(
+        "--vehicle",
+        metavar="LAT,LON,ALT[,HEADING]",
+        help="mavlink: its autopilot tells where it is; deg, deg, m above the ellipsoid, deg",
+    )
     add("--seed", type=int, default=0, help="of the faults' dice")
     faults = parser.add_argument_group("faults from the start, see also --control")
     for field in fields(InjectedFaults):
@@ -86,10 +95,20 @@ def _gimbal(options: argparse.Namespace, model: GimbalModel) -> MockGimbal:
     check_range("boot-s", options.boot_s, 0.0, 600.0, unit="s", error=InvalidValueError)
     dynamics = Dynamics().times(options.speed)
     gimbal = MockGimbal.create(model, time.monotonic(), options.boot_s, dynamics)
+    if options.vehicle is not None:
+        gimbal.vehicle = _vehicle(options.vehicle, model)
     gimbal.rate_map = RATE_MAPS[options.rate_map]
     gimbal.camera.is_upside_down = options.upside_down
     gimbal.camera.has_card = not options.no_card
     return gimbal
+
+
+def _vehicle(text: str, model: GimbalModel) -> MockVehicle:
+    if model.protocol != "mavlink":
+        raise InvalidValueError(f"vehicle: it speaks mavlink, not {model.protocol}")
+    from gimbal_driver_pkg.mock.vehicle import MockVehicle  # pymavlink takes 0.2 s to load
+
+    return MockVehicle.parse(text)
 
 
 async def _serve(options: argparse.Namespace) -> None:

@@ -21,6 +21,7 @@ from gimbal_driver_pkg.core.requests import PendingCommands, SuccessCheck, Ticke
 from gimbal_driver_pkg.core.settings import DriverSettings
 from gimbal_driver_pkg.core.sign_check import SignCheck
 from gimbal_driver_pkg.core.state import GimbalState
+from gimbal_driver_pkg.core.vehicle_watch import VehicleWatch
 from gimbal_driver_pkg.core.zooming import Zooming
 from gimbal_driver_pkg.errors import InvalidValueError, LinkError
 from gimbal_driver_pkg.models import DEFAULT_MODELS, MODELS, GimbalModel
@@ -48,8 +49,10 @@ class GimbalDriver:
         protocol: str,
         settings: DriverSettings,
         model: GimbalModel | None = None,
+        vehicle: VehicleWatch | None = None,
     ) -> None:
-        """Drive `model`; None: whichever the gimbal says it is."""
+        """Drive `model`; None: whichever the gimbal says it is. `vehicle` listens, too."""
+        self.vehicle = vehicle
         self._codec = codec
         self._settings = settings
         self._known = Knowledge(
@@ -80,6 +83,8 @@ class GimbalDriver:
         self._motion.reconnected(now_s)
         self._handshake.restart(now_s)
         self._source.restart(now_s)
+        if self.vehicle:
+            self.vehicle.restart(now_s)
         self.tick(now_s)
 
     def closed(self) -> None:
@@ -88,6 +93,8 @@ class GimbalDriver:
         self._frames.clear()
         self._handshake.pause()
         self._source.pause()
+        if self.vehicle:
+            self.vehicle.pause()
         self._zooming.cancel()
         self._requests.fail_all("the line to the gimbal is lost")
 
@@ -116,6 +123,8 @@ class GimbalDriver:
             *self._handshake.commands(now_s),
         ):
             self._frames.append(self._codec.encode(command))
+        if self.vehicle:
+            self._frames += map(self._codec.encode, self.vehicle.commands(now_s))
 
     def due_s(self) -> float:
         """Return when `tick` must run next; infinity while there is no line."""
@@ -124,7 +133,8 @@ class GimbalDriver:
         if not self._is_addressed:
             return min(self._codec.ready_s(), self._handshake.keep_alive_due_s())
         parts = (self._motion, self._zooming, self._requests, self._source, self._handshake)
-        return min(part.due_s() for part in parts)
+        due_s = min(part.due_s() for part in parts)
+        return min(due_s, self.vehicle.due_s()) if self.vehicle else due_s
 
     def take_frames(self) -> list[bytes]:
         """Return what has to leave now, a frame each, in order."""
@@ -321,7 +331,7 @@ class GimbalDriver:
             model=known.model.name if known.is_model_fixed or known.told_model else "",
             firmware=known.firmware,
             is_streaming=self._source.is_streaming,
-            problems=self._problems(),
+            problems=self._problems(now_s),
         )
 
     def counts(self) -> dict[str, int]:
@@ -332,7 +342,7 @@ class GimbalDriver:
             "unanswered_commands": self._requests.unanswered,
         }
 
-    def _problems(self) -> tuple[str, ...]:
+    def _problems(self, now_s: float) -> tuple[str, ...]:
         counters = self._codec.counters
         skipped = counters.skipped_bytes - self._skipped_before
         is_deaf = counters.frames == self._frames_before and skipped > _DEAF_BYTES
@@ -342,9 +352,12 @@ class GimbalDriver:
             *self._codec.problems(),
             *self._known.problems(),
             *self._sign_check.faults,
+            *(self.vehicle.problems(now_s) if self.vehicle else ()),
         )
 
     def _handle(self, event: m.Event, now_s: float) -> None:
+        if self.vehicle:
+            self.vehicle.take(event)
         self._requests.settle_by(event)
         answered = self._known.apply(event)
         self._motion.limits = self._known.limits

@@ -116,14 +116,9 @@ class DriverSettings:
 
 
 @dataclass(frozen=True)
-class MavlinkSettings:
-    """Who is who on a MAVLink line; only these are listened to and steered."""
+class MavlinkIdSettings:
+    """Who we are on a MAVLink line, and which vehicle is ours."""
 
-    mavlink_role: str = setting(
-        "device",
-        "we are the manager of a device, or a manager is there",
-        choices=("device", "manager"),
-    )
     mavlink_system_id: int = setting(
         0, "our own system id; 0: the vehicle's", minimum=0, maximum=255
     )
@@ -136,12 +131,52 @@ class MavlinkSettings:
         minimum=0,
         maximum=255,
     )
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+
+@dataclass(frozen=True)
+class MavlinkSettings(MavlinkIdSettings):
+    """Who is who on a MAVLink line; only these are listened to and steered."""
+
+    mavlink_role: str = setting(
+        "device",
+        "we are the manager of a device, or a manager is there",
+        choices=("device", "manager"),
+    )
     mavlink_gimbal_component_id: int = setting(
         0,
         "the gimbal's device id: its component id, or 1 to 6 behind an autopilot; 0: the one that "
         "the gimbal manager names, 154 before and without one",
         minimum=0,
         maximum=255,
+    )
+
+
+@dataclass(frozen=True)
+class VehicleSettings:
+    """What is told of the vehicle, by `fix` and `imu`."""
+
+    # SIYI and MAVLink gimbals tell pitch and roll against the horizon, not against the vehicle.
+    vehicle_attitude: str = setting(
+        "heading",
+        "what imu tells of the attitude: its heading alone, where the gimbal keeps pitch and roll "
+        "to the horizon by itself; full, where the gimbal's angles tilt with the vehicle",
+        choices=("heading", "full"),
+    )
+    vehicle_rate_hz: float = setting(
+        10.0, "rate at which position and attitude are asked for", minimum=1.0, maximum=50.0
+    )
+    vehicle_timeout_s: float = setting(
+        2.0,
+        "age from which a position is none any more; then fix says so",
+        minimum=0.5,
+        maximum=60.0,
+    )
+    vehicle_geoid_height_m: float = setting(
+        math.nan,
+        "sea level above the ellipsoid here, where the autopilot does not tell it; .nan: not known",
     )
 
     def __post_init__(self) -> None:
@@ -167,6 +202,12 @@ class GimbalDriverSettings:
     )
     rate_map: str = setting("measured", "scale of SIYI's rates", choices=tuple(RATE_MAPS))
     mavlink: MavlinkSettings = field(default_factory=MavlinkSettings)
+    publish_vehicle: bool = setting(
+        False,
+        "mavlink: tell where the vehicle is (fix, imu) as its autopilot says on the gimbal's "
+        "line, where nobody else tells it",
+    )
+    vehicle: VehicleSettings = field(default_factory=VehicleSettings)
     state_hz: float = setting(50.0, "rate of gimbal/state", minimum=1.0, maximum=200.0)
     base_frame: str = setting("gimbal_base", "frame that the angles are relative to")
     point_timeout_s: float = setting(

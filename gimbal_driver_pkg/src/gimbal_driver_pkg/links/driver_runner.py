@@ -14,15 +14,12 @@ import select
 import threading
 import time
 from collections.abc import Callable, Hashable
-from typing import TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from gimbal_driver_pkg.core.driver import GimbalDriver
 from gimbal_driver_pkg.errors import LinkError
 from gimbal_driver_pkg.links.last_will import SILENCE_S, LastWill
 from gimbal_driver_pkg.links.link import Link
 from ros_support_pkg.core.backoff import Backoff
-
-_T = TypeVar("_T")
 
 _LONGEST_WAIT_S = 0.1
 _BEAT_S = 0.03
@@ -32,12 +29,63 @@ _JOIN_S = 3.0
 _log = logging.getLogger(__name__)
 
 
-class DriverRunner:
+class Driver(Protocol):
+    """Who speaks on a line and listens: `core.driver.GimbalDriver`, `core.vehicle_line`."""
+
+    def opened(self, now_s: float) -> None:
+        """Begin on a new line."""
+
+    def closed(self) -> None:
+        """Note that the line is lost."""
+
+    def receive(self, data: bytes, now_s: float) -> None:
+        """Take bytes."""
+
+    def tick(self, now_s: float) -> None:
+        """Do what is due."""
+
+    def due_s(self) -> float:
+        """Return when `tick` must run next."""
+
+    def take_frames(self) -> list[bytes]:
+        """Return what has to leave now."""
+
+    def is_silent(self, now_s: float) -> bool:
+        """Tell whether the line is dead though open."""
+
+    def stop(self, now_s: float) -> None:
+        """Stop what moves."""
+
+    def interrupted(self, now_s: float) -> None:
+        """Say again what moves."""
+
+    @property
+    def has_heard(self) -> bool:
+        """Whether an intact frame has come over this line."""
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether something may be moving because of us."""
+
+    @property
+    def stop_frame(self) -> bytes:
+        """What stops it."""
+
+    @property
+    def addressee(self) -> Hashable:
+        """Whom `stop_frame` is for."""
+
+
+_T = TypeVar("_T")
+_D = TypeVar("_D", bound=Driver)
+
+
+class DriverRunner(Generic[_D]):
     """Runs one driver on one line."""
 
     def __init__(
         self,
-        driver: GimbalDriver,
+        driver: _D,
         open_line: Callable[[], Link],
         has_last_will: bool = True,
         clock: Callable[[], float] = time.monotonic,
@@ -79,7 +127,7 @@ class DriverRunner:
             os.close(self._wake_read)
             os.close(self._wake_write)
 
-    def call(self, work: Callable[[GimbalDriver, float], _T]) -> _T:
+    def call(self, work: Callable[[_D, float], _T]) -> _T:
         """Run `work` on the driver now and send what comes of it before returning."""
         with self._lock:
             due_before_s = self._driver.due_s()

@@ -7,13 +7,16 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gimbal_driver_pkg.mock import control
 from gimbal_driver_pkg.mock.body import Dynamics
 from gimbal_driver_pkg.mock.conversation import MockGimbal
 from gimbal_driver_pkg.mock.server import MockServer
 from gimbal_driver_pkg.models import model_named
+
+if TYPE_CHECKING:
+    from gimbal_driver_pkg.mock.vehicle import MockVehicle
 
 _START_S = 10.0
 
@@ -36,12 +39,14 @@ class BackgroundMock:
         boot_s: float = 0.0,
         terminal: str = "",
         tcp_port: int = 0,
+        vehicle: MockVehicle | None = None,
     ) -> None:
         """Name the model; `speed` is how many times as fast as life it moves."""
         self._model = model_named(model)
         self._speed = speed
         self._boot_s = boot_s
         self._terminal = terminal
+        self._vehicle = vehicle
         self.tcp_port = tcp_port
         self.udp_port = 0
         self._started: Future[None] = Future()
@@ -105,6 +110,7 @@ class BackgroundMock:
     async def _start(self) -> None:
         dynamics = Dynamics().times(self._speed)
         gimbal = MockGimbal.create(self._model, self._loop.time(), self._boot_s, dynamics)
+        gimbal.vehicle = self._vehicle
         self._server = MockServer(gimbal)
         self.tcp_port = await self._server.listen_tcp("127.0.0.1", self.tcp_port)
         if self._model.protocol != "viewpro":

@@ -6,6 +6,7 @@ One JSON object a line, each answered by the state, or by {"error": ...}:
     {"camera": {"has_card": false}} change the camera's state
     {"cut": true}                   close all connections, unplug the serial line and plug it in
     {"reboot": 2.0}                 switch off and on; it boots for so many seconds
+    {"vehicle": {"fix_type": 0}}    change where the vehicle is (see `vehicle`)
     {"speed": 0.1}                  move so many times as fast as life from now on
     {}                              just the state
 """
@@ -75,10 +76,12 @@ def obey(server: Controlled, orders: Mapping[str, Any]) -> None:
                 server.cut()
             case "reboot":
                 server.gimbal.reboot(now_s, float(value))
+            case "vehicle" if server.gimbal.vehicle is not None:
+                server.gimbal.vehicle = server.gimbal.vehicle.changed(value)
             case "speed":
                 server.gimbal.body.dynamics = Dynamics().times(float(value))
             case _:
-                allowed = "faults, camera, cut, reboot, speed"
+                allowed = "faults, camera, cut, reboot, vehicle (where there is one), speed"
                 raise InvalidValueError(f"order {name!r}, allowed are {allowed}")
     server.wake()
 

@@ -9,12 +9,15 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gimbal_driver_pkg.mock.body import Body, Dynamics
 from gimbal_driver_pkg.mock.camera import Camera
 from gimbal_driver_pkg.models import RATE_MAPS, GimbalModel, RateMap
 from gimbal_driver_pkg.protocol.framing import Deframer, WireFormat
+
+if TYPE_CHECKING:
+    from gimbal_driver_pkg.mock.vehicle import MockVehicle  # pymavlink takes 0.2 s to load
 
 
 @dataclass
@@ -32,6 +35,8 @@ class MockGimbal:
     boots: int = 1
     """Times it was switched on; streams do not survive a reboot."""
     sequence: int = -1
+    vehicle: MockVehicle | None = None
+    """Where what carries it is, in MAVLink; None: its autopilot does not say."""
     settings: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     """What was set of things that nothing else depends on, by name."""
 

@@ -1,7 +1,8 @@
 """A MAVLink gimbal: a device (component 154) with its camera (100), on a vehicle or alone. Pure.
 
 Heartbeat at 1 Hz, manager status at 5 Hz, attitude at 10 Hz or as asked; information on request;
-follows set-points to the device (284) and to the manager (287). On a vehicle the autopilot
+follows set-points to the device (284) and to the manager (287). Its autopilot tells where the
+vehicle is (`mock.vehicle`) where there is one. On a vehicle the autopilot
 (component 1) is the manager, else the device itself. What is addressed to others is not heard;
 acknowledgements name whom they are for.
 """
@@ -14,12 +15,13 @@ from typing import Any
 from pymavlink.dialects.v20 import common as mav
 
 from gimbal_driver_pkg.mock.conversation import Conversation, MockGimbal, Push
+from gimbal_driver_pkg.mock.vehicle import AUTOPILOT
 from gimbal_driver_pkg.protocol.mavlink.quaternion import from_euler, to_euler
 from gimbal_driver_pkg.protocol.mavlink.wire import MavlinkWire, decode
 from gimbal_driver_pkg.protocol.messages import Mode
 from gimbal_driver_pkg.protocol.signs import signs_of
 
-_COMPONENT, _AUTOPILOT, _CAMERA, _EVERYBODY = 154, 1, 100, 0
+_COMPONENT, _CAMERA, _EVERYBODY = 154, 100, 0
 _ATTITUDE = mav.MAVLINK_MSG_ID_GIMBAL_DEVICE_ATTITUDE_STATUS
 _OF_MANAGER = frozenset(
     {
@@ -38,7 +40,7 @@ class MavlinkConversation(Conversation):
         self, gimbal: MockGimbal, now_s: float, system: int = 1, has_autopilot: bool = True
     ) -> None:
         """Begin a conversation: the gimbal of the vehicle `system` speaks first."""
-        self._manager = _AUTOPILOT if has_autopilot else _COMPONENT
+        self._manager = AUTOPILOT if has_autopilot else _COMPONENT
         super().__init__(gimbal, MavlinkWire(), now_s)
         self._mav = mav.MAVLink(None, srcSystem=system, srcComponent=_COMPONENT)
         self._signs = signs_of("mavlink")
@@ -46,7 +48,7 @@ class MavlinkConversation(Conversation):
 
     def initial_pushes(self, now_s: float) -> dict[object, Push]:
         autopilot = {_AUTOPILOT_HEARTBEAT: Push(1.0, now_s - 1.0)}
-        return (autopilot if self._manager == _AUTOPILOT else {}) | {
+        return (autopilot if self._manager == AUTOPILOT else {}) | {
             mav.MAVLINK_MSG_ID_HEARTBEAT: Push(1.0, now_s - 1.0),
             mav.MAVLINK_MSG_ID_GIMBAL_MANAGER_STATUS: Push(5.0, now_s),
             _ATTITUDE: Push(10.0, now_s),
@@ -117,6 +119,10 @@ class MavlinkConversation(Conversation):
                 self.pushes.pop(_ATTITUDE, None)
                 if message.param2 > 0:
                     self.pushes[_ATTITUDE] = Push(1e6 / message.param2, now_s)
+            case mav.MAV_CMD_SET_MESSAGE_INTERVAL if self._tells(int(message.param1)):
+                self.pushes.pop(int(message.param1), None)
+                if message.param2 > 0:
+                    self.pushes[int(message.param1)] = Push(1e6 / message.param2, now_s)
             case mav.MAV_CMD_DO_GIMBAL_MANAGER_CONFIGURE:
                 self._owner = (int(message.param1), int(message.param2))
             case mav.MAV_CMD_DO_GIMBAL_MANAGER_PITCHYAW:  # degrees, unlike the set-points
@@ -153,7 +159,7 @@ class MavlinkConversation(Conversation):
                     mav.MAV_STATE_ACTIVE,
                     3,
                 )
-                return [self._pack(message, _AUTOPILOT)]
+                return [self._pack(message, AUTOPILOT)]
             case mav.MAVLINK_MSG_ID_GIMBAL_DEVICE_ATTITUDE_STATUS:
                 message = self._attitude(boot_ms)
             case mav.MAVLINK_MSG_ID_GIMBAL_DEVICE_INFORMATION:
@@ -174,9 +180,17 @@ class MavlinkConversation(Conversation):
                 percent = 100 * (body.zoom - 1) / span
                 message = mav.MAVLink_camera_settings_message(boot_ms, 0, percent, math.nan)
                 return [self._pack(message, _CAMERA)]
+            case _ if self._tells(message_id) and self.gimbal.vehicle:
+                message = self.gimbal.vehicle.message(message_id, boot_ms)
+                return [self._pack(message, AUTOPILOT)]
             case _:
                 return []
         return [self._pack(message, self._manager if message_id in _OF_MANAGER else _COMPONENT)]
+
+    def _tells(self, message_id: object) -> bool:
+        """Tell whether it is a report of the autopilot that this one gives."""
+        vehicle = self.gimbal.vehicle if self._manager == AUTOPILOT else None
+        return vehicle is not None and vehicle.message(message_id, 0) is not None
 
     def _limits(self) -> tuple[float, float, float, float]:
         """Return pitch and yaw limits (least, greatest) in MAVLink's signs."""

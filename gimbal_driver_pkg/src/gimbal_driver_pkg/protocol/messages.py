@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from gimbal_driver_pkg.errors import InvalidValueError
+from gimbal_driver_pkg.protocol.vehicle_messages import StreamVehicle, VehicleEvent
 from ros_support_pkg.core.ranges import check_range
 
 NAN = float("nan")
@@ -190,6 +191,7 @@ Command = (
     | TakePhoto
     | SwitchRecording
     | Raw
+    | StreamVehicle
 )
 
 # --- events --------------------------------------------------------------------------------------
@@ -320,5 +322,6 @@ Event = (
     | ZoomMax
     | FieldOfView
     | Ack
+    | VehicleEvent
     | Other
 )

@@ -1,8 +1,6 @@
-"""When the gimbal's readings were received, in ROS time. Pure; time is an argument."""
+"""When readings were received, in ROS time. Pure; time is an argument."""
 
 from __future__ import annotations
-
-from gimbal_driver_pkg.protocol.messages import Attitude
 
 #: Stamps that would fall by less are held: that is how uneven two clocks are read one after the
 #: other. What falls further is a clock that was set back, which is followed.
@@ -14,10 +12,10 @@ class ReadingStamps:
 
     def __init__(self) -> None:
         """Begin without a reading."""
-        self._reading: Attitude | None = None
+        self._reading: object = None
         self._stamp_ns = 0
 
-    def stamp_of(self, reading: Attitude | None, age_s: float, now_ns: int) -> int:
+    def stamp_of(self, reading: object, age_s: float, now_ns: int) -> int:
         """Return when a reading was received [ns]; 0 for None, which is never fresh.
 
         Args:

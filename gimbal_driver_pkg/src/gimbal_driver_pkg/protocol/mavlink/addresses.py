@@ -23,6 +23,8 @@ from typing import Any
 
 from pymavlink.dialects.v20 import common as mav
 
+from gimbal_driver_pkg.protocol.mavlink.vehicle import OF_THE_AUTOPILOT
+
 GIMBAL_COMPONENT = int(mav.MAV_COMP_ID_GIMBAL)
 AUTOPILOT_COMPONENT = int(mav.MAV_COMP_ID_AUTOPILOT1)
 CAMERA_COMPONENT = int(mav.MAV_COMP_ID_CAMERA)
@@ -86,6 +88,11 @@ class Addresses:
         return self._vehicle, self._manager_component if self._is_client else self._component
 
     @property
+    def autopilot(self) -> tuple[int, int]:
+        """Return (system, component) of the vehicle's autopilot."""
+        return self._vehicle, AUTOPILOT_COMPONENT
+
+    @property
     def camera(self) -> tuple[int, int]:
         """Return (system, component) of the vehicle's camera."""
         return self._vehicle, CAMERA_COMPONENT
@@ -110,15 +117,19 @@ class Addresses:
             self._hear_manager(source[1], message.gimbal_device_id)
         return self._counts(message, kind, source[1])
 
+    def vehicle_problems(self) -> tuple[str, ...]:
+        """Return what the user should set about the vehicle, a line each."""
+        if not self._other_autopilots or self._ids.vehicle_system:
+            return ()
+        heard = ", ".join(map(str, sorted(self._other_autopilots)))
+        return (
+            f"autopilots of several systems are heard: {self._vehicle} is taken for ours, "
+            f"not {heard}; set mavlink_vehicle_system_id",
+        )
+
     def problems(self) -> tuple[str, ...]:
         """Return what the user should set, a line each."""
-        problems = []
-        if self._other_autopilots and not self._ids.vehicle_system:
-            heard = ", ".join(map(str, sorted(self._other_autopilots)))
-            problems.append(
-                f"autopilots of several systems are heard: {self._vehicle} is taken for ours, "
-                f"not {heard}; set mavlink_vehicle_system_id"
-            )
+        problems = list(self.vehicle_problems())
         if self._other_gimbals and not self._has_heard_gimbal:
             heard = ", ".join(f"{s}/{c}" for s, c in sorted(self._other_gimbals))
             problems.append(
@@ -172,6 +183,8 @@ class Addresses:
             is_it = is_its_own or (component == manager and named == self._device)
             self._has_heard_gimbal = self._has_heard_gimbal or is_it
             return is_it
+        if kind in OF_THE_AUTOPILOT:
+            return component == AUTOPILOT_COMPONENT and self._is_vehicle_known
         if kind in _NAMING:
             return component == manager and message.gimbal_device_id == self._device
         from_ours = component in (gimbal, manager, CAMERA_COMPONENT)

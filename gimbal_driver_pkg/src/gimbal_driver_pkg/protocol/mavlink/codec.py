@@ -21,10 +21,12 @@ from gimbal_driver_pkg.protocol.codec import Codec, Traits
 from gimbal_driver_pkg.protocol.framing import Counters, Deframer
 from gimbal_driver_pkg.protocol.mavlink.addresses import Addresses, MavlinkIds
 from gimbal_driver_pkg.protocol.mavlink.quaternion import from_euler
+from gimbal_driver_pkg.protocol.mavlink.vehicle import MESSAGE_IDS, to_vehicle_event
 from gimbal_driver_pkg.protocol.mavlink.wire import MavlinkWire, decode
 from gimbal_driver_pkg.protocol.order import ArrivalOrder
 from gimbal_driver_pkg.protocol.rotation import from_quaternion
 from gimbal_driver_pkg.protocol.signs import signs_of
+from gimbal_driver_pkg.protocol.vehicle_messages import StreamVehicle
 
 DEVICE, MANAGER = "device", "manager"
 
@@ -106,6 +108,10 @@ class MavlinkCodec(Codec):
     def problems(self) -> tuple[str, ...]:
         return self._addresses.problems()
 
+    def vehicle_problems(self) -> tuple[str, ...]:
+        """Return what is wrong but for the gimbal, a line each."""
+        return self._addresses.vehicle_problems()
+
     def encode(self, command: m.Command) -> bytes:
         self._mav.srcSystem, self._mav.srcComponent = self._addresses.own
         packed: bytes = self._message(command).pack(self._mav)
@@ -124,6 +130,11 @@ class MavlinkCodec(Codec):
                 interval_us = _MICROSECONDS / rate_hz if rate_hz else -1
                 message_id = mav.MAVLINK_MSG_ID_GIMBAL_DEVICE_ATTITUDE_STATUS
                 return self._long(mav.MAV_CMD_SET_MESSAGE_INTERVAL, message_id, interval_us)
+            case StreamVehicle(report, rate_hz):
+                interval = MESSAGE_IDS[report], _MICROSECONDS / rate_hz
+                return self._long(
+                    mav.MAV_CMD_SET_MESSAGE_INTERVAL, *interval, target=self._addresses.autopilot
+                )
             case m.SetRate(yaw, pitch):
                 rates = self._signs.rate_pitch * pitch, self._signs.rate_yaw * yaw
                 return self._set_point((_UNSET, _UNSET), rates)
@@ -177,13 +188,13 @@ class MavlinkCodec(Codec):
             return self._camera(mav.MAV_CMD_REQUEST_MESSAGE, message_id)
         return self._long(mav.MAV_CMD_REQUEST_MESSAGE, message_id)
 
-    def _long(self, command: int, *parameters: float) -> Any:
+    def _long(self, command: int, *parameters: float, target: tuple[int, int] | None = None) -> Any:
         padded = [*parameters, *[0.0] * 7][:7]
-        return mav.MAVLink_command_long_message(*self._addresses.target, command, 0, *padded)
+        whom = target or self._addresses.target
+        return mav.MAVLink_command_long_message(*whom, command, 0, *padded)
 
     def _camera(self, command: int, *parameters: float) -> Any:
-        padded = [*parameters, *[0.0] * 7][:7]
-        return mav.MAVLink_command_long_message(*self._addresses.camera, command, 0, *padded)
+        return self._long(command, *parameters, target=self._addresses.camera)
 
     def _set_point(self, pitch_yaw: tuple[float, float], rates: tuple[float, float]) -> Any:
         """Return a set-point in MAVLink's signs; NaN is "unset"."""
@@ -244,6 +255,8 @@ class MavlinkCodec(Codec):
                 return [m.Zoom(now_s, 1 + (self._zoom_max - 1) * message.zoomLevel / 100)]
             case "CAMERA_CAPTURE_STATUS":
                 return [m.Config(now_s, is_recording=message.video_status == 1)]
+        if (event := to_vehicle_event(message, now_s)) is not None:
+            return [event]
         return [m.Other(now_s, message.get_type().lower(), message.to_dict())]
 
     def _attitude(self, message: Any, now_s: float) -> list[m.Event]:

@@ -32,6 +32,7 @@ ARGUMENTS = {
     ("dashboard", "port"): "dashboard_port",
     ("gimbal_driver", "gimbal_mode"): "gimbal_mode",
     ("gimbal_driver", "mock_address"): "mock_address",
+    ("vehicle", "line"): "vehicle_line",
 }
 #: Arguments that stand for parameters of several nodes which cannot differ.
 _SAME_EVERYWHERE = {"output_dir"}

@@ -42,6 +42,24 @@ def grid(columns: int = 10, rows: int = 5) -> Coverage:
     return Coverage(yaw_min_rad=-0.5, pitch_min_rad=0.1, cell_rad=0.1, columns=columns, rows=rows)
 
 
+def test_a_small_place_far_away_has_its_chance():
+    """A field of 40 x 40 m, 500 m away, a thousand times as likely as the rest."""
+    coverage = CoverageMap(Area(-0.5, 0.5, 0.05, 0.6), math.radians(1.0))
+    pod = PodMap(coverage, ["person"])
+    pod.use(None, Ground(40.0))
+    low, high = (math.atan2(40.0, distance_m) for distance_m in (520.0, 480.0))
+    for yaw in np.linspace(-0.3, 0.3, 7):
+        corners = ((yaw, low), (yaw + 0.08, low), (yaw + 0.08, high), (yaw, high))
+        field, rest = weight_shares(
+            [WeightedArea(corners, 1000.0)], to_coverage(coverage, 0.0, Header(), pod)
+        )
+        area_m2 = 0.08 * 500.0 * 40.0
+        whole_m2 = 0.5 * (800.0**2 - 58.0**2)
+        assert field.ground == pytest.approx(area_m2 / whole_m2, rel=0.35)
+        assert field.chance + rest.chance == pytest.approx(1.0)
+        assert field.chance > 0.8
+
+
 def test_of_parts_that_overlap_the_last_counts():
     over = WeightedArea(CORNERS, 1.0)
     hidden, part, rest = weight_shares([LEFT, over], grid())

@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -78,7 +79,7 @@ def test_a_part_may_be_told_a_turn_away():
     part = box(math.radians(-175), math.radians(-170))
     check_weights((part,), behind)
     yaw = np.radians(np.arange(150.5, 210.0))
-    weights = cell_weights((part,), yaw, np.array([0.15, 0.3]))
+    weights = cell_weights((part,), yaw, np.array([0.1, 0.3]))
     assert weights[0].tolist() == [1.0] * 60
     assert np.flatnonzero(weights[1] > 1.0).tolist() == [35, 36, 37, 38, 39]  # 185.5 .. 189.5
 
@@ -184,6 +185,21 @@ def test_a_grid_and_single_bearings_agree():
         ]
         assert np.array_equal(grid.ravel(), np.logical_or.reduce(alone))
         assert 0 < grid.sum() < grid.size
+
+
+@pytest.mark.parametrize("size_rad", [0.0002, 0.003, 0.01, 0.03, 0.1])
+@pytest.mark.parametrize("at", [(0.1234, 0.3123), (3.141, 0.2), (-3.13, 0.25)])
+def test_a_place_that_is_small_as_seen_from_here_counts_for_what_it_is(size_rad, at):
+    """A field 500 m away is a quarter of a degree high: between the middles of all cells."""
+    yaw0 = at[0] - 0.3
+    yaw, pitch = (start + math.radians(1.0) * (np.arange(40) + 0.5) for start in (yaw0, 0.0))
+    low, high = (tuple(round(one + turn * size_rad / 2.0, 9) for one in at) for turn in (-1, 1))
+    part = WeightedArea((low, (high[0], low[1]), high, (low[0], high[1])), 11.0)
+    weights = cell_weights((part,), yaw, pitch)
+    assert weights.max() <= 11.0
+    cells = (weights - 1.0).sum() / 10.0
+    assert cells == pytest.approx((size_rad / math.radians(1.0)) ** 2, rel=0.25)
+    assert np.isin(cell_weights((replace(part, weight=0.0),), yaw, pitch), (0.0, 1.0)).mean() > 0.9
 
 
 def test_the_largest_weights_take_little_time():

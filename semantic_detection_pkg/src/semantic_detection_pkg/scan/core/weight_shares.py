@@ -7,13 +7,13 @@ It is computed from a message of coverage, so that a page and a report can tell 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from semantic_detection_pkg.scan.core.area_pod import area_weights
-from semantic_detection_pkg.scan.core.weights import Grid, WeightedArea, cell_weights
+from semantic_detection_pkg.scan.core.weights import Grid, WeightedArea, cell_shares
 
 
 @dataclass(frozen=True)
@@ -43,19 +43,19 @@ def weight_shares(weights: Sequence[WeightedArea], coverage: Any) -> list[Weight
     rows, columns, cell = int(coverage.rows), int(coverage.columns), float(coverage.cell_rad)
     yaw = coverage.yaw_min_rad + (np.arange(columns) + 0.5) * cell
     pitch = coverage.pitch_min_rad + (np.arange(rows) + 0.5) * cell
-    part_of = np.full((rows, columns), len(weights))
+    covered = np.zeros((len(weights) + 1, rows, columns))  # share of each cell, the rest last
+    covered[-1] = 1.0
     for index, one in enumerate(weights):
-        part_of[cell_weights([replace(one, weight=2.0)], yaw, pitch) == 2.0] = index
+        shares = cell_shares(one, yaw, pitch)
+        covered *= 1.0 - shares
+        covered[index] = shares
     ground = _ground(coverage, pitch, columns)
     factors = np.array([*(one.weight for one in weights), 1.0])
-    is_wanted = np.ones(ground.shape, bool)
-    grounds, chances = (
-        np.bincount(part_of.ravel(), each.ravel(), len(factors))
-        for each in (
-            area_weights(is_wanted, ground),
-            area_weights(is_wanted, ground, factors[part_of]),
-        )
-    )
+    even = area_weights(np.ones(ground.shape, bool), ground)
+    grounds = (covered * even).sum(axis=(1, 2))
+    chances = factors * grounds if ground.sum() > 0.0 else grounds  # nothing but sky
+    chances = chances if chances.sum() > 0.0 else grounds
+    chances = chances / chances.sum()
     return [WeightShare(*map(float, one)) for one in zip(factors, grounds, chances, strict=True)]
 
 

@@ -22,6 +22,8 @@ MAX_PARTS = 100
 MAX_VERTICES = 200
 WEIGHT_MAX = 1000.0
 _ROUNDING_RAD = 1e-6
+_LARGE = 3.0  # cells: a polygon that reaches over more is looked at by their middles
+_SAMPLES, _SAMPLES_MAX = 8, 32  # across one that reaches over less, and across a cell at most
 _CROSSED_RAD = 2e-5  # by less, places far away cross only because their bearings are rounded
 
 
@@ -120,19 +122,72 @@ def crossing_text(first: int, second: int) -> str:
 
 
 def cell_weights(weights: Sequence[WeightedArea], yaw_rad: Grid, pitch_rad: Grid) -> Grid:
-    """Return the weight of each cell: (rows, columns); one that no polygon covers has 1.
+    """Return the weight of each cell, the mean in it: (rows, columns); 1 where no polygon is.
 
     Args:
         yaw_rad: (columns) of the middles of cells, rising; they may go beyond pi.
         pitch_rad: (rows), rising.
     """
     found = np.ones((len(pitch_rad), len(yaw_rad)))
-    middle = float(yaw_rad[0] + yaw_rad[-1]) / 2.0
     for one in weights:
-        for polygon in _placed(one.vertices, middle):
-            if _is_near(polygon, yaw_rad, pitch_rad):
-                found[_cells_inside(polygon, yaw_rad, pitch_rad)] = one.weight
+        shares = cell_shares(one, yaw_rad, pitch_rad)
+        found = np.where(shares < 1.0, found + shares * (one.weight - found), one.weight)
     return found
+
+
+def cell_shares(part: WeightedArea, yaw_rad: Grid, pitch_rad: Grid) -> Grid:
+    """Return which share of each cell a polygon covers: (rows, columns) 0..1.
+
+    Of one that is large against the cells it is 1 or 0, by their middles. One that is small, as
+    places far away are as seen from the robot, would lie between all middles: it is looked at more
+    finely, and counts for what it is, however small.
+
+    Args:
+        yaw_rad, pitch_rad: see `cell_weights`.
+    """
+    found = np.zeros((len(pitch_rad), len(yaw_rad)))
+    middle = float(yaw_rad[0] + yaw_rad[-1]) / 2.0
+    for polygon in _placed(part.vertices, middle):
+        (columns, yaws), (rows, pitches) = (
+            _samples(axis, polygon[:, index]) for index, axis in enumerate((yaw_rad, pitch_rad))
+        )
+        if not (yaws.size and pitches.size):
+            continue
+        shape = rows.stop - rows.start, columns.stop - columns.start
+        inside = _cells_inside(polygon, yaws.ravel(), pitches.ravel())
+        shares = inside.reshape(shape[0], -1, shape[1], yaws.shape[1]).mean(axis=(1, 3))
+        if not inside.any():  # smaller than that: its area in the cell where its middle is
+            at = np.argmin(np.abs(pitches.mean(axis=1) - polygon[:, 1].mean()))
+            beside = np.argmin(np.abs(yaws.mean(axis=1) - polygon[:, 0].mean()))
+            cell = _step(yaw_rad) * _step(pitch_rad)
+            shares[at, beside] = min(_area(polygon) / cell, 1.0) if cell > 0.0 else 0.0
+        found[rows, columns] = np.maximum(found[rows, columns], shares)
+    return found
+
+
+def _samples(middles: Grid, corners: Grid) -> tuple[slice, Grid]:
+    """Return the cells of an axis that a polygon may reach, and samples in each: (cells, n)."""
+    step, low, high = _step(middles), float(corners.min()), float(corners.max())
+    cells = slice(
+        int(np.searchsorted(middles + step / 2.0, low)),
+        int(np.searchsorted(middles - step / 2.0, high, side="right")),
+    )
+    extent, count = high - low, 1
+    if extent < _LARGE * step:
+        count = min(math.ceil(_SAMPLES * step / max(extent, 1e-9)), _SAMPLES_MAX)
+    offsets = step * ((np.arange(count) + 0.5) / count - 0.5)
+    return cells, middles[cells][:, None] + offsets[None]
+
+
+def _step(middles: Grid) -> float:
+    """Return how far apart cells are; 0: there is one only."""
+    return float(middles[1] - middles[0]) if len(middles) > 1 else 0.0
+
+
+def _area(polygon: Grid) -> float:
+    """Return the area of a polygon (n, 2) that does not cross itself (the shoelace formula)."""
+    after = np.roll(polygon, -1, axis=0)
+    return abs(float((polygon[:, 0] * after[:, 1] - after[:, 0] * polygon[:, 1]).sum())) / 2.0
 
 
 def _weights_at(weights: Sequence[WeightedArea], yaw_rad: Grid, pitch_rad: Grid) -> Grid:

@@ -139,7 +139,23 @@ def bad(**changes):
         (document(extra=1), "'extra' was unexpected"),
         (bad(p_max=estimate(1.5)), "curves/1/p_max/value: 1.5 is greater than the maximum"),
         (bad(size_50_px=estimate(-1.0)), "curves/1/size_50_px"),
-        (bad(width=estimate(100.0)), "width: 100.0, allowed is"),
+        (bad(width=estimate(100.0)), "person/curves/1/width/value: 100.0 is greater than the max"),
+        (bad(width=estimate(1e-12)), "person/curves/1/width/value: 1e-12 is less than the minimum"),
+        (
+            bad(p_max={"value": 0.5, "low": 0.9, "high": 0.1}),
+            "person/curves/1/p_max: low 0.9 is above high 0.1",
+        ),
+        (
+            bad(bins=[{"size_px": [4, 8], "looks": 2, "found": 3}]),
+            "person/curves/1/bins/0: found 3 of 2 looks, no more are allowed",
+        ),
+        (
+            # No group of looks would ever have as many as a report takes: all POD would be 0.
+            document(
+                dependence={"within": estimate(0.5), "between": estimate(0.1), "group_s": 1e-9}
+            ),
+            "dependence/group_s: 1e-09 is less than the minimum of 1",
+        ),
         (bad(size_50_px=estimate(float("nan"))), "a finite number is allowed"),
         (bad(size_50_px=estimate(float("inf"))), "a finite number is allowed"),
         (bad(false_alarms_per_look=float("nan")), "a finite number is allowed"),

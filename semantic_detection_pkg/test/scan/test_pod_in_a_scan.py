@@ -76,6 +76,12 @@ def test_without_curves_and_height_all_is_assumed():
     assert not pod.class_curve("person").is_measured
 
 
+@pytest.mark.parametrize("height_m", [0.1, 1e5])
+def test_a_height_at_the_ends_of_what_is_allowed_is_known(height_m):
+    made = GroundModel(replace(ScanSettings(), pod=PodSettings(camera_height_m=height_m)))
+    assert made.ground(None, None).height_m == height_m
+
+
 def test_the_height_comes_from_the_fix_and_the_ground():
     settings = replace(ScanSettings(), ground_height_m=100.0)
     scan = ExactScan([], settings)

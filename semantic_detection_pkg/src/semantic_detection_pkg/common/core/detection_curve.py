@@ -104,7 +104,8 @@ class Dependence:
     Attributes:
         within: 0..1, share of its exposure that a look adds to that of the best of its group.
         between: 0..1, the same of groups.
-        group_s: [s] looks within this time from the first are a group.
+        group_s: [s] looks within this time from the first are a group; 1..86400, as within less
+            hardly as many looks follow each other as a report takes.
 
     Raises:
         ValueError: on construction, if a value is out of its range.
@@ -117,7 +118,7 @@ class Dependence:
     def __post_init__(self) -> None:
         check_range("within", self.within, 0.0, 1.0)
         check_range("between", self.between, 0.0, 1.0)
-        check_range("group_s", self.group_s, above=0.0, maximum=86400.0)
+        check_range("group_s", self.group_s, 1.0, 86400.0)
 
     def group_exposure(self, best: float, total: float) -> float:
         """Return the exposure of a group by its best look's and the sum of all."""

@@ -26,7 +26,9 @@ _SAME = 1e-6  # of confidences
 _MOST = 1e9
 _COUNT = {"type": "integer", "minimum": 1, "maximum": 2**32 - 1}  # as in the message
 _SHARE = {"type": "number", "minimum": 0, "maximum": 1}
-_POSITIVE = {"type": "number", "exclusiveMinimum": 0, "maximum": _MOST}
+_POSITIVE = {"type": "number", "exclusiveMinimum": 0, "maximum": 1e5}
+_WIDTH = {"type": "number", "minimum": 1e-3, "maximum": 10}
+_GROUP_S = {"type": "number", "minimum": 1, "maximum": 86400}
 
 
 def _estimate(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,7 +48,7 @@ _CURVE = {
         "confidence": _SHARE,
         "p_max": _estimate(_SHARE),
         "size_50_px": _estimate(_POSITIVE),
-        "width": _estimate(_POSITIVE),
+        "width": _estimate(_WIDTH),
         "false_alarms_per_look": {"type": "number", "minimum": 0, "maximum": _MOST},
         "bins": {
             "type": "array",
@@ -113,7 +115,7 @@ SCHEMA: dict[str, Any] = {
             "properties": {
                 "within": _estimate(_SHARE),
                 "between": _estimate(_SHARE),
-                "group_s": _POSITIVE,
+                "group_s": _GROUP_S,
             },
             "required": ["within", "between", "group_s"],
             "additionalProperties": False,
@@ -153,6 +155,7 @@ def curves_of(document: Mapping[str, Any], model: str, confidence: float) -> Det
         ConfigurationError: values contradict each other.
     """
     blur_px = _value(document.get("blur_px"), DetectionCurve(1.0, 1.0, 1.0).blur_px)
+    _check_counts(document)
     assumed = Dependence()
     shown = document.get("dependence")
     try:
@@ -179,6 +182,25 @@ def curves_of(document: Mapping[str, Any], model: str, confidence: float) -> Det
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
     return DetectionCurves(model, confidence, dependence, shown is not None, tuple(classes))
+
+
+def _check_counts(document: Mapping[str, Any]) -> None:
+    """Check that counts and intervals are such as can be measured: nothing else was edited, then.
+
+    Raises:
+        ConfigurationError: more were found than looked for, or ends are in the wrong order.
+    """
+    for name, one in document["classes"].items():
+        for index, curve in enumerate(one["curves"]):
+            at = f"classes/{name}/curves/{index}"
+            for key in ("p_max", "size_50_px", "width"):
+                low, high = (curve[key].get(end, 0.0) for end in ("low", "high"))
+                if low > high:
+                    raise ConfigurationError(f"{at}/{key}: low {low} is above high {high}")
+            for number, group in enumerate(curve["bins"]):
+                if group["found"] > group["looks"]:
+                    counts = f"found {group['found']} of {group['looks']} looks"
+                    raise ConfigurationError(f"{at}/bins/{number}: {counts}, no more are allowed")
 
 
 def _at(curves: list[dict[str, Any]], confidence: float) -> dict[str, Any] | None:

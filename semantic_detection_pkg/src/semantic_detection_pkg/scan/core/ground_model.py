@@ -145,7 +145,7 @@ class GroundModel:
         if math.isnan(height_m) and fix is not None:
             ground_m = self._settings.ground_height_m if math.isnan(terrain_m) else terrain_m
             height_m = fix.altitude_m - ground_m  # NaN where that is not known
-        return height_m if 0.0 < height_m < _HEIGHT_MAX_M else math.nan
+        return height_m if 0.0 < height_m <= _HEIGHT_MAX_M else math.nan
 
 
 def _is_place(fix: Fix) -> bool:

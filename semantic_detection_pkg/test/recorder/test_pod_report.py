@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from semantic_detection_pkg.common.core.palette import POD_COLOURS, pod_colour, rgb
+from semantic_detection_pkg.common.core.palette import POD_COLOURS, pod_steps, rgb
 from semantic_detection_pkg.recorder.evidence.drawings import pod_maps
 from semantic_detection_pkg.recorder.evidence.rendering import render
 from simulation_pkg.harness.recorded_messages import blank
@@ -51,8 +51,7 @@ def test_each_class_is_drawn_by_its_scale_left_to_the_left():
 
 
 def test_the_scale_has_its_ends():
-    assert (pod_colour(0.0), pod_colour(1.0)) == (POD_COLOURS[0], POD_COLOURS[-1])
-    assert pod_colour(0.2) == POD_COLOURS[1]
+    assert pod_steps(np.array([0.0, 0.19, 0.2, 0.99, 1.0])).tolist() == [0, 0, 1, 4, 4]
 
 
 def test_an_assumed_range_or_curve_is_said():

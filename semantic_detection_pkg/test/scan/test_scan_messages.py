@@ -12,8 +12,10 @@ from visualization_msgs.msg import Marker
 from interfaces_pkg.msg import GimbalAngle, GimbalState, GpuState, VlmAnswer
 from ros_support_pkg.core.message_rules import check_message
 from ros_support_pkg.core.settings import make, settings_of
-from ros_support_pkg.core.words import FindingState, Level, Verdict
+from ros_support_pkg.core.words import CellResult, FindingState, Level, Verdict
 from ros_support_pkg.stamps import from_time, to_time
+from semantic_detection_pkg.common.core.optics import direction
+from semantic_detection_pkg.common.core.palette import CELL_COLOURS, rgb
 from semantic_detection_pkg.common.core.position import Position
 from semantic_detection_pkg.common.core.serialization import to_plain
 from semantic_detection_pkg.recorder.core.replay.player import replay
@@ -259,6 +261,27 @@ def test_markers_are_the_whole_picture(scanned):
     spot = by_name["findings"].pose.position
     assert math.hypot(spot.x, spot.y, spot.z) == pytest.approx(10.0)
     assert all(marker.header.frame_id == "base" for marker in markers.markers[1:])
+
+
+def test_cells_lie_where_they_are_and_fade(scanned):
+    """Points and colours are shared by messages: each cell still has its own, now and later."""
+    coverage, now_s = scanned.controller.coverage, scanned.now_ns / 1e9
+    rows, columns = np.nonzero(coverage.is_wanted & (coverage.results > 0))
+    opacities = []
+    for later_s in (0.0, 90.0):
+        made = scan_markers(Header(frame_id="base"), now_s + later_s, scanned.controller)
+        cells = next(marker for marker in made.markers if marker.ns == "coverage")
+        for at, (row, column) in enumerate(zip(rows.tolist(), columns.tolist(), strict=True)):
+            place = 10.2 * direction(coverage.yaw_rad[column], coverage.pitch_rad[row])
+            point, colour = cells.points[at], cells.colors[at]
+            assert [point.x, point.y, point.z] == pytest.approx(place.tolist())
+            wanted = rgb(CELL_COLOURS[CellResult(coverage.results[row, column])])
+            assert [255.0 * one for one in (colour.r, colour.g, colour.b)] == pytest.approx(wanted)
+            age_s = coverage.ages_s(now_s + later_s)[row, column]
+            fresh = math.exp(-max(float(age_s), 0.0) / 60.0)
+            assert colour.a == pytest.approx(0.15 + 0.35 * fresh, abs=0.01)
+        opacities.append(cells.colors[0].a)
+    assert opacities[1] < opacities[0]
 
 
 # ----------------------------------------------------------------------------------- journal

@@ -5,6 +5,9 @@ Candidates are amber, what was found is green, what was rejected grey, everywher
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ros_support_pkg.core.words import CellResult, FindingState, TrackState
 
 _GREEN, _AMBER, _ORANGE, _GREY = 0x2FA866, 0xF2B544, 0xD9822B, 0x8B9AA6
@@ -33,9 +36,10 @@ TRACK_COLOURS: dict[TrackState, int] = {
 }
 
 
-def pod_colour(share: float) -> int:
-    """Return the colour of a probability of detection, 0..1."""
-    return POD_COLOURS[min(int(share * len(POD_COLOURS)), len(POD_COLOURS) - 1)]
+def pod_steps(shares: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return which of `POD_COLOURS` each of some probabilities of detection, 0..1, has."""
+    steps = (shares * len(POD_COLOURS)).astype(np.intp)
+    return np.minimum(steps, len(POD_COLOURS) - 1)
 
 
 def rgb(colour: int) -> tuple[int, int, int]:

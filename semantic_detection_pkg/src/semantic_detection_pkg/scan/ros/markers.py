@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from functools import cache
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from geometry_msgs.msg import Point, Vector3
@@ -24,9 +25,13 @@ _MAP_RADIUS_M = 10.2  # behind everything else
 _OLD_S = 60.0  # cells fade until then
 _POD_OPACITY = 0.4
 _CELLS_MAX = 20_000  # more are too many to draw once a second
+_AGE_STEPS = 64  # of the fading
 _Colour = tuple[float, float, float, float]
 _TRACK_OPACITIES = {TrackState.TENTATIVE: 0.6, TrackState.CONFIRMED: 0.9, TrackState.LOST: 0.35}
 _REJECTED_OPACITY = 0.7
+#: Of each map, points of its cells and which of them are made.
+_made_points: WeakKeyDictionary[CoverageMap, tuple[NDArray[np.object_], NDArray[np.bool_]]]
+_made_points = WeakKeyDictionary()
 
 
 def scan_markers(header: Header, now_s: float, controller: ScanController) -> MarkerArray:
@@ -67,12 +72,25 @@ def _coverage(header: Header, coverage: CoverageMap, now_s: float) -> Marker:
     rows, columns = np.nonzero(coverage.is_wanted & (coverage.results != CellResult.UNSEEN))
     rows, columns = rows[:_CELLS_MAX], columns[:_CELLS_MAX]
     marker = _cells(header, "coverage", 0, coverage, rows, columns)
-    ages = coverage.ages_s(now_s)[rows, columns]
-    for result, age_s in zip(coverage.results[rows, columns].tolist(), ages.tolist(), strict=True):
-        alpha = 0.15 + 0.35 * math.exp(-max(age_s, 0.0) / _OLD_S)
-        red, green, blue, _ = _with_opacity(palette.CELL_COLOURS[CellResult(result)], alpha)
-        marker.colors.append(ColorRGBA(r=red, g=green, b=blue, a=alpha))
+    freshness = np.exp(-np.maximum(coverage.ages_s(now_s)[rows, columns], 0.0) / _OLD_S)
+    steps = np.round(_AGE_STEPS * freshness).astype(np.intp)
+    marker.colors = _cell_colours()[coverage.results[rows, columns], steps].tolist()
     return marker
+
+
+@cache
+def _cell_colours() -> NDArray[np.object_]:
+    """Return the colours of cells by result and freshness: (results, _AGE_STEPS + 1).
+
+    Messages share them, as they share points: thousands, made anew each second, would be half of
+    what the node does.
+    """
+    table = np.empty((max(CellResult) + 1, _AGE_STEPS + 1), object)
+    for result, colour in palette.CELL_COLOURS.items():
+        for step in range(_AGE_STEPS + 1):
+            alpha = 0.15 + 0.35 * step / _AGE_STEPS
+            table[result, step] = _colour(_with_opacity(colour, alpha))
+    return table
 
 
 def _pod(header: Header, number: int, name: str, coverage: CoverageMap, pod: PodMap) -> Marker:
@@ -80,10 +98,15 @@ def _pod(header: Header, number: int, name: str, coverage: CoverageMap, pod: Pod
     rows, columns = np.nonzero(coverage.is_wanted & (pod.look_counts > 0))
     rows, columns = rows[:_CELLS_MAX], columns[:_CELLS_MAX]
     marker = _cells(header, f"pod/{name}", number, coverage, rows, columns)
-    for share in pod.pod(name)[rows, columns].tolist():
-        red, green, blue, alpha = _with_opacity(palette.pod_colour(share), _POD_OPACITY)
-        marker.colors.append(ColorRGBA(r=red, g=green, b=blue, a=alpha))
+    steps = palette.pod_steps(pod.pod(name)[rows, columns])
+    marker.colors = _pod_colours()[steps].tolist()
     return marker
+
+
+@cache
+def _pod_colours() -> NDArray[np.object_]:
+    colours = [_colour(_with_opacity(one, _POD_OPACITY)) for one in palette.POD_COLOURS]
+    return np.array(colours, object)
 
 
 def _cells(
@@ -99,12 +122,31 @@ def _cells(
     A point and its colour have 40 bytes, two triangles would have 240: a whole area with five
     classes is recorded once a second.
     """
-    points = _on_sphere(coverage.yaw_rad[columns], coverage.pitch_rad[rows])
     marker = _marker(header, name, number, Marker.POINTS, (1.0, 1.0, 1.0, 1.0))
     side_m = 0.92 * coverage.cell_rad * _MAP_RADIUS_M  # a gap shows the grid
     marker.scale = Vector3(x=side_m, y=side_m)
-    marker.points = [Point(x=x, y=y, z=z) for x, y, z in points.tolist()]
+    marker.points = _points_of(coverage, rows, columns)
     return marker
+
+
+def _points_of(
+    coverage: CoverageMap, rows: NDArray[np.intp], columns: NDArray[np.intp]
+) -> list[Point]:
+    """Return the points of cells; those of one map are made once."""
+    made = _made_points.get(coverage)
+    if made is None:
+        shape = (len(coverage.pitch_rad), len(coverage.yaw_rad))
+        made = _made_points[coverage] = (np.empty(shape, object), np.zeros(shape, np.bool_))
+    points, is_made = made
+    is_new = ~is_made[rows, columns]
+    if is_new.any():
+        new_rows, new_columns = rows[is_new], columns[is_new]
+        places = _on_sphere(coverage.yaw_rad[new_columns], coverage.pitch_rad[new_rows])
+        for row, column, (x, y, z) in zip(new_rows, new_columns, places.tolist(), strict=True):
+            points[row, column] = Point(x=x, y=y, z=z)
+        is_made[new_rows, new_columns] = True
+    listed: list[Point] = points[rows, columns].tolist()
+    return listed
 
 
 def _with_opacity(colour: int, opacity: float) -> _Colour:
@@ -139,11 +181,15 @@ def _point(bearing: Sequence[float]) -> Point:
 
 
 def _marker(header: Header, name: str, number: int, kind: int, colour: _Colour) -> Marker:
-    red, green, blue, alpha = colour
     marker = Marker(header=header, ns=name, id=number, type=kind, action=Marker.ADD)
     marker.pose.orientation.w = 1.0
-    marker.color = ColorRGBA(r=red, g=green, b=blue, a=alpha)
+    marker.color = _colour(colour)
     return marker
+
+
+def _colour(colour: _Colour) -> ColorRGBA:
+    red, green, blue, alpha = colour
+    return ColorRGBA(r=red, g=green, b=blue, a=alpha)
 
 
 def _lines(header: Header, name: str, points: list[Point], colour: _Colour) -> Marker:

@@ -5,7 +5,6 @@ One launch for all of it; every wait is for a condition.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from action_msgs.msg import GoalStatus
 from launch_runner import LaunchSession
 from patience import patience
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from replay_checks import check_heard_replay
 from ros_actions import ActionProbe
 from ros_graph import GraphProbe
 from scan_checks import AREA, WORDS, check_evidence, check_refusals
@@ -35,12 +35,6 @@ from interfaces_pkg.msg import (
 )
 from ros_support_pkg.core.stamps import from_time
 from ros_support_pkg.qos import COMMAND, EVENT, RECORD, STATE
-from semantic_detection_pkg.recorder.core.replay.player import replay
-from semantic_detection_pkg.scan.core.from_messages import (
-    from_detections,
-    from_gimbal_state,
-    from_journal,
-)
 
 pytestmark = [pytest.mark.graph, pytest.mark.timeout(240)]
 START_TIMEOUT_S = 90.0
@@ -118,7 +112,7 @@ def test_a_scan_finds_is_steered_cancelled_and_replayed(
     probe.wait_for(lambda: states[-1].reason == "no goal", "the controller at rest")
     probe.wait_for(lambda: len(journals) >= STEPS, "steps to replay", START_TIMEOUT_S)
     check_poses(list(detections))
-    check_replay(list(journals), list(gimbal), list(detections))
+    check_heard_replay(list(journals), list(gimbal), list(detections))
     assert not [line for line in graph.lines if "Traceback" in line]
 
 
@@ -154,19 +148,3 @@ def check_poses(detections: list) -> None:
         one for one in known if from_time(one.pose.newest_reading) < from_time(one.header.stamp)
     ]
     assert len(late) < 0.1 * len(known)
-
-
-def check_replay(journals: list, gimbal: list, detections: list) -> None:
-    """The same inputs give the same decisions, in another process."""
-    recorded = [
-        *map(from_gimbal_state, gimbal),
-        *map(from_detections, detections),
-        *map(from_journal, sorted(journals, key=lambda one: one.step)),
-    ]
-    recorded.sort(key=lambda item: getattr(item, "now_ns", 0) or item.stamp_ns)
-    outcomes = list(replay(recorded))
-    # Best effort may lose something on its way to this test, on a loaded machine it does; what is
-    # before can be replayed.
-    decided = list(itertools.takewhile(lambda outcome: outcome.decision is not None, outcomes))
-    assert [outcome.step.number for outcome in decided if not outcome.is_same] == []
-    assert len(decided) >= 10, f"{len(decided)} of {len(journals)} steps could be replayed"

@@ -21,6 +21,7 @@ def write_scan_launch(
     controller: Mapping[str, object],
     *,
     source: str = SOURCE,
+    detector: Mapping[str, object] | None = None,
     has_classifier: bool = True,
     respawns: bool = False,
 ) -> None:
@@ -28,24 +29,25 @@ def write_scan_launch(
 
     Args:
         controller: parameters of the scan controller.
+        detector: further ones of the detector.
         respawns: a scan controller that ends is started again; otherwise any end ends the launch.
     """
     address = f"127.0.0.1:{free_port()}"
-    detector = {
+    parameters = {
         "model": f"{_MODELS}/demo_detector.onnx",
         "confidence_threshold": 0.4,
         "threads": 1,
         "autostart": "activate",
     }
     if has_classifier:
-        detector["classifier"] = f"{_MODELS}/demo_classifier.onnx"
+        parameters["classifier"] = f"{_MODELS}/demo_classifier.onnx"
     again = {"respawn": "true", "respawn_delay": 0.5} if respawns else {}
     gimbal = f"{_GIMBALS}/mock_gimbal --tcp {address.rpartition(':')[2]}"
     entities = [
         {"executable": {"cmd": gimbal, "name": "mock_gimbal"}},
         _node("gimbal_driver", {"gimbal_mode": "mock_tcp", "mock_address": address}),
         _node("camera", {"source": source}),
-        _node("detector", detector),
+        _node("detector", {**parameters, **(detector or {})}),
         _node("scan_controller", {**_PATIENT, **controller}, output="screen", **again),
     ]
     if not respawns:

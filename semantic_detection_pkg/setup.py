@@ -26,7 +26,7 @@ setup(
     package_dir={"": "src"},
     package_data={
         f"{package_name}.common.configuration": ["config.schema.json"],
-        f"{package_name}.dashboard": ["static/*", "static/js/*"],
+        f"{package_name}.dashboard": ["static/*", "static/js/*", "static/leaflet/*"],
         f"{package_name}.recorder.evidence": ["templates/*"],
     },
     data_files=[
@@ -58,6 +58,17 @@ setup(
             "search_archive = semantic_detection_pkg.cli.search_archive:main",
             "tak = semantic_detection_pkg.programs:tak",
             "views = semantic_detection_pkg.cli.views:main",
+        ],
+        # Those that can share a process; see ros_support_pkg.sharing.
+        "semantic_detection.nodes": [
+            "camera = semantic_detection_pkg.camera.node:main",
+            "dashboard = semantic_detection_pkg.dashboard.node:main",
+            "detector = semantic_detection_pkg.detector.node:main",
+            "gpu_arbiter = semantic_detection_pkg.gpu.node:main",
+            "health_monitor = semantic_detection_pkg.health.node:main",
+            "recorder = semantic_detection_pkg.recorder.node:main",
+            "scan_controller = semantic_detection_pkg.scan.node:main",
+            "tak = semantic_detection_pkg.tak.node:main",
         ],
     },
     maintainer="semantic detection maintainers",

@@ -15,6 +15,7 @@ class FakeRobot:
         commands: those it was sent, oldest first.
         turns: rates, oldest first.
         is_watched: whether somebody looks at pictures.
+        is_place_watched: whether somebody looks at a map.
         operator: who holds control, as it was told.
         is_deaf: announcements of who holds control wait, untold, until `listen`.
         unheard: those announcements, oldest first.
@@ -26,6 +27,7 @@ class FakeRobot:
         self.commands: list[Command] = []
         self.turns: list[Turn] = []
         self.is_watched = False
+        self.is_place_watched = False
         self.operator = ""
         self.is_deaf = False
         self.unheard: list[tuple[str, Callable[[], None]]] = []
@@ -43,6 +45,10 @@ class FakeRobot:
     def watch_pictures(self, is_watched: bool) -> None:
         """Remember it."""
         self.is_watched = is_watched
+
+    def watch_place(self, is_watched: bool) -> None:
+        """Remember it."""
+        self.is_place_watched = is_watched
 
     def announce_operator(self, name: str, done: Callable[[], None]) -> None:
         """Remember it, or leave it waiting."""

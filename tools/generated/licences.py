@@ -16,6 +16,10 @@ _GROUPS = {
     "build.in": "Build",
     "dev.in": "Tests and lint",
 }
+#: What lies in our packages as its makers have released it, by folder: the file that names it.
+_SHIPPED = {
+    "semantic_detection_pkg/src/semantic_detection_pkg/dashboard/static/leaflet": "leaflet.js"
+}
 #: What a packager forgot to fill in.
 _PLACEHOLDER = "%"
 #: Licences by words that no other has.
@@ -28,6 +32,7 @@ _HEAD = """\
 
 Semantic detection is Apache-2.0 (`LICENSE`). What it depends on directly, as the installed packages
 say themselves; made by `make docs`. pymavlink (LGPL-3.0) is used as an unchanged library.
+The map on the page is drawn by Leaflet, whose released files lie in the package unchanged.
 Ultralytics (AGPL-3.0) is used by optional export and bench tools only, never imported by a node,
 and none of its weights are in this repository. PyAV (`av`) decodes videos; its wheels bring x264
 and x265 (GPL-2.0-or-later), which encode and are not called. Who may not ship them leaves it out
@@ -48,7 +53,25 @@ def licences(folder: Path) -> str:
         packages = re.findall(r"^([A-Za-z0-9_.-]+)", (folder / name).read_text(), re.MULTILINE)
         rows = [f"| {package} | {_licence_of(package)} |" for package in packages]
         parts.append("\n".join([f"## {title}\n", "| package | licence |", "|---|---|", *rows, ""]))
-    return "\n".join(parts)
+    return "\n".join([*parts, *_shipped(folder.parent)])
+
+
+def _shipped(root: Path) -> list[str]:
+    """What is shipped with our packages, by what its own files say."""
+    rows = []
+    for folder, file in _SHIPPED.items():
+        head = (root / folder / file).read_text(encoding="utf-8")[:300]
+        named = re.search(r"\* (\w+ [\d.]+),", head)
+        licence = (root / folder / "LICENSE").read_text(encoding="utf-8").splitlines()[0]
+        rows.append(f"| {named[1] if named else file} | {licence} | `{folder}` |")
+    lines = [
+        "## Shipped with the page",
+        "",
+        "| library | licence | where |",
+        "|---|---|---|",
+        *rows,
+    ]
+    return ["\n".join([*lines, ""])]
 
 
 def _licence_of(package: str) -> str:

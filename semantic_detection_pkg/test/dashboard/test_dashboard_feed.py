@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from fake_robot import FakeRobot
+from geometry_msgs.msg import Quaternion
 from hypothesis import HealthCheck, given, settings
 from message_strategies import messages
 from patience import wait_until
@@ -16,9 +18,10 @@ from rcl_interfaces.msg import Log
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from sensor_msgs.msg import Imu, NavSatFix, NavSatStatus
 
 from interfaces_pkg.msg import Finding
-from ros_support_pkg.qos import EVENT, RECORD
+from ros_support_pkg.qos import EVENT, RECORD, SENSOR_DATA
 from semantic_detection_pkg.common.core.plain import as_plain
 from semantic_detection_pkg.dashboard.api.dashboard import Dashboard
 from semantic_detection_pkg.dashboard.api.finding_book import FindingBook
@@ -45,6 +48,7 @@ class FeedHarness:
             dashboard.pictures,
             dashboard.findings,
             dashboard.missions,
+            dashboard.map_book,
             transport="shared_memory",
             hfov_wide_rad=1.0,
         )
@@ -105,6 +109,35 @@ def test_findings_are_shown_and_kept(harness: FeedHarness, tmp_path: Path) -> No
     wait_until(lambda: len(shown()) == 3, "the findings", timeout_s=30.0)
     kept = tmp_path / "findings"
     wait_until(lambda: len(list(kept.glob("*.json"))) == 3, "the files")
+
+
+def test_fix_and_attitude_are_heard_while_a_map_is_open(harness: FeedHarness) -> None:
+    space = harness.node.get_namespace().rstrip("/")
+    fixes = harness.other.create_publisher(NavSatFix, f"{space}/fix", SENSOR_DATA)
+    imus = harness.other.create_publisher(Imu, f"{space}/imu", SENSOR_DATA)
+    book = harness.dashboard.map_book
+
+    def listeners() -> list[int]:
+        harness.executor.spin_once(timeout_sec=0.01)
+        return [fixes.get_subscription_count(), imus.get_subscription_count()]
+
+    assert listeners() == [0, 0]
+    harness.feed.watch_place(True)
+    harness.feed.watch_place(True)  # told twice, it listens once
+    wait_until(lambda: listeners() == [1, 1], "the subscriptions", timeout_s=30.0)
+
+    def heading() -> float | None:
+        fix = NavSatFix(latitude=47.0, longitude=8.0, altitude=500.0)
+        fix.status.status = NavSatStatus.STATUS_FIX
+        fixes.publish(fix)
+        imus.publish(Imu(orientation=Quaternion(w=1.0)))
+        harness.executor.spin_once(timeout_sec=0.01)
+        ground = book.ground(is_placed=False)
+        return ground.heading_rad if ground.place == (47.0, 8.0, 500.0) else None
+
+    assert wait_until(heading, "the place", timeout_s=30.0) == pytest.approx(math.pi / 2)
+    harness.feed.watch_place(False)
+    wait_until(lambda: listeners() == [0, 0], "the end of it", timeout_s=30.0)
 
 
 class NoCrops:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from rclpy.node import Node
 
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
 from ros_support_pkg.parameters import declare_parameters
-from ros_support_pkg.running import run_node
+from ros_support_pkg.running import NodeProgram
 from ros_support_pkg.timers import every
 from semantic_detection_pkg.dashboard.api.dashboard import Dashboard
 from semantic_detection_pkg.dashboard.api.server import DashboardServer
@@ -27,8 +28,8 @@ _BEAT_PERIOD_S = 1.0
 class DashboardNode(Node):
     """Owns the server, what feeds it and what obeys it."""
 
-    def __init__(self) -> None:
-        super().__init__("dashboard")
+    def __init__(self, **options: Any) -> None:
+        super().__init__("dashboard", **options)
         config = declare_parameters(self, DashboardNodeSettings)
         settings = _server_settings(config, self.get_namespace().strip("/"))
         self._output_dir = str(Path(config.output_dir).absolute())
@@ -47,11 +48,13 @@ class DashboardNode(Node):
             self._dashboard.pictures,
             self._dashboard.findings,
             self._dashboard.missions,
+            self._dashboard.map_book,
             transport=config.frame_transport,
             hfov_wide_rad=config.wide_hfov_rad,
         )
         self._feed = feed
         self._robot.on_watch = feed.watch
+        self._robot.on_place_watch = feed.watch_place
         self._robot.on_scan_end = feed.end_scan
         every(self, _BEAT_PERIOD_S, self._beat)
         publish_diagnostics(self, self._check)
@@ -99,8 +102,8 @@ def _server_settings(settings: DashboardNodeSettings, robot: str) -> DashboardSe
         is_viewing_open=settings.allow_anonymous_viewing,
         evidence_dir=Path(settings.output_dir) / "events",
         robot=robot,
+        map_tiles_file=settings.map_tiles_file,
     )
 
 
-def main() -> int:
-    return run_node(DashboardNode, expected_errors=(SemanticDetectionError,))
+main = NodeProgram(DashboardNode, (SemanticDetectionError,))

@@ -217,14 +217,15 @@ async def take_or_give_control(
             dashboard.operators.give(viewer_id)
     except ControlHeldError as error:
         raise HTTPException(HTTPStatus.CONFLICT, str(error)) from error
-    return _answer(await dashboard.pass_control())
+    return answer_of(await dashboard.pass_control())
 
 
 async def _carry_out(dashboard: Dashboard, command: Command) -> JSONResponse:
-    return _answer(await dashboard.ask(command))
+    return answer_of(await dashboard.ask(command))
 
 
-def _answer(outcome: Outcome) -> JSONResponse:
+def answer_of(outcome: Outcome) -> JSONResponse:
+    """Return how a command ended, as an answer."""
     status = _STATUS[outcome.status]
     key = "message" if outcome.status is CommandStatus.DONE else "detail"
     return JSONResponse({key: outcome.message}, status)
@@ -274,7 +275,7 @@ async def start_scan(dashboard: Shared, body: StartScan) -> JSONResponse:
     outcome = await dashboard.ask(body)
     if outcome.status is not CommandStatus.DONE:
         dashboard.missions.drop_sent()
-    return _answer(outcome)
+    return answer_of(outcome)
 
 
 @control.post("/scan/weights", response_model=WeightedParts)
@@ -288,7 +289,7 @@ async def weights_of_map(dashboard: Shared, body: MapOfWeights) -> JSONResponse:
     asked = ToBearings(latitudes_deg=latitudes, longitudes_deg=longitudes)
     outcome = await dashboard.ask(asked)
     if outcome.status is not CommandStatus.DONE:
-        return _answer(outcome)
+        return answer_of(outcome)
     try:
         parts = parts_of(rings, outcome.bearings)
     except ValueError as error:

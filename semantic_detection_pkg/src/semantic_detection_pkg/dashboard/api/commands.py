@@ -28,8 +28,8 @@ from semantic_detection_pkg.scan.core.weights import (
     check_weights,
 )
 
-_Yaw = Annotated[float, Field(ge=-2 * math.pi, le=2 * math.pi, description="[rad] + is left")]
-_Pitch = Annotated[float, Field(ge=-math.pi, le=math.pi, description="[rad] + is nose down")]
+Yaw = Annotated[float, Field(ge=-2 * math.pi, le=2 * math.pi, description="[rad] + is left")]
+Pitch = Annotated[float, Field(ge=-math.pi, le=math.pi, description="[rad] + is nose down")]
 _Rate = Annotated[float, Field(ge=-4.0, le=4.0, description="[rad/s]")]
 _Word = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f]+$")]
 _Zoom = Annotated[float, Field(ge=1.0, le=200.0, description="[x] magnification")]
@@ -60,8 +60,8 @@ class Center(Command):
 class Point(Command):
     """Point the gimbal to a bearing and stay there."""
 
-    yaw_rad: _Yaw
-    pitch_rad: _Pitch
+    yaw_rad: Yaw
+    pitch_rad: Pitch
 
 
 class PointScan(Point):
@@ -90,8 +90,8 @@ class SetProposals(Command):
 class Vertex(Command):
     """A corner of a part of the area."""
 
-    yaw_rad: _Yaw
-    pitch_rad: _Pitch
+    yaw_rad: Yaw
+    pitch_rad: Pitch
 
 
 class WeightedPart(Command):
@@ -120,10 +120,10 @@ class ToBearings(Command):
 class StartScan(Command):
     """Search an area for what the words name."""
 
-    yaw_min_rad: _Yaw = math.radians(-60)
-    yaw_max_rad: _Yaw = math.radians(60)
-    pitch_min_rad: _Pitch = math.radians(-5)
-    pitch_max_rad: _Pitch = math.radians(35)
+    yaw_min_rad: Yaw = math.radians(-60)
+    yaw_max_rad: Yaw = math.radians(60)
+    pitch_min_rad: Pitch = math.radians(-5)
+    pitch_max_rad: Pitch = math.radians(35)
     words: Annotated[tuple[_Word, ...], Field(min_length=1, max_length=100)]
     zoom: Annotated[float, Field(ge=0.0, le=200.0, description="[x] 0: the controller's own")] = 0.0
     is_repeated: bool = False
@@ -202,6 +202,9 @@ class Robot(Protocol):
 
     def watch_pictures(self, is_watched: bool) -> None:
         """Say whether anybody looks at pictures; without, none need be made."""
+
+    def watch_place(self, is_watched: bool) -> None:
+        """Say whether anybody looks at a map; without, nobody need hear where the robot is."""
 
     def announce_operator(self, name: str, done: Callable[[], None]) -> None:
         """Say who holds control; empty: nobody. `done` is called once, by any thread.

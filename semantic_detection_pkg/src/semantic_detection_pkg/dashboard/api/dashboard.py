@@ -18,6 +18,7 @@ from semantic_detection_pkg.dashboard.api.evidence import EvidenceFolder
 from semantic_detection_pkg.dashboard.api.finding_book import FindingBook
 from semantic_detection_pkg.dashboard.api.finding_store import FindingStore
 from semantic_detection_pkg.dashboard.api.hub import Hub
+from semantic_detection_pkg.dashboard.api.map_book import MapBook
 from semantic_detection_pkg.dashboard.api.metrics import History, Metrics
 from semantic_detection_pkg.dashboard.api.mission_book import MissionBook
 from semantic_detection_pkg.dashboard.api.operators import Operators
@@ -27,10 +28,12 @@ from semantic_detection_pkg.dashboard.api.recorded_missions import RecordedMissi
 from semantic_detection_pkg.dashboard.api.review_book import ReviewBook
 from semantic_detection_pkg.dashboard.api.settings import DashboardSettings
 from semantic_detection_pkg.dashboard.api.store import SectionStore
+from semantic_detection_pkg.dashboard.api.tile_book import TileBook
 from semantic_detection_pkg.dashboard.core.latencies import Latencies
 
 NEWS_PERIOD_S = 0.1
 _FIGURES_PERIOD_S = 1.0
+_TILES_PERIOD_S = 5.0
 _COMMAND_TIMEOUT_S = 5.0
 
 
@@ -43,6 +46,8 @@ class Dashboard:
         findings: takes those that are heard, from any thread; knows those of before.
         missions: takes states and results, from any thread; knows the last mission.
         reviews: what people said of findings.
+        map_book: takes coverage and the robot's place, from any thread; for the map.
+        tiles: the map's, of a file beside the robot.
         recorded: missions in what the recorder has finished.
         is_halted: the gimbal was stopped; rates are obeyed again after one of zero, a let-go hand.
     """
@@ -76,6 +81,8 @@ class Dashboard:
         self.missions = MissionBook(self.board, recordings)
         self.reviews = ReviewBook(self.board, recordings)
         self.recorded = RecordedMissions(recordings, settings.robot)
+        self.map_book = MapBook(robot.watch_place)
+        self.tiles = TileBook(self.board, settings.map_tiles_file)
         self.is_halted = False
         self._history = History()
         self._evidence = EvidenceFolder(settings.evidence_dir)
@@ -91,6 +98,7 @@ class Dashboard:
         """Send news ten times a second, figures once; until cancelled."""
         self._loop = asyncio.get_running_loop()
         figures_s = 0.0
+        tiles = asyncio.create_task(self._look_for_tiles())
         try:
             while True:
                 if time.monotonic() - figures_s >= _FIGURES_PERIOD_S:
@@ -98,10 +106,12 @@ class Dashboard:
                     self._measure()
                     await self._list_events()
                     await asyncio.to_thread(self.missions.keep)
+                    self.map_book.rest()
                 self.hub.tick()
                 await asyncio.sleep(NEWS_PERIOD_S)
         finally:
             self._loop = None
+            tiles.cancel()
 
     async def ask(self, command: Command) -> Outcome:
         """Have the robot carry out a command."""
@@ -151,6 +161,7 @@ class Dashboard:
         self.findings.close()
         self.missions.keep(is_last=True)
         self.pictures.close()
+        self.tiles.close()
 
     def _publish(self, picture: EncodedPicture) -> None:
         counts = {"encoded": self.pictures.encoded, "dropped": self.pictures.dropped}
@@ -163,6 +174,12 @@ class Dashboard:
         if loop is not None:
             with contextlib.suppress(RuntimeError):  # the server ends
                 loop.call_soon_threadsafe(callback, *args)
+
+    async def _look_for_tiles(self) -> None:
+        """Open the map's file; one that is put there later, or is another one then, too."""
+        while True:
+            await asyncio.to_thread(self.tiles.look)
+            await asyncio.sleep(_TILES_PERIOD_S)
 
     async def _list_events(self) -> None:
         events = await asyncio.to_thread(self._evidence.events)

@@ -77,7 +77,7 @@ def map_finding(
         state=str(plain["state"]),
         score=_number(plain.get("score"), 0.0),
         time_ns=int(plain["stamp_ns"]),
-        position=_position(plain),
+        position=position_of(plain),
         yaw_rad=_number(bearing.get("yaw_rad")),
         pitch_rad=_number(bearing.get("pitch_rad")),
         decided_by=f"tier {ran[-1].get('tier')}: {ran[-1].get('reason')}" if ran else "",
@@ -86,7 +86,8 @@ def map_finding(
     )
 
 
-def _position(plain: dict[str, Any]) -> Position | None:
+def position_of(plain: dict[str, Any]) -> Position | None:
+    """Return the position of a finding as the page has it; None: not known."""
     if plain.get("has_position") is not True:
         return None
     latitude, longitude, altitude = (_number(plain.get(name)) for name in _PLACE)

@@ -25,6 +25,7 @@ class DashboardSettings:
         is_viewing_open: with a token, looking needs none.
         evidence_dir: folder that is served read-only below /evidence/.
         robot: name of the robot, its namespace; for the page's title.
+        map_tiles_file: MBTiles or PMTiles for the map; empty: it has a grid.
 
     Raises:
         ConfigurationError: on construction, if it would be open to the network without a token.
@@ -36,6 +37,7 @@ class DashboardSettings:
     is_viewing_open: bool = False
     evidence_dir: Path = Path("output/recordings/events")
     robot: str = ""
+    map_tiles_file: str = ""
 
     def __post_init__(self) -> None:
         if self.token and len(self.token) < TOKEN_LENGTH_MIN:

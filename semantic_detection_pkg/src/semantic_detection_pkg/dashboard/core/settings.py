@@ -26,6 +26,10 @@ class DashboardNodeSettings:
         False, "with a token: viewing needs none", formerly=("allow_viewing",)
     )
     output_dir: str = setting("output/recordings", "folder of the recordings, for evidence")
+    map_tiles_file: str = setting(
+        "",
+        "MBTiles or PMTiles file of raster tiles for the page's map; '': a grid in metres",
+    )
     frame_transport: str = frame_transport_setting()
     image_width_px: int = setting(
         1280,

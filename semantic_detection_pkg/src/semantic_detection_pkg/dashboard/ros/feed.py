@@ -17,6 +17,8 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rcl_interfaces.msg import Log
 from rclpy.node import Node
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import Imu, NavSatFix
 
 from interfaces_pkg import action, msg
 from ros_support_pkg.edge import subscribe
@@ -33,6 +35,7 @@ from semantic_detection_pkg.common.core.from_messages import (
 from semantic_detection_pkg.common.core.looks import Look
 from semantic_detection_pkg.common.core.plain import as_plain, finite
 from semantic_detection_pkg.dashboard.api.finding_book import FindingBook
+from semantic_detection_pkg.dashboard.api.map_book import MapBook
 from semantic_detection_pkg.dashboard.api.mission_book import MissionBook
 from semantic_detection_pkg.dashboard.api.pictures import PictureMaker, ShownFrame
 from semantic_detection_pkg.dashboard.api.recorded_findings import WITHOUT
@@ -47,6 +50,7 @@ from semantic_detection_pkg.scan.core.from_messages import from_gimbal_state, fr
 from semantic_detection_pkg.scan.core.inputs_and_decisions import GimbalReading
 from semantic_detection_pkg.scan.core.weight_shares import weight_shares
 from semantic_detection_pkg.scan.core.weights import WeightedArea
+from semantic_detection_pkg.scan.ros.whereabouts import Whereabouts
 
 _LOG_LINES = 80
 _DIAGNOSTICS_MAX = 40
@@ -91,6 +95,7 @@ class DashboardFeed:
         pictures: PictureMaker,
         findings: FindingBook,
         missions: MissionBook,
+        map_book: MapBook,
         *,
         transport: str,
         hfov_wide_rad: float,
@@ -108,6 +113,10 @@ class DashboardFeed:
         self._detected_s: deque[float] = deque(maxlen=240)
         self._findings = findings
         self._missions = missions
+        self._map_book = map_book
+        self._whereabouts = Whereabouts()
+        self._places: list[Subscription] = []
+        map_book.where = lambda: self._whereabouts.place(time.monotonic())
         self._weights: tuple[str, tuple[WeightedArea, ...]] = ("", ())
         self._shared: tuple[object, ...] = ()
         self._diagnostics: dict[str, dict[str, Any]] = {}
@@ -124,6 +133,18 @@ class DashboardFeed:
             self._frames.destroy()
             self._frames = None
             self._pairing.clear()
+
+    def watch_place(self, is_watched: bool) -> None:
+        """Listen where the robot is, or listen no more."""
+        for one in self._places:
+            self._node.destroy_subscription(one)
+        self._places = []
+        if is_watched:
+            where = self._whereabouts
+            self._places = [
+                subscribe(self._node, NavSatFix, "fix", where.take_fix, SENSOR_DATA),
+                subscribe(self._node, Imu, "imu", where.take_imu, SENSOR_DATA),
+            ]
 
     def end_scan(self, result: action.Scan.Result) -> None:
         """Note that a scan which the page started has ended."""
@@ -249,6 +270,7 @@ class DashboardFeed:
         plain["results"] = base64.b64encode(bytes(message.results)).decode()
         plain["ages_s"] = base64.b64encode(ages_s.astype(np.uint8).tobytes()).decode()
         plain["pod"] = pod = pod_of(message)
+        self._map_book.take_coverage(message)
         self._board.put("coverage", plain)
         if pod is not None:
             self._missions.take_classes(

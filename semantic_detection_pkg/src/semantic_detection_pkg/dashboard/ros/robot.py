@@ -100,11 +100,13 @@ class RosRobot:
 
     Attributes:
         on_watch: told in the executor's thread whether somebody looks at pictures.
+        on_place_watch: told there whether somebody looks at a map.
         on_scan_end: told there how a scan that the page started has ended.
     """
 
     def __init__(self, node: Node) -> None:
         self.on_watch: Callable[[bool], None] = lambda _: None
+        self.on_place_watch: Callable[[bool], None] = lambda _: None
         self.on_scan_end: Callable[[action.Scan.Result], None] = lambda _: None
         self._node = node
         self._rates = node.create_publisher(msg.GimbalRate, "gimbal/cmd_rate", COMMAND)
@@ -145,6 +147,10 @@ class RosRobot:
     def watch_pictures(self, is_watched: bool) -> None:
         """Tell `on_watch` soon."""
         self._put(lambda: self.on_watch(is_watched))
+
+    def watch_place(self, is_watched: bool) -> None:
+        """Tell `on_place_watch` soon."""
+        self._put(lambda: self.on_place_watch(is_watched))
 
     def announce_operator(self, name: str, done: Callable[[], None]) -> None:
         """Publish who holds control, however many commands wait, and after them."""

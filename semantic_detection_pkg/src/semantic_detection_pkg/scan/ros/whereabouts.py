@@ -42,17 +42,19 @@ class Whereabouts:
 
     def place(self, now_s: float) -> RobotPlace | None:
         """Return where the base is; None where that is not known now."""
-        if self._fix is None or now_s - self._fix[1] > _FRESH_S:
+        # Each is looked at once: whoever asks may do so while the next one is taken.
+        known, attitude = self._fix, self._attitude
+        if known is None or now_s - known[1] > _FRESH_S:
             return None
-        fix = self._fix[0]
-        is_turned = self._attitude is not None and now_s - self._attitude[1] <= _FRESH_S
+        fix = known[0]
+        is_turned = attitude is not None and now_s - attitude[1] <= _FRESH_S
         return RobotPlace(
             fix.latitude_deg,
             fix.longitude_deg,
             fix.altitude_m,
             fix.sigma_horizontal_m,
             fix.sigma_vertical_m,
-            self._attitude[0].quaternion_xyzw if is_turned and self._attitude else None,
+            attitude[0].quaternion_xyzw if is_turned and attitude else None,
         )
 
     def pose(self, now_s: float) -> tuple[float, float, float] | None:

@@ -37,9 +37,18 @@ export class Panorama {
     this.drawLegend();
   }
 
+  /** What the colours of the cells mean. */
+  legend() {
+    return this.pod.chosen ? this.pod.legend() : RESULTS.slice(1);
+  }
+
+  /** Red, green, blue and opacity (0..255) of a cell, by what is chosen to be shown. */
+  colourOf(cell) {
+    return this.pod.chosen ? this.pod.colourOf(cell) : this.resultOf(cell);
+  }
+
   drawLegend() {
-    const entries = this.pod.chosen ? this.pod.legend() : RESULTS.slice(1);
-    byId("legend").replaceChildren(...entries.map(([name, colour]) => {
+    byId("legend").replaceChildren(...this.legend().map(([name, colour]) => {
       const swatch = element("i");
       swatch.style.background = colour;
       return element("span", {}, swatch, name);
@@ -89,11 +98,10 @@ export class Panorama {
   paintCells() {
     const { rows, columns } = this.coverage;
     const image = new ImageData(columns, rows);
-    const colourOf = this.pod.chosen ? (cell) => this.pod.colourOf(cell) : (cell) => this.resultOf(cell);
     for (let row = 0; row < rows; row++) {
       for (let column = 0; column < columns; column++) {
         const pixel = 4 * (row * columns + (columns - 1 - column)); // left is to the left
-        image.data.set(colourOf(row * columns + column), pixel);
+        image.data.set(this.colourOf(row * columns + column), pixel);
       }
     }
     this.cells = document.createElement("canvas");
@@ -200,10 +208,16 @@ export class Panorama {
     context.globalAlpha = 1;
   }
 
-  drawArea() {
+  /** The area of the scan, or of the last one until another begins; null: none is known. */
+  area() {
     const { scan, goal } = this.link.sections;
-    const area = scan && scan.level !== "idle" ? scan.area : goal?.area; // of the last scan, until another begins
-    if (!area || !(area.yaw_max_rad > area.yaw_min_rad)) return;
+    const area = scan && scan.level !== "idle" ? scan.area : goal?.area;
+    return area && area.yaw_max_rad > area.yaw_min_rad ? area : null;
+  }
+
+  drawArea() {
+    const area = this.area();
+    if (!area) return;
     const { context } = this;
     const { yaw_min_rad: right, yaw_max_rad: left, pitch_min_rad: top, pitch_max_rad: bottom } = area;
     context.setLineDash([6, 5]);

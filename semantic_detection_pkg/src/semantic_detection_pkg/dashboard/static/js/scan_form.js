@@ -34,13 +34,26 @@ export class ScanForm {
     return byId("words").value.split(",").map((word) => word.trim()).filter(Boolean);
   }
 
+  /** What the fields ask to search. */
+  area() {
+    return Object.fromEntries(Object.entries(AREA).map(([id, name]) => [name, radians(Number(byId(id).value))]));
+  }
+
+  /** Ask for another area; to a tenth of a degree, and not less than that. */
+  setArea(area) {
+    for (const [id, name] of Object.entries(AREA)) {
+      const cut = name.endsWith("max_rad") ? Math.ceil : Math.floor;
+      byId(id).value = cut(degrees(area[name]) * 10) / 10;
+    }
+    this.isTouched = true;
+  }
+
   async start() {
     if (!this.api.maySteer()) return;
     const words = this.words().length ? this.words() : this.link.sections.detector?.vocabulary ?? [];
     if (!words.length) return void toast("write at least one word to look for", "bad");
-    const area = Object.entries(AREA).map(([id, name]) => [name, radians(Number(byId(id).value))]);
     const isBegun = await this.api.post("scan/start", {
-      ...Object.fromEntries(area), words, is_repeated: byId("repeat").checked, weights: this.weights.parts,
+      ...this.area(), words, is_repeated: byId("repeat").checked, weights: this.weights.parts,
       planner: byId("planner").value, wanted_pod: byId("wanted-pod").disabled ? 0 : Number(byId("wanted-pod").value) / 100,
     });
     if (isBegun) this.isTouched = this.weights.isTouched = false;

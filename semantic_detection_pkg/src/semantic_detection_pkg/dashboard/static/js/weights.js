@@ -6,10 +6,14 @@ const STOPS = [0, 0.1, 0.2, 0.5, 1, 2, 4, 8, 20, 50, 100]; // of the slider; 1 i
 const LEAST_CORNERS = 3;
 const [LIKELIER, LESS] = ["#f0b429", "#8aa0b4"];
 
+export const colourOfWeight = (weight) => (weight >= 1 ? LIKELIER : LESS);
+
 const told = (weight) => `× ${Number(weight.toPrecision(3))}`;
 
-export class Weights {
+/** Tells of a `change`, for who shows the parts elsewhere. */
+export class Weights extends EventTarget {
   constructor(panorama, link, api) {
+    super();
     Object.assign(this, { panorama, link, api });
     this.parts = []; // as the scan takes them: those of the last one, until they are changed here
     this.isTouched = false;
@@ -107,13 +111,22 @@ export class Weights {
       return void toast(`${file.name}: no JSON`, "bad");
     }
     if (geojson === null || typeof geojson !== "object" || Array.isArray(geojson)) return void toast(`${file.name}: no GeoJSON`, "bad");
-    const answer = await this.api.ask("scan/weights", { geojson });
-    if (!answer) return;
-    this.isTouched = true;
-    this.parts.push(...answer.parts.map((part) => ({ ...part, origin: file.name.slice(0, 80) })));
-    for (const { vertices } of answer.parts) this.uncover(vertices);
-    toast(`${file.name}: ${answer.parts.length} loaded`);
+    const loaded = await this.add(geojson, file.name.slice(0, 80));
+    if (!loaded.length) return;
+    toast(`${file.name}: ${loaded.length} loaded`);
     this.choose(-1); // none of them is to change with the slider by mistake
+  }
+
+  /** Add the polygons of a GeoJSON; resolves to the parts that they have become, none where they are refused. */
+  async add(geojson, origin) {
+    const answer = await this.api.ask("scan/weights", { geojson });
+    if (!answer) return [];
+    this.isTouched = true;
+    const added = answer.parts.map((part) => ({ ...part, origin }));
+    this.parts.push(...added);
+    for (const { vertices } of added) this.uncover(vertices);
+    this.choose(this.parts.length - 1);
+    return added;
   }
 
   /** Show so much of the map that a part can be seen. */
@@ -136,6 +149,7 @@ export class Weights {
       return button;
     }));
     this.panorama.draw();
+    this.dispatchEvent(new Event("change"));
   }
 
   /** Draw the parts on the map. */
@@ -150,7 +164,7 @@ export class Weights {
     context.beginPath();
     for (const { yaw_rad: yaw, pitch_rad: pitch } of vertices) context.lineTo(map.x(yaw), map.y(pitch));
     context.closePath();
-    context.fillStyle = context.strokeStyle = weight >= 1 ? LIKELIER : LESS;
+    context.fillStyle = context.strokeStyle = colourOfWeight(weight);
     context.lineWidth = (isChosen ? 2.5 : 1.2) * unit;
     context.globalAlpha = 0.18;
     context.fill();

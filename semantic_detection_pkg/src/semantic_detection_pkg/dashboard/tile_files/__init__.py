@@ -1,0 +1,1 @@
+"""Files of map tiles: MBTiles and PMTiles, opened by what they hold."""

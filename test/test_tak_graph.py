@@ -15,7 +15,7 @@ from node_process import running_node
 from patience import patience
 from ros_graph import GraphProbe
 from sensor_msgs.msg import Imu, NavSatFix, NavSatStatus
-from tak_server import Client, Taky, event, lifetime_s, place_of, running
+from tak_server import Client, Taky, corners_drawn, event, lifetime_s, place_of, running
 
 from interfaces_pkg.msg import Finding, GimbalAngle, GimbalState
 from ros_support_pkg.qos import COMMAND, EVENT, READINGS, RECORD, SENSOR_DATA
@@ -139,13 +139,15 @@ def test_nobody_steers_the_camera_unless_that_is_allowed(
     with tak(server=taky.url, callsign="guarded"):
         graph.wait(lambda: client.of("semantic-detection.guarded"), "the robot on the map")
         client.send(event("north", "b-m-p-s-m", 47.0009, 8.0, sent_to="guarded", hae="500.0"))
+        meadow = corners_drawn([(47.001, 8.0), (47.001, 8.001), (47.002, 8.0)])
+        client.send(event("meadow", "u-d-f", sent_to="guarded", drawn=meadow))
 
         def is_counted() -> bool:
             told = [status for one in graph.health for status in one.status if status.name == "tak"]
             values = [value for status in told for value in status.values]
-            return any(one.key == "requests_ignored" and one.value == "1" for one in values)
+            return any(one.key == "requests_ignored" and one.value == "2" for one in values)
 
-        graph.wait(is_counted, "the request in the diagnostics")
+        graph.wait(is_counted, "the requests in the diagnostics")
         assert not graph.looks
 
 

@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from xml.etree import ElementTree
@@ -153,8 +153,9 @@ def event(
     hae: str = "9999999.0",
     is_user: bool = False,
     remarks: str = "",
+    drawn: str = "",
 ) -> str:
-    """What a person's device sends."""
+    """What a person's device sends; `drawn` is what a shape has besides."""
     now = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
     later = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() + 600))
     marti = f'<marti><dest callsign="{sent_to}"/></marti>' if sent_to else ""
@@ -169,8 +170,19 @@ def event(
         f'<?xml version="1.0" encoding="UTF-8"?><event version="2.0" uid="{uid}" type="{kind}" '
         f'how="h-g-i-g-o" time="{now}" start="{now}" stale="{later}">'
         f'<point lat="{latitude}" lon="{longitude}" hae="{hae}" ce="5.0" le="9999999.0"/>'
-        f"<detail>{contact}{user}{marti}<remarks>{remarks}</remarks></detail></event>"
+        f"<detail>{drawn}{contact}{user}{marti}<remarks>{remarks}</remarks></detail></event>"
     )
+
+
+def corners_drawn(corners: Sequence[tuple[float, float]]) -> str:
+    """The corners of a closed polygon, as ATAK has them."""
+    closed = [*corners, corners[0]]
+    return "".join(f'<link point="{lat:.8f},{lon:.8f},0.0"/>' for lat, lon in closed)
+
+
+def circle_drawn(*radii_m: float) -> str:
+    rings = (f'<ellipse major="{one}" minor="{one}" angle="360"/>' for one in radii_m)
+    return f"<shape>{''.join(rings)}</shape>"
 
 
 def lifetime_s(one: ElementTree.Element) -> float:

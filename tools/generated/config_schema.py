@@ -29,13 +29,13 @@ _LAUNCH = {
     "output_dir": {**_TEXT, "description": "where the recorder writes"},
     "respawn": {**_SWITCH, "description": "start a node again that ended"},
     "tak": {**_SWITCH, "description": "tell teams with TAK what is found"},
+    "vehicle": {**_SWITCH, "description": "ask the autopilot where the robot is, by MAVLink"},
 }
 
 
 def config_schema(nodes: Sequence[NodeEntry]) -> str:
     """The schema, as JSON text."""
     classes = {
-    "vehicle": {**_SWITCH, "description": "ask the autopilot where the robot is, by MAVLink"},
         "type": "array",
         "items": {"type": "string", "minLength": 1},
         "minItems": 1,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
@@ -46,8 +45,8 @@ from ros_support_pkg.timers import every
 class GimbalDriverNode(Node):
     """Puts a `DriverRunner` on the graph."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__("gimbal_driver", **options)
+    def __init__(self) -> None:
+        super().__init__("gimbal_driver")
         config = declare_parameters(self, GimbalDriverSettings)
         settings = config.driver
         check_line(config.url, config.serial_baud)

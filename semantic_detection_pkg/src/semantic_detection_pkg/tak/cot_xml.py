@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from semantic_detection_pkg.tak.core.events import UNKNOWN_M, CotEvent, Detail
+from semantic_detection_pkg.tak.core.shapes import Place, ellipse, polygon
 
 _DECLARATION = b'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 _EVENT_BYTES_MAX = 256_000
@@ -34,6 +35,7 @@ class HeardEvent:
         sent_to: callsigns of those it was sent to; empty: to all.
         hae_m: NaN: not known.
         time_ns: [ns since the epoch] of the sender's clock, when it was said.
+        shape: corners (latitude, longitude) [deg] of what was drawn; empty: nothing was.
     """
 
     uid: str
@@ -45,6 +47,7 @@ class HeardEvent:
     remarks: str
     sent_to: tuple[str, ...]
     time_ns: int
+    shape: tuple[Place, ...] = ()
 
 
 def to_xml(event: CotEvent, now_ns: int) -> bytes:
@@ -133,7 +136,24 @@ def parse_event(piece: bytes) -> HeardEvent | None:
         (remarks.text or "") if remarks is not None else "",
         tuple(one.get("callsign", "") for one in root.findall("detail/marti/dest")),
         time_ns,
+        _shape(root, (latitude, longitude)),
     )
+
+
+def _shape(root: Element, centre: Place) -> tuple[Place, ...]:
+    """Return the corners of a drawn shape; empty: there is none, or it cannot be read."""
+    try:
+        ellipses = [
+            tuple(float(one.get(name, "")) for name in ("major", "minor", "angle"))
+            for one in root.findall("detail/shape/ellipse")
+        ]
+        if ellipses:
+            major_m, minor_m, angle_deg = max(ellipses)  # of rings the outermost
+            return ellipse(centre, major_m, minor_m, angle_deg)
+        corners = [one.get("point", "").split(",") for one in root.findall("detail/link[@point]")]
+        return polygon([(float(latitude), float(longitude)) for latitude, longitude, *_ in corners])
+    except ValueError:
+        return ()
 
 
 def _add(parent: Element, one: Detail) -> None:

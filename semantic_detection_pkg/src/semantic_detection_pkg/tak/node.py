@@ -26,6 +26,7 @@ from semantic_detection_pkg.tak.core.settings import STATES, TakSettings
 from semantic_detection_pkg.tak.cot_xml import HeardEvent
 from semantic_detection_pkg.tak.lines import DatagramLine, Line, StreamLine
 from semantic_detection_pkg.tak.link import TakLink
+from semantic_detection_pkg.tak.ros.area_requests import AreaRequests
 from semantic_detection_pkg.tak.tls_files import TlsFiles, make_context
 
 _HEARD_PERIOD_S = 0.2
@@ -44,10 +45,11 @@ class TakNode(Node):
         self._where = Whereabouts()
         server = parse_server(config.server)
         self._link = TakLink(
-            server, _opener(server, config), config.max_reconnect_wait_s, self._is_look_here
+            server, _opener(server, config), config.max_reconnect_wait_s, self._is_request
         )
         self._requests = Requests()
         self._looks = self.create_publisher(msg.GimbalAngle, "scan/point_here", COMMAND)
+        self._areas = AreaRequests(self, config.search_words)
         self._ignored = 0
         for kind, topic, take, qos in (
             (msg.Finding, "findings", self._take_finding, RECORD),
@@ -84,20 +86,37 @@ class TakNode(Node):
     def _hear(self) -> None:
         for event in self._link.heard():
             if self._requests.is_new(event.uid, event.time_ns, time.time_ns()):
-                self._look_at(event)
+                (self._search if self._is_search_here(event) else self._look_at)(event)
 
-    def _is_look_here(self, event: HeardEvent) -> bool:
-        return self._map.is_look_here(
+    def _is_request(self, event: HeardEvent) -> bool:
+        return self._is_search_here(event) or self._map.is_look_here(
             event.uid, event.kind, event.callsign, event.remarks, event.sent_to
         )
+
+    def _is_search_here(self, event: HeardEvent) -> bool:
+        return self._map.is_search_here(
+            event.uid, event.kind, event.callsign, event.remarks, event.sent_to
+        )
+
+    def _ignore(self, said: str) -> None:
+        self._ignored += 1
+        self.get_logger().warning(said, throttle_duration_sec=10.0)
+
+    def _search(self, event: HeardEvent) -> None:
+        """Have the scan search a shape, where that is allowed."""
+        name = event.callsign or event.uid
+        if not self._config.allow_search_area:
+            self._ignore(f"a team asks to search {name!r}; allow_search_area is false")
+        elif not event.shape:
+            self._ignore(f"a team asks to search {name!r}, whose shape cannot be read")
+        else:
+            self._areas.search(name, event.shape)
 
     def _look_at(self, event: HeardEvent) -> None:
         """Point the scan there, where that is allowed."""
         name = event.callsign or event.uid
         if not self._config.allow_look_here:
-            self._ignored += 1
-            said = f"a team asks to look at {name!r}; allow_look_here is false"
-            self.get_logger().warning(said, throttle_duration_sec=10.0)
+            self._ignore(f"a team asks to look at {name!r}; allow_look_here is false")
             return
         place = self._where.place(time.monotonic())
         try:
@@ -151,7 +170,7 @@ def _opener(server: ServerAddress, config: TakSettings) -> Any:
                 server,
                 config.multicast_interface,
                 config.multicast_ttl,
-                listens=config.allow_look_here,
+                listens=config.allow_look_here or config.allow_search_area,
             )
 
         return open_group

@@ -30,8 +30,9 @@ from semantic_detection_pkg.tak.core.events import (
 )
 
 _LIFETIME_PERIODS = 10.0  # of robot and camera, which are told every period
-_LOOK_HERE = "look here"
+_LOOK_HERE, _SEARCH_HERE = "look here", "search here"
 _POINTS = ("a-", "b-m-p")  # types of what people put on a map
+_SHAPES = ("u-d-f", "u-d-r", "u-d-c-c")  # and draw on it: polygon, rectangle, circle
 _REASON_MAX = 300
 
 
@@ -109,10 +110,15 @@ class SearchMap:
         """
         if uid.startswith(self.robot.uid) or not kind.startswith(_POINTS):
             return False
-        if sent_to:
-            ours = self.robot.callsign.casefold()
-            return any(one.strip().casefold() == ours for one in sent_to)
-        return any(text.strip().casefold().startswith(_LOOK_HERE) for text in (callsign, remarks))
+        return self._is_for_us(_LOOK_HERE, (callsign, remarks), sent_to)
+
+    def is_search_here(
+        self, uid: str, kind: str, callsign: str, remarks: str, sent_to: Sequence[str]
+    ) -> bool:
+        """Return whether somebody's shape asks this robot to search it, likewise."""
+        if uid.startswith(self.robot.uid) or not kind.startswith(_SHAPES):
+            return False
+        return self._is_for_us(_SEARCH_HERE, (callsign, remarks), sent_to)
 
     def bearing_of(
         self, place: RobotPlace, latitude_deg: float, longitude_deg: float, hae_m: float
@@ -131,6 +137,12 @@ class SearchMap:
         )
         yaw_rad, pitch_rad, _ = bearing_to(base, latitude_deg, longitude_deg, hae_m)
         return yaw_rad, pitch_rad
+
+    def _is_for_us(self, phrase: str, texts: Sequence[str], sent_to: Sequence[str]) -> bool:
+        if sent_to:
+            ours = self.robot.callsign.casefold()
+            return any(one.strip().casefold() == ours for one in sent_to)
+        return any(text.strip().casefold().startswith(phrase) for text in texts)
 
     def _finding_event(self, message: Any) -> CotEvent | None:
         if not message.has_position:

@@ -73,3 +73,11 @@ class TakSettings:
         "point the scan where a team asks: by a point sent to the robot's callsign, or named "
         "'look here'",
     )
+    allow_search_area: bool = setting(
+        False,
+        "begin a scan where a team asks: of a polygon, rectangle or circle sent to the robot's "
+        "callsign, or named 'search here'; it takes over from the scan in hand",
+    )
+    search_words: tuple[str, ...] = setting(
+        ("",), "what is searched for there; ['']: what was searched for last"
+    )

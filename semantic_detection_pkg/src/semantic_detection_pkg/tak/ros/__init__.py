@@ -1,0 +1,1 @@
+"""Requests of teams as commands of the graph."""

@@ -14,6 +14,7 @@ setup(
     install_requires=["setuptools"],
     extras_require={"test": ["pytest"]},
     zip_safe=False,
+    entry_points={"console_scripts": ["nodes = ros_support_pkg.sharing:main"]},
     maintainer="semantic detection maintainers",
     maintainer_email="maintainers@semantic-detection.example.org",
     description="What the nodes of all packages share.",

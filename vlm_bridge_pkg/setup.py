@@ -20,6 +20,7 @@ setup(
             "vlm_service = vlm_bridge_pkg.service.__main__:main",
             "vlm_stub = vlm_bridge_pkg.cli.vlm_stub:main",
         ],
+        "semantic_detection.nodes": ["vlm_bridge = vlm_bridge_pkg.node:main"],
     },
     maintainer="semantic detection maintainers",
     maintainer_email="maintainers@semantic-detection.example.org",

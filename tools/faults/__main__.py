@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import sys
 import tempfile
@@ -19,6 +20,8 @@ from faults.robot import Robot, hold
 
 _SLOW_SOURCE = "sim:7?width=640&height=360&rate=0.5"
 _DISK_MB = 64
+#: Who shares a process; each part of the campaign is done to a robot of each layout.
+_LAYOUTS = ("each", "few")
 Tell = Callable[[Outcome], None]
 
 
@@ -36,13 +39,13 @@ def _place() -> Iterator[tuple[Path, GraphProbe]]:
 
 def _processes(options: argparse.Namespace, tell: Tell, kind: str) -> None:
     do = trials.kill if "kill" in kind else trials.stop
-    with _place() as (folder, probe), Robot(folder, probe) as robot:
-        for nodes in trials.targets(options.rounds, do_pairs="pairs" in kind):
+    with _place() as (folder, probe), Robot(folder, probe, processes=options.layout) as robot:
+        for nodes in trials.targets(robot, options.rounds, do_pairs="pairs" in kind):
             tell(do(robot, nodes))
 
 
 def _power(options: argparse.Namespace, tell: Tell, _: str) -> None:
-    with _place() as (folder, probe), Robot(folder, probe) as robot:
+    with _place() as (folder, probe), Robot(folder, probe, processes=options.layout) as robot:
         for _round in range(options.rounds):
             tell(trials.cut_off(robot))
 
@@ -50,7 +53,7 @@ def _power(options: argparse.Namespace, tell: Tell, _: str) -> None:
 def _clock(options: argparse.Namespace, tell: Tell, _: str) -> None:
     with _place() as (folder, probe):
         clock = StepClock(folder)
-        with Robot(folder, probe, environment=clock.environment) as robot:
+        with Robot(folder, probe, environment=clock.environment, processes=options.layout) as robot:
             for offset_s in trials.CLOCK_STEPS_S * options.rounds:
                 tell(trials.step_clock(robot, clock.set, offset_s))
 
@@ -61,14 +64,17 @@ def _disk(options: argparse.Namespace, tell: Tell, _: str) -> None:
         (folder / "recordings").mkdir()
         mount = f'mount -t tmpfs -o size={_DISK_MB}m none {folder}/recordings && exec "$@"'
         command = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh")
-        with Robot(folder, probe, command=command) as robot:
+        with Robot(folder, probe, command=command, processes=options.layout) as robot:
             robot.recordings = Path(f"/proc/{robot.pid('recorder')}/root{folder}/recordings")
             for _round in range(options.rounds):
                 tell(trials.fill_disk(robot, robot.recordings))
 
 
 def _slow_camera(options: argparse.Namespace, tell: Tell, _: str) -> None:
-    with _place() as (folder, probe), Robot(folder, probe, source=_SLOW_SOURCE) as robot:
+    with (
+        _place() as (folder, probe),
+        Robot(folder, probe, source=_SLOW_SOURCE, processes=options.layout) as robot,
+    ):
         seconds = 60.0 * options.minutes / 4.0
         tell(trials.last(robot, "slow camera", "a frame in 2 s", seconds))
 
@@ -80,8 +86,8 @@ def _two_robots(options: argparse.Namespace, tell: Tell, _: str) -> None:
             one.mkdir()
         source = "sim:7?width=320&height=180&rate=2"
         with (
-            Robot(folders["r1"], probe, source, "r1") as first,
-            Robot(folders["r2"], probe, source, "r2") as second,
+            Robot(folders["r1"], probe, source, "r1", processes=options.layout) as first,
+            Robot(folders["r2"], probe, source, "r2", processes=options.layout) as second,
         ):
             deaths = first.deaths()
             tell(trials.last(second, "two robots", "r2", 60.0 * options.minutes / 2.0))
@@ -90,7 +96,7 @@ def _two_robots(options: argparse.Namespace, tell: Tell, _: str) -> None:
 
 
 def _soak(options: argparse.Namespace, tell: Tell, _: str) -> None:
-    with _place() as (folder, probe), Robot(folder, probe) as robot:
+    with _place() as (folder, probe), Robot(folder, probe, processes=options.layout) as robot:
         hold(30.0)  # what is made once has been made
         tell(trials.last(robot, "soak", f"{options.minutes:g} minutes", 60.0 * options.minutes))
 
@@ -116,17 +122,24 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", default=every, help=f"some of: {every}")
     parser.add_argument("--rounds", type=int, default=10, help="of each fault")
     parser.add_argument("--minutes", type=float, default=20.0, help="of the soak")
+    parser.add_argument(
+        "--processes", default=",".join(_LAYOUTS), help=f"some of: {','.join(_LAYOUTS)},one"
+    )
     options = parser.parse_args(words)
     kinds = [kind.strip() for kind in options.only.split(",")]
     if unknown := sorted(set(kinds) - set(_CAMPAIGN)):
         parser.error(f"--only: unknown are {', '.join(unknown)}; allowed are {every}")
+    layouts = [layout.strip() for layout in options.processes.split(",")]
+    if unknown := sorted(set(layouts) - {*_LAYOUTS, "one"}):
+        parser.error(f"--processes: unknown are {', '.join(unknown)}; allowed are each, few, one")
     outcomes: list[Outcome] = []
 
     def tell(outcome: Outcome) -> None:
         outcomes.append(outcome)
         print(outcome.line(), flush=True)
 
-    for kind in kinds:
+    for options.layout, kind in itertools.product(layouts, kinds):
+        print(f"processes: {options.layout}", flush=True)
         try:
             _CAMPAIGN[kind](options, tell, kind)
         except AssertionError as error:

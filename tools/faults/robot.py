@@ -54,6 +54,7 @@ class Robot:
         namespace: "" for none.
         environment: laid over that of its processes.
         command: before the launch runner's, as for a mount namespace of its own.
+        processes: who shares one, an argument of robot.launch.yaml.
     """
 
     def __init__(
@@ -64,12 +65,13 @@ class Robot:
         namespace: str = "",
         environment: Mapping[str, str] | None = None,
         command: Sequence[str] = (),
+        processes: str = "each",
     ) -> None:
         self.probe = probe
         self.recordings = folder / "recordings"
         self._prefix = f"{namespace}/" if namespace else ""
         path = folder / "robot.launch.yaml"
-        path.write_text(_launch_file(folder, source, namespace))
+        path.write_text(_launch_file(folder, source, namespace, processes))
         self.session = LaunchSession(
             path, env=environment, timeout_s=START_TIMEOUT_S, command=(*command, *RUNNER)
         )
@@ -91,8 +93,15 @@ class Robot:
         self.session.__exit__(None, None, None)
 
     def pid(self, node: str) -> int:
-        """Return the process id of a node."""
-        return self.session.processes[self._label(node)].pid
+        """Return the process id of a node, which nodes that share a process have in common."""
+        return self.session.wait_for_start(node).pid
+
+    def one_of_each_process(self) -> tuple[str, ...]:
+        """Return the robot's nodes, of those that share a process the first one."""
+        first: dict[int, str] = {}
+        for node in ROBOT_NODES:
+            first.setdefault(self.pid(node), node)
+        return tuple(first.values())
 
     def deaths(self) -> int:
         """Return how many processes have ended so far."""
@@ -183,9 +192,6 @@ class Robot:
             with contextlib.suppress(OSError, ValueError):  # being written
                 yield from map(str, json.loads(path.read_text())["findings"])
 
-    def _label(self, node: str) -> str:
-        return next(label for label in self.session.processes if label.rpartition("-")[0] == node)
-
 
 def hold(seconds: float, is_broken: Callable[[], bool] = lambda: False) -> bool:
     """Let time pass, for a fault that lasts; return whether nothing broke meanwhile."""
@@ -197,7 +203,7 @@ def hold(seconds: float, is_broken: Callable[[], bool] = lambda: False) -> bool:
     return True
 
 
-def _launch_file(folder: Path, source: str, namespace: str) -> str:
+def _launch_file(folder: Path, source: str, namespace: str, processes: str) -> str:
     shared = folder / "shared"
     shared.mkdir(exist_ok=True)
     port = free_port()
@@ -218,6 +224,7 @@ def _launch_file(folder: Path, source: str, namespace: str) -> str:
         "dashboard_port": str(free_port()),
         "autostart_scan": "true",
         "resume_policy": "at_once",
+        "processes": processes,
     }
     listed = [{"name": name, "value": value} for name, value in arguments.items()]
     return _LAUNCH.format(port=port, shared=shared, arguments=json.dumps(listed))

@@ -33,10 +33,10 @@ CLOCK_STEPS_S = (-5.0, -3605.0, 365 * 24 * 3600.0, 0.0)
 _BALLAST_BLOCK = bytes(1 << 20)
 
 
-def targets(rounds: int, do_pairs: bool) -> Iterator[tuple[str, ...]]:
-    """Yield who is hit: each node alone, or each pair, so many times."""
+def targets(robot: Robot, rounds: int, do_pairs: bool) -> Iterator[tuple[str, ...]]:
+    """Yield who is hit: each process alone, or each pair, so many times, by one node of each."""
     for _ in range(rounds):
-        yield from itertools.combinations(ROBOT_NODES, 2 if do_pairs else 1)
+        yield from itertools.combinations(robot.one_of_each_process(), 2 if do_pairs else 1)
 
 
 def kill(robot: Robot, nodes: Sequence[str]) -> Outcome:
@@ -44,8 +44,8 @@ def kill(robot: Robot, nodes: Sequence[str]) -> Outcome:
 
     def do() -> Callable[[], bool]:
         is_well = robot.well_since(nodes)
-        for node in nodes:
-            os.kill(robot.pid(node), signal.SIGKILL)
+        for pid in {robot.pid(node) for node in nodes}:
+            os.kill(pid, signal.SIGKILL)
         return is_well
 
     return _tried(robot, "kill", " and ".join(nodes), do)
@@ -55,7 +55,7 @@ def stop(robot: Robot, nodes: Sequence[str]) -> Outcome:
     """Let processes stand still for a while, as a debugger or `docker pause` does."""
 
     def do() -> Callable[[], bool]:
-        pids = [robot.pid(node) for node in nodes]
+        pids = {robot.pid(node) for node in nodes}
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         hold(STOPPED_S)
@@ -170,4 +170,5 @@ def _fill(path: Path) -> None:
 
 
 def _memory_mb(robot: Robot) -> float:
-    return sum(psutil.Process(robot.pid(node)).memory_info().rss for node in ROBOT_NODES) / 1e6
+    pids = {robot.pid(node) for node in ROBOT_NODES}
+    return sum(psutil.Process(pid).memory_info().rss for pid in pids) / 1e6

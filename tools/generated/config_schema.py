@@ -27,6 +27,12 @@ _LAUNCH = {
     "vlm": {**_SWITCH, "description": "share the GPU with a vision-language model and ask it"},
     "shared_dir": {**_TEXT, "description": "folder shared with the model's container"},
     "output_dir": {**_TEXT, "description": "where the recorder writes"},
+    "processes": {
+        "type": "string",
+        "enum": ["each", "few", "one"],
+        "x-allowed": "each, few, one",
+        "description": "each: a process for every node; few: the light ones share one; one: all do",
+    },
     "respawn": {**_SWITCH, "description": "start a node again that ended"},
     "tak": {**_SWITCH, "description": "tell teams with TAK what is found"},
     "vehicle": {**_SWITCH, "description": "ask the autopilot where the robot is, by MAVLink"},

@@ -51,7 +51,8 @@ class LaunchSession:
     the environment of the test. All output is captured, that of `output: log` too. Start it in a
     thread that lives as long as the session (the kernel stops the runner when that thread ends).
 
-    Processes are named by label (`camera-1`), or by name (`camera`) where only one has it.
+    Processes are named by label (`camera-1`), or by name (`camera`) where only one has it; one that
+    nodes share (`ros_support_pkg.sharing`) by the name of each of them, too.
     Every wait raises TimeoutError after `timeout_s` seconds (of the reference machine, see
     `patience`), or at once when the launch has ended; the message holds the last lines of output.
     """
@@ -78,6 +79,7 @@ class LaunchSession:
         self._timeout_s = timeout_s
         self._lines: list[str] = []
         self._processes: dict[str, ProcessState] = {}
+        self._shared: dict[str, tuple[str, ...]] = {}
         self._has_ended = False
         self._changed = threading.Condition()
         self._cleanup = contextlib.ExitStack()
@@ -223,6 +225,8 @@ class LaunchSession:
         if started := _STARTED.match(line):
             label = started["label"]
             self._processes[label] = ProcessState(label, int(started["pid"]))
+            if nodes := _nodes_of(int(started["pid"])):
+                self._shared[label] = nodes
         elif (ended := _ENDED.match(line)) and ended["label"] in self._processes:
             known = self._processes[ended["label"]]
             status = int(ended["status"] or 0)
@@ -233,6 +237,10 @@ class LaunchSession:
             state
             for label, state in self._processes.items()
             if process in (label, label.rpartition("-")[0])
+        ]
+        # Only then: a process of its own has the node's name.
+        found = found or [
+            self._processes[label] for label, nodes in self._shared.items() if process in nodes
         ]
         if len(found) > 1:
             raise ValueError(f"'{process}' names {len(found)} processes; use one of their labels")
@@ -258,3 +266,13 @@ class LaunchSession:
         self._reader.join(self._limit_s(_STOP_TIMEOUT_S))
         assert self._popen.stdout is not None
         self._popen.stdout.close()
+
+
+def _nodes_of(pid: int) -> tuple[str, ...]:
+    """Return the nodes that share a process, as its command line says; none where it has ended."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return ()
+    after = words[words.index("--with") + 1 :] if "--with" in words else []
+    return tuple(filter(None, after[0].split(","))) if after else ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
@@ -38,15 +39,15 @@ from ros_support_pkg.edge import serve, subscribe
 from ros_support_pkg.frames import in_namespace
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import COMMAND, READINGS, SENSOR_DATA
-from ros_support_pkg.running import run_node
+from ros_support_pkg.running import NodeProgram
 from ros_support_pkg.timers import every
 
 
 class GimbalDriverNode(Node):
     """Puts a `DriverRunner` on the graph."""
 
-    def __init__(self) -> None:
-        super().__init__("gimbal_driver")
+    def __init__(self, **options: Any) -> None:
+        super().__init__("gimbal_driver", **options)
         config = declare_parameters(self, GimbalDriverSettings)
         settings = config.driver
         check_line(config.url, config.serial_baud)
@@ -215,5 +216,4 @@ class GimbalDriverNode(Node):
         return Health.ok(f"{state.model or 'gimbal'} on {self._url}", **figures)
 
 
-def main() -> int:
-    return run_node(GimbalDriverNode, expected_errors=(GimbalError,))
+main = NodeProgram(GimbalDriverNode, (GimbalError,))

@@ -8,17 +8,19 @@ import re
 import select
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import rclpy
 from rclpy._rclpy_pybind11 import InvalidHandle, RCLError, UnknownROSArgsError
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
-from rclpy.impl.rcutils_logger import RcutilsLogger
 from rclpy.logging import LoggingSeverity, get_logger_level, set_logger_level
 from rclpy.node import Node
 from rclpy.signals import uninstall_signal_handlers
 
+from ros_support_pkg.log_handler import RosLogHandler
 from ros_support_pkg.parameters import ParameterError
 from ros_support_pkg.starting import interrupt_from_now_on, was_interrupted
 from ros_support_pkg.threads import watching_threads
@@ -26,6 +28,7 @@ from ros_support_pkg.threads import watching_threads
 #: Destroying a Fast DDS participant may spin for ever with the GIL held (eProsima/Fast-DDS#6513);
 #: the C watchdog of faulthandler then ends the process, before launch sends SIGTERM after 5 s.
 EXIT_TIMEOUT_S = 4.0
+_STOP_S = 1.0  # until an executor has ended what it was doing
 
 #: Exit status after a user's mistake, as command-line tools have it.
 EXIT_USAGE = 2
@@ -52,8 +55,58 @@ class ArgumentsError(Exception):
     """Say which argument or parameter file cannot be read, and why: one line for the user."""
 
 
+@dataclass(frozen=True)
+class NodeProgram:
+    """A node as a program: how it is made, and what runs it. As entry point, see `sharing`.
+
+    Attributes:
+        make_node: the node's class; takes what `rclpy.node.Node` takes by name.
+        expected_errors: exceptions of it that are the user's to mend: they become one line on
+            standard error and status 2, without a traceback. ParameterError always does.
+    """
+
+    make_node: Callable[..., Node]
+    expected_errors: tuple[type[Exception], ...] = ()
+    make_executor: Callable[[], Executor] = SingleThreadedExecutor
+
+    def __call__(self) -> int:
+        """Run it alone, as `run_node` does; return the exit status."""
+        return run_node(
+            self.make_node, expected_errors=self.expected_errors, make_executor=self.make_executor
+        )
+
+
+@dataclass(frozen=True)
+class Member:
+    """One of the nodes of a process.
+
+    Attributes:
+        words: arguments of its own, as ROS has them: `--ros-args --params-file FILE ...`.
+        name: in messages before there is a node; "" where the process has one node only.
+    """
+
+    program: NodeProgram
+    words: tuple[str, ...] = ()
+    name: str = ""
+
+    def make(self) -> Node:
+        """Make the node.
+
+        Raises:
+            ArgumentsError: one of its words, or a parameter file of them, cannot be read.
+        """
+        if not self.words:
+            return self.program.make_node()
+        try:
+            return self.program.make_node(cli_args=list(self.words))
+        except (RCLError, UnknownROSArgsError) as error:
+            if not isinstance(error, UnknownROSArgsError) and not _REFUSAL.search(str(error)):
+                raise
+            raise ArgumentsError(_in_words(error)) from None
+
+
 def run_node(
-    make_node: Callable[[], Node],
+    make_node: Callable[..., Node],
     *,
     expected_errors: Sequence[type[Exception]] = (),
     make_executor: Callable[[], Executor] = SingleThreadedExecutor,
@@ -64,17 +117,29 @@ def run_node(
     `--help` and `-h` before `--ros-args` start nothing: see `_say_what_it_is`.
 
     Args:
-        expected_errors: exceptions of the constructor that are the user's to mend: they become one
-            line on standard error and status 2, without a traceback. ParameterError always does.
+        expected_errors, make_executor: see `NodeProgram`.
 
     Raises:
         SystemExit: help was asked for; with status 0.
     """
     _say_what_it_is(make_node, sys.argv if args is None else args)
+    return run_members(
+        (Member(NodeProgram(make_node, tuple(expected_errors), make_executor)),), args
+    )
+
+
+def run_members(members: Sequence[Member], args: Sequence[str] | None) -> int:
+    """Run nodes in this process, each by an executor of its own; return the exit status.
+
+    They begin together and end together: at a signal, when one ends the context, or when one fails.
+
+    Args:
+        args: for all of them; None: those of the process.
+    """
     try:
-        status = _run(make_node, expected_errors, make_executor, args)
+        status = _run(members, args)
         if status == EXIT_USAGE and os.environ.get(RESPAWN_MARK) == "true":
-            _wait_to_be_stopped(RESPAWN_AFTER_MISTAKE_S)
+            wait_to_be_stopped(RESPAWN_AFTER_MISTAKE_S)
         return status
     except KeyboardInterrupt:
         # rclpy ends the context in the signal's handler; Python raises a moment later, maybe only
@@ -109,7 +174,7 @@ def _say_what_it_is(make_node: Callable[[], Node], words: Sequence[str]) -> None
     raise SystemExit(0)
 
 
-def _wait_to_be_stopped(longest_s: float) -> None:
+def wait_to_be_stopped(longest_s: float) -> None:
     """Wait for SIGINT or SIGTERM, at most so long [s]."""
     # By a pipe: whichever thread the system gives the signal to, this one hears of it.
     reading, writing = os.pipe()
@@ -125,30 +190,30 @@ def _wait_to_be_stopped(longest_s: float) -> None:
     select.select([reading], [], [], longest_s)
 
 
-def _run(
-    make_node: Callable[[], Node],
-    expected_errors: Sequence[type[Exception]],
-    make_executor: Callable[[], Executor],
-    args: Sequence[str] | None,
-) -> int:
-    node: Node | None = None
-    executor: Executor | None = None
-    log = _RosLogHandler()
+def _run(members: Sequence[Member], args: Sequence[str] | None) -> int:
+    running: list[_Running] = []
+    log = RosLogHandler(one.program.make_node.__module__ for one in members)
     with watching_threads(rclpy.try_shutdown, _is_end_of_context, EXIT_TIMEOUT_S) as threads:
+        member = members[0]
         try:
             interrupt_from_now_on()
             _init(args)
-            executor = make_executor()
             logging.basicConfig(level=logging.INFO, handlers=[log])
-            node = make_node()
-            log.attach(node)
-            executor.add_node(node)
-            executor.spin()
+            for member in members:
+                one = _Running(member.program.make_executor())
+                running.append(one)
+                one.node = member.make()
+                log.attach(one.node, member.program.make_node.__module__)
+                one.executor.add_node(one.node)
+                if member is not members[0]:
+                    one.spin_in_thread()
+            running[0].executor.spin()
         except (KeyboardInterrupt, ExternalShutdownException):
             pass
-        except (ArgumentsError, ParameterError, *expected_errors) as error:  # type: ignore[misc]
+        except (ArgumentsError, ParameterError, *member.program.expected_errors) as error:  # type: ignore[misc]
             log.tell_without_node()
-            print(f"error: {error}", file=sys.stderr)  # noqa: T201 - there may be no node's log
+            said = f"{member.name}: {error}" if member.name and running else str(error)
+            print(f"error: {said}", file=sys.stderr)  # noqa: T201 - there may be no node's log
             return EXIT_USAGE
         except Exception:
             # A signal ends the context under the feet of who waits or is being made: an RCLError,
@@ -160,12 +225,45 @@ def _run(
             threads.arm(EXIT_TIMEOUT_S)
             log.tell_without_node()
             _end_context()
-            if executor is not None:
-                executor.shutdown(timeout_sec=1.0)
-            if node is not None:
-                node.destroy_node()
+            for one in running:
+                one.stop()
+            for one in reversed(running):
+                if one.node is not None:
+                    one.node.destroy_node()
             threads.disarm()
     return EXIT_FAILURE if threads.has_failed else 0
+
+
+class _Running:
+    """A node with what runs it."""
+
+    def __init__(self, executor: Executor) -> None:
+        self.executor = executor
+        self.node: Node | None = None
+        self._thread: threading.Thread | None = None
+
+    def spin_in_thread(self) -> None:
+        """Run it beside the main thread, which runs another."""
+        assert self.node is not None
+        self._thread = threading.Thread(
+            target=self._spin, name=f"executor of {self.node.get_name()}", daemon=True
+        )
+        self._thread.start()
+
+    def _spin(self) -> None:
+        try:
+            self.executor.spin()
+        except ExternalShutdownException:
+            pass
+        except Exception:
+            if rclpy.ok() and not was_interrupted():  # as in `_run`
+                raise
+
+    def stop(self) -> None:
+        """Have it run nothing any more; the context has ended."""
+        self.executor.shutdown(timeout_sec=_STOP_S)
+        if self._thread is not None:
+            self._thread.join(_STOP_S)
 
 
 def _end_context() -> None:
@@ -228,56 +326,3 @@ def tolerating_shutdown(node: Node) -> Iterator[None]:
     except RCLError:
         if node.context.ok():
             raise
-
-
-class _RosLogHandler(logging.Handler):
-    """Brings what the layers below log to the node's log; they know only Python's logging.
-
-    What they say while the node is being made waits for it: its log, and with it /rosout, is there
-    only then.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._logger: RcutilsLogger | None = None
-        self._waiting: list[logging.LogRecord] = []
-
-    def attach(self, node: Node) -> None:
-        """Say to the node's log what has waited for it, and from now on all."""
-        with self._held():
-            self._logger = node.get_logger()
-            for record in self._taken():
-                self.emit(record)
-
-    def tell_without_node(self) -> None:
-        """Print on standard error what still waits: there was no node."""
-        with self._held():
-            for record in self._taken():
-                print(record.getMessage(), file=sys.stderr)  # noqa: T201
-
-    @contextlib.contextmanager
-    def _held(self) -> Iterator[None]:
-        self.acquire()
-        try:
-            yield
-        finally:
-            self.release()
-
-    def _taken(self) -> list[logging.LogRecord]:
-        waiting, self._waiting = self._waiting, []
-        return waiting
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if self._logger is None:
-            self._waiting.append(record)
-            return
-        text = record.getMessage()
-        # rclpy ties a level to the line of the call: one line for each level.
-        if record.levelno >= logging.ERROR:
-            self._logger.error(text)
-        elif record.levelno >= logging.WARNING:
-            self._logger.warning(text)
-        elif record.levelno >= logging.INFO:
-            self._logger.info(text)
-        else:
-            self._logger.debug(text)

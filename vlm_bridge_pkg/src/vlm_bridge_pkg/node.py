@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from typing import Any
 
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
@@ -16,7 +17,7 @@ from interfaces_pkg.msg import VlmAnswer
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import EVENT
-from ros_support_pkg.running import run_node, tolerating_shutdown
+from ros_support_pkg.running import NodeProgram, tolerating_shutdown
 from ros_support_pkg.shedding import TIER3, Shedding
 from semantic_detection_pkg.errors import SemanticDetectionError
 from semantic_detection_pkg.gpu import owners
@@ -38,8 +39,8 @@ _THREADS = 3 + _MAX_GOALS
 class VlmBridgeNode(Node):
     """Runs a `Session` for each goal of `vlm/ask`."""
 
-    def __init__(self) -> None:
-        super().__init__("vlm_bridge")
+    def __init__(self, **options: Any) -> None:
+        super().__init__("vlm_bridge", **options)
         self._config = declare_parameters(self, VlmBridgeSettings)
         config = self._config
         self._service = Service(
@@ -191,9 +192,6 @@ def _unsure(request: AskVlm.Goal, cause: str) -> VlmAnswer:
     )
 
 
-def main() -> int:
-    return run_node(
-        VlmBridgeNode,
-        expected_errors=(SemanticDetectionError,),
-        make_executor=lambda: MultiThreadedExecutor(num_threads=_THREADS),
-    )
+main = NodeProgram(
+    VlmBridgeNode, (SemanticDetectionError,), lambda: MultiThreadedExecutor(num_threads=_THREADS)
+)

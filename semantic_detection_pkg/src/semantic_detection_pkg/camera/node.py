@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import cv2
 from rclpy.node import Node
@@ -19,7 +20,7 @@ from ros_support_pkg.diagnostics import Health, publish_diagnostics
 from ros_support_pkg.frames import in_namespace
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import READINGS, VIEW
-from ros_support_pkg.running import run_node, tolerating_shutdown
+from ros_support_pkg.running import NodeProgram, tolerating_shutdown
 from ros_support_pkg.shedding import RATES, Shedding
 from semantic_detection_pkg.camera.calibration import load_calibration
 from semantic_detection_pkg.camera.core.settings import CameraSettings
@@ -39,8 +40,8 @@ _STOP_S = 2.0  # a driver that hangs in a read does not keep the process
 class CameraNode(Node):
     """Publishes what a `LatestFrameReader` takes from the camera."""
 
-    def __init__(self) -> None:
-        super().__init__("camera")
+    def __init__(self, **options: Any) -> None:
+        super().__init__("camera", **options)
         self._config = declare_parameters(self, CameraSettings, self._change)
         self._source_label = CameraUri.parse(self._config.source).label
         self._frame_id = in_namespace(self, self._config.frame_id)
@@ -129,5 +130,4 @@ class CameraNode(Node):
         return Health.ok(self._source_label, **figures)
 
 
-def main() -> int:
-    return run_node(CameraNode, expected_errors=(SemanticDetectionError,))
+main = NodeProgram(CameraNode, (SemanticDetectionError,))

@@ -7,6 +7,7 @@ GPU is idle when the transition succeeds. Only the newest frame waits.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from rclpy.lifecycle import TransitionCallbackReturn
 from sensor_msgs.msg import Image
@@ -17,7 +18,7 @@ from ros_support_pkg.diagnostics import Health, publish_diagnostics
 from ros_support_pkg.lifecycle import GuardedLifecycleNode
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import SENSOR_DATA, VIEW
-from ros_support_pkg.running import EXIT_USAGE, run_node
+from ros_support_pkg.running import EXIT_USAGE, NodeProgram
 from semantic_detection_pkg.camera.ros import frames
 from semantic_detection_pkg.common.core.frame import Frame
 from semantic_detection_pkg.common.core.overlay import draw_overlay
@@ -51,8 +52,8 @@ class DetectorNode(GuardedLifecycleNode):
 
     expected_errors = (SemanticDetectionError, LockError)
 
-    def __init__(self) -> None:
-        super().__init__("detector")
+    def __init__(self, **options: Any) -> None:
+        super().__init__("detector", **options)
         self._config = declare_parameters(self, DetectorNodeSettings, self._change)
         check_engine(self._config.engine)
         self._detector: LoadedDetector | None = None
@@ -189,5 +190,4 @@ class DetectorNode(GuardedLifecycleNode):
         return say(fallback or "active", **figures) if rate else Health.warn("no frames", **figures)
 
 
-def main() -> int:
-    return run_node(DetectorNode, expected_errors=(SemanticDetectionError,))
+main = NodeProgram(DetectorNode, (SemanticDetectionError,))

@@ -20,7 +20,7 @@ from ros_support_pkg.edge import serve
 from ros_support_pkg.lifecycle import GuardedLifecycleNode
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import STATE
-from ros_support_pkg.running import EXIT_USAGE, run_node
+from ros_support_pkg.running import EXIT_USAGE, NodeProgram
 from semantic_detection_pkg.errors import SemanticDetectionError
 from semantic_detection_pkg.gpu import owners
 from semantic_detection_pkg.gpu.core.arbiter import Arbiter
@@ -48,8 +48,8 @@ class GpuArbiterNode(GuardedLifecycleNode):
 
     expected_errors = (SemanticDetectionError,)
 
-    def __init__(self) -> None:
-        super().__init__("gpu_arbiter")
+    def __init__(self, **options: Any) -> None:
+        super().__init__("gpu_arbiter", **options)
         self._config = declare_parameters(self, GpuArbiterSettings)
         self._runner: ArbiterRunner | None = None
         self._lifecycle: DetectorLifecycle | None = None
@@ -199,9 +199,6 @@ def _wait(begin: Any) -> Answer:
     return answers[0]
 
 
-def main() -> int:
-    return run_node(
-        GpuArbiterNode,
-        expected_errors=(SemanticDetectionError,),
-        make_executor=lambda: MultiThreadedExecutor(num_threads=_THREADS),
-    )
+main = NodeProgram(
+    GpuArbiterNode, (SemanticDetectionError,), lambda: MultiThreadedExecutor(num_threads=_THREADS)
+)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo
@@ -18,7 +19,7 @@ from ros_support_pkg.diagnostics import Health, publish_diagnostics
 from ros_support_pkg.edge import subscribe
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import SENSOR_DATA, STATE
-from ros_support_pkg.running import run_node
+from ros_support_pkg.running import NodeProgram
 from ros_support_pkg.timers import every
 from semantic_detection_pkg.common.core.serialised import stamp_of
 from semantic_detection_pkg.errors import SemanticDetectionError
@@ -45,8 +46,8 @@ _LEVELS = {
 class HealthMonitorNode(Node):
     """Reads the machine, judges, tells."""
 
-    def __init__(self) -> None:
-        super().__init__("health_monitor")
+    def __init__(self, **options: Any) -> None:
+        super().__init__("health_monitor", **options)
         self._config = declare_parameters(self, HealthMonitorSettings)
         self._policy = Policy(self._config.limits)
         self._reading = MachineReading()
@@ -146,5 +147,4 @@ class HealthMonitorNode(Node):
         return time.monotonic()
 
 
-def main() -> int:
-    return run_node(HealthMonitorNode, expected_errors=(SemanticDetectionError,))
+main = NodeProgram(HealthMonitorNode, (SemanticDetectionError,))

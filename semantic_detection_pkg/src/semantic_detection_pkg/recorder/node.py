@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 from rclpy.node import Node
 
@@ -17,7 +18,7 @@ from ros_support_pkg.diagnostics import Health, publish_diagnostics
 from ros_support_pkg.edge import refuse, serve
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import STATE
-from ros_support_pkg.running import run_node
+from ros_support_pkg.running import NodeProgram
 from ros_support_pkg.stamps import to_time
 from ros_support_pkg.timers import every
 from semantic_detection_pkg.common.core.event_marks import check_event_mark
@@ -40,8 +41,8 @@ _PERIOD_S = 1.0
 class RecorderNode(Node):
     """Subscriptions in, a `Recorder` behind them."""
 
-    def __init__(self) -> None:
-        super().__init__("recorder")
+    def __init__(self, **options: Any) -> None:
+        super().__init__("recorder", **options)
         self._config = declare_parameters(self, RecorderSettings)
         self._recorder = Recorder(
             Path(self._config.output_dir),
@@ -156,5 +157,4 @@ def _session_settings(settings: RecorderSettings) -> SessionSettings:
     )
 
 
-def main() -> int:
-    return run_node(RecorderNode, expected_errors=(SemanticDetectionError,))
+main = NodeProgram(RecorderNode, (SemanticDetectionError,))

@@ -18,7 +18,7 @@ from ros_support_pkg.edge import serve, subscribe
 from ros_support_pkg.frames import in_namespace
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import COMMAND, SENSOR_DATA, STATE
-from ros_support_pkg.running import run_node
+from ros_support_pkg.running import NodeProgram
 from ros_support_pkg.stamps import from_time
 from ros_support_pkg.timers import every
 from semantic_detection_pkg.errors import SemanticDetectionError
@@ -55,8 +55,8 @@ _FADE = 0.99  # of the slowest step, in each step
 class ScanControllerNode(Node):
     """Inputs gather in a list; a timer hands them to `ScanController.step`."""
 
-    def __init__(self) -> None:
-        super().__init__("scan_controller")
+    def __init__(self, **options: Any) -> None:
+        super().__init__("scan_controller", **options)
         self._config = declare_parameters(self, ScanControllerSettings)
         self._settings = self._config.scan
         self._controller = ScanController(self._settings)
@@ -216,5 +216,4 @@ class ScanControllerNode(Node):
         return Health.ok(status.reason, **figures)
 
 
-def main() -> int:
-    return run_node(ScanControllerNode, expected_errors=(SemanticDetectionError,))
+main = NodeProgram(ScanControllerNode, (SemanticDetectionError,))

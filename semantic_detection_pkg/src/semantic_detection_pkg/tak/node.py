@@ -14,7 +14,7 @@ from ros_support_pkg.diagnostics import Health, publish_diagnostics
 from ros_support_pkg.edge import subscribe
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import COMMAND, RECORD, SENSOR_DATA, STATE
-from ros_support_pkg.running import run_node
+from ros_support_pkg.running import NodeProgram
 from ros_support_pkg.timers import every
 from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionError
 from semantic_detection_pkg.scan.ros.whereabouts import Whereabouts
@@ -35,8 +35,8 @@ _HEARD_PERIOD_S = 0.2
 class TakNode(Node):
     """Turns messages into events, and asked-for points into commands."""
 
-    def __init__(self) -> None:
-        super().__init__("tak")
+    def __init__(self, **options: Any) -> None:
+        super().__init__("tak", **options)
         self._config = config = declare_parameters(self, TakSettings)
         unknown = [state for state in config.states if state not in STATES]
         if unknown:
@@ -192,5 +192,4 @@ def _opener(server: ServerAddress, config: TakSettings) -> Any:
     return connect
 
 
-def main() -> int:
-    return run_node(TakNode, expected_errors=(SemanticDetectionError,))
+main = NodeProgram(TakNode, (SemanticDetectionError,))

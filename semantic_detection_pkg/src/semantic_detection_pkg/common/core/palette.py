@@ -36,7 +36,7 @@ TRACK_COLOURS: dict[TrackState, int] = {
 }
 
 
-def pod_steps(shares: NDArray[np.float64]) -> NDArray[np.intp]:
+def pod_steps(shares: NDArray[np.floating]) -> NDArray[np.intp]:
     """Return which of `POD_COLOURS` each of some probabilities of detection, 0..1, has."""
     steps = (shares * len(POD_COLOURS)).astype(np.intp)
     return np.minimum(steps, len(POD_COLOURS) - 1)

@@ -22,7 +22,10 @@ setup(
             "vehicle = gimbal_driver_pkg.programs:vehicle",
             "mock_gimbal = gimbal_driver_pkg.cli.mock_gimbal:main",
         ],
-        "semantic_detection.nodes": ["gimbal_driver = gimbal_driver_pkg.node:main"],
+        "semantic_detection.nodes": [
+            "gimbal_driver = gimbal_driver_pkg.node:main",
+            "vehicle = gimbal_driver_pkg.vehicle_node:main",
+        ],
     },
     maintainer="semantic detection maintainers",
     maintainer_email="maintainers@semantic-detection.example.org",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from rclpy.node import Node
 
@@ -19,14 +20,14 @@ from gimbal_driver_pkg.ros.vehicle_topics import VehicleReadings, VehicleTopics,
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
 from ros_support_pkg.frames import in_namespace
 from ros_support_pkg.parameters import declare_parameters
-from ros_support_pkg.running import run_node
+from ros_support_pkg.running import NodeProgram
 
 
 class VehicleNode(Node):
     """Puts a `VehicleLine` on the graph."""
 
-    def __init__(self) -> None:
-        super().__init__("vehicle")
+    def __init__(self, **options: Any) -> None:
+        super().__init__("vehicle", **options)
         config = declare_parameters(self, VehicleNodeSettings)
         check_line(config.line, config.serial_baud)
         codec = MavlinkCodec(ids=mavlink_ids(config.mavlink))
@@ -64,5 +65,4 @@ class VehicleNode(Node):
         return Health.ok("; ".join(self._topics.silences) or "position and attitude", **figures)
 
 
-def main() -> int:
-    return run_node(VehicleNode, expected_errors=(GimbalError,))
+main = NodeProgram(VehicleNode, (GimbalError,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,6 +57,21 @@ def test_waiting_ends_with_the_condition_or_says_what_for(fresh: pytest.MonkeyPa
     assert patience.wait_until(lambda: next(looks), "it") == "there"
     with pytest.raises(AssertionError, match="waited 0 s for the moon"):
         patience.wait_until(lambda: False, "the moon", timeout_s=0.01)
+
+
+@pytest.mark.parametrize(("slower", "is_over"), [(1.0, True), (1e3, False)])
+def test_a_machine_that_has_become_busy_is_waited_for(
+    fresh: pytest.MonkeyPatch, slower: float, is_over: bool
+) -> None:
+    fresh.setenv(patience.VARIABLE, "1")
+    deadline = patience.Deadline(0.0)
+    assert deadline.is_over()
+    deadline = patience.Deadline(1.0)
+    waited = iter([0.9, 2.5])
+    start_s = time.monotonic()
+    fresh.setattr(time, "monotonic", lambda: start_s + next(waited))
+    fresh.setattr(patience, "_time", lambda _: slower * patience.REFERENCE_S)
+    assert [deadline.is_over(), deadline.is_over()] == [False, is_over]
 
 
 def test_pytests_own_limits_stretch(request: pytest.FixtureRequest) -> None:

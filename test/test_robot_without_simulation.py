@@ -48,7 +48,7 @@ def run(robot: Mapping[str, str], *command: str) -> subprocess.CompletedProcess[
         capture_output=True,
         text=True,
         check=False,
-        timeout=patience(30.0),
+        timeout=patience(90.0),  # all modules of all packages, at a go
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +19,7 @@ import domain_coordinator
 import rclpy
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
-from patience import patience
+from patience import Deadline, patience
 from rclpy.action import ActionClient, ActionServer
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
@@ -126,14 +125,13 @@ class GraphProbe:
         Raises:
             AssertionError: it never was; the message says what was waited for.
         """
-        limit_s = patience(timeout_s)
+        deadline = Deadline(timeout_s)
         with self._happened:
             result = condition()
-            end_s = time.monotonic() + limit_s
-            while not result and time.monotonic() < end_s:
+            while not result and not deadline.is_over():
                 self._happened.wait(poll_s)  # graph changes wake nobody: look now and then
                 result = condition()
-        assert result, f"waited {limit_s:.0f} s for {what}"
+        assert result, f"waited {deadline.limit_s:.0f} s for {what}"
         return result
 
     def call(self, service_type: Any, name: str, request: Any, timeout_s: float = TIMEOUT_S) -> Any:

@@ -106,7 +106,9 @@ def test_a_streamed_answer(stub: VlmServer, script: Script) -> None:
     call = VlmCall(str(stub.server_address))
     reply = call.ask(request, epoch=7, timeout_s=patience(5.0), on_text=texts.append)
     assert (reply.text, reply.model, reply.is_cut) == ("yes\nit is there", "stub", False)
-    assert texts[0] == "yes"
+    # Pieces that have come together are one text: how many there are is the machine's affair.
+    assert all(text.startswith("yes") for text in texts)
+    assert texts == sorted(set(texts), key=len)
     assert texts[-1] == reply.text
     assert np.exp(reply.first_logprobs["yes"]) == pytest.approx(0.75)
 

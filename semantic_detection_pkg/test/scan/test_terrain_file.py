@@ -141,6 +141,37 @@ def test_a_file_that_cannot_be_used_is_named_in_one_line(tmp_path, options, told
     assert told in refusal(write(tmp_path / "dem.tif", **options))
 
 
+@pytest.mark.parametrize("side_m", [6.0, 60.0], ids=["far smaller than a step", "one cell"])
+def test_a_file_that_is_too_small_to_know_the_ground_is_named(tmp_path, side_m):
+    """It was taken, and the ground was level all the same, without a word."""
+    tiny = write(tmp_path / "dem.tif", "EPSG:4326", side_m=side_m, half_m=side_m / 2.0)
+    assert "no data where the robot is, at 47.30000, 11.4" in refusal(tiny)
+
+
+@pytest.mark.parametrize("longitude_deg", [179.995, -179.995, 180.0, -180.0, 180.005])
+def test_a_file_across_180_degrees_holds_both_sides(tmp_path, longitude_deg):
+    path, count = tmp_path / "dem.tif", 400
+    heights = np.tile(np.linspace(100.0, 300.0, count, dtype=np.float32), (count, 1))
+    transform = rasterio.Affine(1e-4, 0.0, 179.98, 0.0, -1e-4, -16.78)
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        width=count,
+        height=count,
+        count=1,
+        dtype="float32",
+        crs="EPSG:4326",
+        transform=transform,
+    ) as file:
+        file.write(heights, 1)
+    terrain = read_terrain(TerrainSettings(terrain_file=str(path)), -16.8, longitude_deg)
+    per_m = 200.0 / 0.04 / (111_320.0 * math.cos(math.radians(16.8)))
+    here = 200.0 + 200.0 / 0.04 * math.remainder(longitude_deg - 180.0, 360.0)
+    for east_m in (-1000.0, 0.0, 1000.0):
+        assert terrain.height_at((east_m, 0.0)) == pytest.approx(here + per_m * east_m, abs=2.0)
+
+
 def test_a_robot_outside_is_told_where_the_file_is(tmp_path):
     line = refusal(write(tmp_path / "dem.tif"), (47.3, 12.0))
     assert "the robot at 47.30000, 12.00000 is outside it" in line

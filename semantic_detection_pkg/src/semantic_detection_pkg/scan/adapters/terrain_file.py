@@ -56,12 +56,14 @@ def read_terrain(settings: TerrainSettings, latitude_deg: float, longitude_deg: 
         low, high = _SPACING_M
         spacing_m = min(max(low, _resolution_m(file)), high)
         heights = _heights(rasterio, file, (latitude_deg, longitude_deg), spacing_m)
-        middle = heights.shape[0] // 2
         place = latitude_deg, longitude_deg
         zero_m = 0.0 if _is_ellipsoidal(file) else settings.geoid_height_m
         terrain = pack_terrain(Path(settings.terrain_file).name, place, spacing_m, heights, zero_m)
-        if terrain is None or math.isnan(heights[middle, middle]):
-            raise ConfigurationError(f"it has no data where the robot is, at {at}")
+        # Between heights they are linear, so those around have to be known, too.
+        if terrain is None or math.isnan(terrain.height_at((0.0, 0.0))):
+            raise ConfigurationError(
+                f"it has no data where the robot is, at {at}, or right beside it"
+            )
         return terrain
 
 
@@ -137,9 +139,13 @@ def _holds(rasterio: Any, file: Any, latitude_deg: float, longitude_deg: float) 
     if not (math.isfinite(xs[0]) and math.isfinite(ys[0])):
         return False
     back = ~file.transform
-    column = back.a * xs[0] + back.b * ys[0] + back.c
-    row = back.d * xs[0] + back.e * ys[0] + back.f
-    return bool(0.0 <= column <= file.width and 0.0 <= row <= file.height)
+    # A file across 180 deg counts on, to 180.1, where a receiver says -179.9.
+    turns = (0.0, 360.0, -360.0) if file.crs.is_geographic else (0.0,)
+    for turn in turns:
+        column, row = back @ (xs[0] + turn, ys[0])
+        if 0.0 <= column <= file.width and 0.0 <= row <= file.height:
+            return True
+    return False
 
 
 def _extent(rasterio: Any, file: Any) -> str:

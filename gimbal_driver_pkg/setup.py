@@ -20,7 +20,7 @@ setup(
             "encode = gimbal_driver_pkg.cli.encode:main",
             "gimbal_driver = gimbal_driver_pkg.programs:gimbal_driver",
             "vehicle = gimbal_driver_pkg.programs:vehicle",
-            "mock_gimbal = gimbal_driver_pkg.cli.mock_gimbal:main",
+            "mock_gimbal = gimbal_driver_pkg.programs:mock_gimbal",
         ],
         "semantic_detection.nodes": [
             "gimbal_driver = gimbal_driver_pkg.node:main",

@@ -3,6 +3,7 @@
 import re
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ from simulation_pkg import demo_judge
 pytestmark = pytest.mark.graph
 #: So that a node of another's graph in the same domain is not taken for ours.
 NAMESPACE = "/smoke_test"
+
+#: Programs beside the nodes that launch files start.
+STAND_INS = {("gimbal_driver_pkg", "mock_gimbal"), ("vlm_bridge_pkg", "vlm_stub")}
 
 #: The demo's judge: nothing seen is a failure.
 STATUS_WITHOUT_INPUT = {"demo_judge": 1}
@@ -75,4 +79,21 @@ def test_every_executable_is_listed() -> None:
         for path in root.glob("*/src/*/programs.py")
         for name in re.findall(r"^def ([a-z]\w*)\(", path.read_text(), re.MULTILINE)
     }
-    assert found == {(node.package, node.executable) for node in NODES}
+    assert found == {(node.package, node.executable) for node in NODES} | STAND_INS
+
+
+@pytest.mark.parametrize(("package", "name"), sorted(STAND_INS))
+def test_a_stand_in_that_is_interrupted_while_it_begins_says_nothing(
+    package: str, name: str
+) -> None:
+    """A demo that is ended early interrupts all in the middle of their imports."""
+    program = Path(get_package_prefix(package)) / "lib" / package / name
+    command = [sys.executable, "-v", program, "--help"]  # it tells of each import
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    assert any(f"/{package}/cli/" in line for line in process.stderr)
+    process.send_signal(signal.SIGINT)
+    said = process.stderr.read()
+    assert (process.wait(patience(10.0)), "Traceback" in said) == (0, False), said

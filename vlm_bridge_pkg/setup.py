@@ -18,7 +18,7 @@ setup(
         "console_scripts": [
             "vlm_bridge = vlm_bridge_pkg.programs:vlm_bridge",
             "vlm_service = vlm_bridge_pkg.service.__main__:main",
-            "vlm_stub = vlm_bridge_pkg.cli.vlm_stub:main",
+            "vlm_stub = vlm_bridge_pkg.programs:vlm_stub",
         ],
         "semantic_detection.nodes": ["vlm_bridge = vlm_bridge_pkg.node:main"],
     },

@@ -138,16 +138,23 @@ def main(words: Sequence[str] | None = None) -> int:
         outcomes.append(outcome)
         print(outcome.line(), flush=True)
 
-    for options.layout, kind in itertools.product(layouts, kinds):
-        print(f"processes: {options.layout}", flush=True)
-        try:
-            _CAMPAIGN[kind](options, tell, kind)
-        except AssertionError as error:
-            tell(Outcome(kind, "the robot did not start", None, remark=str(error)))
+    is_whole = True
+    try:
+        for options.layout, kind in itertools.product(layouts, kinds):
+            print(f"processes: {options.layout}", flush=True)
+            try:
+                _CAMPAIGN[kind](options, tell, kind)
+            except AssertionError as error:
+                tell(Outcome(kind, "the robot did not start", None, remark=str(error)))
+    except KeyboardInterrupt:
+        is_whole = False
     print(table(outcomes))
     print(
         f"goal: nothing lost, p95 of the recovery at most {RECOVERY_P95_S:g} s on a quiet machine"
     )
+    if not is_whole:
+        print("faults: interrupted; the table holds what was tried until then")
+        return 130
     return 0 if all(outcome.has_survived for outcome in outcomes) else 1
 
 

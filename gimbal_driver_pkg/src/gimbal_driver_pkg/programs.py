@@ -1,4 +1,4 @@
-"""The nodes as programs; see `ros_support_pkg.starting`."""
+"""What launch files start; see `ros_support_pkg.starting`."""
 
 from importlib import import_module
 
@@ -16,4 +16,11 @@ def gimbal_driver() -> int:
     """Run the node `gimbal_driver`; return the exit status."""
     leave_on_interrupt("gimbal_driver_pkg")
     status: int = import_module("gimbal_driver_pkg.node").main()
+    return status
+
+
+def mock_gimbal() -> int:
+    """Run the stand-in of a gimbal; return the exit status."""
+    leave_on_interrupt("gimbal_driver_pkg")
+    status: int = import_module("gimbal_driver_pkg.cli.mock_gimbal").main()
     return status

@@ -1,4 +1,4 @@
-"""The node as a program; see `ros_support_pkg.starting`."""
+"""What launch files start; see `ros_support_pkg.starting`."""
 
 from importlib import import_module
 
@@ -9,4 +9,11 @@ def vlm_bridge() -> int:
     """Run the node `vlm_bridge`; return the exit status."""
     leave_on_interrupt("vlm_bridge_pkg")
     status: int = import_module("vlm_bridge_pkg.node").main()
+    return status
+
+
+def vlm_stub() -> int:
+    """Run the stand-in of the VLM service; return the exit status."""
+    leave_on_interrupt("vlm_bridge_pkg")
+    status: int = import_module("vlm_bridge_pkg.cli.vlm_stub").main()
     return status

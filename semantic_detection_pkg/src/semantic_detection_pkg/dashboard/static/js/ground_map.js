@@ -168,8 +168,8 @@ export class GroundMap {
   /** A line on a casing, which is seen on bright and dark ground. */
   outline(group, outline, colour, { dashArray = null, fillOpacity, className = "", tooltip = "" }) {
     const { L } = this;
-    L.polygon(outline, { color: CASING, weight: 6, opacity: 0.55, fill: false, interactive: false }).addTo(group);
-    const line = L.polygon(outline, { color: colour, weight: 3, dashArray, fillOpacity, className, interactive: false }).addTo(group);
+    L.polygon(outline, { color: CASING, weight: 6, opacity: 0.55, fill: false, smoothFactor: 0.4, interactive: false }).addTo(group);
+    const line = L.polygon(outline, { color: colour, weight: 3, dashArray, fillOpacity, className, smoothFactor: 0.4, interactive: false }).addTo(group);
     if (tooltip) line.bindTooltip(tooltip, { permanent: true, direction: "center", className: "part-label" });
   }
 

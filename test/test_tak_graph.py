@@ -15,7 +15,7 @@ from node_process import running_node
 from patience import patience
 from ros_graph import GraphProbe
 from sensor_msgs.msg import Imu, NavSatFix, NavSatStatus
-from tak_server import Client, Taky, corners_drawn, event, lifetime_s, place_of, running
+from tak_server import NAME, Client, Taky, corners_drawn, event, lifetime_s, place_of, running
 
 from interfaces_pkg.msg import Finding, GimbalAngle, GimbalState
 from ros_support_pkg.qos import COMMAND, EVENT, READINGS, RECORD, SENSOR_DATA
@@ -56,9 +56,11 @@ class Graph:
         state.header.stamp = to_time(time.time_ns())
         self._gimbal.publish(state)
 
-    def find(self, latitude: float, state: int = Finding.STATE_CONFIRMED) -> None:
+    def find(
+        self, latitude: float, state: int = Finding.STATE_CONFIRMED, name: str = "1-1"
+    ) -> None:
         finding = Finding(
-            id="1-1",
+            id=name,
             revision=1,
             state=state,
             class_name="tent",
@@ -171,6 +173,45 @@ def test_a_server_that_is_not_there_is_a_warning_and_no_more(graph: Graph, tmp_p
             client = Client(taky)
             graph.wait(lambda: client.of(f"{ROBOT}.finding.1-1"), "the finding of before")
             client.close()
+
+
+def test_a_thousand_findings_of_a_mission_are_on_the_map(
+    graph: Graph, taky: Taky, client: Client
+) -> None:
+    with tak(server=taky.url, callsign="finder"):
+        graph.wait(lambda: client.of(ROBOT), "the robot on the map")
+        for begin in range(0, 1000, 100):  # as fast as they arrive: history is of 200
+            names = [f"1-{number}" for number in range(begin, begin + 100)]
+            for name in names:
+                graph.find(47.001, name=name)
+            wanted = {f"{ROBOT}.finding.{name}" for name in names}
+            graph.wait(
+                lambda wanted=wanted: wanted <= {one.get("uid") for one in client.read()},
+                f"findings from {begin} on",
+            )
+
+
+def test_a_server_of_another_authority_is_a_warning_and_no_more(
+    graph: Graph, tmp_path: Path
+) -> None:
+    server = Taky(tmp_path / "server", is_tls=True)
+    stranger = Taky(tmp_path / "stranger", is_tls=True)
+    certificate, key = server.client_files("robot")
+    files = {"ca_file": stranger.ca_file, "certificate_file": certificate, "key_file": key}
+    with running(server), tak(server=server.url, server_name=NAME, **files) as process:
+
+        def has_warned() -> bool:
+            return any(
+                status.name == "tak"
+                and status.level == DiagnosticStatus.WARN
+                and "the server's certificate is refused" in status.message
+                for one in graph.health
+                for status in one.status
+            )
+
+        graph.find(47.001)
+        graph.wait(has_warned, "a warning")
+        assert process.poll() is None
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,10 @@ def test_who_tells_it_already_is_left_alone(graph: Graph, mock: BackgroundMock) 
         whose = f"fix comes from /{graph.probe.node.get_name()}: this node does not publish it"
         graph.wait(lambda: graph.imus, "the attitude, which nobody else tells")
         graph.wait_for_health("vehicle", whose, DiagnosticStatus.OK)
-        assert not graph.fixes
+        graph.wait_for_health("vehicle", whose, DiagnosticStatus.OK)  # what was on its way is here
+        before = len(graph.fixes)
+        graph.wait_for_health("vehicle", whose, DiagnosticStatus.OK)
+        assert len(graph.fixes) == before
         graph.probe.node.destroy_publisher(other)
         graph.wait(lambda: graph.fixes, "the position, once nobody else tells it")
         process.send_signal(signal.SIGINT)

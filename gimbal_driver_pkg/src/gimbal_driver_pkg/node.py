@@ -87,7 +87,11 @@ class GimbalDriverNode(Node):
         if config.publish_vehicle:
             # A line of its own yields to the gimbal's: not each to the other.
             self._topics = VehicleTopics(
-                self, self._base_frame, self._vehicle, lambda name: name != "vehicle"
+                self,
+                self._base_frame,
+                self._vehicle,
+                config.vehicle.vehicle_rate_hz,
+                lambda name: name != "vehicle",
             )
         publish_diagnostics(self, self._check)
         every(self, 1.0 / config.state_hz, self._publish)

@@ -35,7 +35,9 @@ class VehicleNode(Node):
         line = VehicleLine(codec, VehicleWatch(config.vehicle))
         opener = partial(open_link, config.line, config.serial_baud)
         self._runner = DriverRunner(line, opener, has_last_will=False)
-        self._topics = VehicleTopics(self, in_namespace(self, config.base_frame), self._read)
+        self._topics = VehicleTopics(
+            self, in_namespace(self, config.base_frame), self._read, config.vehicle.vehicle_rate_hz
+        )
         publish_diagnostics(self, self._check)
         self._runner.start()
 

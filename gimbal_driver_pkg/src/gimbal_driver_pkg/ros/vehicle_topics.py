@@ -17,8 +17,9 @@ from ros_support_pkg.qos import READINGS
 from ros_support_pkg.stamps import to_time
 from ros_support_pkg.timers import every
 
-_PERIOD_S = 0.02
+_LOOKS = 2.0  # at what is known, for each reading that is to come
 _LOOK_ROUND_S = 1.0
+_FIRST_LOOKS = 3  # before anything is published: nodes find each other in a second or two
 #: REP 145: a covariance that begins with -1 says that the field says nothing.
 _NOTHING = -1.0
 
@@ -52,9 +53,13 @@ class VehicleTopics:
         node: Node,
         frame_id: str,
         read: Callable[[], VehicleReadings],
+        rate_hz: float,
         yields_to: Callable[[str], bool] = lambda _: True,
     ) -> None:
-        """Publish what `read` returns; other nodes come first, if `yields_to` them by name."""
+        """Publish what `read` returns, which has news at `rate_hz`.
+
+        Other nodes come first, if `yields_to` them by name.
+        """
         self._node = node
         self._frame_id = frame_id
         self._read = read
@@ -62,11 +67,11 @@ class VehicleTopics:
         self._fixes = node.create_publisher(NavSatFix, "fix", READINGS)
         self._attitudes = node.create_publisher(Imu, "imu", READINGS)
         self._others = {"fix": "", "imu": ""}
-        self._has_looked = False  # who speaks already is to be found first
+        self._looks = 0
         self._told: tuple[object, object] = (None, None)
         self._fix_stamps, self._attitude_stamps = ReadingStamps(), ReadingStamps()
         every(node, _LOOK_ROUND_S, self._look_round)
-        every(node, _PERIOD_S, self._publish)
+        every(node, 1.0 / (_LOOKS * rate_hz), self._publish)
 
     @property
     def silences(self) -> tuple[str, ...]:
@@ -86,7 +91,7 @@ class VehicleTopics:
                 self._node.get_logger().warning(said)
             elif before and not now:
                 self._node.get_logger().info(f"{topic}: {before} is gone, this node publishes it")
-        self._has_looked = True
+        self._looks += 1
 
     def _other_publisher(self, topic: str) -> str:
         node = self._node
@@ -99,7 +104,7 @@ class VehicleTopics:
 
     def _publish(self) -> None:
         readings = self._read()
-        if not self._has_looked:
+        if self._looks < _FIRST_LOOKS:
             return
         now_ns = self._node.get_clock().now().nanoseconds
         fix, attitude = readings.fix, readings.attitude

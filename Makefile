@@ -22,7 +22,7 @@ BUILD_STAMP := install/.build.stamp
 # list (not the text) of launch and config files.
 BUILD_INPUTS := colcon.meta $(wildcard $(addsuffix /package.xml,$(PACKAGES)) $(addsuffix /setup.*,$(PACKAGES)) \
   interfaces_pkg/CMakeLists.txt interfaces_pkg/cmake/* interfaces_pkg/*/*.msg interfaces_pkg/*/*.srv interfaces_pkg/*/*.action) \
-  $(shell find semantic_detection_pkg/src -name '*.pyx' -o -name '*.pxd' -o -name '*.h') launch config models/demo
+  $(shell find semantic_detection_pkg/src simulation_pkg/src -name '*.pyx' -o -name '*.pxd' -o -name '*.h') launch config models/demo
 
 # What the demo looks at and with what; see launch/dev.launch.yaml. Handed on as they were typed, whatever is in them:
 # neither make nor a shell reads their quotes, spaces and dollars.

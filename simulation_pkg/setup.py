@@ -1,6 +1,25 @@
-from setuptools import find_packages, setup
+from glob import glob
+from pathlib import Path
+
+from setuptools import Extension, find_packages, setup
 
 package_name = "simulation_pkg"
+kernels = f"src/{package_name}/kernels/compiled"
+# What all vector loops of the workspace share, `dispatch.h`, lies in the package that comes first.
+workspace = Path(__file__).resolve().parent.parent
+shared = workspace / "semantic_detection_pkg/src/semantic_detection_pkg/detector/kernels/compiled"
+
+
+def kernel(source: str) -> Extension:
+    """One compiled module; flags and reasons as in semantic_detection_pkg/setup.py."""
+    return Extension(
+        f"{package_name}.kernels.compiled.{Path(source).stem}",
+        [source],
+        depends=[*glob(f"{kernels}/*.h"), str(shared / "dispatch.h")],
+        include_dirs=[str(shared)],
+        extra_compile_args=["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"],
+    )
+
 
 setup(
     name=package_name,
@@ -11,6 +30,7 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{package_name}"]),
         (f"share/{package_name}", ["package.xml"]),
     ],
+    ext_modules=[kernel(source) for source in sorted(glob(f"{kernels}/*.pyx"))],
     install_requires=["setuptools"],
     extras_require={"test": ["pytest"]},
     zip_safe=False,

@@ -8,28 +8,37 @@ cd "$(dirname "$0")/.."
 python="$PWD/.venv/bin/python"
 copy="$(mktemp -d)"
 trap 'rm -rf "$copy"' EXIT
-cp -r semantic_detection_pkg/setup.py semantic_detection_pkg/src "$copy"
+packages=(semantic_detection_pkg simulation_pkg)
+for package in "${packages[@]}"; do
+  mkdir "$copy/$package"
+  cp -r "$package/setup.py" "$package/src" "$copy/$package"
+done
 find "$copy" \( -name '*.so' -o -name '*.c' \) -delete
 
 export CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g"
-(cd "$copy" && "$python" setup.py --quiet build_ext --inplace --parallel 2)
+for package in "${packages[@]}"; do
+  (cd "$copy/$package" && "$python" setup.py --quiet build_ext --inplace --parallel 2)
+done
 
 # The interpreter itself is not built for it, so its leaks at exit are not ours to report.
 export ASAN_OPTIONS="detect_leaks=0:allocator_may_return_null=1"
 export UBSAN_OPTIONS="print_stacktrace=1"
 export LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
-export PYTHONPATH="$copy/src"
+export PYTHONPATH="$copy/semantic_detection_pkg/src:$copy/simulation_pkg/src:$PWD/ros_support_pkg/src"
 "$python" - <<'PROGRAM'
 import sys
 from pathlib import Path
 
-from semantic_detection_pkg.detector.kernels import implementation
+from semantic_detection_pkg.detector import kernels
+from simulation_pkg import kernels as drawing
 
-module = Path(implementation("masks").__file__)
-if b"__asan_" not in module.read_bytes():
-    sys.exit(f"asan_kernels: {module.name} was not built for AddressSanitizer")
+for module in (kernels.implementation("masks"), drawing.implementation("scene")):
+    path = Path(module.__file__)
+    if b"__asan_" not in path.read_bytes():
+        sys.exit(f"asan_kernels: {path.name} was not built for AddressSanitizer")
 PROGRAM
 # What a sanitizer finds ends the process at once: with its output captured nothing would be seen.
 "$python" -m pytest --capture=no -p no:cacheprovider \
-  semantic_detection_pkg/test/test_kernels_{letterbox,candidates,masks,versions}.py \
-  semantic_detection_pkg/test/test_{letterbox,masks,decode}.py "$@"
+  semantic_detection_pkg/test/detector/test_kernels_{letterbox,candidates,masks,versions}.py \
+  semantic_detection_pkg/test/detector/test_{letterbox,masks,decode}.py \
+  simulation_pkg/test/test_scene_kernels.py "$@"

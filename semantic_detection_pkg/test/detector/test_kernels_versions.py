@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from kernel_versions import compiled, needs_compiled
 
+from semantic_detection_pkg.common.kernels import versions
 from semantic_detection_pkg.detector import kernels
 from semantic_detection_pkg.detector.core.letterbox import Letterbox
 from semantic_detection_pkg.detector.kernels.candidates import CandidateSelector, Suppression
@@ -26,7 +27,7 @@ def test_what_is_compiled_runs(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_without_it_the_twins_run(name, monkeypatch):
-    monkeypatch.setattr(kernels, "find_spec", lambda _: None)
+    monkeypatch.setattr(versions, "find_spec", lambda _: None)
 
     assert kernels.implementation(name).__name__ == f"{kernels.__name__}.twins.{name}"
 

@@ -11,9 +11,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ros_support_pkg.core.ranges import check_range
-from semantic_detection_pkg.common.core.optics import Matrix, bearing, rotation
+from semantic_detection_pkg.common.core.optics import Matrix, rotation
+
+NEAREST = 1e-6
+"""Depth from which on something is in front of the camera."""
 
 
 @dataclass(frozen=True)
@@ -101,58 +105,98 @@ def ground_homography(to_pixels: Matrix, camera_height_m: float) -> Matrix:
     return np.asarray(to_pixels @ np.diag([1.0, 1.0, -camera_height_m]))
 
 
-def board_homography(to_pixels: Matrix, camera_height_m: float, x_m: float, y_m: float) -> Matrix:
-    """Return the (3, 3) homography of (right, up, 1) [m] on a board at (x, y) to pixels.
+def standing_pictures(feet: Matrix, sizes_m: Matrix, camera_height_m: float) -> Matrix:
+    """Return (n, 3, 3), points of a picture's unit square (x right, y down, 1) to vectors [m].
 
-    The board stands on the ground and faces the camera's mast.
+    The pictures stand on the ground and face the camera's mast; the vectors are from the camera.
+
+    Args:
+        feet: (n, 2) x, y [m] of the middle of their lower edges.
+        sizes_m: (n, 2) width, height.
     """
-    yaw = math.atan2(y_m, x_m)
-    board = np.array(
-        [
-            [math.sin(yaw), 0.0, x_m],
-            [-math.cos(yaw), 0.0, y_m],
-            [0.0, 1.0, -camera_height_m],
-        ]
-    )
-    return np.asarray(to_pixels @ board)
+    (x, y), (width, height) = feet.T, sizes_m.T
+    yaw = np.arctan2(y, x)
+    right_x, right_y = width * np.sin(yaw), -width * np.cos(yaw)
+    nothing = np.zeros_like(x)
+    columns = [
+        [right_x, right_y, nothing],
+        [nothing, nothing, -height],
+        [x - right_x / 2, y - right_y / 2, height - camera_height_m],
+    ]
+    return np.ascontiguousarray(np.array(columns).T)
 
 
-def picture_to_board(width_m: float, height_m: float) -> Matrix:
-    """Return the (3, 3) homography of a picture's unit square to (right, up, 1) [m] on a board."""
-    return np.array([[width_m, 0.0, -width_m / 2], [0.0, -height_m, height_m], [0.0, 0.0, 1.0]])
+def board_vectors(
+    points: Matrix, camera_height_m: float, x_m: float | Matrix, y_m: float | Matrix
+) -> Matrix:
+    """Return (n, 3) vectors from the camera to (n, 2) points (right, up) [m] of boards.
 
-
-def board_vectors(points: Matrix, camera_height_m: float, x_m: float, y_m: float) -> Matrix:
-    """Return (n, 3) vectors from the camera to (n, 2) points (right, up) [m] of a board."""
-    yaw = math.atan2(y_m, x_m)
+    Args:
+        x_m, y_m: foot of the board, or (n,) of the board of each point.
+    """
+    yaw = np.arctan2(y_m, x_m)
     right, up = points[:, 0], points[:, 1]
     return np.column_stack(
-        [x_m + right * math.sin(yaw), y_m - right * math.cos(yaw), up - camera_height_m]
+        [x_m + right * np.sin(yaw), y_m - right * np.cos(yaw), up - camera_height_m]
     )
 
 
-def angular_extent(vectors: Matrix) -> tuple[float, float, float, float]:
-    """Return (yaw, pitch, width, height) [rad]: middle and angular size of (n, 3) vectors."""
-    middle_yaw, _ = bearing(vectors.mean(axis=0))
-    cos_yaw, sin_yaw = math.cos(middle_yaw), math.sin(middle_yaw)
+def angular_extents(vectors: Matrix, starts: NDArray[np.intp]) -> Matrix:
+    """Return (k, 4) yaw, pitch, width, height [rad]: middle and angular size of groups of vectors.
+
+    Args:
+        vectors: (n, 3), group after group.
+        starts: (k,) first vector of each group.
+    """
+    counts = np.diff(starts, append=len(vectors))
+    sums = np.add.reduceat(vectors, starts)
+    middle_yaw = np.arctan2(sums[:, 1], sums[:, 0])
+    cos_yaw, sin_yaw = (np.repeat(f(middle_yaw), counts) for f in (np.cos, np.sin))
     ahead = vectors[:, 0] * cos_yaw + vectors[:, 1] * sin_yaw
     left = vectors[:, 1] * cos_yaw - vectors[:, 0] * sin_yaw
     yaw = np.arctan2(left, ahead)
     pitch = np.arctan2(-vectors[:, 2], np.hypot(ahead, left))
-    middle_pitch = float(pitch.min() + pitch.max()) / 2.0
-    return (
-        middle_yaw + float(yaw.min() + yaw.max()) / 2.0,
-        middle_pitch,
-        float(np.ptp(yaw)) * math.cos(middle_pitch),
-        float(np.ptp(pitch)),
+    (low_yaw, high_yaw), (low_pitch, high_pitch) = (
+        (np.minimum.reduceat(angle, starts), np.maximum.reduceat(angle, starts))
+        for angle in (yaw, pitch)
     )
+    middle_pitch = (low_pitch + high_pitch) / 2.0
+    return np.column_stack(
+        [
+            middle_yaw + (low_yaw + high_yaw) / 2.0,
+            middle_pitch,
+            (high_yaw - low_yaw) * np.cos(middle_pitch),
+            high_pitch - low_pitch,
+        ]
+    )
+
+
+def inverse(matrix: Matrix) -> Matrix:
+    """Return the inverses of (..., 3, 3).
+
+    Written out: a library's threads need not wake up for it, nor spin after it.
+    """
+    (a, b, c), (d, e, f), (g, h, i) = np.moveaxis(np.asarray(matrix), (-2, -1), (0, 1))
+    minors = [
+        [e * i - f * h, c * h - b * i, b * f - c * e],
+        [f * g - d * i, a * i - c * g, c * d - a * f],
+        [d * h - e * g, b * g - a * h, a * e - b * d],
+    ]
+    determinant = a * minors[0][0] + b * minors[1][0] + c * minors[2][0]
+    return np.moveaxis(np.array(minors) / determinant, (0, 1), (-2, -1))
+
+
+def homogeneous(homography: Matrix, points: Matrix) -> tuple[Matrix, Matrix, Matrix]:
+    """Return x, y and depth, (...) each, of (..., 2) plane points; pixels are x and y by depth."""
+    # Written out: a matrix product goes to a BLAS, whose threads spin and whose last bits differ.
+    x, y = points[..., 0], points[..., 1]
+    u, v, depth = (row[0] * x + row[1] * y + row[2] for row in homography)
+    return u, v, depth
 
 
 def project(homography: Matrix, points: Matrix) -> Matrix | None:
     """Return (..., 2) pixels of (..., 2) plane points; None if one is not in front."""
-    # Written out: a matrix product goes to a BLAS, whose threads spin and whose last bits differ.
-    x, y = points[..., 0], points[..., 1]
-    u, v, depth = (row[0] * x + row[1] * y + row[2] for row in homography)
-    if np.any(depth <= 1e-6):
+    u, v, depth = homogeneous(homography, points)
+    if np.any(depth <= NEAREST):
         return None
     return np.stack([u / depth, v / depth], axis=-1)

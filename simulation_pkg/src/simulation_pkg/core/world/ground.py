@@ -8,24 +8,20 @@ from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from semantic_detection_pkg.common.core.optics import Matrix
+from simulation_pkg.core.world.geometry import inverse
 from simulation_pkg.core.world.terrain import (
+    CLOUDS_TEXEL_M,
     GRAIN_LEVELS,
-    GRAIN_SIZE,
     GRAIN_TEXELS_M,
     TEXEL_M,
     Terrain,
     texels_from_ground,
 )
-from simulation_pkg.kernels.raster import (
-    Image,
-    add_grain,
-    polygon_coverage,
-    resize_smooth,
-    tint,
-    warp_tiled,
-)
+from simulation_pkg.kernels.raster import Image, polygon_coverage, resize_smooth, warp_tiled
+from simulation_pkg.kernels.scene import Covered, Layer, Scene, Texture
 
 _ROWS = 24  # [px] rows that share one level of the pyramids
 _SKY = (215, 200, 180)
@@ -44,82 +40,75 @@ class _Band(NamedTuple):
     grain_levels: tuple[int, ...]
 
 
-def draw_ground(
-    terrain: Terrain, pixels_from_ground: Matrix, width: int, height: int
-) -> tuple[Image, Image]:
-    """Draw the ground: a BGR picture and its grain around 128.
+class Ground:
+    """Draws the ground of one terrain into one scene."""
 
-    The grain comes apart so that what is painted on the ground gets it, too.
-    """
-    ground_from_pixels = np.linalg.inv(pixels_from_ground)
-    base_from_pixels = texels_from_ground() @ ground_from_pixels
-    picture = np.full((height, width, 3), _SKY, np.uint8)
-    grain = np.full((height, width), 128, np.uint8)
-    for first, rows, level, grain_levels in _bands(ground_from_pixels, width, height):
-        shrink = np.diag([0.5**level, 0.5**level, 1.0])
-        last = first + rows
-        picture[first:last] = warp_tiled(
-            terrain.base[level],
-            terrain.base[level].shape[0],
-            np.asarray(shrink @ base_from_pixels),
-            width,
-            rows,
-            first,
-        )
-        for tiles, texel_m, grain_level in zip(
-            terrain.grains, GRAIN_TEXELS_M, grain_levels, strict=True
-        ):
-            if grain_level >= _NEUTRAL_LEVEL:
-                continue
-            scale = 0.5**grain_level / texel_m
-            matrix = np.diag([scale, scale, 1.0]) @ ground_from_pixels
-            period = GRAIN_SIZE >> grain_level
-            tile = warp_tiled(tiles[grain_level], period, matrix, width, rows, first)
-            grain[first:last] = add_grain(grain[first:last], tile)
-    return picture, grain
+    def __init__(self, terrain: Terrain, scene: Scene) -> None:
+        self._scene = scene
+        self._base: tuple[Texture, ...] = tuple(map(scene.texture, terrain.base))
+        self._grains = tuple(tuple(map(scene.texture, levels)) for levels in terrain.grains)
+
+    def draw(self, pixels_from_ground: Matrix, width: int, height: int) -> None:
+        """Draw the ground and its grain as a new ground of the scene."""
+        ground_from_pixels = inverse(pixels_from_ground)
+        base_from_pixels = texels_from_ground() @ ground_from_pixels
+        self._scene.clear(_SKY)
+        for first, rows, level, grain_levels in _bands(ground_from_pixels, width, height):
+            shrink = np.diag([0.5**level, 0.5**level, 1.0])
+            base = Layer(self._base[level], np.asarray(shrink @ base_from_pixels))
+            grains = []
+            for tiles, texel_m, grain_level in zip(
+                self._grains, GRAIN_TEXELS_M, grain_levels, strict=True
+            ):
+                if grain_level < _NEUTRAL_LEVEL:
+                    scale = 0.5**grain_level / texel_m
+                    matrix = np.diag([scale, scale, 1.0]) @ ground_from_pixels
+                    grains.append(Layer(tiles[grain_level], np.asarray(matrix)))
+            self._scene.draw_rows(first, first + rows, base, grains)
 
 
 def cloud_shadow(
-    terrain: Terrain, pixels_from_ground: Matrix, width: int, height: int, time_s: float
+    clouds: Image, pixels_from_ground: Matrix, width: int, height: int, time_s: float
 ) -> Image:
     """Return (height, width) light of passing clouds on the ground, 128 = full light."""
-    texel_m = terrain.clouds_texel_m
-    drift = time_s * _CLOUD_SPEED_M_S / texel_m
+    drift = time_s * _CLOUD_SPEED_M_S / CLOUDS_TEXEL_M
     clouds_from_ground = np.array(
-        [[1.0 / texel_m, 0.0, drift], [0.0, 1.0 / texel_m, 0.0], [0.0, 0.0, 1.0]]
+        [[1.0 / CLOUDS_TEXEL_M, 0.0, drift], [0.0, 1.0 / CLOUDS_TEXEL_M, 0.0], [0.0, 0.0, 1.0]]
     )
     coarse = np.diag([_SHADOW_STEP, _SHADOW_STEP, 1.0])
-    matrix = clouds_from_ground @ np.linalg.inv(pixels_from_ground) @ coarse
+    matrix = clouds_from_ground @ inverse(pixels_from_ground) @ coarse
     columns, rows = math.ceil(width / _SHADOW_STEP), math.ceil(height / _SHADOW_STEP)
-    clouds = warp_tiled(terrain.clouds, terrain.clouds.shape[0], matrix, columns, rows)
-    return resize_smooth(clouds, width, height)
+    return resize_smooth(warp_tiled(clouds, matrix, columns, rows), width, height)
 
 
-def draw_sky(picture: Image, pixels_from_ground: Matrix) -> None:
-    """Paint everything above the horizon, and a thin band of haze below it, in place."""
-    height, width = picture.shape[:2]
-    a, b, c = np.linalg.inv(pixels_from_ground)[2]
+def draw_sky(scene: Scene, pixels_from_ground: Matrix, width: int, height: int) -> None:
+    """Paint everything above the horizon, and a thin band of haze below it, on the view."""
+    a, b, c = inverse(pixels_from_ground)[2]
     if abs(b) < 1e-12:
         return
     left, right = -c / b, -(c + a * width) / b
     for margin, share in ((0.02 * height, 0.5), (0.0, 1.0)):
+        if max(left, right) <= -margin:
+            continue
         outline = np.array(
             [[0.0, -1e5], [width, -1e5], [width, right + margin], [0.0, left + margin]]
         )
-        found = polygon_coverage(outline, width, height) if max(left, right) > -margin else None
+        found = polygon_coverage(outline, width, height)
         if found is not None:
-            tint(picture, *found, _SKY, share)
+            scene.tint_view(Covered(*found), _SKY, share)
 
 
 def _bands(ground_from_pixels: Matrix, width: int, height: int) -> Iterator[_Band]:
     """Yield groups of rows that see ground, with the pyramid levels that match their footprint."""
+    firsts = np.arange(0, height, _ROWS)
+    middle = _footprints_m(ground_from_pixels, width / 2, firsts + _ROWS / 2)
+    # The horizon may cross the lower half of these rows.
+    last = _footprints_m(ground_from_pixels, width / 2, firsts + float(_ROWS))
     levels = []
-    for first in range(0, height, _ROWS):
-        middle, last = first + _ROWS / 2, first + _ROWS
-        footprint = _footprint_m(ground_from_pixels, width / 2, middle)
-        if footprint is None:  # the horizon may cross the lower half of these rows
-            footprint = _footprint_m(ground_from_pixels, width / 2, last)
-        if footprint is None:
+    for first, footprint in zip(
+        firsts.tolist(), np.where(np.isnan(middle), last, middle).tolist(), strict=True
+    ):
+        if math.isnan(footprint):
             continue
         base = min(max(round(math.log2(footprint / TEXEL_M)), 0), 6)
         grains = tuple(
@@ -128,18 +117,24 @@ def _bands(ground_from_pixels: Matrix, width: int, height: int) -> Iterator[_Ban
         )
         levels.append((first, (base, grains)))
     for (base, grains), group in groupby(levels, key=lambda item: item[1]):
-        firsts = [first for first, _ in group]
-        last = min(firsts[-1] + _ROWS, height)
-        yield _Band(firsts[0], last - firsts[0], base, grains)
+        rows = [first for first, _ in group]
+        end = min(rows[-1] + _ROWS, height)
+        yield _Band(rows[0], end - rows[0], base, grains)
 
 
-def _footprint_m(ground_from_pixels: Matrix, x: float, y: float) -> float | None:
-    """Return the side [m] of a square of the area that a pixel sees on the ground; None: sky."""
-    corners = np.array([[x, y, 1.0], [x + 1.0, y, 1.0], [x, y + 1.0, 1.0]])
-    rays = corners @ ground_from_pixels.T
-    # The last coordinate is 1 / depth [1/m]; it changes its sign at the horizon.
-    if np.any(rays[:, 2] <= 1.0 / _FARTHEST_M):
-        return None
-    ground = rays[:, :2] / rays[:, 2:]
-    right, down = ground[1] - ground[0], ground[2] - ground[0]
-    return math.sqrt(max(abs(float(right[0] * down[1] - right[1] * down[0])), 1e-12))
+def _footprints_m(
+    ground_from_pixels: Matrix, x: float, y: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the side [m] of a square of the area that each pixel sees on the ground; NaN: sky."""
+    corners = np.ones((3, 3, len(y)))  # here, to the right, below; x, y, 1
+    corners[:, 0] = [[x], [x + 1.0], [x]]
+    corners[:, 1] = y, y, y + 1.0
+    east, north, nearness = (
+        row[0] * corners[:, 0] + row[1] * corners[:, 1] + row[2] for row in ground_from_pixels
+    )
+    # Nearness is 1 / depth [1/m]; it changes its sign at the horizon.
+    is_sky = (nearness <= 1.0 / _FARTHEST_M).any(axis=0)
+    nearness[:, is_sky] = np.nan
+    east, north = east / nearness, north / nearness
+    area = (east[1] - east[0]) * (north[2] - north[0]) - (north[1] - north[0]) * (east[2] - east[0])
+    return np.asarray(np.sqrt(np.maximum(np.abs(area), 1e-12)))

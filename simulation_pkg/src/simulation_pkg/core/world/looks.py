@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,8 @@ from simulation_pkg.kernels import oddities as world_oddities
 from simulation_pkg.kernels import plants as world_plants
 from simulation_pkg.kernels import smoke as world_smoke
 from simulation_pkg.kernels import things as world_things
-from simulation_pkg.kernels.raster import Image, convex_outline, pyramid
+from simulation_pkg.kernels.raster import Image, convex_outline, halved
+from simulation_pkg.kernels.scene import Sprite, padded_sprite
 
 _LEVELS = 7
 _SOLID = 128
@@ -43,18 +44,31 @@ _MOVING: dict[str, Callable[[int, float], Image]] = {
 }
 
 
-class Appearance(NamedTuple):
+class Appearance:
     """A board's picture.
 
     Attributes:
-        levels: pyramid of premultiplied BGRA pictures.
         outline: (n, 2) hull of what it covers, in the unit square, x right, y down.
         threshold: coverage 1..255 from which a pixel counts as covered.
     """
 
-    levels: tuple[Image, ...]
-    outline: NDArray[np.float64]
-    threshold: int
+    def __init__(self, image: Image, threshold: int) -> None:
+        """Args: image: (h, w, 4) premultiplied BGRA."""
+        self.outline: NDArray[np.float64] = convex_outline(image[..., 3], threshold)
+        self.threshold = threshold
+        self._levels = [image]
+        self._sprites: dict[int, Sprite] = {}
+
+    def sprite_for(self, extent_px: float) -> Sprite:
+        """Return the halving of the picture that is next to a height [px]; made when first seen."""
+        steps = math.log2(max(1.0, self._levels[0].shape[0] / max(1.0, extent_px)))
+        wanted = min(round(steps), _LEVELS - 1)
+        while len(self._levels) <= wanted and (half := halved(self._levels[-1])) is not None:
+            self._levels.append(half)
+        level = min(wanted, len(self._levels) - 1)
+        if level not in self._sprites:
+            self._sprites[level] = padded_sprite(self._levels[level])
+        return self._sprites[level]
 
 
 class Wardrobe:
@@ -67,18 +81,12 @@ class Wardrobe:
         """Return how a board looks at a time."""
         name = DECOY_NAMES[board.class_name] if board.is_decoy else board.class_name
         if name in _MOVING:
-            return _appearance(_MOVING[name](board.look_seed, time_s), _HAZE)
+            return Appearance(_MOVING[name](board.look_seed, time_s), _HAZE)
         key = (name, board.look_seed)
         if key not in self._still:
             rng = np.random.default_rng(board.look_seed)
             is_mirrored = rng.random() < 0.5
             sprite = _STILL[name](rng)
             sprite = np.ascontiguousarray(sprite[:, ::-1]) if is_mirrored else sprite
-            self._still[key] = _appearance(sprite, _SOLID)
+            self._still[key] = Appearance(sprite, _SOLID)
         return self._still[key]
-
-
-def _appearance(sprite: Image, threshold: int) -> Appearance:
-    return Appearance(
-        pyramid(sprite, _LEVELS), convex_outline(sprite[..., 3], threshold), threshold
-    )

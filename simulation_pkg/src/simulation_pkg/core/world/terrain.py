@@ -22,10 +22,9 @@ TERRAIN_SIZE = 4096  # [px] a side
 TEXEL_M = 0.1  # [m] a side of a terrain pixel
 GRAIN_TEXELS_M = (0.03, 0.006)  # [m] a side of a pixel of the two grain tiles
 _SKETCH = 512  # [px] a side of the sketch that decides where fields and woods are
-GRAIN_SIZE = 512  # [px] after which the finest level of a grain tile repeats
+_GRAIN_SIZE = 512  # [px] after which the finest level of a grain tile repeats
 GRAIN_LEVELS = 4
-_GRAIN_SIDE = 2048  # [px] a side of each level, so that what is seen fits into it
-_SHADOW_TEXEL_M = 1.5
+CLOUDS_TEXEL_M = 1.5  # [m] a side of a pixel of the clouds on the ground
 _LEVELS = 7
 
 # Mean colours, BGR.
@@ -43,19 +42,13 @@ class Terrain:
 
     Attributes:
         base: BGR, TEXEL_M a pixel; its middle is the foot of the camera's mast.
-        grains: fine structure around 128, GRAIN_TEXELS_M a pixel; level n repeats after
-            GRAIN_SIZE / 2^n pixels.
-        clouds: light of passing clouds, 128 = full light.
+        grains: fine structure around 128, GRAIN_TEXELS_M a pixel.
+        clouds: light of passing clouds, CLOUDS_TEXEL_M a pixel, 128 = full light.
     """
 
     base: tuple[Image, ...]
     grains: tuple[tuple[Image, ...], ...]
     clouds: Image
-
-    @property
-    def clouds_texel_m(self) -> float:
-        """Side of a pixel of `clouds` on the ground."""
-        return _SHADOW_TEXEL_M
 
 
 def build_terrain(world: World) -> Terrain:
@@ -70,13 +63,7 @@ def build_terrain(world: World) -> Terrain:
         _fill(base, middle + (shore - middle) * 1.07, (95, 130, 140), 0.7)
         _fill(base, shore, tuple(int(value) for value in _WATER), 1.0)
         _fill(base, middle + (shore - middle) * 0.8, (95, 70, 45), 0.35)
-    grains = tuple(
-        tuple(
-            np.tile(tile, (_GRAIN_SIDE // len(tile),) * 2)
-            for tile in pyramid(speckle_tile(rng, GRAIN_SIZE), GRAIN_LEVELS)
-        )
-        for _ in GRAIN_TEXELS_M
-    )
+    grains = tuple(pyramid(speckle_tile(rng, _GRAIN_SIZE), GRAIN_LEVELS) for _ in GRAIN_TEXELS_M)
     clouds = value_noise(rng, 256, 5, 3)
     shadow = 1.0 - rng.uniform(0.15, 0.4) * np.clip((clouds - 0.5) * 6.0, 0.0, 1.0)
     return Terrain(pyramid(base, _LEVELS), grains, (128 * shadow).astype(np.uint8))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from semantic_detection_pkg.common.core.optics import Matrix
+from simulation_pkg.core.world.geometry import NEAREST, angular_extents, homogeneous, project
 from simulation_pkg.core.world.things import Footpath
+from simulation_pkg.core.world.truth import Seen, box_of, share_inside
 
 
 class Strip(NamedTuple):
@@ -32,6 +36,48 @@ _PRINT = (75, 105, 130)
 _BANK = (150, 185, 205)
 _DITCH_CORE = (50, 60, 60)
 _GLINT = (215, 200, 170)
+
+
+class Trail:
+    """A footpath as the camera sees it."""
+
+    def __init__(self, path: Footpath, camera_height_m: float) -> None:
+        """Args: camera_height_m: of the mast."""
+        self.strips = trail_strips(path)
+        self._path = path
+        self._points = np.concatenate([strip.outlines.reshape(-1, 2) for strip in self.strips])
+        sizes = [strip.outlines.size // 2 for strip in self.strips]
+        self._ends = np.cumsum(sizes)[:-1]
+        self._outline = np.concatenate(
+            [strip.outlines[0] for strip in self.strips if strip.is_body]
+        )
+        drop = np.full(len(self._outline), -camera_height_m)
+        vectors = np.column_stack([self._outline, drop])
+        yaw, pitch, width, height = angular_extents(vectors, np.zeros(1, np.intp))[0].tolist()
+        self._extent = (yaw, pitch, width, height)
+
+    def seen(self, pixels_from_ground: Matrix, width: int, height: int) -> Seen | None:
+        """Return what is true of it in a picture of this size; None: it is not in it."""
+        shore = project(pixels_from_ground, self._outline)
+        if shore is None:
+            return None
+        box = box_of(shore)
+        visible = share_inside(box, width, height)
+        if visible <= 0.0:
+            return None
+        path = self._path
+        return Seen(path.id, path.class_name, path.is_decoy, *self._extent, box, visible)
+
+    def polygons(self, pixels_from_ground: Matrix) -> Iterator[tuple[Strip, Matrix]]:
+        """Yield strips that are in front of the camera, with their polygons (k, n, 2) [px]."""
+        x, y, depth = homogeneous(pixels_from_ground, self._points)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            pixels = np.stack([x, y], axis=-1) / depth[:, None]
+        for strip, part, depths in zip(
+            self.strips, np.split(pixels, self._ends), np.split(depth, self._ends), strict=True
+        ):
+            if (depths > NEAREST).all():
+                yield strip, part.reshape(strip.outlines.shape)
 
 
 def trail_strips(path: Footpath) -> list[Strip]:

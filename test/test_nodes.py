@@ -88,7 +88,7 @@ def test_a_stand_in_that_is_interrupted_while_it_begins_says_nothing(
 ) -> None:
     """A demo that is ended early interrupts all in the middle of their imports."""
     program = Path(get_package_prefix(package)) / "lib" / package / name
-    command = [sys.executable, "-v", program, "--help"]  # it tells of each import
+    command = [sys.executable, "-v", str(program), "--help"]  # it tells of each import
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )

@@ -25,11 +25,13 @@ from pathlib import Path
 from typing import Any
 
 from bench.row import Row
+from bench.stopwatch import times_ms
 
 ROWS = (
     "gimbal_wire_p50_ms",
     "gimbal_wire_p99_ms",
     "gimbal_parse_mb_s",
+    "gimbal_parse_per_scan",
     "gimbal_events_mb_s",
     "gimbal_cpu_cores_100hz",
 )
@@ -50,6 +52,8 @@ def rows() -> Iterator[Row]:
     yield Row("gimbal_wire_p50_ms", percentiles[49], "ms")
     yield Row("gimbal_wire_p99_ms", percentiles[98], "ms", goal=2.0)
     yield Row("gimbal_parse_mb_s", _parse_mb_s(), "MB/s", goal=20.0, better="higher")
+    parse_ms, scan_ms = _parse_and_scan_ms()
+    yield Row("gimbal_parse_per_scan", parse_ms / scan_ms, "x", baseline=scan_ms)
     yield Row("gimbal_events_mb_s", _events_mb_s(), "MB/s", better="higher")
     yield Row("gimbal_cpu_cores_100hz", _cpu_cores(), "cores")
 
@@ -85,6 +89,30 @@ def _parse_mb_s() -> float:
     from gimbal_driver_pkg.protocol.siyi.dialect import SIYI
 
     return _throughput(Deframer(SIYI.wire).feed)
+
+
+def _parse_and_scan_ms() -> tuple[float, float]:
+    """Processor time of the stream parsed, and of a plain scan for each header, in turns."""
+    from gimbal_driver_pkg.protocol.framing import Deframer
+    from gimbal_driver_pkg.protocol.siyi.dialect import SIYI
+
+    stream = _stream()
+    chunks = [stream[i : i + _CHUNK] for i in range(0, len(stream), _CHUNK)]
+    deframer, header = Deframer(SIYI.wire), SIYI.wire.header
+
+    def parse() -> None:
+        for chunk in chunks:
+            deframer.feed(chunk)
+
+    def scan() -> None:
+        for chunk in chunks:
+            find = chunk.find
+            at = find(header)
+            while at >= 0:
+                at = find(header, at + 1)
+
+    parse_ms, scan_ms = map(min, times_ms(parse, scan))
+    return parse_ms, scan_ms
 
 
 def _events_mb_s() -> float:

@@ -40,7 +40,7 @@ def pack(frame: SiyiFrame) -> bytes:
     """Return the bytes of `frame`; the data is at most MAX_DATA long."""
     control, sequence, command, data = frame
     body = _HEAD.pack(SiyiWire.header, control, len(data), sequence, command) + data
-    return body + _TAIL.pack(crc16_xmodem(body))
+    return body + _TAIL.pack(crc16_xmodem(body, 0))
 
 
 def unpack(data: bytes) -> SiyiFrame:
@@ -61,4 +61,4 @@ class SiyiWire(WireFormat):
         return data_size + 10 if data_size <= MAX_DATA else 0
 
     def is_intact(self, frame: bytes) -> bool:
-        return crc16_xmodem(frame[:-2]) == frame[-2] | frame[-1] << 8
+        return crc16_xmodem(frame[:-2], 0) == frame[-2] | frame[-1] << 8

@@ -188,13 +188,7 @@ class GimbalDriverNode(Node):
         return outcome
 
     def _vehicle(self) -> VehicleReadings:
-        def work(driver: GimbalDriver, now_s: float) -> VehicleReadings:
-            watch = driver.vehicle
-            if watch is None:
-                return readings_of(None, None, now_s)
-            return readings_of(watch.fix(now_s), watch.attitude(now_s), now_s)
-
-        return self._runner.call(work)
+        return self._runner.call(lambda driver, now_s: readings_of(driver.vehicle, now_s))
 
     def _check(self) -> Health:
         state = self._runner.call(lambda driver, now_s: driver.state(now_s))

@@ -46,11 +46,7 @@ class VehicleNode(Node):
         super().destroy_node()
 
     def _read(self) -> VehicleReadings:
-        return self._runner.call(
-            lambda line, now_s: readings_of(
-                line.watch.fix(now_s), line.watch.attitude(now_s), now_s
-            )
-        )
+        return self._runner.call(lambda line, now_s: readings_of(line.watch, now_s))
 
     def _check(self) -> Health:
         problems = self._runner.call(lambda line, now_s: line.problems(now_s))

@@ -10,7 +10,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import Imu, NavSatFix, NavSatStatus
 from std_msgs.msg import Header
 
-from gimbal_driver_pkg.core.vehicle_watch import VehicleFix
+from gimbal_driver_pkg.core.vehicle_watch import VehicleFix, VehicleWatch
 from gimbal_driver_pkg.protocol.vehicle_messages import VehicleAttitude
 from gimbal_driver_pkg.ros.stamps import ReadingStamps
 from ros_support_pkg.qos import READINGS
@@ -33,10 +33,10 @@ class VehicleReadings(NamedTuple):
     attitude_age_s: float
 
 
-def readings_of(
-    fix: VehicleFix | None, attitude: VehicleAttitude | None, now_s: float
-) -> VehicleReadings:
-    """Return what is known at a time of the clock that stamped them."""
+def readings_of(watch: VehicleWatch | None, now_s: float) -> VehicleReadings:
+    """Return what is known at a time of the clock that stamped it; None: nobody listens."""
+    fix = None if watch is None else watch.fix(now_s)
+    attitude = None if watch is None else watch.attitude(now_s)
     return VehicleReadings(
         fix,
         math.inf if fix is None else now_s - fix.stamp_s,

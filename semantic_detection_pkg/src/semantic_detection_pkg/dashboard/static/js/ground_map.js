@@ -232,6 +232,7 @@ export class GroundMap {
     const isShown = Boolean(this.tileLayer) && this.known?.is_local !== true;
     if (this.tileLayer && isShown !== this.map.hasLayer(this.tileLayer)) isShown ? this.tileLayer.addTo(this.map) : this.tileLayer.remove();
     this.cells.setGrid(!isShown);
+    this.map.options.zoomSnap = isShown ? 1 : 0.25; // tiles between two levels have seams
   }
 
   /** Show all that is near the robot; without it all findings; else what the tiles show. */

@@ -1,5 +1,7 @@
 """What is typed wins over what stands in a file, and that over defaults: for every launch argument.
 
+In each layout of processes: what a node is given must not hang on who shares a process with it.
+
 Arguments, nodes and parameters are read from the launch files and the settings; nothing is listed
 here. The values in force are asked of rclpy, in the place of the node.
 """
@@ -13,12 +15,13 @@ from pathlib import Path
 import pytest
 import rclpy
 import yaml
-from launch_runner.plan import LaunchPlan, ProcessPlan, declared_arguments, make_plan
+from launch_runner.plan import LaunchPlan, declared_arguments, make_plan
 from rclpy.node import Node
 from ros_graph import isolated_domain
 
 from ros_support_pkg.core.settings import Setting, Shown, settings_of, values_of
 from ros_support_pkg.parameters import declare_parameters
+from ros_support_pkg.sharing import split_words
 from semantic_detection_pkg.common.configuration.launching import plan_launch
 from semantic_detection_pkg.errors import ConfigurationError
 
@@ -27,8 +30,10 @@ sys.path.insert(0, str(ROOT / "tools"))
 from generated.nodes import NODES  # noqa: E402
 
 ENTRIES = {entry.executable: entry for entry in NODES}
-#: Say which files are read, or what the defaults are: a file wins over these.
-NO_VALUES = {"config_dir", "params_file", "namespace", "vlm"}
+#: Say which files are read, what the defaults are, or who shares a process: a file wins over these.
+NO_VALUES = {"config_dir", "params_file", "namespace", "processes", "vlm"}
+#: Of `processes`; in `few` are those of `one`, fewer.
+LAYOUTS = ("each", "one")
 #: What is looked at; `demo_judge` has all of its values from the launch file alone.
 FILES = ("robot.launch.yaml", "dev.launch.yaml")
 #: With these there are nodes that arguments say something about.
@@ -87,11 +92,16 @@ def other(one: Setting) -> Shown:
     return type(value)(next(c for c in candidates if c is not None and c != value))
 
 
-def node_processes(plan: LaunchPlan) -> Iterator[tuple[str, ProcessPlan]]:
+def node_commands(plan: LaunchPlan) -> Iterator[tuple[str, list[str]]]:
+    """Each node with the command that it would have alone."""
     for process in plan.processes:
         name = Path(process.command[0]).name
         if name in ENTRIES:
-            yield name, process
+            yield name, list(process.command)
+        elif name == "nodes":
+            by_node, common = split_words(process.command[1:])
+            for node, words in by_node.items():
+                yield node, [node, *words, *common]
 
 
 #: Parameters in force by node and content of its files: most of them are the same in most cases.
@@ -115,25 +125,28 @@ def in_force(name: str, command: list[str]) -> dict[str, Shown]:
 
 def values(plan: LaunchPlan) -> Values:
     found: Values = {}
-    for name, process in node_processes(plan):
-        paths = [Path(word) for word in process.command if word.endswith(".yaml")]
-        key = (name, tuple(path.read_text() for path in paths))
+    for name, command in node_commands(plan):
+        words = (Path(one).read_text() if one.endswith(".yaml") else one for one in command[1:])
+        key = (name, tuple(words))
         if key not in _KNOWN:
-            _KNOWN[key] = in_force(name, list(process.command))
+            _KNOWN[key] = in_force(name, command)
         found[name] = _KNOWN[key]
     return found
 
 
-@pytest.fixture(scope="module")
-def plan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakePlan]:
-    """Plans of launch files; what is asked twice is made once."""
+@pytest.fixture(scope="module", params=LAYOUTS)
+def plan(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MakePlan]:
+    """Plans of launch files in one layout of processes; what is asked twice is made once."""
     made: dict[tuple[str, ...], LaunchPlan] = {}
 
     def make(file: str, **arguments: str) -> LaunchPlan:
         key = (file, *sorted(f"{name}:={value}" for name, value in arguments.items()))
         if key not in made:
             folder = tmp_path_factory.mktemp("parameters")
-            made[key] = make_plan(ROOT / "launch" / file, {**OPTIONAL, **arguments}, folder)
+            given = {"processes": request.param, **OPTIONAL, **arguments}
+            made[key] = make_plan(ROOT / "launch" / file, given, folder)
         return made[key]
 
     with isolated_domain() as domain, pytest.MonkeyPatch.context() as patch:
@@ -189,7 +202,7 @@ def test_what_is_typed_wins(file: str, name: str, key: str, plan: MakePlan, tmp_
     both = values(plan(file, **typed, params_file=path))
     assert {(node, one): both[node][one] for node, one in changed} == changed
     alone = plan(file, **typed)
-    assert both.keys() == {node for node, _ in node_processes(alone)}
+    assert both.keys() == {node for node, _ in node_commands(alone)}
 
 
 def test_every_argument_of_a_value_changes_something(plan: MakePlan) -> None:
@@ -207,6 +220,22 @@ def test_every_argument_of_a_value_changes_something(plan: MakePlan) -> None:
         if stripped[0] == stripped[1] and repr(values(base)) == repr(values(with_it)):
             without_effect.add((file, name))
     assert without_effect == set()
+
+
+def test_a_node_is_given_the_same_in_each_layout(plan: MakePlan, tmp_path: Path) -> None:
+    """Whatever is typed, and whatever stands in a file."""
+    file = "robot.launch.yaml"
+    name = {"tak": "true"}
+    typed = {name: typed_value(file, name) for name in arguments_of(file)} | {"gimbal": "true"}
+    typed |= {"vlm": "true", "record": "true", "dashboard": "true"}
+    path = params_file("/**/{}", [("dashboard", "port"), ("gpu_arbiter", "detector")], tmp_path)
+    for given in (name, {**typed, **name}, {**name, "params_file": path, "namespace": "r1"}):
+        layouts = [
+            values(plan(file, **{**given, "processes": one})) for one in ("each", "few", "one")
+        ]
+        assert layouts[0].keys() == layouts[1].keys() == layouts[2].keys()
+        assert repr(layouts[1]) == repr({node: layouts[0][node] for node in layouts[1]})
+        assert repr(layouts[2]) == repr({node: layouts[0][node] for node in layouts[2]})
 
 
 @pytest.mark.parametrize("key", KEYS)

@@ -53,8 +53,8 @@ class TestRespawn(launched.GraphTest):
         self._wait_until_all_work()
         before = launched.wait_for_running(NAMES)
         assert before.keys() == NAMES
-        for name in sorted(NAMES):
-            before[name].kill()
+        for process in {before[name] for name in NAMES}:
+            process.kill()
 
         def replaced() -> bool:
             now = launched.running()

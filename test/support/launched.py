@@ -10,7 +10,7 @@ import contextlib
 import os
 import tempfile
 import unittest
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +22,8 @@ from launch.launch_description_sources import AnyLaunchDescriptionSource
 from launch_runner.plan import make_plan
 from patience import patience, wait_until
 from ros_graph import GraphProbe, isolated_domain
+
+from ros_support_pkg.sharing import split_words
 
 T = TypeVar("T")
 
@@ -68,11 +70,20 @@ def include(file: str, **arguments: str) -> IncludeLaunchDescription:
 
 
 def started_by(file: str) -> set[str]:
-    """Return the programs that one of the workspace's launch files starts by itself."""
+    """Return the programs that one of the workspace's launch files starts by itself.
+
+    Of a process that nodes share the nodes, here and below.
+    """
     path = Path(get_package_share_directory(PACKAGE)) / "launch" / file
     with tempfile.TemporaryDirectory() as folder:
         plan = make_plan(path, {}, Path(folder))
-    return {Path(process.command[0]).name for process in plan.processes}
+    return {name for process in plan.processes for name in _names(process.command)}
+
+
+def _names(words: Sequence[str]) -> tuple[str, ...]:
+    """Return the program of a command line, or the nodes that it runs in one process."""
+    name = Path(words[0]).name
+    return tuple(split_words(words[1:])[0]) if name == "nodes" else (name,)
 
 
 def stop_timeout_s() -> float:
@@ -101,10 +112,11 @@ def running() -> dict[str, psutil.Process]:
     found = {}
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):  # it has just ended
-            for word in process.cmdline()[:2]:
+            words = process.cmdline()
+            for at, word in enumerate(words[:2]):
                 path = Path(word)
                 if path.parent.parent.name == "lib" and path.parent.name.endswith("_pkg"):
-                    found[path.name] = process
+                    found.update(dict.fromkeys(_names(words[at:]), process))
     return found
 
 

@@ -25,9 +25,6 @@ from ros_support_pkg.starting import leave_on_interrupt
 
 #: Entry points of packages: name of a node = its `NodeProgram`.
 GROUP = "semantic_detection.nodes"
-#: How long a thread may keep the interpreter while others wait [s]. Five milliseconds, as Python
-#: has it, a page that reads recordings would take from each step of a scan.
-_SWITCH_INTERVAL_S = 0.001
 
 _OPTIONS = ("--params-file", "--param", "--text")
 _USAGE = (
@@ -122,7 +119,6 @@ def main() -> int:
         if os.environ.get(running.RESPAWN_MARK) == "true":
             running.wait_to_be_stopped(running.RESPAWN_AFTER_MISTAKE_S)
         return running.EXIT_USAGE
-    sys.setswitchinterval(_SWITCH_INTERVAL_S)
     return running.run_members(members, [sys.argv[0], *common])
 
 

@@ -35,7 +35,11 @@ setup(
         # The workspace's launch files, config and demo models are installed by this package.
         (f"share/{package_name}/launch", glob("../launch/*.launch.*")),
         (f"share/{package_name}/config", glob("../config/*.*")),
-        (f"share/{package_name}/models", glob("../models/demo/*.*")),
+        # Without the folder of the words that the demo was asked for.
+        (
+            f"share/{package_name}/models",
+            [p for p in glob("../models/demo/*.*") if Path(p).is_file()],
+        ),
     ],
     ext_modules=[kernel(source) for source in sorted(glob(f"{kernels}/*.pyx"))],
     install_requires=["setuptools"],

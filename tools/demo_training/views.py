@@ -13,6 +13,7 @@ from simulation_pkg.core.world.layout import World
 
 TRAIN_SEEDS = range(1000, 1120)
 HELD_OUT_SEEDS = range(9000, 9012)
+WORDS_SEEDS = range(53000, 53006)
 MAX_ZOOM = 12.0
 SWEEP, APPROACH, CLOSE_UP = "sweep", "approach", "close_up"
 

@@ -33,6 +33,8 @@ _HEAD = """\
 Semantic detection is Apache-2.0 (`LICENSE`). What it depends on directly, as the installed packages
 say themselves; made by `make docs`. pymavlink (LGPL-3.0) is used as an unchanged library.
 The map on the page is drawn by Leaflet, whose released files lie in the package unchanged.
+The demo's text side is made of WordNet 3.1, Princeton University's, whose licence lies beside it
+(`models/demo/WORDNET_LICENSE.txt`).
 Ultralytics (AGPL-3.0) is used by optional export and bench tools only, never imported by a node,
 and none of its weights are in this repository. PyAV (`av`) decodes videos; its wheels bring x264
 and x265 (GPL-2.0-or-later), which encode and are not called. Who may not ship them leaves it out

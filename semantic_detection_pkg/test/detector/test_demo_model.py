@@ -1,8 +1,10 @@
 """The committed demo models: their interface, and that they truly find things in unseen worlds."""
 
 import ast
+import itertools
 import json
 import math
+import shutil
 from pathlib import Path
 
 import cv2
@@ -19,6 +21,7 @@ from simulation_pkg.core.world.things import CLASS_NAMES, DECOY_NAMES
 
 MODELS = Path(__file__).parents[3] / "models" / "demo"
 DETECTOR, CLASSIFIER = MODELS / "demo_detector.onnx", MODELS / "demo_classifier.onnx"
+HELD_OUT = MODELS.parents[1] / "tools" / "demo_training" / "held_out.json"
 TIME_S = 5.0
 UNSEEN_SEED = 9100  # neither trained on nor part of the evaluation
 
@@ -142,6 +145,57 @@ def test_words_change_between_two_pictures_without_loading_again(detector, rende
         assert detector.dropped_words == ("word16",)
     finally:
         detector.set_vocabulary([])
+
+
+@pytest.fixture
+def open_detector(tmp_path):
+    """The demo with its text side, in a folder of its own: words are kept beside the model."""
+    for path in MODELS.glob(f"{DETECTOR.stem}.*"):
+        if path.is_file():
+            shutil.copy(path, tmp_path)
+    with load_detector(tmp_path / DETECTOR.name, threads=1) as loaded:
+        yield loaded
+
+
+def test_a_word_that_nobody_prepared_is_found(open_detector, renderer, world):
+    """As well as the known one that it is near to, and no other."""
+    image = renderer.render(close_up(world, "person", False), TIME_S).image
+    open_detector.set_vocabulary(["person", "tent"])
+    known = open_detector.pipeline.process(image).detections
+    assert (known.class_ids == 0).any()
+    people = known.scores[known.class_ids == 0]
+    for word in ("Hiker", "lost children", "girl in a red jacket"):
+        assert open_detector.set_vocabulary([word, "yurt"]) == (word, "yurt")
+        found = open_detector.pipeline.process(image).detections
+        np.testing.assert_allclose(found.scores[found.class_ids == 0], people, atol=0.05)
+        assert (found.class_ids == 1).sum() == (known.class_ids == 1).sum()
+
+
+@pytest.mark.parametrize("word", ["banana", "tent peg", "dog", "xyzzy", "...", "with"])
+def test_a_word_that_means_none_of_the_six_is_one_line(open_detector, word):
+    before = open_detector.pipeline.vocabulary
+    with pytest.raises(ConfigurationError) as refused:
+        open_detector.set_vocabulary(["hiker", word])
+    assert str(refused.value) == (
+        f"vocabulary: '{word}' is unknown; known: person, tent, vehicle, boat, smoke, footpath, "
+        "and words near these"
+    )
+    assert open_detector.pipeline.vocabulary == before
+
+
+def test_most_held_out_words_are_understood_and_strangers_are_not(open_detector):
+    """What the report says of the words that were fixed before the training."""
+    fixed = json.loads((HELD_OUT).read_text())
+    report = json.loads((MODELS / "evaluation.json").read_text())["words"]
+    refused = {word for row in report["classes"].values() for word in row["refused"]}
+    for word in itertools.chain(*fixed["words"].values(), fixed["strangers"]):
+        try:
+            open_detector.set_vocabulary([word])
+        except ConfigurationError:
+            assert word in refused | set(fixed["strangers"]), word
+        else:
+            assert word not in refused, word
+    assert len(refused) < 0.2 * sum(map(len, fixed["words"].values()))
 
 
 def test_the_same_picture_gives_the_same_detections(detector, renderer):

@@ -6,6 +6,9 @@ Files of one export belong together; `model.onnx` may have become `model.engine`
     model.text.onnx.data    its weights, 250 MB of a real one
     model.text.tokens.json  the tokenizer, of the library `tokenizers`
 
+An encoder that knows few words gives what it does not know an embedding of length 0, and names in
+its metadata `reach` what it knows words for.
+
 The graph is opened for each request, in 0.03 s. The tokenizer, 40 MB, is read with the model:
 reading takes 0.1 s in which no other thread of Python runs.
 """
@@ -60,7 +63,8 @@ class TextEncoder:
             checkpoint: that the model's vocabulary is of; "": it does not say.
 
         Raises:
-            ConfigurationError: see `SideNetwork.open`; or a prompt is too long.
+            ConfigurationError: see `SideNetwork.open`; a prompt is too long; or the encoder does
+                not know it and says so, by an embedding of length 0.
         """
         rows = [self._tokenizer.encode(prompt).ids for prompt in prompts]
         session = self._network.open(checkpoint)
@@ -71,6 +75,9 @@ class TextEncoder:
             part = slice(first, first + _BATCH)
             tokens = _padded(prompts[part], rows[part], longest)
             found.extend(self._network.run(session, {"tokens": tokens}))
+        strange = [one for one, row in zip(prompts, found, strict=True) if not row.any()]
+        if strange:
+            raise _unknown(strange, metadata.get("reach", ""))
         return dict(zip(prompts, found, strict=True))
 
     def _read_tokenizer(self, path: Path) -> Any:
@@ -88,6 +95,19 @@ class TextEncoder:
         except Exception as error:  # the library raises plain Exception
             reason = one_line(error)[:100]
             raise refusal(f"{path.name}: is no tokenizer ({reason}); {COPY_AGAIN}") from None
+
+
+def _unknown(prompts: Sequence[str], reach: str) -> ConfigurationError:
+    """Return the refusal of prompts that an encoder has no meaning for.
+
+    Args:
+        reach: words near which it knows others; "": it does not say.
+    """
+    names = ", ".join(repr(one[:40]) for one in prompts)
+    known = f"; known: {reach}, and words near these" if reach else ": its text encoder says so"
+    return ConfigurationError(
+        f"vocabulary: {names} {'is' if len(prompts) == 1 else 'are'} unknown{known}"
+    )
 
 
 def _padded(

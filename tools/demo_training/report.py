@@ -103,8 +103,8 @@ def _words(told: dict[str, Any]) -> list[str]:
         "## Words that the text side was not trained on",
         "",
         "`held_out.json` fixed them before the training. Recall of such a word, as a share of the",
-        "known word's at its precision, within 0.01; 0 for a word that is refused. Never two words for",
-        "one thing at once: they would take it from each other. World seeds",
+        "known word's at its precision, within 0.01; 0 for a word that is refused. Never two words",
+        "for one thing at once: they would take it from each other. World seeds",
         f"{first} to {last}, {told['pictures']} pictures, things only.",
         "",
         f"Mean share {told['share']:.3f}, wanted {told['wanted_share']:.2f}: {verdict}. "

@@ -282,6 +282,15 @@ def test_findings_without_a_position_are_in_the_table_and_on_no_map():
     assert b"2 tent" not in MAKERS["kml"](one) + MAKERS["geojson"](one)
 
 
+@pytest.mark.parametrize("first", list("=+-@\t\uff1d\uff0b\uff0d\uff20"))
+def test_no_cell_of_the_table_is_a_formula(first):
+    one = found(1, class_name=f"{first}1+1", decided_by=f" {first}cmd|' /C calc'!A0")
+    rows = csv.reader(io.StringIO(MAKERS["csv"](mission(one)).decode("utf-8-sig")))
+    texts = [cell for row in rows for cell in row if "1+1" in cell or "calc" in cell]
+    assert len(texts) >= 2
+    assert not [cell for cell in texts if cell[0] in "=+-@\t\uff1d\uff0b\uff0d\uff20"]
+
+
 @pytest.mark.parametrize("kind", ["kml", "gpx", "geojson", "csv"])
 def test_words_of_strangers_do_no_harm(kind):
     one = found(1, class_name=NASTY, state=NASTY, decided_by=NASTY, finding_id=NASTY)

@@ -83,6 +83,19 @@ def test_a_thing_that_walked_on_is_the_same_finding_where_it_went():
     assert (again.finding_id, again.revision) == ("77-1", 2)
 
 
+def test_a_position_that_is_known_stays_while_the_robots_own_is_not():
+    findings = FindingList(77, CandidateSettings())
+    where = position_of(track(0.0, math.radians(45.0)), *BASE, 474.0, is_flat=True)
+    known = dataclasses.replace(conclusion(track()), position=where)
+    findings.record(100, known)
+    again = findings.record(200, conclusion(track()))
+    assert (again.revision, again.position, again.range_m) == (2, where, where.range_m)
+    elsewhere = dataclasses.replace(where, latitude_deg=47.1)
+    newer = findings.record(300, dataclasses.replace(known, position=elsewhere))
+    assert newer.position == elsewhere
+    assert findings.record(400, conclusion(track(0.9))).position is None  # another thing
+
+
 BASE = (Fix(1, 47.0, 8.0, 500.0), BaseAttitude(1, (0.0, 0.0, 0.0, 1.0)))
 
 

@@ -13,6 +13,7 @@ from semantic_detection_pkg.scan.core.controller import ScanController
 from semantic_detection_pkg.scan.core.evidence import VlmReply
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     BaseAttitude,
+    BaseLost,
     CameraBeat,
     Cancel,
     Fix,
@@ -92,6 +93,7 @@ def odd_input(dice: random.Random, now_ns: int) -> Input:
             lambda: VlmReply(small, dice.choice(list(Verdict)), number, frame_ns=-1),
             lambda: Fix(now_ns, dice.choice([47.0, number]), 8.0, 500.0, abs(number)),
             lambda: BaseAttitude(now_ns, (0.0, 0.0, 0.0, 1.0)),
+            lambda: BaseLost(dice.choice(["fix", "imu"])),
             lambda: dice.choice(TERRAINS),
             lambda: GpuStatus(small > 6, small > 9),
             lambda: CameraBeat(now_ns),

@@ -115,7 +115,7 @@ def test_the_page_is_told_over_the_graph(nodes):
     )
     refused = ask(place(100.0, 0.0))
     assert refused.status is CommandStatus.REFUSED
-    assert refused.message == "where the robot is is not known: no fix has come"
+    assert refused.message == "where the robot is is not known: no fix has come, or none lately"
     controller.step(1_000_000_000, [FIX, EAST])
     told = ask(place(100.0, 0.0), place(0.0, 100.0))
     assert told.status is CommandStatus.DONE

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from rclpy.node import Node
-from sensor_msgs.msg import CameraInfo, Imu, NavSatFix
+from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import SetBool
 
 from interfaces_pkg import msg
@@ -42,6 +42,7 @@ from semantic_detection_pkg.scan.core.settings import ScanControllerSettings
 from semantic_detection_pkg.scan.core.standing_inputs import StandingInputs
 from semantic_detection_pkg.scan.ros import outputs as scan_outputs
 from semantic_detection_pkg.scan.ros.action import ScanAction
+from semantic_detection_pkg.scan.ros.base_following import BaseFollowing
 from semantic_detection_pkg.scan.ros.bearings import serve_bearings
 from semantic_detection_pkg.scan.ros.journal import to_journal
 from semantic_detection_pkg.scan.ros.publishers import ScanPublishers
@@ -63,6 +64,7 @@ class ScanControllerNode(Node):
         self._decision = Decision()
         self._inbox: list[Input] = []
         self._standing = StandingInputs()
+        self._base = BaseFollowing(self, self._standing)
         self._terrain = TerrainReader(self._config.terrain, self._settings)
         self._steps = 0
         self._slowest_ms = 0.0
@@ -83,8 +85,6 @@ class ScanControllerNode(Node):
             (CameraInfo, "camera/camera_info", self._take_beat, SENSOR_DATA),
             (msg.GpuState, "gpu/state", partial(standing, read.from_gpu_state), STATE),
             (msg.DetectionCurves, "detector/curves", partial(standing, read.from_curves), STATE),
-            (NavSatFix, "fix", partial(standing, read.from_fix), SENSOR_DATA),
-            (Imu, "imu", partial(standing, read.from_imu), SENSOR_DATA),
             (msg.GimbalAngle, "scan/point_here", partial(inbox, read.from_point_here), COMMAND),
         ):
             subscribe(self, kind, topic, take, qos)
@@ -144,6 +144,7 @@ class ScanControllerNode(Node):
     def _step(self) -> None:
         now_ns = self.get_clock().now().nanoseconds
         self._action.poll()
+        self._inbox += self._base.follow()
         self._standing.put(self._terrain.follow(self._standing.get(Fix)))
         inputs = self._inbox.copy()
         self._inbox.clear()

@@ -27,10 +27,10 @@ class Timeline(Generic[T]):
         """Begin empty; a value says nothing of times farther from its own than `longest_ns`."""
         self._longest_ns = longest_ns
         self._times: list[int] = []
-        self._values: list[T] = []
+        self._values: list[T | None] = []
 
-    def add(self, time_ns: int, value: T) -> None:
-        """Take the next one."""
+    def add(self, time_ns: int, value: T | None) -> None:
+        """Take the next one; None: from then on nothing holds."""
         if self._times and time_ns < self._times[-1]:
             at = bisect_right(self._times, time_ns)
             self._times.insert(at, time_ns)

@@ -41,9 +41,11 @@ from semantic_detection_pkg.recorder.storage.bag_reader import (
 )
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     BaseAttitude,
+    BaseLost,
     Fix,
     FrameDetections,
     GimbalReading,
+    kind_name,
 )
 from semantic_detection_pkg.scan.core.journal import RecordedStep, inputs_from_json
 from semantic_detection_pkg.scan.core.settings import ScanSettings
@@ -59,7 +61,7 @@ _FIX_NEAR_NS = 2_000_000_000
 _JPEG_QUALITY = 95
 _READINGS_MAX = 10_000_000
 #: In the journal's text: steps without any of these are not unpacked.
-_TOLD = ("Fix", "BaseAttitude", "ScanSettings", "Terrain")
+_TOLD = ("ScanSettings", *map(kind_name, (Fix, BaseAttitude, BaseLost, Terrain)))
 
 
 class BagSource:
@@ -240,6 +242,11 @@ class _Told:
                 self.fixes.add(step.now_ns, item)
             elif isinstance(item, BaseAttitude):
                 self.attitudes.add(step.now_ns, item)
+            elif isinstance(item, BaseLost):
+                if item.what == "fix":
+                    self.fixes.add(step.now_ns, None)
+                else:
+                    self.attitudes.add(step.now_ns, None)
             elif isinstance(item, Terrain):
                 self.terrains.add(step.now_ns, item)
 

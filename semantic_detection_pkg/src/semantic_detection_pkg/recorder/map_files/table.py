@@ -33,8 +33,8 @@ _OF_POSITION = (
 )
 _AT_THE_END = ("radio", "yaw_deg", "pitch_deg", "decided_by", "review", "comments", "id")
 COLUMNS = (*_OF_FINDING, *_OF_POSITION, *_AT_THE_END)
-#: What a spreadsheet would take for the beginning of a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: What a spreadsheet would take for the beginning of a formula; East Asian ones the wide ones, too.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def table(mission: MapMission) -> bytes:

@@ -46,7 +46,8 @@ class Blackboard:
             has paused it.
         resting_since_ns: since when it goes to rest; 0: it does not.
         picture_size: (width, height) [px] of the newest frame; None before the first.
-        fix, attitude: newest of the gimbal's base.
+        fix, attitude: newest of the gimbal's base, known still or not; see `base_now`.
+        lost: which of them, "fix" and "imu", are not known any more.
         curves: of the detector; None: it has told none.
         ground_model: what is known of the ground.
         decision: of this step, in the making.
@@ -65,6 +66,7 @@ class Blackboard:
         self.resting_since_ns = 0
         self.fix: Fix | None = None
         self.attitude: BaseAttitude | None = None
+        self.lost: frozenset[str] = frozenset()
         self.curves: DetectionCurves | None = None
         self.ground_model = GroundModel(settings)
         self.picture_size: tuple[int, int] | None = None
@@ -108,6 +110,14 @@ class Blackboard:
     def ground(self) -> Ground:
         """Return the ground under the camera, as far as it is known."""
         return self.ground_model.ground(self.fix, self.attitude)
+
+    @property
+    def base_now(self) -> tuple[Fix | None, BaseAttitude | None]:
+        """Return where the gimbal's base is and how it is turned, as far as that is known now."""
+        return (
+            None if "fix" in self.lost else self.fix,
+            None if "imu" in self.lost else self.attitude,
+        )
 
     @property
     def request_count(self) -> int:

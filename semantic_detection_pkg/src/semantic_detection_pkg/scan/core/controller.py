@@ -30,6 +30,7 @@ from semantic_detection_pkg.scan.core.goals import check_goal
 from semantic_detection_pkg.scan.core.ground_model import Place
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     BaseAttitude,
+    BaseLost,
     Cancel,
     Decision,
     Fix,
@@ -125,7 +126,10 @@ class ScanController:
 
     @property
     def base(self) -> tuple[Fix, BaseAttitude] | None:
-        """Return where the gimbal's base is and how it is turned; None where one is not known."""
+        """Return where the base was last known to be and how turned; None where one never was.
+
+        Maps of the area are put there: bearings count from a base that stands.
+        """
         fix, attitude = self._blackboard.fix, self._blackboard.attitude
         return None if fix is None or attitude is None else (fix, attitude)
 
@@ -183,8 +187,7 @@ class ScanController:
     def bearings_of(self, places: Sequence[Place]) -> list[Bearing]:
         """Return where places on the ground lie; see `GroundModel.bearings_of`."""
         blackboard = self._blackboard
-        known = blackboard.fix, blackboard.attitude
-        return blackboard.ground_model.bearings_of(places, *known)
+        return blackboard.ground_model.bearings_of(places, *blackboard.base_now)
 
     def step(self, now_ns: int, inputs: Sequence[Input]) -> Decision:
         """Apply what came since the last step, and return what is to be done.
@@ -237,11 +240,13 @@ class ScanController:
         elif isinstance(item, Pause):
             blackboard.is_paused, blackboard.pause_reason = item.is_paused, ""
         elif isinstance(item, Fix):
-            blackboard.fix = item
+            blackboard.fix, blackboard.lost = item, blackboard.lost - {"fix"}
             self._compare_base(item)
         elif isinstance(item, BaseAttitude):
-            blackboard.attitude = item
+            blackboard.attitude, blackboard.lost = item, blackboard.lost - {"imu"}
             self._compare_base(item)
+        elif isinstance(item, BaseLost):
+            blackboard.lost |= {item.what}
         elif isinstance(item, DetectionCurves):
             blackboard.curves = item
         elif isinstance(item, Terrain):

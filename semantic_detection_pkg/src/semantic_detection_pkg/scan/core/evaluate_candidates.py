@@ -53,7 +53,7 @@ def _conclude(candidate: Candidate, search: Search, blackboard: Blackboard) -> N
         return  # a ghost of the sweep: there is nothing to show
     settings = blackboard.settings
     is_path = candidate.label in settings.tiers.path_classes
-    fix, attitude = blackboard.fix, blackboard.attitude
+    fix, attitude = blackboard.base_now
     foot = track.yaw_rad, foot_pitch_rad(track, is_path)
     ground_m = blackboard.ground_model.height_at_m(foot, fix, attitude)
     conclusion = Conclusion(

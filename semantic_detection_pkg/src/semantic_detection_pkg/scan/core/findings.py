@@ -83,16 +83,19 @@ class FindingList:
 
     def record(self, now_ns: int, what: Conclusion) -> Finding:
         """Return a new finding of this conclusion, or a revision of that of the same thing."""
-        track = what.track
+        track, position = what.track, what.position
         index = self._index_of(track)
         if index is None:
             self._made += 1
             finding_id, revision = make_finding_id(self._started_ns, self._made), 1
         else:
-            before = self._findings[index][0]
+            before, known = self._findings[index]
             finding_id, revision = before.finding_id, before.revision + 1
             if before.path is not None and (what.path is None or before.path.is_followed):
                 what = replace(what, path=before.path)
+            known = replace(known, yaw_rad=before.yaw_rad, pitch_rad=before.pitch_rad)
+            if position is None and is_same_object(self._settings, known, track):
+                position = before.position  # it still stands there, wherever the robot may be
         finding = Finding(
             finding_id=finding_id,
             revision=revision,
@@ -105,12 +108,12 @@ class FindingList:
             yaw_rad=track.yaw_rad,
             pitch_rad=track.pitch_rad,
             covariance=track.covariance,
-            range_m=what.position.range_m if what.position is not None else math.nan,
+            range_m=position.range_m if position is not None else math.nan,
             track_id=track.id,
             history=track.history[-_HISTORY_MAX:],
             best_frame_ns=what.frame_ns,
             best_box_xyxy=what.box_xyxy,
-            position=what.position,
+            position=position,
             path=what.path,
         )
         if index is None:

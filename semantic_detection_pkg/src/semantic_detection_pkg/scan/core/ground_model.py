@@ -82,7 +82,9 @@ class GroundModel:
                 no sense; one line.
         """
         if fix is None or not _is_place(fix):
-            raise ConfigurationError("where the robot is is not known: no fix has come")
+            raise ConfigurationError(
+                "where the robot is is not known: no fix has come, or none lately"
+            )
         if attitude is None:
             raise ConfigurationError("how the robot is turned is not known: no imu has told it")
         ground = self.ground(fix, attitude)

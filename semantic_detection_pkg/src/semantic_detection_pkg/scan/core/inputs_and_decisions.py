@@ -211,6 +211,13 @@ class BaseAttitude:
 
 
 @dataclass(frozen=True)
+class BaseLost:
+    """Where the base is, or how it is turned, is not known any more; `what`: "fix" or "imu"."""
+
+    what: str
+
+
+@dataclass(frozen=True)
 class GpuStatus:
     """Who may use the GPU; a `gpu/state` message.
 
@@ -243,6 +250,7 @@ OtherInput = (
     | VlmReply
     | Fix
     | BaseAttitude
+    | BaseLost
     | GpuStatus
     | CameraBeat
     | DetectionCurves
@@ -264,12 +272,18 @@ _KINDS: dict[str, type] = {
     "VlmReply": VlmReply,
     "Fix": Fix,
     "Attitude": BaseAttitude,
+    "BaseLost": BaseLost,
     "GpuStatus": GpuStatus,
     "CameraBeat": CameraBeat,
     "DetectionCurves": DetectionCurves,
     "Terrain": Terrain,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
+
+
+def kind_name(kind: type) -> str:
+    """Return the name of a kind of inputs in journals."""
+    return _NAMES[kind]
 
 
 def input_to_plain(item: Input) -> dict[str, object]:

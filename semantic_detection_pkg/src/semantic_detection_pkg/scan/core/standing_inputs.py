@@ -24,6 +24,12 @@ class StandingInputs:
             if type(item) not in self._changed:
                 self._changed.append(type(item))
 
+    def forget(self, kind: type) -> None:
+        """Let go of what does not hold any more."""
+        self._newest.pop(kind, None)
+        if kind in self._changed:
+            self._changed.remove(kind)
+
     def get(self, kind: type[T]) -> T | None:
         """Return the newest of a kind; None: there was none."""
         item = self._newest.get(kind)

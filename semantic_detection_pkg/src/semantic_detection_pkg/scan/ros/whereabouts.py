@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any
+from typing import Any, TypeVar
 
 from ros_support_pkg.core.words import LinkState, read
 from semantic_detection_pkg.common.core.position import RobotPlace
 from semantic_detection_pkg.scan.core.from_messages import from_fix, from_imu
-from semantic_detection_pkg.scan.core.inputs_and_decisions import BaseAttitude, Fix
+from semantic_detection_pkg.scan.core.inputs_and_decisions import BaseAttitude, BaseLost, Fix
+from semantic_detection_pkg.scan.core.standing_inputs import StandingInputs
+
+T = TypeVar("T")
 
 _FRESH_S = 5.0  # older, it is not where the robot is
 
@@ -40,25 +43,47 @@ class Whereabouts:
         is_known = is_known and all(map(math.isfinite, pose))
         self._pose = (pose, time.monotonic()) if is_known else None
 
+    def fix(self, now_s: float) -> Fix | None:
+        """Return the newest fix; None where it is too old, or there is none now."""
+        return _fresh(self._fix, now_s)
+
+    def attitude(self, now_s: float) -> BaseAttitude | None:
+        """Return the newest attitude; None where it is too old, or there is none now."""
+        return _fresh(self._attitude, now_s)
+
     def place(self, now_s: float) -> RobotPlace | None:
         """Return where the base is; None where that is not known now."""
-        # Each is looked at once: whoever asks may do so while the next one is taken.
-        known, attitude = self._fix, self._attitude
-        if known is None or now_s - known[1] > _FRESH_S:
+        fix, attitude = self.fix(now_s), self.attitude(now_s)
+        if fix is None:
             return None
-        fix = known[0]
-        is_turned = attitude is not None and now_s - attitude[1] <= _FRESH_S
         return RobotPlace(
             fix.latitude_deg,
             fix.longitude_deg,
             fix.altitude_m,
             fix.sigma_horizontal_m,
             fix.sigma_vertical_m,
-            attitude[0].quaternion_xyzw if is_turned and attitude else None,
+            None if attitude is None else attitude.quaternion_xyzw,
         )
 
     def pose(self, now_s: float) -> tuple[float, float, float] | None:
         """Return yaw, pitch and horizontal field of view [rad]; None: not known now."""
-        if self._pose is None or now_s - self._pose[1] > _FRESH_S:
-            return None
-        return self._pose[0]
+        return _fresh(self._pose, now_s)
+
+
+def follow_base(where: Whereabouts, standing: StandingInputs, now_s: float) -> list[BaseLost]:
+    """Have the newest fix and attitude stand, and return which of them stands no longer."""
+    lost: list[BaseLost] = []
+    newest = (("fix", Fix, where.fix(now_s)), ("imu", BaseAttitude, where.attitude(now_s)))
+    for what, kind, now in newest:
+        known = standing.get(kind)
+        if now is None and known is not None:
+            standing.forget(kind)
+            lost.append(BaseLost(what))
+        elif now is not known:
+            standing.put(now)
+    return lost
+
+
+def _fresh(taken: tuple[T, float] | None, now_s: float) -> T | None:
+    # Looked at once: whoever asks may do so while the next one is taken.
+    return None if taken is None or now_s - taken[1] > _FRESH_S else taken[0]

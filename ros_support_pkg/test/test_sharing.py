@@ -3,10 +3,13 @@
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from patience import patience
+from ros_graph import GraphProbe
 
+from ros_support_pkg.running import RESPAWN_MARK
 from ros_support_pkg.sharing import SharingError, main, split_words
 
 PROGRAM = """
@@ -30,11 +33,11 @@ class Example(Node):
             self.declare_parameter(name, {"count": 0}.get(name, ""))
         print(self.get_fully_qualified_name(), *(
             repr(self.get_parameter(name).value) for name in ("count", "word", "path")), flush=True)
-        if self.get_parameter("word").value == "mistake":
-            raise Mistake("'x' is allowed")
         if self.get_parameter("word").value == "bug":
             raise ZeroDivisionError
         every(self, 0.05, self.work)
+        if self.get_parameter("word").value == "mistake":
+            raise Mistake("'x' is allowed")
     def work(self):
         word = self.get_parameter("word").value
         if word == "failing callback":
@@ -79,7 +82,7 @@ def finish(process: "subprocess.Popen[str]") -> tuple[int, list[str], str]:
 BOTH = ("--with", "first,second")
 
 
-def test_each_has_its_own_parameters_and_all_have_the_namespace(tmp_path) -> None:
+def test_each_has_its_own_parameters_and_all_have_the_namespace(tmp_path: Path) -> None:
     file = tmp_path / "first.yaml"
     file.write_text("/**:\n  ros__parameters: {count: 3, word: of the file}\n")
     process = start(
@@ -143,6 +146,52 @@ def test_a_mistake_of_the_user_names_the_node_and_has_its_status() -> None:
     assert (status, errors.splitlines()[-1]) == (2, "error: second: 'x' is allowed")
     assert "Traceback" not in errors
     assert lines[-1] == "first is destroyed"
+
+
+@pytest.mark.parametrize(("wrong", "other"), [("first", "second"), ("second", "first")])
+def test_where_it_is_started_again_the_others_go_on_without_it(
+    wrong: str, other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(RESPAWN_MARK, "true")
+    process = start(*BOTH, "--node", wrong, "--text", "word:=mistake")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith(f"{other} works in"):
+            break
+    process.send_signal(signal.SIGINT)
+    status, lines, errors = finish(process)
+    said = f"error: {wrong}: 'x' is allowed; the other nodes of this process go on without it"
+    assert (status, lines[-1]) == (0, f"{other} is destroyed")
+    assert [said in line for line in errors.splitlines()].count(True) == 1
+    assert "Traceback" not in errors
+
+
+def test_who_is_left_out_is_not_seen_by_others(
+    monkeypatch: pytest.MonkeyPatch, probe: GraphProbe
+) -> None:
+    monkeypatch.setenv(RESPAWN_MARK, "true")
+    process = start(*BOTH, "--node", "second", "--text", "word:=mistake")
+    try:
+        assert process.stdout is not None
+        assert any(line.startswith("first works in") for line in process.stdout)
+        probe.wait_for(lambda: "first" in probe.node.get_node_names(), "the other")
+        probe.wait_for(lambda: "second" not in probe.node.get_node_names(), "it to be gone")
+    finally:
+        process.send_signal(signal.SIGINT)
+        finish(process)
+
+
+def test_all_are_wrong_where_they_are_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(RESPAWN_MARK, "true")
+    process = start(*BOTH, "--ros-args", "-p", "word:=mistake")
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("the node ends in 60 s"):
+            break
+        if line.startswith("error: second"):
+            assert line == "error: second: 'x' is allowed\n"
+    process.send_signal(signal.SIGINT)
+    assert finish(process)[0] == 2
 
 
 @pytest.mark.parametrize("words", [("--node", "second"), ("--ros-args",)])

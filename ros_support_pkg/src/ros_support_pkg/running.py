@@ -2,6 +2,7 @@
 
 import contextlib
 import faulthandler
+import gc
 import logging
 import os
 import re
@@ -9,6 +10,7 @@ import select
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,13 +134,15 @@ def run_members(members: Sequence[Member], args: Sequence[str] | None) -> int:
     """Run nodes in this process, each by an executor of its own; return the exit status.
 
     They begin together and end together: at a signal, when one ends the context, or when one fails.
+    One that a user's mistake keeps from starting is left out where they would be started again:
+    again and again, the mistake would keep the others from their work.
 
     Args:
         args: for all of them; None: those of the process.
     """
     try:
         status = _run(members, args)
-        if status == EXIT_USAGE and os.environ.get(RESPAWN_MARK) == "true":
+        if status == EXIT_USAGE and _is_respawned():
             wait_to_be_stopped(RESPAWN_AFTER_MISTAKE_S)
         return status
     except KeyboardInterrupt:
@@ -182,11 +186,7 @@ def wait_to_be_stopped(longest_s: float) -> None:
     signal.set_wakeup_fd(writing)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
-    print(  # noqa: T201 - there is no node's log any more
-        f"the node ends in {longest_s:g} s: started again at once it would only say the same",
-        file=sys.stderr,
-        flush=True,
-    )
+    _say(f"the node ends in {longest_s:g} s: started again at once it would only say the same")
     select.select([reading], [], [], longest_s)
 
 
@@ -202,18 +202,23 @@ def _run(members: Sequence[Member], args: Sequence[str] | None) -> int:
             for member in members:
                 one = _Running(member.program.make_executor())
                 running.append(one)
-                one.node = member.make()
+                try:
+                    one.node = member.make()
+                except _mistakes(member) as error:
+                    if not _is_respawned() or len(running) == 1 and member is members[-1]:
+                        raise
+                    _leave_out(running.pop(), member, error)
+                    continue
                 log.attach(one.node, member.program.make_node.__module__)
                 one.executor.add_node(one.node)
-                if member is not members[0]:
+                if one is not running[0]:
                     one.spin_in_thread()
             running[0].executor.spin()
         except (KeyboardInterrupt, ExternalShutdownException):
             pass
-        except (ArgumentsError, ParameterError, *member.program.expected_errors) as error:  # type: ignore[misc]
+        except _mistakes(member) as error:
             log.tell_without_node()
-            said = f"{member.name}: {error}" if member.name and running else str(error)
-            print(f"error: {said}", file=sys.stderr)  # noqa: T201 - there may be no node's log
+            _say(f"error: {member.name}: {error}" if member.name and running else f"error: {error}")
             return EXIT_USAGE
         except Exception:
             # A signal ends the context under the feet of who waits or is being made: an RCLError,
@@ -232,6 +237,20 @@ def _run(members: Sequence[Member], args: Sequence[str] | None) -> int:
                     one.node.destroy_node()
             threads.disarm()
     return EXIT_FAILURE if threads.has_failed else 0
+
+
+def _mistakes(member: Member) -> tuple[type[Exception], ...]:
+    """Return the exceptions that are the user's to mend."""
+    return (ArgumentsError, ParameterError, *member.program.expected_errors)
+
+
+def _is_respawned() -> bool:
+    return os.environ.get(RESPAWN_MARK) == "true"
+
+
+def _say(text: str) -> None:
+    """Tell the user where there may be no node's log."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 class _Running:
@@ -264,6 +283,17 @@ class _Running:
         self.executor.shutdown(timeout_sec=_STOP_S)
         if self._thread is not None:
             self._thread.join(_STOP_S)
+
+
+def _leave_out(one: _Running, member: Member, error: Exception) -> None:
+    """Say why a node is not there; what it had already made of itself goes."""
+    _say(
+        f"error: {member.name}: {error}; the other nodes of this process go on without it until "
+        "they are started again"
+    )
+    one.stop()
+    traceback.clear_frames(error.__traceback__)
+    gc.collect()  # half a node holds itself, and would be seen as one
 
 
 def _end_context() -> None:

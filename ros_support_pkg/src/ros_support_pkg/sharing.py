@@ -7,9 +7,10 @@ WORDS are a node's own, as in a process of its own: `--params-file FILE`, `--par
 a value in YAML, `--text NAME:=TEXT` as it stands. Later ones win. Of the nodes that are described
 those in `--with` run, in its order. What follows `--ros-args` counts for all, a namespace for one.
 
-Each node keeps its name, its log, its parameters and an executor of its own. When one fails, or a
-user's mistake keeps it from starting, the process ends as that node's own would, with its status:
-whoever starts it again starts them all.
+Each node keeps its name, its log, its parameters and an executor of its own. When one fails, the
+process ends as that node's own would, with its status: whoever starts it again starts them all. So
+it does when a user's mistake keeps one from starting; on a robot, where the process would be
+started again into the same mistake, the others go on without that one.
 """
 
 from __future__ import annotations

@@ -274,6 +274,18 @@ def test_a_place_of_the_camera_is_told_as_uncertain_as_it_is() -> None:
     assert never.position is None
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"latitude_deg": 95.0}, {"altitude_m": 1e9}, {"sigma_horizontal_m": 4294967295.0}],
+)
+def test_a_place_on_no_earth_gives_no_position(wrong: dict[str, float]) -> None:
+    fixes: Timeline[Fix] = Timeline(0)
+    fixes.add(SECOND, replace(Fix(SECOND, 47.0, 8.0, 450.0, 4.0), **wrong))
+    around = Surroundings(is_still=True, fixes=fixes, reach_m=30.0)
+    (found,) = seen([frame(SECOND, (0, 0.8, 100.0, 40.0))], around)
+    assert (found.position, found.fix) == (None, None)
+
+
 def test_settings_of_a_recording_count() -> None:
     around = Surroundings()
     settings = ScanSettings()

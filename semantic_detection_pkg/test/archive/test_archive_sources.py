@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import archive_things as things
 import av
@@ -287,6 +289,42 @@ def test_a_picture_that_tells_nothing_has_the_time_of_its_file(
     assert facts.stamp_ns == path.stat().st_mtime_ns
     (tmp_path / "b.jpg").write_bytes(path.read_bytes()[:60])
     assert read_facts(tmp_path / "b.jpg").fix is None
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        ((999.0, 0.0, 0.0), (8.0, 0.0, 0.0)),
+        ((47.0, 999.0, 0.0), (8.0, 0.0, 0.0)),
+        ((47.0, 0.0, 0.0), (8.0, 0.0, 3601.0)),
+        ((IFDRational(1, 0), 0.0, 0.0), (8.0, 0.0, 0.0)),
+        ((47.0, 0.0, 0.0), (IFDRational(0, 0), 0.0, 0.0)),
+    ],
+)
+def test_a_place_that_is_none_is_not_taken(tmp_path: Path, place: tuple[Any, Any]) -> None:
+    gps = {1: "N", 2: place[0], 3: "E", 4: place[1]}
+    path = with_exif(tmp_path / "a.jpg", lambda exif: exif.__setitem__(0x8825, gps))
+    assert read_facts(path).fix is None
+
+
+@pytest.mark.parametrize("told", ["9999:12:31 23:59:59", "2300:01:01 00:00:00", "1900:01:01 0:0:0"])
+def test_a_time_that_no_message_can_have_is_that_of_the_file(tmp_path: Path, told: str) -> None:
+    def fill(exif: Image.Exif) -> None:
+        exif[0x8769] = {0x9003: told}
+        exif[0x8825] = {29: told[:10], 7: (1.0, 2.0, 3.0)}
+
+    path = with_exif(tmp_path / "a.jpg", fill)
+    assert read_facts(path).stamp_ns == path.stat().st_mtime_ns
+    os.utime(path, ns=(-1, -NS_PER_S))
+    assert read_facts(path).stamp_ns == 1
+    os.utime(path, ns=(1, 1 << 62))
+    assert read_facts(path).stamp_ns == 1
+
+
+def test_a_video_that_was_begun_at_the_end_of_time_has_the_time_of_its_file(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mkv", 3, "mpeg4", begun="9999-12-31T23:59:59")
+    first = shots_of(path)[0]
+    assert abs(first.stamp_ns - path.stat().st_mtime_ns) < NS_PER_S
 
 
 def test_a_folder_of_pictures(tmp_path: Path) -> None:

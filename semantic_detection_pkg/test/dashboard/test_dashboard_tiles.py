@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import logging
 import os
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -253,6 +254,22 @@ def test_no_tiles_is_one_line_in_the_log_and_on_the_board(
         (tmp_path / "made").replace(path)
         served.dashboard.tiles.look()
         assert ready(served)["is_ready"] is True
+        assert served.get(tile_path()).status == 200
+
+
+def test_another_file_as_large_and_as_old_is_taken(tmp_path: Path) -> None:
+    """Copies keep the time; tiles of one colour are as long as those of another."""
+    path, other = tmp_path / "map", tmp_path / "other"
+    make_mbtiles(path, HERE)
+    other.write_bytes(path.read_bytes())
+    shutil.copystat(path, other)
+    with serve(tmp_path, map_tiles_file=str(path)) as served:
+        before = ready(served)["version"]
+        served.dashboard.tiles.look()
+        assert ready(served)["version"] == before
+        other.replace(path)
+        served.dashboard.tiles.look()
+        assert ready(served)["version"] != before  # the browser asks for its tiles anew
         assert served.get(tile_path()).status == 200
 
 

@@ -16,14 +16,20 @@ from semantic_detection_pkg.scan.core.controller import ScanController
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     BaseAttitude,
     BaseLost,
+    Decision,
     Fix,
     Input,
     input_from_plain,
     input_to_plain,
 )
-from semantic_detection_pkg.scan.core.journal import RecordedStep, inputs_to_json
+from semantic_detection_pkg.scan.core.journal import (
+    RecordedStep,
+    inputs_from_json,
+    inputs_to_json,
+)
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.standing_inputs import StandingInputs
+from semantic_detection_pkg.scan.ros.journal import to_journal
 from semantic_detection_pkg.scan.ros.whereabouts import Whereabouts, follow_base
 
 FIX = Fix(1, 47.0, 8.0, 434.0)
@@ -132,3 +138,17 @@ def test_the_archive_takes_each_of_them_from_steps_of_their_own() -> None:
 
     assert at(told.fixes, 1, 4, 5, 7, 8) == [FIX, FIX, None, None, FIX]
     assert at(told.attitudes, 2, 4, 6, 8, 9) == [ATTITUDE, turned, None, None, turned]
+
+
+def test_the_archive_knows_the_settings_of_a_ring_that_has_let_go_of_its_beginning() -> None:
+    """A journal tells them again now and then; a replay does not begin anew there."""
+    settings = ScanSettings(ground_height_m=408.0)
+    told = _Told()
+    for number in range(301, 502):  # the ring begins in the middle
+        message = to_journal(number, number, None, [], Decision(), settings)
+        assert inputs_from_json(message.inputs).settings is None
+        told.add(RecordedStep(number, number, (), (), message.inputs, message.decision))
+    assert told.settings.at(301) == settings
+    first = to_journal(0, 1, settings, [], Decision(), settings)
+    assert inputs_from_json(first.inputs).settings == settings
+    assert first.inputs.count("ground_height_m") == 1

@@ -26,8 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tool; prints the path of each page.
 
     Returns:
-        Exit status: 0, 1 if the page of one of several events failed, 2 if the folder is no good,
-        130 after Ctrl-C.
+        Exit status: 0; 1 if the page of one of several events, or one of several files for maps
+        cannot be made; 2 if the folder is no good; 130 after Ctrl-C.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -120,7 +120,11 @@ def map_kinds(text: str) -> list[str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="report", description="Write pages of what was recorded, to look at in any browser."
+        prog="report",
+        description="Write pages of what was recorded, to look at in any browser.",
+        epilog="Exit status: 0; 1 if an event's page or a file for maps cannot be made, geotiff "
+        "without a position say: each is told in a line, the others are written; 2 if the folder "
+        "is no good; 130 after Ctrl-C.",
     )
     parser.add_argument(
         "folder", type=Path, metavar="FOLDER", help="of the recorder, of a bag or of one event"

@@ -164,7 +164,7 @@ class ScanControllerNode(Node):
         step_ms = 1e3 * (time.monotonic() - started_s)
         self._slowest_ms = max(step_ms, _FADE * self._slowest_ms)
         if was_busy or self._controller.is_busy or decision.result is not None:
-            journal = to_journal(self._steps, now_ns, settings, inputs, decision)
+            journal = to_journal(self._steps, now_ns, settings, inputs, decision, self._settings)
             self._shown.write_journal(journal)
             self._steps += 1
         self._obey(decision)

@@ -22,7 +22,7 @@ from semantic_detection_pkg.scan.core.candidate_evidence import Sighting, Tracke
 from semantic_detection_pkg.scan.core.candidate_list import CandidateList
 from semantic_detection_pkg.scan.core.candidate_states import CandidateAction
 from semantic_detection_pkg.scan.core.evidence import PathCourse, TierResult
-from semantic_detection_pkg.scan.core.findings import foot_pitch_rad, position_of
+from semantic_detection_pkg.scan.core.findings import foot_pitch_rad, is_place, position_of
 from semantic_detection_pkg.scan.core.ground_model import GroundModel
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     BaseAttitude,
@@ -278,6 +278,8 @@ class Evaluation:
         """Return it with the position that its track had where it was seen best."""
         around, track = self._around, what.track
         fix = around.fixes.at(what.best_ns)
+        if fix is not None and not is_place(fix):
+            fix = None
         attitude = around.attitudes.at(what.best_ns)
         return replace(what, fix=fix, position=self._position(track, what.best_ns, fix, attitude))
 

@@ -20,7 +20,7 @@ from semantic_detection_pkg.archive.core.surroundings import (
     Surroundings,
     Timeline,
 )
-from semantic_detection_pkg.archive.sources.source import RecordedShot
+from semantic_detection_pkg.archive.sources.source import RecordedShot, known_time_ns
 from semantic_detection_pkg.common.core.serialised import stamp_of
 from semantic_detection_pkg.common.kernels.crops import encode_jpeg
 from semantic_detection_pkg.common.kernels.encodings import PixelLayout, to_bgr
@@ -61,7 +61,7 @@ _FIX_NEAR_NS = 2_000_000_000
 _JPEG_QUALITY = 95
 _READINGS_MAX = 10_000_000
 #: In the journal's text: steps without any of these are not unpacked.
-_TOLD = ("ScanSettings", *map(kind_name, (Fix, BaseAttitude, BaseLost, Terrain)))
+_TOLD = ("ScanSettings", "SettingsInForce", *map(kind_name, (Fix, BaseAttitude, BaseLost, Terrain)))
 
 
 class BagSource:
@@ -117,7 +117,7 @@ class BagSource:
     def shots(self, unit: Unit) -> Iterator[RecordedShot]:
         """See `RecordedSource`."""
         for message in self._messages(unit, unit.start, unit.stop):
-            stamp_ns = stamp_of(message.data) or message.received_ns
+            stamp_ns = known_time_ns(stamp_of(message.data), message.received_ns)
             try:
                 image = _image(self._reader.read(message), f"of {unit.scene} at {stamp_ns} ns")
             except FrameError as error:
@@ -128,7 +128,7 @@ class BagSource:
     def jpeg(self, unit: Unit, place: int, stamp_ns: int) -> bytes:
         """See `RecordedSource`."""
         for message in self._messages(unit, place, place + 1):
-            if (stamp_of(message.data) or message.received_ns) != stamp_ns:
+            if known_time_ns(stamp_of(message.data), message.received_ns) != stamp_ns:
                 continue
             content = self._reader.read(message)
             if message.connection.msgtype == _COMPRESSED:
@@ -213,7 +213,7 @@ class BagSource:
             variance = float(max(content.position_covariance[0], content.position_covariance[4]))
             sigma_m = math.sqrt(variance) if is_told and variance > 0.0 else 3.0
             altitude_m = float(content.altitude) if math.isfinite(content.altitude) else 0.0
-            stamp_ns = from_time(content.header.stamp) or message.received_ns
+            stamp_ns = known_time_ns(from_time(content.header.stamp), message.received_ns)
             fixes.add(stamp_ns, Fix(stamp_ns, place[0], place[1], altitude_m, sigma_m))
         return fixes
 
@@ -235,8 +235,8 @@ class _Told:
             inputs = inputs_from_json(step.inputs)
         except ValueError:
             return
-        if inputs.settings is not None:
-            self.settings.add(step.now_ns, inputs.settings)
+        if inputs.in_force is not None:
+            self.settings.add(step.now_ns, inputs.in_force)
         for item in inputs.others:
             if isinstance(item, Fix):
                 self.fixes.add(step.now_ns, item)

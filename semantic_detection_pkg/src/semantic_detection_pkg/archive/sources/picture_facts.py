@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 from PIL import Image
 
 from ros_support_pkg.core.pose_history import Pose
+from semantic_detection_pkg.archive.sources.source import known_time_ns
 from semantic_detection_pkg.scan.core.inputs_and_decisions import BaseAttitude, Fix
 
 _EXIF, _GPS = 0x8769, 0x8825
@@ -26,6 +28,7 @@ _CLOCK, _ERROR_M, _DATE = 7, 31, 29
 _FILM_MM = 36.0  # width of the film that focal lengths are told for
 _XMP_BYTES = 400_000  # XMP stands before the picture
 _DJI = re.compile(rb"drone-dji:(\w+)(?:=\"|>)([^\"<]{1,40})")
+_LENGTH_MAX_M = 1e5  # of heights: what says more is none
 _SIGMA_M, _SIGMA_ANGLE_RAD = 3.0, math.radians(2.0)
 #: Turns x ahead, y left, z up into east, north, up so that x is north.
 _NORTH = (0.0, 0.0, math.sqrt(0.5), math.sqrt(0.5))
@@ -58,7 +61,7 @@ def read_facts(path: Path) -> PictureFacts:
     Raises:
         OSError: there is no such file.
     """
-    file_ns = path.stat().st_mtime_ns
+    file_ns = known_time_ns(path.stat().st_mtime_ns)
     try:
         with Image.open(path) as picture:
             tags = picture.getexif()
@@ -70,7 +73,7 @@ def read_facts(path: Path) -> PictureFacts:
             }
     except Exception:  # decoders raise whatever they like on bytes from outside
         return PictureFacts(file_ns)
-    stamp_ns = _gps_time_ns(gps) or _time_ns(exif) or file_ns
+    stamp_ns = known_time_ns(_gps_time_ns(gps), _time_ns(exif), file_ns)
     focal_mm = _number(exif.get(_FOCAL_35_MM))
     hfov_rad = 2.0 * math.atan(_FILM_MM / 2.0 / focal_mm) if focal_mm > 0.0 else 0.0
     fix = _fix(gps, stamp_ns)
@@ -104,7 +107,7 @@ def _fix(gps: dict[int, Any], stamp_ns: int) -> Fix | None:
         return None
     reference, value = gps.get(_ALTITUDE[0]), _number(gps.get(_ALTITUDE[1]))
     is_below = reference in (1, b"\x01")
-    altitude_m = (-value if is_below else value) if math.isfinite(value) else 0.0
+    altitude_m = (-value if is_below else value) if abs(value) < _LENGTH_MAX_M else 0.0
     sigma_m = _number(gps.get(_ERROR_M))
     return Fix(stamp_ns, latitude, longitude, altitude_m, sigma_m if sigma_m > 0.0 else _SIGMA_M)
 
@@ -116,12 +119,16 @@ def _degrees(gps: dict[int, Any], tags: tuple[int, int], negative: bytes) -> flo
         values = [_number(part) for part in parts]
     except TypeError:
         return math.nan
-    if len(values) != 3:
+    if len(values) != 3 or not (values[0] >= 0.0 and _is_sixtieth(values[1:])):
         return math.nan
     degrees = values[0] + values[1] / 60.0 + values[2] / 3600.0
     reference = gps.get(tags[0], "")
     text = reference if isinstance(reference, bytes) else str(reference).encode()
     return -degrees if text.strip(b"\0 ").upper() == negative else degrees
+
+
+def _is_sixtieth(parts: Sequence[float]) -> bool:
+    return all(0.0 <= part <= 60.0 for part in parts)  # 60: rounded
 
 
 def _gps_time_ns(gps: dict[int, Any]) -> int:

@@ -12,6 +12,17 @@ from numpy.typing import NDArray
 from semantic_detection_pkg.archive.core.question import Unit
 from semantic_detection_pkg.archive.core.surroundings import Surroundings
 
+_MESSAGES_END_NS = (1 << 31) * 1_000_000_000  # builtin_interfaces/Time has 32 bits of seconds
+
+
+def known_time_ns(*told_ns: int) -> int:
+    """Return the first of some times that a recording tells which a message can have [ns].
+
+    0 and less is not told, nor is a time past what messages can count, as clocks that were never
+    set and damaged files have it; where there is none it is 1.
+    """
+    return next((one for one in told_ns if 0 < one < _MESSAGES_END_NS), 1)
+
 
 @dataclass(frozen=True, eq=False)
 class RecordedShot:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from semantic_detection_pkg.archive.core.question import Unit
 from semantic_detection_pkg.archive.core.surroundings import UNKNOWN_HFOV_RAD, Surroundings
-from semantic_detection_pkg.archive.sources.source import RecordedShot
+from semantic_detection_pkg.archive.sources.source import RecordedShot, known_time_ns
 from semantic_detection_pkg.camera.sources.decoding import VideoDecoder, open_decoder
 from semantic_detection_pkg.camera.sources.video import orientation
 from semantic_detection_pkg.common.kernels.crops import encode_jpeg
@@ -57,7 +57,7 @@ class VideoSource:
             # PyAV finds places in a file; without it all is one unit.
             self._span_s: tuple[float, float] = getattr(decoder, "span_s", (math.nan, math.nan))
             begun_ns = _begun_ns(getattr(decoder, "begun", ""))
-            self._origin_ns = begun_ns or path.stat().st_mtime_ns
+            self._origin_ns = known_time_ns(begun_ns, path.stat().st_mtime_ns)
         finally:
             decoder.close()
 

@@ -30,7 +30,7 @@ class TileBook:
         self._path = Path(path) if path else None
         self._lock = threading.Lock()
         self._file: TileFile | None = None
-        self._seen: tuple[int, int] | str | None = None  # of the file that was opened last
+        self._seen: tuple[int, ...] | str | None = None  # of the file that was opened last
         if self._path is None:
             board.put("tiles", None)
 
@@ -101,12 +101,13 @@ def _told(one: TileSet) -> str:
     return f"{one.kind}{name}, zoom levels {one.zoom_min} to {one.zoom_max}"
 
 
-def _signature(path: Path) -> tuple[int, int] | str:
+def _signature(path: Path) -> tuple[int, ...] | str:
     """Return what tells one file from another; of none the reason why."""
     with contextlib.suppress(ValueError):  # a name that no file can have
         try:
             found = path.stat()
         except OSError as error:
             return error.strerror or str(error)
-        return found.st_size, found.st_mtime_ns
+        # Copies keep the time and may be as large: what takes its place is another file, though.
+        return found.st_size, found.st_mtime_ns, found.st_dev, found.st_ino
     return "no such name"

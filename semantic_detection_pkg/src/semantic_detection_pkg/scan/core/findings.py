@@ -135,6 +135,13 @@ def foot_pitch_rad(track: Track, is_flat: bool) -> float:
     return track.pitch_rad + (0.0 if is_flat else track.height_rad / 2.0)
 
 
+def is_place(fix: Fix) -> bool:
+    """Return whether a fix is a place on the earth: what a receiver says need not make sense."""
+    lengths = (fix.altitude_m, fix.sigma_horizontal_m, fix.sigma_vertical_m)
+    is_on_earth = abs(fix.latitude_deg) <= 90.0 and abs(fix.longitude_deg) <= 360.0
+    return is_on_earth and all(abs(length) < _LENGTH_MAX_M for length in lengths)
+
+
 def position_of(
     track: Track,
     fix: Fix | None,
@@ -150,8 +157,7 @@ def position_of(
     """
     if fix is None or attitude is None or math.isnan(ground_m):
         return None
-    lengths = (fix.altitude_m, fix.sigma_horizontal_m, fix.sigma_vertical_m)
-    if not all(abs(length) < _LENGTH_MAX_M for length in lengths):
+    if not is_place(fix):
         return None
     try:
         place = Place(

@@ -23,6 +23,9 @@ from semantic_detection_pkg.scan.core.settings import ScanSettings
 
 #: What the list of inputs holds where a new controller began.
 _SETTINGS_TYPE = "ScanSettings"
+#: And what it holds now and then in between: rings let go of their beginning.
+_IN_FORCE_TYPE = "SettingsInForce"
+_IN_FORCE_STEPS = 200
 
 #: Behaviours under the names that they had, and how the reasons that they gave began, with what
 #: each became: recordings with the old words are compared by the new ones. No old name is in use
@@ -111,16 +114,26 @@ def reading_checksum(reading: GimbalReading) -> int:
     return zlib.crc32(_READING.pack(reading.stamp_ns, *values) + reading.link.encode())
 
 
-def inputs_to_json(settings: ScanSettings | None, inputs: Sequence[Input]) -> str:
+def inputs_to_json(
+    settings: ScanSettings | None, inputs: Sequence[Input], in_force: ScanSettings | None = None
+) -> str:
     """Return the inputs of one step that are no messages of their own.
 
     Args:
         settings: where a new controller began with this step.
+        in_force: those of a controller that goes on, to be told again.
     """
     plain: list[object] = [input_to_plain(item) for item in inputs]
     if settings is not None:
         plain.insert(0, {"type": _SETTINGS_TYPE, **to_plain(settings)})
+    elif in_force is not None:
+        plain.insert(0, {"type": _IN_FORCE_TYPE, **to_plain(in_force)})
     return canonical(plain)
+
+
+def is_told_again(step: int) -> bool:
+    """Return whether the settings in force go with this step."""
+    return step % _IN_FORCE_STEPS == 0
 
 
 def with_present_words(step: RecordedStep) -> RecordedStep:
@@ -145,12 +158,14 @@ class StepInputs:
 
     Attributes:
         settings: where a new controller began with this step; else None.
+        in_force: settings of the controller that took this step, where they are told.
         version_notes: settings that this version has and the recording has not, or the reverse.
     """
 
     others: tuple[Input, ...]
     settings: ScanSettings | None = None
     version_notes: tuple[str, ...] = ()
+    in_force: ScanSettings | None = None
 
 
 def inputs_from_json(text: str) -> StepInputs:
@@ -163,21 +178,24 @@ def inputs_from_json(text: str) -> StepInputs:
         ValueError: it is no journal, or its inputs are of another version.
     """
     settings: ScanSettings | None = None
+    in_force: ScanSettings | None = None
     others: list[Input] = []
     notes: list[str] = []
     try:
         for plain in json.loads(text):
             fields = dict(plain)
-            if fields.get("type") == _SETTINGS_TYPE:
-                del fields["type"]
+            if fields.get("type") in (_SETTINGS_TYPE, _IN_FORCE_TYPE):
+                is_new = fields.pop("type") == _SETTINGS_TYPE
                 fields = with_new_names(ScanSettings, fields)
-                known = _merged(to_plain(as_before(ScanSettings())), fields, "", notes)
-                settings = from_plain(ScanSettings, known)
+                told = notes if is_new else []
+                known = _merged(to_plain(as_before(ScanSettings())), fields, "", told)
+                in_force = from_plain(ScanSettings, known)
+                settings = in_force if is_new else settings
             else:
                 others.append(input_from_plain(fields))
     except TypeError as error:  # JSON, but no list of objects
         raise ValueError(str(error)) from error
-    return StepInputs(tuple(others), settings, tuple(notes))
+    return StepInputs(tuple(others), settings, tuple(notes), in_force)
 
 
 def _merged(

@@ -16,7 +16,11 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     Input,
     OtherInput,
 )
-from semantic_detection_pkg.scan.core.journal import inputs_to_json, reading_checksum
+from semantic_detection_pkg.scan.core.journal import (
+    inputs_to_json,
+    is_told_again,
+    reading_checksum,
+)
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 
 
@@ -26,11 +30,13 @@ def to_journal(
     settings: ScanSettings | None,
     inputs: Sequence[Input],
     decision: Decision,
+    in_force: ScanSettings | None = None,
 ) -> ScanJournal:
     """Return the message of one step.
 
     Args:
         settings: where a new controller began with this step.
+        in_force: of the controller that goes on; told again now and then.
     """
     others: list[OtherInput] = []
     gimbal: list[GimbalReading] = []
@@ -48,6 +54,6 @@ def to_journal(
         gimbal_stamps=[to_time(item.stamp_ns) for item in gimbal],
         gimbal_checksums=[reading_checksum(item) for item in gimbal],
         detections_stamps=[to_time(stamp_ns) for stamp_ns in detections_ns],
-        inputs=inputs_to_json(settings, others),
+        inputs=inputs_to_json(settings, others, in_force if is_told_again(step) else None),
         decision=decision.to_json(),
     )

@@ -15,8 +15,10 @@ from test_tak_server import finding
 
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.tak.core.server_address import parse_server
+from semantic_detection_pkg.tak.core.settings import TakSettings
 from semantic_detection_pkg.tak.lines import DatagramLine
 from semantic_detection_pkg.tak.link import TakLink
+from semantic_detection_pkg.tak.node import _opener
 from semantic_detection_pkg.tak.tls_files import TlsFiles, make_context
 
 
@@ -42,7 +44,8 @@ def test_addresses(text: str, wanted: tuple[str, str, int]) -> None:
     ["", "host", "host:8087", "http://host", "http://host:8087", "tcp://", "tcp://:8087",
      "tcp://host:0", "tcp://host:x",
      "tcp://host:99999", "tcp://a b", "tcp://u:p@host", "tcp://host/path", "tcp://host?x=1",
-     "tcp://239.2.3.1:1", "tls://[ff02::1]", "udp://[::1]:1", "tcp://[::1", "tcp://host\n"],
+     "tcp://239.2.3.1:1", "tls://[ff02::1]", "udp://[::1]:1", "tcp://[::1", "tcp://host\n",
+     "tcp://a..b", "tcp://.host", f"tls://{'a' * 64}.org"],
 )  # fmt: skip
 def test_what_is_no_address_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^server '[^\n]*$"):
@@ -52,6 +55,13 @@ def test_what_is_no_address_is_refused_in_one_line(text: str) -> None:
 @pytest.fixture(scope="module")
 def secure(tmp_path_factory: pytest.TempPathFactory) -> Taky:
     return Taky(tmp_path_factory.mktemp("files") / "server", is_tls=True)
+
+
+@pytest.mark.parametrize("name", [".tak.org", "a..b", "x" * 300, "a\0b"])
+def test_a_name_that_no_server_has_is_refused_before_anything_starts(name: str) -> None:
+    """The line's thread would end by it, and the process with it."""
+    with pytest.raises(ConfigurationError, match="server_name '.*': a host's name is needed"):
+        _opener(parse_server("tls://host"), TakSettings(server_name=name))
 
 
 def test_files_that_are_none_are_named(secure: Taky, tmp_path: Path) -> None:

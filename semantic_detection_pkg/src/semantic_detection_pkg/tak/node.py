@@ -21,7 +21,7 @@ from semantic_detection_pkg.scan.ros.whereabouts import Whereabouts
 from semantic_detection_pkg.tak.core.events import Robot
 from semantic_detection_pkg.tak.core.requests import Requests
 from semantic_detection_pkg.tak.core.search_map import SearchMap, Telling
-from semantic_detection_pkg.tak.core.server_address import ServerAddress, parse_server
+from semantic_detection_pkg.tak.core.server_address import ServerAddress, check_name, parse_server
 from semantic_detection_pkg.tak.core.settings import STATES, TakSettings
 from semantic_detection_pkg.tak.cot_xml import HeardEvent
 from semantic_detection_pkg.tak.lines import DatagramLine, Line, StreamLine
@@ -161,7 +161,7 @@ def _opener(server: ServerAddress, config: TakSettings) -> Any:
     """Return what opens a line.
 
     Raises:
-        ConfigurationError: a file of TLS is no good.
+        ConfigurationError: a file of TLS is no good, or the server's name is none.
     """
     if server.kind == "udp":
 
@@ -175,6 +175,8 @@ def _opener(server: ServerAddress, config: TakSettings) -> Any:
 
         return open_group
     context = None
+    if config.server_name:
+        check_name("server_name", config.server_name)
     if server.kind == "tls":
         context = make_context(
             TlsFiles(

@@ -66,7 +66,7 @@ def _load(context: ssl.SSLContext, files: TlsFiles) -> None:
                 f"private key in {key}"
             )
         raise ConfigurationError(said) from error
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: of a password that no key has
         raise ConfigurationError(f"certificate_file {files.certificate_file}: {error}") from error
 
 

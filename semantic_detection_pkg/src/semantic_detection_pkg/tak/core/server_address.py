@@ -39,6 +39,22 @@ class ServerAddress:
         return f"{self.kind}://{host}:{self.port}"
 
 
+def check_name(parameter: str, name: str) -> None:
+    """Refuse what can be no host's name (RFC 5890); whether there is one, the network knows.
+
+    Raises:
+        ConfigurationError: one line that names the parameter.
+    """
+    try:
+        is_name = bool(name.encode("idna")) and name.isprintable()
+    except UnicodeError:
+        is_name = False
+    if not is_name:
+        raise ConfigurationError(
+            f"{parameter} {name!r}: a host's name is needed, parts of 1 to 63 letters between dots"
+        )
+
+
 def parse_server(text: str) -> ServerAddress:
     """Return the address that a text names, `tls://tak.example.org:8089`.
 
@@ -57,6 +73,7 @@ def parse_server(text: str) -> ServerAddress:
         raise ConfigurationError(f"server {text!r}: allowed is {allowed}") from None
     if not (host and is_bare and port and text.isprintable()) or " " in text:
         raise ConfigurationError(f"server {text!r}: allowed is {allowed}")
+    check_name("server", host)
     address = ServerAddress(kind, host, port)
     if kind != "udp" and address.is_multicast:
         raise ConfigurationError(f"server {text!r}: a multicast group is reached by udp:// alone")

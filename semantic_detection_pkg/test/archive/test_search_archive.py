@@ -26,8 +26,10 @@ from semantic_detection_pkg.archive.workers.processes import LocalWorkers
 from semantic_detection_pkg.cli.search_archive import main
 from semantic_detection_pkg.common.file_system import FolderLock
 from semantic_detection_pkg.errors import SourceLostError
+from semantic_detection_pkg.recorder.core.reviews import Review, review_of_line
 from semantic_detection_pkg.recorder.evidence.content import latest_findings
 from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
+from semantic_detection_pkg.recorder.storage.review_log import ReviewLog
 
 WORDS = "red,green,blue"
 
@@ -80,6 +82,31 @@ def test_any_number_of_workers_finds_the_same(
         answers.add(tuple((path.name, path.read_bytes()) for path in kept))
         reports.add((out / "findings/report.html").read_text().replace(str(out), "out"))
     assert len(digests) == len(answers) == len(reports) == 1
+
+
+def test_what_people_said_of_findings_outlives_the_next_search(
+    tmp_path: Path, model: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Where the findings are others, a number names another thing: then it is put aside."""
+    photos = things.write_pictures(tmp_path / "photos", 8)
+    found = tmp_path / "out/findings"
+    asked = ("--words", WORDS, "--model", model, "--output", tmp_path / "out", "--workers", 1)
+    assert run(photos, *asked) == 0
+    with BagReader(found) as reader:
+        one = latest_findings(reader, "/")[0]
+    said = Review(one.id, 7, "Ann", "rejected", "a rock")
+    ReviewLog(found).append(said)
+    assert run(photos, *asked) == 0
+    assert "reviews_before" not in capfd.readouterr().err
+    assert ReviewLog(found).read() == [said]
+    assert "a rock" in (found / "report.html").read_text()
+    more = things.write_pictures(tmp_path / "more", 16)
+    for _ in range(2):
+        assert run(photos, more, *asked) == 0
+        assert ReviewLog(found).read() == []
+        (line,) = (found / "reviews_before.jsonl").read_bytes().splitlines()
+        assert review_of_line(line) == said
+    assert capfd.readouterr().err.count("kept in reviews_before.jsonl") == 1
 
 
 @pytest.mark.parametrize("plugin", [StoragePlugin.MCAP, StoragePlugin.SQLITE3])

@@ -97,7 +97,7 @@ def _search(options: argparse.Namespace) -> int:
         from semantic_detection_pkg.archive.ros.recording import write_findings
 
         folder = options.output / _FINDINGS
-        problems = write_findings(folder, outcome, question.words)
+        problems = write_findings(folder, outcome, question.words, _say)
     for problem in problems:
         _say(problem)
     _tell(outcome)

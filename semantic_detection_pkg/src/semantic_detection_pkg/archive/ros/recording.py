@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from semantic_detection_pkg.recorder.ros.findings import confirmed_finding
 from semantic_detection_pkg.recorder.ros.topics import bag_format, definition, type_hash
 from semantic_detection_pkg.recorder.storage.bag_messages import DETECTIONS, PICTURES
 from semantic_detection_pkg.recorder.storage.disk import Disk
+from semantic_detection_pkg.recorder.storage.review_log import FILE as REVIEWS
 from semantic_detection_pkg.recorder.storage.session import RecordingSession, SessionSettings
 from semantic_detection_pkg.scan.core.evidence import Finding
 from semantic_detection_pkg.scan.ros.outputs import to_finding
@@ -35,6 +36,7 @@ _BASE_FRAME, _CAMERA_FRAME = "gimbal_base", "camera"
 _FRAMES_OF_TIER = 2  # that pages show of each
 _MOST_BYTES = 1 << 46  # nothing that was found is let go
 _NEW, _OLD = ".new", ".old"
+_DIGEST, _ASIDE = "findings.sha256", "reviews_before.jsonl"
 
 
 class _OneFile(RingRules):
@@ -45,8 +47,19 @@ class _OneFile(RingRules):
         return False
 
 
-def write_findings(folder: Path, outcome: Outcome, words: Sequence[str]) -> list[str]:
+def write_findings(
+    folder: Path,
+    outcome: Outcome,
+    words: Sequence[str],
+    say: Callable[[str], object] = lambda _: None,
+) -> list[str]:
     """Write what was found into a folder; what is there is replaced when all is written.
+
+    What people said of findings stays: in the log where the findings are the same, else beside it,
+    as numbers name other things then.
+
+    Args:
+        say: is told a line where their words are put aside.
 
     Returns:
         What pictures could not be read any more, a line each.
@@ -60,6 +73,8 @@ def write_findings(folder: Path, outcome: Outcome, words: Sequence[str]) -> list
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(parents=True)
         _record(new, outcome, words, problems)
+        (new / _DIGEST).write_text(f"{outcome.digest}\n", encoding="ascii")
+        _keep_reviews(folder if folder.exists() else old, new, say)
         shutil.rmtree(old, ignore_errors=True)
         if folder.exists():
             folder.rename(old)
@@ -70,6 +85,21 @@ def write_findings(folder: Path, outcome: Outcome, words: Sequence[str]) -> list
         reason = (error.strerror or str(error)).lower()
         raise StorageError(f"{error.filename or folder}: cannot be written: {reason}") from error
     return problems
+
+
+def _keep_reviews(before: Path, now: Path, say: Callable[[str], object]) -> None:
+    """Take over what was said of the findings of before."""
+    log, aside = _bytes(before / REVIEWS), _bytes(before / _ASIDE)
+    if log and _bytes(before / _DIGEST) != _bytes(now / _DIGEST):
+        say(f"the findings are others than before: what was said of those is kept in {_ASIDE}")
+        log, aside = b"", aside + log.rstrip(b"\n") + b"\n"
+    for name, kept in ((REVIEWS, log), (_ASIDE, aside)):
+        if kept:
+            FileSystem().write_atomically(now / name, kept)
+
+
+def _bytes(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
 
 
 def _record(folder: Path, outcome: Outcome, words: Sequence[str], problems: list[str]) -> None:

@@ -216,3 +216,26 @@ def test_gimbal_that_turns_the_wrong_way_is_noticed(make_rig: MakeRig) -> None:
         harness.run(0.05)
     (problem,) = harness.state.problems
     assert problem.startswith("pitch turns the other way than commanded")
+
+
+@every_protocol
+def test_when_a_command_left_is_known(make_rig: MakeRig, model: str) -> None:
+    harness = make_rig(model)
+    harness.run_until(lambda: harness.is_up())
+    harness.run(1.0)
+    harness.do(lambda d, now: d.turn(0.4, 0.0, now))
+    first_s = harness.driver.obeyed_s
+    assert first_s == harness.now_s, "the line was free"
+    harness.do(lambda d, now: d.turn(0.8, 0.0, now))
+    assert harness.driver.obeyed_s is None, "no more leave than the line likes"
+    harness.run(0.15)
+    assert harness.driver.obeyed_s == pytest.approx(
+        first_s + 1 / DriverSettings().command_hz, abs=2e-3
+    )
+    harness.do(lambda d, now: d.turn(0.8, 0.0, now))
+    harness.run(0.15)
+    assert harness.driver.obeyed_s is not None, "the same again is in force already"
+    harness.do(lambda d, now: d.stop(now))
+    harness.run_until(lambda: not harness.driver.is_moving)
+    harness.do(lambda d, now: d.stop(now))
+    assert harness.driver.obeyed_s == harness.now_s, "it stands: nothing is left to say"

@@ -28,17 +28,18 @@ from gimbal_driver_pkg.links.opening import open_link
 from gimbal_driver_pkg.protocol.messages import Attitude
 from gimbal_driver_pkg.protocol.messages import SetFocus as FocusCommand
 from gimbal_driver_pkg.ros import conversions
+from gimbal_driver_pkg.ros.motion_commands import MotionCommands
 from gimbal_driver_pkg.ros.pointing import PointAction
 from gimbal_driver_pkg.ros.stamps import ReadingStamps
 from gimbal_driver_pkg.ros.vehicle_topics import VehicleReadings, VehicleTopics, readings_of
-from interfaces_pkg.msg import GimbalAngle, GimbalRate, GimbalState
+from interfaces_pkg.msg import GimbalState
 from interfaces_pkg.srv import SetFocus, SetZoom, SetZoomRate
 from ros_support_pkg.core.words import LinkState
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
-from ros_support_pkg.edge import serve, subscribe
+from ros_support_pkg.edge import serve
 from ros_support_pkg.frames import in_namespace
 from ros_support_pkg.parameters import declare_parameters
-from ros_support_pkg.qos import COMMAND, READINGS, SENSOR_DATA
+from ros_support_pkg.qos import READINGS, SENSOR_DATA
 from ros_support_pkg.running import NodeProgram
 from ros_support_pkg.timers import every
 
@@ -66,8 +67,7 @@ class GimbalDriverNode(Node):
         self._runner = DriverRunner(driver, partial(open_link, config.url, config.serial_baud))
         self._state = self.create_publisher(GimbalState, "gimbal/state", SENSOR_DATA)
         self._joints = self.create_publisher(JointState, "joint_states", READINGS)
-        subscribe(self, GimbalRate, "gimbal/cmd_rate", self._turn, COMMAND)
-        subscribe(self, GimbalAngle, "gimbal/cmd_angle", self._point, COMMAND)
+        self._commands = MotionCommands(self, self._runner)
         # A group of their own: while one waits for the gimbal, the timers go on and wake it.
         waiting = ReentrantCallbackGroup()
         for kind, name, handler in (
@@ -112,20 +112,7 @@ class GimbalDriverNode(Node):
             if (joints := conversions.to_joint_state(state, stamp_ns)) is not None:
                 self._joints.publish(joints)
         self._action.update(state)
-
-    def _turn(self, rate: GimbalRate) -> None:
-        self._command(
-            lambda driver, now_s: driver.turn(rate.yaw_rate_rad_s, rate.pitch_rate_rad_s, now_s)
-        )
-
-    def _point(self, angle: GimbalAngle) -> None:
-        self._command(lambda driver, now_s: driver.point(angle.yaw_rad, angle.pitch_rad, now_s))
-
-    def _command(self, work: Callable[[GimbalDriver, float], object]) -> None:
-        try:
-            self._runner.call(work)
-        except GimbalError as error:
-            self.get_logger().error(str(error), throttle_duration_sec=1.0)
+        self._commands.see(state.attitude)
 
     async def _zoom(self, request: SetZoom.Request, response: SetZoom.Response) -> SetZoom.Response:
         def work(driver: GimbalDriver, now_s: float) -> Ticket:
@@ -201,6 +188,7 @@ class GimbalDriverNode(Node):
             "reconnects": max(0, self._runner.reconnects),
             "is_streaming": state.is_streaming,
             **counts,
+            **self._commands.figures(),
             **self._runner.call(
                 lambda driver, now_s: driver.vehicle.figures(now_s) if driver.vehicle else {}
             ),

@@ -82,8 +82,9 @@ def filled(writer: SharedMemoryWriter, image: np.ndarray) -> np.ndarray:
 def test_pictures_of_any_size_arrive_as_they_are(writer, reader, size) -> None:
     sent = picture(*size)
     for number, image in enumerate((sent, filled(writer, sent))):
-        writer.send(Frame(123_456_789_012, number, image, "optical"))
+        writer.send(Frame(123_456_789_012, number, image, "optical", captured_ns=number * 77))
         frame = reader.receive(TIMEOUT_S)
+        assert frame.captured_ns == number * 77
         assert (frame.stamp_ns, frame.sequence, frame.frame_id) == (
             123_456_789_012,
             number,

@@ -22,7 +22,7 @@ from semantic_detection_pkg.dashboard.api.evidence import EvidenceFolder
 from semantic_detection_pkg.dashboard.api.operators import Party
 from semantic_detection_pkg.dashboard.core.figures import FIGURES, Figure
 from semantic_detection_pkg.dashboard.core.labels import TrackMark, labels_of
-from semantic_detection_pkg.dashboard.core.latencies import Latencies
+from semantic_detection_pkg.dashboard.core.latencies import Latencies, latency_of
 from semantic_detection_pkg.dashboard.core.pairing import Pairing
 
 _ALL = list(HealthCheck)
@@ -205,3 +205,35 @@ def test_late_pictures_are_a_complaint_of_the_page(tmp_path):
 
         wait_for(complaint, "the complaint")
         assert complaint().startswith("pictures are late at their viewers, 1.4 s")
+
+
+def test_stages_of_a_frame_are_a_summary_with_quantiles(served):
+    values = {
+        "latency_inferred_p50_ms": "20.00",
+        "latency_inferred_p95_ms": "31.50",
+        "latency_inferred_p99_ms": "40.00",
+        "latency_inferred_count": "7",
+        "latency_inferred_sum_s": "0.180",
+        "latency_moved_count": "2",
+        "latency_moved_sum_s": "0.100",
+        "frames": "7",
+    }
+    latency = latency_of({"detector": {"values": values}, "camera": {"values": {}}})
+    served.dashboard.board.put("latency", latency)
+    for accept, parse in (("text/plain", parse_text), (OPEN_METRICS, parse_open_metrics)):
+        body = served.get("/metrics", Accept=accept).body.decode()
+        name = "semantic_detection_frame_stage_seconds"
+        (family,) = (one for one in parse(body) if one.name == name)
+        assert family.type == "summary"
+        found = {(s.name, *sorted(s.labels.items())): s.value for s in family.samples}
+        assert found == {
+            (name, ("quantile", "0.5"), ("stage", "inferred")): 0.02,
+            (name, ("quantile", "0.95"), ("stage", "inferred")): 0.0315,
+            (name, ("quantile", "0.99"), ("stage", "inferred")): 0.04,
+            (f"{name}_count", ("stage", "inferred")): 7.0,
+            (f"{name}_sum", ("stage", "inferred")): 0.18,
+            (f"{name}_count", ("stage", "moved")): 2.0,  # none in the last minute
+            (f"{name}_sum", ("stage", "moved")): 0.1,
+        }
+    served.dashboard.board.put("latency", {})
+    assert b"frame_stage" not in served.get("/metrics").body

@@ -70,8 +70,6 @@ class GimbalDriver:
         self._requests = PendingCommands()
         self._sign_check = SignCheck()
 
-    # --- the line --------------------------------------------------------------------------------
-
     def opened(self, now_s: float) -> None:
         """Begin on a new line: stop the gimbal unless an angle is to be reached, ask who it is."""
         self._codec.reset()
@@ -166,6 +164,11 @@ class GimbalDriver:
     def aim(self) -> Aim | None:
         """The goal of the last angle command, while it is in force: the very object it returned."""
         return self._motion.aim
+
+    @property
+    def obeyed_s(self) -> float | None:
+        """When the newest motion command left; see `Motion`."""
+        return self._motion.obeyed_s
 
     @property
     def is_moving(self) -> bool:

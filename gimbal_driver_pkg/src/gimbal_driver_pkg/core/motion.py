@@ -73,6 +73,8 @@ class Motion:
         self.limits = limits
         self.yaw_saturated = False
         self.pitch_saturated = False
+        self.obeyed_s: float | None = None
+        """When the newest command left or was found in force [s]; None: it has still to leave."""
         self._traits = traits
         self._settings = settings
         self._goal: _Turning | _Pointing | _Stopping | None = None
@@ -100,6 +102,7 @@ class Motion:
         if rate == STOP:
             self.stop(now_s)
             return
+        self.obeyed_s = None
         expires_s = now_s + self._settings.rate_timeout_s
         sent = self._goal.sent if isinstance(self._goal, _Turning) else None
         self._goal = _Turning(rate, expires_s, sent)
@@ -112,19 +115,23 @@ class Motion:
         aim = Aim(yaw, pitch, is_yaw_cut, pitch != pitch_rad)
         self.yaw_saturated, self.pitch_saturated = aim.yaw_saturated, aim.pitch_saturated
         self._goal = _Pointing(aim, SetAngle(yaw, pitch), now_s)
+        self.obeyed_s = None
         return aim
 
     def center(self, now_s: float) -> None:
         """Go to the middle."""
         self.yaw_saturated = self.pitch_saturated = False
         self._goal = _Pointing(Aim(0.0, 0.0), Center(), now_s)
+        self.obeyed_s = None
 
     def stop(self, now_s: float) -> None:
         """Stand still, whatever was commanded."""
         self.yaw_saturated = self.pitch_saturated = False
         is_resting = self._goal is None and now_s < self._sent_at_s + _STOP_AGAIN_S
+        self.obeyed_s = now_s
         if not (is_resting or isinstance(self._goal, _Stopping)):
             self._goal = _Stopping()
+            self.obeyed_s = None
 
     def reconnected(self, now_s: float) -> None:
         """Begin anew on a new line: a rate is over, an angle of late is said again."""
@@ -178,6 +185,8 @@ class Motion:
             self._goal = _Stopping()  # nobody renews it, or nobody sees where it leads
         if now_s < self.due_s():
             return []
+        if self.obeyed_s is None:
+            self.obeyed_s = now_s
         match self._goal:
             case _Turning() as goal if attitude is not None:
                 return self._turning(goal, attitude, now_s)

@@ -23,6 +23,7 @@ from ros_support_pkg.qos import READINGS, VIEW
 from ros_support_pkg.running import NodeProgram, tolerating_shutdown
 from ros_support_pkg.shedding import RATES, Shedding
 from semantic_detection_pkg.camera.calibration import load_calibration
+from semantic_detection_pkg.camera.capture_clock import CaptureClock
 from semantic_detection_pkg.camera.core.settings import CameraSettings
 from semantic_detection_pkg.camera.core.uri import CameraUri
 from semantic_detection_pkg.camera.reader import LatestFrameReader
@@ -54,11 +55,12 @@ class CameraNode(Node):
         )
         self._info = self.create_publisher(CameraInfo, "camera/camera_info", READINGS)
         clock = self.get_clock()
+        self._capture_clock = CaptureClock(lambda: clock.now().nanoseconds)
         self._reader = LatestFrameReader(
             partial(
                 open_camera,
                 self._config.source,
-                lambda: clock.now().nanoseconds,
+                self._capture_clock,
                 self._frames.allocate,
             )
         )
@@ -85,7 +87,8 @@ class CameraNode(Node):
             if RATES in self._shedding and frame.sequence % 2:
                 continue
             with tolerating_shutdown(self):
-                self._publish(replace(frame, frame_id=self._frame_id))
+                captured_ns = self._capture_clock.steady_of(frame.stamp_ns)
+                self._publish(replace(frame, frame_id=self._frame_id, captured_ns=captured_ns))
 
     def _publish(self, frame: Frame) -> None:
         stamp_ns, frame_id = frame.stamp_ns, frame.frame_id

@@ -19,6 +19,7 @@ from ros_support_pkg.lifecycle import GuardedLifecycleNode
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import SENSOR_DATA, VIEW
 from ros_support_pkg.running import EXIT_USAGE, NodeProgram
+from ros_support_pkg.steady_clock import steady_ns
 from semantic_detection_pkg.camera.ros import frames
 from semantic_detection_pkg.common.core.frame import Frame
 from semantic_detection_pkg.common.core.overlay import draw_overlay
@@ -33,6 +34,7 @@ from semantic_detection_pkg.detector.core.settings import AUTOSTARTS, DetectorNo
 from semantic_detection_pkg.detector.ros import notices
 from semantic_detection_pkg.detector.ros.conversions import to_detections, to_pose_at_capture
 from semantic_detection_pkg.detector.ros.curves import CurvePublisher
+from semantic_detection_pkg.detector.ros.frame_latency import FrameLatency
 from semantic_detection_pkg.detector.ros.inspection import FrameInspector
 from semantic_detection_pkg.detector.ros.new_words import WordsService
 from semantic_detection_pkg.detector.ros.proposals import FrameProposals
@@ -66,6 +68,7 @@ class DetectorNode(GuardedLifecycleNode):
         self._frames_before = 0
         self._looks_given_up = 0
         self._failure = ""
+        self._latency = FrameLatency()
         self._detections = self.create_lifecycle_publisher(
             DetectionsMessage, "detections", SENSOR_DATA
         )
@@ -128,6 +131,7 @@ class DetectorNode(GuardedLifecycleNode):
     def _detect(self, frame: Frame) -> None:
         if self._detector is None:
             return
+        times = self._latency.received(frame.captured_ns)
         try:
             self._lock.renew()
             pipeline = self._detector.pipeline
@@ -146,6 +150,7 @@ class DetectorNode(GuardedLifecycleNode):
         model, header = Path(self._config.model).name, conversions.to_header(frame)
         message = to_detections(result, model, header, self._pose_at(frame.stamp_ns))
         self._proposals.describe(message)
+        message.times = self._latency.inferred(times, result.elapsed_ms.inference)
         self._detections.publish(message)
         self._vision.publish(message)
         if self._overlay.get_subscription_count():
@@ -173,6 +178,7 @@ class DetectorNode(GuardedLifecycleNode):
         rate = self._frames - self._frames_before
         self._frames_before = self._frames
         figures = {"frames": self._frames, "frames_per_s": rate, "model": self._config.model}
+        figures |= self._latency.ledger.figures(steady_ns())
         if self._subscription is not None:
             try:
                 self._lock.renew()  # noticed without frames, too

@@ -20,6 +20,7 @@ from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import COMMAND, SENSOR_DATA, STATE
 from ros_support_pkg.running import NodeProgram
 from ros_support_pkg.stamps import from_time
+from ros_support_pkg.steady_clock import steady_ns
 from ros_support_pkg.timers import every
 from semantic_detection_pkg.errors import SemanticDetectionError
 from semantic_detection_pkg.scan.adapters.mission_keeper import MissionKeeper
@@ -44,6 +45,8 @@ from semantic_detection_pkg.scan.ros import outputs as scan_outputs
 from semantic_detection_pkg.scan.ros.action import ScanAction
 from semantic_detection_pkg.scan.ros.base_following import BaseFollowing
 from semantic_detection_pkg.scan.ros.bearings import serve_bearings
+from semantic_detection_pkg.scan.ros.frame_latency import FrameLatency
+from semantic_detection_pkg.scan.ros.gimbal_commands import GimbalCommands
 from semantic_detection_pkg.scan.ros.journal import to_journal
 from semantic_detection_pkg.scan.ros.publishers import ScanPublishers
 from semantic_detection_pkg.scan.ros.requests import ScanRequests
@@ -68,6 +71,7 @@ class ScanControllerNode(Node):
         self._terrain = TerrainReader(self._config.terrain, self._settings)
         self._steps = 0
         self._slowest_ms = 0.0
+        self._latency = FrameLatency()
         self._beat_ns = 0
         self._keeper = MissionKeeper(self._config.checkpoint, self._settings)
         self._sweep_thread = SweepThread()
@@ -76,8 +80,7 @@ class ScanControllerNode(Node):
         self._shown = ScanPublishers(
             self, in_namespace(self, self._config.base_frame), self._action.feed_back
         )
-        self._rate = self.create_publisher(msg.GimbalRate, "gimbal/cmd_rate", COMMAND)
-        self._angle = self.create_publisher(msg.GimbalAngle, "gimbal/cmd_angle", COMMAND)
+        self._commands = GimbalCommands(self)
         read, inbox, standing = from_messages, self._take_input, self._take_standing
         for kind, topic, take, qos in (
             (msg.GimbalState, "gimbal/state", partial(inbox, read.from_gimbal_state), SENSOR_DATA),
@@ -119,6 +122,7 @@ class ScanControllerNode(Node):
     def _take_detections(self, message: msg.Detections) -> None:
         frame = from_messages.from_detections(message)
         self._inbox.append(frame)
+        self._latency.take(message.times)
         self._requests.proposed |= frame.proposed_names
         if self._wants_start and frame.words:
             self._wants_start = False
@@ -159,7 +163,8 @@ class ScanControllerNode(Node):
         if planned is not None and planned is self._controller.sweep_task:
             inputs.append(SweepPlanned(planned.number))
         started_s = time.monotonic()
-        decision = self._decision = self._controller.step(now_ns, inputs)
+        decision = self._decision = self._controller.step(now_ns, inputs, self._latency.tracked)
+        times = self._latency.decided(is_busy=self._controller.is_busy)
         self._sweep_thread.request(self._controller.sweep_task)
         step_ms = 1e3 * (time.monotonic() - started_s)
         self._slowest_ms = max(step_ms, _FADE * self._slowest_ms)
@@ -167,22 +172,16 @@ class ScanControllerNode(Node):
             journal = to_journal(self._steps, now_ns, settings, inputs, decision, self._settings)
             self._shown.write_journal(journal)
             self._steps += 1
-        self._obey(decision)
+        self._obey(decision, times)
         if any(isinstance(item, Resume) for item in inputs):
             self._shown.publish_findings(self._controller.findings)
         for held in self._keeper.keep(self._controller, decision):
             self._tell(held)
         self._shown.after_step(self._controller, decision)
 
-    def _obey(self, decision: Decision) -> None:
-        header, log = self._shown.header(), self.get_logger()
-        if decision.rate is not None:
-            yaw, pitch = decision.rate.yaw_rad_s, decision.rate.pitch_rad_s
-            rate = msg.GimbalRate(header=header, yaw_rate_rad_s=yaw, pitch_rate_rad_s=pitch)
-            self._rate.publish(rate)
-        if decision.angle is not None:
-            yaw, pitch = decision.angle.yaw_rad, decision.angle.pitch_rad
-            self._angle.publish(msg.GimbalAngle(header=header, yaw_rad=yaw, pitch_rad=pitch))
+    def _obey(self, decision: Decision, times: msg.FrameTimes) -> None:
+        log = self.get_logger()
+        self._commands.send(decision, self._shown.header(), times)
         self._requests.carry_out(decision)
         for notice in (*self._keeper.notices, *self._terrain.notices, *decision.notices):
             log.warning(notice)
@@ -208,6 +207,7 @@ class ScanControllerNode(Node):
             "candidates": status.candidates,
             "findings": status.findings,
             "slowest_step_ms": f"{self._slowest_ms:.2f}",
+            **self._latency.ledger.figures(steady_ns()),
             "distances": "" if (pod := self._controller.pod) is None else pod.ranges.source,
         }
         if self._keeper.fault:

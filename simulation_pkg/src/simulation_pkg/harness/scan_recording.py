@@ -29,6 +29,7 @@ from simulation_pkg.harness.exact_scan import ExactScan, Thing
 from simulation_pkg.harness.recorded_messages import (
     NS_PER_S,
     STATE,
+    blank,
     header_of,
     message,
     time_of,
@@ -182,6 +183,7 @@ def _detections(namespace: str, now_ns: int, item: FrameDetections) -> Message:
         inference_ms=0.0,
         postprocess_ms=0.0,
         pose=_pose(item),
+        times=blank("interfaces_pkg/msg/FrameTimes"),
     )
     return message(
         f"{namespace}detections", "interfaces_pkg/msg/Detections", now_ns, content=content

@@ -64,6 +64,7 @@ class _Header(ctypes.Structure):
 
     _fields_ = (
         ("stamp_ns", ctypes.c_uint64),
+        ("captured_ns", ctypes.c_uint64),
         ("sequence", ctypes.c_uint64),
         ("height", ctypes.c_uint32),
         ("width", ctypes.c_uint32),
@@ -168,6 +169,7 @@ class SharedMemoryWriter:
         sample, loan.sample = loan.sample.assume_init(), None
         header = sample.user_header().contents
         header.stamp_ns, header.sequence = frame.stamp_ns, frame.sequence
+        header.captured_ns = frame.captured_ns
         header.height, header.width, header.frame_id = frame.height, frame.width, frame_id
         try:
             sample.send()
@@ -302,7 +304,9 @@ class SharedMemoryReader:
         self._next_sequence = header.sequence + 1
         try:
             frame_id = header.frame_id.decode()
-            return Frame(header.stamp_ns, header.sequence, image, frame_id)
+            return Frame(
+                header.stamp_ns, header.sequence, image, frame_id, captured_ns=header.captured_ns
+            )
         except ValueError as error:
             raise FrameError(str(error)) from error
 

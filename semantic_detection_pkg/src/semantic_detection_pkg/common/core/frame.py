@@ -18,6 +18,7 @@ class Frame:
         sequence: frames captured since the camera started, 0-based; a gap is a dropped frame.
         image: (height, width, 3) uint8, BGR. May be a view of memory that others write later.
         frame_id: optical frame (REP 103) in which it was taken; empty: not said.
+        captured_ns: capture time on the machine's steady clock [ns]; 0: not known.
 
     Raises:
         ValueError: on construction, if an attribute is out of its range.
@@ -27,6 +28,7 @@ class Frame:
     sequence: int
     image: NDArray[np.uint8]
     frame_id: str = ""
+    captured_ns: int = 0
 
     def __post_init__(self) -> None:
         if self.stamp_ns < 0 or self.sequence < 0:

@@ -6,10 +6,16 @@ from collections import deque
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Histogram
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    Metric,
+    SummaryMetricFamily,
+)
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from ros_support_pkg.core.latency import NAMES, PERCENTS
 from semantic_detection_pkg.dashboard.api.store import SectionStore
 from semantic_detection_pkg.dashboard.core.figures import FIGURES
 
@@ -57,6 +63,27 @@ class _FiguresOf(Collector):
             name = f"{_PREFIX}_{figure.name}_{figure.unit}"
             text = f"[{figure.unit}] {figure.document}"
             yield family(name, text, value=value, unit=figure.unit)
+        yield from _stages(sections.get("latency"))
+
+
+def _stages(latency: object) -> Iterator[Metric]:
+    """Return how long frames take by stage: percentiles of the last minute, all since the start."""
+    if not isinstance(latency, dict):
+        return
+    name = f"{_PREFIX}_frame_stage_seconds"
+    text = "[seconds] Duration of a frame's stage; quantiles are of the last minute."
+    family = SummaryMetricFamily(name, text, labels=["stage"], unit="seconds")
+    for stage in NAMES:
+        if f"{stage}_count" not in latency:
+            continue
+        for percent in PERCENTS:
+            if (value := latency.get(f"{stage}_p{percent}_s")) is not None:
+                labels = {"stage": stage, "quantile": f"{percent / 100:g}"}
+                family.add_sample(name, labels, value)
+        count, total_s = latency[f"{stage}_count"], latency.get(f"{stage}_sum_s", 0.0)
+        family.add_metric([stage], count_value=count, sum_value=total_s)
+    if family.samples:
+        yield family
 
 
 class History:

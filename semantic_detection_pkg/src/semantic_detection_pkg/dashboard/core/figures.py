@@ -107,6 +107,18 @@ FIGURES = (
         "From capture to arrival of the detections, newest frame.",
         "detector.latency_s",
     ),
+    Figure(
+        "command_latency",
+        "seconds",
+        "From capture to gimbal command, 95 % of the last minute are sooner.",
+        "latency.capture_to_command_p95_s",
+    ),
+    Figure(
+        "command_overhead",
+        "seconds",
+        "The same without the model's own time.",
+        "latency.overhead_p95_s",
+    ),
     Figure("detector_objects", "objects", "Detections in the newest frame.", "detector.count"),
     Figure("gimbal_yaw", "radians", "Yaw of the gimbal, + is left.", "gimbal.yaw_rad"),
     Figure("gimbal_pitch", "radians", "Pitch of the gimbal, + is down.", "gimbal.pitch_rad"),

@@ -1,9 +1,13 @@
-"""How late viewers see the pictures, and what is to be said of it."""
+"""How late viewers see the pictures, and what is to be said of it; frames by their stages."""
 
 from __future__ import annotations
 
 import statistics
 from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from ros_support_pkg.core.latency import read_figures
 
 _SECONDS = 3  # in a row: one slow second is no news
 
@@ -33,3 +37,19 @@ class Latencies:
             f"pictures are late at their viewers, {median_s:.1f} s after the capture, "
             f"at most {self._max_s:g} s is wanted"
         )
+
+
+def latency_of(diagnostics: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """Return the figures of a frame's stages, as the nodes' diagnostics have them.
+
+    By stage and figure: `inferred_p95_s`, `inferred_count`, ...; see `read_figures`.
+
+    Args:
+        diagnostics: of each node, its `values` by key.
+    """
+    return {
+        f"{stage}_{figure}": value
+        for status in diagnostics.values()
+        for stage, figures in read_figures(status["values"]).items()
+        for figure, value in figures.items()
+    }

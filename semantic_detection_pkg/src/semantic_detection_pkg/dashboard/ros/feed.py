@@ -41,6 +41,7 @@ from semantic_detection_pkg.dashboard.api.pictures import PictureMaker, ShownFra
 from semantic_detection_pkg.dashboard.api.recorded_findings import WITHOUT
 from semantic_detection_pkg.dashboard.api.store import SectionStore
 from semantic_detection_pkg.dashboard.core.labels import TrackMark, labels_of
+from semantic_detection_pkg.dashboard.core.latencies import latency_of
 from semantic_detection_pkg.dashboard.core.ownership import is_own_logger, is_own_status
 from semantic_detection_pkg.dashboard.core.pairing import Pairing
 from semantic_detection_pkg.dashboard.core.pod import pod_of
@@ -310,6 +311,7 @@ class DashboardFeed:
                 "heard_ns": str(time.monotonic_ns()),
             }
         self._board.put("diagnostics", dict(self._diagnostics))
+        self._board.put("latency", latency_of(self._diagnostics))
 
     def _namespaces(self) -> frozenset[str]:
         """Return the namespaces of all nodes that are there, asked for now and then."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -189,13 +189,16 @@ class ScanController:
         blackboard = self._blackboard
         return blackboard.ground_model.bearings_of(places, *blackboard.base_now)
 
-    def step(self, now_ns: int, inputs: Sequence[Input]) -> Decision:
+    def step(
+        self, now_ns: int, inputs: Sequence[Input], on_tracked: Callable[[], object] | None = None
+    ) -> Decision:
         """Apply what came since the last step, and return what is to be done.
 
         Args:
             now_ns: [ns] since the epoch. The clock may step: inside, time goes on evenly, and
                 stamps in the decision are those that came in; see `ScanClock`.
             inputs: since the last step.
+            on_tracked: called when the inputs are taken, before anything is decided by them.
         """
         blackboard = self._blackboard
         blackboard.decision = DecisionBuilder()
@@ -210,6 +213,8 @@ class ScanController:
             if any(isinstance(item, Resume) for item in inputs):  # no frame has brought them yet
                 self._search.use(blackboard.curves, blackboard.ground)
             self._search.pod.now_s = blackboard.now_s
+        if on_tracked is not None:
+            on_tracked()
         for _ in range(_TICKS_MAX):
             blackboard.wants_tick = False
             evaluate_candidates(blackboard)

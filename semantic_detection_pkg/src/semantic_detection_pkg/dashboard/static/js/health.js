@@ -9,6 +9,8 @@ const PLOTS = [
   ["detector_rate", "Detector", (value) => fixed(value, 0, " /s")],
   ["detector_inference", "Inference", ms],
   ["detector_latency", "Capture to detections", ms],
+  ["command_latency", "Capture to command, p95", ms],
+  ["command_overhead", "The same without inference", ms],
   ["picture_rate", "Pictures", (value) => fixed(value, 0, " /s")],
   ["picture_age", "Picture age at viewers", ms],
   ["picture_encoding", "Drawing and encoding", ms],

@@ -96,7 +96,7 @@ class LatencyLedger:
 
 
 def read_figures(values: Mapping[str, str]) -> dict[str, dict[str, float]]:
-    """Return what `LatencyLedger.figures` wrote, by name and then by figure, in seconds.
+    """Return what the figures of a `LatencyLedger` say, by name and then by figure, in seconds.
 
     Figures: `p50_s`, `p95_s`, `p99_s`, `count`, `sum_s`. What is no such number is left out.
     """

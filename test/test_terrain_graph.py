@@ -21,6 +21,7 @@ from interfaces_pkg.msg import Coverage, GimbalState, ScanJournal
 from interfaces_pkg.srv import ToBearings
 from ros_support_pkg.qos import SENSOR_DATA, STATE
 from semantic_detection_pkg.scan.core.from_messages import from_journal
+from semantic_detection_pkg.scan.core.inputs_and_decisions import BaseLost, Input
 from semantic_detection_pkg.scan.core.journal import inputs_from_json
 from semantic_detection_pkg.scan.core.terrain import Terrain
 
@@ -104,6 +105,7 @@ def test_a_scan_goes_by_the_terrain_of_a_file(graph: LaunchSession, probe: Graph
     assert not told.is_range_assumed
 
     request = ToBearings.Request(latitude_deg=[LATITUDE], longitude_deg=[LONGITUDE + 1e-3])
+    stand()
     answer = probe.call(ToBearings, "scan/to_bearings", request)
     assert answer.success, answer.message
     east_m = 1e-3 * 111_320.0 * math.cos(math.radians(LATITUDE))
@@ -111,16 +113,28 @@ def test_a_scan_goes_by_the_terrain_of_a_file(graph: LaunchSession, probe: Graph
     assert seen.yaw_rad == pytest.approx(0.0, abs=0.01)
     assert seen.pitch_rad == pytest.approx(math.atan2(26.0 - SLOPE * east_m, east_m), abs=0.01)
 
+    def inputs() -> Iterator[Input]:
+        for message in list(journals):
+            yield from inputs_from_json(from_journal(message).inputs).others
+
     def journalled() -> Terrain | None:
-        inputs = (
-            one
-            for message in list(journals)
-            for one in inputs_from_json(from_journal(message).inputs).others
-        )
-        return next((one for one in inputs if isinstance(one, Terrain)), None)
+        return next((one for one in inputs() if isinstance(one, Terrain)), None)
 
     terrain = probe.wait_for(journalled, "the terrain in the journal", START_TIMEOUT_S)
     assert terrain.name == "dem.tif"
     assert terrain.height_at((0.0, 0.0)) == pytest.approx(600.0, abs=1.0)
+
+    def lost() -> bool:
+        """Say that there is no fix any more."""
+        none = NavSatFix(latitude=math.nan, longitude=math.nan, altitude=math.nan)
+        none.status.status = NavSatStatus.STATUS_NO_FIX
+        fixes.publish(none)
+        return BaseLost("fix") in inputs()
+
+    probe.wait_for(lost, "the loss in the journal", START_TIMEOUT_S)
+    answer = probe.call(ToBearings, "scan/to_bearings", request)
+    assert not answer.success
+    assert answer.message == "where the robot is is not known: no fix has come, or none lately"
+    assert any("fix: not known any more" in line for line in graph.lines)
     sent.cancel()
     assert not [line for line in graph.lines if "Traceback" in line]

@@ -6,7 +6,6 @@ GPU is idle when the transition succeeds. Only the newest frame waits.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from rclpy.lifecycle import TransitionCallbackReturn
@@ -25,11 +24,8 @@ from semantic_detection_pkg.common.core.frame import Frame
 from semantic_detection_pkg.common.core.overlay import draw_overlay
 from semantic_detection_pkg.common.ros import conversions
 from semantic_detection_pkg.common.ros.gimbal_poses import GimbalPoses
-from semantic_detection_pkg.detector.backends.loading import (
-    LoadedDetector,
-    check_engine,
-    load_configured,
-)
+from semantic_detection_pkg.detector.backends.configured import SpeedChoice, load_configured
+from semantic_detection_pkg.detector.backends.loading import LoadedDetector, check_engine
 from semantic_detection_pkg.detector.core.settings import AUTOSTARTS, DetectorNodeSettings
 from semantic_detection_pkg.detector.ros import notices
 from semantic_detection_pkg.detector.ros.conversions import to_detections, to_pose_at_capture
@@ -59,6 +55,7 @@ class DetectorNode(GuardedLifecycleNode):
         self._config = declare_parameters(self, DetectorNodeSettings, self._change)
         check_engine(self._config.engine)
         self._detector: LoadedDetector | None = None
+        self._choice: SpeedChoice | None = None
         self._subscription: frames.FrameSubscription | None = None
         owner = owners.robot(self.get_namespace())
         self._lock = DetectorLock(self._config.gpu_lock_file, owner)
@@ -88,14 +85,15 @@ class DetectorNode(GuardedLifecycleNode):
 
     def configure(self) -> None:
         wanted = self._config
-        self._detector = load_configured(wanted)
+        configured = load_configured(wanted)
+        self._detector, self._choice = configured.loaded, configured.choice
         info = self._detector.pipeline.info
         self._looks.use((info.width, info.height))
         self._inspector.load(
             wanted.classifier, engine=wanted.engine, threads=wanted.threads, device=wanted.device
         )
-        self._curves.tell(Path(wanted.model), wanted.thresholds.confidence_threshold)
-        notices.tell_of_models(self.get_logger(), wanted.model, self._detector, self._inspector)
+        self._curves.tell(self._detector.path, wanted.thresholds.confidence_threshold)
+        notices.tell_of_models(self.get_logger(), self._detector, self._choice, self._inspector)
 
     def activate(self) -> None:
         self._lock.take(_LOCK_TIMEOUT_S)
@@ -120,7 +118,7 @@ class DetectorNode(GuardedLifecycleNode):
         self._inspector.unload()
         if self._detector is not None:
             self._detector.close()
-            self._detector = None
+            self._detector = self._choice = None
 
     def _start(self, autostart: str) -> None:
         triggers = (self.trigger_configure, self.trigger_activate)
@@ -147,7 +145,7 @@ class DetectorNode(GuardedLifecycleNode):
         self._looks_given_up += result.given_up
         self._inspector.keep(frame.stamp_ns, frame.image, frame.frame_id)
         self._failure = ""
-        model, header = Path(self._config.model).name, conversions.to_header(frame)
+        model, header = self._detector.backend.name, conversions.to_header(frame)
         message = to_detections(result, model, header, self._pose_at(frame.stamp_ns))
         self._proposals.describe(message)
         message.times = self._latency.inferred(times, result.elapsed_ms.inference)
@@ -174,10 +172,16 @@ class DetectorNode(GuardedLifecycleNode):
         self._proposals.change(changed.proposals)
         self._config = changed
 
+    def _model_figures(self) -> dict[str, Any]:
+        """Return which file runs, and what an inference took where variants were compared."""
+        if self._detector is None or self._choice is None:
+            return {"model": self._config.model}
+        return {"model": str(self._detector.path), **self._choice.figures}
+
     def _check(self) -> Health:
         rate = self._frames - self._frames_before
         self._frames_before = self._frames
-        figures = {"frames": self._frames, "frames_per_s": rate, "model": self._config.model}
+        figures = {"frames": self._frames, "frames_per_s": rate, **self._model_figures()}
         figures |= self._latency.ledger.figures(steady_ns())
         if self._subscription is not None:
             try:
@@ -186,7 +190,7 @@ class DetectorNode(GuardedLifecycleNode):
                 self._fail(error)
         if self._failure:
             return Health.error(self._failure, **figures)
-        fallback = notices.fallback_of(self._detector, self._inspector)
+        fallback = notices.fallback_of(self._detector, self._choice, self._inspector)
         fallback = "; ".join(filter(None, (fallback, self._proposals.notice)))
         say = Health.warn if fallback else Health.ok
         if self._subscription is None:

@@ -22,6 +22,7 @@ from semantic_detection_pkg.detector.backends.protocol import (
     InferenceBackend,
     notice_of,
 )
+from semantic_detection_pkg.detector.backends.variants import words_path
 from semantic_detection_pkg.detector.backends.word_source import (
     ExampleSource,
     WordSource,
@@ -34,7 +35,6 @@ from semantic_detection_pkg.detector.core.pipeline import DetectorPipeline
 from semantic_detection_pkg.detector.core.settings import (
     MOST_THREADS,
     Buffers,
-    DetectorNodeSettings,
     DetectorSettings,
     Device,
 )
@@ -68,12 +68,14 @@ class LoadedDetector(Closing):
     """A pipeline and the engine under it; a context manager that closes the engine.
 
     Attributes:
+        path: of the file that runs.
         source: of words that the model's vocabulary does not hold; None: of none.
         examples: of classes by example; None: of none.
     """
 
     pipeline: DetectorPipeline
     backend: InferenceBackend
+    path: Path
     source: WordSource | None = None
     examples: ExampleSource | None = None
 
@@ -236,7 +238,8 @@ def load_detector(
     """Load a model with what belongs to it.
 
     Args:
-        model: path; `<model>.vocabulary.npz` beside it is read if its classes are an input.
+        model: path; `<model>.vocabulary.npz` beside it is read if its classes are an input (of a
+            fast variant: that of its model).
         engine, threads, buffers, device: see `open_backend`.
         names_file: class names instead of the model's; forms: see `backends.names_file`.
         words: what to look for, as a list or a text with commas; none: all that the model knows.
@@ -252,7 +255,7 @@ def load_detector(
     try:
         names = read_names(names_file) if names_file else ()
         info = inspect_model(backend.name, backend.inputs, backend.outputs, backend.metadata, names)
-        table, source, examples = _word_table(info, Path(model), backend.metadata)
+        table, source, examples = _word_table(info, words_path(Path(model)), backend.metadata)
         wanted = split_words(words, table.known) if isinstance(words, str) else words
         missing = table.missing(wanted)
         if missing and source is not None:
@@ -262,29 +265,7 @@ def load_detector(
     except BaseException:
         backend.close()
         raise
-    return LoadedDetector(pipeline, backend, source, examples)
-
-
-def load_configured(settings: DetectorNodeSettings) -> LoadedDetector:
-    """Load the model that the settings of the node name, see `load_detector`.
-
-    Raises:
-        ConfigurationError: they name none, or something in them is wrong.
-        ModelError: the model is.
-    """
-    if not settings.model:
-        raise ConfigurationError("parameter 'model' is '', the path of a model file is allowed")
-    return load_detector(
-        settings.model,
-        engine=settings.engine,
-        threads=settings.threads,
-        buffers=settings.memory_mode,
-        device=settings.device,
-        names_file=settings.class_names_file or None,
-        words=settings.classes,
-        settings=settings.thresholds,
-        tiling=settings.tiling,
-    )
+    return LoadedDetector(pipeline, backend, Path(model), source, examples)
 
 
 def _word_table(

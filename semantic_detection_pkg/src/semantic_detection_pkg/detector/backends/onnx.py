@@ -30,6 +30,20 @@ CUDA = "CUDAExecutionProvider"
 _LOG_FATAL_ONLY = 4  # its errors arrive as exceptions; printed they would come twice
 
 
+def session_options(threads: int) -> onnxruntime.SessionOptions:
+    """Return what is set of ONNX Runtime; the rest, measured in `bench/speed.py`, is best as it is.
+
+    Args:
+        threads: within one operator, >= 0; 0: one for each core.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = _LOG_FATAL_ONLY
+    # Spinning workers win a millisecond and cost a core between frames.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
 class OnnxBackend:
     """An `InferenceBackend` over an ONNX Runtime session."""
 
@@ -57,14 +71,9 @@ class OnnxBackend:
                     f"ONNX Runtime provider {provider!r} is not in this installation; "
                     f"available: {', '.join(available)}"
                 )
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = _LOG_FATAL_ONLY
-        # Spinning workers win a millisecond and cost a core between frames.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             session = onnxruntime.InferenceSession(
-                str(path), sess_options=options, providers=list(providers)
+                str(path), sess_options=session_options(threads), providers=list(providers)
             )
         except Exception as error:  # its classes have no common base but Exception
             raise ModelError(f"model {path}: {explain(error)}") from error

@@ -186,6 +186,15 @@ class DetectorPipeline:
         asked = {as_prompt(one) for one in (*vocabulary.names, *vocabulary.dropped)}
         return self.set_vocabulary(wanted if as_prompt(name) in asked else [*wanted, name])
 
+    def infer_blank(self) -> None:
+        """Infer on an empty input, so that one can tell how long it takes; nothing is kept.
+
+        Raises:
+            FrameError: the inference failed.
+        """
+        count = self._slots.reserve(1)
+        self._engine.infer({**self._slots.inputs(count), **self._vocabulary.inputs})
+
     def process(
         self,
         image: NDArray[np.uint8],

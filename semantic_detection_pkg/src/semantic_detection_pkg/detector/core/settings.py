@@ -37,6 +37,17 @@ class Device(Enum):
     CUDA = "cuda"
 
 
+class Speed(Enum):
+    """Which file of a model runs, where `<model>.fast.onnx` lies beside it.
+
+    AUTO: the full one, unless it is too slow on this machine. FULL, FAST: that one, unmeasured.
+    """
+
+    AUTO = "auto"
+    FULL = "full"
+    FAST = "fast"
+
+
 @dataclass(frozen=True)
 class DetectorSettings:
     """Thresholds of the detector; each may be changed while it runs.
@@ -120,6 +131,19 @@ class DetectorNodeSettings:
     )
     threads: int = setting(
         0, "CPU threads of one inference; 0: all", minimum=0, maximum=MOST_THREADS
+    )
+    speed: str = setting(
+        Speed.AUTO.value,
+        "which file runs where a fast variant (model.fast.onnx) lies beside the model: auto takes "
+        "it where the full one is slower than inference_limit_s on this machine's CPU",
+        choices=tuple(speed.value for speed in Speed),
+    )
+    inference_limit_s: float = setting(
+        0.05,
+        "longest inference of the full model with speed auto: processor time over half of the "
+        "threads that it may use, the other half being for what else runs",
+        minimum=0.001,
+        maximum=60.0,
     )
     classes: tuple[str, ...] = setting(
         (), "what to look for first; ['']: all that the model knows", formerly=("words",)

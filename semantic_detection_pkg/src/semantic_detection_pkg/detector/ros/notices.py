@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from semantic_detection_pkg.detector.backends.configured import SpeedChoice
 from semantic_detection_pkg.detector.backends.loading import LoadedDetector
 from semantic_detection_pkg.detector.core.classifier_words import in_short
 from semantic_detection_pkg.detector.kernels import is_compiled
@@ -11,15 +12,23 @@ from semantic_detection_pkg.detector.ros.inspection import FrameInspector
 
 
 def tell_of_models(
-    log: Any, model: str, detector: LoadedDetector, inspector: FrameInspector
+    log: Any, detector: LoadedDetector, choice: SpeedChoice, inspector: FrameInspector
 ) -> None:
     """Say what is in use, and warn of what it lacks; `log` is a node's logger."""
     log.info(
-        f"{model} on {detector.backend.device}, "
+        f"{detector.path} on {detector.backend.device}, "
         f"{'compiled' if is_compiled() else 'slow, not compiled'} kernels, looks for "
         + ", ".join(detector.pipeline.vocabulary)
     )
-    said = (detector.notice, detector.unnamed, detector.dropped_words, detector.encoder_refusal)
+    if choice.said:
+        log.info(choice.said)
+    said = (
+        choice.warning,
+        detector.notice,
+        detector.unnamed,
+        detector.dropped_words,
+        detector.encoder_refusal,
+    )
     for notice in filter(None, said):
         log.warning(notice)
     if inspector.summary:
@@ -37,7 +46,13 @@ def warn_of_strange_words(log: Any, detector: LoadedDetector, inspector: FrameIn
         )
 
 
-def fallback_of(detector: LoadedDetector | None, inspector: FrameInspector) -> str:
-    """Return what computes elsewhere than it was asked to; "" if there is nothing."""
-    said = ("" if detector is None else detector.fallback, inspector.fallback)
+def fallback_of(
+    detector: LoadedDetector | None, choice: SpeedChoice | None, inspector: FrameInspector
+) -> str:
+    """Return what computes elsewhere, or slower, than it was asked to; "" if there is nothing."""
+    said = (
+        "" if detector is None else detector.fallback,
+        "" if choice is None else choice.warning,
+        inspector.fallback,
+    )
     return "; ".join(filter(None, said))

@@ -124,3 +124,18 @@ def test_on_the_page_by_anybody_who_may_control(served: Served, page: Page) -> N
     page.click("#review-cancel")
     expect(page.locator("#review")).to_be_hidden()
     expect(card.locator(".review .said")).to_have_count(2)
+
+
+def test_texts_of_strangers_hide_nothing_and_run_nothing(served: Served, page: Page) -> None:  # noqa: F811
+    said_ran: list[object] = []
+    page.on("dialog", lambda dialog: (said_ran.append(dialog.message), dialog.dismiss()))
+    comment = "a \u202egnp.exe\u202c b\u200b\u2066c <script>alert(1)</script> \U0001f600"
+    body = {"who": "An\u202ena", "verdict": "rejected", "comment": comment}
+    assert served.post(PATH, body).status == 200
+    page.goto(served.address)
+    told = page.locator(".finding .review .said")
+    expect(told).to_contain_text("rejected: a gnp.exe bc <script>alert(1)</script> \U0001f600")
+    text = told.inner_text()
+    assert text.startswith("Anna ")
+    assert not set(text) & set("\u202e\u202c\u200b\u2066")
+    assert said_ran == []

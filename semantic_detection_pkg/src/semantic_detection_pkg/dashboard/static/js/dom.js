@@ -2,14 +2,20 @@
 
 export const byId = (id) => document.getElementById(id);
 
+// Control and format characters hide text or turn its direction; reports leave them out, too.
+const HIDDEN = /(?![\n\t])[\p{Cc}\p{Cf}\p{Cs}\p{Co}]/gu;
+const shown = (text) => (typeof text === "string" ? text.replace(HIDDEN, "") : text);
+
 export function element(tag, properties = {}, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
+  for (const name of ["textContent", "title"]) if (name in properties) made[name] = shown(properties[name]);
+  made.append(...children.map(shown));
   return made;
 }
 
 export function setText(target, text) {
-  if (target.textContent !== text) target.textContent = text;
+  const plain = shown(text);
+  if (target.textContent !== plain) target.textContent = plain;
 }
 
 /** Replace the pairs of a definition list. */

@@ -40,11 +40,12 @@ def compose(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def entry_points() -> dict[tuple[str, str], str]:
-    """Module of every program that `ros2 run PACKAGE PROGRAM` knows."""
+    """Module of every program that `ros2 run PACKAGE PROGRAM` knows, and that takes options."""
     found = {}
     for setup in ROOT.glob("*_pkg/setup.py"):
-        for name, module in re.findall(r'"(\w+) = ([\w.]+):main"', setup.read_text()):
-            found[setup.parent.name, name] = module
+        for name, module in re.findall(r'"(\w+) = ([\w.]+):\w+"', setup.read_text()):
+            own = f"{setup.parent.name}.cli.{name}"
+            found[setup.parent.name, name] = own if module.endswith(".programs") else module
     return found
 
 

@@ -71,6 +71,17 @@ def detector(probe: GraphProbe) -> Iterator[StandIn]:
     stand_in.lifecycle.close()
 
 
+@pytest.mark.parametrize(("discovery_s", "life"), [(0.0, Life.ABSENT), (1e3, Life.UNKNOWN)])
+def test_one_that_was_not_met_yet_may_be_there(
+    probe: GraphProbe, discovery_s: float, life: Life
+) -> None:
+    told: list[DetectorIs] = []
+    lifecycle = DetectorLifecycle(probe.node, "nobody", told.append, discovery_s)
+    lifecycle.query_state(1)
+    lifecycle.close()
+    assert told == [DetectorIs(1, life)]
+
+
 def test_one_that_told_its_end_was_deactivated(detector: StandIn) -> None:
     detector.state = State.PRIMARY_STATE_INACTIVE
     detector.tells(State.PRIMARY_STATE_ACTIVE, State.TRANSITION_STATE_DEACTIVATING)

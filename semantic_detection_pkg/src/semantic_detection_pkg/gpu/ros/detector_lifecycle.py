@@ -34,6 +34,9 @@ _OPEN = {
 _LEAVING_ACTIVE = (State.PRIMARY_STATE_ACTIVE, State.TRANSITION_STATE_DEACTIVATING)
 #: So long is a state still true if only we change it: a node that died is not back so soon.
 _FRESH_S = 0.3
+#: Who has just started knows of nobody yet: on a busy machine it takes seconds to hear of those who
+#: have been there all the time. Taken for absent, a detector that computes would be ended.
+DISCOVERY_S = 5.0
 
 
 class DetectorLifecycle:
@@ -46,7 +49,14 @@ class DetectorLifecycle:
     the first has died and was started again before anybody missed it, and is told as absent once.
     """
 
-    def __init__(self, node: Node, name: str, tell: Callable[[DetectorIs], None]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        name: str,
+        tell: Callable[[DetectorIs], None],
+        discovery_s: float = DISCOVERY_S,
+    ) -> None:
+        """Ask the node of a name; one that was not met for so long [s] is absent."""
         group = ReentrantCallbackGroup()
         self._node = node
         self._name = name
@@ -65,6 +75,7 @@ class DetectorLifecycle:
         self._was = Life.UNKNOWN  # when it answered last
         self._open: list[tuple[Client, Any]] = []
         self._seen = (Life.UNKNOWN, 0.0)  # and when, on the monotonic clock
+        self._met_until_s = time.monotonic() + discovery_s
 
     def query_state(self, serial: int) -> None:
         self._forget()
@@ -110,7 +121,8 @@ class DetectorLifecycle:
 
     def _ask_state(self, then: Callable[[Life], None]) -> None:
         if not self._get.service_is_ready():
-            then(Life.ABSENT)
+            is_met = self._was is not Life.UNKNOWN or time.monotonic() >= self._met_until_s
+            then(Life.ABSENT if is_met else Life.UNKNOWN)
             return
 
         def learn(answer: GetState.Response) -> None:

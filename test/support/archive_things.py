@@ -22,6 +22,7 @@ from simulation_pkg.harness.recorded_messages import NS_PER_S, START_NS, blank, 
 SIDE_PX = 128  # of a picture: an eighth is 16 px
 CELL_PX = SIDE_PX // 8
 COLOURS = {"red": (0, 0, 255), "green": (0, 255, 0), "blue": (255, 0, 0)}
+COLOURS |= {"magenta": (255, 0, 255)}  # that no model has a word for
 COMPRESSED, RAW = "sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/Image"
 
 

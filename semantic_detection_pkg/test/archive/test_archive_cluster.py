@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import archive_things as things
+import cv2
 import pytest
+import text_encoders
 from patience import patience, wait_until
 
 from semantic_detection_pkg.archive.answer_files import from_bytes
@@ -20,7 +23,7 @@ from semantic_detection_pkg.archive.search import Part, Search
 from semantic_detection_pkg.archive.sources.opening import SourceOptions, open_path
 from semantic_detection_pkg.archive.workers.cluster import ClusterWorkers
 from semantic_detection_pkg.archive.workers.looking import look
-from semantic_detection_pkg.cli.search_archive import main
+from semantic_detection_pkg.cli.search_archive import _parser, _question, main
 from semantic_detection_pkg.errors import ConfigurationError, ModelError, SourceLostError
 
 pytest.importorskip(
@@ -138,6 +141,38 @@ def test_a_worker_that_is_killed_loses_nothing(
     here = Search(question, parts, lambda number: from_bytes(right[number])).run()
     assert len(here.findings) > 0
     assert f"findings sha256 {here.digest}\n" in capfd.readouterr().out
+
+
+def test_workers_are_told_the_example_and_need_no_picture(
+    cluster: Cluster, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The picture and the example network are removed before the first of them asks."""
+    cluster.add_worker()
+    model = text_encoders.prompt_model_with_text(tmp_path)
+    spots = (things.Spot("green", 2, 3), things.Spot("magenta", 5, 5, 4))
+    path = things.write_bag(tmp_path / "flight", 40, spots=spots)
+    picture = tmp_path / "jacket.png"
+    cv2.imwrite(str(picture), things.picture(4, spots))
+    x, y = 5 * things.CELL_PX, 5 * things.CELL_PX
+    box = f"{x},{y},{x + things.CELL_PX},{y + things.CELL_PX}"
+    asked = ["--model", str(model), "--example", f"{picture}:{box}=jacket"]
+    here = [str(path), *asked, "--output", str(tmp_path / "here"), "--workers", "1"]
+    assert main(here) == 0
+    digest = re.search(r"findings sha256 \w{64}\n", capfd.readouterr().out)
+    question = _question(_parser().parse_args([str(path), *asked]))
+    picture.unlink()
+    model.with_name("prompts.example.onnx").unlink()
+    source = open_path(path, SourceOptions())
+    parts = [Part(source, unit) for unit in source.units()]
+    workers = workers_of(cluster, 1)
+    try:
+        came = dict(workers.run(question, [part.unit for part in parts]))
+    finally:
+        workers.close()
+    found = Search(question, parts, lambda number: from_bytes(came[number])).run()
+    assert [finding.class_name for finding in found.findings] == ["jacket"]
+    assert digest is not None
+    assert digest[0] == f"findings sha256 {found.digest}\n"
 
 
 def test_what_is_wrong_with_a_cluster(

@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from semantic_detection_pkg.cli.examples import OPTION as EXAMPLE
+from semantic_detection_pkg.cli.examples import parse_example, show_example
 from semantic_detection_pkg.common.core.overlay import draw_overlay
 from semantic_detection_pkg.common.pictures import read_picture, write_picture
 from semantic_detection_pkg.detector.backends.loading import (
@@ -50,10 +52,6 @@ _OF_TILES = {
     "--overlap": (Looking.TILES, Looking.ROTATING),
     "--tiles-per-frame": (Looking.ROTATING,),
 }
-_NUMBER = r"\s*-?[0-9]+(?:\.[0-9]*)?\s*"
-_EXAMPLE = re.compile(
-    rf"(?P<file>.+):(?P<box>{_NUMBER}(?:,{_NUMBER}){{3}})(?P<no>!?)=(?P<name>.+)", re.DOTALL
-)
 _LONG_WORK = 3  # pictures from which on a progress bar helps
 
 
@@ -81,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             tiling=tiling,
         ) as detector:
             for example in options.example:
-                _show(detector, example)
+                show_example(detector, parse_example(example))
             for said in filter(None, (detector.unnamed, detector.dropped_words)):
                 _complain(said)
             return _detect(detector, options)
@@ -94,27 +92,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever reads has enough, `head` say. Python would complain at exit otherwise.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _DONE
-
-
-def _show(detector: LoadedDetector, text: str) -> None:
-    """Make a class of `FILE:x0,y0,x1,y1=NAME`, or `FILE:x0,y0,x1,y1!=NAME` for what it is not.
-
-    Raises:
-        ConfigurationError: the text is none, or the model takes no examples.
-        FrameError: the picture or the box is no good.
-    """
-    found = _EXAMPLE.fullmatch(text)
-    if found is None:
-        raise ConfigurationError(
-            f"--example {text!r}: PICTURE:x0,y0,x1,y1=NAME is needed, or !=NAME for what is not it"
-        )
-    name = found["name"].strip()
-    box = [float(value) for value in found["box"].split(",")]
-    try:
-        embedding = detector.embed_example(name, read_picture(Path(found["file"])), box)
-        detector.pipeline.add_example(name, embedding, is_negative=bool(found["no"]))
-    except (ConfigurationError, FrameError) as error:
-        raise type(error)(f"--example {found['file']}: {error}") from None
 
 
 def _settings(options: argparse.Namespace) -> tuple[DetectorSettings, TileSettings]:
@@ -336,7 +313,7 @@ def _add_words(parser: argparse.ArgumentParser) -> None:
         "or after the next one",
     )
     parser.add_argument(
-        "--example",
+        EXAMPLE,
         action="append",
         default=[],
         metavar="FILE:X0,Y0,X1,Y1=NAME",

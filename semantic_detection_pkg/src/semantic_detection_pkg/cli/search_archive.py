@@ -1,6 +1,7 @@
 """`search_archive`: look through recordings again, for something else or with a larger model.
 
 search_archive output/recordings old_flight.mp4 photos --words "yellow raincoat" --model big.onnx
+search_archive output/recordings --example jacket.jpg:10,20,200,300=jacket --model big.onnx
 
 Rings of the recorder, bags of rosbag2 with pictures (MCAP or SQLite), videos, folders of pictures.
 What was done is kept in the output folder: begun again, the search goes on where it was.
@@ -16,12 +17,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
 
 from semantic_detection_pkg.archive.answer_files import AnswerStore
-from semantic_detection_pkg.archive.core.question import Question
+from semantic_detection_pkg.archive.core.question import Example, Question
 from semantic_detection_pkg.archive.search import (
     Outcome,
     Part,
@@ -36,6 +38,8 @@ from semantic_detection_pkg.archive.workers.looking import load, model_sha256
 from semantic_detection_pkg.archive.workers.processes import LocalWorkers
 from semantic_detection_pkg.archive.workers.protocol import Workers
 from semantic_detection_pkg.cli import report
+from semantic_detection_pkg.cli.examples import OPTION as EXAMPLE
+from semantic_detection_pkg.cli.examples import show_examples
 from semantic_detection_pkg.common.file_system import FolderLock
 from semantic_detection_pkg.detector.backends.loading import DEVICES, ENGINES
 from semantic_detection_pkg.detector.classifier import Classifier, load_classifier
@@ -52,6 +56,7 @@ from semantic_detection_pkg.errors import (
 _DONE, _SOME_FAILED, _REFUSED, _INTERRUPTED = 0, 1, 2, 130
 _PERIOD_S = 10.0  # between two words of progress where there is no terminal
 _ANSWERS, _FINDINGS = "answers", "findings"
+_UNNAMED = "example"  # what a class by example is called where nobody says
 _THREADS = 1  # of each worker's inference: sums in another order have other last bits
 
 
@@ -97,7 +102,7 @@ def _search(options: argparse.Namespace) -> int:
         from semantic_detection_pkg.archive.ros.recording import write_findings
 
         folder = options.output / _FINDINGS
-        problems = write_findings(folder, outcome, question.words, _say)
+        problems = write_findings(folder, outcome, question.asked, _say)
     for problem in problems:
         _say(problem)
     _tell(outcome)
@@ -110,7 +115,10 @@ def _search(options: argparse.Namespace) -> int:
 
 
 def _question(options: argparse.Namespace) -> Question:
-    """Return what is asked; what is wrong with the model or the words is said before all else."""
+    """Return what is asked; what is wrong with the model, the words or the examples is said first.
+
+    The examples' embeddings are made here: whoever looks needs no picture.
+    """
     settings = DetectorSettings(confidence_threshold=options.conf)
     tiling = TileSettings(
         options.tiles,
@@ -128,10 +136,19 @@ def _question(options: argparse.Namespace) -> Question:
         settings,
         tiling,
     )
-    if not first.words:
-        raise ConfigurationError("words: none is given, at least one is needed")
-    with load(first):
-        return first
+    if not (first.words or options.example):
+        raise ConfigurationError(f"words: none is given, and no {EXAMPLE}: one is needed")
+    with load(first) as detector:
+        shown = show_examples(detector, options.example, first.words, _UNNAMED)
+        examples = (
+            Example(one.name, one.embedding.astype("<f4").tobytes(), one.is_negative)
+            for one in shown
+        )
+        question = replace(first, examples=tuple(examples))
+        detector.set_vocabulary(question.asked)
+        if detector.dropped_words:
+            _say(detector.dropped_words)
+        return question
 
 
 def _lock(folder: Path) -> FolderLock:
@@ -271,7 +288,15 @@ def _parser() -> argparse.ArgumentParser:
         metavar="RECORDING",
         help="folder of the recorder, a rosbag2 bag or file, a video, a folder of pictures",
     )
-    add("--words", required=True, help="what to look for, separated by commas")
+    add("--words", default="", help="what to look for, separated by commas")
+    add(
+        EXAMPLE,
+        action="append",
+        default=[],
+        metavar="FILE:X0,Y0,X1,Y1[=NAME]",
+        help="look for what this box [px] of a picture shows, with words or without; several of "
+        "one name are averaged; !=NAME: what it is not. The model's example network lies beside it",
+    )
     add("--model", required=True, metavar="FILE", help="segmentation or detection model")
     add("--output", type=Path, default=Path("output/archive"), metavar="DIR", help="%(default)s")
     add(

@@ -15,6 +15,7 @@ from typing import Any
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.looks import Look
 from semantic_detection_pkg.common.core.serialization import canonical, to_plain
+from semantic_detection_pkg.detector.core.prompts import as_prompt, read_word
 from semantic_detection_pkg.detector.core.settings import DetectorSettings
 from semantic_detection_pkg.detector.core.tiles import Looking, TileSettings
 from semantic_detection_pkg.errors import ConfigurationError
@@ -25,15 +26,31 @@ _NS_PER_S = 1_000_000_000
 
 
 @dataclass(frozen=True)
+class Example:
+    """What a class looks like, or does not: no picture, so it is the same on each machine.
+
+    Attributes:
+        name: of the class, as the detector spells it.
+        embedding: (D) of length 1, float32, little-endian.
+        is_negative: it is not of this class.
+    """
+
+    name: str
+    embedding: bytes
+    is_negative: bool = False
+
+
+@dataclass(frozen=True)
 class Question:
     """What detectors are asked of each picture.
 
     Attributes:
         model: path of the model file, the same on each machine.
         model_sha256: of the model and what belongs to it.
-        words: what is looked for, as the vocabulary takes them.
+        words: what is looked for, as the vocabulary takes them; none where there are examples.
         threads: of one worker's inference; more of them may add up in another order.
         rate_hz: at most so many pictures of a second are looked at; 0: all.
+        examples: in the order in which the detector is shown them.
 
     Raises:
         ConfigurationError: on construction, where what is looked at would depend on the order.
@@ -49,6 +66,7 @@ class Question:
     names_file: str = ""
     settings: DetectorSettings = field(default_factory=DetectorSettings)
     tiling: TileSettings = field(default_factory=TileSettings)
+    examples: tuple[Example, ...] = ()
 
     def __post_init__(self) -> None:
         if self.tiling.tiles == Looking.ROTATING.value or self.tiling.frame_budget_s > 0.0:
@@ -60,9 +78,19 @@ class Question:
             raise ConfigurationError(f"rate {self.rate_hz:g} Hz must be 0 (all pictures) or more")
 
     @property
+    def asked(self) -> tuple[str, ...]:
+        """All that is looked for: the words, then what only examples name."""
+        asked, names = list(self.words), {as_prompt(read_word(word).name) for word in self.words}
+        for example in self.examples:
+            if as_prompt(example.name) not in names:
+                names.add(as_prompt(example.name))
+                asked.append(example.name)
+        return tuple(asked)
+
+    @property
     def identity(self) -> dict[str, Any]:
         """What the answers depend on: the content of files, not where they lie."""
-        return {
+        identity = {
             "version": _VERSION,
             "model": self.model_sha256,
             "words": list(self.words),
@@ -73,6 +101,11 @@ class Question:
             "settings": to_plain(self.settings),
             "tiling": to_plain(self.tiling),
         }
+        if self.examples:  # what was answered before there were any is still right
+            identity["examples"] = [
+                [one.name, one.is_negative, one.embedding.hex()] for one in self.examples
+            ]
+        return identity
 
     def is_wanted(self, stamp_ns: int, before_ns: int | None) -> bool:
         """Return whether a picture is looked at.

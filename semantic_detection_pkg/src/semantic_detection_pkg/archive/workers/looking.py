@@ -7,6 +7,8 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from semantic_detection_pkg.archive.answer_files import to_bytes
 from semantic_detection_pkg.archive.core.question import (
     Question,
@@ -44,7 +46,7 @@ _of_thread = _OfThread()
 
 
 def load(question: Question) -> LoadedDetector:
-    """Load the detector that a question needs.
+    """Load the detector that a question needs, and show it the examples.
 
     Raises:
         ConfigurationError, ModelError: as `load_detector`, or the model is another one here.
@@ -53,7 +55,7 @@ def load(question: Question) -> LoadedDetector:
         raise ModelError(
             f"model {question.model} is another file here than where the search was begun"
         )
-    return load_detector(
+    detector = load_detector(
         question.model,
         engine=question.engine,
         threads=question.threads,
@@ -63,6 +65,16 @@ def load(question: Question) -> LoadedDetector:
         settings=question.settings,
         tiling=question.tiling,
     )
+    try:
+        for example in question.examples:
+            embedding = np.frombuffer(example.embedding, "<f4")
+            detector.pipeline.add_example(example.name, embedding, is_negative=example.is_negative)
+        if question.examples:  # and for nothing else, where there are no words
+            detector.set_vocabulary(question.asked)
+    except BaseException:
+        detector.close()
+        raise
+    return detector
 
 
 def model_sha256(model: str, names_file: str = "") -> str:

@@ -57,6 +57,15 @@ def wanted_words(words: Sequence[str], find: Callable[[str], str | None]) -> tup
     return tuple(wanted.values())
 
 
+def read_word(word: str) -> WantedWord:
+    """Return what a word says by itself, whatever a model knows.
+
+    Raises:
+        ConfigurationError: it is empty, no text, or too long.
+    """
+    return _wanted(word, lambda _: None)
+
+
 def _wanted(word: str, find: Callable[[str], str | None]) -> WantedWord:
     if not is_text(word):
         raise ConfigurationError(f"vocabulary: {word[:40]!r} is no text")

@@ -265,6 +265,19 @@ def test_equal_looks_give_equal_bits_also_across_a_checkpoint():
         assert a.tobytes() == b.tobytes()
 
 
+def test_a_class_that_was_spelled_otherwise_goes_on():
+    """As typed in a goal, before the detector has said how it spells it."""
+    before = pod_map(("person", "tent"))
+    before.update(view_at(0, 30), 1.0, looks=WHOLE)
+    resumed = pod_map(("Person", "tent"))
+    resumed.restore(before.record())
+    assert np.array_equal(resumed.exposure("Person"), before.exposure("person"))
+    assert resumed.exposure("Person").max() > 0.0
+    other = pod_map(("dog", "tent", "boat"))
+    other.restore(before.record())
+    assert other.exposure("dog").max() == 0.0
+
+
 def test_classes_that_a_record_has_not_begin_anew_and_other_cells_are_refused():
     before = pod_map()
     before.update(view_at(0, 27), 1.0, looks=WHOLE)

@@ -162,6 +162,15 @@ def test_repeating_revises_findings_after_the_cooldown_and_goes_on():
     assert made.result is None
 
 
+@pytest.mark.parametrize("word", ["Person", "PERSON|walker", "person|walker"])
+def test_classes_are_called_as_the_detector_spells_them(word):
+    made = exact_scan(PERSON)
+    made.start(words=(word, "tent"))
+    run_to_end(made)
+    (finding,) = made.findings.values()
+    assert (finding.class_name, finding.state) == ("person", FindingState.CONFIRMED)
+
+
 def test_words_may_have_names_of_their_own():
     made = exact_scan(dataclasses.replace(TENT, class_name="shelter", truth="tent"))
     made.start(words=("shelter=tent",))

@@ -25,7 +25,7 @@ from semantic_detection_pkg.common.pictures import decode_picture
 from semantic_detection_pkg.detector.classifier import Classifier
 from semantic_detection_pkg.errors import FrameError, StorageError
 from semantic_detection_pkg.scan.core.evidence import Finding
-from semantic_detection_pkg.scan.core.goals import parse_words
+from semantic_detection_pkg.scan.core.goals import class_labels
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     DECISION_DIGITS,
     InspectionResult,
@@ -153,7 +153,7 @@ class Search:
         self._parts = parts
         self._answer = answer
         self._classifier = classifier
-        self._labels = _labels(question, answer(0).vocabulary if parts else ())
+        self._labels = class_labels(question.asked, answer(0).vocabulary if parts else ())
         self._outcome = Outcome()
         self._stamps: dict[tuple[int, int], int] = {}
         self._around: dict[int, Surroundings] = {}
@@ -253,20 +253,6 @@ class Search:
         self._outcome.frames[stamp_ns] = Shown(
             self._parts[number], frame, answer.vocabulary, answer.model, stamp_ns, pose
         )
-
-
-def _labels(question: Question, vocabulary: Sequence[str]) -> dict[str, str]:
-    """Return what models call each class, by the name that detections have.
-
-    Args:
-        vocabulary: names as the detector spells them, in the order in which they were asked for;
-            without those that the model had no room for.
-    """
-    words = parse_words(question.asked)
-    return {
-        name: name if word.label == word.name else word.label
-        for name, word in zip(vocabulary, words, strict=False)
-    }
 
 
 def answers_of(

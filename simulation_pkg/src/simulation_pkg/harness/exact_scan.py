@@ -245,10 +245,17 @@ class ExactScan(ScanHarness):
         """See `ScanHarness`; words beyond `known_words` are refused."""
         if self.is_detector_silent:
             return None
-        unknown = [w for w in request.words if w.split("=")[-1] not in self.known_words]
+        known = {word.lower(): word for word in self.known_words}
+        spelled = {
+            word: known.get(word.split("=")[-1].split("|")[0].lower()) for word in request.words
+        }
+        unknown = [word for word, spelling in spelled.items() if spelling is None]
         message = f"'{unknown[0]}' is unknown" if unknown else ""
         if not unknown:
-            self.vocabulary = tuple(word.split("=")[0] for word in request.words)
+            self.vocabulary = tuple(
+                word.split("=")[0] if "=" in word else spelling or ""
+                for word, spelling in spelled.items()
+            )
         return VocabularyReply(request.request_id, not unknown, message, self.vocabulary)
 
     def ask(self, question: AskRequest) -> None:

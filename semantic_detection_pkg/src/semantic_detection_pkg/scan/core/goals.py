@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ros_support_pkg.core.settings import settings_of
@@ -38,6 +39,21 @@ def parse_words(words: tuple[str, ...]) -> tuple[Word, ...]:
             raise ConfigurationError(f"words: '{text}' has no name, a word is needed")
         read.append(Word(name.strip(), label.strip() or name.strip()))
     return tuple(read)
+
+
+def class_labels(words: tuple[str, ...], names: Sequence[str] = ()) -> dict[str, str]:
+    """Return what models call each class of a goal, by the name that detections have.
+
+    Args:
+        names: of the detector's answer: its spelling of the words, in their order, without the last
+            where it had no room for them, and what it knows besides.
+    """
+    labels = {}
+    for place, word in enumerate(parse_words(words)):
+        is_spelled_otherwise = word.name not in names and place < len(names)
+        name = names[place] if is_spelled_otherwise else word.name
+        labels[name] = name if word.label == word.name else word.label
+    return labels
 
 
 def check_goal(goal: Goal) -> None:

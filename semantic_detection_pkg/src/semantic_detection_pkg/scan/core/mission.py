@@ -84,7 +84,7 @@ class Mission:
             curves, ground: by which the first plan is made; None: not known yet.
         """
         before = self.search
-        self.search = Search(self.stamp_ns, self.goal, plan, self._settings)
+        self.search = Search(self.stamp_ns, self.goal, plan, self._settings, self.vocabulary)
         self.search.use(curves, ground or Ground())
         if before is not None:
             self.search.take_over(before)

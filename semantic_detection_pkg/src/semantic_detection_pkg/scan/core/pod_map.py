@@ -254,6 +254,8 @@ class PodMap:
     def restore(self, record: PodRecord) -> None:
         """Take over what another map of the same area knew; classes that it had not begin anew.
 
+        A class that is spelled otherwise there, in the same place of as many, is the same.
+
         Raises:
             ValueError: it had other cells.
         """
@@ -261,9 +263,11 @@ class PodMap:
         wanted = {(len(record.class_names), len(self._parts), *shape), shape}
         if {one.shape for one in record.arrays} - wanted:
             raise ValueError(f"POD of {record.exposures.shape} cells for a map of {shape}")
+        named = record.class_names
         for index, name in enumerate(self.class_names):
-            if name in record.class_names:
-                before = record.exposures[record.class_names.index(name)]
+            is_there = len(named) == len(self.class_names) and named[index] not in self.class_names
+            if name in named or is_there:
+                before = record.exposures[named.index(name) if name in named else index]
                 for part, values in zip(self._parts, before, strict=True):
                     part[index] = values
         self._group_since_s = np.array(record.group_since_s, np.float64)

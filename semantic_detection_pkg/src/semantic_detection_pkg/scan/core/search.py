@@ -23,7 +23,7 @@ from semantic_detection_pkg.scan.core.candidate_list import CandidateList
 from semantic_detection_pkg.scan.core.candidate_states import CandidateAction
 from semantic_detection_pkg.scan.core.coverage import CoverageMap
 from semantic_detection_pkg.scan.core.findings import Conclusion, FindingList
-from semantic_detection_pkg.scan.core.goals import parse_words
+from semantic_detection_pkg.scan.core.goals import class_labels
 from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections, Goal
 from semantic_detection_pkg.scan.core.path_following import PathFollower
 from semantic_detection_pkg.scan.core.paths.traversal import TraversalSettings
@@ -130,9 +130,10 @@ class Search:
     """
 
     def __init__(
-        self, started_ns: int, goal: Goal, plan: SearchPlan, settings: ScanSettings
-    ) -> None:
-        """Begin with nothing seen; `started_ns` is that of the mission."""
+        self, started_ns: int, goal: Goal, plan: SearchPlan, settings: ScanSettings,
+        names: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        """Begin with nothing seen; `started_ns` is that of the mission, `names`: `class_labels`."""
         self.goal = goal
         self.plan = plan
         self._settings = settings
@@ -144,7 +145,7 @@ class Search:
         self.followers: list[PathFollower] = []
         self.frame_ns = 0
         self._stamps_ns: deque[int] = deque(maxlen=_STAMPS_KEPT)
-        labels = {word.name: word.label for word in parse_words(goal.words)}
+        labels = class_labels(goal.words, names)
         self.candidates = CandidateList(settings, labels, plan.area)
         self.findings = FindingList(started_ns, settings.candidates)
         hfov_rad = hfov_at_zoom(plan.wide.hfov_rad, plan.zoom)

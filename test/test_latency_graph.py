@@ -11,6 +11,7 @@ import yaml
 from diagnostic_msgs.msg import DiagnosticArray
 from free_port import free_port
 from launch_runner import LaunchSession
+from patience import patience
 from prometheus_client.parser import text_string_to_metric_families
 from ros_graph import GraphProbe
 from scan_graph import write_scan_launch
@@ -108,7 +109,8 @@ def told_by(diagnostics: list[DiagnosticArray]) -> dict[str, dict[str, dict[str,
 
 def summary_of(port: int) -> set[tuple[str, str]]:
     """Stage and quantile of each sample of the metrics, once all stages are there."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10.0) as answer:
+    address = f"http://127.0.0.1:{port}/metrics"
+    with urllib.request.urlopen(address, timeout=patience(10.0)) as answer:
         families = list(text_string_to_metric_families(answer.read().decode()))
     found = {
         (sample.labels["stage"], sample.labels["quantile"])

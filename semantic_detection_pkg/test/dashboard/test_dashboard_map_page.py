@@ -98,6 +98,15 @@ def seen_by(served: Served, *bearings: tuple[float, float]) -> None:
     served.robot.outcome = Outcome(CommandStatus.DONE, "", bearings)
 
 
+def box_of(page: Page, selector: str) -> dict[str, float]:  # noqa: F811
+    """Return where it is on the page; at a glance, as news draw the map's marks anew."""
+    expect(page.locator(selector).first).to_be_visible()
+    box: dict[str, float] = page.evaluate(
+        "one => document.querySelector(one).getBoundingClientRect().toJSON()", selector
+    )
+    return box
+
+
 def click(page: Page, x: float, y: float) -> None:  # noqa: F811
     """Click, or tap, the map at shares of its sides."""
     page.locator("#ground-map").scroll_into_view_if_needed()
@@ -167,10 +176,8 @@ def test_findings_robot_view_and_cells_are_shown(
         assert float(angle[7:-4]) == pytest.approx(math.pi / 4, abs=1e-3)
         # As large as a finger, and nothing is wider than the page.
         for name in ("#ground-area", "#ground-part", "#ground-fit", ".leaflet-control-zoom-in"):
-            box = page.locator(name).bounding_box()
-            assert box is not None
-            assert box["height"] >= 44.0
-        assert page.locator(".finding-mark").first.bounding_box()["width"] >= 44.0  # type: ignore[index]
+            assert box_of(page, name)["height"] >= 44.0
+        assert box_of(page, ".finding-mark")["width"] >= 44.0
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         page.locator(".finding-mark", has=page.locator(".confirmed")).click()
         told = page.locator(".finding-told")
@@ -188,8 +195,7 @@ def test_marks_stand_where_the_findings_are(page: Page, tmp_path: Path) -> None:
         expect(page.locator(".finding-mark")).to_have_count(4)
         middles = {}
         for name in (*(f".pin.{state}" for state in STATES), ".robot"):
-            box = page.locator(f"#ground-map {name}").bounding_box()
-            assert box is not None
+            box = box_of(page, f"#ground-map {name}")
             middles[name] = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         robot = middles[".robot"]
         for state in STATES:

@@ -62,8 +62,10 @@ class PmTiles:
         return self._guarded(self._first)
 
     def close(self) -> None:
-        """Close the file."""
-        os.close(self._file)
+        """Close the file; may be called again."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
 
     def _find(self, tile_id: int) -> bytes | None:
         offset, length = self._header["root_offset"], self._header["root_length"]

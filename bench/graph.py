@@ -13,7 +13,6 @@ counted in each) and as shares of what is shared (PSS).
 from __future__ import annotations
 
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +23,7 @@ from typing import Any, cast
 import psutil
 
 from bench.row import Row
+from bench.running_demo import running_demo
 
 ROWS = (
     "graph_cpu_cores",
@@ -42,7 +42,6 @@ _DEMO_ONLY = ("demo_judge", "mock_gimbal", "vlm_stub")
 _ROOT = Path(__file__).resolve().parent.parent
 _SETTLE_S = 5.0  # from the first detection; start-up work has ended
 _WINDOW_S = 20.0
-_START_TIMEOUT_S = 60.0
 _REPETITIONS = 15
 
 
@@ -61,7 +60,6 @@ class Usage:
 
 
 def rows() -> Iterator[Row]:
-    sys.path.insert(0, str(_ROOT / "tools"))
     costs_s = _inference_s(), _rendering_s()
     for layout in _LAYOUTS:
         with tempfile.TemporaryDirectory(prefix="graph") as folder:
@@ -105,52 +103,29 @@ def _watch(folder: Path, layout: str) -> tuple[dict[str, Usage], float, float]:
     Args:
         layout: of the launch argument `processes`.
     """
-    from free_port import free_port
-    from launch_runner import LaunchSession
-    from ros_graph import GraphProbe, isolated_domain
-
     from interfaces_pkg.msg import Detections, FrameHandle
     from ros_support_pkg.qos import SENSOR_DATA
-    from semantic_detection_pkg.cli.bringup import arguments_of, read_file
-    from semantic_detection_pkg.common.configuration.launching import plan_launch
 
-    config = read_file(_ROOT / "config/config.dev.yaml")
-    arguments = {
-        **arguments_of(plan_launch(config, {})),
-        "mock_port": str(free_port()),
-        "dashboard_port": str(free_port()),
-        "output_dir": str(folder / "recordings"),
-        "save_dir": str(folder / "pictures"),
-        "shared_dir": str(folder),
-        "processes": layout,
-    }
-    with isolated_domain() as environment:
-        target = ("semantic_detection_pkg", "dev.launch.yaml")
-        with LaunchSession(target, arguments, env=environment) as launch:
-            probe = GraphProbe(int(environment["ROS_DOMAIN_ID"]))
-            try:
-                detections = probe.listen(Detections, "detections", SENSOR_DATA)
-                handles = probe.listen(FrameHandle, "camera/frames", SENSOR_DATA)
-                probe.wait_for(lambda: detections, "detections", _START_TIMEOUT_S)
-                time.sleep(_SETTLE_S)
-                processes = {
-                    state.label.rpartition("-")[0]: psutil.Process(state.pid)
-                    for state in launch.processes.values()
-                }
-                captured, answered = len(handles), len(detections)
-                before_s = _processor_s(processes)
-                start_s = time.monotonic()
-                time.sleep(_WINDOW_S)
-                elapsed_s = time.monotonic() - start_s
-                after_s = _processor_s(processes)
-                captured, answered = len(handles) - captured, len(detections) - answered
-                usage = {
-                    name: Usage((after_s[name] - before_s[name]) / elapsed_s, *_memory_mb(process))
-                    for name, process in processes.items()
-                }
-                return usage, captured / elapsed_s, answered / elapsed_s
-            finally:
-                probe.close()
+    with running_demo(folder, processes=layout) as (launch, probe):
+        detections = probe.listen(Detections, "detections", SENSOR_DATA)
+        handles = probe.listen(FrameHandle, "camera/frames", SENSOR_DATA)
+        time.sleep(_SETTLE_S)
+        processes = {
+            state.label.rpartition("-")[0]: psutil.Process(state.pid)
+            for state in launch.processes.values()
+        }
+        captured, answered = len(handles), len(detections)
+        before_s = _processor_s(processes)
+        start_s = time.monotonic()
+        time.sleep(_WINDOW_S)
+        elapsed_s = time.monotonic() - start_s
+        after_s = _processor_s(processes)
+        captured, answered = len(handles) - captured, len(detections) - answered
+        usage = {
+            name: Usage((after_s[name] - before_s[name]) / elapsed_s, *_memory_mb(process))
+            for name, process in processes.items()
+        }
+        return usage, captured / elapsed_s, answered / elapsed_s
 
 
 def _processor_s(processes: Mapping[str, psutil.Process]) -> dict[str, float]:

@@ -8,26 +8,23 @@ Overhead is capture to command without the model's own time, frame by frame.
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bench.row import Row
+from bench.running_demo import running_demo
 from ros_support_pkg.core.latency import CAPTURE_TO_COMMAND, INFERENCE, OVERHEAD, STAGES
 
 _GOALS_MS = {OVERHEAD: 25.0}
 _NAMES = (CAPTURE_TO_COMMAND, OVERHEAD, INFERENCE, *STAGES)
 ROWS = tuple(f"latency_{name}_{p}_ms" for name in _NAMES for p in ("p50", "p95"))
 
-_ROOT = Path(__file__).resolve().parent.parent
-_START_TIMEOUT_S = 120.0
 _WINDOW_S = 70.0  # what diagnostics tell is of a minute; the start is not in it
 
 
 def rows() -> Iterator[Row]:
-    sys.path.insert(0, str(_ROOT / "tools"))
     with tempfile.TemporaryDirectory(prefix="latency") as folder:
         figures = _watch(Path(folder))
     for name in _NAMES:
@@ -42,41 +39,18 @@ def rows() -> Iterator[Row]:
 def _watch(folder: Path) -> Mapping[str, Mapping[str, float]]:
     """Return the newest figures of each stage after the window."""
     from diagnostic_msgs.msg import DiagnosticArray
-    from free_port import free_port
-    from launch_runner import LaunchSession
-    from ros_graph import GraphProbe, isolated_domain
 
-    from interfaces_pkg.msg import Detections
     from ros_support_pkg.core.latency import read_figures
-    from ros_support_pkg.qos import EVENT, SENSOR_DATA
-    from semantic_detection_pkg.cli.bringup import arguments_of, read_file
-    from semantic_detection_pkg.common.configuration.launching import plan_launch
+    from ros_support_pkg.qos import EVENT
 
-    config = read_file(_ROOT / "config/config.dev.yaml")
-    arguments = {
-        **arguments_of(plan_launch(config, {})),
-        "mock_port": str(free_port()),
-        "dashboard_port": str(free_port()),
-        "output_dir": str(folder / "recordings"),
-        "save_dir": str(folder / "pictures"),
-        "shared_dir": str(folder),
-    }
-    with isolated_domain() as environment:
-        target = ("semantic_detection_pkg", "dev.launch.yaml")
-        with LaunchSession(target, arguments, env=environment):
-            probe = GraphProbe(int(environment["ROS_DOMAIN_ID"]))
-            try:
-                detections = probe.listen(Detections, "detections", SENSOR_DATA)
-                diagnostics = probe.listen(DiagnosticArray, "/diagnostics", EVENT)
-                probe.wait_for(lambda: detections, "detections", _START_TIMEOUT_S)
-                time.sleep(_WINDOW_S)
-                return {
-                    name: figures
-                    for message in list(diagnostics)
-                    for status in message.status
-                    for name, figures in read_figures(
-                        {item.key: item.value for item in status.values}
-                    ).items()
-                }
-            finally:
-                probe.close()
+    with running_demo(folder) as (_, probe):
+        diagnostics = probe.listen(DiagnosticArray, "/diagnostics", EVENT)
+        time.sleep(_WINDOW_S)
+        return {
+            name: figures
+            for message in list(diagnostics)
+            for status in message.status
+            for name, figures in read_figures(
+                {item.key: item.value for item in status.values}
+            ).items()
+        }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from ros_graph import GraphProbe
 from scan_checks import AREA, WORDS
 from scan_graph import write_scan_launch
 from sensor_msgs.msg import Imu, NavSatFix, NavSatStatus
+from terrain_files import write_heights
 
 from interfaces_pkg.action import Scan
 from interfaces_pkg.msg import Coverage, GimbalState, ScanJournal
@@ -25,7 +25,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import BaseLost, Inpu
 from semantic_detection_pkg.scan.core.journal import inputs_from_json
 from semantic_detection_pkg.scan.core.terrain import Terrain
 
-rasterio = pytest.importorskip(
+pytest.importorskip(
     "rasterio", reason="rasterio, an optional extra, is not installed: pip install rasterio"
 )
 
@@ -43,21 +43,7 @@ def terrain_file(tmp_path: Path) -> Path:
     east_m *= math.cos(math.radians(LATITUDE))
     heights = np.tile(600.0 + SLOPE * east_m, (count, 1)).astype(np.float32)
     corner = (LONGITUDE - count / 2 * side_deg, LATITUDE + count / 2 * side_deg)
-    with warnings.catch_warnings():  # of rasterio about affine, which it multiplies
-        warnings.simplefilter("ignore")
-        with rasterio.open(
-            path,
-            "w",
-            driver="GTiff",
-            width=count,
-            height=count,
-            count=1,
-            dtype="float32",
-            crs="EPSG:4326",
-            transform=rasterio.Affine(side_deg, 0.0, corner[0], 0.0, -side_deg, corner[1]),
-        ) as file:
-            file.write(heights, 1)
-    return path
+    return write_heights(path, heights, corner, side_deg)
 
 
 @pytest.fixture

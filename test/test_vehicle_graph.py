@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
-from ament_index_python.packages import get_package_prefix
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from node_process import running_node
 from patience import patience
 from ros_graph import GraphProbe
 from sensor_msgs.msg import Imu, NavSatFix, NavSatStatus
@@ -26,19 +24,7 @@ pytestmark = pytest.mark.graph
 HERE = MockVehicle(47.3769, 8.5417, 434.0, heading_deg=60.0, pitch_deg=10.0)
 
 
-@contextmanager
-def node(name: str, **parameters: object) -> Iterator[subprocess.Popen[str]]:
-    package = "gimbal_driver_pkg"
-    command = [
-        str(Path(get_package_prefix(package)) / "lib" / package / name),
-        "--ros-args",
-        *(word for key, value in parameters.items() for word in ("-p", f"{key}:={value}")),
-    ]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+node = functools.partial(running_node, package="gimbal_driver_pkg")
 
 
 class Graph:

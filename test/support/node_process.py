@@ -13,10 +13,12 @@ PACKAGE = "semantic_detection_pkg"
 
 
 @contextlib.contextmanager
-def running_node(name: str, **parameters: object) -> Iterator[subprocess.Popen[str]]:
+def running_node(
+    name: str, *, package: str = PACKAGE, **parameters: object
+) -> Iterator[subprocess.Popen[str]]:
     """Run a node with these parameters; killed at the end, if it has not ended before."""
     command = [
-        str(Path(get_package_prefix(PACKAGE)) / "lib" / PACKAGE / name),
+        str(Path(get_package_prefix(package)) / "lib" / package / name),
         "--ros-args",
         *(word for key, value in parameters.items() for word in ("-p", f"{key}:={value}")),
     ]

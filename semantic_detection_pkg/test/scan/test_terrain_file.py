@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from patience import wait_until
+from terrain_files import write_heights
 
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.adapters.terrain_file import check_terrain, read_terrain
@@ -150,21 +151,9 @@ def test_a_file_that_is_too_small_to_know_the_ground_is_named(tmp_path, side_m):
 
 @pytest.mark.parametrize("longitude_deg", [179.995, -179.995, 180.0, -180.0, 180.005])
 def test_a_file_across_180_degrees_holds_both_sides(tmp_path, longitude_deg):
-    path, count = tmp_path / "dem.tif", 400
+    count = 400
     heights = np.tile(np.linspace(100.0, 300.0, count, dtype=np.float32), (count, 1))
-    transform = rasterio.Affine(1e-4, 0.0, 179.98, 0.0, -1e-4, -16.78)
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        width=count,
-        height=count,
-        count=1,
-        dtype="float32",
-        crs="EPSG:4326",
-        transform=transform,
-    ) as file:
-        file.write(heights, 1)
+    path = write_heights(tmp_path / "dem.tif", heights, (179.98, -16.78), 1e-4)
     terrain = read_terrain(TerrainSettings(terrain_file=str(path)), -16.8, longitude_deg)
     per_m = 200.0 / 0.04 / (111_320.0 * math.cos(math.radians(16.8)))
     here = 200.0 + 200.0 / 0.04 * math.remainder(longitude_deg - 180.0, 360.0)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 
-from gimbal_driver_pkg.links.link import host_and_port, lost
+from gimbal_driver_pkg.links.link import lost
+from gimbal_driver_pkg.links.udp_socket import READ_SIZE, UdpSocket
 
-_READ_SIZE = 4096
 
-
-class UdpLink:
+class UdpLink(UdpSocket):
     """Datagrams to and from one address; a refused datagram is a lost line."""
 
     def __init__(self, url: str) -> None:
@@ -20,22 +18,11 @@ class UdpLink:
             InvalidValueError: the URL is malformed.
             LinkError: the host is not known.
         """
-        self.url = url
-        address = host_and_port(url)
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.setblocking(False)
-        try:
-            self._socket.connect(address)
-        except OSError as error:
-            self.close()
-            raise lost(url, "open", error) from error
-
-    def fileno(self) -> int:
-        return self._socket.fileno()
+        super().__init__(url, socket.socket.connect)
 
     def read(self) -> bytes:
         try:
-            return self._socket.recv(_READ_SIZE)
+            return self._socket.recv(READ_SIZE)
         except BlockingIOError:
             return b""
         except OSError as error:
@@ -46,7 +33,3 @@ class UdpLink:
             self._socket.send(frame)
         except OSError as error:
             raise lost(self.url, "write", error) from error
-
-    def close(self) -> None:
-        with contextlib.suppress(OSError):
-            self._socket.close()

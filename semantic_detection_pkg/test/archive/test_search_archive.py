@@ -33,9 +33,6 @@ from semantic_detection_pkg.recorder.storage.review_log import ReviewLog
 
 WORDS = "red,green,blue"
 
-#: multiprocessing's own helper, begun anew: another test of this process may have cost it.
-pytestmark = pytest.mark.filterwarnings("ignore:resource_tracker. process died:UserWarning")
-
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:

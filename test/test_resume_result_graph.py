@@ -130,7 +130,7 @@ def test_whoever_asks_again_has_the_result_before_and_after_the_end_and_of_any_s
     findings = probe.listen(Finding, "findings", RECORD)
     with LaunchSession(launch) as session:
         check(sent.result_again())  # from before it is there
-        assert {one.id for one in list(findings)}, "findings of before come before the end"
+        probe.wait_for(lambda: list(findings), "the findings of before")
         session.wait_for_line("goal succeeded: the area is covered")
         check(sent.result())  # long after the end
         kill(session)

@@ -21,6 +21,8 @@ setup(
             "vlm_stub = vlm_bridge_pkg.programs:vlm_stub",
         ],
         "semantic_detection.nodes": ["vlm_bridge = vlm_bridge_pkg.node:main"],
+        # How the archive, which this package stands on, finds a way to ask.
+        "semantic_detection.picture_askers": ["bridge = vlm_bridge_pkg.asking"],
     },
     maintainer="semantic detection maintainers",
     maintainer_email="maintainers@semantic-detection.example.org",

@@ -23,7 +23,8 @@ from semantic_detection_pkg.archive.search import Part, Search
 from semantic_detection_pkg.archive.sources.opening import SourceOptions, open_path
 from semantic_detection_pkg.archive.workers.cluster import ClusterWorkers
 from semantic_detection_pkg.archive.workers.looking import look
-from semantic_detection_pkg.cli.search_archive import _parser, _question, main
+from semantic_detection_pkg.cli.archive_options import make_parser
+from semantic_detection_pkg.cli.search_archive import _question, main
 from semantic_detection_pkg.errors import ConfigurationError, ModelError, SourceLostError
 
 pytest.importorskip(
@@ -159,7 +160,7 @@ def test_workers_are_told_the_example_and_need_no_picture(
     here = [str(path), *asked, "--output", str(tmp_path / "here"), "--workers", "1"]
     assert main(here) == 0
     digest = re.search(r"findings sha256 \w{64}\n", capfd.readouterr().out)
-    question = _question(_parser().parse_args([str(path), *asked]))
+    question = _question(make_parser().parse_args([str(path), *asked]))
     picture.unlink()
     model.with_name("prompts.example.onnx").unlink()
     source = open_path(path, SourceOptions())

@@ -9,16 +9,18 @@ import numpy as np
 import pytest
 
 from ros_support_pkg.core.pose_history import Pose, PoseHistory
-from ros_support_pkg.core.words import FindingState, TrackState
+from ros_support_pkg.core.words import FindingState, TrackState, Verdict
 from semantic_detection_pkg.archive.core.evaluation import Sighted
 from semantic_detection_pkg.archive.core.grouping import group, to_findings
 from semantic_detection_pkg.archive.core.question import SeenFrame, UnitAnswer
 from semantic_detection_pkg.archive.core.stretches import sightings_of
 from semantic_detection_pkg.archive.core.surroundings import Surroundings, Timeline
+from semantic_detection_pkg.archive.core.third_tier import asking_settings, is_open, with_answer
 from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.common.core.picture_questions import PictureAnswer
 from semantic_detection_pkg.common.core.position import Position
 from semantic_detection_pkg.scan.core.association import angular_distance_rad
-from semantic_detection_pkg.scan.core.evidence import Finding
+from semantic_detection_pkg.scan.core.evidence import Finding, TierResult
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     Fix,
     FrameDetections,
@@ -26,7 +28,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     InspectionResult,
     InspectRequest,
 )
-from semantic_detection_pkg.scan.core.settings import CandidateSettings, ScanSettings
+from semantic_detection_pkg.scan.core.settings import CandidateSettings, ScanSettings, TierSettings
 from semantic_detection_pkg.scan.core.tracking.track import Track
 from simulation_pkg.harness.exact_scan import ExactScan, Thing
 
@@ -292,3 +294,85 @@ def test_settings_of_a_recording_count() -> None:
     strict = replace(settings.candidates, min_score=0.9)
     around.settings.add(0, replace(settings, candidates=strict))
     assert seen(at_4_hz(12, (0, 0.8, 100.0, 40.0)), around) == []
+
+
+# ------------------------------------------------------------------------- Tier 3
+
+
+def tiers(first: Verdict, second: Verdict) -> tuple[TierResult, ...]:
+    return TierResult(1, first, 0.9, ""), TierResult(2, second, 0.6, "")
+
+
+def answer(verdict: Verdict, **more: object) -> PictureAnswer:
+    return PictureAnswer(verdict, 0.7, "logprobs", "its words", "its reason", **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "policies"),
+    [
+        (Verdict.YES, Verdict.UNSURE, {"unsure", "always"}),
+        (Verdict.UNSURE, Verdict.NOT_RUN, {"unsure", "always"}),
+        (Verdict.YES, Verdict.YES, {"always"}),
+        (Verdict.YES, Verdict.NO, set()),
+        (Verdict.NO, Verdict.NOT_RUN, set()),
+    ],
+)
+def test_what_is_asked_is_what_a_mission_asks(
+    first: Verdict, second: Verdict, policies: set[str]
+) -> None:
+    what = sight(tiers=tiers(first, second))
+    for policy in ("unsure", "always"):
+        is_asked = is_open(what, asking_settings(TierSettings(vlm_policy="never"), policy))
+        assert is_asked == (policy in policies)
+
+
+def test_it_is_asked_by_the_mission_s_rules_unless_somebody_says_otherwise() -> None:
+    always, never = TierSettings(vlm_policy="always"), TierSettings(vlm_policy="never")
+    assert asking_settings(always).vlm_policy == "always"
+    assert asking_settings(always, "unsure").vlm_policy == "unsure"
+    assert asking_settings(never).vlm_policy == "unsure"  # who names a server wants it asked
+
+
+@pytest.mark.parametrize(
+    ("verdict", "unavailable", "state", "score"),
+    [
+        (Verdict.YES, "uncertain", FindingState.CONFIRMED, 0.7),
+        (Verdict.NO, "uncertain", FindingState.REJECTED, 0.7),
+        (Verdict.UNSURE, "uncertain", FindingState.UNCERTAIN, 0.6),
+        (Verdict.UNSURE, "lower", FindingState.CONFIRMED, 0.6),
+    ],
+)
+def test_what_its_answer_comes_to(
+    verdict: Verdict, unavailable: str, state: FindingState, score: float
+) -> None:
+    settings = TierSettings(vlm_unavailable_policy=unavailable)
+    before = sight(tiers=tiers(Verdict.YES, Verdict.UNSURE), best_ns=7)
+    after = with_answer(before, answer(verdict), 3, settings)
+    assert (after.state, after.score) == (state, score)
+    (reply,) = after.answers
+    assert (reply.request_id, reply.verdict, reply.frame_ns) == (3, verdict, 7)
+    assert after.tiers[:2] == before.tiers
+    assert (after.tiers[2].tier, after.tiers[2].verdict, after.tiers[2].frames_ns) == (
+        3, verdict, (7,)
+    )  # fmt: skip
+
+
+def test_without_an_answer_it_is_as_it_was() -> None:
+    before = sight(tiers=tiers(Verdict.YES, Verdict.UNSURE))
+    silence = PictureAnswer(Verdict.UNSURE, reason="nobody is there", is_answered=False)
+    after = with_answer(before, silence, 1, TierSettings())
+    assert (after.state, after.score, after.answers) == (before.state, before.score, ())
+    assert (after.tiers[2].verdict, after.tiers[2].reason) == (Verdict.NOT_RUN, "nobody is there")
+
+
+def test_its_no_holds_against_another_sight_of_the_same_thing() -> None:
+    """Of the smaller picture nothing was asked, and the detector alone was content with it."""
+    large = sight(tiers=tiers(Verdict.YES, Verdict.NOT_RUN), score=0.9, best_ns=7)
+    small = sight(tiers=tiers(Verdict.YES, Verdict.NOT_RUN), score=0.8, **LATER)
+    (thing,) = group([large, small], CandidateSettings())
+    assert thing.best is large
+    thing.asked = with_answer(thing.best, answer(Verdict.NO), 1, TierSettings())
+    (finding,) = to_findings([thing], 77, {(0, 7): 8})
+    assert (finding.state, finding.score) == (FindingState.REJECTED, 0.7)
+    assert [one.frame_ns for one in finding.answers] == [8]
+    assert finding.tiers[2].frames_ns == (8,)

@@ -48,7 +48,8 @@ def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine a search is long enough to tell how far it is."""
-    monkeypatch.setattr("semantic_detection_pkg.cli.search_archive._PERIOD_S", float("inf"))
+    for tool in ("search_archive", "report"):
+        monkeypatch.setattr(f"semantic_detection_pkg.cli.{tool}._PERIOD_S", float("inf"))
 
 
 def run(*words: object) -> int:

@@ -17,7 +17,8 @@ from semantic_detection_pkg.archive.answer_files import from_bytes
 from semantic_detection_pkg.archive.core.question import Example, Question
 from semantic_detection_pkg.archive.sources.opening import SourceOptions, open_path
 from semantic_detection_pkg.archive.workers.looking import load, look
-from semantic_detection_pkg.cli.search_archive import _parser, _question, main
+from semantic_detection_pkg.cli.archive_options import make_parser
+from semantic_detection_pkg.cli.search_archive import _question, main
 from semantic_detection_pkg.recorder.evidence.content import latest_findings
 from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
 
@@ -29,7 +30,8 @@ BOX = "16,32,32,48"
 @pytest.fixture(autouse=True)
 def _no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine a search is long enough to tell how far it is."""
-    monkeypatch.setattr("semantic_detection_pkg.cli.search_archive._PERIOD_S", float("inf"))
+    for tool in ("search_archive", "report"):
+        monkeypatch.setattr(f"semantic_detection_pkg.cli.{tool}._PERIOD_S", float("inf"))
 
 
 @pytest.fixture
@@ -62,7 +64,7 @@ def run(*words: object) -> int:
 
 
 def question_of(*words: object) -> Question:
-    return _question(_parser().parse_args(["recording", *map(str, words)]))
+    return _question(make_parser().parse_args(["recording", *map(str, words)]))
 
 
 def digest_of(text: str) -> str:

@@ -39,7 +39,7 @@ _LOCK_TIMEOUT_S = 0.5
 
 @dataclass(frozen=True)
 class Lease:
-    """The GPU is ours for `duration_s` from now on; `epoch` goes with every request."""
+    """The GPU is ours for `duration_s` from now on; `epoch` goes with every request, 0: none."""
 
     epoch: int
     duration_s: float
@@ -78,7 +78,11 @@ class Service:
 
 @dataclass(frozen=True)
 class AskResult:
-    """A verdict and where it comes from."""
+    """A verdict and where it comes from.
+
+    Attributes:
+        is_answered: the model has answered all questions, whatever it said.
+    """
 
     combined: CombinedReading
     text: str
@@ -86,6 +90,7 @@ class AskResult:
     model: str
     latency_s: float
     epoch: int
+    is_answered: bool = True
 
 
 class Session:
@@ -152,6 +157,7 @@ class Session:
             replies[0].model if replies else self._service.model,
             time.monotonic() - start_s,
             epoch,
+            not cause,
         )
 
     def _put(
@@ -201,6 +207,7 @@ class Session:
         end_s: float,
         on_progress: Callable[[str, str], None],
     ) -> Reply:
+        """Send it; a lease of epoch 0 is of no arbiter, and nothing is said of it."""
         service = self._service
         on_progress("request", "")
         lock = KernelLock(service.lock_file, service.lock_owner) if service.lock_file else None
@@ -213,7 +220,7 @@ class Session:
                 raise ServiceError("timeout", "no time is left for the question")
             return call.ask(
                 request,
-                epoch=epoch,
+                epoch=epoch or None,
                 timeout_s=left_s,
                 on_text=lambda text: on_progress("answer", text),
             )

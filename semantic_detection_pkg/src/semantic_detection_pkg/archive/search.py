@@ -12,17 +12,22 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ros_support_pkg.core.pose_history import Pose
+from ros_support_pkg.core.words import Verdict
 from semantic_detection_pkg.archive.answer_files import AnswerStore, from_bytes
+from semantic_detection_pkg.archive.asking import Asking
 from semantic_detection_pkg.archive.core.evaluation import Sighted
 from semantic_detection_pkg.archive.core.grouping import Thing, group, to_findings
 from semantic_detection_pkg.archive.core.question import Question, SeenFrame, Unit, UnitAnswer
 from semantic_detection_pkg.archive.core.stretches import sightings_of
 from semantic_detection_pkg.archive.core.surroundings import Surroundings
+from semantic_detection_pkg.archive.core.third_tier import asking_settings, is_open, with_answer
 from semantic_detection_pkg.archive.sources.source import RecordedSource
 from semantic_detection_pkg.archive.workers.protocol import Workers
+from semantic_detection_pkg.common.core.picture_questions import PictureAnswer
 from semantic_detection_pkg.common.core.serialization import canonical, to_plain
 from semantic_detection_pkg.common.pictures import decode_picture
 from semantic_detection_pkg.detector.classifier import Classifier
+from semantic_detection_pkg.detector.kernels.crops import crop_for_eyes
 from semantic_detection_pkg.errors import FrameError, StorageError
 from semantic_detection_pkg.scan.core.evidence import Finding
 from semantic_detection_pkg.scan.core.goals import class_labels
@@ -30,7 +35,11 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     DECISION_DIGITS,
     InspectionResult,
 )
-from semantic_detection_pkg.scan.core.settings import CandidateSettings
+from semantic_detection_pkg.scan.core.settings import (
+    CandidateSettings,
+    ScanSettings,
+    TierSettings,
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,20 @@ class Shown:
     def jpeg(self) -> bytes:
         """Return its picture as a file; raises FrameError."""
         return self.part.source.jpeg(self.part.unit, self.frame.place, self.frame.stamp_ns)
+
+
+@dataclass(frozen=True)
+class Vlm:
+    """Tier 3.
+
+    Attributes:
+        policy: as `TierSettings.vlm_policy`; empty: that of the recording.
+        tell: is given how many questions there are, each time one is done.
+    """
+
+    asking: Asking
+    policy: str = ""
+    tell: Callable[[int], object] = lambda _total: None
 
 
 @dataclass
@@ -143,16 +166,19 @@ class Search:
         parts: Sequence[Part],
         answer: Callable[[int], UnitAnswer],
         classifier: Classifier | None = None,
+        vlm: Vlm | None = None,
     ) -> None:
         """Take what was looked through.
 
         Args:
             answer: gives that of a part by its number.
             classifier: Tier 2; None: there is none.
+            vlm: Tier 3; None: nothing is asked.
         """
         self._parts = parts
         self._answer = answer
         self._classifier = classifier
+        self._vlm = vlm
         self._labels = class_labels(question.asked, answer(0).vocabulary if parts else ())
         self._outcome = Outcome()
         self._stamps: dict[tuple[int, int], int] = {}
@@ -174,6 +200,8 @@ class Search:
             sighted += self._scene(scene, numbers)
         things = group(sighted, CandidateSettings())
         self._note_frames(things, list(scenes.values()))
+        if self._vlm is not None:
+            self._ask(things, self._vlm)
         outcome.findings = to_findings(things, outcome.started_ns, self._stamps)
         return outcome
 
@@ -226,6 +254,30 @@ class Search:
             said.probabilities,
             has_crop=False,
         )
+
+    def _ask(self, things: Sequence[Thing], vlm: Vlm) -> None:
+        """Ask about the best picture of each thing that the lower tiers leave open."""
+        waiting: list[tuple[Thing, TierSettings]] = []
+        for thing in things:
+            best = thing.best
+            recorded = self._around[best.scene].settings.at(best.decided_ns) or ScanSettings()
+            settings = asking_settings(recorded.tiers, vlm.policy)
+            if is_open(best, settings):
+                waiting.append((thing, settings))
+        for number, (thing, settings) in enumerate(waiting, start=1):
+            answer = self._answer_about(thing.best, vlm.asking)
+            thing.asked = with_answer(thing.best, answer, number, settings)
+            vlm.tell(len(waiting))
+
+    def _answer_about(self, best: Sighted, asking: Asking) -> PictureAnswer:
+        shown = self._outcome.frames[self._stamps[best.scene, best.best_ns]]
+        try:
+            image = decode_picture(np.frombuffer(shown.jpeg(), np.uint8), f"of {best.best_ns} ns")
+        except FrameError as error:
+            return PictureAnswer(Verdict.UNSURE, reason=str(error), is_answered=False)
+        crop = crop_for_eyes(image, best.box_xyxy)
+        name = best.track.class_name
+        return asking.ask(crop, self._labels.get(name, name))
 
     def _note_frames(self, things: Sequence[Thing], scenes: Sequence[Sequence[int]]) -> None:
         """Note the frames that findings name, and give each a stamp of its own."""

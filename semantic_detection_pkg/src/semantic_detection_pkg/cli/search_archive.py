@@ -23,11 +23,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from semantic_detection_pkg.archive.answer_files import AnswerStore
+from semantic_detection_pkg.archive.asking import Asking, open_asker
 from semantic_detection_pkg.archive.core.question import Example, Question
 from semantic_detection_pkg.archive.search import (
     Outcome,
     Part,
     Search,
+    Vlm,
     answers_of,
     look_through,
 )
@@ -38,13 +40,13 @@ from semantic_detection_pkg.archive.workers.looking import load, model_sha256
 from semantic_detection_pkg.archive.workers.processes import LocalWorkers
 from semantic_detection_pkg.archive.workers.protocol import Workers
 from semantic_detection_pkg.cli import report
+from semantic_detection_pkg.cli.archive_options import make_parser
 from semantic_detection_pkg.cli.examples import OPTION as EXAMPLE
 from semantic_detection_pkg.cli.examples import show_examples
 from semantic_detection_pkg.common.file_system import FolderLock
-from semantic_detection_pkg.detector.backends.loading import DEVICES, ENGINES
 from semantic_detection_pkg.detector.classifier import Classifier, load_classifier
 from semantic_detection_pkg.detector.core.settings import DetectorSettings
-from semantic_detection_pkg.detector.core.tiles import Looking, TileSettings
+from semantic_detection_pkg.detector.core.tiles import TileSettings
 from semantic_detection_pkg.detector.core.vocabulary import split_words
 from semantic_detection_pkg.errors import (
     ConfigurationError,
@@ -64,10 +66,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tool.
 
     Returns:
-        Exit status: 0; 1 if a recording or a picture could not be read; 2 if the model, an option
-        or all recordings are no good; 130 after Ctrl-C.
+        Exit status: 0; 1 if a recording or a picture could not be read, or the vision-language
+        model did not answer; 2 if the model, an option or all recordings are no good; 130 after
+        Ctrl-C.
     """
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     try:
         return _search(options)
     except SemanticDetectionError as error:
@@ -93,11 +96,13 @@ def _search(options: argparse.Namespace) -> int:
         store = AnswerStore(options.output / _ANSWERS)
         stack.callback(_lock(options.output).release)
         workers = _workers(options, stack)
+        vlm = _vlm(options, stack)
         with _Progress(sum(part.unit.weight for part in parts)) as progress:
             unkept = look_through(question, parts, workers, store, progress.add)
-        outcome = Search(
-            question, parts, answers_of(question, parts, store, unkept), classifier
-        ).run()
+        answer = answers_of(question, parts, store, unkept)
+        outcome = Search(question, parts, answer, classifier, vlm).run()
+        if vlm is not None:
+            _tell_of_questions(vlm.asking, options.vlm)
         # Here, because the rest needs no ROS.
         from semantic_detection_pkg.archive.ros.recording import write_findings
 
@@ -111,6 +116,7 @@ def _search(options: argparse.Namespace) -> int:
     if status in (_REFUSED, _INTERRUPTED):
         return status
     failed = refused or outcome.unread or outcome.incomplete or problems or status
+    failed = failed or (vlm is not None and vlm.asking.unanswered)
     return _SOME_FAILED if failed else _DONE
 
 
@@ -205,6 +211,30 @@ def _workers(options: argparse.Namespace, stack: contextlib.ExitStack) -> Worker
     return cluster
 
 
+def _vlm(options: argparse.Namespace, stack: contextlib.ExitStack) -> Vlm | None:
+    """Return Tier 3, of which nothing is asked yet; answers are kept beside those of workers."""
+    if not options.vlm:
+        return None
+    asker = open_asker(options.vlm, model=options.vlm_model, timeout_s=options.vlm_timeout)
+    progress: list[_Progress] = []
+
+    def tell(total: int) -> None:
+        if not progress:
+            progress.append(stack.enter_context(_Progress(total, "question")))
+        progress[0].add(1, is_new=True)
+
+    return Vlm(Asking(asker, options.output / _ANSWERS), options.vlm_policy, tell)
+
+
+def _tell_of_questions(asking: Asking, address: str) -> None:
+    if asking.unanswered:
+        things = "thing" if asking.unanswered == 1 else "things"
+        _say(
+            f"the vision-language model at {address} was not asked about {asking.unanswered} "
+            f"{things}: {asking.problem}; begun again, the search asks what is left"
+        )
+
+
 def _tell(outcome: Outcome) -> None:
     states = Counter(finding.state.name.lower() for finding in outcome.findings)
     found = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
@@ -217,12 +247,13 @@ def _tell(outcome: Outcome) -> None:
 class _Progress:
     """A bar on a terminal, a line now and then elsewhere."""
 
-    def __init__(self, total: int) -> None:
-        """Begin; `total` is about how many pictures there are."""
+    def __init__(self, total: int, unit: str = "picture") -> None:
+        """Begin; `total` is about how many of a unit there are."""
+        self._unit = unit
         self._total, self._done, self._new = total, 0, 0
         self._started_s = self._told_s = time.monotonic()
         self._is_terminal = sys.stderr.isatty()
-        self._bar = tqdm(total=total, unit="picture", disable=not self._is_terminal, smoothing=0.05)
+        self._bar = tqdm(total=total, unit=unit, disable=not self._is_terminal, smoothing=0.05)
 
     def __enter__(self) -> _Progress:
         return self
@@ -244,142 +275,12 @@ class _Progress:
             return
         self._told_s = now_s
         left_s = (now_s - self._started_s) / self._new * max(0, self._total - self._done)
-        _say(f"{self._done} of {self._total} pictures, {left_s / 60.0:.0f} min left")
+        _say(f"{self._done} of {self._total} {self._unit}s, {left_s / 60.0:.0f} min left")
 
 
 def _say(message: str) -> None:
     with tqdm.external_write_mode(file=sys.stderr):
         print(f"search_archive: {message}", file=sys.stderr, flush=True)
-
-
-def _within(low: float, high: float) -> type:
-    """Return what reads a number of an option."""
-
-    def read(text: str) -> float:
-        value = float(text)
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text} must be {low:g}..{high:g}")
-        return value
-
-    read.__name__ = "number"
-    return read  # type: ignore[return-value]  # argparse takes any callable
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 256:
-        raise argparse.ArgumentTypeError(f"{text} must be 1..256")
-    return value
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="search_archive",
-        description="Look through recordings again, for something else or with a larger model; "
-        "findings, pages and files for maps are those of a mission.",
-        epilog="Begun again with the same output folder, it goes on where it was. Exit status: 0; "
-        "1 if a recording or a picture could not be read; 2 if nothing could be searched; 130 "
-        "after Ctrl-C. docs/archive.md says more.",
-    )
-    add = parser.add_argument
-    add(
-        "recordings",
-        nargs="+",
-        metavar="RECORDING",
-        help="folder of the recorder, a rosbag2 bag or file, a video, a folder of pictures",
-    )
-    add("--words", default="", help="what to look for, separated by commas")
-    add(
-        EXAMPLE,
-        action="append",
-        default=[],
-        metavar="FILE:X0,Y0,X1,Y1[=NAME]",
-        help="look for what this box [px] of a picture shows, with words or without; several of "
-        "one name are averaged; !=NAME: what it is not. The model's example network lies beside it",
-    )
-    add("--model", required=True, metavar="FILE", help="segmentation or detection model")
-    add("--output", type=Path, default=Path("output/archive"), metavar="DIR", help="%(default)s")
-    add(
-        "--export",
-        type=lambda text: ",".join(report.map_kinds(text)),
-        action="append",
-        default=[],
-        metavar="KIND",
-        help="files for maps, too, as `report --export`; may be repeated",
-    )
-    add("--classifier", metavar="FILE", help="classifier for a closer look, as in a mission")
-    _add_looking(parser)
-    _add_workers(parser)
-    _add_hints(parser)
-    return parser
-
-
-def _add_looking(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("how pictures are looked at")
-    add = group.add_argument
-    add(
-        "--tiles",
-        default=Looking.FULL.value,
-        choices=[Looking.FULL.value, Looking.TILES.value],
-        help="full: as a whole; tiles: in all tiles, for small things (default: %(default)s)",
-    )
-    add("--tile-px", type=int, metavar="N", help="longer side of a tile [px of the picture]")
-    add(
-        "--conf",
-        type=_within(0.0, 1.0),
-        default=DetectorSettings().confidence_threshold,
-        metavar="0..1",
-        help="scores must be greater (default: %(default)s)",
-    )
-    add(
-        "--rate",
-        type=_within(0.0, 1000.0),
-        default=0.0,
-        metavar="HZ",
-        help="look at no more than so many pictures of a second (default: all)",
-    )
-    add("--names", metavar="FILE", help="class names instead of the model's")
-    add(
-        "--engine",
-        default="onnxruntime",
-        metavar="NAME",
-        help=f"{', '.join(ENGINES)}, or that of a plug-in (default: %(default)s)",
-    )
-    add("--device", choices=DEVICES, default="cpu", help="(default: %(default)s)")
-
-
-def _add_workers(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("who looks; the findings are the same, whoever does")
-    one_of = group.add_mutually_exclusive_group()
-    one_of.add_argument(
-        "--workers",
-        type=_count,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="processes of this machine (default: %(default)s)",
-    )
-    one_of.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, tcp://host:8786")
-
-
-def _add_hints(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("what recordings do not tell")
-    add = group.add_argument
-    add("--topic", default="", help="of a bag, the one with the pictures (default: all)")
-    add(
-        "--hfov",
-        type=_within(0.0, 179.0),
-        default=0.0,
-        metavar="DEG",
-        help="horizontal field of view of the lens (default: 60 where it is not told)",
-    )
-    add(
-        "--reach",
-        type=_within(0.0, 1e5),
-        default=50.0,
-        metavar="M",
-        help="how far a thing may be from the camera, 1 sigma, where only the camera's place is "
-        "known (default: %(default)s)",
-    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """The client of the VLM service: HTTP over a Unix socket, with an end and a way to cancel.
 
 The same client speaks to the stub, to the NanoLLM service, to `llama-server --host SOCKET` and to
-vLLM with `--uds`. Standard library only, so the robot's container needs no HTTP library.
+vLLM with `--uds`; away from the robot also to `http://HOST:PORT` and `https://HOST`. Standard
+library only, so the robot's container needs no HTTP library.
 """
 
 from __future__ import annotations
@@ -18,31 +19,24 @@ from vlm_bridge_pkg.errors import ServiceError
 from vlm_bridge_pkg.protocol import limits
 from vlm_bridge_pkg.protocol.replies import Reply, StreamReader, refused
 from vlm_bridge_pkg.protocol.requests import ChatRequest
+from vlm_bridge_pkg.transport.connections import (
+    CONNECT_TIMEOUT_S,
+    FAR_CONNECT_TIMEOUT_S,
+    connection_to,
+)
 
-_CONNECT_TIMEOUT_S = 0.5
 _PIECE_BYTES = 4096
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost")
-        self._path = path
-        #: The base class forgets `sock` when a reply has begun that ends with the connection.
-        self.wire: socket.socket | None = None
-
-    def connect(self) -> None:
-        self.wire = self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(_CONNECT_TIMEOUT_S)
-        self.sock.connect(self._path)
-        self.sock.settimeout(None)  # the call as a whole has its end
+_GET_BYTES = 1 << 16  # llama-server tells much of each model
 
 
 class VlmCall:
     """One question to the service. Made by one thread, cancelled by any."""
 
     def __init__(self, path: str) -> None:
-        self._connection = _UnixConnection(path)
+        """Take the path of a Unix socket or a URL; raises as `connection_to`."""
+        self._connection = connection_to(path)
         self._path = path
+        self._is_connected = False
         self._cut = threading.Lock()
         self._cause = ""
 
@@ -91,11 +85,13 @@ class VlmCall:
     def _exchange(
         self, request: ChatRequest, headers: dict[str, str], on_text: Callable[[str], None]
     ) -> Reply:
-        self._connection.connect()
+        connection = self._connection
+        connection.connect()
+        self._is_connected = True
         if self._cause:
             raise ConnectionAbortedError
-        self._connection.request("POST", limits.CHAT_PATH, request.to_json(), headers)
-        response = self._connection.getresponse()
+        connection.request("POST", connection.base + limits.CHAT_PATH, request.to_json(), headers)
+        response = connection.getresponse()
         if response.status != 200:
             raise _refusal(response)
         stream = StreamReader()
@@ -123,35 +119,55 @@ class VlmCall:
             return ServiceError("timeout", f"no whole answer of {self._path} in {timeout_s:.1f} s")
         if self._cause:
             return ServiceError(self._cause, f"the question to {self._path} was cancelled")
-        if isinstance(error, FileNotFoundError | ConnectionRefusedError | PermissionError):
-            return ServiceError("no_service", f"nobody serves {self._path}: {error.strerror}")
         if isinstance(error, BlockingIOError):  # of a Unix socket whose queue is full
             return ServiceError("no_service", f"{self._path} takes no connection: its server hangs")
+        if not self._is_connected:
+            why = getattr(error, "strerror", None) or str(error) or "no answer"
+            return ServiceError("no_service", f"nobody serves {self._path}: {why}")
         return ServiceError("cut_off", f"the answer of {self._path} broke off: {error!r}")
 
 
-def read_health(path: str, timeout_s: float = _CONNECT_TIMEOUT_S) -> dict[str, Any]:
+def read_health(path: str, timeout_s: float = CONNECT_TIMEOUT_S) -> dict[str, Any]:
     """Read what the service says of itself: "status" is "ok" or "loading".
 
     Raises:
         ServiceError: no_service, or unreadable.
     """
-    connection = _UnixConnection(path)
+    status, body = _get(path, limits.HEALTH_PATH, timeout_s)
+    default = {"status": "ok" if status == 200 else "loading"}
+    try:
+        health = json.loads(body) if body.strip() else default  # vLLM says nothing but 200
+    except ValueError as error:
+        raise ServiceError("unreadable", f"{path} says of its health {body[:60]!r}") from error
+    return health if isinstance(health, dict) and "status" in health else default
+
+
+def read_models(path: str, timeout_s: float = FAR_CONNECT_TIMEOUT_S) -> tuple[str, ...]:
+    """Read the names of the models that the service has; empty: it does not say.
+
+    Raises:
+        ServiceError: no_service.
+    """
+    _, body = _get(path, limits.MODELS_PATH, timeout_s)
+    try:
+        return tuple(str(one["id"]) for one in json.loads(body)["data"])
+    except (ValueError, KeyError, TypeError):
+        return ()
+
+
+def _get(path: str, what: str, timeout_s: float) -> tuple[int, bytes]:
+    """Return status and body, of which no more than a piece is read."""
+    connection = connection_to(path)
     try:
         connection.connect()
         connection.sock.settimeout(timeout_s)
-        connection.request("GET", limits.HEALTH_PATH)
+        connection.request("GET", connection.base + what)
         response = connection.getresponse()
-        body = response.read(_PIECE_BYTES)
-        default = {"status": "ok" if response.status == 200 else "loading"}
-        health = json.loads(body) if body.strip() else default  # vLLM says nothing but 200
-        return health if isinstance(health, dict) and "status" in health else default
+        return response.status, response.read(_GET_BYTES)
     except (TimeoutError, BlockingIOError) as error:
         raise ServiceError("no_service", f"the server of {path} hangs: {error}") from error
     except (OSError, http.client.HTTPException) as error:
         raise ServiceError("no_service", f"nobody serves {path}: {error}") from error
-    except ValueError as error:
-        raise ServiceError("unreadable", f"{path} says of its health {body[:60]!r}") from error
     finally:
         connection.close()
 

@@ -21,7 +21,7 @@ from semantic_detection_pkg.scan.core.candidate import Candidate
 from semantic_detection_pkg.scan.core.candidate_evidence import Sighting, TrackedFrame
 from semantic_detection_pkg.scan.core.candidate_list import CandidateList
 from semantic_detection_pkg.scan.core.candidate_states import CandidateAction
-from semantic_detection_pkg.scan.core.evidence import PathCourse, TierResult
+from semantic_detection_pkg.scan.core.evidence import PathCourse, TierResult, VlmReply
 from semantic_detection_pkg.scan.core.findings import foot_pitch_rad, is_place, position_of
 from semantic_detection_pkg.scan.core.ground_model import GroundModel
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
@@ -61,6 +61,8 @@ class Sighted:
         best_ns, box_xyxy: the frame that shows it best, and where [px].
         fix: where the camera was then.
         is_by_bearing: bearings of the stretch are from a base.
+        close_score: the detector's best of it close up.
+        answers: of the vision-language model.
     """
 
     scene: int
@@ -78,6 +80,8 @@ class Sighted:
     path: PathCourse | None
     fix: Fix | None
     is_by_bearing: bool
+    close_score: float = 0.0
+    answers: tuple[VlmReply, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -270,6 +274,7 @@ class Evaluation:
                     path=evidence.mask.to_path_course() if evidence.mask is not None else None,
                     fix=None,
                     is_by_bearing=self._around.has_bearings,
+                    close_score=evidence.close_score,
                 )
             )
         )

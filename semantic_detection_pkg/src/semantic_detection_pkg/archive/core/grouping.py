@@ -35,14 +35,19 @@ _RANK = {
 
 @dataclass
 class Thing:
-    """One thing with all that was seen of it."""
+    """One thing with all that was seen of it.
+
+    Attributes:
+        asked: the best with what the vision-language model says of it; None: it has no part in it.
+    """
 
     sightings: list[Sighted] = field(default_factory=list)
+    asked: Sighted | None = None
 
     @property
     def best(self) -> Sighted:
         """What says most of it: the surest state, then the highest score, then the largest."""
-        return max(self.sightings, key=_worth)
+        return self.asked or max(self.sightings, key=_worth)
 
     @property
     def first_ns(self) -> int:
@@ -99,7 +104,7 @@ def _to_finding(thing: Thing, finding_id: str, stamps: Mapping[tuple[int, int], 
         tiers=tuple(
             replace(tier, frames_ns=tuple(map(told, tier.frames_ns))) for tier in best.tiers
         ),
-        answers=(),
+        answers=tuple(replace(one, frame_ns=told(one.frame_ns)) for one in best.answers),
         yaw_rad=track.yaw_rad,
         pitch_rad=track.pitch_rad,
         covariance=track.covariance,

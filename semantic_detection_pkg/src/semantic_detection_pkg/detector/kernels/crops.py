@@ -11,6 +11,9 @@ from semantic_detection_pkg.detector.kernels.letterbox import PADDING
 
 _LEAST_SIDE_PX = 8.0  # a smaller square shows nothing but the interpolation
 _JPEG_QUALITY = 90
+_SHOWN_MARGIN = 1.25  # side of the picture in longest sides of the box, as for the classifier
+#: A vision-language model takes in 384 px (SigLIP) and enlarges nothing by itself.
+_SHOWN_SIDES_PX = (384, 640)
 
 Box = tuple[float, float, float, float]
 
@@ -59,6 +62,11 @@ def crop_square(
         borderValue=(PADDING,) * 3,
     )
     return np.asarray(square, np.uint8)
+
+
+def crop_for_eyes(image: NDArray[np.uint8], box_xyxy: Box) -> bytes:
+    """Return the JPEG that people and the vision-language model look at, around a box."""
+    return crop_jpeg(image, box_xyxy, _SHOWN_MARGIN, _SHOWN_SIDES_PX)
 
 
 def crop_jpeg(

@@ -16,12 +16,8 @@ from ros_support_pkg.edge import serve
 from ros_support_pkg.stamps import from_time
 from semantic_detection_pkg.common.ros import conversions
 from semantic_detection_pkg.detector.classifier import Classifier, load_classifier
-from semantic_detection_pkg.detector.kernels.crops import Box, crop_jpeg
+from semantic_detection_pkg.detector.kernels.crops import Box, crop_for_eyes
 from semantic_detection_pkg.errors import FrameError
-
-_CROP_MARGIN = 1.25  # side of the picture in longest sides of the box, as for the classifier
-#: A vision-language model takes in 384 px (SigLIP) and enlarges nothing by itself.
-_CROP_SIDES_PX = (384, 640)
 
 
 class FrameInspector:
@@ -122,9 +118,7 @@ class FrameInspector:
         inspection = Inspection(
             frame=request.frame,
             box_xyxy=list(box),
-            crop=conversions.to_compressed_image(
-                crop_jpeg(image, box, _CROP_MARGIN, _CROP_SIDES_PX), stamp_ns, frame_id
-            ),
+            crop=conversions.to_compressed_image(crop_for_eyes(image, box), stamp_ns, frame_id),
         )
         if self._classifier is not None:
             said = self._classifier.classify(image, box)

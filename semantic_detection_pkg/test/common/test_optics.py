@@ -33,6 +33,25 @@ def test_project_is_the_inverse_of_bearings_of(view, point):
     assert view.project(view.bearings_of([point]))[0] == pytest.approx(point, abs=1e-5)
 
 
+@given(
+    view=views,
+    off=st.tuples(st.floats(-4, 4), st.floats(-2.5, 2.5)),
+    margin=st.sampled_from((0.0, 0.06, -0.1)),
+)
+def test_whether_it_shows_one_bearing_is_whether_it_contains_it(view, off, margin):
+    there = (view.yaw_rad + off[0], view.pitch_rad + off[1])
+    assert view.shows(there, margin) is bool(view.contains([there], margin)[0])
+
+
+@given(view=views, share=st.floats(0, 1), margin=st.sampled_from((0.0, 0.06)))
+def test_at_the_very_edge_one_bearing_is_judged_as_many_are(view, share, margin):
+    x, y = margin * view.width, share * view.height
+    (there,) = view.bearings_of([(x, y)]).tolist()
+    for nudge in (-1e-12, 0.0, 1e-12):
+        near = (there[0] + nudge, there[1])
+        assert view.shows(near, margin) is bool(view.contains([near], margin)[0])
+
+
 @given(view=views, zoom=st.floats(1, 20), off=st.tuples(st.floats(-0.1, 0.1), st.floats(-0.1, 0.1)))
 def test_it_agrees_with_the_simulated_camera(view, zoom, off):
     there = (view.yaw_rad + off[0], view.pitch_rad + off[1])

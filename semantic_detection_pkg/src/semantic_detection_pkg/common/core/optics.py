@@ -23,6 +23,7 @@ Matrix = NDArray[np.float64]
 
 _WIDEST_BOX_RAD = 1.5
 _LEAST_DEPTH = 1e-6  # of a unit vector: what is nearer to the camera's plane counts as behind it
+_DOUBT = 1e-6  # of depth, and of the picture: as near to a bound last bits might decide
 
 
 def direction(yaw_rad: float, pitch_rad: float) -> Matrix:
@@ -154,6 +155,25 @@ class CameraView:
         share = self.project(bearings) / (self.width, self.height)
         return np.asarray(((share >= margin) & (share <= 1.0 - margin)).all(axis=1))
 
+    def shows(self, bearing: tuple[float, float], margin: float = 0.0) -> bool:
+        """Return whether one bearing [rad] lies in the picture: `contains` without arrays."""
+        yaw, pitch = bearing
+        level = math.cos(pitch)
+        x, y, z = level * math.cos(yaw), level * math.sin(yaw), -math.sin(pitch)
+        right, down, depth = (row[0] * x + row[1] * y + row[2] * z for row in self._rotation_rows)
+        if depth < _LEAST_DEPTH - _DOUBT:
+            return False
+        if depth > _LEAST_DEPTH + _DOUBT:
+            scale = self.pixels_per_rad / depth
+            # Below 0 it lies outside.
+            inside = min(
+                0.5 - margin - abs(right * scale / self.width),
+                0.5 - margin - abs(down * scale / self.height),
+            )
+            if abs(inside) > _DOUBT:
+                return inside > 0.0
+        return bool(self.contains([bearing], margin)[0])
+
     def sizes_of(self, boxes_xyxy: ArrayLike) -> Matrix:
         """Return (n, 2) angular widths and heights [rad] of (n, 4) boxes [px] at their middles."""
         left, top, right, bottom = _columns(boxes_xyxy, 4)
@@ -219,6 +239,11 @@ class CameraView:
     @cached_property
     def _rotation(self) -> Matrix:
         return rotation(self.yaw_rad, self.pitch_rad, self.roll_rad)
+
+    @cached_property
+    def _rotation_rows(self) -> list[list[float]]:
+        rows: list[list[float]] = self._rotation.tolist()
+        return rows
 
     def _rays(self, points_xy: ArrayLike) -> Matrix:
         """Return (3, n) vectors of points [px], in the base frame, of depth 1; C-contiguous."""

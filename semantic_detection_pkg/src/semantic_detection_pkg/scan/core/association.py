@@ -46,17 +46,12 @@ def is_same_place(settings: CandidateSettings, first: Located, second: Located) 
     Each axis counts by itself: footpaths are long and flat, and lie one above the other.
     """
     turn = math.remainder(first.yaw_rad - second.yaw_rad, math.tau) * math.cos(first.pitch_rad)
-    axes = (
-        (abs(turn), first.width_rad, second.width_rad),
-        (abs(first.pitch_rad - second.pitch_rad), first.height_rad, second.height_rad),
-    )
-    near = (
-        apart
-        <= max(settings.association_gate_rad, settings.association_gate_sizes * (one + other) / 2.0)
-        for apart, one, other in axes
-    )
-    shares = (_share_of_smaller(*axis) for axis in axes)
-    return all(near) or math.prod(shares) >= settings.association_min_overlap
+    across = abs(turn), first.width_rad, second.width_rad
+    along = abs(first.pitch_rad - second.pitch_rad), first.height_rad, second.height_rad
+    if _is_near(settings, *across) and _is_near(settings, *along):
+        return True
+    share = _share_of_smaller(*across) * _share_of_smaller(*along)
+    return share >= settings.association_min_overlap
 
 
 def is_within_gate(settings: CandidateSettings, known: Track, seen: Track) -> bool:
@@ -71,6 +66,14 @@ def is_within_gate(settings: CandidateSettings, known: Track, seen: Track) -> bo
     unseen_s = (seen.last_seen_ns - known.last_seen_ns) * 1e-9
     reach_rad = min(settings.gating_max_rad, settings.gating_rate_rad_s * unseen_s)
     return known.class_name == seen.class_name and angular_distance_rad(known, seen) <= reach_rad
+
+
+def _is_near(
+    settings: CandidateSettings, apart_rad: float, one_rad: float, other_rad: float
+) -> bool:
+    """Return whether two are near each other along an axis, for their sizes along it."""
+    sizes_rad = settings.association_gate_sizes * (one_rad + other_rad) / 2.0
+    return apart_rad <= max(settings.association_gate_rad, sizes_rad)
 
 
 def _share_of_smaller(apart_rad: float, one_rad: float, other_rad: float) -> float:

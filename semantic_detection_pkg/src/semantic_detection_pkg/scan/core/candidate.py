@@ -15,7 +15,7 @@ when a frame counts and when the search for evidence ends:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 from ros_support_pkg.core.words import FindingState, Verdict
@@ -81,6 +81,7 @@ class Candidate:
         self.since_ns = now_ns
         self.state = CandidateState.DETECTING
         self.evidence = Evidence(Extent.of(track))
+        self._idle_basis: tuple[object, ...] = ()  # of an evaluation that changed nothing
         self._settings = settings
         close = settings.close
         self._needs_px = dict(close.min_target_px_by_class).get(label, close.min_target_px)
@@ -130,18 +131,19 @@ class Candidate:
         """Follow the candidate in one frame, and count the frame if it can be judged."""
         if not self.may(CandidateAction.OBSERVE):
             return
-        hit = self._matching_track(frame.tracks)
+        hit = self._matching_track(frame)
         extent = self.evidence.extent
         if hit is not None:
             extent = extent.follow(hit)
         else:
             # Unseen it still moves as predicted.
-            extent = replace(extent, track=frame.tracks.get(extent.track.id, extent.track))
-        self.evidence = replace(
-            self.evidence.with_view_frame(frame.stamp_ns, self._settings.close.min_view_frames),
-            extent=extent,
-            detector=detector,
+            predicted = frame.tracks.get(extent.track.id)
+            if predicted is not None:
+                extent = Extent(predicted, extent.size_rad, extent.was_whole)
+        evidence = self.evidence.with_view_frame(
+            frame.stamp_ns, self._settings.close.min_view_frames
         )
+        self.evidence = evidence.shown(extent, detector)
         if not self._can_be_judged(frame, hit):
             return
         tiers = self._settings.tiers
@@ -216,23 +218,17 @@ class Candidate:
     # -------------------------------------------------------------------------- Tiers 1, 2 and 3
 
     def evaluate(self, now_ns: int) -> None:
-        """Draw from the evidence what it allows about Tiers 1 and 2."""
-        if not self.may(CandidateAction.OBSERVE):
+        """Draw from the evidence what it allows about Tiers 1 and 2.
+
+        Every tick asks; what nothing came of before is not drawn again from the same.
+        """
+        state, known = self.state, self.evidence
+        basis = (state, known.presence, known.inspections, known.tiers)
+        if basis == self._idle_basis or not self.may(CandidateAction.OBSERVE):
             return
-        first = self._detector_result()
-        if first.verdict is Verdict.NO:
-            if self._can_search():
-                self.evidence = self.evidence.for_search()
-                self._advance(CandidateCause.NOT_DETECTED)
-                return
-            self._note(first, now_ns)
-            second = TierResult(2, Verdict.NOT_RUN, 0.0, "it was not there close up")
-            self._settle(second, now_ns)
-        elif first.verdict is Verdict.YES:
-            self._note(first, now_ns)
-            if not self.may(CandidateAction.CLASSIFY):
-                self._advance(CandidateCause.DETECTED)
-            self._evaluate_crops(now_ns)
+        self._evaluate(now_ns)
+        if self.state is state and self.evidence is known:
+            self._idle_basis = basis
 
     def give_up(self, now_ns: int, why: str) -> None:
         """Settle Tiers 1 and 2 by what is known now: there are no more views."""
@@ -279,6 +275,24 @@ class Candidate:
 
     def _advance(self, cause: CandidateCause) -> None:
         self.state = TRANSITIONS[self.state, cause]
+
+    def _evaluate(self, now_ns: int) -> None:
+        if self.evidence.presence.verdict(self._settings.tiers.error_rate) is Verdict.UNSURE:
+            return
+        first = self._detector_result()
+        if first.verdict is Verdict.NO:
+            if self._can_search():
+                self.evidence = self.evidence.for_search()
+                self._advance(CandidateCause.NOT_DETECTED)
+                return
+            self._note(first, now_ns)
+            second = TierResult(2, Verdict.NOT_RUN, 0.0, "it was not there close up")
+            self._settle(second, now_ns)
+            return
+        self._note(first, now_ns)
+        if not self.may(CandidateAction.CLASSIFY):
+            self._advance(CandidateCause.DETECTED)
+        self._evaluate_crops(now_ns)
 
     def _can_search(self) -> bool:
         is_wanted = self._settings.close.refind_zoom > 0.0
@@ -327,18 +341,18 @@ class Candidate:
             evidence = replace(evidence, best=sighting, mask=mask)
         self.evidence = evidence
 
-    def _matching_track(self, tracks: Mapping[int, Track]) -> Track | None:
+    def _matching_track(self, frame: TrackedFrame) -> Track | None:
         """Return its own track if this frame shows it, else the nearest one that may be it."""
         mine = self.track
-        own = tracks.get(mine.id)
+        own = frame.tracks.get(mine.id)
         if own is not None and own.is_seen:
             return own
         near = [
             (angular_distance_rad(mine, one), one.id)
-            for one in tracks.values()
-            if one.is_seen and one.class_name == mine.class_name and self._may_be(one)
+            for one in frame.seen.get(mine.class_name, ())
+            if self._may_be(one)
         ]
-        return tracks[min(near)[1]] if near else None
+        return frame.tracks[min(near)[1]] if near else None
 
     def _may_be(self, other: Track) -> bool:
         if is_within_gate(self._settings.candidates, self.track, other):
@@ -364,12 +378,10 @@ class Candidate:
             is_large = fills or max(x1 - x0, y1 - y0) >= self.needs_px
             is_complete = hit.is_whole or x1 - x0 >= _WIDE_SHARE * view.width
             return (frame.is_at_max_zoom or is_large) and is_complete
-        expected_px = max(self.evidence.extent.size_rad) * view.pixels_per_rad
-        is_large = expected_px >= _SIZE_SLACK * self.needs_px
+        size_rad = self.evidence.extent.size_rad
+        is_large = max(size_rad) * view.pixels_per_rad >= _SIZE_SLACK * self.needs_px
         bearing = (self.track.yaw_rad, self.track.pitch_rad)
-        if self._settings.close.misses_need_tiles and frame.is_passed_over(
-            bearing, self.evidence.extent.size_rad
-        ):
+        if not (frame.is_at_max_zoom or is_large) or not view.shows(bearing, _EDGE):
             return False
-        in_view = bool(view.contains([bearing], _EDGE)[0])
-        return (frame.is_at_max_zoom or is_large) and in_view
+        needs_tile = self._settings.close.misses_need_tiles
+        return not (needs_tile and frame.is_passed_over(bearing, size_rad))

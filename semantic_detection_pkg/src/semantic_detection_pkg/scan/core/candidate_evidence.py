@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.looks import Look, tiles_of
@@ -43,9 +44,25 @@ class TrackedFrame:
     looks: tuple[Look, ...] = ()
     proposed: frozenset[str] = frozenset()
 
+    @cached_property
+    def tiles(self) -> tuple[Look, ...]:
+        """The looks that show only a part of the picture."""
+        return tiles_of(self.looks, self.view.width, self.view.height)
+
+    @cached_property
+    def seen(self) -> dict[str, list[Track]]:
+        """The tracks that were detected in this very frame, by class."""
+        found: dict[str, list[Track]] = {}
+        for track in self.tracks.values():
+            if track.is_seen:
+                found.setdefault(track.class_name, []).append(track)
+        return found
+
     def is_passed_over(self, bearing: Bearing, size_rad: Bearing) -> bool:
         """Return whether tiles were looked at, but none that shows all of a thing that fits in."""
-        tiles = tiles_of(self.looks, self.view.width, self.view.height)
+        tiles = self.tiles
+        if not tiles:
+            return False
         x0, y0, x1, y1 = self.view.boxes_of([bearing], [size_rad])[0].tolist()
         fitting = [
             tile for tile in tiles if x1 - x0 <= tile.x1 - tile.x0 and y1 - y0 <= tile.y1 - tile.y0
@@ -177,6 +194,18 @@ class Evidence:
     results_due_ns: int = 0
     searches: int = 0
     refinements: int = 0
+
+    def shown(self, extent: Extent, detector: str) -> Evidence:
+        """Return the evidence with what one more frame of a detector says of the extent.
+
+        As `replace` does it, without going through all fields by name: each frame changes each
+        candidate.
+        """
+        if extent is self.extent and detector == self.detector:
+            return self
+        after = object.__new__(Evidence)
+        vars(after).update(vars(self), extent=extent, detector=detector)
+        return after
 
     @property
     def by_tier(self) -> dict[int, TierResult]:

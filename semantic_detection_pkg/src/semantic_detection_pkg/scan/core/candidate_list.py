@@ -12,7 +12,7 @@ may still be something.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ros_support_pkg.core.settings import constant
 from ros_support_pkg.core.words import TrackState
@@ -129,7 +129,7 @@ class CandidateList:
         now = frame.tracks.get(one.track.id)
         if now is None or (self._settings.candidates.known_by_sight and not now.is_seen):
             return one
-        return replace(one, track=now)
+        return Cooling(now, one.since_ns, one.is_rejected)
 
     def _merge(self) -> None:
         """Keep the older of two candidates that came to follow one track."""

@@ -13,6 +13,8 @@ from enum import Enum
 class CandidateState(Enum):
     """What is known of a candidate, by the tier that is at work on it."""
 
+    __hash__ = object.__hash__  # each is one object; every step asks many times
+
     DETECTING = "detecting"  # Tier 1 counts the close frames that show it
     SEARCHING = "searching"  # it is not where it was: Tier 1 begins again, in a wider view
     CLASSIFYING = "classifying"  # Tier 2 classifies crops of it
@@ -46,6 +48,8 @@ class CandidateCause(Enum):
 
 class CandidateAction(Enum):
     """What the search does with a candidate."""
+
+    __hash__ = object.__hash__
 
     OBSERVE = "count frames as evidence"
     VIEW = "plan close views of it"

@@ -29,8 +29,9 @@ def evaluate_candidates(blackboard: Blackboard) -> None:
     if search is None:
         return
     candidates = search.candidates
-    under_way = sum(one.evidence.crop_request is not None for one in candidates.all)
-    for one in candidates.all:
+    known = candidates.all
+    under_way = sum(one.evidence.crop_request is not None for one in known)
+    for one in known:
         has_request = one.evidence.crop_request is not None
         if has_request or under_way < blackboard.settings.tiers.inspections_at_once:
             request = one.order_crop(blackboard.now_ns, blackboard.next_request_id)

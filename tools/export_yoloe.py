@@ -30,9 +30,9 @@ from model_export.example_network import KINDS, write_example_network
 from model_export.onnx_file import annotate, export_onnx
 from model_export.parity import Difference, compare, worst
 from model_export.text_export import (
-    COSINE_LIMIT,
+    TextCheck,
     TextSide,
-    least_cosine,
+    check_text,
     read_text_side,
     write_text_side,
 )
@@ -68,19 +68,19 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         path = export(options)
         print(f"{path}: exported, now compared with the checkpoint ...", flush=True)
-        difference, cosine = _check(options, path), _check_text(options, path)
+        difference, text = _check(options, path), _check_text(options, path)
     except SemanticDetectionError as error:
         print(f"export_yoloe: {error}", file=sys.stderr)
         return _EXIT_USAGE
     print(f"{path}: {difference}")
-    if cosine is not None:
-        print(f"{encoder_path(path)}: least cosine {cosine:.6f} (limit {COSINE_LIMIT:g})")
+    if text is not None:
+        print("\n".join(f"{encoder_path(path)}: {line}" for line in text.lines))
     elif options.classes == "runtime":
         print(f"{path}: no text encoder is here (--text-encoder): words are its vocabulary's")
     if not difference.is_within_limits:
         print(f"export_yoloe: {path}: is not what the checkpoint computes", file=sys.stderr)
         return 1
-    if cosine is not None and cosine < COSINE_LIMIT and not options.text_int8:
+    if text is not None and not text.is_good:
         print(f"export_yoloe: {encoder_path(path)}: is not what PyTorch computes", file=sys.stderr)
         return 1
     return 0
@@ -123,7 +123,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     text.add_argument("--merges", type=Path, metavar="GZ", help="CLIP's bpe_simple_vocab_16e6.txt")
     text.add_argument(
-        "--text-int8", action="store_true", help="a quarter of the size; only near PyTorch's"
+        "--text-int8", action="store_true", help="a quarter of the size; how near is printed"
     )
     parser.add_argument(
         "--examples",
@@ -291,13 +291,13 @@ def _check(options: argparse.Namespace, path: Path) -> Difference:
     return worst(differences)
 
 
-def _check_text(options: argparse.Namespace, path: Path) -> float | None:
-    """The least cosine between the encoder's embeddings and PyTorch's; None: no encoder."""
+def _check_text(options: argparse.Namespace, path: Path) -> TextCheck | None:
+    """Compare the encoder's embeddings with PyTorch's; None: no encoder."""
     if options.classes == "baked":
         return None
     yoloe = load_yoloe(options.checkpoint, options.seed)
     side = _text_side(options, yoloe)
-    return None if side is None else least_cosine(side, yoloe, path)
+    return None if side is None else check_text(side, yoloe, path, options.text_int8)
 
 
 def vocabulary_inputs(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from ultralytics import YOLOE
@@ -20,6 +19,7 @@ from model_export.text_encoder import (
     reference_embeddings,
 )
 from model_export.text_files import encoder_path, write_encoder
+from model_export.text_int8 import Int8Loss, as_int8, int8_loss, size_of
 from model_export.tokenizer_file import find_merges, tokenizer_json
 from model_export.words import checkpoint_name
 from model_export.yoloe import head_of
@@ -80,7 +80,7 @@ def write_text_side(side: TextSide, yoloe: YOLOE, model: Path, is_int8: bool) ->
     """Write the encoder's files beside a model; returns the hash that its vocabulary names."""
     graph, metadata = encoder_graph(side.encoder, head_of(yoloe.model))
     if is_int8:
-        graph = _as_int8(graph)
+        graph = as_int8(graph)
     entries = {
         "description": "text encoder of YOLOE with the checkpoint's prompt layer behind it",
         "license": "the encoder's, and AGPL-3.0 (Ultralytics) of the prompt layer",
@@ -91,23 +91,48 @@ def write_text_side(side: TextSide, yoloe: YOLOE, model: Path, is_int8: bool) ->
     return write_encoder(model, graph, side.tokenizer, entries)
 
 
-def least_cosine(side: TextSide, yoloe: YOLOE, model: Path) -> float:
-    """Return the smallest cosine between the written encoder's embeddings and PyTorch's."""
-    encoder = TextEncoder(encoder_path(model))
-    ours = encoder.encode([as_prompt(word) for word in _PROBES], side.checkpoint)
+@dataclass(frozen=True)
+class TextCheck:
+    """What the written encoder was found to be.
+
+    Attributes:
+        cosine: least, between its embeddings and PyTorch's.
+        size_bytes: of graph and weights.
+        loss: by INT8; None: it is FP32.
+    """
+
+    cosine: float
+    size_bytes: int
+    loss: Int8Loss | None = None
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it is what PyTorch computes, as far as it is to be."""
+        return self.loss is not None or self.cosine >= COSINE_LIMIT
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """For people."""
+        limit = "" if self.loss is not None else f" (limit {COSINE_LIMIT:g})"
+        size = f"{self.size_bytes / 1e6:.1f} MB, " if self.loss is None else ""
+        said = f"{size}least cosine with PyTorch {self.cosine:.6f}{limit}"
+        return (said,) if self.loss is None else (said, str(self.loss))
+
+
+def check_text(side: TextSide, yoloe: YOLOE, model: Path, is_int8: bool) -> TextCheck:
+    """Compare the encoder beside a model with PyTorch, and where it is INT8 with FP32."""
+    graph = encoder_path(model)
+    ours = TextEncoder(graph).encode([as_prompt(word) for word in _PROBES], side.checkpoint)
     theirs = side.embed(yoloe, list(_PROBES))
-    return float(np.min(np.sum(np.stack(list(ours.values())) * theirs, axis=1)))
+    cosine = float(np.min(np.sum(np.stack(list(ours.values())) * theirs, axis=1)))
+    loss = _loss_by_int8(side, yoloe, model) if is_int8 else None
+    return TextCheck(cosine, size_of(graph), loss)
 
 
-def _as_int8(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Weights of matrix products and the table of tokens as INT8, products in INT8."""
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
+def _loss_by_int8(side: TextSide, yoloe: YOLOE, model: Path) -> Int8Loss:
+    """Return what the encoder beside a model lost by INT8, against the same in FP32."""
     with tempfile.TemporaryDirectory() as folder:
-        whole, small = Path(folder) / "whole.onnx", Path(folder) / "small.onnx"
-        onnx.save(model, str(whole))
-        quantize_dynamic(
-            str(whole), str(small), weight_type=QuantType.QInt8, per_channel=True,
-            op_types_to_quantize=["MatMul", "Gather"],
-        )  # fmt: skip
-        return onnx.load(str(small))
+        whole = Path(folder) / model.name
+        write_text_side(side, yoloe, whole, is_int8=False)
+        prompts = [as_prompt(word) for word in _PROBES]
+        return int8_loss(encoder_path(model), encoder_path(whole), prompts, side.checkpoint)

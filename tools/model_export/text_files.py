@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -29,13 +30,20 @@ def write_network(path: Path, network: onnx.ModelProto, metadata: Mapping[str, o
         metadata: `prompt_model`, ...; the hash of the weights is added.
     """
     data = path.with_name(path.name + DATA_SUFFIX)
-    data.unlink(missing_ok=True)  # it would be appended to
     path.parent.mkdir(parents=True, exist_ok=True)
+    # Under a name of its own: the library refuses one that is in the working directory, whatever
+    # the folder, and would append to one that is there.
+    draft = data.with_name(f".{uuid.uuid4().hex}")
     onnx.save(
         network, str(path), save_as_external_data=True, all_tensors_to_one_file=True,
-        location=data.name, size_threshold=_SMALLEST_OUTSIDE,
+        location=draft.name, size_threshold=_SMALLEST_OUTSIDE,
     )  # fmt: skip
+    os.replace(draft, data)
     graph = onnx.load(str(path), load_external_data=False)
+    for tensor in graph.graph.initializer:
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                entry.value = data.name
     entries = {key: str(value) for key, value in metadata.items()}
     onnx.helper.set_model_props(graph, entries | {"weights_sha256": sha256_of(data)})
     onnx.save(graph, str(path))

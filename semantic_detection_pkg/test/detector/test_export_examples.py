@@ -84,7 +84,9 @@ def test_examples_are_what_ultralytics_makes_of_them(tmp_path, checkpoint):
     prompts = make_prompts(names, theirs, checkpoint)
     wanted = export_yoloe.reference_model(yoloe, prompts, SIZE, False)(as_tensor(image).numpy())
     scores = slice(4, 4 + len(names))
-    assert np.abs(outputs["output0"][0, scores] - wanted[0][0, scores]).max() <= 1e-4
+    difference = np.abs(outputs["output0"][0, scores] - wanted[0][0, scores]).max()
+    _log.info("%s: scores differ by %g", checkpoint, difference)
+    assert difference <= 1e-4
     assert np.ptp(wanted[0][0, scores]) > 0.01
 
 

@@ -5,6 +5,7 @@ here, as Ultralytics and Apple publish them: TorchScript, and the weights of a w
 """
 
 import logging
+import re
 
 import numpy as np
 import pytest
@@ -162,7 +163,23 @@ def test_words_typed_later_score_as_ultralytics_scores_them(tmp_path, checkpoint
             else:
                 scores = np.sort(have[:, 4]), np.sort(wanted[:, 4])
             assert np.ptp(scores[1]) > 0.05
+            _log.info("%s: scores differ by %g", checkpoint, np.abs(scores[0] - scores[1]).max())
             assert np.abs(scores[0] - scores[1]).max() <= 1e-4
+
+
+def test_int8_says_its_size_and_what_it_lost(tmp_path, capsys):
+    """The real size, with random weights."""
+    arguments = ["yoloe-11s-seg.yaml", "--words", "person", "--text-encoder", "random"]
+    arguments += ["--size", str(SIZE[0]), "--out", str(tmp_path), "--examples", "none"]
+    assert export_yoloe.main([*arguments, "--text-int8"]) == 0
+    said = capsys.readouterr().out.splitlines()[-1]
+    _log.info("%s", said)
+    found = re.fullmatch(
+        r".*: INT8, ([\d.]+) MB instead of ([\d.]+); cosine with FP32 ([\d.]+) at least, .*", said
+    )
+    assert found is not None, said
+    assert float(found[1]) < 0.3 * float(found[2])
+    assert 0.9 < float(found[3]) <= 1.0
 
 
 def test_tokens_are_clips():

@@ -23,6 +23,7 @@ from interfaces_pkg.srv import AddExample, SetVocabulary
 from ros_support_pkg.qos import SENSOR_DATA
 from ros_support_pkg.timers import every
 from semantic_detection_pkg.detector.backends.loading import load_detector
+from semantic_detection_pkg.detector.backends.word_memory import WordMemory
 from semantic_detection_pkg.detector.ros.new_words import WordsService
 from semantic_detection_pkg.errors import FrameError
 
@@ -126,7 +127,7 @@ def slow(tmp_path: Path, probe: GraphProbe, ros_domain: dict[str, str]) -> Itera
                 raise FrameError(f"frame {stamp_ns} ns is not held")
             return held.frames[stamp_ns]
 
-        WordsService(node, lambda: held.detector, frame, lambda _: None)
+        WordsService(node, lambda: held.detector, frame, WordMemory(), lambda _: None)
         spinning = threading.Thread(target=executor.spin, daemon=True)
         spinning.start()
         yield SimpleNamespace(held=held, source=source, frames=frames, loaded=loaded)

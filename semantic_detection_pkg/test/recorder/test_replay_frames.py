@@ -58,10 +58,9 @@ def test_a_picture_stands_for_the_detections_of_its_stamp() -> None:
     items = [then[0], RecordedPicture(1, b"a"), RecordedPicture(2, b"b"), then[1]]
     seen = []
 
-    def detect(
-        picture: RecordedPicture, words: tuple[str, ...], looks: tuple[Look, ...], _: str
-    ) -> FrameDetections:
-        seen.append((picture.stamp_ns, words, looks))
+    def detect(picture: RecordedPicture, then: FrameDetections | None) -> FrameDetections:
+        assert then is not None
+        seen.append((picture.stamp_ns, then.words, then.looks))
         return frame(picture.stamp_ns, (0, 0.5, 5))
 
     comparison = Comparison()

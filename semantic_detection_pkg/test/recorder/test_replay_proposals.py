@@ -93,8 +93,9 @@ def test_pictures_are_proposed_in_again_by_the_settings_of_then() -> None:
     recorded = RecordedPicture(1, file.tobytes())
     detect = _Detect(SimpleNamespace(pipeline=model), ())
 
-    again = detect(recorded, ("person",), (), wanted.as_text())
-    without = detect(recorded, ("person",), (), "")
+    then = FrameDetections(1, Detections.none(200, 120), ("person",))
+    again = detect(recorded, replace(then, proposer=wanted.as_text()))
+    without = detect(recorded, then)
 
     expected = Proposer(wanted).propose(picture)
     np.testing.assert_array_equal(again.detections.boxes_xyxy, expected.boxes_xyxy)

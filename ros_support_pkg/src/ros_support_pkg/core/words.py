@@ -127,6 +127,15 @@ class HealthLevel(Worded, Enum):
     CRITICAL = 3
 
 
+class WordOrigin(Worded, Enum):
+    """Where the detector has the meaning of a word from."""
+
+    PREPARED = 0  # a class of the model, or in the vocabulary beside it
+    ENCODED = 1  # typed, and encoded by the model's text encoder
+    CACHED = 2  # typed, and encoded before
+    EXAMPLES = 3  # of examples, in place of what the word says
+
+
 #: Where the text for people is more than the name.
 TEXTS: Mapping[Any, str] = {
     Level.SWEEP: "level 1: sweep",
@@ -135,6 +144,10 @@ TEXTS: Mapping[Any, str] = {
     HealthLevel.SHED: "loads are shed",
     CellResult.UNSEEN: "not seen",
     CellResult.EMPTY: "seen, nothing",
+    WordOrigin.PREPARED: "prepared with the model",
+    WordOrigin.ENCODED: "typed",
+    WordOrigin.CACHED: "typed before",
+    WordOrigin.EXAMPLES: "by example",
 }
 
 #: (message type, field) -> its enumeration. `SetFocus` is a service; its request has the field.
@@ -150,6 +163,7 @@ FIELDS: Mapping[tuple[str, str], type[Worded]] = {
     ("Coverage", "result"): CellResult,  # the field `results` holds one for each cell
     ("GpuState", "owner"): GpuOwner,
     ("HealthState", "level"): HealthLevel,
+    ("WordMeaning", "origin"): WordOrigin,
 }
 
 #: What each tier of the close look is.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import numpy as np
 
 from semantic_detection_pkg.cli.replay_report import print_speed, print_summary
-from semantic_detection_pkg.common.core.looks import Look
 from semantic_detection_pkg.common.pictures import decode_picture
 from semantic_detection_pkg.detector.backends.loading import LoadedDetector, load_detector
 from semantic_detection_pkg.detector.core.proposal_settings import ProposalSettings
@@ -19,6 +19,7 @@ from semantic_detection_pkg.detector.core.settings import DetectorSettings
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.recorder.core.replay.comparison import Digest
 from semantic_detection_pkg.recorder.core.replay.player import Change, Recorded, replay
+from semantic_detection_pkg.recorder.core.replay.recorded_words import RecordedWords
 from semantic_detection_pkg.recorder.core.replay.redetect import (
     Comparison,
     RecordedPicture,
@@ -32,6 +33,7 @@ from semantic_detection_pkg.recorder.storage.bag_messages import (
     JOURNAL,
     PICTURES,
     recording,
+    words_by_stamp,
 )
 from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
 from semantic_detection_pkg.scan.core.area import Area
@@ -75,7 +77,7 @@ def replay_frames(reader: BagReader, options: argparse.Namespace, change: Change
         settings=settings,
     ) as detector:
         source = recording(reader, robot, (GIMBAL, DETECTIONS, JOURNAL, PICTURES))
-        detect = _Detect(detector, words)
+        detect = _Detect(detector, words, words_by_stamp(reader, robot))
         again = detected_again(source, known, pictures, detect, comparison)
         if has_journal:
             started_s = time.perf_counter()
@@ -111,30 +113,39 @@ def _rehearse(
 class _Detect:
     """The pipeline with the vocabulary that each picture had, looking where it looked then.
 
-    What was proposed then is proposed by the same settings.
+    What was known by example then is known by the same embeddings, where they are of this model;
+    what was proposed then is proposed by the same settings.
     """
 
-    def __init__(self, detector: LoadedDetector, words: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        detector: LoadedDetector,
+        words: tuple[str, ...],
+        recorded: Mapping[int, RecordedWords] = MappingProxyType({}),
+    ) -> None:
+        """Take a detector.
+
+        Args:
+            words: to look for instead of the recorded ones; none: those.
+            recorded: what was looked for, by the stamps that frames name.
+        """
+        self._detector = detector
         self._pipeline = detector.pipeline
         self._model = detector.pipeline.info.name
         self._words = words
+        self._recorded = recorded
+        self._taught: RecordedWords | None = None
+        self._asked: tuple[str, ...] | None = detector.pipeline.vocabulary
         self._proposer = Proposer()
 
-    def __call__(
-        self,
-        picture: RecordedPicture,
-        recorded_words: tuple[str, ...],
-        recorded_looks: tuple[Look, ...],
-        recorded_proposer: str,
-    ) -> FrameDetections:
-        words = self._words or recorded_words
-        if words and words != self._pipeline.vocabulary:
-            self._pipeline.set_vocabulary(words)
+    def __call__(self, picture: RecordedPicture, then: FrameDetections | None) -> FrameDetections:
+        self._look_for(then)
         data = np.frombuffer(picture.jpeg, np.uint8)
         image = decode_picture(data, f"of {picture.stamp_ns} ns")
-        result = self._pipeline.process(image, looks=recorded_looks)
-        if recorded_proposer != self._proposer.settings.as_text():
-            self._proposer.change(ProposalSettings.from_text(recorded_proposer))
+        result = self._pipeline.process(image, looks=() if then is None else then.looks)
+        proposer = "" if then is None else then.proposer
+        if proposer != self._proposer.settings.as_text():
+            self._proposer.change(ProposalSettings.from_text(proposer))
         proposals = self._proposer.propose(image, result.detections)
         detections, vocabulary = with_proposals(result.detections, result.vocabulary, proposals)
         return FrameDetections(
@@ -144,8 +155,39 @@ class _Detect:
             self._model,
             looks=result.looks,
             proposed_classes=len(proposals.class_names),
-            proposer=recorded_proposer,
+            proposer=proposer,
         )
+
+    def _look_for(self, then: FrameDetections | None) -> None:
+        told = None if then is None else self._recorded.get(then.words_since_ns)
+        if told is not None and told is not self._taught:
+            self._teach(told)
+        words = self._words or (() if then is None else then.words)
+        if told is not None and not self._words and told.words == words:
+            words = told.wanted
+        if words and words != self._asked:
+            self._detector.set_vocabulary(words)
+            self._asked = words
+
+    def _teach(self, told: RecordedWords) -> None:
+        """Have the pipeline know what the recorded one knew beyond its model's words.
+
+        Raises:
+            ConfigurationError: classes were known by examples that mean nothing to this model.
+        """
+        space = self._pipeline.embedding_space
+        self._taught, self._asked = told, None
+        if told.space == space:
+            if space:
+                self._pipeline.learn_words(told.typed)
+                self._pipeline.replace_examples(told.examples)
+            return
+        shown = dict.fromkeys(one.name for one in told.examples)
+        if shown and not self._words:
+            raise ConfigurationError(
+                f"recorded by example, {', '.join(shown)}: the embeddings are of {told.space}, "
+                f"{self._model} takes {space or 'none'}; say what to look for by --words"
+            )
 
 
 def _print_comparison(comparison: Comparison) -> None:

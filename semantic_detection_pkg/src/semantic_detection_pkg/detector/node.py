@@ -26,6 +26,7 @@ from semantic_detection_pkg.common.ros import conversions
 from semantic_detection_pkg.common.ros.gimbal_poses import GimbalPoses
 from semantic_detection_pkg.detector.backends.configured import SpeedChoice, load_configured
 from semantic_detection_pkg.detector.backends.loading import LoadedDetector, check_engine
+from semantic_detection_pkg.detector.backends.word_memory import WordMemory
 from semantic_detection_pkg.detector.core.settings import AUTOSTARTS, DetectorNodeSettings
 from semantic_detection_pkg.detector.ros import notices
 from semantic_detection_pkg.detector.ros.conversions import to_detections, to_pose_at_capture
@@ -36,6 +37,7 @@ from semantic_detection_pkg.detector.ros.new_words import WordsService
 from semantic_detection_pkg.detector.ros.proposals import FrameProposals
 from semantic_detection_pkg.detector.ros.scan_looks import ScanLooks
 from semantic_detection_pkg.detector.ros.vision import VisionDetections
+from semantic_detection_pkg.detector.ros.words_in_force import WordsPublisher
 from semantic_detection_pkg.errors import FrameError, SemanticDetectionError
 from semantic_detection_pkg.gpu import owners
 from semantic_detection_pkg.gpu.detector_lock import DetectorLock
@@ -74,26 +76,28 @@ class DetectorNode(GuardedLifecycleNode):
         self._vision = VisionDetections(self)
         self._curves = CurvePublisher(self)
         self._overlay = self.create_lifecycle_publisher(Image, "detections/overlay", VIEW)
-        self._words = WordsService(
-            self,
-            lambda: self._detector,
-            self._inspector.frame,
-            lambda one: notices.warn_of_strange_words(self.get_logger(), one, self._inspector),
+        self._memory = WordMemory()
+        self._words = WordsPublisher(self)
+        self._words_service = WordsService(
+            self, lambda: self._detector, self._inspector.frame, self._memory, self._tell_words
         )
         publish_diagnostics(self, self._check)
         self._start(self._config.autostart)
 
     def configure(self) -> None:
         wanted = self._config
-        configured = load_configured(wanted)
+        configured = load_configured(wanted, recall=self._memory.recall)
         self._detector, self._choice = configured.loaded, configured.choice
         info = self._detector.pipeline.info
         self._looks.use((info.width, info.height))
         self._inspector.load(
             wanted.classifier, engine=wanted.engine, threads=wanted.threads, device=wanted.device
         )
+        self._memory.reinstate(self._detector.pipeline, self._detector.set_vocabulary)
         self._curves.tell(self._detector.path, wanted.thresholds.confidence_threshold)
+        self._words.tell(self._detector, self._memory.examples)
         notices.tell_of_models(self.get_logger(), self._detector, self._choice, self._inspector)
+        notices.tell_of_memory(self.get_logger(), self._memory)
 
     def activate(self) -> None:
         self._lock.take(_LOCK_TIMEOUT_S)
@@ -147,6 +151,7 @@ class DetectorNode(GuardedLifecycleNode):
         self._failure = ""
         model, header = self._detector.backend.name, conversions.to_header(frame)
         message = to_detections(result, model, header, self._pose_at(frame.stamp_ns))
+        message.words_since = self._words.since
         self._proposals.describe(message)
         message.times = self._latency.inferred(times, result.elapsed_ms.inference)
         self._detections.publish(message)
@@ -154,6 +159,10 @@ class DetectorNode(GuardedLifecycleNode):
         if self._overlay.get_subscription_count():
             picture = draw_overlay(frame.image, result.detections, result.vocabulary)
             self._overlay.publish(conversions.to_image(picture, frame.stamp_ns, frame.frame_id))
+
+    def _tell_words(self, detector: LoadedDetector) -> None:
+        notices.warn_of_strange_words(self.get_logger(), detector, self._inspector)
+        self._words.tell(detector, self._memory.examples)
 
     def _pose_at(self, stamp_ns: int) -> PoseAtCapture:
         self._poses.take_waiting()  # those after the capture came while the frame was computed

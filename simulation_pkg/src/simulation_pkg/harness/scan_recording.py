@@ -167,6 +167,7 @@ def _detections(namespace: str, now_ns: int, item: FrameDetections) -> Message:
         image_height=found.height,
         model=item.model,
         vocabulary=list(item.vocabulary),
+        words_since=time_of(item.words_since_ns),
         class_ids=found.class_ids,
         scores=found.scores,
         boxes_xyxy=found.boxes_xyxy.ravel(),

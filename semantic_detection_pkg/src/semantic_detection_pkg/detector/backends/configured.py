@@ -16,6 +16,7 @@ from semantic_detection_pkg.detector.backends.loading import LoadedDetector, loa
 from semantic_detection_pkg.detector.backends.variants import fast_path
 from semantic_detection_pkg.detector.core.inference_cost import Cost, in_words, measure
 from semantic_detection_pkg.detector.core.settings import DetectorNodeSettings, Device, Speed
+from semantic_detection_pkg.detector.core.word_table import WordTable
 from semantic_detection_pkg.errors import ConfigurationError, FrameError, SemanticDetectionError
 
 #: Their models compute on a GPU, which is not the detector's before it is active.
@@ -70,13 +71,18 @@ class Clocks:
     processor: Callable[[], float] = time.process_time
 
 
+#: Shows a table of words what is known by example; see `load_detector`.
+Recall = Callable[[WordTable, Path], None]
+
+
 def load_configured(
-    settings: DetectorNodeSettings, clocks: Clocks | None = None
+    settings: DetectorNodeSettings, clocks: Clocks | None = None, recall: Recall | None = None
 ) -> ConfiguredDetector:
     """Load the model that the settings of the node name, or its fast variant; see `Speed`.
 
     Args:
         clocks: left out: the system's.
+        recall: see `load_detector`.
 
     Raises:
         ConfigurationError: they name none, or something in them is wrong.
@@ -93,9 +99,9 @@ def load_configured(
                 f"parameter 'speed' is 'fast', but {fast.name} is not beside {full}; make it, or "
                 "set speed: auto or full"
             )
-        loaded = _load(settings, fast)
+        loaded = _load(settings, fast, recall)
         return ConfiguredDetector(loaded, SpeedChoice(speed, f"speed fast: {fast.name} runs"))
-    loaded = _load(settings, full)
+    loaded = _load(settings, full, recall)
     if not has_fast:
         return ConfiguredDetector(loaded, SpeedChoice(Speed.FULL))
     said = f"speed {speed.value}: {full.name} runs"
@@ -105,14 +111,18 @@ def load_configured(
         said += "; nothing was measured, a GPU computes"
         return ConfiguredDetector(loaded, SpeedChoice(Speed.FULL, said))
     try:
-        return _choose(settings, loaded, fast, clocks or Clocks())
+        return _choose(settings, loaded, fast, clocks or Clocks(), recall)
     except BaseException:
         loaded.close()
         raise
 
 
 def _choose(
-    settings: DetectorNodeSettings, full: LoadedDetector, fast: Path, clocks: Clocks
+    settings: DetectorNodeSettings,
+    full: LoadedDetector,
+    fast: Path,
+    clocks: Clocks,
+    recall: Recall | None,
 ) -> ConfiguredDetector:
     """Measure the full model, and the fast one where that is too slow; the other is closed."""
     limit_ms = 1e3 * settings.inference_limit_s
@@ -127,7 +137,7 @@ def _choose(
         return ConfiguredDetector(full, SpeedChoice(Speed.FULL, said, costs))
     told += f", more than {limit_ms:g} ms"
     try:
-        other = _load(settings, fast)
+        other = _load(settings, fast, recall)
         try:
             _check_like(full, other)
             costs[Speed.FAST] = _cost(other, settings.threads, clocks)
@@ -183,7 +193,7 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _load(settings: DetectorNodeSettings, path: Path) -> LoadedDetector:
+def _load(settings: DetectorNodeSettings, path: Path, recall: Recall | None) -> LoadedDetector:
     return load_detector(
         path,
         engine=settings.engine,
@@ -194,4 +204,5 @@ def _load(settings: DetectorNodeSettings, path: Path) -> LoadedDetector:
         words=settings.classes,
         settings=settings.thresholds,
         tiling=settings.tiling,
+        recall=recall,
     )

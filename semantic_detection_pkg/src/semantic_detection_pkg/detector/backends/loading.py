@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ros_support_pkg.core.closing import Closing
+from ros_support_pkg.core.words import WordOrigin
 from semantic_detection_pkg.common.plugins import load_plugin, plugin_names
 from semantic_detection_pkg.detector.backends.model_files import check_model_file
 from semantic_detection_pkg.detector.backends.names_file import read_names
@@ -32,6 +33,7 @@ from semantic_detection_pkg.detector.backends.word_source import (
 from semantic_detection_pkg.detector.core.class_names import NAMES_HINT
 from semantic_detection_pkg.detector.core.model_layout import ModelInfo, inspect_model
 from semantic_detection_pkg.detector.core.pipeline import DetectorPipeline
+from semantic_detection_pkg.detector.core.prompts import as_prompt
 from semantic_detection_pkg.detector.core.settings import (
     MOST_THREADS,
     Buffers,
@@ -46,7 +48,7 @@ from semantic_detection_pkg.detector.core.vocabulary import (
     check_checkpoint,
     split_words,
 )
-from semantic_detection_pkg.detector.core.word_table import Vocabulary, WordTable
+from semantic_detection_pkg.detector.core.word_table import Meaning, Vocabulary, WordTable
 from semantic_detection_pkg.errors import ConfigurationError, ModelError
 
 # Modules that hold `open_model(path, options) -> InferenceBackend`, imported when asked for. Other
@@ -117,6 +119,17 @@ class LoadedDetector(Closing):
     def fallback(self) -> str:
         """What the engine does not do as it was asked; "" if there is nothing."""
         return notice_of(self.backend)
+
+    @property
+    def meanings(self) -> tuple[Meaning, ...]:
+        """What the words in force look for, and where each has its meaning from."""
+        cached = frozenset[str]() if self.source is None else self.source.cached
+        return tuple(
+            replace(one, origin=WordOrigin.CACHED)
+            if one.origin is WordOrigin.ENCODED and as_prompt(one.text) in cached
+            else one
+            for one in self.pipeline.meanings
+        )
 
     def set_vocabulary(self, words: Sequence[str]) -> tuple[str, ...]:
         """Look for words from the next picture on; what is not known yet is encoded here and now.
@@ -233,6 +246,7 @@ def load_detector(
     words: Sequence[str] | str = (),
     settings: DetectorSettings | None = None,
     tiling: TileSettings | None = None,
+    recall: Callable[[WordTable, Path], None] | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> LoadedDetector:
     """Load a model with what belongs to it.
@@ -245,6 +259,7 @@ def load_detector(
         words: what to look for, as a list or a text with commas; none: all that the model knows.
         settings: left out: the defaults.
         tiling: how to look at pictures; left out: at the whole at once.
+        recall: shows the table of words examples of before; given that and the model's path.
         clock: monotonic time [s] for the timings.
 
     Raises:
@@ -255,7 +270,10 @@ def load_detector(
     try:
         names = read_names(names_file) if names_file else ()
         info = inspect_model(backend.name, backend.inputs, backend.outputs, backend.metadata, names)
-        table, source, examples = _word_table(info, words_path(Path(model)), backend.metadata)
+        path = words_path(Path(model))
+        table, source, examples = _word_table(info, path, backend.metadata)
+        if recall is not None:
+            recall(table, path)
         wanted = split_words(words, table.known) if isinstance(words, str) else words
         missing = table.missing(wanted)
         if missing and source is not None:

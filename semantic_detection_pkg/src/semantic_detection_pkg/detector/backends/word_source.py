@@ -26,6 +26,7 @@ class WordSource:
 
     Attributes:
         refusal: why it gives none, for people; "": it does.
+        cached: prompts whose embeddings were on disk when they were asked for.
     """
 
     def __init__(self, graph: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -36,6 +37,7 @@ class WordSource:
             arrays: of the model's vocabulary, which say what it was exported with.
         """
         self.refusal = ""
+        self.cached: frozenset[str] = frozenset()
         self._encoder: TextEncoder | None = None
         try:
             self._encoder = TextEncoder(graph, str(arrays.get("text_encoder", "")))
@@ -61,6 +63,7 @@ class WordSource:
                 cached = self._cache.read(prompt)
                 if cached is not None:
                     found[prompt] = cached
+            self.cached |= found.keys()
             new = [prompt for prompt in prompts if prompt not in found]
             if new:
                 encoded = self._encoder.encode(new, self._checkpoint)

@@ -20,8 +20,31 @@ from numpy.typing import NDArray
 
 from semantic_detection_pkg.errors import ConfigurationError
 
+#: That a detector knows at once; more are refused.
+MOST_EXAMPLES = 1000
 _LOWERED_MOST = 2.0
 _ALIKE = 1e-3  # length of what a negative has beyond the others: less is nothing
+
+
+@dataclass(frozen=True, eq=False)
+class ShownExample:
+    """An example, and how it was shown.
+
+    Attributes:
+        name: of the class, new or known.
+        embedding: (D) float32 of length 1.
+        is_negative: it is not of this class.
+        shown_ns: when [ns since the epoch].
+        frame_ns: capture stamp of the frame that shows it; 0: a picture that came along.
+        box_xyxy: where in that [px].
+    """
+
+    name: str
+    embedding: NDArray[np.float32]
+    is_negative: bool = False
+    shown_ns: int = 0
+    frame_ns: int = 0
+    box_xyxy: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from semantic_detection_pkg.common.core.detections import Detections, MaskRings
 from semantic_detection_pkg.common.core.frame import check_image
 from semantic_detection_pkg.common.core.looks import Look
 from semantic_detection_pkg.detector.core.decode import Decoder, box_masks
+from semantic_detection_pkg.detector.core.examples import ShownExample
 from semantic_detection_pkg.detector.core.input_slots import InputSlots
 from semantic_detection_pkg.detector.core.letterbox import Letterbox
 from semantic_detection_pkg.detector.core.merge import LookFound, LookMerger, looks_settings
@@ -22,7 +23,7 @@ from semantic_detection_pkg.detector.core.prompts import as_prompt
 from semantic_detection_pkg.detector.core.settings import DetectorSettings
 from semantic_detection_pkg.detector.core.tile_layout import Region
 from semantic_detection_pkg.detector.core.tiles import TilePlanner, TileSettings
-from semantic_detection_pkg.detector.core.word_table import Vocabulary, WordTable
+from semantic_detection_pkg.detector.core.word_table import Meaning, Vocabulary, WordTable
 from semantic_detection_pkg.detector.kernels.candidates import Kept
 from semantic_detection_pkg.detector.kernels.merging import MOST_VIEWS
 from semantic_detection_pkg.errors import FrameError
@@ -134,6 +135,21 @@ class DetectorPipeline:
         return self._vocabulary.dropped
 
     @property
+    def wanted_words(self) -> tuple[str, ...]:
+        """The words as they were asked for, synonyms and dropped ones with them."""
+        return self._vocabulary.wanted or self._vocabulary.names
+
+    @property
+    def embedding_space(self) -> str:
+        """What embeddings are of, see `WordTable.space`."""
+        return self._words.space
+
+    @property
+    def meanings(self) -> tuple[Meaning, ...]:
+        """What the words in force look for, see `WordTable.meanings`."""
+        return self._words.meanings(self._vocabulary)
+
+    @property
     def known_words(self) -> tuple[str, ...]:
         """All words that `set_vocabulary` takes."""
         return self._words.known
@@ -181,10 +197,34 @@ class DetectorPipeline:
             ConfigurationError: see `WordTable.show`.
         """
         self._words.show(name, embedding, is_negative=is_negative)
-        vocabulary = self._vocabulary
-        wanted = vocabulary.wanted or vocabulary.names
+        vocabulary, wanted = self._vocabulary, self.wanted_words
         asked = {as_prompt(one) for one in (*vocabulary.names, *vocabulary.dropped)}
         return self.set_vocabulary(wanted if as_prompt(name) in asked else [*wanted, name])
+
+    def replace_examples(self, examples: Sequence[ShownExample]) -> None:
+        """Know these examples and no others from the next `set_vocabulary` on.
+
+        Raises:
+            ConfigurationError: see `WordTable.show`.
+        """
+        self._words.forget("")
+        for one in examples:
+            self._words.show(one.name, one.embedding, is_negative=one.is_negative)
+
+    def forget_examples(self, name: str) -> tuple[str, ...]:
+        """Forget what was shown of a class; "": of all; from the next picture on.
+
+        Returns:
+            Words that are looked for no more, as they meant nothing else.
+
+        Raises:
+            ConfigurationError: nothing was shown of it.
+        """
+        self._words.forget(name)
+        wanted = self.wanted_words
+        kept = [one for one in wanted if not self._words.missing([one])]
+        self.set_vocabulary(kept)
+        return tuple(one for one in wanted if one not in kept)
 
     def infer_blank(self) -> None:
         """Infer on an empty input, so that one can tell how long it takes; nothing is kept.

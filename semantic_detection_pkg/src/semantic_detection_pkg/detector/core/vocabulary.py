@@ -39,22 +39,26 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ros_support_pkg.core.words import WordOrigin
 from semantic_detection_pkg.detector.core.class_names import is_text
-from semantic_detection_pkg.detector.core.examples import Examples
+from semantic_detection_pkg.detector.core.examples import MOST_EXAMPLES, Examples
 from semantic_detection_pkg.detector.core.model_layout import PromptInputs
 from semantic_detection_pkg.detector.core.prompts import WantedWord, as_prompt
 from semantic_detection_pkg.detector.core.word_table import (
+    Meaning,
     Vocabulary,
     bare,
     find_known,
     finder,
     labelled,
+    nothing_shown,
     unknown,
     wanted_of,
 )
@@ -79,6 +83,7 @@ class ClassNames:
                 columns[name].append(column)
         self._columns = columns
         self._spelling = finder(self.known)
+        self.space = ""
 
     def choose(self, words: Sequence[str]) -> Vocabulary:
         """See `WordTable.choose`; of a name that several classes have, all are looked for."""
@@ -87,7 +92,8 @@ class ClassNames:
             [column for meaning in word.meanings for column in self._columns_of(meaning)]
             for word in wanted
         ]
-        return labelled(wanted, [np.array(group, np.intp) for group in groups])
+        vocabulary = labelled(wanted, [np.array(group, np.intp) for group in groups])
+        return dataclasses.replace(vocabulary, wanted=tuple(words))
 
     def missing(self, words: Sequence[str]) -> tuple[str, ...]:  # noqa: ARG002
         """See `WordTable.missing`: none can be learnt."""
@@ -103,6 +109,17 @@ class ClassNames:
         raise ConfigurationError(
             f"example of {name!r}: the model's classes are baked; export it with --classes runtime"
         )
+
+    def meanings(self, vocabulary: Vocabulary) -> tuple[Meaning, ...]:
+        """See `WordTable.meanings`: all are prepared."""
+        wanted = wanted_of(vocabulary.wanted, self.known, self._find)
+        return tuple(
+            Meaning(place, text) for place, word in enumerate(wanted) for text in word.meanings
+        )
+
+    def forget(self, name: str) -> None:
+        """See `WordTable.forget`: there are none."""
+        raise nothing_shown(name)
 
     def _columns_of(self, meaning: str) -> list[int]:
         if meaning not in self._columns:
@@ -211,6 +228,9 @@ class WordEmbeddings:
         self._spelling = finder(self.known)
         self._learnt: dict[str, NDArray[np.float32]] = {}
         self._shown: dict[str, Examples] = {}
+        folded = self._fold_w, self._fold_b, self._gain, self._bias
+        digest = hashlib.sha256(b"".join(one.tobytes() for one in folded)).hexdigest()[:16]
+        self.space = f"{arrays.get('model', '')} {digest}".strip()
 
     def choose(self, words: Sequence[str]) -> Vocabulary:
         """See `WordTable.choose`."""
@@ -253,6 +273,11 @@ class WordEmbeddings:
         if len(word.meanings) > 1 or word.name != word.meanings[0]:
             raise ConfigurationError(f"example: {name!r} is not one plain name")
         self._check_embedding(name, embedding)
+        count = sum(len(one.positives) + len(one.negatives) for one in self._shown.values())
+        if count >= MOST_EXAMPLES:
+            raise ConfigurationError(
+                f"example of {word.name!r}: {count} are known, no more are taken: forget some"
+            )
         prompt = as_prompt(word.name)
         examples = self._shown.get(prompt, Examples()).plus(embedding, is_negative=is_negative)
         if not examples.positives and self._word(word.name) is None:
@@ -260,6 +285,32 @@ class WordEmbeddings:
                 f"example: {word.name!r} is no class yet: something that it is comes first"
             )
         self._shown = {**self._shown, prompt: examples}
+
+    def forget(self, name: str) -> None:
+        """See `WordTable.forget`."""
+        prompt = as_prompt(name)
+        if name and prompt not in self._shown:
+            raise nothing_shown(name)
+        self._shown = {one: shown for one, shown in self._shown.items() if name and one != prompt}
+
+    def meanings(self, vocabulary: Vocabulary) -> tuple[Meaning, ...]:
+        """See `WordTable.meanings`."""
+        wanted, _ = self._fitting(vocabulary.wanted)
+        return tuple(
+            self._meaning(place, text)
+            for place, word in enumerate(wanted)
+            for text in word.meanings
+        )
+
+    def _meaning(self, place: int, text: str) -> Meaning:
+        prompt = as_prompt(text)
+        shown = self._shown.get(prompt, Examples())
+        counts = len(shown.positives), len(shown.negatives)
+        typed = None if text in self._rows else self._learnt.get(prompt)
+        if shown.positives:
+            return Meaning(place, text, WordOrigin.EXAMPLES, *counts, typed)
+        origin = WordOrigin.PREPARED if typed is None else WordOrigin.ENCODED
+        return Meaning(place, text, origin, *counts, typed)
 
     def _check_embedding(self, name: str, vector: NDArray[np.float32]) -> None:
         size, length = self._embeddings.shape[1], float(np.linalg.norm(vector))

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ros_support_pkg.core.words import WordOrigin
 from semantic_detection_pkg.detector.core.class_names import NAMES_HINT, are_odd
 from semantic_detection_pkg.detector.core.prompts import WantedWord, wanted_words
 from semantic_detection_pkg.errors import ConfigurationError
@@ -35,12 +36,36 @@ class Vocabulary:
     wanted: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, eq=False)
+class Meaning:
+    """One thing that a word in force looks for.
+
+    Attributes:
+        word: index into the vocabulary's names.
+        text: in the known spelling, or as typed.
+        origin: where the table has it from; of typed words ENCODED, as it knows no cache.
+        positives, negatives: examples of it, and of what it is not.
+        embedding: (D) of a typed word, without its examples; None: of any other.
+    """
+
+    word: int
+    text: str
+    origin: WordOrigin = WordOrigin.PREPARED
+    positives: int = 0
+    negatives: int = 0
+    embedding: NDArray[np.float32] | None = None
+
+
 class WordTable(Protocol):
     """All words that a model can be asked for."""
 
     @property
     def known(self) -> tuple[str, ...]:
         """Every word, in the model's or the file's order."""
+
+    @property
+    def space(self) -> str:
+        """What its embeddings are of: those of another mean nothing to it; "": it has none."""
 
     def choose(self, words: Sequence[str]) -> Vocabulary:
         """Return the vocabulary that looks for `words`; for none: for all that is known.
@@ -73,6 +98,16 @@ class WordTable(Protocol):
                 the model can learn none.
         """
 
+    def meanings(self, vocabulary: Vocabulary) -> tuple[Meaning, ...]:
+        """Return what the words of a vocabulary that `choose` made look for, in their order."""
+
+    def forget(self, name: str) -> None:
+        """Forget what was shown of a class; "": of all; from any thread.
+
+        Raises:
+            ConfigurationError: nothing was shown of it.
+        """
+
     def show(self, name: str, embedding: NDArray[np.float32], *, is_negative: bool) -> None:
         """Take an example of a class, see `core.examples`; from any thread.
 
@@ -83,7 +118,7 @@ class WordTable(Protocol):
 
         Raises:
             ConfigurationError: the name is no word, the embedding of another kind; a class has
-                nothing but negatives; or the model takes no examples.
+                nothing but negatives; there are too many; or the model takes no examples.
         """
 
 
@@ -120,6 +155,10 @@ def unknown(word: str, known: Sequence[str], hint: str = "") -> ConfigurationErr
         + (f"; these are odd: {NAMES_HINT}" if are_odd(known) else "")
         + hint
     )
+
+
+def nothing_shown(name: str) -> ConfigurationError:
+    return ConfigurationError(f"examples: nothing was shown of {name!r}")
 
 
 def bare(name: str) -> str:

@@ -15,20 +15,23 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from rclpy.task import Future
 
-from interfaces_pkg.srv import AddExample, SetVocabulary
+from interfaces_pkg.srv import AddExample, ForgetExamples, SetVocabulary
 from ros_support_pkg.edge import serve
 from ros_support_pkg.stamps import from_time
 from semantic_detection_pkg.common.pictures import decode_picture
 from semantic_detection_pkg.detector.backends.loading import LoadedDetector
+from semantic_detection_pkg.detector.backends.word_memory import WordMemory
+from semantic_detection_pkg.detector.core.examples import ShownExample
 from semantic_detection_pkg.errors import ConfigurationError, FrameError
 
 _NICENESS = 10  # of the thread: frames come first
-_PICTURE_BYTES_MAX = 64 << 20
+#: Of a picture that shows an example.
+PICTURE_BYTES_MAX = 64 << 20
 _REFUSALS = (ConfigurationError, FrameError)
 
 
 class WordsService:
-    """Answers `detector/set_vocabulary` and `detector/add_example`.
+    """Answers `detector/set_vocabulary`, `detector/add_example` and `detector/forget_examples`.
 
     Belongs to the thread of the node's executor.
     """
@@ -38,6 +41,7 @@ class WordsService:
         node: Node,
         detector: Callable[[], LoadedDetector | None],
         frame: Callable[[int], NDArray[np.uint8]],
+        memory: WordMemory,
         on_change: Callable[[LoadedDetector], None],
     ) -> None:
         """Make the services.
@@ -45,10 +49,13 @@ class WordsService:
         Args:
             detector: returns the one in use; it may change meanwhile.
             frame: returns a frame that is held by its stamp [ns]; raises FrameError.
+            memory: keeps what is asked for and shown.
             on_change: told after the words were changed.
         """
         self._detector = detector
         self._frame = frame
+        self._node = node
+        self._memory = memory
         self._on_change = on_change
         self._newest = 0
         self._done: deque[Callable[[], None]] = deque()
@@ -57,6 +64,7 @@ class WordsService:
         group = ReentrantCallbackGroup()
         serve(node, SetVocabulary, "detector/set_vocabulary", self._set_vocabulary, group)
         serve(node, AddExample, "detector/add_example", self._add_example, group)
+        serve(node, ForgetExamples, "detector/forget_examples", self._forget_examples, group)
 
     async def _set_vocabulary(
         self, request: SetVocabulary.Request, response: SetVocabulary.Response
@@ -80,6 +88,31 @@ class WordsService:
         response.vocabulary = self._in_force()
         return response
 
+    def _forget_examples(
+        self, request: ForgetExamples.Request, response: ForgetExamples.Response
+    ) -> ForgetExamples.Response:
+        try:
+            response.message = self._forget(request.name)
+            response.success = True
+        except _REFUSALS as error:
+            response.message = str(error)
+        response.vocabulary = self._in_force()
+        return response
+
+    def _forget(self, name: str) -> str:
+        """Forget what was shown of a class.
+
+        Returns:
+            What is looked for no more, and what is kept all the same, for people.
+
+        Raises:
+            ConfigurationError: nothing was shown of it.
+        """
+        loaded = self._loaded()
+        gone = loaded.pipeline.forget_examples(name)
+        said = f"not looked for any more: {', '.join(gone)}" if gone else ""
+        return self._changed(loaded, said, self._memory.forget(name))
+
     async def _set_words(self, words: Sequence[str]) -> str:
         """Look for words from the first frame on after they are encoded.
 
@@ -102,14 +135,19 @@ class WordsService:
             if number != self._newest:
                 raise ConfigurationError("vocabulary: a newer request came, and holds")
         pipeline.set_vocabulary(words)
+        return self._changed(loaded, loaded.dropped_words)
+
+    def _changed(self, loaded: LoadedDetector, *said: str) -> str:
+        """Keep the words in force and tell of them; returns what is said of it, for people."""
+        self._memory.take_words(loaded.pipeline.wanted_words)
         self._on_change(loaded)
-        return loaded.dropped_words
+        return "; ".join(filter(None, said))
 
     async def _show(self, request: AddExample.Request) -> str:
         """Look for an example from the first frame on after it is computed.
 
         Returns:
-            Which words were dropped, for people.
+            Which words were dropped, and whether the example outlives this process, for people.
 
         Raises:
             FrameError: the frame is not held, the picture or the box no good.
@@ -118,9 +156,10 @@ class WordsService:
         loaded = self._loaded()
         name, box = request.name, [float(edge) for edge in request.box_xyxy]
         content = np.asarray(request.picture, np.uint8)
-        if len(content) > _PICTURE_BYTES_MAX:
+        if len(content) > PICTURE_BYTES_MAX:
             raise FrameError(f"picture of {len(content):,} bytes: at most 64 MiB are allowed")
-        image = None if len(content) else self._frame(from_time(request.frame))
+        frame_ns = 0 if len(content) else from_time(request.frame)
+        image = None if len(content) else self._frame(frame_ns)
 
         def embed() -> NDArray[np.float32]:
             shown = decode_picture(content, f"of {name!r}") if image is None else image
@@ -129,8 +168,12 @@ class WordsService:
         embedding = await self._later(embed)
         self._check_still(loaded)
         loaded.pipeline.add_example(name, embedding, is_negative=request.is_negative)
-        self._on_change(loaded)
-        return loaded.dropped_words
+        now_ns = self._node.get_clock().now().nanoseconds
+        x0, y0, x1, y1 = box
+        example = ShownExample(
+            name, embedding, request.is_negative, now_ns, frame_ns, (x0, y0, x1, y1)
+        )
+        return self._changed(loaded, loaded.dropped_words, self._memory.take_example(example))
 
     def _loaded(self) -> LoadedDetector:
         loaded = self._detector()

@@ -6,6 +6,7 @@ from typing import Any
 
 from semantic_detection_pkg.detector.backends.configured import SpeedChoice
 from semantic_detection_pkg.detector.backends.loading import LoadedDetector
+from semantic_detection_pkg.detector.backends.word_memory import WordMemory
 from semantic_detection_pkg.detector.core.classifier_words import in_short
 from semantic_detection_pkg.detector.kernels import is_compiled
 from semantic_detection_pkg.detector.ros.inspection import FrameInspector
@@ -34,6 +35,13 @@ def tell_of_models(
     if inspector.summary:
         log.info(inspector.summary)
     warn_of_strange_words(log, detector, inspector)
+
+
+def tell_of_memory(log: Any, memory: WordMemory) -> None:
+    """Say what is known of before, and what of it is no good for the model in use."""
+    for notice in memory.notices:
+        log.warning(notice)
+    memory.notices.clear()
 
 
 def warn_of_strange_words(log: Any, detector: LoadedDetector, inspector: FrameInspector) -> None:

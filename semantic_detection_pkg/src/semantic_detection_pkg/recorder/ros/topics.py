@@ -44,6 +44,7 @@ _FRAMES = Source(
 _SMALL = (
     Source("camera/camera_info", "sensor_msgs/msg/CameraInfo", READINGS),
     Source("detections", DETECTIONS_TYPE, SENSOR_DATA),
+    Source("detector/words", "interfaces_pkg/msg/WordsInForce", STATE),
     Source("gimbal/state", GIMBAL_TYPE, SENSOR_DATA),
     Source("joint_states", "sensor_msgs/msg/JointState", READINGS),
     Source("scan/state", "interfaces_pkg/msg/ScanState", STATE),

@@ -9,6 +9,7 @@ from ros_support_pkg.core.stamps import from_time
 from semantic_detection_pkg.common.core.serialised import stamp_of
 from semantic_detection_pkg.errors import ConfigurationError, FrameError
 from semantic_detection_pkg.recorder.core.replay.player import Recorded
+from semantic_detection_pkg.recorder.core.replay.recorded_words import RecordedWords, from_words
 from semantic_detection_pkg.recorder.core.replay.redetect import RecordedPicture
 from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
 from semantic_detection_pkg.scan.core.from_messages import (
@@ -25,6 +26,7 @@ def picture(message: Any) -> RecordedPicture:
 
 GIMBAL, DETECTIONS, JOURNAL = "gimbal/state", "detections", "scan/journal"
 PICTURES = "camera/image_raw/compressed"
+WORDS = "detector/words"
 #: How topics become what a replay takes, by relative name: type and conversion.
 _CONVERSIONS: dict[str, tuple[str, Callable[[Any], Recorded | RecordedPicture]]] = {
     GIMBAL: ("interfaces_pkg/msg/GimbalState", from_gimbal_state),
@@ -32,6 +34,7 @@ _CONVERSIONS: dict[str, tuple[str, Callable[[Any], Recorded | RecordedPicture]]]
     JOURNAL: ("interfaces_pkg/msg/ScanJournal", from_journal),
     PICTURES: ("sensor_msgs/msg/CompressedImage", picture),
 }
+_WORDS_TYPE = "interfaces_pkg/msg/WordsInForce"
 
 
 def recording(
@@ -73,3 +76,17 @@ def scan_recording(reader: BagReader, namespace: str) -> Iterator[Recorded]:
     for item in recording(reader, namespace, (GIMBAL, DETECTIONS, JOURNAL)):
         if not isinstance(item, RecordedPicture):
             yield item
+
+
+def words_by_stamp(reader: BagReader, namespace: str) -> dict[int, RecordedWords]:
+    """Return what the recorded detector looked for, by the stamps that its detections name.
+
+    Raises:
+        ConfigurationError: as `recording`.
+    """
+    found: dict[int, RecordedWords] = {}
+    for message in reader.messages(namespace, {WORDS: _WORDS_TYPE}):
+        if stamp_of(message.data) not in found:  # it is told again and again
+            words = from_words(reader.read(message))
+            found[words.since_ns] = words
+    return found

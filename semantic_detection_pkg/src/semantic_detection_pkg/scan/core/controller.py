@@ -24,6 +24,7 @@ from semantic_detection_pkg.scan.core.checkpoint import (
 from semantic_detection_pkg.scan.core.checkpoint_encoding import from_text
 from semantic_detection_pkg.scan.core.coverage import CoverageMap
 from semantic_detection_pkg.scan.core.decision_builder import DecisionBuilder
+from semantic_detection_pkg.scan.core.detector_words import WordsInForce
 from semantic_detection_pkg.scan.core.evaluate_candidates import evaluate_candidates
 from semantic_detection_pkg.scan.core.evidence import Finding, VlmReply
 from semantic_detection_pkg.scan.core.goals import check_goal
@@ -258,6 +259,8 @@ class ScanController:
             blackboard.ground_model.terrain = item
         elif isinstance(item, VocabularyReply):
             self._add_vocabulary(item)
+        elif isinstance(item, WordsInForce):
+            return  # journalled only
         elif self._search is not None:
             self._add_answer(item, self._search)
 

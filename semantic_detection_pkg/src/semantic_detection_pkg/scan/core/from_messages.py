@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from ros_support_pkg.core.stamps import from_time
-from ros_support_pkg.core.words import GpuOwner, LinkState, Verdict, read
+from ros_support_pkg.core.words import GpuOwner, LinkState, Verdict, WordOrigin, read
 from semantic_detection_pkg.common.core import from_messages as common
 from semantic_detection_pkg.common.core.detection_curve import (
     ClassCurve,
@@ -20,6 +20,7 @@ from semantic_detection_pkg.common.core.detection_curve import (
 from semantic_detection_pkg.common.core.looks import WayOfLooking
 from semantic_detection_pkg.errors import FrameError
 from semantic_detection_pkg.scan.core.area import Area
+from semantic_detection_pkg.scan.core.detector_words import WordMeaning, WordsInForce
 from semantic_detection_pkg.scan.core.evidence import VlmReply
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     BaseAttitude,
@@ -68,7 +69,40 @@ def from_detections(message: Any) -> FrameDetections:
         common.from_looks(message),
         proposed,
         getattr(message, "proposer", ""),
+        _stamp_or_none(message, "words_since"),
     )
+
+
+def from_words(message: Any) -> WordsInForce:
+    """Return what the detector looks for, and where each word came from.
+
+    Raises:
+        ValueError: a meaning is of no word.
+    """
+    names = tuple(message.words)
+    for one in message.meanings:
+        if one.word >= len(names):
+            raise ValueError(f"meaning {one.text!r} is of word {one.word}, there are {len(names)}")
+    return WordsInForce(
+        from_time(message.header.stamp),
+        message.model,
+        tuple(
+            WordMeaning(
+                names[one.word],
+                one.text,
+                read(one, "origin", WordOrigin.PREPARED).word,
+                int(one.positives),
+                int(one.negatives),
+            )
+            for one in message.meanings
+        ),
+    )
+
+
+def _stamp_or_none(message: Any, field: str) -> int:
+    """Return a stamp [ns]; 0 in recordings of before the field was there."""
+    stamp = getattr(message, field, None)
+    return 0 if stamp is None else from_time(stamp)
 
 
 def from_curves(message: Any) -> DetectionCurves:

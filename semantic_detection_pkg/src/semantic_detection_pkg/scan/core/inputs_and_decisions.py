@@ -18,6 +18,7 @@ from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.looks import Look
 from semantic_detection_pkg.common.core.serialization import canonical, from_plain, to_plain
 from semantic_detection_pkg.scan.core.area import Area
+from semantic_detection_pkg.scan.core.detector_words import WordsInForce
 from semantic_detection_pkg.scan.core.evidence import Box, Finding, VlmReply
 from semantic_detection_pkg.scan.core.terrain import Terrain
 from semantic_detection_pkg.scan.core.weights import WeightedArea
@@ -70,6 +71,8 @@ class FrameDetections:
         proposed_classes: so many of the last of the vocabulary are no words of the model: what has
             such a class was proposed for its colour or as an anomaly.
         proposer: the settings by which they were made, as JSON; empty: nothing is proposed.
+        words_since_ns: stamp of the `detector/words` message with the words' meanings; 0: it was
+            not told, as in recordings from before it was published.
     """
 
     stamp_ns: int
@@ -80,6 +83,7 @@ class FrameDetections:
     looks: tuple[Look, ...] = ()
     proposed_classes: int = 0
     proposer: str = ""
+    words_since_ns: int = 0
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -246,6 +250,7 @@ OtherInput = (
     | SweepPlanned
     | Resume
     | VocabularyReply
+    | WordsInForce
     | InspectionResult
     | VlmReply
     | Fix
@@ -268,6 +273,7 @@ _KINDS: dict[str, type] = {
     "SweepPlanned": SweepPlanned,
     "Resume": Resume,
     "VocabularyReply": VocabularyReply,
+    "WordsInForce": WordsInForce,
     "InspectionResult": InspectionResult,
     "VlmReply": VlmReply,
     "Fix": Fix,

@@ -68,6 +68,12 @@ export const TEXTS = {
     "warn": "warn",
     "shed": "loads are shed",
     "critical": "critical"
+  },
+  "WordMeaning.origin": {
+    "prepared": "prepared with the model",
+    "encoded": "typed",
+    "cached": "typed before",
+    "examples": "by example"
   }
 };
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.common.core.looks import Look
 from semantic_detection_pkg.recorder.core.replay.player import Recorded
 from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections
 
@@ -25,9 +24,9 @@ class RecordedPicture:
     jpeg: bytes
 
 
-#: Looks for words in a picture, for none of them: for all that it knows; at these parts of it, for
-#: none of them: as it is set; and proposes by these settings, for "": nothing.
-Detect = Callable[[RecordedPicture, tuple[str, ...], tuple[Look, ...], str], FrameDetections]
+#: Detects in a picture as it was then: for the same words, at the same parts of it, with proposals
+#: by the same settings; None: it was not, so for all that is known, as the detector is set.
+Detect = Callable[[RecordedPicture, FrameDetections | None], FrameDetections]
 
 
 @dataclass
@@ -94,8 +93,7 @@ def detected_again(
             yield item
         elif not known or item.stamp_ns in known:
             then = known.get(item.stamp_ns)
-            told = (then.words, then.looks, then.proposer) if then else ((), (), "")
-            now = detect(item, *told)
+            now = detect(item, then)
             comparison.frames += 1
             if then is not None:
                 comparison.add(then, now)

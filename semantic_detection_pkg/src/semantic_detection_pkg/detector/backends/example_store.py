@@ -1,0 +1,111 @@
+"""Examples that were shown, on disk beside the model: they outlive the detector's process."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semantic_detection_pkg.common.file_system import FileSystem
+from semantic_detection_pkg.detector.core.class_names import is_text
+from semantic_detection_pkg.detector.core.examples import MOST_EXAMPLES, ShownExample
+from semantic_detection_pkg.errors import ConfigurationError
+
+_BYTES_MAX = 64 << 20  # of the file; 2 kB for each example are written
+#: Arrays of the file, by their kinds of type, and what follows the number of examples in the shape.
+_ARRAYS = {
+    "names": ("U", 1),
+    "embeddings": ("f", 2),
+    "is_negative": ("b", 1),
+    "shown_ns": ("i", 1),
+    "frame_ns": ("i", 1),
+    "boxes_xyxy": ("f", 2),
+}
+
+
+class ExampleStore:
+    """One file of one space of embeddings, `examples_<its hash>.npz`, replaced as a whole."""
+
+    def __init__(self, folder: Path, space: str) -> None:
+        """Touch nothing yet.
+
+        Args:
+            folder: beside the model, that of its words; made when the first is written.
+            space: what the embeddings are of, see `WordTable.space`.
+        """
+        digest = hashlib.sha256(space.encode()).hexdigest()[:16]
+        self.path = folder / f"examples_{digest}.npz"
+        self._files = FileSystem()
+
+    def read(self) -> tuple[ShownExample, ...]:
+        """Return the examples, in the order in which they were shown; none without a file.
+
+        Raises:
+            ConfigurationError: the file cannot be read, or is none.
+        """
+        try:
+            with self.path.open("rb") as stream:
+                content = stream.read(_BYTES_MAX)
+            with np.load(io.BytesIO(content), allow_pickle=False) as file:
+                arrays = {name: file[name] for name in _ARRAYS}
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
+        except Exception as error:  # readers of ZIP, deflate and NPY raise whatever they like
+            reason = str(getattr(error, "strerror", "") or error).splitlines()[:1]
+            raise self._unread("".join(reason)[:100].lower() or type(error).__name__) from None
+        count = len(arrays["names"]) if arrays["names"].ndim else 0
+        for name, (kind, dimensions) in _ARRAYS.items():
+            one = arrays[name]
+            if one.dtype.kind != kind or one.ndim != dimensions or len(one) != count:
+                raise self._unread(f"{name} is {one.dtype} {one.shape}")
+        if count > MOST_EXAMPLES or arrays["boxes_xyxy"].shape[1:] != (4,):
+            raise self._unread(f"{count} examples with {arrays['boxes_xyxy'].shape} edges of boxes")
+        names = [str(name) for name in arrays["names"]]
+        numbers = arrays["embeddings"], arrays["boxes_xyxy"]
+        if not all(map(is_text, names)) or not all(np.isfinite(one).all() for one in numbers):
+            raise self._unread("it holds what is no name, or no number")
+        return tuple(
+            ShownExample(
+                name,
+                np.ascontiguousarray(arrays["embeddings"][row], np.float32),
+                bool(arrays["is_negative"][row]),
+                int(arrays["shown_ns"][row]),
+                int(arrays["frame_ns"][row]),
+                _box(arrays["boxes_xyxy"][row]),
+            )
+            for row, name in enumerate(names)
+        )
+
+    def write(self, examples: Sequence[ShownExample]) -> None:
+        """Keep these, and no others.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        if not examples:
+            self.path.unlink(missing_ok=True)
+            return
+        content = io.BytesIO()
+        np.savez(
+            content,
+            names=np.array([one.name for one in examples]),
+            embeddings=np.stack([one.embedding for one in examples]),
+            is_negative=np.array([one.is_negative for one in examples]),
+            shown_ns=np.array([one.shown_ns for one in examples], np.int64),
+            frame_ns=np.array([one.frame_ns for one in examples], np.int64),
+            boxes_xyxy=np.array([one.box_xyxy for one in examples], np.float32),
+        )
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._files.write_atomically(self.path, content.getvalue())
+
+    def _unread(self, reason: str) -> ConfigurationError:
+        return ConfigurationError(f"examples {self.path}: {reason}; they are forgotten")
+
+
+def _box(edges: NDArray[np.floating]) -> tuple[float, float, float, float]:
+    x0, y0, x1, y1 = (float(edge) for edge in edges)
+    return x0, y0, x1, y1

@@ -1,0 +1,134 @@
+"""What a detector was told at run time, kept while it is configured anew.
+
+Words and examples are kept the same way: in memory while the process runs, so that they are in
+force again after a lifecycle's cleanup and configure; beside the model on disk, so that they are
+known after its end. What was in force then is the scan's to say again, or the configuration's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from semantic_detection_pkg.detector.backends.example_store import ExampleStore
+from semantic_detection_pkg.detector.backends.word_source import CACHE_SUFFIX
+from semantic_detection_pkg.detector.core.examples import ShownExample
+from semantic_detection_pkg.detector.core.pipeline import DetectorPipeline
+from semantic_detection_pkg.detector.core.prompts import as_prompt
+from semantic_detection_pkg.detector.core.word_table import WordTable
+from semantic_detection_pkg.errors import ConfigurationError
+
+
+class WordMemory:
+    """Belongs to a node, and to its executor's thread; models come and go.
+
+    Attributes:
+        examples: that the detector knows, in the order in which they were shown.
+        notices: lines for the log that nobody has taken yet.
+    """
+
+    def __init__(self) -> None:
+        """Know nothing."""
+        self.examples: tuple[ShownExample, ...] = ()
+        self.notices: list[str] = []
+        self._wanted: tuple[str, ...] | None = None
+        self._space = ""
+        self._store: ExampleStore | None = None
+
+    def recall(self, table: WordTable, model: Path) -> None:
+        """Show a model that was loaded the examples that are of it.
+
+        Args:
+            table: of its words, without examples.
+            model: that the words lie beside, see `backends.variants`.
+        """
+        if not table.space:
+            self._let_go(model.name, "takes no examples")
+            return
+        store = ExampleStore(model.with_name(model.stem + CACHE_SUFFIX), table.space)
+        if table.space != self._space:
+            self._let_go(model.name, f"takes embeddings of {table.space}")
+            try:
+                self.examples = store.read()
+            except ConfigurationError as error:
+                self.notices.append(str(error))
+            if self.examples:
+                self.notices.append(f"known by example, of before: {_names(self.examples)}")
+        self._space, self._store = table.space, store
+        try:
+            for one in self.examples:
+                table.show(one.name, one.embedding, is_negative=one.is_negative)
+        except ConfigurationError as error:
+            self.notices.append(f"examples {store.path}: {error}; they are forgotten")
+            self.examples = ()
+            table.forget("")
+
+    def reinstate(
+        self, pipeline: DetectorPipeline, find: Callable[[Sequence[str]], object]
+    ) -> None:
+        """Look for what was last asked for at run time; where the model cannot, that is said.
+
+        Args:
+            find: makes sure that a model knows words, see `LoadedDetector.set_vocabulary`.
+        """
+        if self._wanted is None or self._wanted == pipeline.wanted_words:
+            return
+        try:
+            find(self._wanted)
+        except ConfigurationError as error:
+            before = ", ".join(self._wanted)
+            self._wanted = None
+            self.notices.append(f"looked for before, and not any more: {before}: {error}")
+
+    def take_words(self, wanted: Sequence[str]) -> None:
+        """Keep what is in force now, as it was asked for."""
+        self._wanted = tuple(wanted)
+
+    def take_example(self, example: ShownExample) -> str:
+        """Keep an example that the model was shown.
+
+        Returns:
+            That it does not outlive the process, and why; "": it does.
+        """
+        self.examples = (*self.examples, example)
+        return "" if self._store is None else self._write(self._store)
+
+    def forget(self, name: str) -> str:
+        """Forget the examples of a class; "": all. Returns as `take_example`."""
+        prompt = as_prompt(name)
+        self.examples = tuple(
+            one for one in self.examples if name and as_prompt(one.name) != prompt
+        )
+        return "" if self._store is None else self._write(self._store)
+
+    def _write(self, store: ExampleStore) -> str:
+        try:
+            store.write(self.examples)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            return f"examples are kept only until the detector ends: {store.path.parent}: {reason}"
+        return ""
+
+    def _let_go(self, model: str, why: str) -> None:
+        """Forget those of another model, and say so."""
+        if self.examples:
+            self.notices.append(
+                f"{model} {why}: examples of {self._space} mean nothing to it, and are not looked "
+                f"for: {_names(self.examples)}"
+            )
+        self.examples, self._space, self._store = (), "", None
+
+
+def _names(examples: Sequence[ShownExample]) -> str:
+    spelled: dict[str, str] = {}
+    counts: Counter[tuple[str, bool]] = Counter()
+    for one in examples:
+        prompt = as_prompt(one.name)
+        spelled.setdefault(prompt, one.name)
+        counts[prompt, one.is_negative] += 1
+    return ", ".join(
+        f"{name} ({counts[prompt, False]} shown"
+        + (f", {counts[prompt, True]} of what it is not)" if counts[prompt, True] else ")")
+        for prompt, name in spelled.items()
+    )

@@ -1,0 +1,87 @@
+"""What the detector looks for and where each word came from, told to all, recordings among them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from builtin_interfaces.msg import Time
+from rclpy.node import Node
+from std_msgs.msg import Header
+
+from interfaces_pkg.msg import WordExample, WordMeaning, WordsInForce
+from ros_support_pkg.qos import STATE
+from ros_support_pkg.stamps import to_time
+from ros_support_pkg.timers import every
+from semantic_detection_pkg.common.ros.conversions import to_array
+from semantic_detection_pkg.detector.backends.loading import LoadedDetector
+from semantic_detection_pkg.detector.core.examples import ShownExample
+from semantic_detection_pkg.detector.core.word_table import Meaning
+
+#: [s] after which it is told again: a ring lets go of its beginning, an event has none.
+_AGAIN_S = 5.0
+
+
+class WordsPublisher:
+    """Publishes `detector/words` when they change, and again and again."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._publisher = node.create_publisher(WordsInForce, "detector/words", STATE)
+        self._told = WordsInForce()
+        every(node, _AGAIN_S, self._tell_again)
+
+    @property
+    def since(self) -> Time:
+        """Stamp of what is in force; 0: nothing is yet."""
+        return self._told.header.stamp
+
+    def tell(self, loaded: LoadedDetector, examples: Sequence[ShownExample]) -> None:
+        """Publish what is in force from now on, under a stamp that names it."""
+        now = self._node.get_clock().now().to_msg()
+        self._told = to_words_in_force(loaded, examples, Header(stamp=now))
+        self._publisher.publish(self._told)
+
+    def _tell_again(self) -> None:
+        if self.since != Time():
+            self._publisher.publish(self._told)
+
+
+def to_words_in_force(
+    loaded: LoadedDetector, examples: Sequence[ShownExample], header: Header
+) -> WordsInForce:
+    """Return what a detector looks for as a message.
+
+    Args:
+        examples: that it was shown, of words that are not in force, too.
+    """
+    return WordsInForce(
+        header=header,
+        model=loaded.backend.name,
+        embedding_space=loaded.pipeline.embedding_space,
+        words=list(loaded.pipeline.vocabulary),
+        meanings=[_to_meaning(one) for one in loaded.meanings],
+        examples=[_to_example(one) for one in examples],
+    )
+
+
+def _to_meaning(meaning: Meaning) -> WordMeaning:
+    embedding = meaning.embedding
+    return WordMeaning(
+        word=meaning.word,
+        text=meaning.text,
+        origin=meaning.origin.value,
+        positives=meaning.positives,
+        negatives=meaning.negatives,
+        embedding=[] if embedding is None else to_array("f", embedding),
+    )
+
+
+def _to_example(example: ShownExample) -> WordExample:
+    return WordExample(
+        name=example.name,
+        is_negative=example.is_negative,
+        shown=to_time(example.shown_ns),
+        frame=to_time(example.frame_ns),
+        box_xyxy=list(example.box_xyxy),
+        embedding=to_array("f", example.embedding),
+    )

@@ -1,0 +1,225 @@
+"""Words and examples of run time, over a new configuration and over a new process."""
+
+import numpy as np
+import pytest
+import text_encoders
+import tiny_models
+
+from ros_support_pkg.core.words import WordOrigin
+from semantic_detection_pkg.detector.backends.example_store import ExampleStore
+from semantic_detection_pkg.detector.backends.loading import load_detector
+from semantic_detection_pkg.detector.backends.word_memory import WordMemory
+from semantic_detection_pkg.detector.core.examples import MOST_EXAMPLES, ShownExample
+from semantic_detection_pkg.errors import ConfigurationError
+
+
+def unit(*values):
+    vector = np.array(values, np.float32)
+    return vector / np.linalg.norm(vector)
+
+
+BOOT = ShownExample("boot", unit(1, 0, 1), False, 7_000_000_001, 5, (1.0, 2.0, 3.5, 4.0))
+NOT_BOOT = ShownExample("Boot", unit(1, 1, 0), is_negative=True)
+
+
+@pytest.fixture
+def model(tmp_path):
+    return text_encoders.prompt_model_with_text(tmp_path)
+
+
+def configure(model, memory, words=("red",)):
+    """What the node does when it is configured."""
+    loaded = load_detector(model, words=list(words), recall=memory.recall)
+    memory.reinstate(loaded.pipeline, loaded.set_vocabulary)
+    return loaded
+
+
+def show(loaded, memory, example):
+    """What the service does."""
+    loaded.pipeline.add_example(example.name, example.embedding, is_negative=example.is_negative)
+    memory.take_words(loaded.pipeline.wanted_words)
+    return memory.take_example(example)
+
+
+def inputs(loaded):
+    return {name: one.copy() for name, one in loaded.pipeline._vocabulary.inputs.items()}
+
+
+def assert_same(ours, theirs):
+    for name, one in ours.items():
+        np.testing.assert_array_equal(one, theirs[name])
+
+
+def test_words_and_examples_are_in_force_again_after_a_new_configuration(model):
+    memory = WordMemory()
+    with configure(model, memory) as loaded:
+        loaded.set_vocabulary(["coat=rope|boat", "Red"])
+        assert show(loaded, memory, BOOT) == ""
+        assert show(loaded, memory, NOT_BOOT) == ""
+        names, wanted = loaded.pipeline.vocabulary, inputs(loaded)
+    with configure(model, memory) as again:
+        assert again.pipeline.vocabulary == names == ("coat", "red", "boot")
+        assert_same(inputs(again), wanted)
+    assert memory.notices == []
+    assert len(memory.examples) == 2
+
+
+def test_a_new_process_knows_them_and_looks_for_what_it_is_configured_for(model):
+    memory = WordMemory()
+    with configure(model, memory) as loaded:
+        show(loaded, memory, BOOT)
+        show(loaded, memory, NOT_BOOT)
+        wanted = inputs(loaded)
+    later = WordMemory()
+    with configure(model, later) as again:
+        assert again.pipeline.vocabulary == ("red",)
+        again.set_vocabulary(["red", "boot"])  # as the scan says again
+        assert_same(inputs(again), wanted)
+    assert later.notices == ["known by example, of before: boot (1 shown, 1 of what it is not)"]
+    first = later.examples[0]
+    assert vars(first) | {"embedding": None} == vars(BOOT) | {"embedding": None}
+    np.testing.assert_array_equal(first.embedding, BOOT.embedding)
+    with configure(model, WordMemory(), words=["boot"]) as named:  # by the configuration
+        assert named.pipeline.vocabulary == ("boot",)
+
+
+def test_another_models_mean_nothing_and_that_is_said(tmp_path, model):
+    memory = WordMemory()
+    other = text_encoders.prompt_model_with_text(tmp_path, stem="other")
+    path = other.with_name("other.vocabulary.npz")
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    np.savez(path, **(arrays | {"gain": 2 * arrays["gain"]}))
+    with configure(model, memory) as loaded:
+        show(loaded, memory, BOOT)
+    with configure(other, memory) as again:
+        assert again.pipeline.vocabulary == ("red", "boot")  # its encoder knows the word
+        assert again.pipeline.meanings[1].origin is WordOrigin.ENCODED
+    assert len(memory.notices) == 1
+    assert memory.notices[0].startswith("other.onnx takes embeddings of tiny-1 ")
+    assert memory.notices[0].endswith("are not looked for: boot (1 shown)")
+    memory.notices.clear()
+    with configure(model, memory) as back:  # beside the first they are still there
+        assert back.pipeline.meanings[1].origin is WordOrigin.EXAMPLES
+    assert memory.notices == ["known by example, of before: boot (1 shown)"]
+
+
+def test_what_the_next_model_cannot_look_for_is_said(tmp_path, model):
+    memory = WordMemory()
+    with configure(model, memory) as loaded:
+        show(loaded, memory, BOOT)
+    baked = tiny_models.save(tiny_models.colour_model("raw"), tmp_path / "baked.onnx")
+    with load_detector(baked, recall=memory.recall) as again:
+        known = again.pipeline.vocabulary
+        memory.reinstate(again.pipeline, again.set_vocabulary)
+        assert again.pipeline.vocabulary == known
+    examples, words = memory.notices
+    assert "baked.onnx takes no examples: examples of tiny-1 " in examples
+    assert words.startswith("looked for before, and not any more: red, boot: vocabulary: 'boot'")
+    assert all("\n" not in one for one in memory.notices)
+
+
+def test_origins_are_told(model):
+    memory = WordMemory()
+    with configure(model, memory, words=["red", "coat=rope|boat"]) as loaded:
+        show(loaded, memory, BOOT)
+        show(loaded, memory, ShownExample("red", unit(0, 1, 1), is_negative=True))
+        told = [(m.word, m.text, m.origin, m.positives, m.negatives) for m in loaded.meanings]
+        assert told == [
+            (0, "red", WordOrigin.PREPARED, 0, 1),
+            (1, "rope", WordOrigin.ENCODED, 0, 0),
+            (1, "boat", WordOrigin.ENCODED, 0, 0),
+            (2, "boot", WordOrigin.EXAMPLES, 1, 0),
+        ]
+        assert [one.embedding is not None for one in loaded.meanings] == [False, True, True, False]
+    with configure(model, WordMemory(), words=["rope", "red"]) as later:
+        assert [one.origin for one in later.meanings] == [WordOrigin.CACHED, WordOrigin.PREPARED]
+
+
+def test_examples_are_forgotten_by_name_or_all(model):
+    memory = WordMemory()
+    with configure(model, memory, words=["red"]) as loaded:
+        show(loaded, memory, BOOT)
+        show(loaded, memory, ShownExample("red", unit(0, 1, 1)))
+        before = inputs(loaded)
+        assert loaded.pipeline.forget_examples("BOOT") == ("boot",)
+        assert memory.forget("BOOT") == ""
+        assert loaded.pipeline.vocabulary == ("red",)
+        assert [one.name for one in memory.examples] == ["red"]
+        for name in ("boot", "yeti", " "):
+            with pytest.raises(ConfigurationError, match="nothing was shown of"):
+                loaded.pipeline.forget_examples(name)
+        assert loaded.pipeline.forget_examples("") == ()
+        memory.forget("")
+        assert memory.examples == ()
+        assert np.abs(inputs(loaded)["cls_w"] - before["cls_w"]).max() > 0.1
+    assert list(model.with_name("prompts.words").glob("examples_*")) == []
+
+
+def test_a_folder_that_cannot_be_written_is_said_and_the_memory_holds(model):
+    memory = WordMemory()
+    model.with_name("prompts.words").write_text("in the way of the folder")
+    with configure(model, memory) as loaded:
+        said = show(loaded, memory, BOOT)
+        assert said.startswith("examples are kept only until the detector ends: ")
+        assert "\n" not in said
+    with configure(model, memory) as again:
+        assert again.pipeline.vocabulary == ("red", "boot")
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "rubbish", "another", "infinite"])
+def test_a_file_that_is_none_is_said_and_forgotten(model, damage):
+    memory = WordMemory()
+    with configure(model, memory) as loaded:
+        show(loaded, memory, BOOT)
+    (path,) = model.with_name("prompts.words").glob("examples_*.npz")
+    content = path.read_bytes()
+    if damage in ("another", "infinite"):
+        with np.load(path) as file:
+            arrays = {name: file[name] for name in file.files}
+        if damage == "another":
+            arrays["boxes_xyxy"] = np.zeros((1, 3), np.float32)
+        else:
+            arrays["embeddings"][0, 0] = np.inf
+        np.savez(path, **arrays)
+    else:
+        kept = {"empty": 0, "cut": 200, "rubbish": len(content) - 2}[damage]
+        path.write_bytes((b"PK" if damage == "rubbish" else b"") + content[:kept])
+    later = WordMemory()
+    with configure(model, later) as again:
+        assert again.pipeline.vocabulary == ("red",)
+    (notice,) = later.notices
+    assert notice.startswith(f"examples {path}: ")
+    assert notice.endswith("they are forgotten")
+    assert "\n" not in notice
+    assert later.examples == ()
+
+
+def test_vectors_of_another_length_are_forgotten(model):
+    """A file of the right name whose vectors the table refuses."""
+    with load_detector(model) as loaded:
+        space = loaded.pipeline.embedding_space
+    store = ExampleStore(model.with_name("prompts.words"), space)
+    store.write([ShownExample("boot", unit(1, 0, 1, 0))])
+    memory = WordMemory()
+    with configure(model, memory) as again:
+        assert again.pipeline.vocabulary == ("red",)
+        assert again.pipeline.missing_words(["boot"]) == ("boot",)
+    assert any("of length 1 is needed; they are forgotten" in one for one in memory.notices)
+
+
+def test_there_is_a_limit(model):
+    with load_detector(model, words=["red"]) as loaded:
+        for _ in range(MOST_EXAMPLES):
+            loaded.pipeline._words.show("boot", BOOT.embedding, is_negative=False)
+        with pytest.raises(ConfigurationError, match="1000 are known, no more are taken"):
+            loaded.pipeline.add_example("boot", BOOT.embedding)
+
+
+def test_the_same_checkpoint_exported_otherwise_knows_them(tmp_path, model):
+    """Vectors mean the same to it: a larger input, a fast variant, other prepared words."""
+    with load_detector(model) as one:
+        space = one.pipeline.embedding_space
+    wider = text_encoders.prompt_model_with_text(tmp_path, capacity=20, stem="wider")
+    with load_detector(wider) as other:
+        assert other.pipeline.embedding_space == space

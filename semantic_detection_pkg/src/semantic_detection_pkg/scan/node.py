@@ -88,6 +88,7 @@ class ScanControllerNode(Node):
             (CameraInfo, "camera/camera_info", self._take_beat, SENSOR_DATA),
             (msg.GpuState, "gpu/state", partial(standing, read.from_gpu_state), STATE),
             (msg.DetectionCurves, "detector/curves", partial(standing, read.from_curves), STATE),
+            (msg.WordsInForce, "detector/words", partial(standing, read.from_words), STATE),
             (msg.GimbalAngle, "scan/point_here", partial(inbox, read.from_point_here), COMMAND),
         ):
             subscribe(self, kind, topic, take, qos)
@@ -212,9 +213,8 @@ class ScanControllerNode(Node):
         }
         if self._keeper.fault:
             return Health.warn(f"the mission is not kept: {self._keeper.fault}", **figures)
-        if status.level is Level.SAFE:
-            return Health.warn(status.reason, **figures)
-        return Health.ok(status.reason, **figures)
+        say = Health.warn if status.level is Level.SAFE else Health.ok
+        return say(status.reason, **figures)
 
 
 main = NodeProgram(ScanControllerNode, (SemanticDetectionError,))

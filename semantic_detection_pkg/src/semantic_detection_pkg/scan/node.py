@@ -54,10 +54,11 @@ from semantic_detection_pkg.scan.sweep_thread import SweepThread
 
 _BEAT_NS = 400_000_000  # the camera is heard of no more often
 _FADE = 0.99  # of the slowest step, in each step
+_GAP_NS = 20_000_000  # between two steps, however fast frames come
 
 
 class ScanControllerNode(Node):
-    """Inputs gather in a list; a timer hands them to `ScanController.step`."""
+    """Inputs gather in a list; a timer hands them to `ScanController.step`, a frame at once."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__("scan_controller", **options)
@@ -71,6 +72,7 @@ class ScanControllerNode(Node):
         self._terrain = TerrainReader(self._config.terrain, self._settings)
         self._steps = 0
         self._slowest_ms = 0.0
+        self._stepped_ns = 0
         self._latency = FrameLatency()
         self._beat_ns = 0
         self._keeper = MissionKeeper(self._config.checkpoint, self._settings)
@@ -96,7 +98,9 @@ class ScanControllerNode(Node):
         serve_bearings(self, lambda: self._controller)
         publish_diagnostics(self, self._check)
         self._take_up_mission()
-        every(self, 1.0 / self._config.update_rate_hz, self._step)
+        # Not in the subscription's callback: what a step raises is no fault of the message.
+        self._frame_came = self.create_guard_condition(self._step_for_frame)
+        self._timer = every(self, 1.0 / self._config.update_rate_hz, self._step)
 
     def destroy_node(self) -> None:
         self._keeper.stop(self._controller)
@@ -124,6 +128,8 @@ class ScanControllerNode(Node):
         frame = from_messages.from_detections(message)
         self._inbox.append(frame)
         self._latency.take(message.times)
+        if self._controller.is_busy:
+            self._frame_came.trigger()
         self._requests.proposed |= frame.proposed_names
         if self._wants_start and frame.words:
             self._wants_start = False
@@ -146,7 +152,14 @@ class ScanControllerNode(Node):
         response.message = "" if response.success else "no scan is in hand"
         return response
 
+    def _step_for_frame(self) -> None:
+        """Take the next step now: a frame that waits for the timer aims the gimbal late."""
+        if steady_ns() - self._stepped_ns >= _GAP_NS:
+            self._timer.reset()
+            self._step()
+
     def _step(self) -> None:
+        self._stepped_ns = steady_ns()
         now_ns = self.get_clock().now().nanoseconds
         self._action.poll()
         self._inbox += self._base.follow()

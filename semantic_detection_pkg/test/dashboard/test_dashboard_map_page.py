@@ -300,6 +300,7 @@ def test_a_click_on_the_map_looks_there(page: Page, tmp_path: Path) -> None:  # 
         place = last(served, commands.ToBearings)
         assert abs(place.latitudes_deg[0] - PLACE[0]) < 0.02
         served.dashboard.board.put("scan", {**SCAN, "level": "sweep"})
+        expect(page.locator("#level")).to_have_text("level 1: sweep")
         with page.expect_response("**/api/scan/look"):
             click(page, 0.85, 0.5)
         assert isinstance(last(served, commands.Point), commands.PointScan)

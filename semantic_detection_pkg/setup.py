@@ -4,15 +4,16 @@ from pathlib import Path
 from setuptools import Extension, find_packages, setup
 
 package_name = "semantic_detection_pkg"
-kernels = f"src/{package_name}/detector/kernels/compiled"
+rooms = ("detector", "scan")
 
 
 def kernel(source: str) -> Extension:
     """One compiled module. Not `cythonize()`: it prints, and colcon evaluates what is printed."""
+    module = Path(source).relative_to("src").with_suffix("")
     return Extension(
-        f"{package_name}.detector.kernels.compiled.{Path(source).stem}",
+        ".".join(module.parts),
         [source],
-        depends=glob(f"{kernels}/*.h"),
+        depends=glob(f"{Path(source).parent}/*.h"),
         # The last three: floating point as NumPy does it, with the same bits on every processor,
         # yet free of errno and traps, which hinder vector code.
         extra_compile_args=["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"],
@@ -41,7 +42,11 @@ setup(
             [p for p in glob("../models/demo/*.*") if Path(p).is_file()],
         ),
     ],
-    ext_modules=[kernel(source) for source in sorted(glob(f"{kernels}/*.pyx"))],
+    ext_modules=[
+        kernel(source)
+        for room in rooms
+        for source in sorted(glob(f"src/{package_name}/{room}/kernels/compiled/*.pyx"))
+    ],
     install_requires=["setuptools"],
     extras_require={"test": ["pytest"], "terrain": ["rasterio>=1.3"], "cluster": ["distributed"]},
     zip_safe=False,

@@ -30,9 +30,14 @@ import sys
 from pathlib import Path
 
 from semantic_detection_pkg.detector import kernels
+from semantic_detection_pkg.scan import kernels as tracking
 from simulation_pkg import kernels as drawing
 
-for module in (kernels.implementation("masks"), drawing.implementation("scene")):
+for module in (
+    kernels.implementation("masks"),
+    tracking.implementation("tracking"),
+    drawing.implementation("scene"),
+):
     path = Path(module.__file__)
     if b"__asan_" not in path.read_bytes():
         sys.exit(f"asan_kernels: {path.name} was not built for AddressSanitizer")
@@ -42,5 +47,6 @@ PROGRAM
 "$python" -m pytest --capture=no -p no:cacheprovider \
   semantic_detection_pkg/test/detector/test_kernels_{letterbox,candidates,masks,versions}.py \
   semantic_detection_pkg/test/detector/test_{letterbox,masks,decode}.py \
+  semantic_detection_pkg/test/scan/test_kernels_tracking.py \
   simulation_pkg/test/test_scene_kernels.py --deselect \
   simulation_pkg/test/test_scene_kernels.py::test_the_demo_s_detector_finds_the_same_in_both "$@"

@@ -1,6 +1,7 @@
-"""Both versions of the kernels, for tests that hold them to one standard."""
+"""Both versions of the kernels of a room, for tests that hold them to one standard."""
 
 from importlib import import_module
+from importlib.util import find_spec
 
 import pytest
 
@@ -11,20 +12,20 @@ needs_compiled = pytest.mark.skipif(
 )
 
 
-def twin(name: str):
+def twin(name: str, room: str = "detector"):
     """The module `name` of the NumPy twins."""
-    return import_module(f"semantic_detection_pkg.detector.kernels.twins.{name}")
+    return import_module(f"semantic_detection_pkg.{room}.kernels.twins.{name}")
 
 
-def compiled(name: str):
+def compiled(name: str, room: str = "detector"):
     """The module `name` of the compiled kernels; None where they are not built."""
-    module = f"semantic_detection_pkg.detector.kernels.compiled.{name}"
-    return import_module(module) if is_compiled() else None
+    module = f"semantic_detection_pkg.{room}.kernels.compiled.{name}"
+    return import_module(module) if find_spec(module) is not None else None
 
 
-def versions(name: str) -> list:
+def versions(name: str, room: str = "detector") -> list:
     """Parameters for a test of the module `name`: the twin and what is compiled."""
     return [
-        pytest.param(twin(name), id="twin"),
-        pytest.param(compiled(name), id="compiled", marks=needs_compiled),
+        pytest.param(twin(name, room), id="twin"),
+        pytest.param(compiled(name, room), id="compiled", marks=needs_compiled),
     ]

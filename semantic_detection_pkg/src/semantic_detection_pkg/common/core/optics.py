@@ -140,7 +140,7 @@ class CameraView:
         level = np.cos(pitch)
         x, y, z = level * np.cos(yaw), level * np.sin(yaw), -np.sin(pitch)
         # Written out: a matrix product goes to a BLAS, whose last bits may differ between runs.
-        right, down, depth = (row[0] * x + row[1] * y + row[2] * z for row in self._rotation)
+        right, down, depth = (row[0] * x + row[1] * y + row[2] * z for row in self.rotation)
         depth = np.where(depth > _LEAST_DEPTH, depth, np.nan)
         scale = self.pixels_per_rad / depth
         return _pairs(self.width / 2.0 + right * scale, self.height / 2.0 + down * scale)
@@ -213,7 +213,7 @@ class CameraView:
             pose_sigma_rad: of the view's own yaw and pitch, independent of each other.
         """
         rays = self._rays(points_xy)
-        rows = self._rotation / self.pixels_per_rad
+        rows = self.rotation / self.pixels_per_rad
         # Columns of the Jacobian: how the bearing moves with a pixel to the right, and down.
         moves = np.empty((rays.shape[1], 2, 2))
         moves[..., 0], moves[..., 1] = _bearing_moves(rays, rows[0]), _bearing_moves(rays, rows[1])
@@ -237,12 +237,13 @@ class CameraView:
         return _bearing_moves(rays, _cross(axis, rays))
 
     @cached_property
-    def _rotation(self) -> Matrix:
+    def rotation(self) -> Matrix:
+        """The (3, 3) rotation of the base to the optical frame."""
         return rotation(self.yaw_rad, self.pitch_rad, self.roll_rad)
 
     @cached_property
     def _rotation_rows(self) -> list[list[float]]:
-        rows: list[list[float]] = self._rotation.tolist()
+        rows: list[list[float]] = self.rotation.tolist()
         return rows
 
     def _rays(self, points_xy: ArrayLike) -> Matrix:
@@ -250,7 +251,7 @@ class CameraView:
         x, y = _columns(points_xy, 2)
         right = (x - self.width / 2.0) / self.pixels_per_rad
         down = (y - self.height / 2.0) / self.pixels_per_rad
-        rows = self._rotation[:, :, None]
+        rows = self.rotation[:, :, None]
         return np.asarray(right * rows[0] + down * rows[1] + rows[2])
 
 

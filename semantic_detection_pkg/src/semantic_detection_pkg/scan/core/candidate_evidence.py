@@ -15,6 +15,7 @@ from semantic_detection_pkg.scan.core.evidence import Box, TierResult, VlmReply
 from semantic_detection_pkg.scan.core.inputs_and_decisions import InspectionResult
 from semantic_detection_pkg.scan.core.mask_descriptors import MaskDescriptors
 from semantic_detection_pkg.scan.core.sprt import Sprt
+from semantic_detection_pkg.scan.core.tracking.frame_tracks import TracksById
 from semantic_detection_pkg.scan.core.tracking.track import Track
 
 _FRAMES_MAX = 20  # that a tier names as its evidence
@@ -52,10 +53,13 @@ class TrackedFrame:
     @cached_property
     def seen(self) -> dict[str, list[Track]]:
         """The tracks that were detected in this very frame, by class."""
-        found: dict[str, list[Track]] = {}
-        for track in self.tracks.values():
-            if track.is_seen:
-                found.setdefault(track.class_name, []).append(track)
+        tracks, found = self.tracks, dict[str, list[Track]]()
+        if isinstance(tracks, TracksById):  # the others need not be made
+            seen = tracks.seen
+        else:
+            seen = [track for track in tracks.values() if track.is_seen]
+        for track in seen:
+            found.setdefault(track.class_name, []).append(track)
         return found
 
     def is_passed_over(self, bearing: Bearing, size_rad: Bearing) -> bool:

@@ -97,11 +97,8 @@ class CandidateList:
         self._cooling = [self._followed(one, frame) for one in self._cooling]
         known = {one.track.id for one in self._candidates}
         known |= {one.first_id for one in self._candidates}
-        fresh = [
-            track
-            for track in frame.tracks.values()
-            if track.id not in known and self._is_worth_a_look(track, frame.proposed)
-        ]
+        others = (frame.tracks[one] for one in frame.tracks if one not in known)
+        fresh = [one for one in others if self._is_worth_a_look(one, frame.proposed)]
         fresh = self._without_surplus(fresh)
         for track in fresh:
             label = self._labels.get(track.class_name, track.class_name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ros_support_pkg.core.pose_history import Pose
 from semantic_detection_pkg.common.core.camera_view import CameraPoses
 from semantic_detection_pkg.common.core.detection_curve import DetectionCurves
@@ -55,7 +57,7 @@ class Mission:
         self.vocabulary_since_ns = 0
         self.tracker = Tracker(settings.tracker)
         self.delay = DelayEstimator()
-        self.tracks: tuple[Track, ...] = ()
+        self.tracks: Sequence[Track] = ()
         self.frame_ns = 0
         self.is_fitted = True
         self.is_refit_agreed = False
@@ -109,13 +111,13 @@ class Mission:
         detections = frame.detections
         view = poses.view_of(pose, detections.width, detections.height)
         self.frame_ns = frame.stamp_ns
-        self.tracks = self.tracker.update(
+        tracks = self.tracks = self.tracker.update(
             frame.stamp_ns, view, detections, frame.vocabulary, frame.looks
         )
         rates = (pose.yaw_rate_rad_s, pose.pitch_rate_rad_s)
-        self.delay.update(frame.stamp_ns, view, *rates, self.tracks, delay_s)
+        self.delay.update(frame.stamp_ns, view, *rates, tracks.seen, delay_s)
         if self.search is not None and self.is_fitted:
-            self.search.add_frame(frame, view, pose, self.tracks)
+            self.search.add_frame(frame, view, pose, tracks)
 
 
 def _pose_at_capture(

@@ -35,6 +35,7 @@ from semantic_detection_pkg.scan.core.planning.view_planning import CloseView, V
 from semantic_detection_pkg.scan.core.pod_map import PodMap
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.thing_sizes import Ground
+from semantic_detection_pkg.scan.core.tracking.frame_tracks import FrameTracks
 from semantic_detection_pkg.scan.core.tracking.track import Track
 from semantic_detection_pkg.scan.core.weights import cell_weights
 
@@ -216,7 +217,7 @@ class Search:
         self.planner.interrupt()
 
     def add_frame(
-        self, frame: FrameDetections, view: CameraView, pose: Pose, tracks: Sequence[Track]
+        self, frame: FrameDetections, view: CameraView, pose: Pose, tracks: FrameTracks
     ) -> None:
         """Add what a frame shows to the coverage, the path in hand, findings and candidates.
 
@@ -236,7 +237,7 @@ class Search:
             frame.stamp_ns,
             view,
             self.coverage.criteria.motion_blur_px(view, rates),
-            {track.id: track for track in tracks},
+            tracks.by_id,
             is_at_max_zoom=pose.zoom >= _ZOOM_REACHED * self.plan.costs.zoom_max,
             detections=frame.detections,
             looks=frame.looks,

@@ -11,17 +11,15 @@ count little (Huber weights).
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ros_support_pkg.core.ranges import check_range
 from semantic_detection_pkg.common.core.optics import CameraView, Matrix
 from semantic_detection_pkg.scan.core.tracking.track import Track
+from semantic_detection_pkg.scan.kernels import implementation
 
 _BOX_PX = 1.0
 _BOX_SHARE = 0.04  # standard deviation of a box's centre, as a share of its longer side
@@ -74,13 +72,44 @@ class DelayEstimate:
         return not math.isnan(self.delay_s)
 
 
-class _Sample(NamedTuple):
-    segment: int
-    frame: int
-    time_s: float  # since the segment began
-    bearing: tuple[float, float]  # yaw counted from the segment's first, without the applied delay
-    rate: tuple[float, float]  # [rad/s] of the pixel's bearing as the view turns
-    weight: float
+_FIELDS = 8
+
+
+class _Samples:
+    """The newest samples, as rows of one array that is filled up before it is moved.
+
+    Attributes of each, in this order: number of its segment, of its frame, time since the segment
+    began [s], bearing (yaw counted from the segment's first, pitch; without the applied delay)
+    [rad], rates of the pixel's bearing as the view turns (yaw, pitch) [rad/s], weight.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._memory = np.empty((_FIELDS, 2 * most))
+        self._begin = self._end = 0
+
+    def __len__(self) -> int:
+        return self._end - self._begin
+
+    def append(self, sample: tuple[float, ...]) -> None:
+        """Take a sample; the oldest is forgotten where there is no room."""
+        if self._end == self._memory.shape[1]:
+            kept = self._memory[:, self._begin : self._end].copy()
+            self._begin, self._end = 0, kept.shape[1]
+            self._memory[:, : self._end] = kept
+        self._memory[:, self._end] = sample
+        self._end += 1
+        self._begin = max(self._begin, self._end - self._most)
+
+    @property
+    def columns(self) -> Matrix:
+        """Return (8, n) the samples, oldest first."""
+        return self._memory[:, self._begin : self._end]
+
+    @property
+    def frames(self) -> int:
+        """Return in how many frames they were."""
+        return 1 + int(np.count_nonzero(np.diff(self.columns[1]))) if len(self) else 0
 
 
 @dataclass
@@ -97,7 +126,7 @@ class DelayEstimator:
     def __init__(self, settings: DelaySettings | None = None) -> None:
         """Begin without an estimate."""
         self._settings = DelaySettings() if settings is None else settings
-        self._samples: deque[_Sample] = deque(maxlen=self._settings.max_samples)
+        self._samples = _Samples(self._settings.max_samples)
         self._segments: dict[int, _Segment] = {}
         self._next_segment = 0
         self._frame = 0
@@ -172,14 +201,7 @@ class DelayEstimator:
             off = math.remainder(yaw - segment.first_yaw_rad, math.tau)
             time_s = (stamp_ns - segment.begin_ns) * 1e-9
             self._samples.append(
-                _Sample(
-                    segment.number,
-                    self._frame,
-                    time_s,
-                    (off, pitch),
-                    (yaw_turn, pitch_turn),
-                    weight,
-                )
+                (segment.number, self._frame, time_s, off, pitch, yaw_turn, pitch_turn, weight)
             )
 
     def _segment(self, track_id: int, stamp_ns: int, yaw_rad: float) -> _Segment:
@@ -206,10 +228,10 @@ class DelayEstimator:
 
     def _update_estimate(self) -> None:
         """Accept a new estimate, if the samples are enough for one."""
-        frames = len({sample.frame for sample in self._samples})
+        frames = self._samples.frames
         if frames < self._settings.min_frames:
             return
-        found = _regress(self._samples, frames)
+        found = _regress(self._samples.columns, frames)
         if (
             found.sigma_s <= self._settings.max_sigma_s
             and abs(found.delay_s) <= self._settings.max_delay_s
@@ -217,46 +239,26 @@ class DelayEstimator:
             self._estimate = found
 
 
-def _regress(samples: Sequence[_Sample], frames: int) -> DelayEstimate:
+def _regress(samples: Matrix, frames: int) -> DelayEstimate:
     """Return the delay that explains the bearings best; sigma is infinite at constant rates.
 
     Weighted least squares of bearing = course - delay * turning rate, the course taken out of both
     sides first (Frisch-Waugh-Lovell theorem), reweighted for Huber's loss.
+
+    Args:
+        samples: (8, n) as `_Samples` has them.
+        frames: in which they were: the pose's error is common to all objects in one.
     """
-    segments, _, times_s, bearings_rad, rates_rad_s, own_weights = zip(*samples, strict=True)
-    _, groups = np.unique(segments, return_inverse=True)
-    # Each sample gives two equations, of yaw and of pitch, each with a course of its own.
-    groups = np.concatenate([groups, groups + groups.max() + 1])
-    times = np.tile(times_s, 2)
-    bearings = np.array(bearings_rad).T.ravel()
-    rates = np.array(rates_rad_s).T.ravel()
-    base = np.tile(own_weights, 2)
-    weights, delay, sigma = base, math.nan, math.inf
-    for _ in range(_ITERATIONS):
-        x = _detrended(rates, times, groups, weights)
-        y = _detrended(bearings, times, groups, weights)
-        information = float((weights * x * x).sum())
-        if information <= 1e-9:
-            return DelayEstimate(math.nan, math.inf)
-        delay = -float((weights * x * y).sum()) / information
-        scaled = np.abs(y + delay * x) * np.sqrt(base)
-        # 1.4826 MAD estimates sigma robustly; the floor is for samples that a course fits exactly.
-        spread = max(1.4826 * float(np.median(scaled)), 0.3)
-        weights = base * np.minimum(1.0, _HUBER * spread / np.maximum(scaled, 1e-12))
-        # The pose's error is common to all objects in a frame: frames count, not samples.
-        sigma = spread * math.sqrt(len(samples) / frames / information)
-    return DelayEstimate(delay, sigma)
-
-
-def _detrended(values: Matrix, times: Matrix, groups: NDArray[np.intp], weights: Matrix) -> Matrix:
-    """Return values minus the straight line over time that fits those of their group best."""
-
-    def mean(array: Matrix) -> Matrix:
-        return np.asarray((np.bincount(groups, weights * array) / sums)[groups])
-
-    sums = np.bincount(groups, weights)
-    late, off = times - mean(times), values - mean(values)
-    slopes = np.bincount(groups, weights * late * off) / np.maximum(
-        np.bincount(groups, weights * late * late), 1e-12
+    segments = samples[0].astype(np.intp)
+    return DelayEstimate(
+        *implementation("delay").regress(
+            segments - segments.min(),
+            np.ascontiguousarray(samples[2]),
+            np.ascontiguousarray(samples[3:5]),
+            np.ascontiguousarray(samples[5:7]),
+            np.ascontiguousarray(samples[7]),
+            frames,
+            _HUBER,
+            _ITERATIONS,
+        )
     )
-    return np.asarray(off - slopes[groups] * late)

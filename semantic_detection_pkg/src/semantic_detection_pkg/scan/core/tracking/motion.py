@@ -9,14 +9,15 @@ faster while an object is out of sight, so that it does not drift away.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ros_support_pkg.core.ranges import check_range
 from ros_support_pkg.core.settings import constant
-from semantic_detection_pkg.common.core.optics import Matrix, wrapped
+from semantic_detection_pkg.common.core.optics import Matrix
+from semantic_detection_pkg.scan.kernels import implementation
 
 _TRUST_VARIANCES = 4.0  # a rate squared of so many variances is half trusted
 
@@ -74,40 +75,29 @@ class KalmanStates:
     def __len__(self) -> int:
         return len(self.position)
 
+    @property
+    def arrays(self) -> tuple[Matrix, ...]:
+        """Return the arrays in the order of the fields."""
+        return (
+            self.position,
+            self.rate,
+            self.position_variance,
+            self.rate_variance,
+            self.covariance,
+        )
+
     def predict(
         self, duration_s: float, model: MotionModel, is_followed: NDArray[np.bool_]
     ) -> KalmanStates:
-        """Return the states after a time; `is_followed` (n,): the object was in the last frame."""
-        is_followed = is_followed[:, None]
-        memory = np.where(is_followed, model.rate_memory_s, model.unseen_rate_memory_s)
-        variance = np.where(is_followed, model.rate_sigma_rad_s, model.unseen_rate_sigma_rad_s) ** 2
-        keep = np.exp(-duration_s / memory)
-        reach = memory * (1.0 - keep)
-        # Exact process noise of the integrated Ornstein-Uhlenbeck process over this time.
-        position_noise = variance * memory * (2 * duration_s - memory * (3 - 4 * keep + keep**2))
-        covariance_noise = variance * memory * (1.0 - keep) ** 2
-        rate_noise = variance * (1.0 - keep**2)
-        position_variance = (
-            self.position_variance
-            + 2.0 * reach * self.covariance
-            + reach**2 * self.rate_variance
-            + np.maximum(position_noise, 0.0)
-        )
-        rate_variance = keep**2 * self.rate_variance + rate_noise
-        covariance = keep * (self.covariance + reach * self.rate_variance) + covariance_noise
-        position_variance = np.minimum(position_variance, model.position_sigma_max_rad**2)
-        limit = 0.99 * np.sqrt(position_variance * rate_variance)  # keeps it positive definite
-        # Out of sight a rate only counts as far as it is significant.
-        square = self.rate**2
-        trust = np.where(
-            is_followed, 1.0, square / (square + _TRUST_VARIANCES * self.rate_variance)
-        )
+        """Return the states after a time; `is_followed` (n,): the object was in the last frame.
+
+        Out of sight a rate only counts as far as it is significant.
+        """
+        terms = _terms(duration_s, model)
+        most = model.position_sigma_max_rad**2
+        kernel = implementation("tracking")
         return KalmanStates(
-            _in_range(self.position + reach * self.rate * trust),
-            keep * self.rate,
-            position_variance,
-            rate_variance,
-            np.clip(covariance, -limit, limit),
+            *kernel.predict(self.arrays, is_followed, terms, _TRUST_VARIANCES, most)
         )
 
     def correct(
@@ -116,33 +106,23 @@ class KalmanStates:
         innovations: Matrix,
         variances: Matrix,
         tells_rate: NDArray[np.bool_],
-    ) -> KalmanStates:
-        """Return the states after measurements of `rows` (k,): innovations and variances (k, 2).
+        is_growth: NDArray[np.bool_],
+    ) -> None:
+        """Correct the states in place by measurements of `rows` (k,), each at most once.
 
-        Where `tells_rate` (k,) is false only the position is corrected, and the covariance is
-        cleared: the jump must not show up as a rate later.
+        Args:
+            innovations, variances: (k, 2).
+            tells_rate: (k,) where it is false only the position is corrected, and the covariance is
+                cleared: the jump must not show up as a rate later.
+            is_growth: (k, 2) where it is true an innovation means that more of the object came into
+                view: its centre moves, the object does not.
         """
-        position_variance, covariance = self.position_variance[rows], self.covariance[rows]
-        total = position_variance + variances
-        gain = position_variance / total
-        rate_gain = np.where(tells_rate[:, None], covariance / total, 0.0)
-        after = KalmanStates(*(array.copy() for array in vars(self).values()))
-        after.position[rows] = _in_range(after.position[rows] + gain * innovations)
-        after.rate[rows] += rate_gain * innovations
-        after.position_variance[rows] = (1.0 - gain) * position_variance
-        after.covariance[rows] = np.where(tells_rate[:, None], (1.0 - gain) * covariance, 0.0)
-        after.rate_variance[rows] -= rate_gain * covariance
-        return after
+        kernel = implementation("tracking")
+        kernel.correct(self.arrays, rows, innovations, variances, tells_rate, is_growth)
 
-    def inflate(self, least_variance: Matrix) -> KalmanStates:
-        """Return the states with position variances of at least (n, 2) [rad^2]."""
-        return replace(self, position_variance=np.maximum(self.position_variance, least_variance))
-
-    def shift(self, rows: Rows, moves: Matrix) -> KalmanStates:
-        """Return the states with the positions of `rows` (k,) moved by (k, 2). [rad]"""
-        position = self.position.copy()
-        position[rows] = _in_range(position[rows] + moves)
-        return replace(self, position=position)
+    def inflate(self, least_variance: Matrix) -> None:
+        """Raise the variances of positions to at least (n, 2) [rad^2], in place."""
+        np.maximum(self.position_variance, least_variance, out=self.position_variance)
 
     def append_new(
         self,
@@ -170,15 +150,27 @@ class KalmanStates:
         )
         rates = zeros + sigma[:, None] ** 2
         new = KalmanStates(positions, zeros, variances, rates, zeros)
-        pairs = zip(vars(self).values(), vars(new).values(), strict=True)
+        pairs = zip(self.arrays, new.arrays, strict=True)
         return KalmanStates(*(np.concatenate(pair) for pair in pairs))
 
     def select(self, rows: Rows) -> KalmanStates:
         """Return the states `rows`, in that order."""
-        return KalmanStates(*(array[rows] for array in vars(self).values()))
+        return KalmanStates(*(array[rows] for array in self.arrays))
 
 
-def _in_range(position: Matrix) -> Matrix:
-    """Wrap the yaw of positions in place, and return them."""
-    position[:, 0] = wrapped(position[:, 0])
-    return position
+def _terms(duration_s: float, model: MotionModel) -> Matrix:
+    """Return what a time does to objects that are not followed, and to those that are: (2, 5).
+
+    Of each the share of its rate that is kept, the reach of a rate [s], and the exact process noise
+    of the integrated Ornstein-Uhlenbeck process: of position, of both, of rate.
+    """
+    memories = model.unseen_rate_memory_s, model.rate_memory_s
+    sigmas = model.unseen_rate_sigma_rad_s, model.rate_sigma_rad_s
+    keeps = np.exp(-duration_s / np.array(memories)).tolist()
+    terms = []
+    for keep, memory, sigma in zip(keeps, memories, sigmas, strict=True):
+        noise, lost = sigma * sigma * memory, 1.0 - keep
+        spread = noise * (2 * duration_s - memory * (3 - 4 * keep + keep * keep))
+        rate_noise = sigma * sigma * (1.0 - keep * keep)
+        terms.append((keep, memory * lost, spread, noise * (lost * lost), rate_noise))
+    return np.array(terms)

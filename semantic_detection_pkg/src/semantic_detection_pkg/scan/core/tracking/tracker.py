@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ros_support_pkg.core.ranges import check_range
 from ros_support_pkg.core.settings import constant
@@ -26,11 +25,12 @@ from semantic_detection_pkg.scan.core.tracking.association import (
     associate,
     to_observations,
 )
+from semantic_detection_pkg.scan.core.tracking.frame_tracks import FrameTracks
 from semantic_detection_pkg.scan.core.tracking.motion import KalmanStates, MotionModel
-from semantic_detection_pkg.scan.core.tracking.track import Track
-from semantic_detection_pkg.scan.core.tracking.track_record import TrackRecord
+from semantic_detection_pkg.scan.core.tracking.track_table import Flags, Rows, TrackTable, Values
+from semantic_detection_pkg.scan.kernels import implementation
 
-_GATE_MARGIN = -0.6  # of the picture: tracks farther outside than this are not compared
+_GATE_MARGIN = 0.6  # of the picture: tracks farther outside than this are not compared
 _CUT_OFF_SIGMA = 0.35  # of the known size: sigma of the centre of an object never seen whole
 _DUPLICATE_IOU = 0.5  # two boxes of one frame with a larger IoU show one object
 # Where tiles are looked at by turns, a sweep shows each place in no more than two of them: to wait
@@ -85,21 +85,20 @@ class Tracker:
         """Start without tracks; the first one gets `next_id`."""
         self._settings = TrackerSettings() if settings is None else settings
         self._states = KalmanStates.empty()
-        self._records: list[TrackRecord] = []
+        self._table = TrackTable()
+        self._tracks: FrameTracks | None = None
         self._next_id = next_id
         self._stamp_ns: int | None = None
         self._view: CameraView | None = None
         self._has_tiles = False
 
     @property
-    def tracks(self) -> tuple[Track, ...]:
+    def tracks(self) -> FrameTracks:
         """Return the tracks after the newest frame, by rising id."""
-        now_ns = self._stamp_ns or 0
-        lost_ns = round(self._settings.lost_after_s * 1e9)
-        return tuple(
-            record.to_track(row, self._states, now_ns - record.last_ns > lost_ns)
-            for row, record in enumerate(self._records)
-        )
+        if self._tracks is None:
+            lost_ns = (self._stamp_ns or 0) - round(self._settings.lost_after_s * 1e9)
+            self._tracks = self._table.tracks(self._states, lost_ns)
+        return self._tracks
 
     @property
     def next_id(self) -> int:
@@ -108,7 +107,8 @@ class Tracker:
 
     def drop(self, track_id: int) -> None:
         """Drop a track; an unknown id is ignored."""
-        self._keep_tracks([record.id != track_id for record in self._records])
+        self._keep_tracks(self._table.ids != track_id)
+        self._tracks = None
 
     def update(
         self,
@@ -117,7 +117,7 @@ class Tracker:
         detections: Detections,
         vocabulary: Sequence[str],
         looks: Sequence[Look] = (),
-    ) -> tuple[Track, ...]:
+    ) -> FrameTracks:
         """Process one frame, and return all tracks by rising id.
 
         Args:
@@ -144,32 +144,27 @@ class Tracker:
         if self._stamp_ns is not None and stamp_ns <= self._stamp_ns:
             return self.tracks
         elapsed_s = 0.0 if self._stamp_ns is None else (stamp_ns - self._stamp_ns) * 1e-9
-        settings = self._settings
-        is_followed = np.array([record.detection >= 0 for record in self._records], bool)
-        self._states = self._states.predict(elapsed_s, settings.motion, is_followed)
+        settings, table = self._settings, self._table
         names = tuple(vocabulary[class_id] for class_id in detections.class_ids.tolist())
-        seen = to_observations(
-            view, detections, names, settings.noise, self._turn_rates(view, elapsed_s)
-        )
-        self._stamp_ns, self._view = stamp_ns, view
-        self._states = self._states.inflate(self._cut_off_variances())
-
-        expected = self._expected_boxes(view)
-        pairs = self._associate(view, seen, expected)
-        scores = detections.scores.tolist()
-        for record in self._records:
-            record.detection = -1
-        self._update_matched(stamp_ns, seen, pairs, scores)
+        labels, rates = table.numbers_of(names), self._turn_rates(view, elapsed_s)
+        seen = to_observations(view, detections, names, labels, settings.noise, rates)
+        self._stamp_ns, self._view, self._tracks = stamp_ns, view, None
+        self._predict(elapsed_s)
         self._has_tiles |= bool(tiles_of(looks, view.width, view.height))
-        self._update_missed(view, expected, elapsed_s, looks if self._has_tiles else ())
+
+        expected, is_near, is_due = self._expect(view)
+        scores = detections.scores.astype(np.float64)
+        pairs = self._associate(view, seen, expected, np.flatnonzero(is_near))
+        table.detections.fill(-1)
+        self._update_matched(stamp_ns, seen, pairs, scores)
+        if self._has_tiles and looks:
+            is_due &= self._is_looked_at(view, expected, looks)
+        is_missed = is_due & (table.detections < 0)
+        table.missed_s[is_missed] += min(elapsed_s, _LONGEST_MISS_S)
         self._start_tracks(stamp_ns, view, seen, pairs, scores)
         self._note_scales(view, looks)
         self._delete_tracks(stamp_ns)
-        for record, (yaw_rad, pitch_rad) in zip(
-            self._records, self._states.position.tolist(), strict=True
-        ):
-            if record.detection >= 0:
-                record.add_history_point(stamp_ns, yaw_rad, pitch_rad)
+        table.add_history_points(stamp_ns, self._states.position)
         return self.tracks
 
     def _turn_rates(self, view: CameraView, elapsed_s: float) -> tuple[float, float]:
@@ -185,115 +180,86 @@ class Tracker:
         wanted = self._settings.confirm_hits
         return min(wanted, TILE_HITS) if self._has_tiles else wanted
 
-    def _cut_off_variances(self) -> Matrix:
-        """Return variances of the centres of objects never seen whole, else 0: (n, 2) [rad^2]."""
-        sigmas = [
-            _CUT_OFF_SIGMA * record.size_rad * (not record.is_size_known)
-            for record in self._records
-        ]
-        return np.array(sigmas, np.float64).reshape(-1, 2) ** 2
+    def _predict(self, elapsed_s: float) -> None:
+        """Move on; the centre of an object never seen whole is not better known than its size."""
+        table = self._table
+        is_followed = table.detections >= 0
+        self._states = self._states.predict(elapsed_s, self._settings.motion, is_followed)
+        if not table.is_size_known.all():
+            sigmas = _CUT_OFF_SIGMA * table.sizes_rad * ~table.is_size_known[:, None]
+            self._states.inflate(sigmas**2)
 
-    def _expected_boxes(self, view: CameraView) -> Matrix:
-        """Return each track's predicted box, also beyond the picture: (n, 4) [px]."""
-        if not self._records:
-            return np.empty((0, 4))
-        sizes = np.array([record.size_rad for record in self._records])
-        return view.boxes_of(self._states.position, sizes)
+    def _expect(self, view: CameraView) -> tuple[Matrix, Flags, Flags]:
+        """Return where tracks are expected, which are near, and which are to be detected.
 
-    def _associate(self, view: CameraView, seen: Observations, expected: Matrix) -> Assignment:
-        """Associate detections with the tracks in or near the picture."""
-        with np.errstate(invalid="ignore"):  # NaN, behind the camera, is not near
-            middles = (expected[:, :2] + expected[:, 2:]) / 2.0
-            reach = (expected[:, 2:] - expected[:, :2]) / 2.0
-            size = np.array([view.width, view.height])
-            off = np.abs(middles - size / 2.0) - reach
-            near = np.flatnonzero((off <= (0.5 - _GATE_MARGIN) * size).all(axis=1))
+        Expected: (n, 4) boxes [px], also beyond the picture. To be detected is what should be well
+        inside the picture.
+        """
+        found: tuple[Matrix, Flags, Flags] = implementation("tracking").expect(
+            view,
+            self._states.position,
+            self._table.sizes_rad,
+            self._states.position_variance,
+            _GATE_MARGIN,
+            self._settings.expected_px,
+        )
+        return found
+
+    def _associate(
+        self, view: CameraView, seen: Observations, expected: Matrix, near: Rows
+    ) -> Assignment:
+        """Associate detections with the tracks `near` the picture."""
         pairs = associate(
             view,
             seen,
-            self._states.select(near),
             expected[near],
-            tuple(self._records[row].class_name for row in near),
-            np.array([self._records[row].is_size_known for row in near], bool),
+            self._states.position_variance[near],
+            self._table.labels[near],
+            self._table.is_size_known[near],
             self._settings.new_share,
         )
         return replace(pairs, tracks=near[pairs.tracks])
 
     def _update_matched(
-        self, stamp_ns: int, seen: Observations, pairs: Assignment, scores: list[float]
+        self, stamp_ns: int, seen: Observations, pairs: Assignment, scores: Values
     ) -> None:
         """Update matched tracks: Kalman state, size, class votes."""
-        rows, columns = pairs.tracks, pairs.detections
-        # Without a free edge an innovation means that more of the object came into view: its
-        # centre moves, the object does not.
-        is_growth = pairs.is_part
-        growth = np.where(is_growth, pairs.innovations, 0.0)
-        innovations = np.where(is_growth, 0.0, pairs.innovations)
-        self._states = self._states.shift(rows, growth)
-        is_whole = seen.is_whole
-        # A centre guessed from a part jumps when the whole comes into view: that is no motion.
-        was_whole = np.array([self._records[row].is_whole for row in rows], bool)
-        self._states = self._states.correct(
-            rows, innovations, seen.variances[columns], is_whole[columns] & was_whole
-        )
-        is_cut = seen.is_cut[:, :2] | seen.is_cut[:, 2:]
-        for pair, (row, column) in enumerate(zip(rows.tolist(), columns.tolist(), strict=True)):
-            record = self._records[row]
-            record.add_hit(
-                stamp_ns,
-                column,
-                seen.class_names[column],
-                scores[column],
-                seen.boxes_xyxy[column],
-                bool(is_whole[column]),
-            )
-            record.update_size(pairs.sizes_rad[pair], is_cut[column] | pairs.is_part[pair])
-            record.is_confirmed |= record.hits >= self._hits_wanted
-
-    def _update_missed(
-        self, view: CameraView, expected: Matrix, elapsed_s: float, looks: Sequence[Look]
-    ) -> None:
-        """Count the time of tracks that should be well inside the picture but were not detected."""
-        if not self._records:
+        rows, columns, table = pairs.tracks, pairs.detections, self._table
+        if not len(rows):
             return
-        with np.errstate(invalid="ignore"):
-            middles = (expected[:, :2] + expected[:, 2:]) / 2.0
-            sizes = (expected[:, 2:] - expected[:, :2]).max(axis=1)
-            doubt = np.sqrt(self._states.position_variance) * view.pixels_per_rad
-            inside = np.minimum(middles, (view.width, view.height) - middles) - doubt
-            is_expected = (inside > 0.0).all(axis=1) & (sizes >= self._settings.expected_px)
-            if looks:
-                is_expected &= self._is_looked_at(view, expected, looks)
-        for record, is_due in zip(self._records, is_expected.tolist(), strict=True):
-            if is_due and record.detection < 0:
-                record.missed_s += min(elapsed_s, _LONGEST_MISS_S)
+        # A centre guessed from a part jumps when the whole comes into view: that is no motion.
+        tells_rate = seen.is_whole[columns] & table.is_whole[rows]
+        self._states.correct(
+            rows, pairs.innovations, seen.variances[columns], tells_rate, pairs.is_part
+        )
+        table.add_hits(rows, columns, stamp_ns, seen, scores)
+        is_cut = seen.is_cut[columns]
+        table.update_sizes(rows, pairs.sizes_rad, is_cut[:, :2] | is_cut[:, 2:] | pairs.is_part)
+        table.is_confirmed[rows] |= table.hits[rows] >= self._hits_wanted
 
-    def _is_looked_at(
-        self, view: CameraView, expected: Matrix, looks: Sequence[Look]
-    ) -> NDArray[np.bool_]:
+    def _is_looked_at(self, view: CameraView, expected: Matrix, looks: Sequence[Look]) -> Flags:
         """Return whether a look shows each track whole, as finely as when it was detected: (n,)."""
-        needed = np.array([record.pixels_per_rad for record in self._records])
-        is_shown = np.zeros(len(self._records), bool)
+        needed = _SAME_SCALE * self._table.pixels_per_rad
+        is_shown = np.zeros(len(self._table), bool)
         for look in looks:
             is_inside = (expected[:, :2] >= look[:2]) & (expected[:, 2:] <= look[2:4])
-            scale = look.gain * view.pixels_per_rad
-            is_shown |= is_inside.all(axis=1) & (scale >= _SAME_SCALE * needed)
+            is_shown |= is_inside.all(axis=1) & (look.gain * view.pixels_per_rad >= needed)
         return is_shown
 
     def _note_scales(self, view: CameraView, looks: Sequence[Look]) -> None:
         """Note how finely the tracks were looked at that were detected in this frame."""
-        for record in self._records:
-            if record.detection < 0 or not looks:
-                continue
-            left, top, right, bottom = record.box_xyxy
+        if not looks:
+            return
+        table = self._table
+        for row in np.flatnonzero(table.detections >= 0).tolist():
+            left, top, right, bottom = table.boxes_xyxy[row].tolist()
             x, y = (left + right) / 2.0, (top + bottom) / 2.0
             gains = [
                 look.gain for look in looks if look.x0 <= x <= look.x1 and look.y0 <= y <= look.y1
             ]
             if gains:
-                record.pixels_per_rad = min(
-                    record.pixels_per_rad or math.inf, max(gains) * view.pixels_per_rad
-                )
+                known = float(table.pixels_per_rad[row]) or math.inf
+                table.pixels_per_rad[row] = min(known, max(gains) * view.pixels_per_rad)
 
     def _start_tracks(
         self,
@@ -301,73 +267,64 @@ class Tracker:
         view: CameraView,
         seen: Observations,
         pairs: Assignment,
-        scores: list[float],
+        scores: Values,
     ) -> None:
         """Start tracks for detections without a track, the highest score first."""
-        taken = pairs.detections.tolist()
-        fresh = []
-        for column in sorted(range(len(scores)), key=lambda column: -scores[column]):
+        taken, boxes = set(pairs.detections.tolist()), seen.boxes_xyxy.tolist()
+        kept = [boxes[column] for column in taken]
+        chosen = []
+        for column in np.argsort(-scores, kind="stable").tolist():
             if column in taken or scores[column] < self._settings.birth_score:
                 continue
-            if not _is_duplicate(seen.boxes_xyxy[column], seen.boxes_xyxy[taken]):
-                fresh.append(column)
-                taken.append(column)
-        if not fresh:
+            if not _is_duplicate(boxes[column], kept):
+                chosen.append(column)
+                kept.append(boxes[column])
+        if not chosen:
             return
-        boxes = seen.boxes_xyxy[fresh]
-        sizes = view.sizes_of(boxes)
-        positions = view.bearings_of((boxes[:, :2] + boxes[:, 2:]) / 2.0)
+        fresh, table = np.array(chosen, np.intp), self._table
+        found = seen.boxes_xyxy[fresh]
+        sizes = view.sizes_of(found)
         self._states = self._states.append_new(
-            positions,
+            view.bearings_of((found[:, :2] + found[:, 2:]) / 2.0),
             seen.variances[fresh],
             sizes.max(axis=1),
             seen.is_whole[fresh],
             self._settings.motion,
         )
-        for row, column in enumerate(fresh):
-            record = TrackRecord(self._next_id, stamp_ns, sizes[row])
-            record.add_hit(
-                stamp_ns,
-                column,
-                seen.class_names[column],
-                scores[column],
-                boxes[row],
-                bool(seen.is_whole[column]),
-            )
-            record.is_confirmed = record.hits >= self._hits_wanted
-            self._next_id += 1
-            self._records.append(record)
+        rows = table.add_new(self._next_id, stamp_ns, sizes)
+        table.add_hits(rows, fresh, stamp_ns, seen, scores)
+        table.is_confirmed[rows] = table.hits[rows] >= self._hits_wanted
+        self._next_id += len(rows)
 
     def _delete_tracks(self, stamp_ns: int) -> None:
         """Delete tracks that were missed for too long, and those beyond the greatest number."""
-        settings = self._settings
-        keep = []
-        for record in self._records:
-            limit_s = (
-                settings.confirmed_miss_s if record.is_confirmed else settings.tentative_miss_s
-            )
-            is_old = (stamp_ns - record.last_ns) * 1e-9 > settings.tentative_memory_s
-            keep.append(record.missed_s < limit_s and (record.is_confirmed or not is_old))
-        excess = sum(keep) - settings.tracks_max
+        settings, table = self._settings, self._table
+        limits_s = np.where(
+            table.is_confirmed, settings.confirmed_miss_s, settings.tentative_miss_s
+        )
+        is_old = (stamp_ns - table.last_ns) * 1e-9 > settings.tentative_memory_s
+        is_kept = (table.missed_s < limits_s) & (table.is_confirmed | ~is_old)
+        excess = int(np.count_nonzero(is_kept)) - settings.tracks_max
         if excess > 0:
-            alive = [row for row, is_kept in enumerate(keep) if is_kept]
-            alive.sort(key=lambda row: (self._records[row].last_ns, self._records[row].id))
-            for row in alive[:excess]:
-                keep[row] = False
-        self._keep_tracks(keep)
+            alive = np.flatnonzero(is_kept)
+            is_kept[alive[np.lexsort((table.ids[alive], table.last_ns[alive]))[:excess]]] = False
+        self._keep_tracks(is_kept)
 
-    def _keep_tracks(self, keep: list[bool]) -> None:
-        if not all(keep):
-            rows: NDArray[np.intp] = np.flatnonzero(keep)
+    def _keep_tracks(self, is_kept: Flags) -> None:
+        if not is_kept.all():
+            rows = np.flatnonzero(is_kept)
             self._states = self._states.select(rows)
-            self._records = [self._records[row] for row in rows]
+            self._table.keep(rows)
 
 
-def _is_duplicate(box: Matrix, boxes: Matrix) -> bool:
-    """Return whether a box (4,) is nearly the same as one of (k, 4)."""
-    if not len(boxes):
-        return False
-    edges = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
-    common = np.maximum(edges, 0.0).prod(axis=1)
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1) + (box[2:] - box[:2]).prod()
-    return bool((common > _DUPLICATE_IOU * (areas - common)).any())
+def _is_duplicate(box: Sequence[float], boxes: Sequence[Sequence[float]]) -> bool:
+    """Return whether a box (x0, y0, x1, y1) is nearly the same as one of some."""
+    x0, y0, x1, y1 = box
+    area = (x1 - x0) * (y1 - y0)
+    for left, top, right, bottom in boxes:
+        width, height = min(x1, right) - max(x0, left), min(y1, bottom) - max(y0, top)
+        if width > 0.0 and height > 0.0:
+            common = width * height
+            if common > _DUPLICATE_IOU * ((right - left) * (bottom - top) + area - common):
+                return True
+    return False

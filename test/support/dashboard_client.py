@@ -66,7 +66,7 @@ class Served:
         line = http.client.HTTPConnection(self.host, timeout=TIMEOUT_S)
         with contextlib.closing(line):
             sent = {**self.headers, **(headers or {})}
-            if body is not None and not isinstance(body, bytes):
+            if body is not None and not isinstance(body, bytes | Iterator):
                 body, sent["Content-Type"] = json.dumps(body).encode(), "application/json"
             line.request(method, path, body, sent)
             answer = line.getresponse()

@@ -20,8 +20,8 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import Imu, NavSatFix, NavSatStatus
 
-from interfaces_pkg.msg import Finding
-from ros_support_pkg.qos import EVENT, RECORD, SENSOR_DATA
+from interfaces_pkg.msg import Finding, WordMeaning, WordsInForce
+from ros_support_pkg.qos import EVENT, RECORD, SENSOR_DATA, STATE
 from semantic_detection_pkg.common.core.plain import as_plain
 from semantic_detection_pkg.dashboard.api.dashboard import Dashboard
 from semantic_detection_pkg.dashboard.api.finding_book import FindingBook
@@ -109,6 +109,20 @@ def test_findings_are_shown_and_kept(harness: FeedHarness, tmp_path: Path) -> No
     wait_until(lambda: len(shown()) == 3, "the findings", timeout_s=30.0)
     kept = tmp_path / "findings"
     wait_until(lambda: len(list(kept.glob("*.json"))) == 3, "the files")
+
+
+def test_words_are_told_with_their_origin(harness: FeedHarness) -> None:
+    space = harness.node.get_namespace().rstrip("/")
+    words = harness.other.create_publisher(WordsInForce, f"{space}/detector/words", STATE)
+    meaning = WordMeaning(text="boot", origin=WordMeaning.ORIGIN_EXAMPLES, positives=2)
+    words.publish(WordsInForce(model="net", words=["boot"], meanings=[meaning]))
+
+    def shown() -> dict[str, object]:
+        harness.executor.spin_once(timeout_sec=0.01)
+        return harness.dashboard.board.get("words")
+
+    (row,) = wait_until(shown, "the words", timeout_s=30.0)["words"]
+    assert (row["word"], row["origins"], row["positives"]) == ("boot", ["examples"], 2)
 
 
 def test_fix_and_attitude_are_heard_while_a_map_is_open(harness: FeedHarness) -> None:

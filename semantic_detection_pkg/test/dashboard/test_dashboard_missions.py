@@ -364,9 +364,12 @@ def test_words_in_force_are_told_apart_from_what_is_seen(
 ) -> None:
     page.goto(served.address)
     vocabulary = ["person", "tent", "vehicle"]
-    served.dashboard.board.put("detector", {"vocabulary": vocabulary, "counts": {"vehicle": 2}})
-    expect(page.locator("#in-force")).to_have_text(
-        "in force: person, tent, vehicle – in the picture now: 2 vehicle"
+    counts = {"vehicle": 2}
+    section = {"vocabulary": vocabulary, "counts": counts, "frames_with": {"vehicle": 5}}
+    served.dashboard.board.put("detector", section)
+    expect(page.locator("#word-list b")).to_have_text(vocabulary)
+    expect(page.locator("#word-list .seen")).to_have_text(
+        ["not seen yet", "not seen yet", "2 in the picture, seen in 5 frames"]
     )
 
 

@@ -19,6 +19,7 @@ from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
 from interfaces_pkg.action import Scan
+from interfaces_pkg.srv import AddExample
 from ros_support_pkg.qos import STATE
 from semantic_detection_pkg.dashboard.api import commands
 from semantic_detection_pkg.dashboard.api.commands import Command, CommandStatus, Outcome
@@ -45,6 +46,8 @@ class RobotHarness:
         self.other.create_service(
             SetParametersAtomically, "detector/set_parameters_atomically", self._set
         )
+        self.other.create_service(AddExample, "detector/add_example", self._show)
+        self.shown: list[AddExample.Request] = []
         self.parameters: dict[str, Any] = {}
         self.action = ActionServer(
             self.other, Scan, "scan", execute_callback=lambda _: Scan.Result()
@@ -57,6 +60,10 @@ class RobotHarness:
         response.result.successful = "mauve" not in colours
         response.result.reason = "" if response.result.successful else "colour 'mauve': known are"
         return response
+
+    def _show(self, request: Any, response: Any) -> Any:
+        self.shown.append(request)
+        return self._answer(request, response)
 
     def _answer(self, _: Any, response: Any) -> Any:
         response.success, response.message = True, "done so"
@@ -124,6 +131,21 @@ def test_proposals_are_the_detectors_parameters(harness: RobotHarness) -> None:
     assert refused == Outcome(CommandStatus.REFUSED, "colour 'mauve': known are")
     harness.outcomes_of(commands.SetProposals(), is_answered=True)
     assert harness.parameters == {"propose_anomalies": False, "propose_colours": [""]}
+
+
+def test_an_example_comes_to_the_detector_as_it_is(harness: RobotHarness) -> None:
+    picture = bytes(range(256)) * 20_000  # 5 MB
+    harness.spin_until(lambda: harness.robot.presence()["detector/add_example"])
+    wanted = commands.ShowExample(
+        name="boot", is_negative=True, x_min=1.5, y_min=2, x_max=30, y_max=40, picture=picture
+    )
+    (done,) = harness.outcomes_of(wanted, is_answered=True)
+    assert done == Outcome(CommandStatus.DONE, "done so")
+    (request,) = harness.shown
+    assert (request.name, request.is_negative) == ("boot", True)
+    assert list(request.box_xyxy) == [1.5, 2.0, 30.0, 40.0]
+    assert bytes(request.picture) == picture
+    assert (request.frame.sec, request.frame.nanosec) == (0, 0)
 
 
 @pytest.mark.parametrize(

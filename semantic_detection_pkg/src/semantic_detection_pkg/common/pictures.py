@@ -28,6 +28,8 @@ PICTURE_SUFFIXES = frozenset(
 )
 #: What an overlay is written as; any other suffix becomes `.jpg`.
 _WRITABLE = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+#: That a picture which shows an example may have, see srv/AddExample.
+EXAMPLE_BYTES_MAX = 64 << 20
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 #: Brands of ISO base media files (ISO/IEC 23008-12) that hold HEVC pictures.
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"})

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from asyncio import to_thread
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, HTTPException, Path, Request, Response
+from fastapi import APIRouter, Depends, Header, HTTPException, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -119,7 +120,8 @@ def may_control(request: Request) -> None:
         )
 
 
-def _holds_control(dashboard: Shared, viewer_id: ViewerId = "") -> None:
+def holds_control(dashboard: Shared, viewer_id: ViewerId = "") -> None:
+    """Let through the page that holds control, refuse others."""
     try:
         dashboard.operators.check(viewer_id)
     except ControlHeldError as error:
@@ -135,7 +137,7 @@ steer = APIRouter(
     prefix="/api",
     tags=["control"],
     responses=REFUSALS,
-    dependencies=[Depends(may_control), Depends(_holds_control)],
+    dependencies=[Depends(may_control), Depends(holds_control)],
 )
 
 
@@ -155,9 +157,14 @@ async def one_section(dashboard: Shared, section: str) -> Any:
 
 
 @look.get("/picture", response_class=Response, responses={200: {"content": {"image/jpeg": {}}}})
-async def picture(dashboard: Shared) -> Response:
+async def picture(
+    dashboard: Shared,
+    plain: Annotated[bool, Query(description="as the camera gave it, in its full size")] = False,
+) -> Response:
     """Return the next picture with what was found in it."""
     made = await dashboard.hub.next_picture(_PICTURE_TIMEOUT_S)
+    if made is not None and plain and (jpeg := await to_thread(dashboard.pictures.plain)):
+        return Response(jpeg, media_type="image/jpeg")
     if made is None:
         raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "no picture comes from the camera")
     return Response(made.jpeg, media_type="image/jpeg")

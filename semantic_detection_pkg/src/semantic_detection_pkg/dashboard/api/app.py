@@ -14,7 +14,15 @@ from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from semantic_detection_pkg.dashboard.api import api, ground_map, live, maps, missions, reviews
+from semantic_detection_pkg.dashboard.api import (
+    api,
+    examples,
+    ground_map,
+    live,
+    maps,
+    missions,
+    reviews,
+)
 from semantic_detection_pkg.dashboard.api.connection_limit import Gate
 from semantic_detection_pkg.dashboard.api.dashboard import Dashboard
 
@@ -44,7 +52,8 @@ def make_app(dashboard: Dashboard) -> FastAPI:
     )
     app.state.dashboard = dashboard
     routers = (api.look, api.access, api.control, api.steer, live.router, maps.router)
-    for router in (*routers, reviews.router, missions.router, ground_map.router):
+    more = (examples.router, reviews.router, missions.router, ground_map.router)
+    for router in (*routers, *more):
         app.include_router(router)
     _add_pages(app, dashboard)
     app.add_exception_handler(RequestValidationError, _explain)

@@ -18,6 +18,7 @@ from semantic_detection_pkg.common.core.event_marks import (
     LABEL_PATTERN,
     SECONDS_MAX,
 )
+from semantic_detection_pkg.common.pictures import EXAMPLE_BYTES_MAX
 from semantic_detection_pkg.dashboard.core.last_mission import EDGES
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.weights import (
@@ -28,11 +29,16 @@ from semantic_detection_pkg.scan.core.weights import (
     check_weights,
 )
 
+#: [s] that a picture may take on its way and in the example network, on a slow processor.
+EXAMPLE_TIMEOUT_S = 30.0
+#: More than any model has room for: which were dropped, the detector says.
+WORDS_MAX = 1000
 Yaw = Annotated[float, Field(ge=-2 * math.pi, le=2 * math.pi, description="[rad] + is left")]
 Pitch = Annotated[float, Field(ge=-math.pi, le=math.pi, description="[rad] + is nose down")]
 _Rate = Annotated[float, Field(ge=-4.0, le=4.0, description="[rad/s]")]
 _Word = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f]+$")]
 _Zoom = Annotated[float, Field(ge=1.0, le=200.0, description="[x] magnification")]
+_Pixels = Annotated[float, Field(ge=-1e6, le=1e6, description="[px]")]
 _Seconds = Annotated[float, Field(ge=0.0, le=SECONDS_MAX, description="[s]")]
 
 
@@ -77,7 +83,39 @@ class Zoom(Command):
 class SetWords(Command):
     """Choose what the detector looks for; no words: all that the model knows."""
 
-    words: Annotated[tuple[_Word, ...], Field(max_length=100)] = ()
+    words: Annotated[tuple[_Word, ...], Field(max_length=WORDS_MAX)] = ()
+
+
+class ForgetExamples(Command):
+    """Forget what was shown of a class."""
+
+    name: _Word
+
+
+class AddExample(Command):
+    """Look for what a box on a picture shows; the picture is the request's body."""
+
+    name: _Word
+    x_min: _Pixels
+    y_min: _Pixels
+    x_max: _Pixels
+    y_max: _Pixels
+    is_negative: bool = Field(False, description="it is not of this class, and lowers it")
+
+    @model_validator(mode="after")
+    def _check_box(self) -> AddExample:
+        if self.x_min >= self.x_max or self.y_min >= self.y_max:
+            raise ValueError(
+                f"box {self.x_min:g}, {self.y_min:g}, {self.x_max:g}, {self.y_max:g} px: a box of "
+                "some area is needed"
+            )
+        return self
+
+
+class ShowExample(AddExample):
+    """The same with its picture: JPEG, PNG or WebP."""
+
+    picture: Annotated[bytes, Field(min_length=1, max_length=EXAMPLE_BYTES_MAX, repr=False)]
 
 
 class SetProposals(Command):
@@ -124,7 +162,7 @@ class StartScan(Command):
     yaw_max_rad: Yaw = math.radians(60)
     pitch_min_rad: Pitch = math.radians(-5)
     pitch_max_rad: Pitch = math.radians(35)
-    words: Annotated[tuple[_Word, ...], Field(min_length=1, max_length=100)]
+    words: Annotated[tuple[_Word, ...], Field(min_length=1, max_length=WORDS_MAX)]
     zoom: Annotated[float, Field(ge=0.0, le=200.0, description="[x] 0: the controller's own")] = 0.0
     is_repeated: bool = False
     weights: Annotated[tuple[WeightedPart, ...], Field(max_length=MAX_PARTS)] = ()

@@ -13,9 +13,12 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from semantic_detection_pkg.common.pictures import EXAMPLE_BYTES_MAX
 from semantic_detection_pkg.dashboard.api.access import Access, TooManyGuessesError
 
 BODY_BYTES_MAX = 64 * 1024
+#: Requests that may bring more, from who may control.
+LARGE_BODIES = {"/api/examples": EXAMPLE_BYTES_MAX}
 
 #: What may be had without the right to look: the page itself shows nothing before it has it.
 _OPEN_PATHS = ("/", "/healthz", "/openapi.json", "/api/session")
@@ -52,20 +55,21 @@ class Gate:
         elif scope["type"] == "websocket":
             await self._app(scope, receive, send)
         else:
-            body = _BoundedBody(receive)
+            body = _BoundedBody(receive, body_bytes_max(scope))
             await self._app(scope, body.receive, _with_headers(scope, send))
 
     def _refusal(self, request: HTTPConnection) -> _Refusal | None:
         if not self._access.is_own_page(request.headers):
             return HTTPStatus.FORBIDDEN, "requests from pages of other origins are refused", {}
         length = request.headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > BODY_BYTES_MAX:
+        path = request.scope["path"]
+        limit = LARGE_BODIES.get(path, BODY_BYTES_MAX)
+        if not length.isdecimal() or int(length) > limit:
             return (
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"a body of {length[:20]} bytes; at most {BODY_BYTES_MAX} are allowed",
+                f"a body of {length[:20]} bytes; at most {limit} are allowed",
                 {},
             )
-        path = request.scope["path"]
         if path in _OPEN_PATHS or path.startswith(_OPEN_FOLDERS):
             return None
         try:
@@ -81,20 +85,27 @@ class Gate:
         )
 
 
+def body_bytes_max(scope: Scope) -> int:
+    """Return how large the body of a request may be that has passed the gate."""
+    may_bring_more = scope.get("may_control", False)
+    return LARGE_BODIES.get(scope["path"], BODY_BYTES_MAX) if may_bring_more else BODY_BYTES_MAX
+
+
 class _BoundedBody:
     """Counts a body that does not tell its length."""
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, bytes_max: int) -> None:
         self._receive = receive
         self._bytes = 0
+        self._bytes_max = bytes_max
 
     async def receive(self) -> Message:
         message = await self._receive()
         self._bytes += len(message.get("body", b""))
-        if self._bytes > BODY_BYTES_MAX:
+        if self._bytes > self._bytes_max:
             raise HTTPException(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"a body of more than {BODY_BYTES_MAX} bytes",
+                f"a body of more than {self._bytes_max} bytes",
             )
         return message
 

@@ -17,6 +17,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from semantic_detection_pkg.dashboard.api.connection_limit import BODY_BYTES_MAX, body_bytes_max
 from semantic_detection_pkg.dashboard.core.connection_rules import (
     ConnectionLimits,
     OpenConnections,
@@ -24,6 +25,8 @@ from semantic_detection_pkg.dashboard.core.connection_rules import (
 from semantic_detection_pkg.dashboard.core.guesses import network_of
 
 REQUEST_TIMEOUT_S = 5.0  # for a whole request to come in
+#: For a large one that is let in: 64 MiB at 5 Mbit/s.
+LARGE_REQUEST_TIMEOUT_S = 110.0
 _READ_TIMEOUT_S = 30.0  # for a client to take the next part of its answer
 #: Accepted at a go, before the limits are looked at; more than that wait in the kernel.
 ACCEPTED_AT_A_GO = 64
@@ -72,6 +75,7 @@ class _GuardedHttp(H11Protocol):
     _address = "?"
     _deadline: asyncio.TimerHandle | None = None
     _stalled: asyncio.TimerHandle | None = None
+    _has_more_time = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(cast(asyncio.Transport, transport))
@@ -132,8 +136,19 @@ class _GuardedHttp(H11Protocol):
         self.opened.set_busy(self._address, self, is_busy=is_whole)
         if is_whole:
             self._cancel_deadline()
+            self._has_more_time = False
         elif self._deadline is None:
             self._deadline = self.loop.call_later(REQUEST_TIMEOUT_S, self._end_late)
+        elif self._is_large and not self._has_more_time:
+            self._cancel_deadline()
+            self._has_more_time = True
+            self._deadline = self.loop.call_later(LARGE_REQUEST_TIMEOUT_S, self._end_late)
+
+    @property
+    def _is_large(self) -> bool:
+        """Whether the gate has let in a request whose body may be large."""
+        is_in_body = self.conn.their_state is h11.SEND_BODY and self.scope is not None
+        return is_in_body and body_bytes_max(self.scope) > BODY_BYTES_MAX
 
     def _end_late(self) -> None:
         """Close; who has begun a request is told why."""

@@ -113,8 +113,13 @@ class Dashboard:
             self._loop = None
             tiles.cancel()
 
-    async def ask(self, command: Command) -> Outcome:
-        """Have the robot carry out a command."""
+    async def ask(self, command: Command, timeout_s: float | None = None) -> Outcome:
+        """Have the robot carry out a command.
+
+        Args:
+            timeout_s: [s] that it may take; None: as all others.
+        """
+        limit_s = timeout_s or _COMMAND_TIMEOUT_S
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Outcome] = loop.create_future()
 
@@ -128,9 +133,9 @@ class Dashboard:
 
         self.robot.send(command, done)
         try:
-            return await asyncio.wait_for(answer, _COMMAND_TIMEOUT_S)
+            return await asyncio.wait_for(answer, limit_s)
         except asyncio.TimeoutError:
-            return Outcome(CommandStatus.LATE, f"no answer within {_COMMAND_TIMEOUT_S:g} s")
+            return Outcome(CommandStatus.LATE, f"no answer within {limit_s:g} s")
 
     def confirm(self, age_s: float | None) -> None:
         """Note that a page has shown a picture of this age."""

@@ -28,6 +28,7 @@ _CROP_SIDE_PX = 192
 _REMEMBERED_PICTURES = 200  # half a minute at 7 Hz, some 25 MB: most findings rest on younger ones
 _REMEMBERED_CROPS = 200
 _CROP_QUALITY = 82
+_PLAIN_QUALITY = 95  # what is learnt from is to look as the detector sees it
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +123,7 @@ class PictureMaker:
         self._quality = quality
         self._changed = threading.Condition()
         self._scene: ShownFrame | None = None
+        self._newest: ShownFrame | None = None
         self._wanted_crops: OrderedDict[str, tuple[int, tuple[float, ...]]] = OrderedDict()
         self._crops: OrderedDict[str, bytes] = OrderedDict()
         self._pictures: OrderedDict[int, EncodedPicture] = OrderedDict()
@@ -137,8 +139,13 @@ class PictureMaker:
         with self._changed:
             if self._scene is not None:
                 self.dropped += 1
-            self._scene = scene
+            self._scene = self._newest = scene
             self._changed.notify()
+
+    def plain(self) -> bytes | None:
+        """Return the newest frame as it came, as JPEG of its full size; None: there was none."""
+        scene = self._newest
+        return None if scene is None else encode_jpeg(scene.image, _PLAIN_QUALITY)
 
     def want_crop(self, name: str, stamp_ns: int, box_xyxy: tuple[float, ...]) -> None:
         """Keep the part [px] of a frame under a name, if the frame was shown a moment ago."""

@@ -46,6 +46,7 @@ from semantic_detection_pkg.dashboard.core.ownership import is_own_logger, is_ow
 from semantic_detection_pkg.dashboard.core.pairing import Pairing
 from semantic_detection_pkg.dashboard.core.pod import pod_of
 from semantic_detection_pkg.dashboard.core.proposals import proposals_in_force, split_vocabulary
+from semantic_detection_pkg.dashboard.core.words_shown import FramesWith, words_shown
 from semantic_detection_pkg.errors import FrameError
 from semantic_detection_pkg.scan.core.from_messages import from_gimbal_state, from_weighted_area
 from semantic_detection_pkg.scan.core.inputs_and_decisions import GimbalReading
@@ -111,6 +112,7 @@ class DashboardFeed:
         self._pairing: Pairing[Frame, msg.Detections] = Pairing()
         self._poses: CameraPoses[GimbalReading] = CameraPoses(hfov_wide_rad)
         self._marks: tuple[TrackMark, ...] = ()
+        self._frames_with = FramesWith()
         self._detected_s: deque[float] = deque(maxlen=240)
         self._findings = findings
         self._missions = missions
@@ -164,6 +166,7 @@ class DashboardFeed:
         subscriptions: tuple[tuple[Any, str, Callable[[Any], None], Any], ...] = (
             (msg.ScanState, "scan/state", self._take_state, STATE),
             (msg.Detections, "detections", self._take_detections, SENSOR_DATA),
+            (msg.WordsInForce, "detector/words", self._take_words, STATE),
             (msg.GimbalState, "gimbal/state", self._take_gimbal, SENSOR_DATA),
             (msg.Tracks, "scan/tracks", self._take_tracks, SENSOR_DATA),
             (msg.Coverage, "scan/coverage", self._take_coverage, STATE),
@@ -201,6 +204,7 @@ class DashboardFeed:
                 "proposals": proposals_in_force(message.proposer, proposed),
                 "count": len(names),
                 "counts": {name: names.count(name) for name in sorted(set(names))},
+                "frames_with": self._frames_with.add(_words_key(message), names),
             },
         )
         if self._frames is not None:
@@ -240,6 +244,11 @@ class DashboardFeed:
 
     def _age_s(self, stamp_ns: int) -> float:
         return float(self._node.get_clock().now().nanoseconds - stamp_ns) / NS_PER_S
+
+    def _take_words(self, message: msg.WordsInForce) -> None:
+        shown = words_shown(message)
+        if shown != self._board.get("words"):  # it is told again and again
+            self._board.put("words", shown)
 
     # Everything else ----------------------------------------------------------------------------
 
@@ -334,6 +343,10 @@ class DashboardFeed:
             }
         )
         self._board.put("log", list(self._log))
+
+
+def _words_key(message: msg.Detections) -> tuple[object, ...]:
+    return (from_time(message.words_since), *message.vocabulary)
 
 
 def _part(part: msg.WeightedArea) -> dict[str, Any]:

@@ -7,6 +7,7 @@ guard condition, does all that concerns ROS.
 from __future__ import annotations
 
 import threading
+from array import array
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,6 +50,7 @@ class _Call:
     is_repeatable: bool = True  # carried out twice it does the same as once
     bearings: Callable[[Any], tuple[tuple[float, float], ...]] = lambda _: ()  # of the answer
     told: Callable[[Any], tuple[bool, str]] = lambda answer: (answer.success, answer.message)
+    timeout_s: float | None = None  # None: as all others
 
 
 def _proposal_parameters(command: Any) -> list[ParameterMessage]:
@@ -64,6 +66,24 @@ _CALLS: dict[type[Command], _Call] = {
         srv.SetVocabulary,
         "detector/set_vocabulary",
         lambda command: srv.SetVocabulary.Request(words=list(command.words)),
+    ),
+    commands.ShowExample: _Call(
+        srv.AddExample,
+        "detector/add_example",
+        lambda command: srv.AddExample.Request(
+            name=command.name,
+            is_negative=command.is_negative,
+            picture=array("B", command.picture),
+            box_xyxy=[command.x_min, command.y_min, command.x_max, command.y_max],
+        ),
+        is_repeatable=False,
+        timeout_s=commands.EXAMPLE_TIMEOUT_S,
+    ),
+    commands.ForgetExamples: _Call(
+        srv.ForgetExamples,
+        "detector/forget_examples",
+        lambda command: srv.ForgetExamples.Request(name=command.name),
+        is_repeatable=False,
     ),
     commands.SetProposals: _Call(
         SetParametersAtomically,
@@ -226,7 +246,7 @@ class RosRobot:
         self._requests.call(
             client,
             request,
-            _ANSWER_TIMEOUT_S,
+            call.timeout_s or _ANSWER_TIMEOUT_S,
             take,
             _tell_late(done),
             is_repeatable=call.is_repeatable,

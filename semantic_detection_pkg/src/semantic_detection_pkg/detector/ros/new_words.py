@@ -18,15 +18,13 @@ from rclpy.task import Future
 from interfaces_pkg.srv import AddExample, ForgetExamples, SetVocabulary
 from ros_support_pkg.edge import serve
 from ros_support_pkg.stamps import from_time
-from semantic_detection_pkg.common.pictures import decode_picture
+from semantic_detection_pkg.common.pictures import EXAMPLE_BYTES_MAX, decode_picture
 from semantic_detection_pkg.detector.backends.loading import LoadedDetector
 from semantic_detection_pkg.detector.backends.word_memory import WordMemory
 from semantic_detection_pkg.detector.core.examples import ShownExample
 from semantic_detection_pkg.errors import ConfigurationError, FrameError
 
 _NICENESS = 10  # of the thread: frames come first
-#: Of a picture that shows an example.
-PICTURE_BYTES_MAX = 64 << 20
 _REFUSALS = (ConfigurationError, FrameError)
 
 
@@ -156,7 +154,7 @@ class WordsService:
         loaded = self._loaded()
         name, box = request.name, [float(edge) for edge in request.box_xyxy]
         content = np.asarray(request.picture, np.uint8)
-        if len(content) > PICTURE_BYTES_MAX:
+        if len(content) > EXAMPLE_BYTES_MAX:
             raise FrameError(f"picture of {len(content):,} bytes: at most 64 MiB are allowed")
         frame_ns = 0 if len(content) else from_time(request.frame)
         image = None if len(content) else self._frame(frame_ns)

@@ -31,6 +31,15 @@ export class Api {
     return response.ok ? answer : null;
   }
 
+  /** Send a file; resolves to whether it was taken, and what the robot said. */
+  async upload(path, blob) {
+    const headers = { "Content-Type": blob.type || "application/octet-stream", "X-Viewer": this.link.me.id };
+    const response = await fetch(`/api/${path}`, { method: "POST", headers, body: blob }).catch(() => null);
+    if (!response) return { isDone: false, said: "the dashboard cannot be reached" };
+    const answer = await response.json().catch(() => ({}));
+    return { isDone: response.ok, said: answer.detail ?? answer.message ?? (response.ok ? "" : `refused (${response.status})`) };
+  }
+
   async stop() {
     const isStopped = await this.post("gimbal/stop");
     // Nobody else steers then: what moves it by itself rests while somebody holds control.

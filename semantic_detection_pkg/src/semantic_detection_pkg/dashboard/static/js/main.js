@@ -1,6 +1,7 @@
 // Puts the page together: every panel listens to the link and writes its own part.
 
 import { Api } from "./api.js";
+import { Example } from "./example.js";
 import { Findings } from "./findings.js";
 import { Gimbal } from "./gimbal.js";
 import { Header } from "./header.js";
@@ -18,6 +19,7 @@ import { ScanForm } from "./scan_form.js";
 import { Session } from "./session.js";
 import { Steering } from "./steering.js";
 import { Weights } from "./weights.js";
+import { WordList } from "./word_list.js";
 
 const link = new Link();
 const api = new Api(link);
@@ -31,6 +33,8 @@ const weights = new Weights(panorama, link, api);
 const form = new ScanForm(link, api, weights);
 new MapSwitch({ link, api, panorama, weights, form });
 new Mission(link, api);
+new WordList(link, api);
+new Example(link, api, form);
 new Proposals(link, api);
 new Findings(link);
 new Maps(link);

@@ -15,16 +15,15 @@ export class Mission {
     byId("ladder").replaceChildren(...LADDER.map(([, , name]) => element("li", { textContent: name })));
     byId("pause").addEventListener("click", () => api.maySteer() && api.post("scan/pause", { is_paused: !this.isPaused }));
     byId("end").addEventListener("click", () => api.maySteer() && api.post("scan/stop"));
-    link.addEventListener("news", ({ detail }) => this.tell(detail));
+    link.addEventListener("news", () => this.tell());
   }
 
   get isPaused() {
     return Boolean(this.link.sections.scan?.is_paused);
   }
 
-  tell(changed = new Set()) {
-    const { scan, detector, presence, mission } = this.link.sections;
-    if (changed.has("detector")) tellWords(detector);
+  tell() {
+    const { scan, presence, mission } = this.link.sections;
     const isThere = Boolean(presence?.scan);
     for (const id of ["start", "end"]) byId(id).disabled = !isThere;
     byId("pause").disabled = !presence?.["scan/pause"];
@@ -82,9 +81,4 @@ function tellWeights(shares) {
 function lengthOf(seconds) {
   const whole = Math.round(seconds);
   return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
-}
-
-function tellWords({ vocabulary, counts }) {
-  const seen = vocabulary.filter((word) => counts[word]).map((word) => `${counts[word]} ${word}`);
-  setText(byId("in-force"), `in force: ${vocabulary.join(", ")}${seen.length ? ` – in the picture now: ${seen.join(", ")}` : ""}`);
 }

@@ -34,6 +34,16 @@ export class ScanForm {
     return byId("words").value.split(",").map((word) => word.trim()).filter(Boolean);
   }
 
+  /** Look for a class that was shown, too; says what a scan that is under way makes of it. */
+  addWord(name) {
+    const words = this.words();
+    const isNew = !words.some((word) => word.split("=")[0].trim().toLowerCase() === name.toLowerCase());
+    if (isNew && words.length) byId("words").value = [...words, name].join(", ");
+    if (!UNDER_WAY.includes(this.link.sections.scan?.level) || !isNew) return "";
+    this.isTouched = true;
+    return "The scan holds on to its own words: Set begins it again with this one. ";
+  }
+
   /** What the fields ask to search. */
   area() {
     return Object.fromEntries(Object.entries(AREA).map(([id, name]) => [name, radians(Number(byId(id).value))]));

@@ -30,7 +30,7 @@ class Robot:
         self.executor = SingleThreadedExecutor(context=context)
         self.executor.add_node(self.node)
         self.executor.add_node(self.camera)
-        self.node._timer.cancel()
+        self.node._pace._timer.cancel()
         self._frames = self.camera.create_publisher(Detections, "detections", SENSOR_DATA)
         wait_until(self._frames.get_subscription_count, timeout_s=30.0)
 
@@ -67,8 +67,8 @@ def test_a_frame_of_a_scan_is_decided_on_at_once(robot: Robot) -> None:
     robot.node._step()
     assert robot.node._controller.is_busy
     for _ in range(3):
-        robot.node._timer.cancel()  # a step for a frame puts the timer's next one off
-        robot.node._stepped_ns = 0
+        robot.node._pace._timer.cancel()  # a step for a frame puts the timer's next one off
+        robot.node._pace._stepped_ns = 0
         steps = robot.node._steps
         robot.tell_frame()
         robot.spin_until(lambda steps=steps: robot.node._steps > steps)
@@ -87,11 +87,11 @@ def test_without_a_scan_frames_wait_for_the_timer(robot: Robot) -> None:
 def test_frames_that_come_together_are_one_step(robot: Robot) -> None:
     robot.node._inbox.append(GOAL)
     robot.node._step()
-    robot.node._timer.cancel()
+    robot.node._pace._timer.cancel()
     steps = robot.node._steps
-    robot.node._stepped_ns = steady_ns()
-    robot.node._step_for_frame()
+    robot.node._pace._stepped_ns = steady_ns()
+    robot.node._pace._take_early()
     assert robot.node._steps == steps, "the one before was just now"
-    robot.node._stepped_ns -= 10**9
-    robot.node._step_for_frame()
+    robot.node._pace._stepped_ns -= 10**9
+    robot.node._pace._take_early()
     assert robot.node._steps == steps + 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -21,7 +20,6 @@ from ros_support_pkg.qos import COMMAND, SENSOR_DATA, STATE
 from ros_support_pkg.running import NodeProgram
 from ros_support_pkg.stamps import from_time
 from ros_support_pkg.steady_clock import steady_ns
-from ros_support_pkg.timers import every
 from semantic_detection_pkg.errors import SemanticDetectionError
 from semantic_detection_pkg.scan.adapters.mission_keeper import MissionKeeper
 from semantic_detection_pkg.scan.adapters.terrain_reader import TerrainReader
@@ -50,11 +48,10 @@ from semantic_detection_pkg.scan.ros.gimbal_commands import GimbalCommands
 from semantic_detection_pkg.scan.ros.journal import to_journal
 from semantic_detection_pkg.scan.ros.publishers import ScanPublishers
 from semantic_detection_pkg.scan.ros.requests import ScanRequests
+from semantic_detection_pkg.scan.ros.step_pace import StepPace
 from semantic_detection_pkg.scan.sweep_thread import SweepThread
 
 _BEAT_NS = 400_000_000  # the camera is heard of no more often
-_FADE = 0.99  # of the slowest step, in each step
-_GAP_NS = 20_000_000  # between two steps, however fast frames come
 
 
 class ScanControllerNode(Node):
@@ -71,8 +68,6 @@ class ScanControllerNode(Node):
         self._base = BaseFollowing(self, self._standing)
         self._terrain = TerrainReader(self._config.terrain, self._settings)
         self._steps = 0
-        self._slowest_ms = 0.0
-        self._stepped_ns = 0
         self._latency = FrameLatency()
         self._beat_ns = 0
         self._keeper = MissionKeeper(self._config.checkpoint, self._settings)
@@ -98,9 +93,7 @@ class ScanControllerNode(Node):
         serve_bearings(self, lambda: self._controller)
         publish_diagnostics(self, self._check)
         self._take_up_mission()
-        # Not in the subscription's callback: what a step raises is no fault of the message.
-        self._frame_came = self.create_guard_condition(self._step_for_frame)
-        self._timer = every(self, 1.0 / self._config.update_rate_hz, self._step)
+        self._pace = StepPace(self, self._config.update_rate_hz, self._step)
 
     def destroy_node(self) -> None:
         self._keeper.stop(self._controller)
@@ -129,7 +122,7 @@ class ScanControllerNode(Node):
         self._inbox.append(frame)
         self._latency.take(message.times)
         if self._controller.is_busy:
-            self._frame_came.trigger()
+            self._pace.hurry()
         self._requests.proposed |= frame.proposed_names
         if self._wants_start and frame.words:
             self._wants_start = False
@@ -152,14 +145,7 @@ class ScanControllerNode(Node):
         response.message = "" if response.success else "no scan is in hand"
         return response
 
-    def _step_for_frame(self) -> None:
-        """Take the next step now: a frame that waits for the timer aims the gimbal late."""
-        if steady_ns() - self._stepped_ns >= _GAP_NS:
-            self._timer.reset()
-            self._step()
-
     def _step(self) -> None:
-        self._stepped_ns = steady_ns()
         now_ns = self.get_clock().now().nanoseconds
         self._action.poll()
         self._inbox += self._base.follow()
@@ -176,12 +162,9 @@ class ScanControllerNode(Node):
         planned = self._sweep_thread.poll()
         if planned is not None and planned is self._controller.sweep_task:
             inputs.append(SweepPlanned(planned.number))
-        started_s = time.monotonic()
         decision = self._decision = self._controller.step(now_ns, inputs, self._latency.tracked)
         times = self._latency.decided(is_busy=self._controller.is_busy)
         self._sweep_thread.request(self._controller.sweep_task)
-        step_ms = 1e3 * (time.monotonic() - started_s)
-        self._slowest_ms = max(step_ms, _FADE * self._slowest_ms)
         if was_busy or self._controller.is_busy or decision.result is not None:
             journal = to_journal(self._steps, now_ns, settings, inputs, decision, self._settings)
             self._shown.write_journal(journal)
@@ -220,7 +203,7 @@ class ScanControllerNode(Node):
             "coverage": f"{status.coverage:.3f}",
             "candidates": status.candidates,
             "findings": status.findings,
-            "slowest_step_ms": f"{self._slowest_ms:.2f}",
+            "slowest_step_ms": f"{self._pace.slowest_ms:.2f}",
             **self._latency.ledger.figures(steady_ns()),
             "distances": "" if (pod := self._controller.pod) is None else pod.ranges.source,
         }

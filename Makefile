@@ -1,4 +1,4 @@
-# make demo   see it work          make test   check everything
+# make demo   see it work          make test   check it          make test-all   check everything
 # Where ROS_DISTRO is set, that ROS is used; elsewhere ROS 2 comes from wheels into .venv.
 
 SHELL := /bin/bash
@@ -35,10 +35,10 @@ export GIVEN_MODEL := $(value MODEL)
 WORKERS ?= 2
 ARGS ?=
 
-.PHONY: help setup build demo test fuzz properties faults soak containers vlm-check replay bench lint types asan clean lock docs
+.PHONY: help setup build demo test test-all fuzz properties faults soak containers vlm-check replay bench lint types asan clean lock docs
 help:
 	@sed -n '1,2s/^# //p' Makefile
-	@echo 'targets: setup build demo test fuzz properties faults soak containers vlm-check replay bench lint types asan docs lock clean'
+	@echo 'targets: setup build demo test test-all fuzz properties faults soak containers vlm-check replay bench lint types asan docs lock clean'
 
 setup: $(SETUP_STAMP)
 $(SETUP_STAMP): requirements.lock requirements/bootstrap.txt tools/setup/make_venv.sh tools/setup/make_underlay.py tools/setup/uv.sh
@@ -69,12 +69,13 @@ demo: build
 	  "$${arguments[@]}" \
 	  $(if $(DEMO_SECONDS),duration_s:="$(DEMO_SECONDS)") $(ARGS)
 
-test: build lint types
+# `test-all` is what checks every change; `test` leaves out what is marked `long`, a test in fifty and half of the time.
+test test-all: build lint types
 	tools/setup/browser.sh
 	tools/setup/rtsp_server.sh
 	tools/setup/tensorrt.sh "$(VENV)"
 	$(WORKSPACE)
-	python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	python -m pytest -n $(WORKERS) --dist loadfile $(if $(filter test,$@),-m "not long") $(ARGS)
 
 # Many odd messages to all nodes; FUZZ_MESSAGES=20000 takes about a quarter of an hour.
 fuzz: build

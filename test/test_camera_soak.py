@@ -8,6 +8,7 @@ from patience import patience
 pytestmark = [pytest.mark.graph, pytest.mark.timeout(300)]
 
 
+@pytest.mark.long
 def test_a_camera_that_fails_all_the_time_comes_back() -> None:
     if rtsp_camera.interpreter() is None:
         pytest.skip(f"GStreamer's RTSP server {rtsp_camera.NOT_INSTALLED}")

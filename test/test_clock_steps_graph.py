@@ -71,6 +71,7 @@ def graph(tmp_path: Path, clock: StepClock, probe: GraphProbe) -> Iterator[Launc
         yield session
 
 
+@pytest.mark.long
 def test_nothing_stops_where_the_clock_steps(
     graph: LaunchSession, clock: StepClock, probe: GraphProbe
 ) -> None:

@@ -137,6 +137,7 @@ def middle_of(page: Page, selector: str) -> tuple[float, float]:
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
+@pytest.mark.long
 def test_two_viewers_see_the_picture_move(page: Page, browser: Browser, address: str) -> None:
     other = open_page(browser, address)
     for each in (page, other):
@@ -225,6 +226,7 @@ def test_finding_appears_with_its_evidence(page: Page, probe: GraphProbe, folder
     opened.value.close()
 
 
+@pytest.mark.long
 def test_scan_is_started_paused_by_hand_and_ended(page: Page) -> None:
     level, pause = page.locator("#level"), page.locator("#pause")
     page.fill("#words", "tent")
@@ -245,6 +247,7 @@ def test_scan_is_started_paused_by_hand_and_ended(page: Page) -> None:
     expect(level).to_have_text("idle")
 
 
+@pytest.mark.long
 def test_stopped_detector_shows(page: Page, probe: GraphProbe) -> None:
     chip = page.locator('[data-part="detector"]')
     expect(chip).to_have_class("good")

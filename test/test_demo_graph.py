@@ -61,6 +61,7 @@ def test_demo_detects_what_is_there_and_ends_by_itself(
     assert not [line for line in session.lines if "Traceback" in line], "\n".join(session.lines)
 
 
+@pytest.mark.long
 def test_picture_follows_the_gimbal(demo: LaunchSession, probe: GraphProbe) -> None:
     """Frames are rendered with the pose that the gimbal had when they were captured.
 
@@ -88,6 +89,7 @@ def test_picture_follows_the_gimbal(demo: LaunchSession, probe: GraphProbe) -> N
     assert checked
 
 
+@pytest.mark.long
 def test_words_change_what_is_found(arguments: dict[str, str], probe: GraphProbe) -> None:
     # A scan would hold on to its own words.
     with LaunchSession(DEV, {**arguments, "autostart_scan": "false"}) as session:

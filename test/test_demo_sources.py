@@ -95,6 +95,7 @@ def arguments(tmp_path: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.long
 @pytest.mark.graph
 @pytest.mark.timeout(180)
 def test_a_video_without_a_frame_ends_the_demo_with_a_status(
@@ -116,6 +117,7 @@ def test_a_video_without_a_frame_ends_the_demo_with_a_status(
         assert not [line for line in session.lines if "Traceback" in line]
 
 
+@pytest.mark.long
 @pytest.mark.graph
 @pytest.mark.timeout(180)
 def test_pictures_in_a_folder_of_an_odd_name_are_seen(

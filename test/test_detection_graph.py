@@ -64,6 +64,7 @@ def test_interrupt_ends_every_process(graph: LaunchSession, probe: GraphProbe) -
     assert {state.status for state in graph.processes.values()} == {0}
 
 
+@pytest.mark.long
 def test_killed_camera_comes_back(graph: LaunchSession, probe: GraphProbe) -> None:
     check_diagnostics(probe)
     first = graph.processes["camera-1"].pid
@@ -74,6 +75,7 @@ def test_killed_camera_comes_back(graph: LaunchSession, probe: GraphProbe) -> No
     check_detections_flow(probe)
 
 
+@pytest.mark.long
 def test_a_detector_that_was_stopped_and_continued_sees_on(
     graph: LaunchSession, probe: GraphProbe
 ) -> None:
@@ -96,6 +98,7 @@ def _state_of(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
 
 
+@pytest.mark.long
 def test_demo_ends_by_itself_with_pictures_and_a_summary(
     inputs: dict[str, str], ros_domain: dict[str, str], tmp_path: Path
 ) -> None:
@@ -113,6 +116,7 @@ def test_demo_ends_by_itself_with_pictures_and_a_summary(
     assert list((tmp_path / "pictures").glob("*.jpg"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [

@@ -24,6 +24,7 @@ LINES = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.graph
 def test_without_cuda_and_with_a_classifier_of_other_words_the_node_warns(
     tmp_path: Path, probe: GraphProbe

@@ -16,6 +16,7 @@ DEADLY = "import os\ndef test_before(): pass\ndef test_deadly(): os._exit(3)\n"
 OTHERS = ("b", "c", "d")
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_the_run_ends_and_names_the_test(tmp_path: Path) -> None:
     (tmp_path / "test_a.py").write_text(DEADLY)

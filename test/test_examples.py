@@ -45,6 +45,7 @@ def test_findings_are_printed(probe: GraphProbe) -> None:
     )
 
 
+@pytest.mark.long
 def test_a_question_is_answered(probe: GraphProbe, tmp_path: Path) -> None:
     picture = tmp_path / "picture.jpg"
     cv2.imwrite(str(picture), np.zeros((48, 64, 3), np.uint8))
@@ -87,6 +88,7 @@ def with_own_camera(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": f"{target}{os.pathsep}{os.environ['PYTHONPATH']}"}
 
 
+@pytest.mark.long
 def test_an_own_camera_is_a_source_of_the_camera_node(
     probe: GraphProbe, with_own_camera: dict[str, str]
 ) -> None:
@@ -103,6 +105,7 @@ def test_an_own_camera_is_a_source_of_the_camera_node(
     assert (infos[0].width, infos[0].height) == (96, 64)
 
 
+@pytest.mark.long
 def test_an_own_camera_s_mistake_is_one_line(with_own_camera: dict[str, str]) -> None:
     script = (
         "from semantic_detection_pkg.camera.sources.registry import open_camera\n"

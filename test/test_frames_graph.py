@@ -40,6 +40,7 @@ def start(cameras: list[subprocess.Popen], transport: str) -> subprocess.Popen:
     return cameras[-1]
 
 
+@pytest.mark.long
 def test_frames_arrive_by_both_ways_and_again_after_a_crash(
     cameras: list[subprocess.Popen], probe: GraphProbe
 ) -> None:

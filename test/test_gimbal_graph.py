@@ -253,6 +253,7 @@ def test_point_beyond_a_limit_succeeds_there_and_says_so(loop: Loop) -> None:
     assert result.pitch_rad == pytest.approx(88 * DEG, abs=0.02)
 
 
+@pytest.mark.long
 def test_point_that_is_cancelled_stops_the_gimbal(loop: Loop) -> None:
     loop.mock.order(speed=SLOW)
     sent, _ = loop.point(yaw_rad=2.2, timeout_s=600.0)

@@ -14,10 +14,11 @@ from patience import patience
 from simulation_pkg.harness.gpu_faults import inject_faults, running
 from simulation_pkg.harness.gpu_processes import StandInGpu
 
-#: Long: `GPU_FAULT_ROUNDS=1000 make test ARGS="-s test/test_gpu_faults.py"`, some ten minutes.
+#: Long: `GPU_FAULT_ROUNDS=1000 make test-all ARGS="-s test/test_gpu_faults.py"`, some ten minutes.
 ROUNDS = int(os.environ.get("GPU_FAULT_ROUNDS", "50"))
 
 
+@pytest.mark.long
 @pytest.mark.timeout(60 + 3 * ROUNDS)
 def test_faults_at_random_moments() -> None:
     with running(patience=patience) as harness:

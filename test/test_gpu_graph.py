@@ -54,6 +54,7 @@ def test_a_question_and_its_lease(gpu: Gpu, tmp_path: Path) -> None:
     check_handover(gpu, tmp_path, gpu.launch.processes["detector-1"].pid)
 
 
+@pytest.mark.long
 def test_a_cancel_ends_the_work_and_the_lease(gpu: Gpu) -> None:
     gpu.stub.start("--piece-s", f"{patience(0.2):g}", "--answer", "yes " * 200)
     sent = gpu.send()
@@ -64,6 +65,7 @@ def test_a_cancel_ends_the_work_and_the_lease(gpu: Gpu) -> None:
     gpu.wait_for_owner(GpuState.OWNER_DETECTOR)
 
 
+@pytest.mark.long
 def test_faults_of_the_service_are_uncertain_never_no(gpu: Gpu) -> None:
     for fault, causes in {
         "crash": {"cut_off"},
@@ -86,6 +88,7 @@ def test_faults_of_the_service_are_uncertain_never_no(gpu: Gpu) -> None:
     assert gpu.answer(gpu.send())[1].cause == "no_service"
 
 
+@pytest.mark.long
 def test_a_service_without_eyes_is_uncertain_and_diagnostics_say_what_helps(gpu: Gpu) -> None:
     diagnostics = gpu.probe.listen(DiagnosticArray, "/diagnostics", EVENT)
     gpu.stub.start("--fault", "blind")
@@ -106,6 +109,7 @@ def test_a_service_without_eyes_is_uncertain_and_diagnostics_say_what_helps(gpu:
 
 
 # As on the robot: it comes back inactive, as if somebody had deactivated it.
+@pytest.mark.long
 @pytest.mark.parametrize("gpu", ["nothing", "configure"], indirect=True)
 def test_a_detector_that_died_is_brought_back(gpu: Gpu, tmp_path: Path) -> None:
     told = len(gpu.states)
@@ -119,6 +123,7 @@ def change(gpu: Gpu, transition: int) -> bool:
     return bool(gpu.probe.call(ChangeState, "detector/change_state", request).success)
 
 
+@pytest.mark.long
 def test_an_operator_has_the_last_word(gpu: Gpu) -> None:
     """What was deactivated by hand stays so, until it is activated by hand."""
     assert change(gpu, Transition.TRANSITION_DEACTIVATE)
@@ -130,6 +135,7 @@ def test_an_operator_has_the_last_word(gpu: Gpu) -> None:
     gpu.wait_for_owner(GpuState.OWNER_DETECTOR)
 
 
+@pytest.mark.long
 def test_a_shutdown_by_hand_ends_the_process_and_a_new_one_comes(gpu: Gpu) -> None:
     first, told = gpu.launch.processes["detector-1"].pid, len(gpu.states)
     assert change(gpu, Transition.TRANSITION_ACTIVE_SHUTDOWN)
@@ -139,6 +145,7 @@ def test_a_shutdown_by_hand_ends_the_process_and_a_new_one_comes(gpu: Gpu) -> No
     wait_for_its_return(gpu, told)
 
 
+@pytest.mark.long
 def test_an_arbiter_that_died_makes_its_leases_void(gpu: Gpu, tmp_path: Path) -> None:
     acquire = AcquireGpu.Request(
         holder="test", purpose="test", duration_s=20.0, wait_s=patience(5.0)
@@ -160,6 +167,7 @@ def test_an_arbiter_that_died_makes_its_leases_void(gpu: Gpu, tmp_path: Path) ->
     assert read_epoch(tmp_path / "gpu.epoch") > lease.epoch
 
 
+@pytest.mark.long
 def test_bad_requests_say_what_is_allowed(gpu: Gpu) -> None:
     for request, reason in (
         (AcquireGpu.Request(duration_s=1.0), "holder is '', an instance id is needed"),

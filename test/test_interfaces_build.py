@@ -57,6 +57,7 @@ def test_wheels_generate_for_python_only() -> None:
     }
 
 
+@pytest.mark.long
 def test_a_sourced_ros_generates_for_cpp_too(tmp_path: Path) -> None:
     options = ("-DINTERFACES_FOR_PYTHON=OFF", "-DBUILD_TESTING=OFF")
     subprocess.run(

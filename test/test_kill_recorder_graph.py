@@ -17,6 +17,7 @@ PROGRAM = Path(__file__).resolve().parents[1] / "tools/kill_recorder.py"
 ROUNDS = 5  # the last of them kills the sender, too
 
 
+@pytest.mark.long
 def test_no_finding_is_without_an_event(ros_domain: dict[str, str], tmp_path: Path) -> None:
     command = [sys.executable, str(PROGRAM), "--rounds", str(ROUNDS), "--longest-s", "1.5"]
     done = subprocess.run(

@@ -49,6 +49,7 @@ def page(tmp_path: Path, probe: GraphProbe) -> Iterator[int]:
         yield port
 
 
+@pytest.mark.long
 def test_each_frames_stages_are_stamped_in_order_and_told(page: int, probe: GraphProbe) -> None:
     begun_ns = steady_ns()
     detections = probe.listen(Detections, "detections", SENSOR_DATA)

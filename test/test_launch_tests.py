@@ -82,6 +82,7 @@ def passes(command: tuple[str, ...], folder: Path, text: str) -> tuple[bool, str
     return done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("command", [OURS, REAL], ids=["ours", "real"])
 @pytest.mark.parametrize(("changes", "is_good"), CASES.values(), ids=CASES)
 def test_what_passes(

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.graph
 START_TIMEOUT_S = 60.0
 
 
+@pytest.mark.long
 def test_the_detector_is_active_and_tier_3_is_off(tmp_path: Path, probe: GraphProbe) -> None:
     source, model = write_inputs(tmp_path)
     shared = tmp_path / "not there" / "tier3"

@@ -119,6 +119,7 @@ def record(probe: GraphProbe, folder: Path) -> list[str]:
     return ids
 
 
+@pytest.mark.long
 def test_findings_come_back_after_any_death(
     probe: GraphProbe, start: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
 ) -> None:

@@ -23,6 +23,7 @@ PARAMETERS = "detector/set_parameters_atomically"
 CYAN_BGR = (210, 190, 20)
 
 
+@pytest.mark.long
 def test_proposals_are_switched_on_in_flight(tmp_path: Path, probe: GraphProbe) -> None:
     _, model = write_inputs(tmp_path)
     pictures = tmp_path / "odd"

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.graph
 REPLAY = (sys.executable, "-m", "semantic_detection_pkg.cli.replay")
 
 
+@pytest.mark.long
 def test_jumps_of_the_recordings_clock_are_skipped(tmp_path: Path, probe: GraphProbe) -> None:
     """A recording that began in 1970 was published up to there, and then waited for 57 years."""
     scan = recorded_scan(3.0)

@@ -79,6 +79,7 @@ def states_of(probe: GraphProbe) -> list[ScanState]:
     return probe.listen(ScanState, "scan/state", STATE)
 
 
+@pytest.mark.long
 def test_a_killed_controller_goes_on_and_ends_its_scan(
     graph: LaunchSession, probe: GraphProbe, tmp_path: Path
 ) -> None:
@@ -174,6 +175,7 @@ class PageProbe:
         return outcomes[-1].message
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("policy", ["ask"], indirect=True)
 def test_a_mission_that_asks_is_agreed_to_and_ended_on_the_page(
     graph: LaunchSession, probe: GraphProbe, tmp_path: Path

@@ -122,6 +122,7 @@ def check(outcome: Any) -> None:
     assert outcome.result.coverage == pytest.approx(1.0)
 
 
+@pytest.mark.long
 def test_whoever_asks_again_has_the_result_before_and_after_the_end_and_of_any_successor(
     launch: Path, probe: GraphProbe
 ) -> None:
@@ -140,6 +141,7 @@ def test_whoever_asks_again_has_the_result_before_and_after_the_end_and_of_any_s
         assert not [line for line in session.lines if "Traceback" in line]
 
 
+@pytest.mark.long
 def test_a_goal_that_was_cancelled_is_cancelled_to_whoever_asks_the_next_controller(
     launch: Path, probe: GraphProbe
 ) -> None:

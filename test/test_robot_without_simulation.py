@@ -56,6 +56,7 @@ def program(name: str) -> str:
     return str(Path(get_package_prefix(PRODUCT)) / "lib" / PRODUCT / name)
 
 
+@pytest.mark.long
 def test_every_module_of_the_product_is_imported(robot: Mapping[str, str]) -> None:
     packages = ("ros_support_pkg", PRODUCT, "gimbal_driver_pkg", "vlm_bridge_pkg")
     ended = run(robot, sys.executable, "-c", IMPORT_ALL, *packages)

@@ -52,6 +52,7 @@ def test_each_node_runs_once_whoever_shares_a_process(off: tuple[str, ...], tmp_
     assert len(one) == 1 + ("vehicle" in nodes)
 
 
+@pytest.mark.long
 @pytest.mark.graph
 def test_a_shared_process_that_dies_comes_back_with_all_its_nodes(
     tmp_path: Path, probe: GraphProbe

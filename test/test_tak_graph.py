@@ -135,6 +135,7 @@ def test_teams_see_robot_camera_and_findings_and_ask_it_to_look(
     assert "Traceback" not in errors
 
 
+@pytest.mark.long
 def test_nobody_steers_the_camera_unless_that_is_allowed(
     graph: Graph, taky: Taky, client: Client
 ) -> None:
@@ -153,6 +154,7 @@ def test_nobody_steers_the_camera_unless_that_is_allowed(
         assert not graph.looks
 
 
+@pytest.mark.long
 def test_a_server_that_is_not_there_is_a_warning_and_no_more(graph: Graph, tmp_path: Path) -> None:
     taky = Taky(tmp_path / "server")
     with tak(server=taky.url, callsign="finder", max_reconnect_wait_s=1.0) as process:
@@ -175,6 +177,7 @@ def test_a_server_that_is_not_there_is_a_warning_and_no_more(graph: Graph, tmp_p
             client.close()
 
 
+@pytest.mark.long
 def test_a_thousand_findings_of_a_mission_are_on_the_map(
     graph: Graph, taky: Taky, client: Client
 ) -> None:
@@ -191,6 +194,7 @@ def test_a_thousand_findings_of_a_mission_are_on_the_map(
             )
 
 
+@pytest.mark.long
 def test_a_server_of_another_authority_is_a_warning_and_no_more(
     graph: Graph, tmp_path: Path
 ) -> None:

@@ -122,6 +122,7 @@ class Findings:
         self.newest[finding.id] = finding
 
 
+@pytest.mark.long
 def test_a_shape_on_the_map_is_searched_and_what_is_found_is_on_the_map(
     graph: LaunchSession, probe: GraphProbe, taky: Taky
 ) -> None:

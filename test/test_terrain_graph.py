@@ -56,6 +56,7 @@ def graph(tmp_path: Path, terrain_file: Path, probe: GraphProbe) -> Iterator[Lau
         yield session
 
 
+@pytest.mark.long
 def test_a_scan_goes_by_the_terrain_of_a_file(graph: LaunchSession, probe: GraphProbe) -> None:
     journals = probe.listen(ScanJournal, "scan/journal", QoSProfile(depth=2000))
     gimbal = probe.listen(GimbalState, "gimbal/state", SENSOR_DATA)

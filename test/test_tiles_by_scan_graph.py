@@ -52,6 +52,7 @@ def is_in_tiles(message: Detections) -> bool:
     return any((right - left, bottom - top) != size for left, top, right, bottom in looks)
 
 
+@pytest.mark.long
 def test_the_detector_looks_as_the_plan_asks_while_it_is_searched(
     graph: LaunchSession, probe: GraphProbe
 ) -> None:

@@ -84,6 +84,7 @@ def compressed(suffix: str) -> CompressedImage:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("message", "reliability", "durability"),
     [

@@ -78,6 +78,7 @@ def check_told(graph: Graph) -> None:
     assert imu.linear_acceleration_covariance[0] == -1.0
 
 
+@pytest.mark.long
 def test_a_line_of_its_own(graph: Graph, mock: BackgroundMock) -> None:
     with node("vehicle", line=f"socket://127.0.0.1:{mock.tcp_port}") as process:
         check_told(graph)
@@ -96,6 +97,7 @@ def test_a_line_of_its_own(graph: Graph, mock: BackgroundMock) -> None:
     assert "Traceback" not in errors
 
 
+@pytest.mark.long
 def test_the_gimbal_s_line(graph: Graph, mock: BackgroundMock) -> None:
     states = graph.probe.listen(GimbalState, "gimbal/state", SENSOR_DATA)
     address = f"127.0.0.1:{mock.tcp_port}"
@@ -110,6 +112,7 @@ def test_the_gimbal_s_line(graph: Graph, mock: BackgroundMock) -> None:
         graph.wait(lambda: states and states[-1].link == GimbalState.LINK_UP, "the gimbal, too")
 
 
+@pytest.mark.long
 def test_who_tells_it_already_is_left_alone(graph: Graph, mock: BackgroundMock) -> None:
     other = graph.probe.node.create_publisher(NavSatFix, "fix", READINGS)
     with node("vehicle", line=f"socket://127.0.0.1:{mock.tcp_port}") as process:

@@ -200,4 +200,4 @@ def test_workflow_runs_the_same_targets() -> None:
     assert document["jobs"]["ros"]["strategy"]["matrix"]["distro"] == ["humble", "jazzy"]
     for job in document["jobs"].values():
         commands = [step.get("run", "") for step in job["steps"]]
-        assert any(re.search(r"^\s*make test$", text, re.M) for text in commands)
+        assert any(re.search(r"^\s*make test-all$", text, re.M) for text in commands)

@@ -123,6 +123,7 @@ def is_recorded(graph: Node, topic: str) -> bool:
     return any(info.node_name == "recorder" for info in infos)
 
 
+@pytest.mark.long
 def test_every_display_of_rviz_gets_its_messages(seen: Seen) -> None:
     assert seen.refused == {}
 
@@ -143,6 +144,7 @@ def test_markers_are_small_enough_to_be_recorded(seen: Seen) -> None:
     assert seen.markers_bytes < MARKERS_MAX_BYTES
 
 
+@pytest.mark.long
 def test_a_bag_shows_the_same_in_rviz(seen: Seen, ros_domain: dict[str, str]) -> None:
     """Replay in rviz2: markers, compressed pictures, joint states, by /clock."""
     probe = GraphProbe(int(ros_domain["ROS_DOMAIN_ID"]))

@@ -32,6 +32,7 @@ RESTART = (
 )
 
 
+@pytest.mark.long
 def test_words_and_examples_outlive_a_configuration_a_crash_and_the_flight(
     tmp_path: Path, probe: GraphProbe, capsys: pytest.CaptureFixture[str]
 ) -> None:

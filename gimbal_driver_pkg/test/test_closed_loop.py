@@ -99,6 +99,7 @@ def running(
             runner.stop()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("line", ["tcp", "pty"])
 def test_points_to_200_random_angles(line: str, terminal: str) -> None:
     rng = random.Random(7)
@@ -123,6 +124,7 @@ def test_every_protocol_points_on_its_line(model: str, line: str, terminal: str)
             wait_until(loop.reads_the_truth)
 
 
+@pytest.mark.long
 def test_cut_50_times_and_back_each_time(terminal: str) -> None:
     with running("tcp", terminal, speed=20.0) as loop:
         for i in range(50):
@@ -144,6 +146,7 @@ def test_unplugged_cable_is_noticed_and_found_again(terminal: str) -> None:
             wait_until(lambda n=reconnects: loop.runner.reconnects > n and loop.is_up())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", ["freeze", "half_open"])
 def test_silent_gimbal_is_noticed_and_found_again(fault: str, terminal: str) -> None:
     with running("tcp", terminal) as loop:
@@ -161,6 +164,7 @@ def test_reboot_is_survived(terminal: str) -> None:
         wait_until(loop.reads_the_truth)
 
 
+@pytest.mark.long
 def test_noise_of_one_bit_in_a_thousand_loses_no_intact_frame(terminal: str) -> None:
     with running("tcp", terminal, attitude_hz=100.0) as loop:
         loop.mock.order(faults={"noise": 1e-3, "split": True})

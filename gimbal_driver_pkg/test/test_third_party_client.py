@@ -25,6 +25,7 @@ def client() -> Iterator[Any]:
         client.disconnect()
 
 
+@pytest.mark.long
 def test_connects_reads_moves_centres_and_zooms(client: Any) -> None:
     wait_until(lambda: client.getCameraTypeString() == "A8 mini", "its name")
     client.requestSetAngles(30.0, -20.0)

@@ -70,6 +70,7 @@ def heard_from(router: Router, runner: Runner, latitude_deg: float) -> bool:
     return fix is not None and fix.latitude_deg == latitude_deg
 
 
+@pytest.mark.long
 def test_who_speaks_to_our_port_is_asked_and_heard_and_may_be_another_later() -> None:
     port = free_port()
     with listening(f"udpin://127.0.0.1:{port}") as runner:

@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 #: Of the reference machine, for a file: start, tests, stop.
 TIMEOUT_S = 200.0
 _LINES = 200
+#: The others are marked `long`.
+QUICK = ("detection_test.py",)
 
 
 def runner() -> list[str]:
@@ -41,6 +43,8 @@ class LaunchTestFile(pytest.File):
     def collect(self) -> Iterator[LaunchTest]:
         test = LaunchTest.from_parent(self, name="launch_test")
         test.add_marker(pytest.mark.graph)
+        if self.path.name not in QUICK:
+            test.add_marker(pytest.mark.long)
         test.add_marker(pytest.mark.timeout(TIMEOUT_S + 20.0))
         yield test
 

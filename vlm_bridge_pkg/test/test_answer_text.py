@@ -179,6 +179,7 @@ def test_an_answer_counts_for_what_it_says(text: str, verdict: Verdict, cause: s
     assert (found, why) == (verdict, cause)
 
 
+@pytest.mark.long
 @given(st.text(max_size=400))
 def test_any_text_is_read(text: str) -> None:
     verdict, reason, cause = read_verdict(text)

@@ -383,6 +383,7 @@ def test_slow_clients_keep_nobody_out(stub: VlmServer) -> None:
             connection.close()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_ten_thousand_random_requests(tmp_path: Path) -> None:
     """Sound, damaged and senseless ones, whole and in part; the service answers after them."""

@@ -108,6 +108,7 @@ def workers_of(cluster: Cluster, count: int) -> ClusterWorkers:
     return found
 
 
+@pytest.mark.long
 def test_a_worker_that_is_killed_loses_nothing(
     cluster: Cluster, tmp_path: Path, model: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -144,6 +145,7 @@ def test_a_worker_that_is_killed_loses_nothing(
     assert f"findings sha256 {here.digest}\n" in capfd.readouterr().out
 
 
+@pytest.mark.long
 def test_workers_are_told_the_example_and_need_no_picture(
     cluster: Cluster, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -176,6 +178,7 @@ def test_workers_are_told_the_example_and_need_no_picture(
     assert digest[0] == f"findings sha256 {found.digest}\n"
 
 
+@pytest.mark.long
 def test_what_is_wrong_with_a_cluster(
     cluster: Cluster, tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

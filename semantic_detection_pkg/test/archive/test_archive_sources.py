@@ -158,6 +158,7 @@ def write_video(path: Path, frames: int, codec: str, gop: int = 7, begun: str = 
     return path
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "codec"),
     [("a.mp4", "libx264"), ("a.mkv", "libx264"), ("a.ts", "libx264"), ("a.avi", "mjpeg"),

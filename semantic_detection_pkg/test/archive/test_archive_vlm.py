@@ -127,6 +127,7 @@ def tier_3(finding: Any) -> Any:
     return tier
 
 
+@pytest.mark.long
 def test_its_answer_is_a_tier_of_findings_pages_and_map_files(
     tmp_path: Path, search: Callable[..., Any], serve: Callable[[Script], str]
 ) -> None:
@@ -162,6 +163,7 @@ def test_its_answer_is_a_tier_of_findings_pages_and_map_files(
     assert [rows.count(word) for word in ("confirmed", "rejected")] == [1, 1]
 
 
+@pytest.mark.long
 def test_the_same_for_any_number_of_workers_and_nothing_is_asked_twice(
     tmp_path: Path, search: Callable[..., Any], serve: Callable[[Script], str]
 ) -> None:
@@ -189,6 +191,7 @@ def test_the_same_for_any_number_of_workers_and_nothing_is_asked_twice(
     assert not any(one.answers for one in findings_in(tmp_path / "out1").values())
 
 
+@pytest.mark.long
 def test_a_damaged_answer_is_asked_for_again(
     tmp_path: Path, search: Callable[..., Any], serve: Callable[[Script], str]
 ) -> None:
@@ -206,6 +209,7 @@ def test_a_damaged_answer_is_asked_for_again(
     assert len(eyes.prompts) == 6
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 def test_nobody_there(
     tmp_path: Path,
@@ -268,6 +272,7 @@ class Dying(Script):
         return "half" if self.number > 2 else "none"
 
 
+@pytest.mark.long
 def test_what_was_answered_before_the_server_died_is_kept(
     tmp_path: Path,
     search: Callable[..., Any],
@@ -284,6 +289,7 @@ def test_what_was_answered_before_the_server_died_is_kept(
     assert (status, complaints, len(fresh.prompts)) == (0, "", 1)
 
 
+@pytest.mark.long
 def test_a_server_that_is_busy_for_a_moment_is_asked_again(
     search: Callable[..., Any], serve: Callable[[Script], str]
 ) -> None:

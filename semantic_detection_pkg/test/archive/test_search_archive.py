@@ -65,6 +65,7 @@ def digest_of(text: str) -> str:
 # ------------------------------------------------------------------------- what is found
 
 
+@pytest.mark.long
 def test_any_number_of_workers_finds_the_same(
     tmp_path: Path, bag: Path, model: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -85,6 +86,7 @@ def test_any_number_of_workers_finds_the_same(
     assert len(digests) == len(answers) == len(reports) == 1
 
 
+@pytest.mark.long
 def test_what_people_said_of_findings_outlives_the_next_search(
     tmp_path: Path, model: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -152,6 +154,7 @@ def test_findings_are_those_of_a_mission(
     assert len(list((out / "answers").iterdir())) == 2 * len(kept)
 
 
+@pytest.mark.long
 def test_a_rate_and_tiles(
     tmp_path: Path, bag: Path, model: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -162,6 +165,7 @@ def test_a_rate_and_tiles(
     assert "20 pictures looked through" in capfd.readouterr().out
 
 
+@pytest.mark.long
 def test_a_broken_recording_beside_a_good_one(
     tmp_path: Path, bag: Path, model: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -248,6 +252,7 @@ def parts(tmp_path: Path, model: Path) -> Iterator[tuple[Question, list[Part]]]:
     source.close()
 
 
+@pytest.mark.long
 def test_a_worker_that_is_killed_loses_nothing(
     parts: tuple[Question, list[Part]], tmp_path: Path
 ) -> None:
@@ -286,6 +291,7 @@ def is_working(pid: int) -> bool:
         return False
 
 
+@pytest.mark.long
 def test_what_workers_die_of_ends_the_search_in_one_line(
     parts: tuple[Question, list[Part]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -300,6 +306,7 @@ def die(question: Question, unit: Unit) -> bytes:
     raise AssertionError("it lives")
 
 
+@pytest.mark.long
 def test_answers_are_kept_as_they_come(parts: tuple[Question, list[Part]], tmp_path: Path) -> None:
     question, all_parts = parts
     store = AnswerStore(tmp_path / "answers")
@@ -344,6 +351,7 @@ def begin(arguments: list[object]) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_a_search_that_was_ended_goes_on_where_it_was(

@@ -126,6 +126,7 @@ def test_an_example_without_a_name(
     assert names_in(out) == ["example"]
 
 
+@pytest.mark.long
 def test_what_was_answered_is_taken_up_and_another_example_is_another_search(
     tmp_path: Path, bag: Path, model: Path, jacket: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

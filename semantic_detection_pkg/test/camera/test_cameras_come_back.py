@@ -73,6 +73,7 @@ def cut_off(watched: Watched, server: RtspCamera) -> None:
     wait_until(lambda: watched.reader.status.reconnects > before, "a new connection")
 
 
+@pytest.mark.long
 def test_a_stream_that_vanishes_comes_back(server: RtspCamera, decoder: str) -> None:
     """Its program ends and starts again; connections are cut; the password changes for a while."""
     with Watched(f"{server.url('a/b@c')}#timeout=2") as watched:
@@ -95,6 +96,7 @@ def test_a_stream_that_vanishes_comes_back(server: RtspCamera, decoder: str) -> 
         assert "a/b@c" not in watched.reader.status.last_error
 
 
+@pytest.mark.long
 def test_a_stream_that_stalls_is_lost_after_its_timeout_and_comes_back(
     server: RtspCamera, decoder: str
 ) -> None:

@@ -269,6 +269,7 @@ def test_the_demo_starts_another_launch_file() -> None:
     assert scan["area_yaw_min_deg"] == -75.0
 
 
+@pytest.mark.long
 def test_command_line() -> None:
     done = bringup("--config", str(CONFIG / "config.yaml"), "source:=sim:7")
     assert done.returncode == 0, done.stderr

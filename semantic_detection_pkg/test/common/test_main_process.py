@@ -129,6 +129,7 @@ def test_a_killed_main_process_takes_the_command_with_it(
     )
 
 
+@pytest.mark.long
 def test_what_does_not_end_is_killed(record: Path) -> None:
     deaf = LAUNCH.replace("signal.signal(signal.SIGINT, end)", "").replace(
         "os.write(1", "[signal.signal(n, signal.SIG_IGN) for n in (2, 15)]; os.write(1"
@@ -140,6 +141,7 @@ def test_what_does_not_end_is_killed(record: Path) -> None:
         assert not [one for one in children if one.is_running()]
 
 
+@pytest.mark.long
 def test_a_launch_that_was_given_longer_is_waited_for_longer(record: Path) -> None:
     """`sigterm_timeout:=60` was of no use: what was not done after 12 s got a SIGTERM anyway."""
     slow = LAUNCH.replace("def end(*_):", "def end(*_):\n    import time; time.sleep(1.5)")

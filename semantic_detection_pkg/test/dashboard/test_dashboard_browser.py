@@ -51,6 +51,7 @@ def take_control(page: Page, address: str) -> None:
     expect(page.locator("#holder")).to_have_text("you hold control")
 
 
+@pytest.mark.long
 def test_findings_of_before_are_shown_after_a_restart(page: Page, tmp_path: Path) -> None:
     recorded(tmp_path, [finding(number) for number in range(4)])
     for _ in range(2):  # by the recording, then by what the page kept
@@ -65,6 +66,7 @@ def test_findings_of_before_are_shown_after_a_restart(page: Page, tmp_path: Path
             shutil.rmtree(tmp_path / name, ignore_errors=True)
 
 
+@pytest.mark.long
 def test_a_picture_that_comes_late_is_shown(page: Page, tmp_path: Path) -> None:
     with serve(tmp_path) as served:
         page.goto(served.address)
@@ -104,6 +106,7 @@ def test_control_is_asked_for_only_when_it_is_known_who_may(page: Page, tmp_path
         expect(page.locator("#holder")).to_have_text("you hold control")
 
 
+@pytest.mark.long
 def test_who_guesses_is_told_to_wait(page: Page, tmp_path: Path) -> None:
     with serve(tmp_path, token=TOKEN) as served:
         page.goto(served.address)
@@ -114,6 +117,7 @@ def test_who_guesses_is_told_to_wait(page: Page, tmp_path: Path) -> None:
         expect(page.locator("#sign-in-note")).to_contain_text("too many wrong tokens")
 
 
+@pytest.mark.long
 def test_map_files_of_the_newest_mission_or_of_all(page: Page, tmp_path: Path) -> None:
     with serve(tmp_path) as served:
         page.goto(served.address)

@@ -196,6 +196,7 @@ def test_late_pictures_are_said():
     assert latencies.complaint(1.4) == "", "nobody looked: it begins anew"
 
 
+@pytest.mark.long
 def test_late_pictures_are_a_complaint_of_the_page(tmp_path):
     with serve(tmp_path) as served:
 

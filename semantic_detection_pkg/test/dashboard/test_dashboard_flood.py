@@ -106,6 +106,7 @@ FLOODS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("sources", [1, 300], ids=["of one address", "of 300 addresses"])
 @pytest.mark.parametrize("beginning", FLOODS)
 def test_stop_is_reached_through_half_open_connections(

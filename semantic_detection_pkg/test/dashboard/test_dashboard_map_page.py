@@ -120,6 +120,7 @@ def last(served: Served, kind: type[Command]) -> Any:
     return [one for one in served.robot.commands if isinstance(one, kind)][-1]
 
 
+@pytest.mark.long
 def test_the_library_is_the_released_one_and_is_loaded_when_it_is_needed(
     page: Page,  # noqa: F811
     tmp_path: Path,
@@ -208,6 +209,7 @@ def test_marks_stand_where_the_findings_are(page: Page, tmp_path: Path) -> None:
             assert off == pytest.approx(0.0, abs=math.radians(5.0))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("make", [make_mbtiles, make_pmtiles])
 def test_tiles_are_shown_behind_the_token(make: Any, page: Page, tmp_path: Path) -> None:  # noqa: F811
     make(tmp_path / "map", PLACE[:2], zooms=range(12, 19), reach=2)
@@ -225,6 +227,7 @@ def test_tiles_are_shown_behind_the_token(make: Any, page: Page, tmp_path: Path)
         expect(page.locator(".ground-cells")).not_to_have_attribute("data-step", STEP)
 
 
+@pytest.mark.long
 def test_a_file_that_is_none_is_told_and_a_grid_shown(page: Page, tmp_path: Path) -> None:  # noqa: F811
     (tmp_path / "map").write_text("<b>no tiles</b>")
     with serve(tmp_path, map_tiles_file=str(tmp_path / "map")) as served:
@@ -241,6 +244,7 @@ def test_a_file_that_is_none_is_told_and_a_grid_shown(page: Page, tmp_path: Path
         expect(page.locator("#tiles-told")).to_have_text("")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("on", ["page", "phone"])
 def test_without_a_position_the_map_says_so_in_a_line(
     on: str, request: pytest.FixtureRequest, tmp_path: Path
@@ -267,6 +271,7 @@ def test_without_a_position_the_map_says_so_in_a_line(
             assert not any(isinstance(one, commands.Point) for one in served.robot.commands)
 
 
+@pytest.mark.long
 def test_without_the_ground_only_directions_are_shown(page: Page, tmp_path: Path) -> None:  # noqa: F811
     with serve(tmp_path) as served:
         served.dashboard.map_book.where = lambda: HERE
@@ -282,6 +287,7 @@ def test_without_the_ground_only_directions_are_shown(page: Page, tmp_path: Path
         expect(page.locator(".finding-told")).to_contain_text("how far away it is is not known")
 
 
+@pytest.mark.long
 def test_a_click_on_the_map_looks_there(page: Page, tmp_path: Path) -> None:  # noqa: F811
     with serve(tmp_path) as served:
         stand(served)
@@ -309,6 +315,7 @@ def test_a_click_on_the_map_looks_there(page: Page, tmp_path: Path) -> None:  # 
         expect(page.locator("#toasts")).to_contain_text("no fix has come")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("on", ["page", "phone"])
 def test_area_and_likely_places_are_drawn_and_sent(
     on: str, request: pytest.FixtureRequest, tmp_path: Path
@@ -363,6 +370,7 @@ def take_control_on(page: Page, served: Served) -> None:  # noqa: F811
     expect(page.locator("#take")).to_have_text("Give back")
 
 
+@pytest.mark.long
 def test_a_drawing_that_is_refused_stays_to_be_mended(page: Page, tmp_path: Path) -> None:  # noqa: F811
     with serve(tmp_path) as served:
         stand(served)

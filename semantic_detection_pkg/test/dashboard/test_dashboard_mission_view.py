@@ -186,6 +186,7 @@ def test_a_guarded_page_guards_its_recording(tmp_path: Path) -> None:
         assert served.get("/api/missions/frame?at_ns=0").status == 401
 
 
+@pytest.mark.long
 def test_a_mission_is_looked_through_and_its_findings_reviewed(
     page: Page,  # noqa: F811
     tmp_path: Path,

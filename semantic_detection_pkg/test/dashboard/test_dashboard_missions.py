@@ -233,6 +233,7 @@ def figures(page: Page) -> dict[str, str]:  # noqa: F811
     return dict(zip(names, page.locator("#search-figures dd").all_text_contents(), strict=True))
 
 
+@pytest.mark.long
 def test_forecast_wanted_and_reached_are_shown_and_the_last_result_stays(
     served: Served,
     page: Page,  # noqa: F811

@@ -57,6 +57,7 @@ def tell(served: Served, *colours: str, is_anomaly: bool = False, **counts: int)
     served.dashboard.board.put("detector", section)
 
 
+@pytest.mark.long
 def test_what_is_in_force_is_shown(page: Page, served: Served) -> None:  # noqa: F811
     tell(served, "yellow", "coat=#e8c41e", is_anomaly=True, yellow=2)
     page.goto(served.address)

@@ -101,6 +101,7 @@ def test_a_guarded_page_takes_reviews_with_the_token_only(tmp_path: Path) -> Non
         assert served.post(PATH, said(), Authorization=f"Bearer {TOKEN}").status == 200
 
 
+@pytest.mark.long
 def test_on_the_page_by_anybody_who_may_control(served: Served, page: Page) -> None:  # noqa: F811
     page.goto(served.address)
     card = page.locator(".finding")

@@ -65,6 +65,7 @@ def test_bounds_are_those_of_the_coarsest_tiles_where_the_file_does_not_tell_the
     assert (south, north) == (pytest.approx(0.0), pytest.approx(79.1713346))  # rows 1 to 3
 
 
+@pytest.mark.long
 def test_leaf_directories_are_followed(tmp_path: Path) -> None:
     """Of so many tiles that a PMTiles file has directories below the first."""
     make_pmtiles(tmp_path / "map", HERE, zooms=range(7, 18), reach=12)

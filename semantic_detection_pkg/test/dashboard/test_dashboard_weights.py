@@ -187,6 +187,7 @@ def click(page: Page, x: float, y: float) -> None:  # noqa: F811
     page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
 
 
+@pytest.mark.long
 def test_a_place_is_drawn_weighed_and_sent(served: Served, page: Page) -> None:  # noqa: F811
     take_control(page, served.address)
     page.fill("#words", "tent")
@@ -277,6 +278,7 @@ def test_a_map_is_loaded_on_the_page_or_refused_there(
     expect(page.locator("#parts button")).to_have_count(1)
 
 
+@pytest.mark.long
 def test_weights_outside_the_area_are_told_on_the_page(
     served: Served,
     page: Page,  # noqa: F811

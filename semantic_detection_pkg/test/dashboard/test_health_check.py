@@ -82,6 +82,7 @@ def test_one_of_two_robots_that_is_not_well_is_enough(
     assert said.count("\n") == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("said", "leads_to"),
     [
@@ -133,6 +134,7 @@ def test_bringup_tells_nodes_where_to_write(
     assert done.stdout.splitlines()[1:] == ([NO_PAGE] if words else [])
 
 
+@pytest.mark.long
 @pytest.mark.graph
 def test_the_node_writes_where_its_page_is(ros_domain: dict[str, str], tmp_path: Path) -> None:
     folder = tmp_path / f"semantic_detection-{os.getuid()}" / "run"

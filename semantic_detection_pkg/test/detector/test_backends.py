@@ -292,6 +292,7 @@ def test_side_files_that_do_not_fit_are_refused(tmp_path, write, message):
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.long
 def test_a_damaged_side_file_is_refused_in_one_line_wherever_it_is_damaged(tmp_path):
     """Cut short, a byte changed, an array alone: ZIP, deflate and NPY have errors of their own."""
     path = tiny_models.save(tiny_models.prompt_model(), tmp_path / "p.onnx")

@@ -120,6 +120,7 @@ def test_a_part_of_a_model_is_said_to_be_one(tmp_path, share):
     assert "its download or copy was cut off" in refusal(path, "onnxruntime")
 
 
+@pytest.mark.long
 def test_wherever_a_model_is_cut_it_is_refused(tmp_path):
     path = tmp_path / "m.onnx"
     for length in (*range(1, 60), *range(len(MODEL) - 600, len(MODEL) - 1, 3)):

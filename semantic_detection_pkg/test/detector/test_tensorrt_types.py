@@ -79,6 +79,7 @@ def check(stubs: Path, real_api: Path, *files: Path) -> list[str]:
     return [line for line in lines[:-1] if stubs.name not in line.split(":")[0]]
 
 
+@pytest.mark.long
 def test_what_uses_tensorrt_has_the_types_of_the_real_module(stubs, real_api):
     assert check(stubs, real_api, *USERS) == []
 

@@ -318,6 +318,7 @@ def found_by(pipeline, path: Path) -> list[tuple[str, float, list[float]]]:
     ]
 
 
+@pytest.mark.long
 def test_tiles_find_what_one_look_does_not(realdata, aerial):
     """On two of the ten pictures: at least five times the persons, at better precision."""
     small_things, paths = aerial

@@ -139,6 +139,7 @@ def reasons_of(state: HealthState | None) -> str:
     return "; ".join(found)
 
 
+@pytest.mark.long
 def test_a_frame_a_second_and_1_4_s_late_is_not_ok(robot: Robot) -> None:
     wait_until(
         lambda: "slow, 1." in (said := reasons_of(robot.run(1.0, 1.4))) and "late, 1.4 s" in said,
@@ -149,6 +150,7 @@ def test_a_frame_a_second_and_1_4_s_late_is_not_ok(robot: Robot) -> None:
     wait_until(lambda: not reasons_of(robot.run(20.0, 0.0)), "all well", timeout_s=20.0)
 
 
+@pytest.mark.long
 def test_a_detector_that_waits_for_the_model_is_not_blamed(robot: Robot) -> None:
     wait_until(lambda: "no detections" in reasons_of(robot.run(0.0, 0.0)), "silence", 20.0)
     robot.gpu.publish(GpuState(owner=GpuState.OWNER_LEASE))

@@ -264,6 +264,7 @@ def test_killed_while_its_folder_was_made(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "r/events").iterdir()] == [path.name]
 
 
+@pytest.mark.long
 def test_the_budget_takes_recordings_but_no_findings(tmp_path: Path) -> None:
     settings = replace(
         SETTINGS, ring=RingRules(600_000, 0, 100_000, 3600.0), events=EventRules(250_000, 0.1, 0.1)

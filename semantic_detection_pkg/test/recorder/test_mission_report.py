@@ -123,6 +123,7 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_a_long_mission_is_soon_reported(recordings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     unpacked: dict[str, int] = {}
     read = BagReader.read
@@ -155,6 +156,7 @@ def test_a_long_mission_is_soon_reported(recordings: Path, monkeypatch: pytest.M
     assert all(0.0 <= share <= 1.0 for _, share in told)
 
 
+@pytest.mark.long
 def test_who_waits_is_told_and_gets_the_report_first(
     recordings: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,6 +173,7 @@ def test_who_waits_is_told_and_gets_the_report_first(
     assert 'href="events/20231114T221320.000Z_tent/evidence.html"' in page
 
 
+@pytest.mark.long
 def test_an_event_without_a_page_is_not_linked_and_the_others_are_written(
     recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -229,6 +229,7 @@ def victims() -> Iterator[Callable[[Path, float], int]]:
         server.kill()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1200)
 def test_kill_9_loses_nothing_that_was_written(
     tmp_path: Path, victims: Callable[[Path, float], int]

@@ -178,6 +178,7 @@ def test_a_goal_that_begins_and_ends_within_a_step_and_a_refused_one_are_known(
     assert EndingLife(robot, folder).ended == ["g", "h"]
 
 
+@pytest.mark.long
 def test_wherever_it_dies_the_goal_goes_on_or_has_ended_and_never_both(
     robot: ExactScan, folder: Path
 ) -> None:

@@ -328,6 +328,7 @@ def test_a_mission_that_ends_the_controller_each_time_is_asked_about_and_then_le
     assert (folder / f"{NAME}.bad1").exists()
 
 
+@pytest.mark.long
 def test_a_mission_that_has_gone_on_for_a_while_has_a_clean_slate(
     robot: ExactScan, folder: Path
 ) -> None:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import mission_victim
+import pytest
 from mission_life import head_of, kept
 from patience import wait_until
 
@@ -18,6 +19,7 @@ from semantic_detection_pkg.scan.adapters.checkpoint_file import FOLDER
 ROUNDS = 25
 
 
+@pytest.mark.long
 def test_killed_at_any_moment_nothing_told_is_lost(tmp_path: Path) -> None:
     """`kill -9`, the thread that writes at work: what was told is in the checkpoint."""
     randomly = random.Random(7)

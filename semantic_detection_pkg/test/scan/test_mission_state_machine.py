@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import pytest
 from crashing_files import CrashError, CrashingFiles
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -215,6 +216,7 @@ class Missions(RuleBasedStateMachine):
         assert self.goal_id not in self.over
 
 
+@pytest.mark.long
 def test_nothing_is_lost_and_nothing_happens_twice_whatever_crashes_when() -> None:
     run_state_machine_as_test(
         Missions,

@@ -64,6 +64,7 @@ def test_a_name_that_no_server_has_is_refused_before_anything_starts(name: str) 
         _opener(parse_server("tls://host"), TakSettings(server_name=name))
 
 
+@pytest.mark.long
 def test_files_that_are_none_are_named(secure: Taky, tmp_path: Path) -> None:
     certificate, key = secure.client_files("robot")
     other_key = secure.client_files("other")[1]

@@ -144,6 +144,7 @@ def test_1000_findings_arrive(link: TakLink, client: Client) -> None:
     )
 
 
+@pytest.mark.long
 def test_a_server_that_is_gone_and_back_is_told_everything_that_stands(tmp_path: Path) -> None:
     taky = Taky(tmp_path / "server")
     with telling(taky) as link:  # the server comes later
@@ -186,6 +187,7 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Taky:
     return Taky(tmp_path_factory.mktemp("stranger") / "server", is_tls=True)
 
 
+@pytest.mark.long
 def test_tls_with_a_client_s_certificate(secure: Taky, robot_files: tuple[str, str]) -> None:
     context = make_context(TlsFiles(secure.ca_file, *robot_files))
     with telling(secure, context) as link:

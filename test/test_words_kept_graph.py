@@ -55,6 +55,9 @@ def test_words_and_examples_outlive_a_configuration_a_crash_and_the_flight(
     found = probe.listen(Detections, "detections", SENSOR_DATA)
     with LaunchSession(ROBOT, arguments) as session:
         probe.wait_for(lambda: len(found) > 2, "detections")
+        probe.wait_for(
+            lambda: "recorder" in listeners(probe), "the recorder, which keeps the words"
+        )
         ask(probe, SetVocabulary, "set_vocabulary", words=WORDS)
         for is_negative in (False, True):
             box = (0.0, 0.0, 40.0, 40.0) if is_negative else BOX
@@ -94,6 +97,11 @@ def test_words_and_examples_outlive_a_configuration_a_crash_and_the_flight(
     assert replay([str(tmp_path / "recordings"), *options]) == 0
     said = capsys.readouterr().out
     assert " 0 not, 0 new" in said, said
+
+
+def listeners(probe: GraphProbe) -> set[str]:
+    infos = probe.node.get_subscriptions_info_by_topic("/detector/words")
+    return {one.node_name for one in infos}
 
 
 def ask(probe: GraphProbe, kind: type, service: str, /, **request: object) -> object:

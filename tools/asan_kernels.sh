@@ -47,6 +47,6 @@ PROGRAM
 "$python" -m pytest --capture=no -p no:cacheprovider \
   semantic_detection_pkg/test/detector/test_kernels_{letterbox,candidates,masks,versions}.py \
   semantic_detection_pkg/test/detector/test_{letterbox,masks,decode}.py \
-  semantic_detection_pkg/test/scan/test_kernels_tracking.py \
+  semantic_detection_pkg/test/scan/test_kernels_{maps,tracking}.py \
   simulation_pkg/test/test_scene_kernels.py --deselect \
   simulation_pkg/test/test_scene_kernels.py::test_the_demo_s_detector_finds_the_same_in_both "$@"

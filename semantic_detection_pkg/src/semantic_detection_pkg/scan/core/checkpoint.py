@@ -22,7 +22,7 @@ from semantic_detection_pkg.scan.core.findings import Conclusion
 from semantic_detection_pkg.scan.core.inputs_and_decisions import Goal
 from semantic_detection_pkg.scan.core.mission import Mission
 from semantic_detection_pkg.scan.core.planning.sweep import SweepProgress
-from semantic_detection_pkg.scan.core.pod_map import PodRecord
+from semantic_detection_pkg.scan.core.pod_record import PodRecord
 from semantic_detection_pkg.scan.core.scan_clock import ClockRecord
 from semantic_detection_pkg.scan.core.search import Search, SearchPlan
 from semantic_detection_pkg.scan.core.settings import ScanSettings

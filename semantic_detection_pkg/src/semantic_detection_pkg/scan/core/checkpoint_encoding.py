@@ -30,7 +30,7 @@ from semantic_detection_pkg.common.core.serialization import canonical, from_pla
 from semantic_detection_pkg.scan.core.checkpoint import Checkpoint, MissionRecord, resume_mission
 from semantic_detection_pkg.scan.core.coverage import CoverageRecord
 from semantic_detection_pkg.scan.core.evidence import Finding
-from semantic_detection_pkg.scan.core.pod_map import PodRecord
+from semantic_detection_pkg.scan.core.pod_record import PodRecord
 from semantic_detection_pkg.scan.core.scan_clock import ScanClock
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 

@@ -22,6 +22,7 @@ from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import Area, Bearing
 from semantic_detection_pkg.scan.core.grid_windows import GridWindows, Window, span
+from semantic_detection_pkg.scan.kernels import implementation
 
 Mask = NDArray[np.bool_]
 
@@ -149,6 +150,8 @@ class CoverageMap:
         self.pixels_per_rad = np.zeros(shape, np.float32)
         self.results = np.zeros(shape, np.uint8)
         self._view_counts = np.zeros(shape, np.uint16)  # no more than wanted
+        self._cells_wanted = int(np.count_nonzero(self.is_wanted))
+        self._cells_seen: int | None = None  # of them: not counted yet
         self.look_share = 1.0
         self._without_tiles = _TILES_GIVEN_UP_MAX  # frames since the last one with tiles
         self._windows = GridWindows(
@@ -177,6 +180,7 @@ class CoverageMap:
         self.pixels_per_rad = np.array(record.pixels_per_rad, np.float32)
         self.results = np.array(record.results, np.uint8)
         self._view_counts = np.array(record.view_counts, np.uint16)
+        self._cells_seen = None
 
     def add_view(
         self,
@@ -202,15 +206,21 @@ class CoverageMap:
         if criteria.motion_blur_px(view, rates_rad_s) > criteria.max_motion_blur_px * 1.05:
             return False
         for window in self._windows.shown_by(view):
-            rows, columns = window.rows, window.columns
-            shown = self._shown(view, window, fine)
-            self.last_seen_s[rows, columns][shown] = stamp_s
-            finest = self.pixels_per_rad[rows, columns]
-            np.maximum(finest, view.pixels_per_rad, out=finest, where=shown)
-            counts = self._view_counts[rows, columns]
-            counts[shown & (counts < criteria.min_views)] += 1
-            results = self.results[rows, columns]
-            results[shown & (results == CellResult.UNSEEN)] = CellResult.EMPTY
+            part = window.rows, window.columns
+            reached = implementation("maps").count_view(
+                self._shown(view, window, fine),
+                stamp_s,
+                view.pixels_per_rad,
+                self.last_seen_s[part],
+                self.pixels_per_rad[part],
+                self._view_counts[part],
+                self.results[part],
+                self.is_wanted[part],
+                criteria.min_views,
+                (CellResult.UNSEEN, CellResult.EMPTY),
+            )
+            if self._cells_seen is not None:
+                self._cells_seen += reached
         return True
 
     def gains_in(
@@ -307,10 +317,15 @@ class CoverageMap:
 
     def share_seen(self, pixels_per_rad: float = 0.0) -> float:
         """Return how much of the area was seen with at least this resolution, 0..1."""
-        is_seen = (self._view_counts >= self.criteria.min_views) & (
-            self.pixels_per_rad >= pixels_per_rad
-        )
-        return float(np.count_nonzero(is_seen & self.is_wanted) / np.count_nonzero(self.is_wanted))
+        if self._cells_seen is None or pixels_per_rad > 0.0:
+            is_seen = (self._view_counts >= self.criteria.min_views) & (
+                self.pixels_per_rad >= pixels_per_rad
+            )
+            seen = int(np.count_nonzero(is_seen & self.is_wanted))
+            if pixels_per_rad > 0.0:
+                return seen / self._cells_wanted
+            self._cells_seen = seen
+        return self._cells_seen / self._cells_wanted
 
     def ages_s(self, now_s: float) -> NDArray[np.float64]:
         """Return the time since each cell was last seen, inf: never; (rows, columns) [s]."""
@@ -322,6 +337,7 @@ class CoverageMap:
         Times, resolutions and results are kept. Returns how many cells of the area are unseen now.
         """
         self._view_counts[self.ages_s(now_s) >= age_s] = 0
+        self._cells_seen = None
         return int(np.count_nonzero(self.unseen()))
 
     def _shown(self, view: CameraView, window: Window, looks: Sequence[Look]) -> Mask:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.scan.core.area import Bearing
+from semantic_detection_pkg.scan.kernels import implementation
 
 Angles = NDArray[np.float64]
 
@@ -76,29 +77,14 @@ class GridWindows:
         return [(rows, columns) for columns in spans if columns.start < columns.stop]
 
     def _window(self, view: CameraView, rows: slice, columns: slice) -> Window:
-        """Return where a view shows a part of the grid.
-
-        This is `CameraView.project` for a grid: sines and cosines are taken of each row and column,
-        not of each cell.
-        """
-        turn = self._yaw_rad[columns] - view.yaw_rad
-        level, drop = self._cos_pitch[rows, None], self._sin_pitch[rows, None]
-        cos_turn, to_left = np.cos(turn), level * np.sin(turn)
-        if view.roll_rad:
-            cos_roll, sin_roll = math.cos(view.roll_rad), math.sin(view.roll_rad)
-            to_left, drop = (
-                cos_roll * to_left - sin_roll * drop,
-                cos_roll * drop + sin_roll * to_left,
-            )
-        sin_pitch, cos_pitch = math.sin(view.pitch_rad), math.cos(view.pitch_rad)
-        along = level * cos_turn
-        depth = cos_pitch * along + sin_pitch * drop
-        down = cos_pitch * drop - sin_pitch * along
-        right = -to_left
-        inside = (0.5 - self._edge_margin) / view.pixels_per_rad
-        half_x, half_y = view.width * inside, view.height * inside
-        # Behind the camera the depth is negative, and neither comparison holds.
-        is_inside = (np.abs(right) <= half_x * depth) & (np.abs(down) <= half_y * depth)
+        """Return where a view shows a part of the grid."""
+        (right, down, depth), is_inside = implementation("maps").shown_cells(
+            view,
+            self._yaw_rad[columns],
+            self._cos_pitch[rows],
+            self._sin_pitch[rows],
+            self._edge_margin,
+        )
         return Window(rows, columns, right, down, depth, is_inside)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semantic_detection_pkg.common.core.detection_curve import GROUP_LOOKS, Dependence
+from semantic_detection_pkg.scan.kernels.rules import GroupRules
 
 Values = NDArray[np.float32]
 
@@ -36,6 +37,18 @@ class LookGroups:
 
     dependence: Dependence
     hits: int = 1
+
+    def rules(self, counts_max: int) -> GroupRules:
+        """Return the same for the kernels; `counts_max`: counts of looks end there."""
+        dependence = self.dependence
+        return GroupRules(
+            self.hits,
+            dependence.within,
+            GROUP_LOOKS - 1,
+            _SUM_MAX,
+            dependence.group_s,
+            counts_max,
+        )
 
     def add_look(self, parts: list[Values], added: Values) -> None:
         """Change the parts to those after one more look of the group in hand; 0: none."""

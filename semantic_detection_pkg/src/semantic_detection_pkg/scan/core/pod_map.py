@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +29,7 @@ from semantic_detection_pkg.scan.core.area_pod import PodSummary, area_weights, 
 from semantic_detection_pkg.scan.core.coverage import CoverageMap
 from semantic_detection_pkg.scan.core.look_groups import OTHER_PARTS, LookGroups, Values
 from semantic_detection_pkg.scan.core.pod_ageing import PodAgeing
+from semantic_detection_pkg.scan.core.pod_record import PodRecord
 from semantic_detection_pkg.scan.core.thing_sizes import (
     CellRanges,
     Grid,
@@ -38,40 +38,15 @@ from semantic_detection_pkg.scan.core.thing_sizes import (
     cell_ranges,
 )
 from semantic_detection_pkg.scan.core.tracking.tracker import TILE_HITS
+from semantic_detection_pkg.scan.kernels import implementation
 
 _STEPS = 64  # of a natural logarithm: 1.6 per cent of the size
 _ENTRIES = 9 * _STEPS  # sizes up to exp(9) = 8100 px of the network's input
 _UNKNOWN_INPUT_PX = 640.0  # of the network, where a recording does not say what it looked at
 _MOST_VALUES = 1_000_000  # cells times classes: beyond it classes are left out
 _LEAST_SIZE_RAD = 1e-7  # of what is beyond all ground
-_LOOKS_MAX = np.iinfo(np.uint16).max
-
-
-@dataclass(frozen=True, eq=False)
-class PodRecord:
-    """What a map knows, for a checkpoint.
-
-    Attributes:
-        class_names: of the first axis of `exposures`.
-        exposures: (classes, hits + 3, rows, columns) float32: best looks and sum of looks of the
-            group in hand, best group and sum of the groups before.
-        group_since_s, last_look_s: (rows, columns) float64; -inf: never.
-        finest: (rows, columns) float32, [px of the network's input per rad].
-        look_counts: (rows, columns) uint16.
-    """
-
-    class_names: tuple[str, ...]
-    exposures: NDArray[np.float32]
-    group_since_s: NDArray[np.float64]
-    last_look_s: NDArray[np.float64]
-    finest: NDArray[np.float32]
-    look_counts: NDArray[np.uint16]
-
-    @property
-    def arrays(self) -> tuple[NDArray[np.generic], ...]:
-        """Return the arrays in the order of the fields."""
-        exposures, since = self.exposures, self.group_since_s
-        return exposures, since, self.last_look_s, self.finest, self.look_counts
+_LOOKS_MAX = int(np.iinfo(np.uint16).max)
+_STALE_MAX = 8  # parts of a map that were looked at: of more than that all is computed
 
 
 class PodMap:
@@ -113,14 +88,15 @@ class PodMap:
         room = _MOST_VALUES // grid.is_wanted.size
         self.class_names = tuple(dict.fromkeys(class_names))[:room]
         # Best looks of the group in hand, the best first; their sum; best and sum of groups before.
-        self._parts = [
-            np.zeros((len(self.class_names), *shape), np.float32) for _ in range(hits + OTHER_PARTS)
-        ]
+        self._memory = np.zeros((hits + OTHER_PARTS, len(self.class_names), *shape), np.float32)
+        self._parts = list(self._memory)
         self._hits, self._weights = hits, weights
         self._group_since_s = np.full(shape, -np.inf)
         self.last_look_s = np.full(shape, -np.inf)
         self.finest = np.zeros(shape, np.float32)
         self.look_counts = np.zeros(shape, np.uint16)
+        self._means: Grid | None = None  # see `mean_pods`, and where it does not hold any more
+        self._stale: list[tuple[slice, slice]] = []
         self._given: DetectionCurves | None = None
         self._set_curves(assumed_curves())
         self._set_ground(Ground())
@@ -150,15 +126,28 @@ class PodMap:
         looks = looks or _whole(view)
         self.now_s = max(self.now_s, stamp_s)
         self._note_way_of_looking(view, looks)
-        shifts = self._shifts(view, rates_rad_s, looks)
+        shifts, rules = self._shifts(view, rates_rad_s, looks), self._groups.rules(_LOOKS_MAX)
+        known, steps = np.array(list(shifts), np.float32), np.array(list(shifts.values()), np.intp)
         for rows, columns, gains in self._grid.gains_in(view, looks):
-            is_shown = gains > 0.0
-            state = self._begin_groups(rows, columns, is_shown, stamp_s)
-            np.copyto(self.last_look_s[rows, columns], stamp_s, where=is_shown)
-            counts, finest = self.look_counts[rows, columns], self.finest[rows, columns]
-            counts += is_shown & (counts < _LOOKS_MAX)
-            np.maximum(finest, gains * np.float32(view.pixels_per_rad), out=finest)
-            self._groups.add_look(state, self._added(rows, columns, gains, shifts))
+            part = rows, columns
+            if self.ageing.half_life_s:
+                self._begin_groups(rows, columns, gains > 0.0, stamp_s)
+            implementation("maps").count_looks(
+                gains,
+                stamp_s,
+                view.pixels_per_rad,
+                self._memory[:, :, rows, columns],
+                self._group_since_s[part],
+                self.last_look_s[part],
+                self.look_counts[part],
+                self.finest[part],
+                self._steps[:, rows, columns],
+                self._tables,
+                known,
+                steps.reshape(len(steps), -1),
+                rules,
+            )
+            self._stale.append(part)
 
     def gain(
         self,
@@ -240,6 +229,22 @@ class PodMap:
         """Return what the POD of the area is without its weights: 0..1, see `even_weights`."""
         return self._mean_pod(self.even_weights)
 
+    def mean_pods(self) -> Grid:
+        """Return the mean of the classes' PODs of each cell: (rows, columns), not to be changed.
+
+        PODs that do not age are computed anew only where something was looked at.
+        """
+        if self._means is None or self.ageing.half_life_s or len(self._stale) > _STALE_MAX:
+            self._stale = [(slice(None), slice(None))]
+            self._means = np.zeros(self.finest.shape)
+        for rows, columns in self._stale:
+            exposure = self._groups.total(self._state(rows, columns))
+            ages_s = self.now_s - self._group_since_s[rows, columns]
+            pods = _pod(self.ageing.exposure(exposure, ages_s), self._ceilings)
+            self._means[rows, columns] = pods.astype(np.float64).mean(axis=0)
+        self._stale.clear()
+        return self._means
+
     def record(self) -> PodRecord:
         """Return a copy of what is known."""
         return PodRecord(
@@ -274,6 +279,7 @@ class PodMap:
         self.last_look_s = np.array(record.last_look_s, np.float64)
         self.finest = np.array(record.finest, np.float32)
         self.look_counts = np.array(record.look_counts, np.uint16)
+        self._means = None
 
     def _mean_pod(self, chances: Grid) -> float:
         pods = [float((self.pod(name) * chances).sum()) for name in self.class_names]
@@ -288,7 +294,8 @@ class PodMap:
         self.curves = curves.with_classes(self.class_names)
         self._class_curves = self.curves.classes
         # Of all classes, one after the other, as are `_steps`: what a look costs is mostly calls.
-        self._tables = np.array([_table(one.curve) for one in self._class_curves], np.float32)
+        tables = [_table(one.curve) for one in self._class_curves]
+        self._tables = np.array(tables, np.float32).reshape(-1, _ENTRIES)
         ceilings = [one.curve.ceiling for one in self._class_curves]
         self._ceilings = np.array(ceilings, np.float32).reshape(-1, 1, 1)
         self._set_groups(self._hits)
@@ -362,6 +369,7 @@ class PodMap:
 
     def _set_groups(self, hits: int) -> None:
         self._groups = LookGroups(self.curves.dependence, hits)
+        self._means = None
 
     def _note_way_of_looking(self, view: CameraView, looks: Sequence[Look]) -> None:
         has_tiles = bool(tiles_of(looks, view.width, view.height))

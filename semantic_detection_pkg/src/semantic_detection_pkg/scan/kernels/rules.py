@@ -39,3 +39,23 @@ class PairRules(NamedTuple):
     other_gate: float = 8.0
     miss_cost: float = 60.0
     least_sizes: float = 0.5
+
+
+class GroupRules(NamedTuple):
+    """How looks at one cell add up; see `core.look_groups.LookGroups`.
+
+    Attributes:
+        hits: looks of a group that have to find a thing.
+        within: share of its exposure that a look adds to that of the best of its group.
+        rest_looks: looks like the best, besides it, that the rest of a group counts for at most.
+        sum_max: sums end here.
+        group_s: [s] looks within this time from the first are a group.
+        counts_max: counts of looks end here.
+    """
+
+    hits: int
+    within: float
+    rest_looks: float
+    sum_max: float
+    group_s: float
+    counts_max: int

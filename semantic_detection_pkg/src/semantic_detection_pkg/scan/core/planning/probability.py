@@ -27,7 +27,6 @@ from semantic_detection_pkg.scan.core.planning.pass_run import PassRun
 from semantic_detection_pkg.scan.core.planning.search_problem import (
     ProbabilityRules,
     Seeing,
-    class_pods,
     pass_problems,
     search_order,
 )
@@ -198,7 +197,7 @@ class ProbabilityPlanner:
 
     def needs(self) -> Grid:
         """Return how much a fine look is worth at each cell: (rows, columns) 0..1."""
-        left = 1.0 - class_pods(self._pod).mean(axis=0)
+        left = 1.0 - self._pod.mean_pods()
         return np.where(self._coverage.is_wanted, np.clip(left, 0.0, 1.0), 0.0)
 
     def _is_enough(self) -> bool:
@@ -209,7 +208,7 @@ class ProbabilityPlanner:
             self._chances = [self._weights, search_order(known)]
             if self._rules.is_weighted:
                 self._chances += [known.even_weights, search_order(known, known.even_weights)]
-        pods, wanted = class_pods(known).mean(axis=0), self._rules.wanted_pod - _NEARLY
+        pods, wanted = known.mean_pods(), self._rules.wanted_pod - _NEARLY
         return min(float((pods * one).sum()) for one in self._chances) >= wanted
 
     def add_plan(self, number: int) -> None:

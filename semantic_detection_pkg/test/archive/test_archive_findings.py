@@ -263,6 +263,76 @@ def test_the_best_that_was_said_of_a_thing_is_told() -> None:
     assert (finding.finding_id, finding.revision, finding.best_frame_ns) == ("77-1", 4, 8)
 
 
+def test_a_close_look_says_more_than_a_glimpse() -> None:
+    """From afar a scarecrow looks like a person; a mission went there and saw."""
+    glimpse = tiers(Verdict.UNSURE, Verdict.YES)
+    close, left_open = tiers(Verdict.YES, Verdict.NO), tiers(Verdict.YES, Verdict.UNSURE)
+    missed = tiers(Verdict.NO, Verdict.NOT_RUN)
+    confirmed, rejected, uncertain = (
+        FindingState.CONFIRMED,
+        FindingState.REJECTED,
+        FindingState.UNCERTAIN,
+    )
+    for sights, state in (
+        ([(confirmed, 0.9, glimpse), (rejected, 0.97, close)], rejected),
+        ([(confirmed, 0.9, glimpse), (uncertain, 0.5, left_open)], uncertain),
+        ([(confirmed, 0.9, tiers(Verdict.YES, Verdict.YES)), (rejected, 0.97, close)], confirmed),
+        ([(confirmed, 0.9, glimpse), (rejected, 0.97, missed)], confirmed),  # says the least
+        # Without a classifier nobody's close look is worth more.
+        (
+            [(confirmed, 0.9, glimpse), (rejected, 0.9, tiers(Verdict.YES, Verdict.NOT_RUN))],
+            confirmed,
+        ),
+    ):
+        seen_so = [
+            sight(state=state, score=score, tiers=results) for state, score, results in sights
+        ]
+        for order in (seen_so, seen_so[::-1]):
+            (thing,) = group(order, CandidateSettings())
+            assert thing.best.state is state
+
+
+TURNING = 2.0  # [rad/s]; blurs by more than a close look may be
+
+
+def in_view(poses: list[tuple[float, float]]) -> tuple[list[SeenFrame], Surroundings]:
+    """A person 40 px wide that stands ahead, seen small; one (yaw rate [rad/s], score) a frame."""
+    history: PoseHistory[Pose] = PoseHistory(100)
+    frames = []
+    for number, (rate_rad_s, size) in enumerate(poses):
+        stamp_ns = SECOND + number * SECOND // 10
+        history.add(Pose(stamp_ns, 0.0, 0.3, yaw_rate_rad_s=rate_rad_s, hfov_rad=1.0))
+        frames.append(frame(stamp_ns, (0, 0.8, 500.0 - size / 2.0, size)))
+    return frames, Surroundings(history=history, zoom_max=6.0)
+
+
+def test_a_sharp_picture_shows_more_than_a_large_blurred_one() -> None:
+    frames, around = in_view([(0.0, 40.0)] * 4 + [(TURNING, 48.0)] * 2 + [(0.0, 40.0)] * 2)
+    (one,) = seen(frames, around)
+    assert one.is_sharp
+    assert one.box_xyxy[2] - one.box_xyxy[0] == pytest.approx(40.0)
+    frames, around = in_view([(TURNING, 40.0)] * 6)
+    (one,) = seen(frames, around)
+    assert not one.is_sharp  # there is no other
+
+
+def test_what_is_given_up_is_judged_by_as_many_crops_as_in_a_mission() -> None:
+    """One alone may be what the classifier is wrong about."""
+    frames, around = in_view([(0.0, 40.0 + number) for number in range(8)])
+    asked: list[int] = []
+
+    def classify(stamp_ns: int, box: tuple[float, float, float, float]) -> InspectionResult:
+        asked.append(stamp_ns)
+        person = 0.99 if stamp_ns < frames[-1].stamp_ns else 0.2
+        return InspectionResult(0, stamp_ns, "", "net", ("person", "post"), (person, 1.0 - person))
+
+    answer = UnitAnswer(tuple(frames), WORDS, "model.onnx")
+    (one,) = sightings_of(0, lambda: [answer], LABELS, around, classify)
+    assert asked == [frames[-1].stamp_ns, frames[-2].stamp_ns]
+    assert one.state is FindingState.CONFIRMED  # by the last crop alone it is rejected
+    assert "over 2 crops" in one.tiers[1].reason
+
+
 def test_a_place_of_the_camera_is_told_as_uncertain_as_it_is() -> None:
     fixes: Timeline[Fix] = Timeline(0)
     fixes.add(SECOND, Fix(SECOND, 47.0, 8.0, 450.0, 4.0))

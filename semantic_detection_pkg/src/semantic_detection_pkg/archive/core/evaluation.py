@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ros_support_pkg.core.pose_history import Pose
 from ros_support_pkg.core.words import FindingState
@@ -59,6 +60,7 @@ class Sighted:
         track: where it was seen best.
         first_ns, last_ns: between which it was seen.
         best_ns, box_xyxy: the frame that shows it best, and where [px].
+        is_sharp: the camera was still enough in that frame for a close look.
         fix: where the camera was then.
         is_by_bearing: bearings of the stretch are from a base.
         close_score: the detector's best of it close up.
@@ -82,14 +84,21 @@ class Sighted:
     is_by_bearing: bool
     close_score: float = 0.0
     answers: tuple[VlmReply, ...] = ()
+    is_sharp: bool = True
 
 
 @dataclass(frozen=True)
-class _Best:
-    """The best sight of a candidate, whatever its size."""
+class _Sight:
+    """A sight of a candidate, whatever its size."""
 
     sighting: Sighting
     track: Track
+    is_sharp: bool = True
+
+    @property
+    def rank(self) -> tuple[Any, ...]:
+        """The greater the better: blurred pictures show less than small ones."""
+        return (self.is_sharp, self.sighting.rank)
 
 
 def archive_settings(recorded: ScanSettings | None) -> ScanSettings:
@@ -135,7 +144,7 @@ class Evaluation:
         self._delay = DelayEstimator()
         self._lens: CameraPoses[Pose] = CameraPoses(settings.gimbal.wide_hfov_rad)
         self._ground = GroundModel(settings)
-        self._best: dict[int, _Best] = {}
+        self._best: dict[int, list[_Sight]] = {}  # of each candidate, the best first
         self._requests = 0
         self._done: dict[int, int] = {}  # index in `_sighted` by track, while it may be seen better
         self._sighted: list[Sighted] = []
@@ -161,17 +170,18 @@ class Evaluation:
         tracks = self._tracker.update(frame.stamp_ns, view, found, vocabulary, frame.looks)
         if self._around.has_bearings:
             self._delay.update(frame.stamp_ns, view, *rates, tracks, delay_s)
+        blur_px = self._settings.coverage.motion_blur_px(view, rates)
         shown = TrackedFrame(
             frame.stamp_ns,
             view,
-            self._settings.coverage.motion_blur_px(view, rates),
+            blur_px,
             {track.id: track for track in tracks},
             is_at_max_zoom=self._is_at_max_zoom(pose),
             detections=found,
             looks=frame.looks,
         )
         self._candidates.add_frame(frame.stamp_ns, shown, model)
-        self._note_best(tracks)
+        self._note_best(tracks, blur_px <= self._settings.close.max_view_motion_blur_px)
         self._evaluate()
 
     def finish(self) -> list[Sighted]:
@@ -185,24 +195,30 @@ class Evaluation:
             return True  # there is no zoom: nothing shows any larger
         return pose.zoom >= _ZOOM_REACHED * self._around.zoom_max
 
-    def _note_best(self, tracks: Sequence[Track]) -> None:
-        """Note the best sight of each candidate, and of what was decided while it is in sight."""
+    def _note_best(self, tracks: Sequence[Track], is_sharp: bool) -> None:
+        """Note the best sights of each candidate, and of what was decided while it is in sight."""
         seen = {track.id: track for track in tracks if track.is_seen}
         for one in self._candidates.all:
             track = seen.get(one.track.id)
             if track is not None:
-                self._best[one.first_id] = _better(self._best.get(one.first_id), track)
+                sights = [*self._best.get(one.first_id, ()), _sight_of(track, is_sharp)]
+                sights.sort(key=lambda sight: sight.rank, reverse=True)  # of equals, the first
+                self._best[one.first_id] = sights[: self._settings.tiers.min_inspections]
         for track_id, index in list(self._done.items()):
             track = seen.get(track_id)
             if track is None:
                 continue
             before = self._sighted[index]
             known = Sighting(before.best_ns, before.box_xyxy, before.track.is_whole)
-            best = _better(_Best(known, before.track), track)
-            if best.track is not before.track:
+            now = _sight_of(track, is_sharp)
+            if now.rank > _Sight(known, before.track, before.is_sharp).rank:
                 before = self._placed(
                     replace(
-                        before, track=track, best_ns=track.last_seen_ns, box_xyxy=track.box_xyxy
+                        before,
+                        track=track,
+                        best_ns=track.last_seen_ns,
+                        box_xyxy=track.box_xyxy,
+                        is_sharp=is_sharp,
                     )
                 )
             self._sighted[index] = replace(before, last_ns=track.last_seen_ns)
@@ -238,22 +254,23 @@ class Evaluation:
         if self._candidates.get(one.first_id) is not one:
             return
         if not one.may(CandidateAction.CONCLUDE):
-            best = self._best.get(one.first_id)
-            if best is not None and not one.evidence.inspections:
-                # Small as it is: nobody will show a larger crop.
-                one.add_inspection(self._inspect(best.sighting.frame_ns, best.sighting.box_xyxy))
+            if not one.evidence.inspections:
+                # Small as they are: nobody will show larger ones. As many as a mission takes, for
+                # the classifier may be wrong about one.
+                for best in self._best.get(one.first_id, ()):
+                    at = best.sighting
+                    one.add_inspection(self._inspect(at.frame_ns, at.box_xyxy))
             one.give_up(self._newest_ns, _NO_CLOSER)
         self._conclude(one)
 
     def _conclude(self, one: Candidate) -> None:
         state, score = one.conclude()
-        best = self._best.pop(one.first_id, None)
+        best = next(iter(self._best.pop(one.first_id, ())), None)
         evidence, track = one.evidence, one.track_as_seen
         self._candidates.retire(self._newest_ns, one)
         if evidence.best is None and state is FindingState.REJECTED:
             return  # a ghost: there is nothing to show
-        if best is None:
-            best = _Best(Sighting(track.last_seen_ns, track.box_xyxy, track.is_whole), track)
+        best = best or _sight_of(track, is_sharp=True)
         tiers = evidence.by_tier
         self._done[one.track.id] = len(self._sighted)
         self._sighted.append(
@@ -275,6 +292,7 @@ class Evaluation:
                     fix=None,
                     is_by_bearing=self._around.has_bearings,
                     close_score=evidence.close_score,
+                    is_sharp=best.is_sharp,
                 )
             )
         )
@@ -311,9 +329,6 @@ class Evaluation:
         return Position(*place, math.nan, sigma_m, sigma_m, 0.0)
 
 
-def _better(best: _Best | None, track: Track) -> _Best:
-    """Return the better of a known sight and that of a track in its newest frame."""
-    now = Sighting(track.last_seen_ns, track.box_xyxy, track.is_whole)
-    if best is not None and best.sighting.rank >= now.rank:
-        return best
-    return _Best(now, track)
+def _sight_of(track: Track, is_sharp: bool) -> _Sight:
+    """Return the sight of a track in the newest frame that shows it."""
+    return _Sight(Sighting(track.last_seen_ns, track.box_xyxy, track.is_whole), track, is_sharp)

@@ -23,7 +23,7 @@ from semantic_detection_pkg.scan.core.settings import CandidateSettings
 _MOVED_M = 2.0  # by less a base has not moved: a receiver's noise
 _HISTORY_MAX = 100  # sights of a track that go out with a finding, as in a mission
 #: What was said of a thing counts by its state and whether Tier 2 looked: a glimpse from afar that
-#: leaves it open says less than a close look, and a detector that missed it says least.
+#: leaves it open says less than a closer one, and a detector that missed it says least.
 _RANK = {
     (FindingState.CONFIRMED, True): 4,
     (FindingState.CONFIRMED, False): 4,
@@ -31,6 +31,8 @@ _RANK = {
     (FindingState.REJECTED, True): 2,
     (FindingState.UNCERTAIN, False): 1,
 }
+#: More than any glimpse: from afar a thing and its decoy look alike, a mission decides close up.
+_CLOSE = 10
 
 
 @dataclass
@@ -46,7 +48,7 @@ class Thing:
 
     @property
     def best(self) -> Sighted:
-        """What says most of it: the surest state, then the highest score, then the largest."""
+        """What says most of it: a close look, the surest state, the highest score, the largest."""
         return self.asked or max(self.sightings, key=_worth)
 
     @property
@@ -121,7 +123,11 @@ def _to_finding(thing: Thing, finding_id: str, stamps: Mapping[tuple[int, int], 
 def _worth(one: Sighted) -> tuple[int, float, float]:
     x0, y0, x1, y1 = one.box_xyxy
     is_looked_at = any(tier.tier > 1 and tier.verdict is not Verdict.NOT_RUN for tier in one.tiers)
-    return _RANK.get((one.state, is_looked_at), 0), one.score, (x1 - x0) * (y1 - y0)
+    is_close = any(tier.tier == 1 and tier.verdict is Verdict.YES for tier in one.tiers)
+    rank = _RANK.get((one.state, is_looked_at), 0)
+    if is_looked_at and is_close:
+        rank += _CLOSE
+    return rank, one.score, (x1 - x0) * (y1 - y0)
 
 
 def _apart(thing: Thing, one: Sighted, settings: CandidateSettings) -> float | None:

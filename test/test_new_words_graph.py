@@ -32,6 +32,7 @@ ROBOT = ("semantic_detection_pkg", "robot.launch.yaml")
 NAME = "detector/set_vocabulary"
 
 
+@pytest.mark.long
 def test_words_are_learnt_between_two_frames(tmp_path: Path, probe: GraphProbe) -> None:
     model = text_encoders.prompt_model_with_text(tmp_path)
     with load_detector(model) as detector:
@@ -71,6 +72,7 @@ def check_refusals(probe: GraphProbe) -> None:
     """One line each; what was in force stays."""
     for words, message in (
         ([""], "vocabulary: '' is not a word"),
+        (["red", " , "], "vocabulary: ' , ' is not a word"),
         (["boot", "Boot"], "vocabulary: 'Boot' is given twice"),
         (["xy" * 15], "tokens, at most 18 are allowed"),
     ):
@@ -200,3 +202,31 @@ def test_examples_on_frames_and_pictures(slow: Any, probe: GraphProbe) -> None:
         assert message in refused.message
         assert "\n" not in refused.message
         assert list(refused.vocabulary) == ["red", "boot"]
+
+
+def test_networks_of_another_checkpoint_are_one_line_each(
+    slow: Any, probe: GraphProbe, tmp_path: Path
+) -> None:
+    """Words that are prepared go on."""
+    folder = tmp_path / "other"
+    folder.mkdir()
+    model = text_encoders.prompt_model_with_text(folder)
+    for kind in ("text.onnx", "example.onnx"):
+        path = model.with_name(f"prompts.{kind}")
+        path.write_bytes(path.read_bytes() + b"\n")
+    with load_detector(model, words=["red"]) as loaded:
+        slow.held.detector = loaded
+        refused = (
+            (set_words(probe, ["red", "rope"]), "text encoder prompts.text.onnx: its SHA-256 is "),
+            (
+                show(probe, "boot", (32, 16, 48, 32), frame=Time(nanosec=7)),
+                "example network prompts.example.onnx: its SHA-256 is ",
+            ),
+        )
+        for answer, message in refused:
+            assert not answer.success
+            assert answer.message.startswith(message)
+            assert "it is of another checkpoint or export; copy all files" in answer.message
+            assert "\n" not in answer.message
+            assert list(answer.vocabulary) == ["red"]
+        assert set_words(probe, ["blue"]).success

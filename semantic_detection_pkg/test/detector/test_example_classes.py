@@ -262,3 +262,38 @@ def test_examples_that_are_none_are_one_line(model, tmp_path, capsys, example, m
     assert captured.err.startswith("detect: --example ")
     assert message in captured.err
     assert len(captured.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([""], "vocabulary: '' is not a word"),
+        (["red", "  "], "vocabulary: '  ' is not a word"),
+        (["red", "..."], "vocabulary: '...' is not a word"),
+        (["x" * 500], "...' has 500 letters, at most 200 are allowed"),
+        (["rope"], "text encoder prompts.text.onnx: its SHA-256 is "),
+    ],
+)
+def test_words_that_are_none_are_one_line(model, tmp_path, capsys, words, message):
+    """The last: an encoder of another checkpoint lies beside the model; known words go on."""
+    shown, encoder = tmp_path / "boot.png", model.with_name("prompts.text.onnx")
+    cv2.imwrite(str(shown), picture((MAGENTA, (16, 32))))
+    encoder.write_bytes(encoder.read_bytes() + b"\n")
+    assert detect.main(["--model", str(model), str(shown), "--words", *words]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert message in captured.err
+    assert len(captured.err.splitlines()) == 1
+    assert detect.main(["--model", str(model), str(shown), "--words", "red"]) == 0
+
+
+def test_300_words_are_looked_for_as_far_as_there_is_room(model, tmp_path, capsys):
+    shown = tmp_path / "boot.png"
+    cv2.imwrite(str(shown), picture((RED, (16, 32))))
+    words = ["red", *(f"word {number}" for number in range(299))]
+    assert detect.main(["--model", str(model), "--json", str(shown), "--words", *words]) == 0
+    captured = capsys.readouterr()
+    assert "red" in {one["class_name"] for one in json.loads(captured.out)["detections"]}
+    (line,) = captured.err.splitlines()
+    assert "the first 8 of 300 words are looked for, the model has room for no more" in line
+    assert line.endswith(", ".join(words[8:]))

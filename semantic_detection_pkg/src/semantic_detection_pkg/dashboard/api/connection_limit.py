@@ -5,7 +5,9 @@ Who asks is looked at once, here; `scope["may_control"]` says it to all that com
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -85,7 +87,7 @@ class Gate:
         )
 
 
-def body_bytes_max(scope: Scope) -> int:
+def body_bytes_max(scope: Mapping[str, Any]) -> int:
     """Return how large the body of a request may be that has passed the gate."""
     may_bring_more = scope.get("may_control", False)
     return LARGE_BODIES.get(scope["path"], BODY_BYTES_MAX) if may_bring_more else BODY_BYTES_MAX

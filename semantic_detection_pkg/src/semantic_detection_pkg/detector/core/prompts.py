@@ -74,7 +74,7 @@ def _wanted(word: str, find: Callable[[str], str | None]) -> WantedWord:
         return WantedWord(known, (known,))
     name, _, meaning = (_tidy(part) for part in word.partition("="))
     texts = [text.strip() for text in (meaning or name).split("|")]
-    if not as_prompt(name) or not all(map(as_prompt, texts)):
+    if not all(map(_is_word, (name, *texts))):
         raise ConfigurationError(f"vocabulary: {_short(word)} is not a word")
     longest = max(map(len, (name, *texts)))
     if longest > LONGEST_PROMPT:
@@ -85,6 +85,11 @@ def _wanted(word: str, find: Callable[[str], str | None]) -> WantedWord:
     meanings = tuple(dict.fromkeys(find(text) or text for text in texts))
     # Without a new name the known spelling is shown.
     return WantedWord(name if meaning else meanings[0], meanings)
+
+
+def _is_word(text: str) -> bool:
+    """Return whether there is more in a text than blanks and punctuation."""
+    return any(unicodedata.category(one)[0] not in "CPZ" for one in as_prompt(text))
 
 
 def _tidy(text: str) -> str:

@@ -59,13 +59,15 @@ def is_within_gate(settings: CandidateSettings, known: Track, seen: Track) -> bo
 
     What was there already when the known one was last seen, beside it, is another one.
     """
-    if is_same_object(settings, known, seen):
+    if known.class_name != seen.class_name:
+        return False
+    if is_same_place(settings, known, seen):
         return True
     if settings.known_by_sight and seen.first_seen_ns < known.last_seen_ns:
         return False
     unseen_s = (seen.last_seen_ns - known.last_seen_ns) * 1e-9
     reach_rad = min(settings.gating_max_rad, settings.gating_rate_rad_s * unseen_s)
-    return known.class_name == seen.class_name and angular_distance_rad(known, seen) <= reach_rad
+    return angular_distance_rad(known, seen) <= reach_rad
 
 
 def _is_near(

@@ -344,15 +344,15 @@ class Candidate:
     def _matching_track(self, frame: TrackedFrame) -> Track | None:
         """Return its own track if this frame shows it, else the nearest one that may be it."""
         mine = self.track
-        own = frame.tracks.get(mine.id)
-        if own is not None and own.is_seen:
+        own = frame.seen.get(mine.id)
+        if own is not None:
             return own
         near = [
             (angular_distance_rad(mine, one), one.id)
-            for one in frame.seen.get(mine.class_name, ())
+            for one in frame.seen_by_class.get(mine.class_name, ())
             if self._may_be(one)
         ]
-        return frame.tracks[min(near)[1]] if near else None
+        return frame.seen[min(near)[1]] if near else None
 
     def _may_be(self, other: Track) -> bool:
         if is_within_gate(self._settings.candidates, self.track, other):

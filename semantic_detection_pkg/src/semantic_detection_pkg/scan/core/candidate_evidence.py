@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from ros_support_pkg.core.words import TrackState
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.looks import Look, tiles_of
 from semantic_detection_pkg.common.core.optics import CameraView
@@ -51,16 +52,27 @@ class TrackedFrame:
         return tiles_of(self.looks, self.view.width, self.view.height)
 
     @cached_property
-    def seen(self) -> dict[str, list[Track]]:
-        """The tracks that were detected in this very frame, by class."""
-        tracks, found = self.tracks, dict[str, list[Track]]()
-        if isinstance(tracks, TracksById):  # the others need not be made
-            seen = tracks.seen
-        else:
-            seen = [track for track in tracks.values() if track.is_seen]
-        for track in seen:
+    def seen(self) -> dict[int, Track]:
+        """The tracks that were detected in this very frame, by id."""
+        tracks = self.tracks  # where they are made when they are read, only these
+        seen = tracks.all.seen if isinstance(tracks, TracksById) else tracks.values()
+        return {track.id: track for track in seen if track.is_seen}
+
+    @cached_property
+    def seen_by_class(self) -> dict[str, list[Track]]:
+        """The same by class."""
+        found: dict[str, list[Track]] = {}
+        for track in self.seen.values():
             found.setdefault(track.class_name, []).append(track)
         return found
+
+    @cached_property
+    def confirmed_ids(self) -> list[int]:
+        """Ids of the tracks that are confirmed and not lost."""
+        tracks = self.tracks
+        if isinstance(tracks, TracksById):
+            return tracks.all.confirmed_ids
+        return [one.id for one in tracks.values() if one.state is TrackState.CONFIRMED]
 
     def is_passed_over(self, bearing: Bearing, size_rad: Bearing) -> bool:
         """Return whether tiles were looked at, but none that shows all of a thing that fits in."""

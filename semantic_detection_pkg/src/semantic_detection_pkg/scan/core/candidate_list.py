@@ -15,7 +15,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ros_support_pkg.core.settings import constant
-from ros_support_pkg.core.words import TrackState
 from semantic_detection_pkg.scan.core.area import Area, is_within
 from semantic_detection_pkg.scan.core.association import (
     is_same_object,
@@ -97,7 +96,7 @@ class CandidateList:
         self._cooling = [self._followed(one, frame) for one in self._cooling]
         known = {one.track.id for one in self._candidates}
         known |= {one.first_id for one in self._candidates}
-        others = (frame.tracks[one] for one in frame.tracks if one not in known)
+        others = (frame.tracks[one] for one in frame.confirmed_ids if one not in known)
         fresh = [one for one in others if self._is_worth_a_look(one, frame.proposed)]
         fresh = self._without_surplus(fresh)
         for track in fresh:
@@ -123,8 +122,9 @@ class CandidateList:
 
     def _followed(self, one: Cooling, frame: TrackedFrame) -> Cooling:
         """Return what was decided where the frame shows it; unseen it stays where it was seen."""
-        now = frame.tracks.get(one.track.id)
-        if now is None or (self._settings.candidates.known_by_sight and not now.is_seen):
+        by_sight = self._settings.candidates.known_by_sight
+        now = (frame.seen if by_sight else frame.tracks).get(one.track.id)
+        if now is None:
             return one
         return Cooling(now, one.since_ns, one.is_rejected)
 
@@ -158,10 +158,10 @@ class CandidateList:
         return kept
 
     def _is_worth_a_look(self, track: Track, proposed: frozenset[str]) -> bool:
+        """Return whether a confirmed track, of no candidate, is to become one."""
         settings = self._settings.candidates
         return (
-            track.state is TrackState.CONFIRMED
-            and (track.class_name in self._labels or track.class_name in proposed)
+            (track.class_name in self._labels or track.class_name in proposed)
             and track.score_mean >= settings.min_score
             and self._is_in_area(track)
             and not self._is_known(track)

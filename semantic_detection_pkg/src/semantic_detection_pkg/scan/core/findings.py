@@ -74,12 +74,15 @@ class FindingList:
         self._findings = list(zip(findings, tracks, strict=True))
 
     def update_tracks(self, tracks: Mapping[int, Track]) -> None:
-        """Note where the things are now, to know them again; the findings stay as they are."""
-        self._findings = [
-            (one, now if now is not None and now.is_seen else track)
-            for one, track in self._findings
-            for now in (tracks.get(track.id),)
-        ]
+        """Note where the things are now, to know them again; the findings stay as they are.
+
+        Args:
+            tracks: by id; those that were not detected in the newest frame do not matter.
+        """
+        for index, (one, track) in enumerate(self._findings):
+            now = tracks.get(track.id)
+            if now is not None and now.is_seen:
+                self._findings[index] = (one, now)
 
     def record(self, now_ns: int, what: Conclusion) -> Finding:
         """Return a new finding of this conclusion, or a revision of that of the same thing."""

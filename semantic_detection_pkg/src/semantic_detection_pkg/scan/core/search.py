@@ -244,7 +244,7 @@ class Search:
             proposed=frame.proposed_names,
         )
         self._add_to_path(shown, frame.detections, frame.vocabulary)
-        self.findings.update_tracks(shown.tracks)
+        self.findings.update_tracks(shown.seen)
         for track in self.candidates.add_frame(frame.stamp_ns, shown, frame.model):
             self.mark(track, CellResult.CANDIDATE)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, overload
 
+from ros_support_pkg.core.words import TrackState
 from semantic_detection_pkg.scan.core.tracking.track import Track
 
 
@@ -16,8 +17,11 @@ class FrameTracks(Sequence[Track]):
 
     def __init__(self, columns: Mapping[str, Sequence[Any]]) -> None:
         """Take the fields of `Track` by name, each for all tracks."""
-        self._columns = columns
+        self._names = tuple(columns)
+        self._values = list(zip(*columns.values(), strict=True))
         self._ids: Sequence[int] = columns["id"]
+        self._seen: Sequence[bool] = columns["is_seen"]
+        self._states: Sequence[TrackState] = columns["state"]
         self._tracks: list[Track | None] = [None] * len(self._ids)
         self._rows: dict[int, int] = {}
 
@@ -44,7 +48,13 @@ class FrameTracks(Sequence[Track]):
     @property
     def seen(self) -> list[Track]:
         """Return those that were detected in this very frame."""
-        return [self[row] for row, is_seen in enumerate(self._columns["is_seen"]) if is_seen]
+        return [self[row] for row, is_seen in enumerate(self._seen) if is_seen]
+
+    @property
+    def confirmed_ids(self) -> list[int]:
+        """Return the ids of those that are confirmed and not lost."""
+        pairs = zip(self._ids, self._states, strict=True)
+        return [one for one, state in pairs if state is TrackState.CONFIRMED]
 
     @property
     def by_id(self) -> TracksById:
@@ -62,7 +72,7 @@ class FrameTracks(Sequence[Track]):
         # As the class's own constructor, which sets one field after the other, does in four times
         # the time.
         track = object.__new__(Track)
-        vars(track).update((name, column[row]) for name, column in self._columns.items())
+        vars(track).update(zip(self._names, self._values[row], strict=True))
         self._tracks[row] = track
         return track
 
@@ -91,6 +101,6 @@ class TracksById(Mapping[int, Track]):
         return default if row is None else self._tracks[row]
 
     @property
-    def seen(self) -> list[Track]:
-        """Return those that were detected in this very frame."""
-        return self._tracks.seen
+    def all(self) -> FrameTracks:
+        """Return them by rising id."""
+        return self._tracks

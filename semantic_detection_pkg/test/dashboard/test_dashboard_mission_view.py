@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from dashboard_client import TOKEN, serve
 from playwright.sync_api import Page, expect
 from test_dashboard_browser import browser, page  # noqa: F401 - fixtures
+from test_dashboard_map_page import phone  # noqa: F401 - a fixture
 from test_dashboard_memory import BOX, PICTURE, finding, frame_ns, picture
 
 from semantic_detection_pkg.common.core.plain import as_plain
@@ -187,10 +189,11 @@ def test_a_guarded_page_guards_its_recording(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("on", ["page", "phone"])
 def test_a_mission_is_looked_through_and_its_findings_reviewed(
-    page: Page,  # noqa: F811
-    tmp_path: Path,
+    on: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
+    page: Page = request.getfixturevalue(on)  # noqa: F811
     recorded(tmp_path)
     with serve(tmp_path) as served:
         for one in (finding(5), finding(8, id="77-1")):
@@ -220,3 +223,7 @@ def test_a_mission_is_looked_through_and_its_findings_reviewed(
         expect(frame).to_have_attribute("data-stamp", str(frame_ns(FRAMES - 1)))
         expect(page.locator("#play")).to_have_text("Play")  # at the end it stops
         assert not served.robot.is_watched  # live pictures are not made for this page
+        # All of it can be reached: nothing is wider than the screen.
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        if folder := os.environ.get("SCREENSHOTS"):
+            page.screenshot(path=f"{folder}/mission_{on}.png")

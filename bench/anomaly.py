@@ -45,6 +45,7 @@ ROWS = (
     "anomaly_alone_false_per_frame",
     "anomaly_unnamed_proposed",
     "anomaly_named_proposed",
+    "anomaly_demo_proposed",
     "anomaly_demo_per_frame",
 )
 
@@ -100,6 +101,7 @@ def rows() -> Iterator[Row]:
     yield Row(
         "anomaly_named_proposed", demo.named_proposed / max(demo.named, 1), "", better="higher"
     )
+    yield Row("anomaly_demo_proposed", demo.proposed / demo.things, "", better="higher")
     yield Row("anomaly_demo_per_frame", demo.proposals / demo.frames, "", goal=3.0)
 
 

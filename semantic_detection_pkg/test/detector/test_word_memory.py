@@ -104,6 +104,28 @@ def test_another_models_mean_nothing_and_that_is_said(tmp_path, model):
     assert memory.notices == ["known by example, of before: boot (1 shown)"]
 
 
+def test_a_new_process_says_what_another_model_under_the_same_name_knew(model):
+    memory = WordMemory()
+    with configure(model, memory) as loaded:
+        show(loaded, memory, BOOT)
+    path = model.with_name("prompts.vocabulary.npz")
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    np.savez(path, **(arrays | {"gain": 2 * arrays["gain"]}))
+    (kept,) = model.with_name("prompts.words").glob("examples_*.npz")
+    (kept.parent / "examples_0.npz").write_bytes(b"none")
+    with configure(model, memory):  # the process that goes on says it once, too
+        assert [one.startswith("prompts.onnx takes embeddings of") for one in memory.notices] == [
+            True
+        ]
+    later = WordMemory()
+    with configure(model, later) as again:
+        assert again.pipeline.vocabulary == ("red",)
+    (notice,) = later.notices
+    assert notice.startswith("prompts.onnx: examples of tiny-1 ")
+    assert notice.endswith(f"not looked for: boot (show them again, or remove {kept})")
+
+
 def test_what_the_next_model_cannot_look_for_is_said(tmp_path, model):
     memory = WordMemory()
     with configure(model, memory) as loaded:

@@ -15,6 +15,7 @@ from semantic_detection_pkg.detector.core.class_names import is_text
 from semantic_detection_pkg.detector.core.examples import MOST_EXAMPLES, ShownExample
 from semantic_detection_pkg.errors import ConfigurationError
 
+_PREFIX = "examples_"
 _BYTES_MAX = 64 << 20  # of the file; 2 kB for each example are written
 #: Arrays of the file, by their kinds of type, and what follows the number of examples in the shape.
 _ARRAYS = {
@@ -25,6 +26,16 @@ _ARRAYS = {
     "frame_ns": ("i", 1),
     "boxes_xyxy": ("f", 2),
 }
+
+
+def space_and_names(path: Path) -> tuple[str, tuple[str, ...]]:
+    """Return what the embeddings of a file are of, and its classes; both empty where it is none."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            names = tuple(dict.fromkeys(str(name) for name in file["names"].ravel()))
+            return str(file["space"]), names
+    except Exception:  # as `ExampleStore.read`
+        return "", ()
 
 
 class ExampleStore:
@@ -38,7 +49,8 @@ class ExampleStore:
             space: what the embeddings are of, see `WordTable.space`.
         """
         digest = hashlib.sha256(space.encode()).hexdigest()[:16]
-        self.path = folder / f"examples_{digest}.npz"
+        self.path = folder / f"{_PREFIX}{digest}.npz"
+        self._space = space
         self._files = FileSystem()
 
     def read(self) -> tuple[ShownExample, ...]:
@@ -80,6 +92,10 @@ class ExampleStore:
             for row, name in enumerate(names)
         )
 
+    def others(self) -> list[Path]:
+        """Return the files of other spaces beside this one: of models that were here before."""
+        return sorted(set(self.path.parent.glob(f"{_PREFIX}*.npz")) - {self.path})
+
     def write(self, examples: Sequence[ShownExample]) -> None:
         """Keep these, and no others.
 
@@ -92,6 +108,7 @@ class ExampleStore:
         content = io.BytesIO()
         np.savez(
             content,
+            space=np.array(self._space),
             names=np.array([one.name for one in examples]),
             embeddings=np.stack([one.embedding for one in examples]),
             is_negative=np.array([one.is_negative for one in examples]),

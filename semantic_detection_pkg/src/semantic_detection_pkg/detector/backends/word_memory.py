@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from semantic_detection_pkg.detector.backends.example_store import ExampleStore
+from semantic_detection_pkg.detector.backends.example_store import ExampleStore, space_and_names
 from semantic_detection_pkg.detector.backends.word_source import CACHE_SUFFIX
 from semantic_detection_pkg.detector.core.examples import ShownExample
 from semantic_detection_pkg.detector.core.pipeline import DetectorPipeline
@@ -48,6 +48,7 @@ class WordMemory:
             return
         store = ExampleStore(model.with_name(model.stem + CACHE_SUFFIX), table.space)
         if table.space != self._space:
+            is_first = not self._space
             self._let_go(model.name, f"takes embeddings of {table.space}")
             try:
                 self.examples = store.read()
@@ -55,6 +56,8 @@ class WordMemory:
                 self.notices.append(str(error))
             if self.examples:
                 self.notices.append(f"known by example, of before: {_names(self.examples)}")
+            elif is_first:
+                self._tell_others(model.name, store)
         self._space, self._store = table.space, store
         try:
             for one in self.examples:
@@ -109,6 +112,16 @@ class WordMemory:
             reason = (error.strerror or str(error)).lower()
             return f"examples are kept only until the detector ends: {store.path.parent}: {reason}"
         return ""
+
+    def _tell_others(self, model: str, store: ExampleStore) -> None:
+        """Say what the model that was here before knew by example."""
+        for path in store.others():
+            space, names = space_and_names(path)
+            if names:
+                self.notices.append(
+                    f"{model}: examples of {space} mean nothing to it, and are not looked for: "
+                    f"{', '.join(names)} (show them again, or remove {path})"
+                )
 
     def _let_go(self, model: str, why: str) -> None:
         """Forget those of another model, and say so."""

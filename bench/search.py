@@ -37,6 +37,8 @@ ROWS = (
     "search_median_time_vs_oracle_zoom",
     "search_time_s",
     "search_plan_ms",
+    "search_step_p50_ms",
+    "search_step_p95_ms",
 )
 
 SEEDS = range(61001, 61011)
@@ -55,6 +57,9 @@ _WAYS = ("search", "weighted", "forecast", *_SWEEPS, "grid")
 
 def rows(seeds: Sequence[int] = SEEDS) -> Iterator[Row]:
     yield Row("search_plan_ms", _plan_ms(), "ms", 50.0)
+    half, most = step_ms(seeds[0])
+    yield Row("search_step_p50_ms", half, "ms")
+    yield Row("search_step_p95_ms", most, "ms", 2.0)
     jobs = [(way, seed) for seed in seeds for way in _WAYS]
     with multiprocessing.get_context("spawn").Pool(min(2, os.cpu_count() or 1)) as pool:
         scores = dict(zip(jobs, pool.map(run, jobs, chunksize=1), strict=True))
@@ -192,3 +197,34 @@ def _plan_ms() -> float:
         planner.task.make()
         times.append(1e3 * (time.process_time() - began_s))
     return statistics.median(times)
+
+
+def step_ms(seed: int, way: str = "search") -> tuple[float, float]:
+    """Return the median and the 95th percentile of the CPU time of a control step. [ms]
+
+    Of a whole search: half of the steps have a frame with its tracks, and pictures are rendered in
+    between, so that no cache is warm.
+    """
+    import time
+
+    import cv2
+
+    from semantic_detection_pkg.scan.core.settings import ScanSettings
+    from semantic_detection_pkg.scan.preloading import preload
+    from simulation_pkg.harness.search_scan import SearchScan
+
+    preload()
+    cv2.setNumThreads(1)
+    planner = "sweep" if way in _SWEEPS else "probability"
+    scan, times = SearchScan(seed, ScanSettings(planner=planner)), list[float]()
+    step = scan.controller.step
+
+    def timed(*inputs: Any) -> Any:
+        began_s = time.thread_time()
+        decision = step(*inputs)
+        times.append(1e3 * (time.thread_time() - began_s))
+        return decision
+
+    scan.controller.step = timed  # type: ignore[assignment]
+    scan.search(is_whole=True)
+    return statistics.median(times), statistics.quantiles(times, n=20)[-1]

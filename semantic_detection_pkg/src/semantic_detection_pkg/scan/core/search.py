@@ -154,10 +154,8 @@ class Search:
         criteria = replace(settings.coverage, pixels_per_rad=_COUNTED_SHARE * view.pixels_per_rad)
         self.coverage = CoverageMap(plan.area, settings.cell_size_rad, criteria)
         self._labels = tuple(labels.values())
-        grid = self.coverage
-        self._weights = (
-            cell_weights(goal.weights, grid.yaw_rad, grid.pitch_rad) if goal.weights else None
-        )
+        grid, weights = self.coverage, goal.weights
+        self._weights = cell_weights(weights, grid.yaw_rad, grid.pitch_rad) if weights else None
         self.pod = self._new_pod()
         self._round: PodMap | None = None  # of the search in hand, where it is not the first
         self._used: tuple[DetectionCurves | None, Ground] = (None, Ground())

@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 
+from ros_support_pkg.core.pose_history import Pose
 from ros_support_pkg.core.words import FindingState, Verdict
 from semantic_detection_pkg.scan.core.evidence import Box, Finding, VlmReply
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
@@ -146,8 +147,9 @@ class RenderedScan(PicturedScan):
     def __init__(self, world: int | WorldLayout, settings: ScanSettings | None = None) -> None:
         """Build the world of a seed or a layout, with the robot at rest in it."""
         settings = settings or ScanSettings()
+        self.settings = replace(settings, tiers=replace(settings.tiers, path_classes=()))
         robot = SimulatedRobot(world)
-        super().__init__(robot, replace(settings, tiers=replace(settings.tiers, path_classes=())))
+        super().__init__(robot, self.settings)
         self.world = robot.world
         self.questions = 0
         self._inspected: dict[int, tuple[RenderedFrame, Box]] = {}
@@ -187,21 +189,32 @@ class RenderedScan(PicturedScan):
     def ask(self, question: AskRequest) -> None:
         """See `ScanHarness`; the GPU is lent for as long as an answer takes."""
         self.questions += 1
-        picture, box = self._inspected[question.inspection_id]
-        verdict = _VERDICTS[ask(picture, box, question.class_name)]
-        reply = VlmReply(question.request_id, verdict, 0.9, "logprobs", model="stand-in")
+        reply = self.reply_to(question, *self._inspected[question.inspection_id])
         self._lent_until_s = self._now_s + ASK_S
         self.deliver(GpuStatus(True, False), self.now_ns)
         self.deliver(GpuStatus(False, False), to_ns(self._lent_until_s))
         self.deliver(reply, to_ns(self._lent_until_s))
 
+    def reply_to(self, question: AskRequest, picture: RenderedFrame, box_xyxy: Box) -> VlmReply:
+        """Return the answer of the vision-language model's stand-in about a part of a picture."""
+        verdict = _VERDICTS[ask(picture, box_xyxy, question.class_name)]
+        return VlmReply(question.request_id, verdict, 0.9, "logprobs", model="stand-in")
+
     def take_picture(self) -> None:
         """Detect in a picture, unless the GPU is lent to the vision-language model."""
-        if self.robot.now_s < self._lent_until_s:
-            return
-        picture = self.robot.capture()
+        if not self.is_lent:
+            self.detect_in(self.robot.capture())
+
+    @property
+    def is_lent(self) -> bool:
+        """Whether the vision-language model has the GPU."""
+        return self.robot.now_s < self._lent_until_s
+
+    def detect_in(self, picture: RenderedFrame, pose: Pose | None = None) -> None:
+        """Detect in a picture, of which the detector may tell where it looked."""
         found, words = detect(picture)
-        frame = FrameDetections(to_ns(picture.stamp_s), found, words, "demo_detector.onnx")
+        stamp_ns = to_ns(picture.stamp_s)
+        frame = FrameDetections(stamp_ns, found, words, "demo_detector.onnx", pose=pose)
         self.deliver(frame, to_ns(picture.stamp_s + PICTURE_DELAY_S))
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ros_support_pkg.core.pose_history import Pose, PoseHistory
 from ros_support_pkg.core.words import LinkState
@@ -20,11 +21,13 @@ from semantic_detection_pkg.recorder.storage.disk import Disk
 from semantic_detection_pkg.recorder.storage.session import RecordingSession, SessionSettings
 from semantic_detection_pkg.scan.core.controller import in_order
 from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+    Decision,
     FrameDetections,
     GimbalReading,
     Input,
 )
 from semantic_detection_pkg.scan.core.journal import inputs_to_json, reading_checksum
+from semantic_detection_pkg.scan.core.settings import ScanSettings
 from simulation_pkg.harness.exact_scan import ExactScan, Thing
 from simulation_pkg.harness.recorded_messages import (
     NS_PER_S,
@@ -109,32 +112,65 @@ def messages_of(
     for number, ((now_ns, inputs), decision) in enumerate(
         zip(scan.journal, scan.decisions, strict=True)
     ):
-        messages = [i for i in in_order(inputs) if isinstance(i, GimbalReading | FrameDetections)]
-        others = [item for item in inputs if item not in messages]
-        gimbal = [item for item in messages if isinstance(item, GimbalReading)]
-        frames = [item for item in messages if isinstance(item, FrameDetections)]
-        yield message(
-            f"{namespace}scan/journal",
+        settings = scan.settings if number == 0 else None
+        yield from messages_of_step((number, now_ns), inputs, decision, settings, namespace)
+        if with_frames:
+            for item in inputs:
+                if isinstance(item, FrameDetections):
+                    yield _marked_picture(namespace, now_ns, item.stamp_ns)
+
+
+def messages_of_step(
+    when: tuple[int, int],
+    inputs: Sequence[Input],
+    decision: Decision,
+    settings: ScanSettings | None,
+    namespace: str = "/",
+) -> Iterator[Message]:
+    """Yield a step, then the messages that it took.
+
+    Args:
+        when: number of the step, and its time [ns].
+        settings: with the first step; None: they are known.
+    """
+    number, now_ns = when
+    messages = [i for i in in_order(inputs) if isinstance(i, GimbalReading | FrameDetections)]
+    others = [item for item in inputs if item not in messages]
+    gimbal = [item for item in messages if isinstance(item, GimbalReading)]
+    frames = [item for item in messages if isinstance(item, FrameDetections)]
+    yield message(
+        f"{namespace}scan/journal",
+        JOURNAL_TYPE,
+        now_ns,
+        STATE,
+        content=_new(
             JOURNAL_TYPE,
-            now_ns,
-            STATE,
-            content=_new(
-                JOURNAL_TYPE,
-                header=header_of(now_ns),
-                step=number,
-                gimbal_stamps=[time_of(item.stamp_ns) for item in gimbal],
-                gimbal_checksums=np.array([reading_checksum(item) for item in gimbal], np.uint32),
-                detections_stamps=[time_of(item.stamp_ns) for item in frames],
-                inputs=inputs_to_json(scan.settings if number == 0 else None, others),
-                decision=decision.to_json(),
-            ),
-        )
-        for reading in gimbal:
-            yield _gimbal(namespace, now_ns, reading)
-        for frame in frames:
-            yield _detections(namespace, now_ns, frame)
-            if with_frames:
-                yield _picture(namespace, now_ns, frame.stamp_ns)
+            header=header_of(now_ns),
+            step=number,
+            gimbal_stamps=[time_of(item.stamp_ns) for item in gimbal],
+            gimbal_checksums=np.array([reading_checksum(item) for item in gimbal], np.uint32),
+            detections_stamps=[time_of(item.stamp_ns) for item in frames],
+            inputs=inputs_to_json(settings, others),
+            decision=decision.to_json(),
+        ),
+    )
+    for reading in gimbal:
+        yield _gimbal(namespace, now_ns, reading)
+    for frame in frames:
+        yield _detections(namespace, now_ns, frame)
+
+
+def picture_message(namespace: str, now_ns: int, stamp_ns: int, jpeg: NDArray[np.uint8]) -> Message:
+    """Return a picture of the camera's as a JPEG file (n), as the recorder gets it."""
+    content = _new(
+        "sensor_msgs/msg/CompressedImage", header=header_of(stamp_ns), format="jpeg", data=jpeg
+    )
+    return message(
+        f"{namespace}camera/image_raw/compressed",
+        "sensor_msgs/msg/CompressedImage",
+        now_ns,
+        content=content,
+    )
 
 
 def _gimbal(namespace: str, now_ns: int, item: GimbalReading) -> Message:
@@ -201,18 +237,10 @@ def _pose(item: FrameDetections) -> Any:
     )
 
 
-def _picture(namespace: str, now_ns: int, stamp_ns: int) -> Message:
+def _marked_picture(namespace: str, now_ns: int, stamp_ns: int) -> Message:
     pixels = np.full((72, 128, 3), stamp_ns // 100_000_000 % 256, np.uint8)
-    jpeg = cv2.imencode(".jpg", pixels)[1]
-    content = _new(
-        "sensor_msgs/msg/CompressedImage", header=header_of(stamp_ns), format="jpeg", data=jpeg
-    )
-    return message(
-        f"{namespace}camera/image_raw/compressed",
-        "sensor_msgs/msg/CompressedImage",
-        now_ns,
-        content=content,
-    )
+    jpeg = np.asarray(cv2.imencode(".jpg", pixels)[1], np.uint8)
+    return picture_message(namespace, now_ns, stamp_ns, jpeg)
 
 
 def _new(type_name: str, **fields: Any) -> Any:

@@ -6,10 +6,12 @@ import text_encoders
 import tiny_models
 
 from ros_support_pkg.core.words import WordOrigin
+from semantic_detection_pkg.detector.backends.configured import load_configured
 from semantic_detection_pkg.detector.backends.example_store import ExampleStore
 from semantic_detection_pkg.detector.backends.loading import load_detector
 from semantic_detection_pkg.detector.backends.word_memory import WordMemory
 from semantic_detection_pkg.detector.core.examples import MOST_EXAMPLES, ShownExample
+from semantic_detection_pkg.detector.core.settings import DetectorNodeSettings
 from semantic_detection_pkg.errors import ConfigurationError
 
 
@@ -245,3 +247,20 @@ def test_the_same_checkpoint_exported_otherwise_knows_them(tmp_path, model):
     wider = text_encoders.prompt_model_with_text(tmp_path, capacity=20, stem="wider")
     with load_detector(wider) as other:
         assert other.pipeline.embedding_space == space
+
+
+def test_words_and_examples_are_kept_where_the_settings_say(model, tmp_path):
+    """A container's models are read-only."""
+    kept = tmp_path / "kept"
+    memory = WordMemory(str(kept))
+    settings = DetectorNodeSettings(
+        model=str(model), classes=("rope",), words_dir=str(kept), speed="full"
+    )
+    with load_configured(settings, recall=memory.recall) as configured:
+        assert show(configured.loaded, memory, BOOT) == ""
+    assert not model.with_name("prompts.words").exists()
+    assert len(list((kept / "prompts.words").rglob("*.npz"))) == 2
+    later = WordMemory(str(kept))
+    with load_configured(settings, recall=later.recall) as again:
+        assert again.loaded.meanings[0].origin is WordOrigin.CACHED
+        assert again.loaded.set_vocabulary(["boot"]) == ("boot",)

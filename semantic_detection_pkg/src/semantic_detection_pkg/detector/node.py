@@ -76,7 +76,7 @@ class DetectorNode(GuardedLifecycleNode):
         self._vision = VisionDetections(self)
         self._curves = CurvePublisher(self)
         self._overlay = self.create_lifecycle_publisher(Image, "detections/overlay", VIEW)
-        self._memory = WordMemory()
+        self._memory = WordMemory(self._config.words_dir)
         self._words = WordsPublisher(self)
         self._words_service = WordsService(
             self, lambda: self._detector, self._inspector.frame, self._memory, self._tell_words

@@ -204,5 +204,6 @@ def _load(settings: DetectorNodeSettings, path: Path, recall: Recall | None) -> 
         words=settings.classes,
         settings=settings.thresholds,
         tiling=settings.tiling,
+        words_dir=settings.words_dir,
         recall=recall,
     )

@@ -246,6 +246,7 @@ def load_detector(
     words: Sequence[str] | str = (),
     settings: DetectorSettings | None = None,
     tiling: TileSettings | None = None,
+    words_dir: str = "",
     recall: Callable[[WordTable, Path], None] | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> LoadedDetector:
@@ -259,6 +260,7 @@ def load_detector(
         words: what to look for, as a list or a text with commas; none: all that the model knows.
         settings: left out: the defaults.
         tiling: how to look at pictures; left out: at the whole at once.
+        words_dir: where words that are encoded are kept, see `words_folder`.
         recall: shows the table of words examples of before; given that and the model's path.
         clock: monotonic time [s] for the timings.
 
@@ -271,7 +273,7 @@ def load_detector(
         names = read_names(names_file) if names_file else ()
         info = inspect_model(backend.name, backend.inputs, backend.outputs, backend.metadata, names)
         path = words_path(Path(model))
-        table, source, examples = _word_table(info, path, backend.metadata)
+        table, source, examples = _word_table(info, path, backend.metadata, words_dir)
         if recall is not None:
             recall(table, path)
         wanted = split_words(words, table.known) if isinstance(words, str) else words
@@ -287,7 +289,7 @@ def load_detector(
 
 
 def _word_table(
-    info: ModelInfo, model: Path, metadata: Mapping[str, Any]
+    info: ModelInfo, model: Path, metadata: Mapping[str, Any], words_dir: str
 ) -> tuple[WordTable, WordSource | None, ExampleSource | None]:
     """Return the words that a model knows, and where others and examples come from."""
     if info.prompts is None:
@@ -303,7 +305,8 @@ def _word_table(
     try:
         check_checkpoint(info.name, arrays, metadata)
         table = WordEmbeddings(arrays, info.prompts)
-        return table, find_word_source(model, arrays), find_example_source(model, arrays)
+        source = find_word_source(model, arrays, words_dir)
+        return table, source, find_example_source(model, arrays)
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}: {error}") from error
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from semantic_detection_pkg.detector.backends.example_store import ExampleStore, space_and_names
-from semantic_detection_pkg.detector.backends.word_source import CACHE_SUFFIX
+from semantic_detection_pkg.detector.backends.word_source import words_folder
 from semantic_detection_pkg.detector.core.examples import ShownExample
 from semantic_detection_pkg.detector.core.pipeline import DetectorPipeline
 from semantic_detection_pkg.detector.core.prompts import as_prompt
@@ -28,8 +28,9 @@ class WordMemory:
         notices: lines for the log that nobody has taken yet.
     """
 
-    def __init__(self) -> None:
-        """Know nothing."""
+    def __init__(self, words_dir: str = "") -> None:
+        """Know nothing; `words_dir`: see `words_folder`."""
+        self._words_dir = words_dir
         self.examples: tuple[ShownExample, ...] = ()
         self.notices: list[str] = []
         self._wanted: tuple[str, ...] | None = None
@@ -46,7 +47,7 @@ class WordMemory:
         if not table.space:
             self._let_go(model.name, "takes no examples")
             return
-        store = ExampleStore(model.with_name(model.stem + CACHE_SUFFIX), table.space)
+        store = ExampleStore(words_folder(model, self._words_dir), table.space)
         if table.space != self._space:
             is_first = not self._space
             self._let_go(model.name, f"takes embeddings of {table.space}")

@@ -17,8 +17,17 @@ from semantic_detection_pkg.detector.backends.text_encoder import SUFFIX, TextEn
 from semantic_detection_pkg.detector.backends.word_cache import WordCache
 from semantic_detection_pkg.errors import ConfigurationError
 
-#: Folder beside a model for the words that were encoded.
+#: Of the folder for a model's words that were encoded, and its examples.
 CACHE_SUFFIX = ".words"
+
+
+def words_folder(model: Path, words_dir: str = "") -> Path:
+    """Return where what a model learns at run time is kept.
+
+    Args:
+        words_dir: folder of such folders; "": the model's.
+    """
+    return (Path(words_dir) if words_dir else model.parent) / (model.stem + CACHE_SUFFIX)
 
 
 class WordSource:
@@ -29,12 +38,13 @@ class WordSource:
         cached: prompts whose embeddings were on disk when they were asked for.
     """
 
-    def __init__(self, graph: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    def __init__(self, graph: Path, arrays: Mapping[str, NDArray[Any]], folder: Path) -> None:
         """Take the encoder beside a model.
 
         Args:
             graph: its file, which exists.
             arrays: of the model's vocabulary, which say what it was exported with.
+            folder: for words that were encoded, see `words_folder`.
         """
         self.refusal = ""
         self.cached: frozenset[str] = frozenset()
@@ -45,8 +55,6 @@ class WordSource:
             self.refusal = str(error)
         self._checkpoint = str(arrays.get("model", ""))
         self._lock = threading.Lock()
-        stem = graph.name.removesuffix(SUFFIX)
-        folder = graph.with_name(stem + CACHE_SUFFIX)
         self._cache = WordCache(folder / ("" if self.refusal else sha256_of(graph)[:16]))
 
     def find(self, prompts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
@@ -81,7 +89,7 @@ class ExampleSource:
     """
 
     def __init__(self, graph: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take the example network beside a model; see `WordSource`."""
+        """Take the example network beside a model; arguments as of `WordSource`."""
         self.refusal = ""
         self._encoder: ExampleEncoder | None = None
         try:
@@ -110,7 +118,9 @@ def find_example_source(model: Path, arrays: Mapping[str, NDArray[Any]]) -> Exam
     return ExampleSource(graph, arrays) if graph.is_file() else None
 
 
-def find_word_source(model: Path, arrays: Mapping[str, NDArray[Any]]) -> WordSource | None:
+def find_word_source(
+    model: Path, arrays: Mapping[str, NDArray[Any]], words_dir: str = ""
+) -> WordSource | None:
     """Return the source beside a model; None where no encoder was exported with it."""
     graph = model.with_name(model.stem + SUFFIX)
-    return WordSource(graph, arrays) if graph.is_file() else None
+    return WordSource(graph, arrays, words_folder(model, words_dir)) if graph.is_file() else None

@@ -148,6 +148,11 @@ class DetectorNodeSettings:
     classes: tuple[str, ...] = setting(
         (), "what to look for first; ['']: all that the model knows", formerly=("words",)
     )
+    words_dir: str = setting(
+        "",
+        "folder for what is learnt at run time: words that were typed, examples that were shown; "
+        "'': beside the model",
+    )
     thresholds: DetectorSettings = field(default_factory=DetectorSettings)
     tiling: TileSettings = field(default_factory=TileSettings)
     proposals: ProposalSettings = field(default_factory=ProposalSettings)

@@ -102,7 +102,7 @@ soak: build
 # which `make clean` leaves. What was measured lies in output/vlm_check.json.
 vlm-check: build .llama/.stamp
 	$(WORKSPACE)
-	LLAMA_FOLDER="$(CURDIR)/.llama" python -m pytest vlm_bridge_pkg/test/test_llama_server.py test/test_llama_graph.py $(ARGS)
+	LLAMA_FOLDER="$(CURDIR)/.llama" python -m pytest vlm_bridge_pkg/test/test_llama_server.py vlm_bridge_pkg/test/test_llama_url.py test/test_llama_graph.py $(ARGS)
 	[ ! -f output/vlm_check.json ] || cat output/vlm_check.json
 
 .llama/.stamp: requirements/llama.lock | $(SETUP_STAMP)

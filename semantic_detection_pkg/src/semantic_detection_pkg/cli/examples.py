@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.common.pictures import read_picture
+from semantic_detection_pkg.common.pictures import read_example
 from semantic_detection_pkg.detector.backends.loading import LoadedDetector
 from semantic_detection_pkg.detector.core.prompts import as_prompt, read_word
 from semantic_detection_pkg.errors import ConfigurationError, FrameError
@@ -94,7 +94,7 @@ def show_example(detector: LoadedDetector, example: ExampleText) -> Shown:
     """
     pipeline = detector.pipeline
     try:
-        image = read_picture(Path(example.file))
+        image = read_example(Path(example.file))
         embedding = detector.embed_example(example.name, image, example.box_xyxy)
         names = pipeline.add_example(example.name, embedding, is_negative=example.is_negative)
     except (ConfigurationError, FrameError) as error:

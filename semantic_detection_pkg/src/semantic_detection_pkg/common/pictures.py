@@ -30,7 +30,10 @@ PICTURE_SUFFIXES = frozenset(
 _WRITABLE = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 #: That a picture which shows an example may have, see srv/AddExample.
 EXAMPLE_BYTES_MAX = 64 << 20
+#: Three bytes each while it is looked at; a file of a few bytes may claim any size.
+EXAMPLE_PIXELS_MAX = 100_000_000
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_PNG_START, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 #: Brands of ISO base media files (ISO/IEC 23008-12) that hold HEVC pictures.
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"})
 _ORIENTATION = 0x0112  # EXIF 2.32, 4.6.4
@@ -48,11 +51,23 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     Raises:
         FrameError: it cannot be read or decoded.
     """
+    return decode_picture(_bytes_of(path), str(path))
+
+
+def read_example(path: Path) -> NDArray[np.uint8]:
+    """Return a picture file that shows an example; see `decode_example`.
+
+    Raises:
+        FrameError: it cannot be read, or is no good.
+    """
+    return decode_example(_bytes_of(path), str(path))
+
+
+def _bytes_of(path: Path) -> NDArray[np.uint8]:
     try:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
+        return np.frombuffer(path.read_bytes(), np.uint8)
     except OSError as error:
         raise FrameError(f"picture {path}: {(error.strerror or str(error)).lower()}") from error
-    return decode_picture(data, str(path))
 
 
 def decode_picture(data: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
@@ -68,6 +83,62 @@ def decode_picture(data: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
         FrameError: they cannot be decoded.
     """
     content = data.tobytes()
+    image, missing = _decoded(content, name)
+    if missing:
+        text = "picture %s: the file is cut; the last %d of %d rows are missing"
+        _log.warning(text, name, missing, len(image))
+    return _upright(image, content, name)
+
+
+def decode_example(data: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
+    """Return a picture that shows an example, as `decode_picture` does.
+
+    What is missing of a cut file would be learned as a grey or black thing, so it is refused; so is
+    one that would take the memory of everything else.
+
+    Raises:
+        FrameError: it cannot be decoded, is cut, or has too many pixels.
+    """
+    content = data.tobytes()
+    _check_size(content, name)
+    if content.startswith(_PNG_START) and _PNG_END not in content:
+        raise FrameError(f"picture {name}: the file is cut, it has no end; a whole one is needed")
+    image, missing = _decoded(content, name)
+    if missing:
+        raise FrameError(
+            f"picture {name}: the file is cut, the last {missing} of {len(image)} rows are "
+            "missing; a whole one is needed"
+        )
+    return _upright(image, content, name)
+
+
+def _check_size(content: bytes, name: str) -> None:
+    """Check what a file says of its size, before there is memory for it.
+
+    Raises:
+        FrameError: it has more pixels than an example may have.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(content)) as picture:
+            width, height = picture.size
+    except Image.DecompressionBombError:  # of even more
+        size = "more"
+    except Exception:  # decoders raise whatever they like; the next one says what is wrong
+        return
+    else:
+        if width * height <= EXAMPLE_PIXELS_MAX:
+            return
+        size = f"{width}x{height} px"
+    raise FrameError(
+        f"picture {name}: has {size}, at most {EXAMPLE_PIXELS_MAX // 1_000_000} megapixels are "
+        "allowed"
+    )
+
+
+def _decoded(content: bytes, name: str) -> tuple[NDArray[np.generic], int]:
+    """Return a picture as it is stored, of three channels, and how many rows are missing."""
     if not content:
         raise FrameError(f"picture {name}: the file is empty")
     if content[4:8] == b"ftyp" and content[8:12] in _HEIC_BRANDS:
@@ -79,8 +150,11 @@ def decode_picture(data: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
         image = _with_pillow(stored)
     if image is None:
         raise FrameError(f"picture {name}: cannot be decoded")
-    if is_cut:
-        _report_missing_rows(image, name)
+    return image, _missing_rows(image) if is_cut else 0
+
+
+def _upright(image: NDArray[np.generic], content: bytes, name: str) -> NDArray[np.uint8]:
+    """Return a decoded picture of 8 bits, turned as its file says."""
     if image.dtype != np.uint8:
         _say_once(f"pictures of type {image.dtype} are stretched to 8 bits", name)
     return np.ascontiguousarray(turned(stretch_to_8_bit(image), _orientation(content)))
@@ -198,17 +272,11 @@ def turned(image: NDArray[_Pixel], orientation: int) -> NDArray[_Pixel]:
     return image
 
 
-def _report_missing_rows(image: NDArray[np.generic], name: str) -> None:
-    """Say how much of a cut JPEG is there; a decoder fills what is missing with one grey."""
+def _missing_rows(image: NDArray[np.generic]) -> int:
+    """Return how many rows a cut JPEG has not; a decoder fills what is missing with one grey."""
     is_fill = (image == image[-1, -1]).all(axis=(1, 2))
     missing = int(np.argmin(is_fill[::-1])) if not is_fill.all() else len(is_fill)
-    if missing >= _MISSING_ROWS_MIN:
-        _log.warning(
-            "picture %s: the file is cut; the last %d of %d rows are missing",
-            name,
-            missing,
-            len(is_fill),
-        )
+    return missing if missing >= _MISSING_ROWS_MIN else 0
 
 
 @functools.cache

@@ -18,7 +18,7 @@ from rclpy.task import Future
 from interfaces_pkg.srv import AddExample, ForgetExamples, SetVocabulary
 from ros_support_pkg.edge import serve
 from ros_support_pkg.stamps import from_time
-from semantic_detection_pkg.common.pictures import EXAMPLE_BYTES_MAX, decode_picture
+from semantic_detection_pkg.common.pictures import EXAMPLE_BYTES_MAX, decode_example
 from semantic_detection_pkg.detector.backends.loading import LoadedDetector
 from semantic_detection_pkg.detector.backends.word_memory import WordMemory
 from semantic_detection_pkg.detector.core.examples import ShownExample
@@ -160,7 +160,7 @@ class WordsService:
         image = None if len(content) else self._frame(frame_ns)
 
         def embed() -> NDArray[np.float32]:
-            shown = decode_picture(content, f"of {name!r}") if image is None else image
+            shown = decode_example(content, f"of {name!r}") if image is None else image
             return loaded.embed_example(name, shown, box)
 
         embedding = await self._later(embed)

@@ -6,12 +6,13 @@ The models are the one place of names, units and ranges; FastAPI makes its OpenA
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from semantic_detection_pkg.common.core.event_marks import (
     LABEL_CHARS_MAX,
@@ -33,10 +34,26 @@ from semantic_detection_pkg.scan.core.weights import (
 EXAMPLE_TIMEOUT_S = 30.0
 #: More than any model has room for: which were dropped, the detector says.
 WORDS_MAX = 1000
+#: Of a word with all that it stands for, `coat=raincoat|rain jacket`; of each part the detector
+#: says what is too long.
+WORD_LETTERS_MAX = 2000
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def _checked_word(word: str) -> str:
+    """Return a word that the robot may be asked for; it is named where it is none."""
+    shown = repr(word if len(word) <= 40 else f"{word[:40]}...")
+    if len(word) > WORD_LETTERS_MAX:
+        raise ValueError(f"{shown} has {len(word)} letters, at most {WORD_LETTERS_MAX} are allowed")
+    if _CONTROL_CHARACTERS.search(word):
+        raise ValueError(f"{shown} has control characters: letters and blanks are allowed")
+    return word
+
+
 Yaw = Annotated[float, Field(ge=-2 * math.pi, le=2 * math.pi, description="[rad] + is left")]
 Pitch = Annotated[float, Field(ge=-math.pi, le=math.pi, description="[rad] + is nose down")]
 _Rate = Annotated[float, Field(ge=-4.0, le=4.0, description="[rad/s]")]
-_Word = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f]+$")]
+_Word = Annotated[str, Field(min_length=1), AfterValidator(_checked_word)]
 _Zoom = Annotated[float, Field(ge=1.0, le=200.0, description="[x] magnification")]
 _Pixels = Annotated[float, Field(ge=-1e6, le=1e6, description="[px]")]
 _Seconds = Annotated[float, Field(ge=0.0, le=SECONDS_MAX, description="[s]")]

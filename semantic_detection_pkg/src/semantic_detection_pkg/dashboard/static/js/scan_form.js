@@ -2,6 +2,7 @@
 // changes them here.
 
 import { byId, degrees, isNumber, radians, toast } from "./dom.js";
+import { textOf, wordsOf } from "./word_text.js";
 
 const AREA = { "yaw-max": "yaw_max_rad", "yaw-min": "yaw_min_rad", "pitch-min": "pitch_min_rad", "pitch-max": "pitch_max_rad" };
 const IDS = [...Object.keys(AREA), "words", "repeat", "planner", "wanted-pod"];
@@ -31,14 +32,14 @@ export class ScanForm {
   }
 
   words() {
-    return byId("words").value.split(",").map((word) => word.trim()).filter(Boolean);
+    return wordsOf(byId("words").value);
   }
 
   /** Look for a class that was shown, too; says what a scan that is under way makes of it. */
   addWord(name) {
     const words = this.words();
     const isNew = !words.some((word) => word.split("=")[0].trim().toLowerCase() === name.toLowerCase());
-    if (isNew && words.length) byId("words").value = [...words, name].join(", ");
+    if (isNew && words.length) byId("words").value = textOf([...words, name]);
     if (!UNDER_WAY.includes(this.link.sections.scan?.level) || !isNew) return "";
     this.isTouched = true;
     return "The scan holds on to its own words: Set begins it again with this one. ";
@@ -76,7 +77,7 @@ export class ScanForm {
     for (const [id, name] of Object.entries(AREA)) {
       if (isNumber(goal.area[name])) byId(id).value = Math.round(degrees(goal.area[name]) * 10) / 10;
     }
-    byId("words").value = goal.words.join(", ");
+    byId("words").value = textOf(goal.words);
     byId("repeat").checked = goal.is_repeated;
     byId("planner").value = goal.planner;
     byId("wanted-pod").value = goal.wanted_pod ? Math.round(goal.wanted_pod * 100) : "";
@@ -85,7 +86,7 @@ export class ScanForm {
 
   /** Before any scan: what the detector looks for. */
   takeVocabulary(words) {
-    if (!this.link.sections.goal && !this.isTouched && !byId("words").value) byId("words").value = words.join(", ");
+    if (!this.link.sections.goal && !this.isTouched && !byId("words").value) byId("words").value = textOf(words);
   }
 
   show() {

@@ -35,6 +35,8 @@ from interfaces_pkg.msg import (
 )
 from ros_support_pkg.core.stamps import from_time
 from ros_support_pkg.qos import COMMAND, EVENT, RECORD, STATE
+from semantic_detection_pkg.scan.core.detector_words import WordsInForce
+from semantic_detection_pkg.scan.core.journal import inputs_from_json
 
 pytestmark = [pytest.mark.graph, pytest.mark.timeout(240)]
 START_TIMEOUT_S = 90.0
@@ -113,6 +115,7 @@ def test_a_scan_finds_is_steered_cancelled_and_replayed(
     probe.wait_for(lambda: len(journals) >= STEPS, "steps to replay", START_TIMEOUT_S)
     check_poses(list(detections))
     check_heard_replay(list(journals), list(gimbal), list(detections))
+    check_words_are_journalled(list(journals))
     assert not [line for line in graph.lines if "Traceback" in line]
 
 
@@ -138,6 +141,20 @@ def check_pause_and_operator(probe: GraphProbe, points, states: list, gimbal: li
     probe.wait_for(
         lambda: states[-1].level in (ScanState.LEVEL_SWEEP, ScanState.LEVEL_CLOSE), "the scan again"
     )
+
+
+def check_words_are_journalled(journals: list[ScanJournal]) -> None:
+    """What the detector looks for, and where each word came from, is an input of the scan."""
+    told = [
+        one
+        for journal in journals
+        for one in inputs_from_json(journal.inputs).others
+        if isinstance(one, WordsInForce)
+    ]
+    assert told
+    assert {one.class_name for one in told[-1].meanings} >= {"person", "tent"}
+    assert {one.origin for one in told[-1].meanings} == {"prepared"}
+    assert told[-1].by_example == ()
 
 
 def check_poses(detections: list) -> None:

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import pytest
 import text_encoders
+from dashboard_client import Served
+from free_port import free_port
 from launch_runner import LaunchSession
 from lifecycle_msgs.msg import State, Transition
 from ros_graph import GraphProbe
@@ -102,6 +104,58 @@ def test_words_and_examples_outlive_a_configuration_a_crash_and_the_flight(
 def listeners(probe: GraphProbe) -> set[str]:
     infos = probe.node.get_subscriptions_info_by_topic("/detector/words")
     return {one.node_name for one in infos}
+
+
+def test_a_box_on_a_photograph_goes_from_the_page_to_the_detector(
+    tmp_path: Path, probe: GraphProbe
+) -> None:
+    model = text_encoders.prompt_model_with_text(tmp_path)
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    picture = np.zeros((64, 64, 3), np.uint8)
+    picture[16:48, 16:48] = (255, 0, 255)
+    cv2.imwrite(str(pictures / "boot.png"), picture)
+    port = free_port()
+    arguments = {
+        "source": f"images:{pictures}?loop=1&rate=10",
+        "model": str(model),
+        "engine": "onnxruntime",
+        "classes": "[red]",
+        "dashboard_port": str(port),
+        "shared_dir": str(tmp_path),
+        "output_dir": str(tmp_path / "recordings"),
+        **dict.fromkeys(("gimbal", "vlm", "record"), "false"),
+    }
+    told = probe.listen(WordsInForce, "detector/words", STATE)
+    found = probe.listen(Detections, "detections", SENSOR_DATA)
+    with LaunchSession(ROBOT, arguments) as session:
+        session.wait_for_line("the page is at")
+        probe.wait_for(lambda: len(found) > 2, "detections")
+        page = Served(None, None, f"http://127.0.0.1:{port}")
+        with page.page() as live:
+            own = {"X-Viewer": live.news()["me"]["id"]}
+            assert page.post("/api/operator", {"is_taken": True}, **own).status == 200
+            live.until(
+                lambda news, _: (
+                    news.get("sections", {}).get("presence", {}).get("detector/add_example", False)
+                )
+            )
+            _, photograph = cv2.imencode(".webp", picture, [cv2.IMWRITE_WEBP_QUALITY, 101])
+            query = "name=boot&x_min=16&y_min=16&x_max=48&y_max=48"
+            reply = page.post(f"/api/examples?{query}", photograph.tobytes(), **own)
+            assert (reply.status, reply.json) == (200, {"message": ""})
+            last = probe.wait_for(lambda: in_force(told, ["red", "boot"], 1), "the example")[-1]
+            check_frames_name_them(probe, found, last)
+            reply = page.post(f"/api/examples?{query}", b"no picture", **own)
+            assert reply.status == 409
+            assert reply.json["detail"].startswith("picture of 'boot': ")
+            shown = live.until(
+                lambda news, _: any(
+                    row["origins"] == ["examples"]
+                    for row in news.get("sections", {}).get("words", {}).get("words", ())
+                )
+            )[0]["sections"]["words"]
+        assert shown["known"] == [{"name": "boot", "positives": 1, "negatives": 0}]
 
 
 def ask(probe: GraphProbe, kind: type, service: str, /, **request: object) -> object:

@@ -21,6 +21,12 @@ from semantic_detection_pkg.errors import ConfigurationError
 LONGEST_PROMPT = 200
 _QUOTES = str.maketrans(dict.fromkeys("\u2018\u2019\u201a\u201b\u02bc", "'"))
 _QUOTES |= str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f", '"'))
+#: That come along with what is pasted and that nobody sees: soft hyphens, breaks of no width, marks
+#: of the direction of writing, a byte order mark. Joiners stay: scripts and emoji are spelled so.
+_INVISIBLE = dict.fromkeys(
+    [0x00AD, 0x200B, 0x200E, 0x200F, 0xFEFF]
+    + [*range(0x202A, 0x202F), *range(0x2060, 0x2065), *range(0x2066, 0x2070)]
+)
 
 
 @dataclass(frozen=True)
@@ -93,8 +99,9 @@ def _is_word(text: str) -> bool:
 
 
 def _tidy(text: str) -> str:
-    """Return a text without control characters, with single blanks."""
+    """Return a text without control and invisible characters, with single blanks."""
     text = "".join(one for one in text if one.isspace() or unicodedata.category(one) != "Cc")
+    text = text.translate(_INVISIBLE)
     return " ".join(text.split())
 
 

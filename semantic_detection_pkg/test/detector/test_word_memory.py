@@ -232,6 +232,41 @@ def test_vectors_of_another_length_are_forgotten(model):
     assert any("of length 1 is needed; they are forgotten" in one for one in memory.notices)
 
 
+def test_what_lowers_a_typed_word_and_all_others_outlive_the_process(model):
+    """The word itself is known again only when somebody types it."""
+    memory = WordMemory()
+    with configure(model, memory) as loaded:
+        loaded.set_vocabulary(["red", "rope"])
+        show(loaded, memory, BOOT)
+        show(loaded, memory, ShownExample("rope", unit(1, 1, 0), is_negative=True))
+        loaded.set_vocabulary(["rope"])
+        before = inputs(loaded)
+    later = WordMemory()
+    with configure(model, later) as again:
+        (notice,) = later.notices
+        assert notice.startswith("known by example, of before: boot (1 shown), rope (0 shown, 1 ")
+        assert [one.name for one in later.examples] == ["boot", "rope"]
+        assert again.pipeline.missing_words(["rope"]) == ("rope",)
+        again.set_vocabulary(["rope"])
+        assert_same(before, inputs(again))
+        with pytest.raises(ConfigurationError, match="'stick' is no class yet"):
+            again.pipeline.add_example("stick", unit(1, 0, 0), is_negative=True)
+
+
+def test_one_that_the_model_refuses_takes_no_other_with_it(model):
+    with load_detector(model) as loaded:
+        space = loaded.pipeline.embedding_space
+    store = ExampleStore(model.with_name("prompts.words"), space)
+    store.write([BOOT, ShownExample("a=b|c", unit(1, 0, 0)), ShownExample("red", unit(0, 1, 1))])
+    memory = WordMemory()
+    with configure(model, memory) as again:
+        assert again.pipeline.missing_words(["boot"]) == ()
+    refused, known = memory.notices
+    assert refused.endswith("'a=b|c' is not one plain name; 1 of 3 are forgotten")
+    assert known == "known by example, of before: boot (1 shown), red (1 shown)"
+    assert [one.name for one in memory.examples] == ["boot", "red"]
+
+
 def test_there_is_a_limit(model):
     with load_detector(model, words=["red"]) as loaded:
         for _ in range(MOST_EXAMPLES):

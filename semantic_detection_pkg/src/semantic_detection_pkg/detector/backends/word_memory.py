@@ -48,25 +48,35 @@ class WordMemory:
             self._let_go(model.name, "takes no examples")
             return
         store = ExampleStore(words_folder(model, self._words_dir), table.space)
-        if table.space != self._space:
-            is_first = not self._space
+        is_new, is_first = table.space != self._space, not self._space
+        if is_new:
             self._let_go(model.name, f"takes embeddings of {table.space}")
             try:
                 self.examples = store.read()
             except ConfigurationError as error:
                 self.notices.append(str(error))
-            if self.examples:
-                self.notices.append(f"known by example, of before: {_names(self.examples)}")
-            elif is_first:
-                self._tell_others(model.name, store)
         self._space, self._store = table.space, store
-        try:
-            for one in self.examples:
+        self._show(table, store)
+        if is_new and self.examples:
+            self.notices.append(f"known by example, of before: {_names(self.examples)}")
+        elif is_new and is_first:
+            self._tell_others(model.name, store)
+
+    def _show(self, table: WordTable, store: ExampleStore) -> None:
+        """Show a table the examples, and forget those that it refuses."""
+        taken, reason = [], ""
+        for one in self.examples:
+            try:
                 table.show(one.name, one.embedding, is_negative=one.is_negative)
-        except ConfigurationError as error:
-            self.notices.append(f"examples {store.path}: {error}; they are forgotten")
-            self.examples = ()
-            table.forget("")
+            except ConfigurationError as error:
+                reason = reason or str(error)
+            else:
+                taken.append(one)
+        if reason:
+            count, known = len(self.examples) - len(taken), len(self.examples)
+            which = f"{count} of {known} are" if taken else "they are"
+            self.notices.append(f"examples {store.path}: {reason}; {which} forgotten")
+        self.examples = tuple(taken)
 
     def reinstate(
         self, pipeline: DetectorPipeline, find: Callable[[Sequence[str]], object]

@@ -196,7 +196,7 @@ class DetectorPipeline:
         Raises:
             ConfigurationError: see `WordTable.show`.
         """
-        self._words.show(name, embedding, is_negative=is_negative)
+        self._words.show(name, embedding, is_negative=is_negative, needs_class=True)
         vocabulary, wanted = self._vocabulary, self.wanted_words
         asked = {as_prompt(one) for one in (*vocabulary.names, *vocabulary.dropped)}
         return self.set_vocabulary(wanted if as_prompt(name) in asked else [*wanted, name])

@@ -104,7 +104,14 @@ class ClassNames:
         if embeddings:
             raise unknown(next(iter(embeddings)), self.known)
 
-    def show(self, name: str, embedding: NDArray[np.float32], *, is_negative: bool) -> None:  # noqa: ARG002
+    def show(
+        self,
+        name: str,
+        embedding: NDArray[np.float32],  # noqa: ARG002
+        *,
+        is_negative: bool,  # noqa: ARG002
+        needs_class: bool = False,  # noqa: ARG002
+    ) -> None:
         """See `WordTable.show`: refused."""
         raise ConfigurationError(
             f"example of {name!r}: the model's classes are baked; export it with --classes runtime"
@@ -267,7 +274,14 @@ class WordEmbeddings:
             self._check_embedding(prompt, vector)
         self._learnt = {**self._learnt, **embeddings}
 
-    def show(self, name: str, embedding: NDArray[np.float32], *, is_negative: bool) -> None:
+    def show(
+        self,
+        name: str,
+        embedding: NDArray[np.float32],
+        *,
+        is_negative: bool,
+        needs_class: bool = False,
+    ) -> None:
         """See `WordTable.show`."""
         (word,) = wanted_of([name], self.known, self._find)
         if len(word.meanings) > 1 or word.name != word.meanings[0]:
@@ -280,7 +294,7 @@ class WordEmbeddings:
             )
         prompt = as_prompt(word.name)
         examples = self._shown.get(prompt, Examples()).plus(embedding, is_negative=is_negative)
-        if not examples.positives and self._word(word.name) is None:
+        if needs_class and not examples.positives and self._word(word.name) is None:
             raise ConfigurationError(
                 f"example: {word.name!r} is no class yet: something that it is comes first"
             )

@@ -108,17 +108,26 @@ class WordTable(Protocol):
             ConfigurationError: nothing was shown of it.
         """
 
-    def show(self, name: str, embedding: NDArray[np.float32], *, is_negative: bool) -> None:
+    def show(
+        self,
+        name: str,
+        embedding: NDArray[np.float32],
+        *,
+        is_negative: bool,
+        needs_class: bool = False,
+    ) -> None:
         """Take an example of a class, see `core.examples`; from any thread.
 
         Args:
             name: of the class, new or known.
             embedding: (D) of length 1.
             is_negative: it is not of this class.
+            needs_class: refuse what lowers a class that is not known; else it lowers the word when
+                somebody types that again, as after a restart.
 
         Raises:
-            ConfigurationError: the name is no word, the embedding of another kind; a class has
-                nothing but negatives; there are too many; or the model takes no examples.
+            ConfigurationError: the name is no word, the embedding of another kind; the class is
+                needed and not there; there are too many; or the model takes no examples.
         """
 
 

@@ -318,11 +318,14 @@ def answers_of(
     Raises, when called:
         StorageError: an answer that was kept is gone.
     """
+    keys = [part.unit.key(question) for part in parts]
 
     def answer(number: int) -> UnitAnswer:
-        data = unkept.get(number) or store.get(parts[number].unit.key(question))
-        if data is None:
+        if number in unkept:
+            return from_bytes(unkept[number])
+        found = store.answer(keys[number])
+        if found is None:
             raise StorageError(f"what was found in {parts[number].unit.path} is gone; begin again")
-        return from_bytes(data)
+        return found
 
     return answer

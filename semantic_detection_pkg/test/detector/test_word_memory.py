@@ -1,5 +1,9 @@
 """Words and examples of run time, over a new configuration and over a new process."""
 
+import errno
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import text_encoders
@@ -187,8 +191,27 @@ def test_a_folder_that_cannot_be_written_is_said_and_the_memory_holds(model):
         said = show(loaded, memory, BOOT)
         assert said.startswith("examples are kept only until the detector ends: ")
         assert "\n" not in said
+        assert memory.forget("rope") != ""
+        assert memory.forget("boot") == ""  # none is on the disk
+        show(loaded, memory, BOOT)
     with configure(model, memory) as again:
         assert again.pipeline.vocabulary == ("red", "boot")
+
+
+def test_what_the_disk_does_not_forget_is_said(model, monkeypatch):
+    memory = WordMemory()
+    with configure(model, memory) as loaded:
+        show(loaded, memory, BOOT)
+
+        def refuse(path, missing_ok=False):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+        monkeypatch.setattr(Path, "unlink", refuse)
+        folder = model.with_name("prompts.words")
+        assert memory.forget("") == (
+            f"the examples are forgotten only until the detector ends: {folder}: "
+            "read-only file system"
+        )
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "rubbish", "another", "infinite"])

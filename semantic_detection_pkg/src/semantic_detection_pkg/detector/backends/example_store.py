@@ -103,7 +103,8 @@ class ExampleStore:
             OSError: the disk refuses.
         """
         if not examples:
-            self.path.unlink(missing_ok=True)
+            if self.path.exists():  # a disk that is read-only refuses to remove what is not there
+                self.path.unlink(missing_ok=True)
             return
         content = io.BytesIO()
         np.savez(

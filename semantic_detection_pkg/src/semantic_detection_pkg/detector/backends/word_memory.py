@@ -106,22 +106,30 @@ class WordMemory:
             That it does not outlive the process, and why; "": it does.
         """
         self.examples = (*self.examples, example)
-        return "" if self._store is None else self._write(self._store)
+        return self._write("examples are kept only until the detector ends")
 
     def forget(self, name: str) -> str:
-        """Forget the examples of a class; "": all. Returns as `take_example`."""
+        """Forget the examples of a class; "": all.
+
+        Returns:
+            That the next process knows them again, and why; "": it does not.
+        """
         prompt = as_prompt(name)
         self.examples = tuple(
             one for one in self.examples if name and as_prompt(one.name) != prompt
         )
-        return "" if self._store is None else self._write(self._store)
+        return self._write("the examples are forgotten only until the detector ends")
 
-    def _write(self, store: ExampleStore) -> str:
+    def _write(self, refusal: str) -> str:
+        """Keep the examples on disk; returns what is to be said where it refuses."""
+        store = self._store
+        if store is None:
+            return ""
         try:
             store.write(self.examples)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
-            return f"examples are kept only until the detector ends: {store.path.parent}: {reason}"
+            return f"{refusal}: {store.path.parent}: {reason}"
         return ""
 
     def _tell_others(self, model: str, store: ExampleStore) -> None:

@@ -126,7 +126,7 @@ def test_states_have_the_same_bits(seed):
     position = random.uniform(-math.pi, math.pi, (n, 2))
     spreads = np.exp(random.uniform(-14, -3, (2, n, 2)))
     covariance = random.uniform(-1, 1, (n, 2)) * np.sqrt(spreads.prod(axis=0))
-    states = (position, random.normal(0, 0.3, (n, 2)), *spreads, covariance)
+    states = np.array([position, random.normal(0, 0.3, (n, 2)), *spreads, covariance])
     terms = np.array([(0.9, 0.1, 1e-7, 1e-6, 1e-5), (0.99, 0.1, -1e-20, 1e-5, 1e-4)])
     predict = (random.random(n) < 0.5, terms, 4.0, 0.025**2)
     before, same = one.predict(states, *predict), other.predict(states, *predict)

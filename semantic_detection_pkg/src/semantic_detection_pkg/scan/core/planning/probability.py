@@ -209,7 +209,7 @@ class ProbabilityPlanner:
             if self._rules.is_weighted:
                 self._chances += [known.even_weights, search_order(known, known.even_weights)]
         pods, wanted = known.mean_pods(), self._rules.wanted_pod - _NEARLY
-        return min(float((pods * one).sum()) for one in self._chances) >= wanted
+        return all(float((pods * one).sum()) >= wanted for one in self._chances)
 
     def add_plan(self, number: int) -> None:
         """Go by the plan of a task; one that is not waited for any more does not matter."""

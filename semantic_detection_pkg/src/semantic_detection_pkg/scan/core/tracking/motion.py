@@ -54,37 +54,37 @@ class MotionModel:
 
 @dataclass(frozen=True, eq=False)
 class KalmanStates:
-    """States of n filters; every array is (n, 2), for yaw and pitch.
+    """States of n filters.
 
     Attributes:
-        position, rate: [rad], [rad/s]; yaw within -pi..pi.
-        position_variance, rate_variance, covariance: of position, of rate, of both.
+        memory: (5, n, 2), for yaw and pitch: position [rad], yaw within -pi..pi, rate [rad/s],
+            variances of position and of rate, covariance of both.
     """
 
-    position: Matrix
-    rate: Matrix
-    position_variance: Matrix
-    rate_variance: Matrix
-    covariance: Matrix
+    memory: NDArray[np.float64]
 
     @classmethod
     def empty(cls) -> KalmanStates:
         """Return the states of no filter."""
-        return cls(*(np.empty((0, 2)) for _ in range(5)))
+        return cls(np.empty((5, 0, 2)))
 
     def __len__(self) -> int:
-        return len(self.position)
+        return self.memory.shape[1]
 
     @property
-    def arrays(self) -> tuple[Matrix, ...]:
-        """Return the arrays in the order of the fields."""
-        return (
-            self.position,
-            self.rate,
-            self.position_variance,
-            self.rate_variance,
-            self.covariance,
-        )
+    def position(self) -> Matrix:
+        """Return (n, 2) the positions."""
+        return np.asarray(self.memory[0])
+
+    @property
+    def rate(self) -> Matrix:
+        """Return (n, 2) the rates."""
+        return np.asarray(self.memory[1])
+
+    @property
+    def position_variance(self) -> Matrix:
+        """Return (n, 2) the variances of the positions."""
+        return np.asarray(self.memory[2])
 
     def predict(
         self, duration_s: float, model: MotionModel, is_followed: NDArray[np.bool_]
@@ -96,9 +96,7 @@ class KalmanStates:
         terms = _terms(duration_s, model)
         most = model.position_sigma_max_rad**2
         kernel = implementation("tracking")
-        return KalmanStates(
-            *kernel.predict(self.arrays, is_followed, terms, _TRUST_VARIANCES, most)
-        )
+        return KalmanStates(kernel.predict(self.memory, is_followed, terms, _TRUST_VARIANCES, most))
 
     def correct(
         self,
@@ -118,7 +116,7 @@ class KalmanStates:
                 view: its centre moves, the object does not.
         """
         kernel = implementation("tracking")
-        kernel.correct(self.arrays, rows, innovations, variances, tells_rate, is_growth)
+        kernel.correct(self.memory, rows, innovations, variances, tells_rate, is_growth)
 
     def inflate(self, least_variance: Matrix) -> None:
         """Raise the variances of positions to at least (n, 2) [rad^2], in place."""
@@ -149,13 +147,12 @@ class KalmanStates:
             model.unseen_rate_sigma_rad_s,
         )
         rates = zeros + sigma[:, None] ** 2
-        new = KalmanStates(positions, zeros, variances, rates, zeros)
-        pairs = zip(self.arrays, new.arrays, strict=True)
-        return KalmanStates(*(np.concatenate(pair) for pair in pairs))
+        new = np.array([positions, zeros, variances, rates, zeros])
+        return KalmanStates(np.concatenate([self.memory, new], axis=1))
 
     def select(self, rows: Rows) -> KalmanStates:
         """Return the states `rows`, in that order."""
-        return KalmanStates(*(array[rows] for array in self.arrays))
+        return KalmanStates(self.memory.take(rows, axis=1))
 
 
 def _terms(duration_s: float, model: MotionModel) -> Matrix:

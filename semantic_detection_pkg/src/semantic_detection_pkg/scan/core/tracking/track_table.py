@@ -26,24 +26,27 @@ Flags = NDArray[np.bool_]
 Counts = NDArray[np.int64]
 Values = NDArray[np.float64]
 
-#: Columns by their type and the numbers of a track; the attributes of `TrackTable`.
-_COLUMNS: dict[str, tuple[type, int]] = {
-    "ids": (np.int64, 0),
-    "first_ns": (np.int64, 0),
-    "last_ns": (np.int64, 0),
-    "history_ns": (np.int64, 0),
-    "hits": (np.int64, 0),
-    "detections": (np.int64, 0),
-    "labels": (np.intp, 0),
-    "scores": (np.float64, 0),
-    "score_totals": (np.float64, 0),
-    "missed_s": (np.float64, 0),
-    "pixels_per_rad": (np.float64, 0),
-    "is_whole": (np.bool_, 0),
-    "is_size_known": (np.bool_, 0),
-    "is_confirmed": (np.bool_, 0),
-    "sizes_rad": (np.float64, 2),
-    "boxes_xyxy": (np.float64, 4),
+#: Columns of each memory, by their names and how many numbers of a track they are: attributes of
+#: `TrackTable`.
+_COLUMNS: dict[type, tuple[tuple[str, int], ...]] = {
+    np.int64: (
+        ("ids", 1),
+        ("first_ns", 1),
+        ("last_ns", 1),
+        ("history_ns", 1),
+        ("hits", 1),
+        ("detections", 1),
+        ("labels", 1),
+    ),
+    np.float64: (
+        ("scores", 1),
+        ("score_totals", 1),
+        ("missed_s", 1),
+        ("pixels_per_rad", 1),
+        ("sizes_rad", 2),
+        ("boxes_xyxy", 4),
+    ),
+    np.bool_: (("is_whole", 1), ("is_size_known", 1), ("is_confirmed", 1)),
 }
 
 
@@ -84,8 +87,7 @@ class TrackTable:
     boxes_xyxy: Matrix
 
     def __init__(self) -> None:
-        for name, column in _rows(0).items():
-            setattr(self, name, column)
+        self._take([np.zeros((_width(kind), 0), kind) for kind in _COLUMNS])
         self.class_names: list[str] = []
         self._votes: list[dict[str, float]] = []
         self._histories: list[tuple[TrackPoint, ...]] = []
@@ -123,13 +125,15 @@ class TrackTable:
     def add_new(self, first_id: int, stamp_ns: int, sizes_rad: Matrix) -> Rows:
         """Append tracks that begin now, with the ids from `first_id` on; return their rows."""
         count, before = len(sizes_rad), len(self)
-        new = _rows(count)
-        new["ids"] = first_id + np.arange(count)
-        new["first_ns"] = np.full(count, stamp_ns)
-        new["history_ns"] = np.full(count, _NEVER_NS)
-        new["sizes_rad"] = sizes_rad
-        for name, column in new.items():
-            setattr(self, name, np.concatenate([getattr(self, name), column]))
+        self._take(
+            [
+                np.concatenate([memory, np.zeros((len(memory), count), memory.dtype)], axis=1)
+                for memory in self._memories
+            ]
+        )
+        self.ids[before:] = first_id + np.arange(count)
+        self.first_ns[before:], self.history_ns[before:] = stamp_ns, _NEVER_NS
+        self.sizes_rad[before:] = sizes_rad
         self.class_names += [""] * count
         self._votes += [{} for _ in range(count)]
         self._histories += [()] * count
@@ -137,8 +141,7 @@ class TrackTable:
 
     def keep(self, rows: Rows) -> None:
         """Keep the tracks `rows`, by rising id."""
-        for name in _COLUMNS:
-            setattr(self, name, getattr(self, name)[rows])
+        self._take([memory.take(rows, axis=1) for memory in self._memories])
         kept = rows.tolist()
         self.class_names = [self.class_names[row] for row in kept]
         self._votes = [self._votes[row] for row in kept]
@@ -198,6 +201,16 @@ class TrackTable:
             }
         )
 
+    def _take(self, memories: list[NDArray[Any]]) -> None:
+        """Take memories (columns, n), and the columns out of them, each contiguous."""
+        self._memories = memories
+        for memory, columns in zip(memories, _COLUMNS.values(), strict=True):
+            begin = 0
+            for name, width in columns:
+                part = memory[begin] if width == 1 else memory[begin : begin + width].T
+                setattr(self, name, part)
+                begin += width
+
     def _vote(self, row: int, class_name: str, score: float) -> None:
         votes = {name: _VOTE_MEMORY * vote for name, vote in self._votes[row].items()}
         votes[class_name] = votes.get(class_name, 0.0) + score
@@ -208,9 +221,6 @@ class TrackTable:
             self.labels[row] = self._numbers[voted]
 
 
-def _rows(count: int) -> dict[str, NDArray[Any]]:
-    """Return the columns of tracks of which nothing is known."""
-    return {
-        name: np.zeros((count, width) if width else count, kind)
-        for name, (kind, width) in _COLUMNS.items()
-    }
+def _width(kind: type) -> int:
+    """Return how many numbers a track has in a memory."""
+    return sum(width for _, width in _COLUMNS[kind])

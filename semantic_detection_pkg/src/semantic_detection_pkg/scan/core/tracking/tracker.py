@@ -198,7 +198,7 @@ class Tracker:
         found: tuple[Matrix, Flags, Flags] = implementation("tracking").expect(
             view,
             self._states.position,
-            self._table.sizes_rad,
+            np.ascontiguousarray(self._table.sizes_rad),
             self._states.position_variance,
             _GATE_MARGIN,
             self._settings.expected_px,

@@ -63,7 +63,7 @@ cdef inline void ray(const View* view, double x, double y, double* out) noexcept
 # ------------------------------------------------------------------------------------- states
 
 
-def predict(tuple states, is_followed, const double[:, ::1] terms, double trust, double most_variance):
+def predict(states, is_followed, const double[:, ::1] terms, double trust, double most_variance):
     cdef const double[:, ::1] position = states[0], rate = states[1], position_variance = states[2]
     cdef const double[:, ::1] rate_variance = states[3], covariance = states[4]
     cdef const uint8_t[::1] followed = is_followed.view(np.uint8)
@@ -96,11 +96,11 @@ def predict(tuple states, is_followed, const double[:, ::1] terms, double trust,
             out[2, i, k] = variance
             out[3, i, k] = spread
             out[4, i, k] = least(most(shared, -limit), limit)
-    return tuple(after)
+    return after
 
 
 def correct(
-    tuple states, const Py_ssize_t[::1] rows, const double[:, ::1] innovations,
+    states, const Py_ssize_t[::1] rows, const double[:, ::1] innovations,
     const double[:, ::1] variances, tells_rate, is_growth,
 ):
     cdef double[:, ::1] position = states[0], rate = states[1], position_variance = states[2]

@@ -13,13 +13,11 @@ Labels = NDArray[np.intp]
 _LOG_HALF = np.log(0.5)
 
 
-def predict(
-    states: tuple[Matrix, ...], is_followed: Flags, terms: Matrix, trust: float, most: float
-) -> tuple[Matrix, ...]:
+def predict(states: Matrix, is_followed: Flags, terms: Matrix, trust: float, most: float) -> Matrix:
     """Return the states of filters after a time; see `motion.KalmanStates.predict`.
 
     Args:
-        states: position, rate, position variance, rate variance, covariance, (n, 2) each.
+        states: (5, n, 2) position, rate, position variance, rate variance, covariance.
         terms: (2, 5) of objects that are not followed and of those that are: share of the rate that
             is kept, reach of a rate [s], noise of position, of covariance, of rate.
         trust: a rate squared of so many variances is half trusted out of sight.
@@ -41,17 +39,19 @@ def predict(
     rate_variance = keep**2 * rate_variance + rate_noise[:, None]
     position_variance = np.minimum(position_variance, most)
     limit = 0.99 * np.sqrt(position_variance * rate_variance)  # keeps it positive definite
-    return (
-        _in_range(position + reach * rate * trusted),
-        keep * rate,
-        position_variance,
-        rate_variance,
-        np.clip(covariance, -limit, limit),
+    return np.array(
+        [
+            _in_range(position + reach * rate * trusted),
+            keep * rate,
+            position_variance,
+            rate_variance,
+            np.clip(covariance, -limit, limit),
+        ]
     )
 
 
 def correct(
-    states: tuple[Matrix, ...], rows: Labels, innovations: Matrix, variances: Matrix,
+    states: Matrix, rows: Labels, innovations: Matrix, variances: Matrix,
     tells_rate: Flags, is_growth: Flags,
 ) -> None:  # fmt: skip
     """Correct the states of `rows` in place; see `motion.KalmanStates.correct`."""

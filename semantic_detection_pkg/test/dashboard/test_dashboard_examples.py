@@ -429,11 +429,11 @@ def test_words_in_force_say_where_they_came_from(
     expect(rows).to_have_count(8)
     for row, texts in enumerate(
         (
-            ("person", "prepared with the model: 1 not", "seen in 1 frame"),
+            ("person", "prepared with the model: 1 unlike it", "seen in 1 frame"),
             ("yellow raincoat", "typed", "not seen yet"),
             ("rope", "typed before", "not seen yet"),
             ("coat", "raincoat | rain jacket, typed, typed before", "not seen yet"),
-            ("boot", "by example: 2 like it, 1 not", "2 in the picture, seen in 31 frames"),
+            ("boot", "by example: 2 like it, 1 unlike it", "2 in the picture, seen in 31 frames"),
             ("yellow", "colour, without a word", "seen in 4 frames"),
             ("anomaly", "anomaly, without a word", "not seen yet"),
             ("glove", "by example: 1 like it", "not looked for"),

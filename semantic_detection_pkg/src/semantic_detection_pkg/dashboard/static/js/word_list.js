@@ -65,5 +65,5 @@ function originOf(row) {
 }
 
 function countsOf({ positives, negatives }) {
-  return [positives && `${positives} like it`, negatives && `${negatives} not`].filter(Boolean).join(", ");
+  return [positives && `${positives} like it`, negatives && `${negatives} unlike it`].filter(Boolean).join(", ");
 }

@@ -146,6 +146,15 @@ def test_states_have_the_same_bits(seed):
 
 
 @needs_compiled
+@settings(max_examples=100, deadline=None)
+@given(seed=seeds, yaw_rate=st.floats(-2, 2), pitch_rate=st.floats(-2, 2))
+def test_bearings_and_their_rates_have_the_same_bits(seed, yaw_rate, pitch_rate):
+    scene, (one, other) = Scene(seed), both("delay")
+    turning = (scene.view, scene.boxes, yaw_rate, pitch_rate)
+    assert_same(one.turn(*turning), other.turn(*turning))
+
+
+@needs_compiled
 @settings(max_examples=60, deadline=None)
 @given(seed=seeds)
 def test_the_regression_has_the_same_bits(seed):

@@ -189,9 +189,8 @@ class DelayEstimator:
         if not seen:
             return
         boxes = np.array([track.box_xyxy for track in seen])
-        middles = (boxes[:, :2] + boxes[:, 2:]) / 2.0
-        turning = view.bearing_rates(middles, *rates)
-        bearings = view.bearings_of(middles) - applied_s * turning
+        bearings, turning = implementation("delay").turn(view, boxes, *rates)
+        bearings -= applied_s * turning
         sigmas = _BOX_PX + _BOX_SHARE * (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
         weights = (view.pixels_per_rad / sigmas) ** 2
         for track, (yaw, pitch), (yaw_turn, pitch_turn), weight in zip(

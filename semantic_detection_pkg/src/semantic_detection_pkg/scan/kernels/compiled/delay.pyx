@@ -6,11 +6,40 @@ Sums over all samples are NumPy's, which adds in pairs; those of a group are in 
 samples, as in `numpy.bincount`.
 """
 
-from libc.math cimport fabs, fmax, fmin, sqrt
+from libc.math cimport fabs, fmax, fmin, hypot, sqrt
 
 import math
 
 import numpy as np
+
+
+cdef double LEAST_DEPTH = 1e-6  # `optics._LEAST_DEPTH`
+
+
+def turn(view, const double[:, ::1] boxes, double yaw_rate_rad_s, double pitch_rate_rad_s):
+    cdef Py_ssize_t count = boxes.shape[0], i
+    cdef const double[:, ::1] axes = view.rotation
+    cdef double focal = view.pixels_per_rad, half_x = view.width / 2.0, half_y = view.height / 2.0
+    cdef double spin = math.cos(view.roll_rad) * pitch_rate_rad_s
+    cdef double axis_x = -math.sin(view.yaw_rad) * spin, axis_y = math.cos(view.yaw_rad) * spin
+    cdef double axis_z = yaw_rate_rad_s + math.sin(view.roll_rad) * pitch_rate_rad_s
+    rays, rates, bearings = np.empty((4, count)), np.empty((count, 2)), np.empty((count, 2))
+    cdef double[:, ::1] at = rays, moves = rates
+    cdef double right, down, x, y, z, dx, dy, dz, level, square
+    for i in range(count):
+        right = ((boxes[i, 0] + boxes[i, 2]) / 2.0 - half_x) / focal
+        down = ((boxes[i, 1] + boxes[i, 3]) / 2.0 - half_y) / focal
+        x = right * axes[0, 0] + down * axes[1, 0] + axes[2, 0]
+        y = right * axes[0, 1] + down * axes[1, 1] + axes[2, 1]
+        z = right * axes[0, 2] + down * axes[1, 2] + axes[2, 2]
+        at[0, i], at[1, i], at[2, i], at[3, i] = x, y, -z, hypot(x, y)
+        dx, dy, dz = axis_y * z - axis_z * y, axis_z * x - axis_x * z, axis_x * y - axis_y * x
+        level = at[3, i] if at[3, i] > LEAST_DEPTH else LEAST_DEPTH
+        square = level * level
+        moves[i, 0] = (x * dy - y * dx) / square
+        moves[i, 1] = (z * (x * dx + y * dy) / level - level * dz) / (square + z * z)
+    bearings[:, 0], bearings[:, 1] = np.arctan2(rays[1], rays[0]), np.arctan2(rays[2], rays[3])
+    return bearings, rates
 
 
 cdef void put_in_place(double* values, Py_ssize_t count, Py_ssize_t place) noexcept nogil:

@@ -7,8 +7,22 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from semantic_detection_pkg.common.core.optics import CameraView
+
 Values = NDArray[np.float64]
 Groups = NDArray[np.intp]
+
+
+def turn(
+    view: CameraView, boxes: Values, yaw_rate_rad_s: float, pitch_rate_rad_s: float
+) -> tuple[Values, Values]:
+    """Return bearings of the centres of boxes, and their rates as the view turns: (n, 2) each.
+
+    Args:
+        boxes: (n, 4) [px].
+    """
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2.0
+    return view.bearings_of(middles), view.bearing_rates(middles, yaw_rate_rad_s, pitch_rate_rad_s)
 
 
 def regress(

@@ -88,7 +88,11 @@ def word_shares(
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    names = [name for name in wordnet.words() if name.replace("_", "").isascii()]
+    names = [
+        name
+        for name in wordnet.words()
+        if name.replace("_", "").isascii() and not wordnet.is_colour(name)
+    ]
     found: dict[str, Shares] = {}
     with torch.no_grad():
         for first in range(0, len(names), 4096):

@@ -13,6 +13,8 @@ from typing import NamedTuple
 #: phenomenon, plant, substance; lexnames(5WN).
 _SEEN_FILES = {5, 6, 8, 13, 17, 18, 19, 20, 27}
 _NOUN = "1"
+_ATTRIBUTE_FILE = 7  # what colours are in: nobody sees a colour without a thing
+_COLOUR = "color"
 
 
 class Sense(NamedTuple):
@@ -38,6 +40,7 @@ class WordNet:
         for line in _lines(folder / "data.noun"):
             self._read_synset(line)
         self._senses: dict[str, list[tuple[int, int, int]]] = {}
+        attributes: dict[str, set[int]] = {}
         for line in _lines(folder / "index.sense"):
             key, offset, number, count = line.split()
             lemma, _, rest = key.partition("%")
@@ -45,6 +48,13 @@ class WordNet:
                 continue
             if self._file[int(offset)] in _SEEN_FILES:
                 self._senses.setdefault(lemma, []).append((int(number), int(offset), int(count)))
+            elif self._file[int(offset)] == _ATTRIBUTE_FILE:
+                attributes.setdefault(lemma, set()).add(int(offset))
+        self._colours = {
+            lemma
+            for lemma, synsets in attributes.items()
+            if any(attributes[_COLOUR] & self.kinds(synset) for synset in synsets)
+        }
 
     def _read_synset(self, line: str) -> None:
         fields = line.split()
@@ -59,6 +69,10 @@ class WordNet:
     def words(self) -> Iterator[str]:
         """All nouns that a camera can see; blanks are underscores."""
         return iter(sorted(self._senses))
+
+    def is_colour(self, word: str) -> bool:
+        """Whether a noun is a colour's name, whatever else it means: who says "red" means that."""
+        return word in self._colours
 
     def senses(self, word: str) -> list[Sense]:
         """Of a noun, underscores for blanks; none where it is unknown."""

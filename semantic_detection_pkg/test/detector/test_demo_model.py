@@ -171,7 +171,7 @@ def test_a_word_that_nobody_prepared_is_found(open_detector, renderer, world):
         assert (found.class_ids == 1).sum() == (known.class_ids == 1).sum()
 
 
-@pytest.mark.parametrize("word", ["banana", "tent peg", "dog", "xyzzy", "...", "with"])
+@pytest.mark.parametrize("word", ["banana", "tent peg", "dog", "xyzzy", "with", "red", "white"])
 def test_a_word_that_means_none_of_the_six_is_one_line(open_detector, word):
     before = open_detector.pipeline.vocabulary
     with pytest.raises(ConfigurationError) as refused:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -93,7 +92,6 @@ class GraphProbe:
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
         self._happened = threading.Condition()
-        self._messages: dict[str, list[Any]] = defaultdict(list)
         self._spinning = Spinning(self._executor)
 
     def close(self) -> None:
@@ -102,8 +100,8 @@ class GraphProbe:
         self._context.try_shutdown()
 
     def listen(self, message_type: type[T], topic: str, qos: QoSProfile) -> list[T]:
-        """Subscribe; the returned list grows with every message."""
-        received = self._messages[topic]
+        """Subscribe; the returned list, the caller's own, grows with every message."""
+        received: list[T] = []
 
         def take(message: T) -> None:
             with self._happened:

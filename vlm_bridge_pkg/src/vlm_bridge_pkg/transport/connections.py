@@ -46,18 +46,8 @@ class HttpConnection(http.client.HTTPConnection):
         self.sock.settimeout(None)
 
 
-class HttpsConnection(http.client.HTTPSConnection):
+class HttpsConnection(HttpConnection, http.client.HTTPSConnection):
     """The same of `https://`, by the certificates that the system trusts."""
-
-    def __init__(self, url: SplitResult) -> None:
-        super().__init__(url.hostname or "", url.port, timeout=FAR_CONNECT_TIMEOUT_S)
-        self.base = _base(url)
-        self.wire: socket.socket | None = None
-
-    def connect(self) -> None:
-        super().connect()
-        self.wire = self.sock
-        self.sock.settimeout(None)
 
 
 Connection = UnixConnection | HttpConnection | HttpsConnection

@@ -21,7 +21,7 @@ from interfaces_pkg.msg import Coverage, GimbalState, ScanJournal
 from interfaces_pkg.srv import ToBearings
 from ros_support_pkg.qos import SENSOR_DATA, STATE
 from semantic_detection_pkg.scan.core.from_messages import from_journal
-from semantic_detection_pkg.scan.core.inputs_and_decisions import BaseLost, Input
+from semantic_detection_pkg.scan.core.inputs import BaseLost, Input
 from semantic_detection_pkg.scan.core.journal import inputs_from_json
 from semantic_detection_pkg.scan.core.terrain import Terrain
 

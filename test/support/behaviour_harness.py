@@ -11,11 +11,7 @@ from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.scan.core.behaviours import sweep
 from semantic_detection_pkg.scan.core.blackboard import Blackboard
 from semantic_detection_pkg.scan.core.decision_builder import DecisionBuilder
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
-    FrameDetections,
-    GimbalReading,
-    Goal,
-)
+from semantic_detection_pkg.scan.core.inputs import FrameDetections, GimbalReading, Goal
 from semantic_detection_pkg.scan.core.mission import Mission
 from semantic_detection_pkg.scan.core.search import Search
 from semantic_detection_pkg.scan.core.settings import ScanSettings

@@ -17,7 +17,8 @@ from semantic_detection_pkg.scan.core.checkpoint import Checkpoint
 from semantic_detection_pkg.scan.core.checkpoint_encoding import Head, Moment, decode, unpack
 from semantic_detection_pkg.scan.core.checkpoint_settings import CheckpointSettings
 from semantic_detection_pkg.scan.core.controller import ScanController
-from semantic_detection_pkg.scan.core.inputs_and_decisions import Decision, Goal, GoalResult
+from semantic_detection_pkg.scan.core.decisions import Decision, GoalResult
+from semantic_detection_pkg.scan.core.inputs import Goal
 from simulation_pkg.harness.exact_scan import AREA, ExactScan
 
 S = 1_000_000_000

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 
 from semantic_detection_pkg.scan.core.controller import ScanController
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+from semantic_detection_pkg.scan.core.inputs import (
     FrameDetections,
     Input,
     input_from_plain,

@@ -4,7 +4,7 @@ from typing import Any
 
 from semantic_detection_pkg.scan.core.checkpoint_encoding import CheckpointEncoder, to_text
 from semantic_detection_pkg.scan.core.controller import ScanController
-from semantic_detection_pkg.scan.core.inputs_and_decisions import Resume
+from semantic_detection_pkg.scan.core.inputs import Resume
 from simulation_pkg.harness.exact_scan import ExactScan
 from simulation_pkg.harness.scan_harness import STEP_NS
 

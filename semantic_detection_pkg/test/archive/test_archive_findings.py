@@ -20,13 +20,13 @@ from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.picture_questions import PictureAnswer
 from semantic_detection_pkg.common.core.position import Position
 from semantic_detection_pkg.scan.core.association import angular_distance_rad
+from semantic_detection_pkg.scan.core.decisions import InspectRequest
 from semantic_detection_pkg.scan.core.evidence import Finding, TierResult
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+from semantic_detection_pkg.scan.core.inputs import (
     Fix,
     FrameDetections,
     GimbalReading,
     InspectionResult,
-    InspectRequest,
 )
 from semantic_detection_pkg.scan.core.settings import CandidateSettings, ScanSettings, TierSettings
 from semantic_detection_pkg.scan.core.tracking.track import Track

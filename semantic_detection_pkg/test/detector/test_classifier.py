@@ -20,7 +20,7 @@ from semantic_detection_pkg.detector.core.classifier_words import ClassifierWord
 from semantic_detection_pkg.detector.core.model_layout import TensorSpec
 from semantic_detection_pkg.detector.kernels.crops import crop_jpeg, crop_square
 from semantic_detection_pkg.errors import FrameError, ModelError
-from semantic_detection_pkg.scan.core.inputs_and_decisions import InspectionResult
+from semantic_detection_pkg.scan.core.inputs import InspectionResult
 from semantic_detection_pkg.scan.core.settings import TierSettings
 from semantic_detection_pkg.scan.core.tiers import classifier_result
 from simulation_pkg.core.world.geometry import CameraPose, Lens

@@ -7,12 +7,8 @@ import dataclasses
 import pytest
 
 from semantic_detection_pkg.recorder.core.replay.rehearsal import rehearse
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
-    Decision,
-    FrameDetections,
-    GimbalReading,
-    Goal,
-)
+from semantic_detection_pkg.scan.core.decisions import Decision
+from semantic_detection_pkg.scan.core.inputs import FrameDetections, GimbalReading, Goal
 from simulation_pkg.harness.exact_scan import AREA, ExactScan, Thing
 
 S = 1_000_000_000

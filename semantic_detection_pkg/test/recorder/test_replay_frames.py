@@ -17,7 +17,7 @@ from semantic_detection_pkg.recorder.core.replay.redetect import (
     RecordedPicture,
     detected_again,
 )
-from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections
+from semantic_detection_pkg.scan.core.inputs import FrameDetections
 from simulation_pkg.harness.scan_recording import messages_of, recorded_scan, write_bag
 
 WORDS = ("person", "tent")

@@ -20,7 +20,7 @@ from semantic_detection_pkg.recorder.core.replay.redetect import RecordedPicture
 from semantic_detection_pkg.recorder.core.replay.summary import Summary
 from semantic_detection_pkg.recorder.storage.bag_messages import scan_recording
 from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
-from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections, Input
+from semantic_detection_pkg.scan.core.inputs import FrameDetections, Input
 from simulation_pkg.harness.exact_scan import Thing
 from simulation_pkg.harness.scan_recording import WireScan, messages_of, write_bag
 

@@ -22,7 +22,7 @@ from semantic_detection_pkg.recorder.core.topics import Message
 from semantic_detection_pkg.recorder.storage.bag_messages import scan_recording
 from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
 from semantic_detection_pkg.scan.core.from_messages import from_journal
-from semantic_detection_pkg.scan.core.inputs_and_decisions import Goal, Pause
+from semantic_detection_pkg.scan.core.inputs import Goal, Pause
 from semantic_detection_pkg.scan.core.journal import (
     RecordedStep,
     inputs_from_json,

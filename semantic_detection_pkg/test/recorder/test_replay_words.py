@@ -25,7 +25,7 @@ from semantic_detection_pkg.recorder.storage.bag_messages import scan_recording,
 from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
 from semantic_detection_pkg.scan.core.detector_words import WordMeaning, WordsInForce
 from semantic_detection_pkg.scan.core.from_messages import from_words as standing_words
-from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections, Input
+from semantic_detection_pkg.scan.core.inputs import FrameDetections, Input
 from semantic_detection_pkg.scan.core.journal import inputs_from_json
 from simulation_pkg.harness.exact_scan import Thing
 from simulation_pkg.harness.recorded_messages import STATE, header_of, message, typestore

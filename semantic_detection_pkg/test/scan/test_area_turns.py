@@ -15,7 +15,7 @@ from semantic_detection_pkg.scan.core.area import (
     is_within,
 )
 from semantic_detection_pkg.scan.core.goals import gimbal_limits
-from semantic_detection_pkg.scan.core.inputs_and_decisions import GimbalReading
+from semantic_detection_pkg.scan.core.inputs import GimbalReading
 from semantic_detection_pkg.scan.core.settings import GimbalSettings
 
 

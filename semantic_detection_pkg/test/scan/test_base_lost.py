@@ -13,10 +13,10 @@ from semantic_detection_pkg.archive.core.surroundings import Timeline
 from semantic_detection_pkg.archive.sources.bag import _Told
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.controller import ScanController
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+from semantic_detection_pkg.scan.core.decisions import Decision
+from semantic_detection_pkg.scan.core.inputs import (
     BaseAttitude,
     BaseLost,
-    Decision,
     Fix,
     Input,
     input_from_plain,

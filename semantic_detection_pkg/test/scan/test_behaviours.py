@@ -15,7 +15,7 @@ from semantic_detection_pkg.scan.core.behaviours import close_look, path, questi
 from semantic_detection_pkg.scan.core.blackboard import Blackboard
 from semantic_detection_pkg.scan.core.candidate_states import CandidateState
 from semantic_detection_pkg.scan.core.evaluate_candidates import evaluate_candidates
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+from semantic_detection_pkg.scan.core.inputs import (
     GimbalReading,
     Goal,
     GpuStatus,

@@ -24,7 +24,7 @@ from semantic_detection_pkg.scan.core.candidate_states import (
     CandidateState,
 )
 from semantic_detection_pkg.scan.core.evidence import VlmReply
-from semantic_detection_pkg.scan.core.inputs_and_decisions import InspectionResult
+from semantic_detection_pkg.scan.core.inputs import InspectionResult
 from semantic_detection_pkg.scan.core.settings import CloseSettings, ScanSettings
 from semantic_detection_pkg.scan.core.tracking.track import Track, TrackPoint
 

@@ -17,11 +17,7 @@ from semantic_detection_pkg.scan.core.candidate_states import CandidateState
 from semantic_detection_pkg.scan.core.checkpoint import Checkpoint
 from semantic_detection_pkg.scan.core.checkpoint_encoding import CheckpointEncoder, to_text
 from semantic_detection_pkg.scan.core.controller import ScanController
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
-    Resume,
-    input_from_plain,
-    input_to_plain,
-)
+from semantic_detection_pkg.scan.core.inputs import Resume, input_from_plain, input_to_plain
 from semantic_detection_pkg.scan.core.journal import inputs_from_json, inputs_to_json
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from simulation_pkg.harness.exact_scan import ExactScan

@@ -12,6 +12,7 @@ from mission_life import Life, S
 
 from semantic_detection_pkg.scan.adapters.checkpoint_file import ENDED_NAME, FOLDER, NAME
 from semantic_detection_pkg.scan.core.checkpoint_encoding import CheckpointError, Moment
+from semantic_detection_pkg.scan.core.decisions import GoalResult
 from semantic_detection_pkg.scan.core.ended_goals import (
     RESULT_KEPT_S,
     EndedGoal,
@@ -20,7 +21,7 @@ from semantic_detection_pkg.scan.core.ended_goals import (
     still_kept,
     with_result,
 )
-from semantic_detection_pkg.scan.core.inputs_and_decisions import Cancel, GoalResult, Input
+from semantic_detection_pkg.scan.core.inputs import Cancel, Input
 from simulation_pkg.harness.exact_scan import ExactScan, Thing
 
 NOW = Moment(1_700_000_000 * S, "boot", 100 * S)

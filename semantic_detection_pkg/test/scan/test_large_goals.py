@@ -19,12 +19,8 @@ from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import MAX_BEARINGS, Area, GimbalLimits, check_area
 from semantic_detection_pkg.scan.core.coverage import CoverageMap
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
-    Cancel,
-    Decision,
-    Pause,
-    SweepPlanned,
-)
+from semantic_detection_pkg.scan.core.decisions import Decision
+from semantic_detection_pkg.scan.core.inputs import Cancel, Pause, SweepPlanned
 from semantic_detection_pkg.scan.core.journal import inputs_from_json, inputs_to_json
 from semantic_detection_pkg.scan.core.planning import sweep, view_planning
 from semantic_detection_pkg.scan.core.planning.swaths import (

@@ -19,7 +19,7 @@ from semantic_detection_pkg.scan.adapters.checkpoint_file import FOLDER, NAME, C
 from semantic_detection_pkg.scan.adapters.mission_keeper import MissionKeeper
 from semantic_detection_pkg.scan.core.checkpoint_encoding import Head, decode, encode
 from semantic_detection_pkg.scan.core.checkpoint_settings import CheckpointSettings
-from semantic_detection_pkg.scan.core.inputs_and_decisions import Pause
+from semantic_detection_pkg.scan.core.inputs import Pause
 from semantic_detection_pkg.scan.core.resuming import (
     ATTEMPTS_MAX,
     ATTEMPTS_UNASKED,

@@ -21,7 +21,7 @@ from mission_life import THINGS, Life, S, kept
 
 from semantic_detection_pkg.scan.adapters.checkpoint_file import FOLDER, NAME
 from semantic_detection_pkg.scan.core.checkpoint_encoding import decode
-from semantic_detection_pkg.scan.core.inputs_and_decisions import Cancel, Pause
+from semantic_detection_pkg.scan.core.inputs import Cancel, Pause
 from semantic_detection_pkg.scan.core.resuming import ATTEMPTS_MAX
 from simulation_pkg.harness.exact_scan import ExactScan
 

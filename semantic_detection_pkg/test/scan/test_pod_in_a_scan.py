@@ -24,10 +24,7 @@ from semantic_detection_pkg.detector.ros.curves import to_detection_curves
 from semantic_detection_pkg.scan.core.checkpoint_encoding import CheckpointEncoder, unpack
 from semantic_detection_pkg.scan.core.from_messages import from_curves
 from semantic_detection_pkg.scan.core.ground_model import GroundModel
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
-    BaseAttitude,
-    Fix,
-)
+from semantic_detection_pkg.scan.core.inputs import BaseAttitude, Fix
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.terrain import pack_terrain
 from semantic_detection_pkg.scan.core.thing_sizes import PodSettings

@@ -9,7 +9,7 @@ import pytest
 from resumed_scan import crash
 from scan_things import PERSON, TENT, run_to_end
 
-from semantic_detection_pkg.scan.core.inputs_and_decisions import BaseAttitude, Cancel, Fix, Pause
+from semantic_detection_pkg.scan.core.inputs import BaseAttitude, Cancel, Fix, Pause
 from simulation_pkg.harness.exact_scan import ExactScan
 
 

@@ -12,7 +12,7 @@ from semantic_detection_pkg.scan.adapters.machine_clock import moment
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.checkpoint_encoding import Head, Moment
 from semantic_detection_pkg.scan.core.checkpoint_settings import CheckpointSettings
-from semantic_detection_pkg.scan.core.inputs_and_decisions import Goal
+from semantic_detection_pkg.scan.core.inputs import Goal
 from semantic_detection_pkg.scan.core.resuming import (
     ATTEMPTS_UNASKED,
     CheckpointSchedule,

@@ -20,7 +20,8 @@ from ros_graph import destroy
 
 from interfaces_pkg.action import Scan
 from semantic_detection_pkg.scan.core.area import Area
-from semantic_detection_pkg.scan.core.inputs_and_decisions import Goal, GoalResult
+from semantic_detection_pkg.scan.core.decisions import GoalResult
+from semantic_detection_pkg.scan.core.inputs import Goal
 from semantic_detection_pkg.scan.ros.action import ScanAction
 
 GOAL = Goal("0123456789abcdef0123456789abcdef", Area(-0.5, 0.5, 0.0, 0.5), ("person",))

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semantic_detection_pkg.scan.core.controller import ScanController
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+from semantic_detection_pkg.scan.core.decisions import Decision
+from semantic_detection_pkg.scan.core.inputs import (
     BaseAttitude,
     CameraBeat,
-    Decision,
     Fix,
     FrameDetections,
     GimbalReading,

@@ -23,7 +23,7 @@ from scan_things import (
 
 from ros_support_pkg.core.words import FindingState, Level, Verdict
 from semantic_detection_pkg.scan.core.area import Area
-from semantic_detection_pkg.scan.core.inputs_and_decisions import GpuStatus
+from semantic_detection_pkg.scan.core.inputs import GpuStatus
 from semantic_detection_pkg.scan.core.settings import ScanSettings, TierSettings
 
 # ------------------------------------------------------------------------------ what it does

@@ -8,9 +8,7 @@ from scan_things import PERSON, SCARECROW, SETTINGS, TENT, VAGUE, exact_scan, ru
 
 from ros_support_pkg.core.words import Level
 from semantic_detection_pkg.scan.core.controller import ScanController
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
-    PointHere,
-)
+from semantic_detection_pkg.scan.core.inputs import PointHere
 from simulation_pkg.harness.exact_scan import STEP_NS, ExactScan
 
 

@@ -8,7 +8,7 @@ import pytest
 from ros_support_pkg.core.words import FindingState, TrackState
 from semantic_detection_pkg.scan.core.association import is_same_object
 from semantic_detection_pkg.scan.core.findings import Conclusion, FindingList, position_of
-from semantic_detection_pkg.scan.core.inputs_and_decisions import BaseAttitude, Fix
+from semantic_detection_pkg.scan.core.inputs import BaseAttitude, Fix
 from semantic_detection_pkg.scan.core.settings import CandidateSettings
 from semantic_detection_pkg.scan.core.tracking.track import Track
 

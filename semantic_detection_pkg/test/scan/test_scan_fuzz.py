@@ -11,7 +11,7 @@ from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.controller import ScanController
 from semantic_detection_pkg.scan.core.evidence import VlmReply
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+from semantic_detection_pkg.scan.core.inputs import (
     BaseAttitude,
     BaseLost,
     CameraBeat,

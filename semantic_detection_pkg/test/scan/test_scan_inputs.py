@@ -9,7 +9,7 @@ from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.goals import gimbal_limits, parse_words
 from semantic_detection_pkg.scan.core.input_watchdog import InputWatchdog
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+from semantic_detection_pkg.scan.core.inputs import (
     CameraBeat,
     FrameDetections,
     GimbalReading,

@@ -17,12 +17,7 @@ from scan_things import (
 )
 
 from ros_support_pkg.core.words import FindingState, Level
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
-    Cancel,
-    GpuStatus,
-    Pause,
-    PointHere,
-)
+from semantic_detection_pkg.scan.core.inputs import Cancel, GpuStatus, Pause, PointHere
 
 # -------------------------------------------------------------------------- losses and states
 

@@ -13,16 +13,14 @@ from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.serialization import canonical, from_plain, to_plain
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.blackboard import Blackboard
+from semantic_detection_pkg.scan.core.decisions import Decision, RateCommand, ScanStatus
 from semantic_detection_pkg.scan.core.evidence import VlmReply
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+from semantic_detection_pkg.scan.core.inputs import (
     BaseAttitude,
-    Decision,
     FrameDetections,
     GimbalReading,
     Goal,
     InspectionResult,
-    RateCommand,
-    ScanStatus,
     input_from_plain,
     input_to_plain,
 )

@@ -20,13 +20,10 @@ from semantic_detection_pkg.common.core.position import Position
 from semantic_detection_pkg.common.core.serialization import to_plain
 from semantic_detection_pkg.recorder.core.replay.player import replay
 from semantic_detection_pkg.scan.core import from_messages as scan_inputs
+from semantic_detection_pkg.scan.core.decisions import ScanStatus
 from semantic_detection_pkg.scan.core.evidence import Finding, PathCourse, TierResult, VlmReply
 from semantic_detection_pkg.scan.core.from_messages import from_journal
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
-    FrameDetections,
-    GimbalReading,
-    ScanStatus,
-)
+from semantic_detection_pkg.scan.core.inputs import FrameDetections, GimbalReading
 from semantic_detection_pkg.scan.core.settings import ScanControllerSettings
 from semantic_detection_pkg.scan.core.tracking.track import TrackPoint
 from semantic_detection_pkg.scan.ros import outputs as scan_outputs

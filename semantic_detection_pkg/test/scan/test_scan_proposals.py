@@ -15,7 +15,7 @@ from semantic_detection_pkg.scan.core.candidate_evidence import TrackedFrame
 from semantic_detection_pkg.scan.core.candidate_list import CandidateList
 from semantic_detection_pkg.scan.core.candidate_states import CandidateAction, CandidateState
 from semantic_detection_pkg.scan.core.from_messages import from_detections
-from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections
+from semantic_detection_pkg.scan.core.inputs import FrameDetections
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.tracking.track import Track
 

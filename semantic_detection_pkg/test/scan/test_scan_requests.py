@@ -18,13 +18,9 @@ from ros_graph import destroy
 from interfaces_pkg.action import AskVlm
 from interfaces_pkg.srv import InspectFrame
 from ros_support_pkg.core.words import Verdict
+from semantic_detection_pkg.scan.core.decisions import AskRequest, Decision, InspectRequest
 from semantic_detection_pkg.scan.core.evidence import VlmReply
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
-    AskRequest,
-    Decision,
-    InspectionResult,
-    InspectRequest,
-)
+from semantic_detection_pkg.scan.core.inputs import InspectionResult
 from semantic_detection_pkg.scan.ros import requests as scan_requests
 from semantic_detection_pkg.scan.ros.requests import ScanRequests
 

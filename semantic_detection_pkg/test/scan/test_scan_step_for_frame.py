@@ -15,7 +15,7 @@ from interfaces_pkg.msg import Detections
 from ros_support_pkg.qos import SENSOR_DATA
 from ros_support_pkg.steady_clock import steady_ns
 from semantic_detection_pkg.scan.core.area import Area
-from semantic_detection_pkg.scan.core.inputs_and_decisions import Goal
+from semantic_detection_pkg.scan.core.inputs import Goal
 from semantic_detection_pkg.scan.node import ScanControllerNode
 
 GOAL = Goal("0123456789abcdef0123456789abcdef", Area(-0.5, 0.5, 0.0, 0.5), ("person",))

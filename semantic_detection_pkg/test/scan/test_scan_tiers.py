@@ -11,7 +11,7 @@ from semantic_detection_pkg.common.core.detections import Detections, MaskRings
 from semantic_detection_pkg.common.core.labels import NO_WORD
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.scan.core.evidence import TierResult, VlmReply
-from semantic_detection_pkg.scan.core.inputs_and_decisions import InspectionResult
+from semantic_detection_pkg.scan.core.inputs import InspectionResult
 from semantic_detection_pkg.scan.core.mask_descriptors import describe_mask
 from semantic_detection_pkg.scan.core.settings import TierSettings
 from semantic_detection_pkg.scan.core.sprt import Sprt

@@ -22,11 +22,7 @@ from semantic_detection_pkg.common.core.detection_curve import (
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.checkpoint_encoding import CheckpointEncoder, to_text
 from semantic_detection_pkg.scan.core.controller import ScanController
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
-    Pause,
-    Resume,
-    SweepPlanned,
-)
+from semantic_detection_pkg.scan.core.inputs import Pause, Resume, SweepPlanned
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.thing_sizes import PodSettings
 from semantic_detection_pkg.scan.core.weights import WeightedArea

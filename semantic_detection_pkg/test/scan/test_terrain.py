@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from semantic_detection_pkg.scan.core.inputs_and_decisions import input_from_plain, input_to_plain
+from semantic_detection_pkg.scan.core.inputs import input_from_plain, input_to_plain
 from semantic_detection_pkg.scan.core.terrain import Terrain, Viewpoint, pack_terrain
 from semantic_detection_pkg.scan.core.thing_sizes import Ground, cell_ranges
 

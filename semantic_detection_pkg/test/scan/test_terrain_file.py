@@ -14,7 +14,7 @@ from terrain_files import write_heights
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.adapters.terrain_file import check_terrain, read_terrain
 from semantic_detection_pkg.scan.adapters.terrain_reader import TerrainReader
-from semantic_detection_pkg.scan.core.inputs_and_decisions import Fix
+from semantic_detection_pkg.scan.core.inputs import Fix
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.terrain import Terrain, TerrainSettings, pack_terrain
 from semantic_detection_pkg.scan.core.thing_sizes import PodSettings

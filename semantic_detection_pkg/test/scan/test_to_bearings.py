@@ -20,7 +20,7 @@ from semantic_detection_pkg.dashboard.ros.robot import RosRobot
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.controller import ScanController
 from semantic_detection_pkg.scan.core.ground_model import GroundModel
-from semantic_detection_pkg.scan.core.inputs_and_decisions import BaseAttitude, Fix
+from semantic_detection_pkg.scan.core.inputs import BaseAttitude, Fix
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.terrain import pack_terrain
 from semantic_detection_pkg.scan.core.thing_sizes import PodSettings

@@ -13,11 +13,7 @@ from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.from_messages import from_scan_goal
 from semantic_detection_pkg.scan.core.goals import check_goal
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
-    Goal,
-    input_from_plain,
-    input_to_plain,
-)
+from semantic_detection_pkg.scan.core.inputs import Goal, input_from_plain, input_to_plain
 from semantic_detection_pkg.scan.core.weights import (
     WeightedArea,
     _inside,

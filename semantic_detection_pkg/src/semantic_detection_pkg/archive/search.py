@@ -29,12 +29,10 @@ from semantic_detection_pkg.common.pictures import decode_picture
 from semantic_detection_pkg.detector.classifier import Classifier
 from semantic_detection_pkg.detector.kernels.crops import crop_for_eyes
 from semantic_detection_pkg.errors import FrameError, StorageError
+from semantic_detection_pkg.scan.core.decisions import DECISION_DIGITS
 from semantic_detection_pkg.scan.core.evidence import Finding
 from semantic_detection_pkg.scan.core.goals import class_labels
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
-    DECISION_DIGITS,
-    InspectionResult,
-)
+from semantic_detection_pkg.scan.core.inputs import InspectionResult
 from semantic_detection_pkg.scan.core.settings import (
     CandidateSettings,
     ScanSettings,

@@ -37,7 +37,7 @@ from semantic_detection_pkg.recorder.storage.bag_messages import (
 )
 from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
 from semantic_detection_pkg.scan.core.area import Area
-from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections, Goal
+from semantic_detection_pkg.scan.core.inputs import FrameDetections, Goal
 
 #: Of a recording without a goal: all that a gimbal can reach.
 _EVERYWHERE = Area(-3.0, 3.0, -1.5, 1.5)

@@ -25,9 +25,9 @@ from semantic_detection_pkg.scan.adapters.mission_keeper import MissionKeeper
 from semantic_detection_pkg.scan.adapters.terrain_reader import TerrainReader
 from semantic_detection_pkg.scan.core import from_messages
 from semantic_detection_pkg.scan.core.controller import ScanController
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+from semantic_detection_pkg.scan.core.decisions import Decision
+from semantic_detection_pkg.scan.core.inputs import (
     CameraBeat,
-    Decision,
     Fix,
     Goal,
     Input,

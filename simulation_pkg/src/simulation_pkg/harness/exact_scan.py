@@ -17,19 +17,21 @@ from ros_support_pkg.core.words import Verdict
 from semantic_detection_pkg.common.core.detections import Detections, MaskRings
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.scan.core.area import Area
-from semantic_detection_pkg.scan.core.evidence import VlmReply
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+from semantic_detection_pkg.scan.core.decisions import (
     AskRequest,
-    CameraBeat,
     Decision,
+    InspectRequest,
+    VocabularyRequest,
+)
+from semantic_detection_pkg.scan.core.evidence import VlmReply
+from semantic_detection_pkg.scan.core.inputs import (
+    CameraBeat,
     FrameDetections,
     GimbalReading,
     Goal,
     Input,
     InspectionResult,
-    InspectRequest,
     VocabularyReply,
-    VocabularyRequest,
 )
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from simulation_pkg.harness.scan_harness import START_NS, STEP_NS, ScanHarness

@@ -12,14 +12,12 @@ from semantic_detection_pkg.common.core.optics import Matrix
 from semantic_detection_pkg.detector.core.need import NeedMap
 from semantic_detection_pkg.detector.core.pipeline import DetectorPipeline
 from semantic_detection_pkg.scan.core.area import Area
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
-    AskRequest,
+from semantic_detection_pkg.scan.core.decisions import AskRequest, InspectRequest, VocabularyRequest
+from semantic_detection_pkg.scan.core.inputs import (
     FrameDetections,
     Goal,
     InspectionResult,
-    InspectRequest,
     VocabularyReply,
-    VocabularyRequest,
 )
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from simulation_pkg.core.photo.labels import Box, Labels

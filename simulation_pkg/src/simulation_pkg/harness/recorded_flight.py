@@ -20,15 +20,9 @@ from semantic_detection_pkg.recorder.core.ring import RingRules
 from semantic_detection_pkg.recorder.core.topics import Message
 from semantic_detection_pkg.recorder.storage.disk import Disk
 from semantic_detection_pkg.recorder.storage.session import RecordingSession, SessionSettings
+from semantic_detection_pkg.scan.core.decisions import AskRequest, Decision
 from semantic_detection_pkg.scan.core.evidence import Box, VlmReply
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
-    AskRequest,
-    Decision,
-    FrameDetections,
-    GimbalReading,
-    Goal,
-    Input,
-)
+from semantic_detection_pkg.scan.core.inputs import FrameDetections, GimbalReading, Goal, Input
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from simulation_pkg.core.world.things import CLASS_NAMES
 from simulation_pkg.harness.rendered_scan import RenderedScan, to_ns

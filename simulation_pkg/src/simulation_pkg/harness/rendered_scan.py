@@ -9,19 +9,21 @@ from dataclasses import replace
 
 from ros_support_pkg.core.pose_history import Pose
 from ros_support_pkg.core.words import FindingState, Verdict
-from semantic_detection_pkg.scan.core.evidence import Box, Finding, VlmReply
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+from semantic_detection_pkg.scan.core.decisions import (
     AskRequest,
     Decision,
+    InspectRequest,
+    VocabularyRequest,
+)
+from semantic_detection_pkg.scan.core.evidence import Box, Finding, VlmReply
+from semantic_detection_pkg.scan.core.inputs import (
     FrameDetections,
     GimbalReading,
     Goal,
     GpuStatus,
     Input,
     InspectionResult,
-    InspectRequest,
     VocabularyReply,
-    VocabularyRequest,
 )
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from simulation_pkg.core.world.layout import WorldLayout

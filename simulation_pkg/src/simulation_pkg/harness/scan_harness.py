@@ -9,17 +9,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from semantic_detection_pkg.scan.core.controller import ScanController
-from semantic_detection_pkg.scan.core.evidence import Finding
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+from semantic_detection_pkg.scan.core.decisions import (
     AskRequest,
     Decision,
     GoalResult,
+    InspectRequest,
+    VocabularyRequest,
+)
+from semantic_detection_pkg.scan.core.evidence import Finding
+from semantic_detection_pkg.scan.core.inputs import (
     Input,
     InspectionResult,
-    InspectRequest,
     SweepPlanned,
     VocabularyReply,
-    VocabularyRequest,
 )
 from semantic_detection_pkg.scan.core.search import PlanTask
 from semantic_detection_pkg.scan.core.settings import ScanSettings

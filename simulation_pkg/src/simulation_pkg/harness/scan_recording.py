@@ -20,12 +20,8 @@ from semantic_detection_pkg.recorder.core.topics import Message
 from semantic_detection_pkg.recorder.storage.disk import Disk
 from semantic_detection_pkg.recorder.storage.session import RecordingSession, SessionSettings
 from semantic_detection_pkg.scan.core.controller import in_order
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
-    Decision,
-    FrameDetections,
-    GimbalReading,
-    Input,
-)
+from semantic_detection_pkg.scan.core.decisions import Decision
+from semantic_detection_pkg.scan.core.inputs import FrameDetections, GimbalReading, Input
 from semantic_detection_pkg.scan.core.journal import inputs_to_json, reading_checksum
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from simulation_pkg.harness.exact_scan import ExactScan, Thing

@@ -15,7 +15,8 @@ from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.detector.backends.curve_file import read_curves
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.coverage import CoverageMap
-from semantic_detection_pkg.scan.core.inputs_and_decisions import Decision, Goal
+from semantic_detection_pkg.scan.core.decisions import Decision
+from semantic_detection_pkg.scan.core.inputs import Goal
 from semantic_detection_pkg.scan.core.pod_map import PodMap
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.thing_sizes import Ground

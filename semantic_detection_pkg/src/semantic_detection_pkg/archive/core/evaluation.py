@@ -25,11 +25,7 @@ from semantic_detection_pkg.scan.core.candidate_states import CandidateAction
 from semantic_detection_pkg.scan.core.evidence import PathCourse, TierResult, VlmReply
 from semantic_detection_pkg.scan.core.findings import foot_pitch_rad, is_place, position_of
 from semantic_detection_pkg.scan.core.ground_model import GroundModel
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
-    BaseAttitude,
-    Fix,
-    InspectionResult,
-)
+from semantic_detection_pkg.scan.core.inputs import BaseAttitude, Fix, InspectionResult
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.tracking.delay import DelayEstimator
 from semantic_detection_pkg.scan.core.tracking.track import Track

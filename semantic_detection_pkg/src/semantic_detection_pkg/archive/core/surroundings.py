@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from ros_support_pkg.core.pose_history import Pose, PoseHistory
-from semantic_detection_pkg.scan.core.inputs_and_decisions import BaseAttitude, Fix
+from semantic_detection_pkg.scan.core.inputs import BaseAttitude, Fix
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.terrain import Terrain
 

@@ -39,7 +39,7 @@ from semantic_detection_pkg.recorder.storage.bag_reader import (
     Part,
     beginning_of,
 )
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+from semantic_detection_pkg.scan.core.inputs import (
     BaseAttitude,
     BaseLost,
     Fix,

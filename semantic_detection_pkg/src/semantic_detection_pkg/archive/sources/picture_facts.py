@@ -19,7 +19,7 @@ from PIL import Image
 
 from ros_support_pkg.core.pose_history import Pose
 from semantic_detection_pkg.archive.sources.source import known_time_ns
-from semantic_detection_pkg.scan.core.inputs_and_decisions import BaseAttitude, Fix
+from semantic_detection_pkg.scan.core.inputs import BaseAttitude, Fix
 
 _EXIF, _GPS = 0x8769, 0x8825
 _TIME, _SUBSECONDS, _OFFSET, _FOCAL_35_MM = 0x9003, 0x9291, 0x9011, 0xA405

@@ -19,7 +19,7 @@ from semantic_detection_pkg.camera.sources.images import natural_key
 from semantic_detection_pkg.common.kernels.crops import encode_jpeg
 from semantic_detection_pkg.common.pictures import PICTURE_SUFFIXES, read_picture
 from semantic_detection_pkg.errors import ConfigurationError, FrameError
-from semantic_detection_pkg.scan.core.inputs_and_decisions import BaseAttitude, Fix
+from semantic_detection_pkg.scan.core.inputs import BaseAttitude, Fix
 
 KIND = "pictures"
 _UNIT_PICTURES = 8

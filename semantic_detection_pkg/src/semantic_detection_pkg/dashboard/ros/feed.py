@@ -49,7 +49,7 @@ from semantic_detection_pkg.dashboard.core.proposals import proposals_in_force, 
 from semantic_detection_pkg.dashboard.core.words_shown import FramesWith, words_shown
 from semantic_detection_pkg.errors import FrameError
 from semantic_detection_pkg.scan.core.from_messages import from_gimbal_state, from_weighted_area
-from semantic_detection_pkg.scan.core.inputs_and_decisions import GimbalReading
+from semantic_detection_pkg.scan.core.inputs import GimbalReading
 from semantic_detection_pkg.scan.core.weight_shares import weight_shares
 from semantic_detection_pkg.scan.core.weights import WeightedArea
 from semantic_detection_pkg.scan.ros.whereabouts import Whereabouts

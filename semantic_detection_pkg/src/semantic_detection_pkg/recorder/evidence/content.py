@@ -22,7 +22,7 @@ from semantic_detection_pkg.recorder.storage.bag_messages import (
 )
 from semantic_detection_pkg.recorder.storage.bag_reader import BagMessage, BagReader
 from semantic_detection_pkg.recorder.storage.event_store import FINDING_FILE, read_event
-from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections, GimbalReading
+from semantic_detection_pkg.scan.core.inputs import FrameDetections, GimbalReading
 
 FINDINGS = "findings"
 _FRAMES_OF_TIER = 2  # shown of each

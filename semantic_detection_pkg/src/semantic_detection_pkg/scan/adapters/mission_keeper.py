@@ -27,6 +27,7 @@ from semantic_detection_pkg.scan.core.checkpoint_encoding import (
 )
 from semantic_detection_pkg.scan.core.checkpoint_settings import CheckpointSettings
 from semantic_detection_pkg.scan.core.controller import ScanController
+from semantic_detection_pkg.scan.core.decisions import Decision
 from semantic_detection_pkg.scan.core.ended_goals import (
     EndedGoal,
     decode_ended,
@@ -34,7 +35,7 @@ from semantic_detection_pkg.scan.core.ended_goals import (
     with_result,
 )
 from semantic_detection_pkg.scan.core.evidence import Finding
-from semantic_detection_pkg.scan.core.inputs_and_decisions import Decision, Goal, Resume
+from semantic_detection_pkg.scan.core.inputs import Goal, Resume
 from semantic_detection_pkg.scan.core.resuming import (
     ATTEMPTS_MAX,
     PROVEN_S,

@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.adapters.terrain_file import check_terrain, read_terrain
 from semantic_detection_pkg.scan.core.base_place import distance_m
-from semantic_detection_pkg.scan.core.inputs_and_decisions import Fix
+from semantic_detection_pkg.scan.core.inputs import Fix
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.terrain import Terrain, TerrainSettings
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from semantic_detection_pkg.scan.core.inputs_and_decisions import BaseAttitude, Fix
+from semantic_detection_pkg.scan.core.inputs import BaseAttitude, Fix
 
 _METRES_PER_DEG = 111_320.0  # of latitude; good to 1 %, which is enough here
 _MOVED_M = 5.0

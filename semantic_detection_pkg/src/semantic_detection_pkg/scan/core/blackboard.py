@@ -8,18 +8,11 @@ from semantic_detection_pkg.common.core.camera_view import CameraPoses
 from semantic_detection_pkg.common.core.detection_curve import DetectionCurves
 from semantic_detection_pkg.common.core.optics import axis_bearing
 from semantic_detection_pkg.scan.core.decision_builder import DecisionBuilder
+from semantic_detection_pkg.scan.core.decisions import AngleCommand, GoalResult, RateCommand
 from semantic_detection_pkg.scan.core.goals import gimbal_limits
 from semantic_detection_pkg.scan.core.ground_model import GroundModel
 from semantic_detection_pkg.scan.core.input_watchdog import InputWatchdog
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
-    AngleCommand,
-    BaseAttitude,
-    Fix,
-    GimbalReading,
-    GoalResult,
-    PointHere,
-    RateCommand,
-)
+from semantic_detection_pkg.scan.core.inputs import BaseAttitude, Fix, GimbalReading, PointHere
 from semantic_detection_pkg.scan.core.mission import Mission
 from semantic_detection_pkg.scan.core.pointing import BearingState, Rates, rates_towards
 from semantic_detection_pkg.scan.core.search import Search

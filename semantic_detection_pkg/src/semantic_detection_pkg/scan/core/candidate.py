@@ -35,8 +35,9 @@ from semantic_detection_pkg.scan.core.candidate_states import (
     CandidateCause,
     CandidateState,
 )
+from semantic_detection_pkg.scan.core.decisions import InspectRequest
 from semantic_detection_pkg.scan.core.evidence import TierResult, VlmReply
-from semantic_detection_pkg.scan.core.inputs_and_decisions import InspectionResult, InspectRequest
+from semantic_detection_pkg.scan.core.inputs import InspectionResult
 from semantic_detection_pkg.scan.core.mask_descriptors import describe_mask
 from semantic_detection_pkg.scan.core.planning.view_planning import ViewTarget
 from semantic_detection_pkg.scan.core.settings import ScanSettings

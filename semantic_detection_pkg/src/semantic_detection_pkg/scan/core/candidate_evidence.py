@@ -13,7 +13,7 @@ from semantic_detection_pkg.common.core.looks import Look, tiles_of
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.scan.core.area import Bearing
 from semantic_detection_pkg.scan.core.evidence import Box, TierResult, VlmReply
-from semantic_detection_pkg.scan.core.inputs_and_decisions import InspectionResult
+from semantic_detection_pkg.scan.core.inputs import InspectionResult
 from semantic_detection_pkg.scan.core.mask_descriptors import MaskDescriptors
 from semantic_detection_pkg.scan.core.sprt import Sprt
 from semantic_detection_pkg.scan.core.tracking.frame_tracks import TracksById

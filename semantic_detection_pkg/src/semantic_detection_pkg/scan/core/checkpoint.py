@@ -19,7 +19,7 @@ from semantic_detection_pkg.scan.core.candidate_states import CandidateState
 from semantic_detection_pkg.scan.core.coverage import CoverageRecord
 from semantic_detection_pkg.scan.core.evidence import Finding
 from semantic_detection_pkg.scan.core.findings import Conclusion
-from semantic_detection_pkg.scan.core.inputs_and_decisions import Goal
+from semantic_detection_pkg.scan.core.inputs import Goal
 from semantic_detection_pkg.scan.core.mission import Mission
 from semantic_detection_pkg.scan.core.planning.sweep import SweepProgress
 from semantic_detection_pkg.scan.core.pod_record import PodRecord

@@ -24,21 +24,20 @@ from semantic_detection_pkg.scan.core.checkpoint import (
 from semantic_detection_pkg.scan.core.checkpoint_encoding import from_text
 from semantic_detection_pkg.scan.core.coverage import CoverageMap
 from semantic_detection_pkg.scan.core.decision_builder import DecisionBuilder
+from semantic_detection_pkg.scan.core.decisions import Decision, GoalResult
 from semantic_detection_pkg.scan.core.detector_words import WordsInForce
 from semantic_detection_pkg.scan.core.evaluate_candidates import evaluate_candidates
 from semantic_detection_pkg.scan.core.evidence import Finding, VlmReply
 from semantic_detection_pkg.scan.core.goals import check_goal
 from semantic_detection_pkg.scan.core.ground_model import Place
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+from semantic_detection_pkg.scan.core.inputs import (
     BaseAttitude,
     BaseLost,
     Cancel,
-    Decision,
     Fix,
     FrameDetections,
     GimbalReading,
     Goal,
-    GoalResult,
     Input,
     InspectionResult,
     Pause,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from ros_support_pkg.core.words import Level
-from semantic_detection_pkg.scan.core.evidence import Finding
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+from semantic_detection_pkg.scan.core.decisions import (
     AngleCommand,
     AskRequest,
     Decision,
@@ -14,6 +13,7 @@ from semantic_detection_pkg.scan.core.inputs_and_decisions import (
     ScanStatus,
     VocabularyRequest,
 )
+from semantic_detection_pkg.scan.core.evidence import Finding
 
 
 class DecisionBuilder:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from semantic_detection_pkg.common.core.serialization import canonical, from_plain, to_plain
 from semantic_detection_pkg.scan.core.checkpoint_encoding import CheckpointError, Moment
-from semantic_detection_pkg.scan.core.inputs_and_decisions import GoalResult
+from semantic_detection_pkg.scan.core.decisions import GoalResult
 
 #: So long after its end a goal's result can be asked for.
 RESULT_KEPT_S = 900.0

@@ -11,7 +11,7 @@ from semantic_detection_pkg.common.core.finding_ids import make_finding_id
 from semantic_detection_pkg.common.core.position import NoPosition, Place, Position, locate
 from semantic_detection_pkg.scan.core.association import is_same_object
 from semantic_detection_pkg.scan.core.evidence import Box, Finding, PathCourse, TierResult, VlmReply
-from semantic_detection_pkg.scan.core.inputs_and_decisions import BaseAttitude, Fix
+from semantic_detection_pkg.scan.core.inputs import BaseAttitude, Fix
 from semantic_detection_pkg.scan.core.settings import CandidateSettings
 from semantic_detection_pkg.scan.core.tracking.track import Track
 

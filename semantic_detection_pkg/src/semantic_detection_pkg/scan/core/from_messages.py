@@ -22,7 +22,7 @@ from semantic_detection_pkg.errors import FrameError
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.detector_words import WordMeaning, WordsInForce
 from semantic_detection_pkg.scan.core.evidence import VlmReply
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+from semantic_detection_pkg.scan.core.inputs import (
     BaseAttitude,
     Fix,
     FrameDetections,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ros_support_pkg.core.settings import settings_of
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import Area, GimbalLimits, check_area, cut_to_limits
-from semantic_detection_pkg.scan.core.inputs_and_decisions import GimbalReading, Goal
+from semantic_detection_pkg.scan.core.inputs import GimbalReading, Goal
 from semantic_detection_pkg.scan.core.settings import GimbalSettings, ScanSettings
 from semantic_detection_pkg.scan.core.weights import check_weights
 

@@ -16,7 +16,7 @@ import pymap3d
 from semantic_detection_pkg.common.core.position import quaternion_rotation
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import Bearing
-from semantic_detection_pkg.scan.core.inputs_and_decisions import BaseAttitude, Fix
+from semantic_detection_pkg.scan.core.inputs import BaseAttitude, Fix
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.terrain import Terrain, Viewpoint
 from semantic_detection_pkg.scan.core.thing_sizes import Ground, rays_up

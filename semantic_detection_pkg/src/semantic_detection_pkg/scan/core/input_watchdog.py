@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+from semantic_detection_pkg.scan.core.inputs import (
     CameraBeat,
     FrameDetections,
     GimbalReading,

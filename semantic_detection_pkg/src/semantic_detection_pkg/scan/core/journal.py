@@ -13,7 +13,7 @@ from typing import Any
 
 from ros_support_pkg.core.settings import as_before, with_new_names
 from semantic_detection_pkg.common.core.serialization import canonical, from_plain, to_plain
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+from semantic_detection_pkg.scan.core.inputs import (
     GimbalReading,
     Input,
     input_from_plain,

@@ -8,11 +8,7 @@ from ros_support_pkg.core.pose_history import Pose
 from semantic_detection_pkg.common.core.camera_view import CameraPoses
 from semantic_detection_pkg.common.core.detection_curve import DetectionCurves
 from semantic_detection_pkg.scan.core.base_place import BasePlace
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
-    FrameDetections,
-    GimbalReading,
-    Goal,
-)
+from semantic_detection_pkg.scan.core.inputs import FrameDetections, GimbalReading, Goal
 from semantic_detection_pkg.scan.core.search import Search, SearchPlan
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.thing_sizes import Ground

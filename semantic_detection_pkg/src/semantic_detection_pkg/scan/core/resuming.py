@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 
 from semantic_detection_pkg.scan.core.checkpoint_encoding import Head, Moment, changed_settings
 from semantic_detection_pkg.scan.core.checkpoint_settings import CheckpointSettings
+from semantic_detection_pkg.scan.core.decisions import GoalResult
 from semantic_detection_pkg.scan.core.evidence import Finding
-from semantic_detection_pkg.scan.core.inputs_and_decisions import Goal, GoalResult
+from semantic_detection_pkg.scan.core.inputs import Goal
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 
 NS_PER_S = 1_000_000_000

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from semantic_detection_pkg.scan.core.decisions import Decision
 from semantic_detection_pkg.scan.core.evidence import Finding, TierResult, VlmReply
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+from semantic_detection_pkg.scan.core.inputs import (
     BaseAttitude,
     CameraBeat,
-    Decision,
     Fix,
     FrameDetections,
     GimbalReading,

@@ -24,7 +24,7 @@ from semantic_detection_pkg.scan.core.candidate_states import CandidateAction
 from semantic_detection_pkg.scan.core.coverage import CoverageMap
 from semantic_detection_pkg.scan.core.findings import Conclusion, FindingList
 from semantic_detection_pkg.scan.core.goals import class_labels
-from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections, Goal
+from semantic_detection_pkg.scan.core.inputs import FrameDetections, Goal
 from semantic_detection_pkg.scan.core.path_following import PathFollower
 from semantic_detection_pkg.scan.core.paths.traversal import TraversalSettings
 from semantic_detection_pkg.scan.core.planning.closer_looks import closer_look_rules

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from semantic_detection_pkg.scan.core.inputs_and_decisions import Input
+from semantic_detection_pkg.scan.core.inputs import Input
 
 T = TypeVar("T")
 

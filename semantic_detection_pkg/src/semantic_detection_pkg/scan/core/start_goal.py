@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ros_support_pkg.core.settings import DEGREES, setting
 from semantic_detection_pkg.scan.core.area import Area
-from semantic_detection_pkg.scan.core.inputs_and_decisions import Goal
+from semantic_detection_pkg.scan.core.inputs import Goal
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from ros_support_pkg.core.words import FindingState, Verdict
 from semantic_detection_pkg.common.core.labels import NO_WORD
 from semantic_detection_pkg.scan.core.evidence import TierResult, VlmReply
-from semantic_detection_pkg.scan.core.inputs_and_decisions import InspectionResult
+from semantic_detection_pkg.scan.core.inputs import InspectionResult
 from semantic_detection_pkg.scan.core.settings import TierSettings
 from semantic_detection_pkg.scan.core.sprt import Sprt
 

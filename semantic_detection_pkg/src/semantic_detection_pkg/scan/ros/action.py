@@ -16,9 +16,10 @@ from interfaces_pkg.action import Scan
 from interfaces_pkg.msg import ScanState
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.area import check_bearing_count
+from semantic_detection_pkg.scan.core.decisions import GoalResult
 from semantic_detection_pkg.scan.core.ended_goals import RESULT_KEPT_S
 from semantic_detection_pkg.scan.core.from_messages import from_scan_goal
-from semantic_detection_pkg.scan.core.inputs_and_decisions import Cancel, Goal, GoalResult, Input
+from semantic_detection_pkg.scan.core.inputs import Cancel, Goal, Input
 from semantic_detection_pkg.scan.core.weights import check_weight_counts
 from semantic_detection_pkg.scan.ros.goal_server import GoalServer
 from semantic_detection_pkg.scan.ros.outputs import to_scan_goal, to_scan_result

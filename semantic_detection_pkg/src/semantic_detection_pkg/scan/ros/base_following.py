@@ -9,7 +9,7 @@ from sensor_msgs.msg import Imu, NavSatFix
 
 from ros_support_pkg.edge import subscribe
 from ros_support_pkg.qos import SENSOR_DATA
-from semantic_detection_pkg.scan.core.inputs_and_decisions import BaseLost
+from semantic_detection_pkg.scan.core.inputs import BaseLost
 from semantic_detection_pkg.scan.core.standing_inputs import StandingInputs
 from semantic_detection_pkg.scan.ros.whereabouts import Whereabouts, follow_base
 

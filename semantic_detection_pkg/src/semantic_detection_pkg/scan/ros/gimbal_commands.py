@@ -7,7 +7,7 @@ from std_msgs.msg import Header
 
 from interfaces_pkg.msg import FrameTimes, GimbalAngle, GimbalRate
 from ros_support_pkg.qos import COMMAND
-from semantic_detection_pkg.scan.core.inputs_and_decisions import Decision
+from semantic_detection_pkg.scan.core.decisions import Decision
 
 
 class GimbalCommands:

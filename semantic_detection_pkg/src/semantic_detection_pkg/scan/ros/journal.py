@@ -9,8 +9,8 @@ from std_msgs.msg import Header
 from interfaces_pkg.msg import ScanJournal
 from ros_support_pkg.stamps import to_time
 from semantic_detection_pkg.scan.core.controller import in_order
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
-    Decision,
+from semantic_detection_pkg.scan.core.decisions import Decision
+from semantic_detection_pkg.scan.core.inputs import (
     FrameDetections,
     GimbalReading,
     Input,

@@ -32,13 +32,8 @@ from ros_support_pkg.stamps import to_time
 from semantic_detection_pkg.scan.core import evidence
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.coverage import CoverageMap
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
-    BaseAttitude,
-    Fix,
-    Goal,
-    GoalResult,
-    ScanStatus,
-)
+from semantic_detection_pkg.scan.core.decisions import GoalResult, ScanStatus
+from semantic_detection_pkg.scan.core.inputs import BaseAttitude, Fix, Goal
 from semantic_detection_pkg.scan.core.pod_map import PodMap
 from semantic_detection_pkg.scan.core.search import SearchProgress
 from semantic_detection_pkg.scan.core.tracking import track as tracking

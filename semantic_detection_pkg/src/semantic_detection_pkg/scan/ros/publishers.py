@@ -21,7 +21,8 @@ from ros_support_pkg.timers import every
 from semantic_detection_pkg.scan.core import evidence
 from semantic_detection_pkg.scan.core.controller import ScanController
 from semantic_detection_pkg.scan.core.coverage import CoverageMap
-from semantic_detection_pkg.scan.core.inputs_and_decisions import BaseAttitude, Decision, Fix
+from semantic_detection_pkg.scan.core.decisions import Decision
+from semantic_detection_pkg.scan.core.inputs import BaseAttitude, Fix
 from semantic_detection_pkg.scan.core.pod_map import PodMap
 from semantic_detection_pkg.scan.ros import outputs as scan_outputs
 from semantic_detection_pkg.scan.ros.markers import scan_markers

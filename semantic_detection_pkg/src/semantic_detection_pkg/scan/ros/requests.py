@@ -19,17 +19,15 @@ from interfaces_pkg.srv import InspectFrame, SetVocabulary, SetZoom
 from ros_support_pkg.core.words import Verdict
 from ros_support_pkg.requests import Requests
 from ros_support_pkg.stamps import from_time, to_time
-from semantic_detection_pkg.scan.core.evidence import VlmReply
-from semantic_detection_pkg.scan.core.from_messages import from_vlm_answer
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+from semantic_detection_pkg.scan.core.decisions import (
     AskRequest,
     Decision,
-    Input,
-    InspectionResult,
     InspectRequest,
-    VocabularyReply,
     VocabularyRequest,
 )
+from semantic_detection_pkg.scan.core.evidence import VlmReply
+from semantic_detection_pkg.scan.core.from_messages import from_vlm_answer
+from semantic_detection_pkg.scan.core.inputs import Input, InspectionResult, VocabularyReply
 
 #: Crops that wait for a question: a few for each candidate of a crowded scene, some 10 MB.
 _CROPS_MAX = 300

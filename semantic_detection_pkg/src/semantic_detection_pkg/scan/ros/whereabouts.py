@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from ros_support_pkg.core.words import LinkState, read
 from semantic_detection_pkg.common.core.position import RobotPlace
 from semantic_detection_pkg.scan.core.from_messages import from_fix, from_imu
-from semantic_detection_pkg.scan.core.inputs_and_decisions import BaseAttitude, BaseLost, Fix
+from semantic_detection_pkg.scan.core.inputs import BaseAttitude, BaseLost, Fix
 from semantic_detection_pkg.scan.core.standing_inputs import StandingInputs
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from semantic_detection_pkg.scan.core.controller import ScanController
-from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections, GimbalReading
+from semantic_detection_pkg.scan.core.inputs import FrameDetections, GimbalReading
 from semantic_detection_pkg.scan.core.journal import (
     RecordedStep,
     inputs_from_json,

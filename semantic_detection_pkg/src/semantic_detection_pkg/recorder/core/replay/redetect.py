@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semantic_detection_pkg.recorder.core.replay.player import Recorded
-from semantic_detection_pkg.scan.core.inputs_and_decisions import FrameDetections
+from semantic_detection_pkg.scan.core.inputs import FrameDetections
 
 #: Two boxes of a class are of one thing where they overlap by this much, as in COCO's AP50.
 _SAME_IOU = 0.5

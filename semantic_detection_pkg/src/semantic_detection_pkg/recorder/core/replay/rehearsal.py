@@ -12,10 +12,10 @@ from dataclasses import replace
 from ros_support_pkg.core.words import Verdict
 from semantic_detection_pkg.recorder.core.replay.player import Change, Recorded
 from semantic_detection_pkg.scan.core.controller import ScanController
+from semantic_detection_pkg.scan.core.decisions import Decision
 from semantic_detection_pkg.scan.core.evidence import VlmReply
-from semantic_detection_pkg.scan.core.inputs_and_decisions import (
+from semantic_detection_pkg.scan.core.inputs import (
     CameraBeat,
-    Decision,
     FrameDetections,
     Goal,
     Input,

@@ -9,7 +9,7 @@ from semantic_detection_pkg.scan.core.behaviours.behaviour import SearchBehaviou
 from semantic_detection_pkg.scan.core.blackboard import NS_PER_S
 from semantic_detection_pkg.scan.core.candidate import Candidate
 from semantic_detection_pkg.scan.core.candidate_states import CandidateAction
-from semantic_detection_pkg.scan.core.inputs_and_decisions import AskRequest
+from semantic_detection_pkg.scan.core.decisions import AskRequest
 from semantic_detection_pkg.scan.core.pointing import BearingState
 from semantic_detection_pkg.scan.core.search import Search, VlmQuestion
 

@@ -9,8 +9,8 @@ from py_trees.common import Status
 from ros_support_pkg.core.words import Level
 from semantic_detection_pkg.scan.core.behaviours.behaviour import ScanBehaviour
 from semantic_detection_pkg.scan.core.blackboard import NS_PER_S
+from semantic_detection_pkg.scan.core.decisions import AngleCommand
 from semantic_detection_pkg.scan.core.goals import gimbal_limits
-from semantic_detection_pkg.scan.core.inputs_and_decisions import AngleCommand
 
 
 class HoldStill(ScanBehaviour):

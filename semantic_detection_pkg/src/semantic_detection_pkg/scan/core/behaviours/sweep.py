@@ -11,8 +11,8 @@ from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.scan.core.behaviours.behaviour import ScanBehaviour, SearchBehaviour
 from semantic_detection_pkg.scan.core.blackboard import NS_PER_S
+from semantic_detection_pkg.scan.core.decisions import VocabularyRequest
 from semantic_detection_pkg.scan.core.goals import fit_goal, gimbal_limits
-from semantic_detection_pkg.scan.core.inputs_and_decisions import VocabularyRequest
 from semantic_detection_pkg.scan.core.mission import Mission
 from semantic_detection_pkg.scan.core.search import Search, SearchPlan
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ros_support_pkg.core.ranges import check_range
 from ros_support_pkg.core.settings import constant
-from semantic_detection_pkg.common.core.optics import Matrix
+from semantic_detection_pkg.common.core.optics import Matrix, wrapped
 from semantic_detection_pkg.scan.kernels import implementation
 
 _TRUST_VARIANCES = 4.0  # a rate squared of so many variances is half trusted
@@ -117,6 +117,33 @@ class KalmanStates:
         """
         kernel = implementation("tracking")
         kernel.correct(self.memory, rows, innovations, variances, tells_rate, is_growth)
+
+    def restart(
+        self,
+        rows: Rows,
+        positions: Matrix,
+        positions_before: Matrix,
+        variances: Matrix,
+        elapsed_s: NDArray[np.float64],
+    ) -> None:
+        """Begin the filters `rows` (k,) anew in place, from two measurements each.
+
+        Two-point differencing (Bar-Shalom, Li and Kirubarajan, "Estimation with Applications to
+        Tracking and Navigation", 2001, 5.5.3).
+
+        Args:
+            positions, positions_before, variances: (k, 2) now, before, and of both.
+            elapsed_s: (k,) between them.
+        """
+        duration = elapsed_s[:, None]
+        rates = wrapped(positions - positions_before) / duration
+        self.memory[:, rows] = (
+            positions,
+            rates,
+            variances,
+            2.0 * variances / duration**2,
+            variances / duration,
+        )
 
     def inflate(self, least_variance: Matrix) -> None:
         """Raise the variances of positions to at least (n, 2) [rad^2], in place."""

@@ -116,6 +116,12 @@ class TrackTable:
         for row, column, score in zip(rows.tolist(), columns.tolist(), own.tolist(), strict=True):
             self._vote(row, seen.class_names[column], score)
 
+    def join(self, rows: Rows, others: Rows, hits_wanted: int) -> None:
+        """Count the detections of `others` (k,) as those of `rows`, which they turned out to be."""
+        self.hits[rows] += self.hits[others]
+        self.score_totals[rows] += self.score_totals[others]
+        self.is_confirmed[rows] |= self.hits[rows] >= hits_wanted
+
     def update_sizes(self, rows: Rows, sizes_rad: Matrix, is_cut: Flags) -> None:
         """Average sizes with those of completed boxes (k, 2); along cut axes replace them."""
         gains = np.maximum(_SIZE_GAIN, 1.0 / np.maximum(self.hits[rows], 1))[:, None]

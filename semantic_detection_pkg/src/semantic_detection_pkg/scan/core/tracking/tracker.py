@@ -25,6 +25,11 @@ from semantic_detection_pkg.scan.core.tracking.association import (
     associate,
     to_observations,
 )
+from semantic_detection_pkg.scan.core.tracking.fast_starts import (
+    FastStartSettings,
+    Sightings,
+    find_fast_starts,
+)
 from semantic_detection_pkg.scan.core.tracking.frame_tracks import FrameTracks
 from semantic_detection_pkg.scan.core.tracking.motion import KalmanStates, MotionModel
 from semantic_detection_pkg.scan.core.tracking.track_table import Flags, Rows, TrackTable, Values
@@ -55,6 +60,7 @@ class TrackerSettings:
         tracks_max: beyond this those that were not seen for longest are deleted.
         new_share: share of the things in a crowd that have no track yet; 0: a track takes whatever
             lies in its gate.
+        fast: when what was detected three times, far apart, is one thing.
     """
 
     birth_score: float = 0.25
@@ -67,6 +73,7 @@ class TrackerSettings:
     tracks_max: int = 200
     new_share: float = constant(0.1, before=0.0)
     motion: MotionModel = field(default_factory=MotionModel)
+    fast: FastStartSettings = field(default_factory=FastStartSettings)
     noise: MeasurementNoise = field(default_factory=MeasurementNoise)
 
     def __post_init__(self) -> None:
@@ -270,7 +277,9 @@ class Tracker:
         scores: Values,
     ) -> None:
         """Start tracks for detections without a track, the highest score first."""
-        taken, boxes = set(pairs.detections.tolist()), seen.boxes_xyxy.tolist()
+        taken = set(pairs.detections.tolist())
+        taken |= self._start_fast(stamp_ns, view, seen, taken, scores)
+        boxes = seen.boxes_xyxy.tolist()
         kept = [boxes[column] for column in taken]
         chosen = []
         for column in np.argsort(-scores, kind="stable").tolist():
@@ -295,6 +304,45 @@ class Tracker:
         table.add_hits(rows, fresh, stamp_ns, seen, scores)
         table.is_confirmed[rows] = table.hits[rows] >= self._hits_wanted
         self._next_id += len(rows)
+
+    def _start_fast(
+        self, stamp_ns: int, view: CameraView, seen: Observations, taken: set[int], scores: Values
+    ) -> set[int]:
+        """Make one track of two that were detected once and the detection in which they go on.
+
+        Returns:
+            The detections that have their track by this.
+        """
+        table = self._table
+        rows = np.flatnonzero((table.hits == 1) & table.is_whole & (table.detections < 0))
+        is_new = seen.is_whole & (scores >= self._settings.birth_score)
+        is_new[list(taken)] = False
+        if len(rows) < 2 or not is_new.any():
+            return set()
+        boxes = seen.boxes_xyxy
+        bearings = view.bearings_of((boxes[:, :2] + boxes[:, 2:]) / 2.0)
+        once = Sightings(
+            table.last_ns[rows],
+            table.labels[rows],
+            self._states.position[rows],
+            table.sizes_rad[rows].max(axis=1),
+        )
+        now = Sightings(
+            np.full(len(boxes), stamp_ns), seen.labels, bearings, view.sizes_of(boxes).max(axis=1)
+        )
+        found = find_fast_starts(once, now, seen.variances, is_new, self._settings.fast)
+        if not found:
+            return set()
+        firsts, seconds, columns = np.array(found, np.intp).T
+        kept, gone = rows[firsts], rows[seconds]
+        elapsed_s = (stamp_ns - table.last_ns[gone]) * 1e-9
+        self._states.restart(
+            kept, bearings[columns], once.bearings[seconds], seen.variances[columns], elapsed_s
+        )
+        table.add_hits(kept, columns, stamp_ns, seen, scores)
+        table.join(kept, gone, self._hits_wanted)
+        self._keep_tracks(~np.isin(np.arange(len(table)), gone))
+        return set(columns.tolist())
 
     def _delete_tracks(self, stamp_ns: int) -> None:
         """Delete tracks that were missed for too long, and those beyond the greatest number."""

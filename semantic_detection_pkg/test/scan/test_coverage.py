@@ -1,13 +1,11 @@
 """Areas, their cut to the gimbal's limits, and the map of what has been seen."""
 
 import math
-import time
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from patience import patience
 
 from ros_support_pkg.core.words import CellResult
 from semantic_detection_pkg.common.core.looks import Look
@@ -252,14 +250,3 @@ def test_senseless_criteria_are_refused(criteria):
     ((name, value),) = criteria.items()
     with pytest.raises(ConfigurationError, match=f"{name}: {value}, allowed is"):
         CoverageCriteria(**criteria)
-
-
-def test_counting_a_picture_takes_less_than_a_millisecond():
-    """Of the processor's time, on the reference machine."""
-    coverage = CoverageMap(wide_area(), CELL)
-    took_s = []
-    for yaw in range(-70, 70, 2):
-        began = time.thread_time()
-        coverage.add_view(view_at(yaw, 20, 1.0), 0.0)
-        took_s.append(time.thread_time() - began)
-    assert np.median(took_s) < patience(1e-3)

@@ -23,6 +23,7 @@ from rclpy.node import Node
 from rclpy.signals import uninstall_signal_handlers
 
 from ros_support_pkg.log_handler import RosLogHandler
+from ros_support_pkg.memory import giving_back
 from ros_support_pkg.parameters import ParameterError
 from ros_support_pkg.starting import interrupt_from_now_on, was_interrupted
 from ros_support_pkg.threads import watching_threads
@@ -193,7 +194,8 @@ def wait_to_be_stopped(longest_s: float) -> None:
 def _run(members: Sequence[Member], args: Sequence[str] | None) -> int:
     running: list[_Running] = []
     log = RosLogHandler(one.program.make_node.__module__ for one in members)
-    with watching_threads(rclpy.try_shutdown, _is_end_of_context, EXIT_TIMEOUT_S) as threads:
+    watching = watching_threads(rclpy.try_shutdown, _is_end_of_context, EXIT_TIMEOUT_S)
+    with giving_back(), watching as threads:
         member = members[0]
         try:
             interrupt_from_now_on()

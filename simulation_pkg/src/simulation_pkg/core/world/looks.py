@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +15,16 @@ from simulation_pkg.kernels import plants as world_plants
 from simulation_pkg.kernels import smoke as world_smoke
 from simulation_pkg.kernels import things as world_things
 from simulation_pkg.kernels.raster import Image, convex_outline, halved
-from simulation_pkg.kernels.scene import Sprite, padded_sprite
+from simulation_pkg.kernels.scene import Sprite, padded_sprite, picture_of, sprite_size
 
 _LEVELS = 7
 _SOLID = 128
 _HAZE = 64  # smoke is see-through: a lower coverage counts as smoke
 
-_STILL: dict[str, Callable[[np.random.Generator], Image]] = {
+Draw = Callable[[np.random.Generator], Image]
+"""Draws a thing, (h, w, 4) premultiplied BGRA; each call a little different."""
+
+_STILL: dict[str, Draw] = {
     "person": world_things.person,
     "tent": world_things.tent,
     "vehicle": world_things.vehicle,
@@ -56,25 +59,24 @@ class Appearance:
         """Args: image: (h, w, 4) premultiplied BGRA."""
         self.outline: NDArray[np.float64] = convex_outline(image[..., 3], threshold)
         self.threshold = threshold
-        self._levels = [image]
-        self._sprites: dict[int, Sprite] = {}
+        self._levels = [padded_sprite(image)]
 
     def sprite_for(self, extent_px: float) -> Sprite:
         """Return the halving of the picture that is next to a height [px]; made when first seen."""
-        steps = math.log2(max(1.0, self._levels[0].shape[0] / max(1.0, extent_px)))
+        levels = self._levels
+        steps = math.log2(max(1.0, sprite_size(levels[0])[1] / max(1.0, extent_px)))
         wanted = min(round(steps), _LEVELS - 1)
-        while len(self._levels) <= wanted and (half := halved(self._levels[-1])) is not None:
-            self._levels.append(half)
-        level = min(wanted, len(self._levels) - 1)
-        if level not in self._sprites:
-            self._sprites[level] = padded_sprite(self._levels[level])
-        return self._sprites[level]
+        while len(levels) <= wanted and (half := halved(picture_of(levels[-1]))) is not None:
+            levels.append(padded_sprite(half))
+        return levels[min(wanted, len(levels) - 1)]
 
 
 class Wardrobe:
     """Draws each board's look when it is first seen; what moves is drawn anew each time."""
 
-    def __init__(self) -> None:
+    def __init__(self, looks: Mapping[str, Draw] | None = None) -> None:
+        """Args: looks: how things of further names are drawn."""
+        self._looks = _STILL | dict(looks or {})
         self._still: dict[tuple[str, int], Appearance] = {}
 
     def appearance_of(self, board: Board, time_s: float) -> Appearance:
@@ -86,7 +88,7 @@ class Wardrobe:
         if key not in self._still:
             rng = np.random.default_rng(board.look_seed)
             is_mirrored = rng.random() < 0.5
-            sprite = _STILL[name](rng)
+            sprite = self._looks[name](rng)
             sprite = np.ascontiguousarray(sprite[:, ::-1]) if is_mirrored else sprite
             self._still[key] = Appearance(sprite, _SOLID)
         return self._still[key]

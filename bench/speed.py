@@ -27,6 +27,7 @@ ROWS = (
     "inference_2_threads_per_1",
     "inference_2_spinning_per_1",
     "inference_no_arena_per_ours",
+    "inference_memory_pattern_per_ours",
     "inference_extended_per_ours",
     "inference_parallel_per_ours",
 )  # fmt: skip
@@ -67,6 +68,10 @@ def _no_arena(options: Any) -> None:
     options.enable_cpu_mem_arena = False
 
 
+def _memory_pattern(options: Any) -> None:
+    options.enable_mem_pattern = True
+
+
 def _extended(options: Any) -> None:
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
 
@@ -80,6 +85,7 @@ _CHANGES: dict[str, Callable[[Any], None]] = {
     "inference_2_threads_per_1": _two_threads,
     "inference_2_spinning_per_1": _spinning,
     "inference_no_arena_per_ours": _no_arena,
+    "inference_memory_pattern_per_ours": _memory_pattern,
     "inference_extended_per_ours": _extended,
     "inference_parallel_per_ours": _parallel,
 }

@@ -41,6 +41,8 @@ def session_options(threads: int) -> onnxruntime.SessionOptions:
     options.log_severity_level = _LOG_FATAL_ONLY
     # Spinning workers win a millisecond and cost a core between frames.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # The pattern's one block is had beside the arena that the first inference made, not in it.
+    options.enable_mem_pattern = False
     return options
 
 

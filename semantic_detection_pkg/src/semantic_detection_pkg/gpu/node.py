@@ -5,18 +5,19 @@ A lifecycle node: while it is active it supervises the detector's lifecycle and 
 
 from __future__ import annotations
 
-import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.executors import MultiThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.task import Future
 
 from interfaces_pkg.msg import GpuState
 from interfaces_pkg.srv import AcquireGpu, ReleaseGpu
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
 from ros_support_pkg.edge import serve
+from ros_support_pkg.executor_jobs import ExecutorJobs
 from ros_support_pkg.lifecycle import GuardedLifecycleNode
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import STATE
@@ -26,7 +27,7 @@ from semantic_detection_pkg.gpu import owners
 from semantic_detection_pkg.gpu.core.arbiter import Arbiter
 from semantic_detection_pkg.gpu.core.messages import Answer
 from semantic_detection_pkg.gpu.core.settings import GpuArbiterSettings
-from semantic_detection_pkg.gpu.core.turns import ArbiterRules, Cause, TurnState
+from semantic_detection_pkg.gpu.core.turns import Cause, TurnState
 from semantic_detection_pkg.gpu.ros.detector_lifecycle import DetectorLifecycle
 from semantic_detection_pkg.gpu.runner import ArbiterRunner
 
@@ -38,8 +39,6 @@ _OWNERS = {
     TurnState.RECLAIMING: GpuState.OWNER_UNKNOWN,
     TurnState.RESUMING: GpuState.OWNER_NOBODY,
 }
-#: An acquire waits on a thread of its own; those beyond `max_waiting` are refused at once.
-_THREADS = ArbiterRules.max_waiting + 6
 _REPUBLISH_S = 1.0  # remaining_s changes although nothing else does
 
 
@@ -54,6 +53,7 @@ class GpuArbiterNode(GuardedLifecycleNode):
         self._runner: ArbiterRunner | None = None
         self._lifecycle: DetectorLifecycle | None = None
         self._seen: tuple[Arbiter, float] | None = None
+        self._jobs = ExecutorJobs(self)
         self._state = self.create_publisher(GpuState, "gpu/state", STATE)
         group = ReentrantCallbackGroup()
         serve(self, AcquireGpu, "gpu/acquire", self._acquire, group)
@@ -93,7 +93,7 @@ class GpuArbiterNode(GuardedLifecycleNode):
     def cleanup(self) -> None:
         self.deactivate()
 
-    def _acquire(
+    async def _acquire(
         self, request: AcquireGpu.Request, response: AcquireGpu.Response
     ) -> AcquireGpu.Response:
         runner = self._runner
@@ -106,7 +106,7 @@ class GpuArbiterNode(GuardedLifecycleNode):
         elif not 0.0 <= request.wait_s < float("inf"):
             response.reason = f"wait_s is {request.wait_s:g}, allowed is 0 or more"
         else:
-            answer = _wait(
+            answer = await self._answer(
                 lambda done: runner.ask(
                     request.holder,
                     request.purpose,
@@ -123,17 +123,26 @@ class GpuArbiterNode(GuardedLifecycleNode):
                 response.duration_s = answer.lease.until_s - answer.lease.since_s
         return response
 
-    def _release(
+    async def _release(
         self, request: ReleaseGpu.Request, response: ReleaseGpu.Response
     ) -> ReleaseGpu.Response:
         runner = self._runner
         if runner is None:
             response.message = "the arbiter is not active"
             return response
-        answer = _wait(lambda done: runner.release(request.holder, request.epoch, done))
+        answer = await self._answer(
+            lambda done: runner.release(request.holder, request.epoch, done)
+        )
         response.success = not answer.reason
         response.message = answer.reason
         return response
+
+    async def _answer(self, begin: Callable[[Callable[[Answer], None]], None]) -> Answer:
+        """Return the answer to what `begin` starts; the runner answers everything in the end."""
+        future = Future()
+        begin(lambda answer: self._jobs.put(lambda: future.set_result(answer)))
+        answer: Answer = await future
+        return answer
 
     def _changed(self, arbiter: Arbiter, now_s: float) -> None:
         """Publish the new state; the runner's thread calls this, publishing is thread-safe."""
@@ -185,20 +194,4 @@ class GpuArbiterNode(GuardedLifecycleNode):
         return "" if runner is None else runner.why_off
 
 
-def _wait(begin: Any) -> Answer:
-    """Return the answer to what `begin` starts; the runner answers everything in the end."""
-    arrived = threading.Event()
-    answers: list[Answer] = []
-
-    def done(answer: Answer) -> None:
-        answers.append(answer)
-        arrived.set()
-
-    begin(done)
-    arrived.wait()
-    return answers[0]
-
-
-main = NodeProgram(
-    GpuArbiterNode, (SemanticDetectionError,), lambda: MultiThreadedExecutor(num_threads=_THREADS)
-)
+main = NodeProgram(GpuArbiterNode, (SemanticDetectionError,))

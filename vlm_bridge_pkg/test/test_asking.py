@@ -174,7 +174,10 @@ def test_a_picture_that_is_none_is_refused(wrong: bytes) -> None:
 
 @pytest.mark.parametrize(
     "wrong", ["http://", "ftp://host", "http://host:99999", "http://host:0", "http://h/v1?key=1",
-              "http://user:word@host", "http://[::1", "unix:///run/vlm.sock"],
+              "http://user:word@host", "http://[::1", "unix:///run/vlm.sock", "http://a b",
+              "http://a..b", "http://" + "a" * 64, "http://h/\u00fc", "http://h/a b", "http:/h:80",
+              "https:h", "h:8081",
+              "127.0.0.1:8081/v1", "[::1]:8081"],
 )  # fmt: skip
 def test_an_address_that_is_none_is_refused(wrong: str) -> None:
     with pytest.raises(ConfigurationError, match="is no address of a server"):

@@ -137,11 +137,11 @@ def test_an_answer_is_cut_at_the_limit(stub: VlmServer) -> None:
     ("fault", "cause"),
     [
         ("hang", "timeout"),
-        ("rubbish", "cut_off"),
+        ("rubbish", "unreadable"),
         ("half", "cut_off"),
         ("busy", "busy"),
         ("stale", "stale_epoch"),
-        ("huge", "too_large"),
+        ("huge", "unreadable"),
         ("failed", "model_failed"),
         ("blind", "no_vision"),
         ("overflow", "too_large"),

@@ -95,11 +95,11 @@ def test_lease_question_answer(stub: VlmServer) -> None:
     ("fault", "cause"),
     [
         ("hang", "timeout"),
-        ("rubbish", "cut_off"),
+        ("rubbish", "unreadable"),
         ("half", "cut_off"),
         ("busy", "busy"),
         ("stale", "stale_epoch"),
-        ("huge", "too_large"),
+        ("huge", "unreadable"),
         ("failed", "model_failed"),
     ],
 )

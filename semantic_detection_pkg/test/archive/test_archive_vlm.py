@@ -228,17 +228,17 @@ def test_nobody_there(
     )
     (line,) = complaints.splitlines()
     assert line == (
-        f"search_archive: the vision-language model at {address} was not asked about 3 things: "
+        f"search_archive: the vision-language model at {address} gave no answer about 3 things: "
         f"nobody serves {address}: No such file or directory; begun again, the search asks what is "
         "left"
     )
     for one in findings_in(tmp_path / "out").values():
         assert one.state == FindingState.CONFIRMED.value
         assert (tier_3(one).verdict, one.answers) == (NOT_RUN, [])
-        assert tier_3(one).reason.startswith("the vision-language model was not asked: nobody")
+        assert tier_3(one).reason.startswith("the vision-language model gave no answer: nobody")
     pages = [path.read_text() for path in (tmp_path / "out/findings/events").glob("*/*.html")]
     assert len(pages) == 3
-    assert all("the vision-language model was not asked: nobody serves" in page for page in pages)
+    assert all("the vision-language model gave no answer: nobody serves" in page for page in pages)
     eyes = Eyes(blind_to="blue")
     assert str(address) == serve(Script(look=eyes.look))
     status, late, complaints = search("--vlm", address)
@@ -261,7 +261,7 @@ def test_a_server_that_is_too_slow_is_left_alone(
     assert 1 <= script.number <= 3
     assert "3 confirmed" in said
     (line,) = complaints.splitlines()
-    assert "was not asked about 3 things: no whole answer of " in line
+    assert "gave no answer about 3 things: no whole answer of " in line
 
 
 class Dying(Script):
@@ -282,7 +282,7 @@ def test_what_was_answered_before_the_server_died_is_kept(
     monkeypatch.setattr("vlm_bridge_pkg.asking._LOST_S", 0.0)
     status, _, complaints = search("--vlm", serve(Dying()))
     assert status == 1
-    assert "was not asked about 1 thing: the answer broke off" in complaints
+    assert "gave no answer about 1 thing: the answer broke off" in complaints
     assert len(list((tmp_path / "out/answers").glob("*.vlm.json"))) == 2
     fresh = Eyes()
     status, _, complaints = search("--vlm", serve(Script(look=fresh.look)))
@@ -306,7 +306,7 @@ def test_a_server_without_eyes_is_asked_once(
     status, _, complaints = search("--vlm", serve(script))
     assert (status, script.number) == (1, 1)
     (line,) = complaints.splitlines()
-    assert "was not asked about 3 things: image input is not supported" in line
+    assert "gave no answer about 3 things: image input is not supported" in line
     assert "llama-server: --mmproj" in line
 
 
@@ -317,6 +317,7 @@ def test_a_server_without_eyes_is_asked_once(
         (["--vlm", "http://"], "vlm: 'http://' is no address of a server"),
         (["--vlm", "http://host:port"], "vlm: 'http://host:port' is no address of a server"),
         (["--vlm", "http://[::1"], "vlm: 'http://[::1' is no address of a server"),
+        (["--vlm", "localhost:8081"], "vlm: 'localhost:8081' is no address of a server"),
     ],
 )
 def test_a_mistake_is_one_line(search: Callable[..., Any], words: list[str], said: str) -> None:

@@ -23,7 +23,7 @@ from semantic_detection_pkg.errors import ConfigurationError, SemanticDetectionE
 _SUFFIX = ".vlm.json"
 #: So many questions one after another without an answer: the server is left alone.
 _UNANSWERED_MAX = 3
-_NOT_ASKED = "the vision-language model was not asked"
+_NO_ANSWER = "the vision-language model gave no answer"
 
 
 def open_asker(address: str, *, model: str, timeout_s: float) -> PictureAsker:
@@ -64,6 +64,7 @@ class Asking:
         self._folder = folder
         self._files = FileSystem()
         self._served: str | None = None
+        self._is_known_late = False
         self._in_a_row = 0
         self._is_given_up = False
         self.asked = 0
@@ -91,7 +92,7 @@ class Asking:
             return answer
         self.unanswered += 1
         self.problem = self.problem or answer.reason
-        return replace(answer, reason=f"{_NOT_ASKED}: {answer.reason}")
+        return replace(answer, reason=f"{_NO_ANSWER}: {answer.reason}")
 
     def _new(self, jpeg: bytes, class_name: str) -> PictureAnswer:
         if self._is_given_up:
@@ -100,7 +101,8 @@ class Asking:
         answer = self._asker.ask(jpeg, class_name)
         self._in_a_row = 0 if answer.is_answered else self._in_a_row + 1
         self._is_given_up = answer.is_hopeless or self._in_a_row >= _UNANSWERED_MAX
-        if answer.is_answered and not self._served:  # it was not there when the search began
+        if answer.is_answered and not self._served and not self._is_known_late:
+            self._is_known_late = True  # it was not there when the search began, or does not tell
             self._served = self._asker.served_model()
         return answer
 

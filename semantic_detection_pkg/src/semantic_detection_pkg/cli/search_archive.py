@@ -230,7 +230,7 @@ def _tell_of_questions(asking: Asking, address: str) -> None:
     if asking.unanswered:
         things = "thing" if asking.unanswered == 1 else "things"
         _say(
-            f"the vision-language model at {address} was not asked about {asking.unanswered} "
+            f"the vision-language model at {address} gave no answer about {asking.unanswered} "
             f"{things}: {asking.problem}; begun again, the search asks what is left"
         )
 

@@ -8,11 +8,11 @@ wrong "uncertain" costs an operator a look.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
 from ros_support_pkg.core.words import Verdict
+from semantic_detection_pkg.common.core.foreign_text import read_json
 
 _VERDICTS = {
     "yes": Verdict.YES,
@@ -246,8 +246,8 @@ def _document(text: str) -> dict[str, Any] | None:
     ends = _CUT_ENDS if _WHOLE_VERDICT.search(cut) else ()
     for tried in (text[:end], *(cut + missing for missing in ends)):
         try:
-            document = json.loads(tried)
-        except (ValueError, RecursionError):
+            document = read_json(tried)
+        except ValueError:
             continue
         if isinstance(document, dict):
             return document

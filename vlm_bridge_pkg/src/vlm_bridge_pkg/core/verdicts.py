@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ros_support_pkg.core.words import Verdict
+from semantic_detection_pkg.common.core.foreign_text import in_one_line
 from vlm_bridge_pkg.core.answer_text import read_verdict
 
 _WORDS = {"yes": Verdict.YES, "no": Verdict.NO}
@@ -46,7 +47,8 @@ def read_answer(text: str, logprobs: Mapping[str, float] | None = None) -> Answe
 
 def without_answer(cause: str, why: str) -> AnswerReading:
     """Return the reading of no answer; `why` is in words of the service or of the way there."""
-    return AnswerReading(Verdict.UNSURE, " ".join(why.split())[:_REASON_CHARS], cause)
+    words = in_one_line(" ".join(why.split()))
+    return AnswerReading(Verdict.UNSURE, words[:_REASON_CHARS], cause)
 
 
 def logprobs_of_verdict(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from semantic_detection_pkg.common.core.foreign_text import read_json
 from vlm_bridge_pkg.errors import ServiceError
 from vlm_bridge_pkg.protocol.causes import cause_of
 from vlm_bridge_pkg.protocol.limits import MAX_REPLY_BYTES
@@ -29,6 +31,11 @@ _BROKEN_OFF = ("content_filter", "error", "abort")
 #: A token and the logprobs of it and its rivals by text.
 TokenLogprobs = tuple[str, Mapping[str, float]]
 _TOLD_MAX = 64  # tokens; the verdict comes first
+#: What lines of a stream of events begin with.
+_FIELDS = (b":", b"data", b"event", b"id", b"retry")
+_MARKUP = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+_WORDS_MAX = 120
+_STRANGE_MAX = 1000
 
 
 @dataclass(frozen=True)
@@ -136,6 +143,7 @@ class StreamReader:
         self._is_cut = False
         self._is_whole = False  # a JSON body instead of a stream
         self._is_finished = False  # a finish reason came
+        self._strange = b""  # the first lines that no stream has
         self.text = ""
         self.is_complete = False
 
@@ -143,11 +151,11 @@ class StreamReader:
         """Take in bytes.
 
         Raises:
-            ServiceError: unreadable, too_large, or a refusal that came as an event.
+            ServiceError: unreadable, or a refusal that came as an event.
         """
         self._size += len(data)
         if self._size > MAX_REPLY_BYTES:
-            raise ServiceError("too_large", f"the answer is over {MAX_REPLY_BYTES} bytes")
+            raise ServiceError("unreadable", f"the answer is over {MAX_REPLY_BYTES} bytes")
         self._rest = (self._rest + data).removeprefix(codecs.BOM_UTF8)
         while not self._is_whole:
             self._is_whole = not self.text and self._rest.lstrip()[:1] == b"{"
@@ -172,10 +180,16 @@ class StreamReader:
             if error.cause != "unreadable":  # half an event: what broke off
                 raise
         if not (self.is_complete or self._is_finished):
-            raise ServiceError("cut_off", f"the answer broke off after {self.text[:40]!r}")
+            if self._strange and not self.text:  # a page of a web server, say
+                words = in_plain_words(self._strange) or "a page without words"
+                raise ServiceError("unreadable", f"the answer is no completion: {words}")
+            after = f"after {self.text[:40]!r}" if self.text else "before its first word"
+            raise ServiceError("cut_off", f"the answer broke off {after}")
         return Reply(self.text, self._model, self._logprobs, self._is_cut)
 
     def _read(self, lines: Sequence[bytes]) -> None:
+        if len(self._strange) < _STRANGE_MAX:
+            self._strange += _strange(lines)
         for payload in _payloads(lines):
             if payload == b"[DONE]":
                 self.is_complete = True
@@ -196,6 +210,17 @@ def _payloads(lines: Sequence[bytes]) -> Iterator[bytes]:
     for line in lines:
         if line.startswith(b"data:"):  # comments and other fields are for others
             yield line[5:].strip()
+
+
+def _strange(lines: Sequence[bytes]) -> bytes:
+    """Return the lines that are no fields of a stream (WHATWG, server-sent events)."""
+    return b"\n".join(one for one in lines if one.strip() and not one.startswith(_FIELDS))
+
+
+def in_plain_words(body: bytes) -> str:
+    """Return what a body that is no JSON says: a page's markup left out, one line, cut short."""
+    text = _MARKUP.sub(" ", body.decode("utf-8", "replace"))
+    return " ".join(text.split())[:_WORDS_MAX]
 
 
 def _text_of(choice: Mapping[str, Any]) -> str | None:
@@ -223,7 +248,7 @@ def _text_of(choice: Mapping[str, Any]) -> str | None:
 def _choice(body: bytes) -> tuple[dict[str, Any], str]:
     """Return the first choice, empty where there is none, and the model's name."""
     try:
-        document = json.loads(body)
+        document = read_json(body)
         # A stream that has begun has no status left to say it with; null says that there is none.
         error = document.get("error") or _other_error(document)
         if error is True:  # the words stand beside it
@@ -235,7 +260,7 @@ def _choice(body: bytes) -> tuple[dict[str, Any], str]:
         # Of several answers the first one counts.
         choice: Any = next((one for one in choices or () if one.get("index") in (0, None)), {})
         model = document.get("model") or ""
-    except (ValueError, RecursionError, KeyError, TypeError, IndexError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise ServiceError("unreadable", f"the answer is no completion: {body[:60]!r}") from error
     if not isinstance(choice, dict):
         raise ServiceError("unreadable", f"the answer is no completion: {body[:60]!r}")
@@ -254,7 +279,8 @@ def _other_error(document: Mapping[str, Any]) -> Any:
 def refused(error: Any, default: str = "refused") -> ServiceError:
     """Return the refusal in a reply's "error"; its cause is `default` where it says none."""
     error = error if isinstance(error, dict) else {"message": error}
-    return ServiceError(cause_of(error, default), str(error.get("message")), is_refusal=True)
+    words = error.get("message") or json.dumps(error)[:_WORDS_MAX]
+    return ServiceError(cause_of(error, default), str(words), is_refusal=True)
 
 
 def _logprobs_of(choice: Mapping[str, Any]) -> tuple[TokenLogprobs, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from semantic_detection_pkg.common.core.foreign_text import read_json
 from vlm_bridge_pkg.protocol.limits import MAX_PROMPT_CHARS, MAX_TOKENS
 from vlm_bridge_pkg.protocol.pictures import Picture, read_uri
 from vlm_bridge_pkg.protocol.refusal import RequestRefused
@@ -124,8 +125,8 @@ def _schema(form: Any) -> Mapping[str, Any] | None:
 
 def _document(body: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        document = read_json(body)
+    except ValueError as error:
         raise RequestRefused("bad_request", f"the body is no JSON: {error}") from error
     if not isinstance(document, dict):
         raise RequestRefused("bad_request", "the body is no JSON object")

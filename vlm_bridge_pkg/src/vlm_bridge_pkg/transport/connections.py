@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import socket
 from urllib.parse import SplitResult, urlsplit
 
@@ -10,6 +11,9 @@ from vlm_bridge_pkg.errors import ConfigurationError
 
 CONNECT_TIMEOUT_S = 0.5  # of a Unix socket
 FAR_CONNECT_TIMEOUT_S = 5.0
+_NO_SCHEME = re.compile(r"[^/\s]+:[0-9]+(/\S*)?")  # HOST:PORT, as people type it
+_LIKE_URL = re.compile(rf".*://|https?:|{_NO_SCHEME.pattern}$", re.IGNORECASE | re.DOTALL)
+_SENDABLE = re.compile("[!-~]+")  # what stands in a request without being quoted
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -60,21 +64,28 @@ def connection_to(address: str) -> Connection:
         address: a URL may end in "/v1", as other clients want it.
 
     Raises:
-        ConfigurationError: it has "://" in it and is no URL of a server.
+        ConfigurationError: it looks like a URL and is none of a server.
     """
-    if "://" not in address:
+    if not _LIKE_URL.match(address):
         return UnixConnection(address)
     try:
         url = urlsplit(address)
-        is_good = url.hostname and url.port != 0 and not (url.query or url.fragment or url.username)
+        is_good = _is_sendable(url) and not (url.query or url.fragment or url.username)
     except ValueError:
         is_good = False
     if not is_good or url.scheme not in ("http", "https"):
+        hint = f"; is http://{address} meant?" if _NO_SCHEME.fullmatch(address) else ""
         raise ConfigurationError(
             f"{address!r} is no address of a server; allowed are http://HOST:PORT, https://HOST "
-            "and the path of a Unix socket"
+            f"and the path of a Unix socket{hint}"
         )
     return HttpsConnection(url) if url.scheme == "https" else HttpConnection(url)
+
+
+def _is_sendable(url: SplitResult) -> bool:
+    """Return whether host, port and path can stand in a request; raises ValueError."""
+    host = (url.hostname or "").encode("idna").decode("ascii")
+    return bool(_SENDABLE.fullmatch(host) and _SENDABLE.fullmatch("/" + url.path)) and url.port != 0
 
 
 def _base(url: SplitResult) -> str:

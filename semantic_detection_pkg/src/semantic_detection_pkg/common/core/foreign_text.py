@@ -13,6 +13,7 @@ import unicodedata
 from typing import Any
 
 _HALF = re.compile("[\ud800-\udfff]")
+_SPELLED_HALF = re.compile(r"\\u[dD][89a-fA-F]")  # of a pair, too
 
 
 def in_one_line(text: object) -> str:
@@ -30,8 +31,11 @@ def read_json(body: bytes | str) -> Any:
     Raises:
         ValueError: it is none, or nested too deep.
     """
+    if isinstance(body, bytes):  # as json.loads has it
+        body = body.decode(json.detect_encoding(body), "surrogatepass")
     try:
-        return _whole(json.loads(body))
+        value = json.loads(body)
+        return _whole(value) if _has_half(body) else value
     except RecursionError as error:
         raise ValueError("nested too deep") from error
 
@@ -42,6 +46,11 @@ def _shown(character: str) -> str:
     if unicodedata.category(character) == "Zs":
         return " "
     return character.encode("unicode_escape").decode("ascii")
+
+
+def _has_half(body: str) -> bool:
+    r"""Return whether JSON may spell half a character: as it is, or by `\ud800` to `\udfff`."""
+    return bool(_SPELLED_HALF.search(body) or (not body.isascii() and _HALF.search(body)))
 
 
 def _whole(value: Any) -> Any:

@@ -65,6 +65,13 @@ def padded_sprite(image: Image) -> Sprite:
     return padded.view(np.uint32)[..., 0]
 
 
+def picture_of(sprite: Sprite) -> Image:
+    """Return what a sprite shows, (h, w, 4) premultiplied BGRA; a view."""
+    width, height = sprite_size(sprite)
+    inside = sprite[_PADDING:-_PADDING, _PADDING:-_PADDING]
+    return inside.view(np.uint8).reshape(height, width, 4)
+
+
 def sprite_size(sprite: Sprite) -> tuple[int, int]:
     """Return width and height [px] of what a sprite shows."""
     rows, columns = sprite.shape

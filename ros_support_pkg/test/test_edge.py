@@ -12,7 +12,7 @@ from rclpy.node import Node
 from interfaces_pkg.msg import GimbalState
 from interfaces_pkg.srv import AcquireGpu, SetZoom
 from ros_support_pkg.diagnostics import Health, _with_refused
-from ros_support_pkg.edge import refused_by, serve, subscribe
+from ros_support_pkg.edge import advertise, refused_by, serve, subscribe
 from ros_support_pkg.qos import SENSOR_DATA
 
 pytestmark = pytest.mark.graph
@@ -50,6 +50,16 @@ def test_a_message_that_cannot_be_used_is_dropped_and_named(node: Node) -> None:
     refused_by(node)["gimbal/state"].last_s -= 60.0
     assert _with_refused(node, Health.ok("well")).message == "well", "counted, and no news any more"
     assert _with_refused(node, Health.error("ill")).message == "ill"
+
+
+def test_a_topic_is_nothing_more_to_ask_at_each_wake_up(node: Node) -> None:
+    """By itself rclpy has the executor ask two listeners more for each; see `topic_events`."""
+    before = len(list(node.waitables))
+    subscribe(node, GimbalState, "gimbal/state", print, SENSOR_DATA)
+    advertise(node, GimbalState, "gimbal/state", SENSOR_DATA)
+    assert len(list(node.waitables)) == before
+    node.create_publisher(GimbalState, "gimbal/state", SENSOR_DATA)
+    assert len(list(node.waitables)) > before, "rclpy does this by itself now: drop `topic_events`"
 
 
 def test_a_defect_of_ours_is_not_hidden(node: Node) -> None:

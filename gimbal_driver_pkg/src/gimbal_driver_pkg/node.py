@@ -36,7 +36,7 @@ from interfaces_pkg.msg import GimbalState
 from interfaces_pkg.srv import SetFocus, SetZoom, SetZoomRate
 from ros_support_pkg.core.words import LinkState
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
-from ros_support_pkg.edge import serve
+from ros_support_pkg.edge import advertise, serve
 from ros_support_pkg.frames import in_namespace
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import READINGS, SENSOR_DATA
@@ -65,8 +65,8 @@ class GimbalDriverNode(Node):
         self._published_attitude: Attitude | None = None
         self._stamps = ReadingStamps()
         self._runner = DriverRunner(driver, partial(open_link, config.url, config.serial_baud))
-        self._state = self.create_publisher(GimbalState, "gimbal/state", SENSOR_DATA)
-        self._joints = self.create_publisher(JointState, "joint_states", READINGS)
+        self._state = advertise(self, GimbalState, "gimbal/state", SENSOR_DATA)
+        self._joints = advertise(self, JointState, "joint_states", READINGS)
         self._commands = MotionCommands(self, self._runner)
         # A group of their own: while one waits for the gimbal, the timers go on and wake it.
         waiting = ReentrantCallbackGroup()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 
-from ros_support_pkg.edge import refused_by
+from ros_support_pkg.edge import advertise, refused_by
 from ros_support_pkg.qos import EVENT
 from ros_support_pkg.timers import every
 
@@ -42,7 +42,7 @@ def publish_diagnostics(node: Node, check: Callable[[], Health]) -> None:
 
     What the node refused at its edge is added, and is a warning while it is recent.
     """
-    publisher = node.create_publisher(DiagnosticArray, "/diagnostics", EVENT)
+    publisher = advertise(node, DiagnosticArray, "/diagnostics", EVENT)
     name = node.get_fully_qualified_name().lstrip("/")
 
     def publish() -> None:

@@ -17,10 +17,12 @@ from typing import Any, TypeVar
 
 from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 from rclpy.service import Service
 from rclpy.subscription import Subscription
 
+from ros_support_pkg import topic_events
 from ros_support_pkg.core.message_rules import check_message
 
 #: What converters raise for what they cannot use. Any other exception is a defect of ours.
@@ -81,7 +83,14 @@ def subscribe(
         options: as `Node.create_subscription` has them. With `raw` nothing is looked into.
     """
     callback = take if options.get("raw") else taking(node, topic, take)
+    options = {"event_callbacks": topic_events.of_subscription(), **options}
     return node.create_subscription(message_type, topic, callback, qos, **options)
+
+
+def advertise(node: Node, message_type: type[Any], topic: str, qos: QoSProfile) -> Publisher:
+    """Return what publishes on a topic."""
+    quiet = topic_events.of_publisher()
+    return node.create_publisher(message_type, topic, qos, event_callbacks=quiet)
 
 
 def taking(node: Node, name: str, take: Callable[[_T], object]) -> Callable[[_T], None]:

@@ -15,6 +15,7 @@ from rclpy.node import Node
 from interfaces_pkg.action import AskVlm
 from interfaces_pkg.msg import VlmAnswer
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
+from ros_support_pkg.edge import advertise
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import EVENT
 from ros_support_pkg.running import NodeProgram, tolerating_shutdown
@@ -62,7 +63,7 @@ class VlmBridgeNode(Node):
         self._answered = 0
         self._last_cause = ""
         self._shedding = Shedding(self)
-        self._answers = self.create_publisher(VlmAnswer, "vlm/answers", EVENT)
+        self._answers = advertise(self, VlmAnswer, "vlm/answers", EVENT)
         publish_diagnostics(self, self._check)
         self._server = ActionServer(
             self,

@@ -13,6 +13,7 @@ from std_msgs.msg import Header
 from gimbal_driver_pkg.core.vehicle_watch import VehicleFix, VehicleWatch
 from gimbal_driver_pkg.protocol.vehicle_messages import VehicleAttitude
 from gimbal_driver_pkg.ros.stamps import ReadingStamps
+from ros_support_pkg.edge import advertise
 from ros_support_pkg.qos import READINGS
 from ros_support_pkg.stamps import to_time
 from ros_support_pkg.timers import every
@@ -64,8 +65,8 @@ class VehicleTopics:
         self._frame_id = frame_id
         self._read = read
         self._yields_to = yields_to
-        self._fixes = node.create_publisher(NavSatFix, "fix", READINGS)
-        self._attitudes = node.create_publisher(Imu, "imu", READINGS)
+        self._fixes = advertise(node, NavSatFix, "fix", READINGS)
+        self._attitudes = advertise(node, Imu, "imu", READINGS)
         self._others = {"fix": "", "imu": ""}
         self._looks = 0
         self._told: tuple[object, object] = (None, None)

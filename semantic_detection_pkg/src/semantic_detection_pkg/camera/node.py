@@ -17,6 +17,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage
 
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
+from ros_support_pkg.edge import advertise
 from ros_support_pkg.frames import in_namespace
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import READINGS, VIEW
@@ -50,10 +51,8 @@ class CameraNode(Node):
         path = self._config.calibration_file
         self._intrinsics = Intrinsics(load_calibration(path) if path else None)
         self._frames = FramePublisher(self, self._config.frame_transport)
-        self._compressed = self.create_publisher(
-            CompressedImage, "camera/image_raw/compressed", VIEW
-        )
-        self._info = self.create_publisher(CameraInfo, "camera/camera_info", READINGS)
+        self._compressed = advertise(self, CompressedImage, "camera/image_raw/compressed", VIEW)
+        self._info = advertise(self, CameraInfo, "camera/camera_info", READINGS)
         clock = self.get_clock()
         self._capture_clock = CaptureClock(lambda: clock.now().nanoseconds)
         self._reader = LatestFrameReader(

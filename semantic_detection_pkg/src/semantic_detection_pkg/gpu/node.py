@@ -16,7 +16,7 @@ from rclpy.task import Future
 from interfaces_pkg.msg import GpuState
 from interfaces_pkg.srv import AcquireGpu, ReleaseGpu
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
-from ros_support_pkg.edge import serve
+from ros_support_pkg.edge import advertise, serve
 from ros_support_pkg.executor_jobs import ExecutorJobs
 from ros_support_pkg.lifecycle import GuardedLifecycleNode
 from ros_support_pkg.parameters import declare_parameters
@@ -54,7 +54,7 @@ class GpuArbiterNode(GuardedLifecycleNode):
         self._lifecycle: DetectorLifecycle | None = None
         self._seen: tuple[Arbiter, float] | None = None
         self._jobs = ExecutorJobs(self)
-        self._state = self.create_publisher(GpuState, "gpu/state", STATE)
+        self._state = advertise(self, GpuState, "gpu/state", STATE)
         group = ReentrantCallbackGroup()
         serve(self, AcquireGpu, "gpu/acquire", self._acquire, group)
         serve(self, ReleaseGpu, "gpu/release", self._release, group)

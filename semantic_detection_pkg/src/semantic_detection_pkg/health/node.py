@@ -16,7 +16,7 @@ from sensor_msgs.msg import CameraInfo
 
 from interfaces_pkg.msg import Detections, GimbalState, GpuState, HealthState
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
-from ros_support_pkg.edge import subscribe
+from ros_support_pkg.edge import advertise, subscribe
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import SENSOR_DATA, STATE
 from ros_support_pkg.running import NodeProgram
@@ -59,7 +59,7 @@ class HealthMonitorNode(Node):
         self._watch(GIMBAL, GimbalState)
         self._is_lent = False
         subscribe(self, GpuState, "gpu/state", self._note_owner, STATE)
-        self._level = self.create_publisher(HealthState, "health/level", STATE)
+        self._level = advertise(self, HealthState, "health/level", STATE)
         every(self, self._config.period_s, self._look)
         publish_diagnostics(self, self._check)
         self._look()

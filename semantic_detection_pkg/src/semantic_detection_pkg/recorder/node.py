@@ -15,7 +15,7 @@ from rclpy.node import Node
 from interfaces_pkg.msg import Finding, RecorderStatus
 from interfaces_pkg.srv import MarkEvent
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
-from ros_support_pkg.edge import refuse, serve
+from ros_support_pkg.edge import advertise, refuse, serve
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import STATE
 from ros_support_pkg.running import NodeProgram
@@ -56,7 +56,7 @@ class RecorderNode(Node):
             with_frames=self._config.frames == "compressed", extra=self._config.extra_topics
         )
         self._findings_seen: set[str] = set()
-        self._status = self.create_publisher(RecorderStatus, "recorder/status", STATE)
+        self._status = advertise(self, RecorderStatus, "recorder/status", STATE)
         serve(self, MarkEvent, "recorder/mark_event", self._mark)
         publish_diagnostics(self, self._check)
         self._recorder.start()

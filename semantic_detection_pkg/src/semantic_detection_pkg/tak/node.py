@@ -11,7 +11,7 @@ from sensor_msgs.msg import Imu, NavSatFix
 
 from interfaces_pkg import msg
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
-from ros_support_pkg.edge import subscribe
+from ros_support_pkg.edge import advertise, subscribe
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import COMMAND, RECORD, SENSOR_DATA, STATE
 from ros_support_pkg.running import NodeProgram
@@ -48,7 +48,7 @@ class TakNode(Node):
             server, _opener(server, config), config.max_reconnect_wait_s, self._is_request
         )
         self._requests = Requests()
-        self._looks = self.create_publisher(msg.GimbalAngle, "scan/point_here", COMMAND)
+        self._looks = advertise(self, msg.GimbalAngle, "scan/point_here", COMMAND)
         self._areas = AreaRequests(self, config.search_words)
         self._ignored = 0
         for kind, topic, take, qos in (

@@ -7,6 +7,7 @@ from functools import partial
 from rclpy.node import Node
 
 from interfaces_pkg.msg import Bearing, GroundTruth, WorldObject
+from ros_support_pkg.edge import advertise
 from ros_support_pkg.qos import EVENT
 from ros_support_pkg.running import tolerating_shutdown
 from ros_support_pkg.stamps import to_time
@@ -21,7 +22,7 @@ from simulation_pkg.core.world.truth import Seen, Truth
 def attach(node: Node, frame_id: str) -> partial[FrameSource]:
     """Return what opens a camera that turns with `gimbal/state` and publishes its truth."""
     poses = GimbalPoses(node)
-    truths = node.create_publisher(GroundTruth, "world/ground_truth", EVENT)
+    truths = advertise(node, GroundTruth, "world/ground_truth", EVENT)
 
     def publish(stamp_ns: int, truth: Truth) -> None:
         with tolerating_shutdown(node):

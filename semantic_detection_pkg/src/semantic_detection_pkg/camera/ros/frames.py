@@ -18,7 +18,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import Image
 
 from interfaces_pkg.msg import FrameHandle
-from ros_support_pkg.edge import subscribe
+from ros_support_pkg.edge import advertise, subscribe
 from ros_support_pkg.qos import SENSOR_DATA, VIEW
 from semantic_detection_pkg.camera.transport.protocol import FrameReader, FrameWriter
 from semantic_detection_pkg.common.core.frame import Frame
@@ -46,8 +46,8 @@ class FramePublisher:
         self._writer: FrameWriter | None = None
         if (shared_memory := _shared_memory(node, transport)) is not None:
             self._writer = shared_memory.SharedMemoryWriter(_domain(node), self._topic)
-            self._handles = node.create_publisher(FrameHandle, _HANDLES, SENSOR_DATA)
-        self._images = node.create_publisher(Image, _IMAGES, VIEW)
+            self._handles = advertise(node, FrameHandle, _HANDLES, SENSOR_DATA)
+        self._images = advertise(node, Image, _IMAGES, VIEW)
         way = "as image messages" if self._writer is None else "by shared memory"
         node.get_logger().info(f"frames go {way}")
 

@@ -26,6 +26,7 @@ from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
 from interfaces_pkg import action, msg, srv
+from ros_support_pkg.edge import advertise
 from ros_support_pkg.qos import COMMAND, STATE
 from ros_support_pkg.requests import Requests
 from ros_support_pkg.timers import every
@@ -129,10 +130,10 @@ class RosRobot:
         self.on_place_watch: Callable[[bool], None] = lambda _: None
         self.on_scan_end: Callable[[action.Scan.Result], None] = lambda _: None
         self._node = node
-        self._rates = node.create_publisher(msg.GimbalRate, "gimbal/cmd_rate", COMMAND)
-        self._angles = node.create_publisher(msg.GimbalAngle, "gimbal/cmd_angle", COMMAND)
-        self._looks = node.create_publisher(msg.GimbalAngle, "scan/point_here", COMMAND)
-        self._operator = node.create_publisher(String, "operator", STATE)
+        self._rates = advertise(node, msg.GimbalRate, "gimbal/cmd_rate", COMMAND)
+        self._angles = advertise(node, msg.GimbalAngle, "gimbal/cmd_angle", COMMAND)
+        self._looks = advertise(node, msg.GimbalAngle, "scan/point_here", COMMAND)
+        self._operator = advertise(node, String, "operator", STATE)
         self._clients: dict[type[Command], Client] = {
             kind: node.create_client(call.service, call.name) for kind, call in _CALLS.items()
         }

@@ -9,6 +9,7 @@ from rclpy.node import Node
 from std_msgs.msg import Header
 
 from interfaces_pkg.msg import DetectionCurves
+from ros_support_pkg.edge import advertise
 from ros_support_pkg.qos import STATE
 from semantic_detection_pkg.common.core import detection_curve
 from semantic_detection_pkg.common.core.looks import WayOfLooking
@@ -21,7 +22,7 @@ class CurvePublisher:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._publisher = node.create_publisher(DetectionCurves, "detector/curves", STATE)
+        self._publisher = advertise(node, DetectionCurves, "detector/curves", STATE)
         self._model = Path()
         self._confidence = -1.0
         self._curves = detection_curve.assumed_curves()

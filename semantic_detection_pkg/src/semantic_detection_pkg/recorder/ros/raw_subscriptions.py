@@ -14,6 +14,7 @@ from rclpy.subscription import Subscription
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 from ros_support_pkg.edge import subscribe
+from ros_support_pkg.topic_events import of_subscription
 from semantic_detection_pkg.recorder.core.topics import Message, OfferedQos, Topic
 from semantic_detection_pkg.recorder.ros.topics import Source, definition, message_class, type_hash
 
@@ -83,8 +84,11 @@ class RawSubscriptions:
             callback,
             entry.qos,
             raw=True,
-            event_callbacks=_loss_callbacks(partial(self._lose, entry.topic.name, _LOST)),
+            event_callbacks=of_subscription(partial(self._note_loss, entry.topic.name)),
         )
+
+    def _note_loss(self, topic: str, info: Any) -> None:
+        self._lose(topic, _LOST, info.total_count_change)
 
     def _receive_timed(self, entry: _Input, data: bytes, times: dict[str, int]) -> None:
         received_ns = times["received_timestamp"] or time.time_ns()
@@ -109,14 +113,6 @@ class _Input:
     topic: Topic
     qos: QoSProfile
     subscription: Subscription | None = None
-
-
-def _loss_callbacks(lose: Callable[[int], None]) -> Any:
-    try:
-        from rclpy.event_handler import SubscriptionEventCallbacks
-    except ImportError:  # Humble
-        from rclpy.qos_event import SubscriptionEventCallbacks
-    return SubscriptionEventCallbacks(message_lost=lambda info: lose(info.total_count_change))
 
 
 def _weakest(qos: QoSProfile, offers: Sequence[TopicEndpointInfo]) -> QoSProfile:

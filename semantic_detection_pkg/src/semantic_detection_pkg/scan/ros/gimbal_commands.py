@@ -6,6 +6,7 @@ from rclpy.node import Node
 from std_msgs.msg import Header
 
 from interfaces_pkg.msg import FrameTimes, GimbalAngle, GimbalRate
+from ros_support_pkg.edge import advertise
 from ros_support_pkg.qos import COMMAND
 from semantic_detection_pkg.scan.core.decisions import Decision
 
@@ -15,8 +16,8 @@ class GimbalCommands:
 
     def __init__(self, node: Node) -> None:
         """Create the publishers."""
-        self._rates = node.create_publisher(GimbalRate, "gimbal/cmd_rate", COMMAND)
-        self._angles = node.create_publisher(GimbalAngle, "gimbal/cmd_angle", COMMAND)
+        self._rates = advertise(node, GimbalRate, "gimbal/cmd_rate", COMMAND)
+        self._angles = advertise(node, GimbalAngle, "gimbal/cmd_angle", COMMAND)
 
     def send(self, decision: Decision, header: Header, times: FrameTimes) -> None:
         """Send what was decided; `times` are of the frame that it is the first command after."""

@@ -16,6 +16,7 @@ from interfaces_pkg.msg import (
     SearchNeed,
     Tracks,
 )
+from ros_support_pkg.edge import advertise
 from ros_support_pkg.qos import EVENT, RECORD, STATE
 from ros_support_pkg.timers import every
 from semantic_detection_pkg.scan.core import evidence
@@ -45,15 +46,15 @@ class ScanPublishers:
         self._maps: tuple[CoverageMap, PodMap | None, tuple[Fix, BaseAttitude] | None] | None
         self._maps = None  # of the goal in hand
         self._frame_ns = 0
-        self._state = node.create_publisher(ScanState, "scan/state", STATE)
-        self._coverage = node.create_publisher(Coverage, "scan/coverage", STATE)
-        self._need = node.create_publisher(SearchNeed, "scan/need", STATE)
+        self._state = advertise(node, ScanState, "scan/state", STATE)
+        self._coverage = advertise(node, Coverage, "scan/coverage", STATE)
+        self._need = advertise(node, SearchNeed, "scan/need", STATE)
         self._is_need_told = False
-        self._tracks = node.create_publisher(Tracks, "scan/tracks", EVENT)
-        self._findings = node.create_publisher(Finding, "findings", RECORD)
+        self._tracks = advertise(node, Tracks, "scan/tracks", EVENT)
+        self._findings = advertise(node, Finding, "findings", RECORD)
         # A recorder that is found late must have the first step: a replay begins there.
-        self._journal = node.create_publisher(ScanJournal, "scan/journal", RECORD)
-        self._markers = node.create_publisher(MarkerArray, "scan/markers", STATE)
+        self._journal = advertise(node, ScanJournal, "scan/journal", RECORD)
+        self._markers = advertise(node, MarkerArray, "scan/markers", STATE)
         every(node, _SHOWN_EVERY_S, self._show)
 
     def header(self) -> Header:

@@ -47,13 +47,15 @@ def frames(draw: st.DrawFn) -> SeenFrame:
 
 @given(st.lists(frames(), max_size=4), st.integers(0, 9), st.booleans())
 def test_an_answer_comes_back_as_it_was(given: list[SeenFrame], unread: int, whole: bool) -> None:
-    answer = UnitAnswer(tuple(given), ("person", "tent"), "a.onnx", 3, unread, "why ä", whole)
+    answer = UnitAnswer(
+        tuple(given), ("person", "tent"), "a.onnx", 3, unread, ("why ä", "b"), whole
+    )
     data = to_bytes(answer)
     assert to_bytes(from_bytes(data)) == data == to_bytes(answer)
     again = from_bytes(data)
     for before, after in zip(answer.frames, again.frames, strict=True):
         assert canonical(to_plain(before)) == canonical(to_plain(after))
-    assert replace(again, frames=()) .problem == "why ä"  # fmt: skip
+    assert replace(again, frames=()) .problems == ("why ä", "b")  # fmt: skip
     assert (again.vocabulary, again.model, again.skipped, again.unread, again.is_whole) == (
         ("person", "tent"), "a.onnx", 3, unread, whole
     )  # fmt: skip
@@ -71,6 +73,23 @@ def test_a_damaged_answer_is_none(tmp_path: Path) -> None:
         assert store.get("a") is None
     file.write_bytes(data[: len(data) // 2] + b"\xff" * 40 + data[len(data) // 2 + 40 :])
     assert store.get("a") is None
+
+
+@pytest.mark.parametrize(
+    ("place", "value"), [(10, 99), (8, 1), (6, 250)], ids=["method", "encrypted", "version"]
+)
+def test_a_damaged_answer_of_another_kind_of_archive_is_none(
+    tmp_path: Path, place: int, value: int
+) -> None:
+    """By its directory (PKWARE's APPNOTE, 4.3.12), of which the library says so in its own way."""
+    store = AnswerStore(tmp_path / "answers")
+    store.put("a", to_bytes(UnitAnswer((), ("person",), "a.onnx")))
+    (file,) = (tmp_path / "answers").iterdir()
+    data = bytearray(file.read_bytes())
+    data[data.index(b"PK\x01\x02") + place] = value
+    file.write_bytes(data)
+    assert store.get("a") is None
+    assert store.answer("a") is None
 
 
 def test_a_disk_that_refuses(tmp_path: Path) -> None:

@@ -351,8 +351,10 @@ def test_a_folder_of_pictures(tmp_path: Path) -> None:
     ("make", "said"),
     [
         (lambda path: path, "there is nothing of this name"),
-        (lambda path: path.mkdir() or path, "holds no metadata.yaml"),
+        (lambda path: path.mkdir() or path, "holds nothing that can be looked through: a bag of"),
         (lambda path: path.write_text("x") and path, "is a file; a folder with"),
+        (lambda path: os.mkfifo(path) or path, "is neither a file nor a folder"),
+        (lambda _: Path(os.devnull), "is neither a file nor a folder"),
         (
             lambda path: things.write_bag(path, 0, topics=[], others=[("/gps", 1, navsat(1, 1))]),
             "holds no pictures (sensor_msgs/msg/Image or sensor_msgs/msg/CompressedImage); it has",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +47,7 @@ def to_bytes(answer: UnitAnswer) -> bytes:
                     "model": answer.model,
                     "skipped": answer.skipped,
                     "unread": answer.unread,
-                    "problem": answer.problem,
+                    "problems": list(answer.problems),
                     "is_whole": answer.is_whole,
                 }
             ).encode(),
@@ -76,11 +75,16 @@ def from_bytes(data: bytes) -> UnitAnswer:
             about["model"],
             about["skipped"],
             about["unread"],
-            about["problem"],
+            tuple(about["problems"]) if "problems" in about else _of_before(about["problem"]),
             about["is_whole"],
         )
-    except (KeyError, OSError, EOFError, TypeError, IndexError, zipfile.BadZipFile) as error:
+    except Exception as error:  # of damaged archives libraries raise whatever they like
         raise ValueError(f"is no answer: {error}") from error
+
+
+def _of_before(problem: str) -> tuple[str, ...]:
+    """Return what an answer of before 2026-12 says: the first problem only."""
+    return (problem,) if problem else ()
 
 
 def _joined(parts: list[NDArray[Any]], kind: Any, shape: tuple[int, ...]) -> NDArray[Any]:

@@ -28,7 +28,7 @@ from semantic_detection_pkg.common.core.serialization import canonical, to_plain
 from semantic_detection_pkg.common.pictures import decode_picture
 from semantic_detection_pkg.detector.classifier import Classifier
 from semantic_detection_pkg.detector.kernels.crops import crop_for_eyes
-from semantic_detection_pkg.errors import FrameError, StorageError
+from semantic_detection_pkg.errors import ConfigurationError, FrameError, StorageError
 from semantic_detection_pkg.scan.core.decisions import DECISION_DIGITS
 from semantic_detection_pkg.scan.core.evidence import Finding
 from semantic_detection_pkg.scan.core.goals import class_labels
@@ -38,6 +38,8 @@ from semantic_detection_pkg.scan.core.settings import (
     ScanSettings,
     TierSettings,
 )
+
+_PROBLEMS_MAX = 1000  # that are told
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,16 @@ class Shown:
     pose: Pose | None
 
     def jpeg(self) -> bytes:
-        """Return its picture as a file; raises FrameError."""
-        return self.part.source.jpeg(self.part.unit, self.frame.place, self.frame.stamp_ns)
+        """Return its picture as a file; raises FrameError, also where the recording is gone."""
+        try:
+            return self.part.source.jpeg(self.part.unit, self.frame.place, self.frame.stamp_ns)
+        except (ConfigurationError, OSError) as error:
+            raise FrameError(" ".join(str(error).split())) from error
+
+    @property
+    def told_place(self) -> str:
+        """Where people find it."""
+        return self.part.source.told_place(self.part.unit, self.frame.place)
 
 
 @dataclass(frozen=True)
@@ -91,7 +101,7 @@ class Outcome:
         frames: that findings are told by, by their stamps there.
         pictures: that were looked at.
         unread: that could not be.
-        problem: of the first of these; empty: there is none.
+        problems: of the first of these, a line each.
         incomplete: parts of recordings that are damaged or gone.
         started_ns: stamp of the first frame.
     """
@@ -100,7 +110,7 @@ class Outcome:
     frames: dict[int, Shown] = field(default_factory=dict)
     pictures: int = 0
     unread: int = 0
-    problem: str = ""
+    problems: list[str] = field(default_factory=list)
     incomplete: int = 0
     started_ns: int = 0
 
@@ -183,11 +193,7 @@ class Search:
         self._around: dict[int, Surroundings] = {}
 
     def run(self) -> Outcome:
-        """Return what was found.
-
-        Raises:
-            ConfigurationError: a recording is damaged.
-        """
+        """Return what was found."""
         outcome = self._outcome
         scenes: dict[tuple[int, str], list[int]] = {}
         for number, part in enumerate(self._parts):
@@ -208,7 +214,7 @@ class Search:
         outcome.pictures += len(answer.frames)
         outcome.unread += answer.unread
         outcome.incomplete += not answer.is_whole
-        outcome.problem = outcome.problem or answer.problem
+        outcome.problems += answer.problems[: max(0, _PROBLEMS_MAX - len(outcome.problems))]
         stamps = [frame.stamp_ns for frame in answer.frames]
         if stamps:
             first_ns = min(stamps)
@@ -216,7 +222,12 @@ class Search:
 
     def _scene(self, scene: int, numbers: Sequence[int]) -> list[Sighted]:
         first = self._parts[numbers[0]]
-        around = first.source.surroundings(first.unit.scene)
+        try:
+            around = first.source.surroundings(first.unit.scene)
+        except (ConfigurationError, OSError) as error:  # gone since it was looked through
+            self._outcome.incomplete += 1
+            self._outcome.problems.append(" ".join(str(error).split()))
+            return []
         self._around[scene] = around
         found: dict[int, tuple[int, SeenFrame]] = {}
 
@@ -241,7 +252,7 @@ class Search:
             jpeg = part.source.jpeg(part.unit, frame.place, frame.stamp_ns)
             image = decode_picture(np.frombuffer(jpeg, np.uint8), f"of {frame.stamp_ns} ns")
             said = self._classifier.classify(image, box_xyxy)
-        except FrameError as error:
+        except (FrameError, ConfigurationError, OSError) as error:
             return InspectionResult(0, frame.stamp_ns, error=str(error), has_crop=False)
         return InspectionResult(
             0,

@@ -33,7 +33,11 @@ from semantic_detection_pkg.archive.search import (
     answers_of,
     look_through,
 )
-from semantic_detection_pkg.archive.sources.opening import SourceOptions, open_path
+from semantic_detection_pkg.archive.sources.opening import (
+    SourceOptions,
+    open_path,
+    recordings_in,
+)
 from semantic_detection_pkg.archive.sources.source import RecordedSource
 from semantic_detection_pkg.archive.workers.cluster import ClusterWorkers
 from semantic_detection_pkg.archive.workers.looking import load, model_sha256
@@ -43,6 +47,7 @@ from semantic_detection_pkg.cli import report
 from semantic_detection_pkg.cli.archive_options import make_parser
 from semantic_detection_pkg.cli.examples import OPTION as EXAMPLE
 from semantic_detection_pkg.cli.examples import show_examples
+from semantic_detection_pkg.common.core.foreign_text import in_one_line
 from semantic_detection_pkg.common.file_system import FolderLock
 from semantic_detection_pkg.detector.classifier import Classifier, load_classifier
 from semantic_detection_pkg.detector.core.settings import DetectorSettings
@@ -59,6 +64,7 @@ _DONE, _SOME_FAILED, _REFUSED, _INTERRUPTED = 0, 1, 2, 130
 _PERIOD_S = 10.0  # between two words of progress where there is no terminal
 _ANSWERS, _FINDINGS = "answers", "findings"
 _UNNAMED = "example"  # what a class by example is called where nobody says
+_PROBLEMS_MAX = 20  # lines about pictures; the report has all
 _THREADS = 1  # of each worker's inference: sums in another order have other last bits
 
 
@@ -188,7 +194,10 @@ def _open_all(
     hints = SourceOptions(options.topic, math.radians(options.hfov), options.reach)
     sources: list[RecordedSource] = []
     refusals: list[str] = []
-    for path in dict.fromkeys(Path(one).resolve() for one in options.recordings):
+    named = dict.fromkeys(Path(one).resolve() for one in options.recordings)
+    for path in dict.fromkeys(
+        one for named_path in named for one in recordings_in(named_path, options.output)
+    ):
         try:
             source = open_path(path, hints)
         except ConfigurationError as error:
@@ -196,10 +205,10 @@ def _open_all(
             continue
         stack.callback(source.close)
         sources.append(source)
-    if not sources:
-        raise ConfigurationError("\nsearch_archive: ".join(refusals))
-    for refusal in refusals:
+    for refusal in refusals if sources else refusals[:-1]:
         _say(refusal)
+    if not sources:
+        raise ConfigurationError(refusals[-1])
     return sources, len(refusals)
 
 
@@ -240,8 +249,11 @@ def _tell(outcome: Outcome) -> None:
     found = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
     print(f"{outcome.pictures} pictures looked through: {found or 'nothing found'}")
     print(f"findings sha256 {outcome.digest}", flush=True)
+    for problem in outcome.problems[:_PROBLEMS_MAX]:
+        _say(problem)
     if outcome.unread:
-        _say(f"{outcome.unread} could not be read or looked at; the first: {outcome.problem}")
+        more = ": the first are above, more in the report" if outcome.unread > _PROBLEMS_MAX else ""
+        _say(f"{outcome.unread} could not be read or looked at{more}")
 
 
 class _Progress:
@@ -280,7 +292,7 @@ class _Progress:
 
 def _say(message: str) -> None:
     with tqdm.external_write_mode(file=sys.stderr):
-        print(f"search_archive: {message}", file=sys.stderr, flush=True)
+        print(f"search_archive: {in_one_line(message)}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -177,7 +177,7 @@ class UnitAnswer:
         model: its name.
         skipped: pictures that were not looked at, as the rate says.
         unread: pictures that could not be read or looked at.
-        problem: of the first of these, one line; empty: there is none.
+        problems: of the first of these, a line each.
         is_whole: nothing failed that may work another time; only then the answer is kept.
     """
 
@@ -186,5 +186,5 @@ class UnitAnswer:
     model: str
     skipped: int = 0
     unread: int = 0
-    problem: str = ""
+    problems: tuple[str, ...] = ()
     is_whole: bool = True

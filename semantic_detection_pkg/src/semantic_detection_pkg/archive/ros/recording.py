@@ -27,6 +27,7 @@ from semantic_detection_pkg.recorder.ros.topics import bag_format, definition, t
 from semantic_detection_pkg.recorder.storage.bag_messages import DETECTIONS, PICTURES
 from semantic_detection_pkg.recorder.storage.disk import Disk
 from semantic_detection_pkg.recorder.storage.review_log import FILE as REVIEWS
+from semantic_detection_pkg.recorder.storage.searched import Searched, write_searched
 from semantic_detection_pkg.recorder.storage.session import RecordingSession, SessionSettings
 from semantic_detection_pkg.scan.core.evidence import Finding
 from semantic_detection_pkg.scan.ros.outputs import to_finding
@@ -73,6 +74,7 @@ def write_findings(
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(parents=True)
         _record(new, outcome, words, problems)
+        write_searched(new, _searched(outcome))
         (new / _DIGEST).write_text(f"{outcome.digest}\n", encoding="ascii")
         _keep_reviews(folder if folder.exists() else old, new, say)
         shutil.rmtree(old, ignore_errors=True)
@@ -96,6 +98,12 @@ def _keep_reviews(before: Path, now: Path, say: Callable[[str], object]) -> None
     for name, kept in ((REVIEWS, log), (_ASIDE, aside)):
         if kept:
             FileSystem().write_atomically(now / name, kept)
+
+
+def _searched(outcome: Outcome) -> Searched:
+    shown = ((one.finding_id, outcome.frames.get(one.best_frame_ns)) for one in outcome.findings)
+    places = {name: frame.told_place for name, frame in shown if frame is not None}
+    return Searched(outcome.pictures, outcome.unread, tuple(outcome.problems), places)
 
 
 def _bytes(path: Path) -> bytes:

@@ -136,6 +136,10 @@ class BagSource:
             return encode_jpeg(_image(content, self.label), _JPEG_QUALITY)
         raise FrameError(f"{self.label}: the picture of {stamp_ns} ns is not there any more")
 
+    def told_place(self, unit: Unit, place: int) -> str:
+        """See `RecordedSource`."""
+        return f"{self._path}, {unit.scene}, received at {place / 1e9:.3f} s"
+
     def surroundings(self, scene: str) -> Surroundings:
         """See `RecordedSource`."""
         robot = scene[: -len(PICTURES)] if scene.endswith(f"/{PICTURES}") else None

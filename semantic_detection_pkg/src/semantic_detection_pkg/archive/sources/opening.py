@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from semantic_detection_pkg.archive.core.question import Unit
 from semantic_detection_pkg.archive.sources import bag, pictures, video
 from semantic_detection_pkg.archive.sources.source import RecordedSource
+from semantic_detection_pkg.camera.sources.images import natural_key
 from semantic_detection_pkg.common.pictures import PICTURE_SUFFIXES
 from semantic_detection_pkg.errors import ConfigurationError
+
+#: That are recordings of their own in a folder of several.
+_FILES = video.SUFFIXES | {".mcap", ".db3"}
+_WANTED = "a bag of rosbag2, a video or a picture is needed"
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,14 @@ def open_path(path: Path, options: SourceOptions) -> RecordedSource:
     """
     if not path.exists():
         raise ConfigurationError(f"{path}: there is nothing of this name")
-    kind = _kind_of(path)
+    if not (path.is_file() or path.is_dir()):
+        raise ConfigurationError(f"{path} is neither a file nor a folder")
+    try:
+        kind = _kind_of(path)
+    except OSError as error:
+        raise ConfigurationError(f"folder {path}: {_reason(error)}") from None
+    if kind == "":
+        raise ConfigurationError(f"{path} holds nothing that can be looked through: {_WANTED}")
     if kind == video.KIND:
         return video.VideoSource(path, options.hfov_rad)
     if kind == pictures.KIND:
@@ -55,11 +69,59 @@ def open_unit(unit: Unit) -> RecordedSource:
     return bag.BagSource(path, unit.scene)
 
 
+def recordings_in(path: Path, left_out: Path) -> list[Path]:
+    """Return the recordings that a path names: itself, or all that lie in the folder.
+
+    A card's folder has pictures, videos and more folders; a bag is one recording. In the order of
+    names, pictures first. What is hidden is left out. Where there is none it is the path itself,
+    which nobody can open then.
+
+    Args:
+        left_out: a folder that is not looked into, what an earlier search gave.
+    """
+    return list(_below(path, left_out, set())) or [path]
+
+
+def _below(folder: Path, left_out: Path, seen: set[Path]) -> Iterator[Path]:
+    real = folder.resolve()
+    if real in seen or real == left_out.resolve():  # links may lead in circles
+        return
+    seen.add(real)
+    try:
+        kind = _kind_of(folder) if folder.is_dir() else bag.KIND
+        inside = sorted(folder.iterdir(), key=_by_name) if kind in ("", pictures.KIND) else []
+    except OSError:  # said when it is opened
+        yield folder
+        return
+    if kind:
+        yield folder
+    for one in inside:
+        if one.name.startswith("."):
+            continue
+        if one.is_dir():
+            yield from _below(one, left_out, seen)
+        elif one.is_file() and one.suffix.lower() in _FILES:
+            yield one
+
+
+def _by_name(path: Path) -> tuple[bool, Any]:
+    return path.is_dir(), natural_key(path.name)
+
+
 def _kind_of(path: Path) -> str:
+    """Return what a path is by its names; empty: a folder that is no recording itself."""
     if path.is_file():
-        return video.KIND if path.suffix.lower() in video.SUFFIXES else bag.KIND
-    names = {one.suffix.lower() for one in path.iterdir()}
+        suffix = path.suffix.lower()
+        if suffix in PICTURE_SUFFIXES:
+            return pictures.KIND
+        return video.KIND if suffix in video.SUFFIXES else bag.KIND
     is_bag = (path / "metadata.yaml").exists() or any(
         (path / inner / "metadata.yaml").exists() for inner in ("ring", "bag")
     )
-    return pictures.KIND if names & PICTURE_SUFFIXES and not is_bag else bag.KIND
+    if is_bag:
+        return bag.KIND
+    return pictures.KIND if any(map(pictures.is_picture, path.iterdir())) else ""
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

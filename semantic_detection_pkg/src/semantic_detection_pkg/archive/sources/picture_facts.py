@@ -56,12 +56,11 @@ class PictureFacts:
 
 
 def read_facts(path: Path) -> PictureFacts:
-    """Return what a picture file tells; of a file that nobody can read, its own time.
-
-    Raises:
-        OSError: there is no such file.
-    """
-    file_ns = known_time_ns(path.stat().st_mtime_ns)
+    """Return what a picture file tells; of a file that nobody can read, its own time."""
+    try:
+        file_ns = known_time_ns(path.stat().st_mtime_ns)
+    except OSError:  # it is gone
+        return PictureFacts(known_time_ns())
     try:
         with Image.open(path) as picture:
             tags = picture.getexif()

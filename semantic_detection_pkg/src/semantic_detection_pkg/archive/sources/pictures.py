@@ -30,7 +30,7 @@ class PicturesSource:
     """See `RecordedSource`; counted by the place in the natural order of names."""
 
     def __init__(self, folder: Path, hfov_rad: float = 0.0, reach_m: float = math.nan) -> None:
-        """Look into a folder.
+        """Look into a folder, or at one picture.
 
         Args:
             hfov_rad: of lenses that the pictures do not tell; 0: unknown.
@@ -39,11 +39,12 @@ class PicturesSource:
         Raises:
             ConfigurationError: it holds no pictures, or cannot be read.
         """
-        self.label = f"folder {folder}"
+        is_one = folder.is_file()
+        self.label = f"picture {folder}" if is_one else f"folder {folder}"
         self._folder = folder
         self._hfov_rad, self._reach_m = hfov_rad, reach_m
         try:
-            paths = [one for one in folder.iterdir() if one.suffix.lower() in PICTURE_SUFFIXES]
+            paths = [folder] if is_one else [one for one in folder.iterdir() if is_picture(one)]
         except OSError as error:
             raise ConfigurationError(f"{self.label}: {(error.strerror or '').lower()}") from None
         if not paths:
@@ -76,7 +77,9 @@ class PicturesSource:
             try:
                 image = read_picture(self._paths[place])
             except FrameError as error:
-                yield RecordedShot(place, stamps[place], None, str(error))
+                why = error.__cause__
+                is_passing = isinstance(why, OSError) and not isinstance(why, FileNotFoundError)
+                yield RecordedShot(place, stamps[place], None, str(error), is_passing)
             else:
                 yield RecordedShot(place, stamps[place], image)
 
@@ -90,6 +93,10 @@ class PicturesSource:
         if data.startswith(_JPEG_START):
             return data
         return encode_jpeg(read_picture(path), _JPEG_QUALITY)
+
+    def told_place(self, unit: Unit, place: int) -> str:  # noqa: ARG002
+        """See `RecordedSource`."""
+        return str(self._paths[place])
 
     def surroundings(self, scene: str) -> Surroundings:  # noqa: ARG002
         """See `RecordedSource`."""
@@ -133,5 +140,22 @@ class PicturesSource:
         return stamps
 
     def _identity(self, start: int, stop: int) -> str:
-        statuses = [(path.name, path.stat()) for path in self._paths[start:stop]]
-        return "|".join(f"{name}:{one.st_size}:{one.st_mtime_ns}" for name, one in statuses)
+        return "|".join(map(_identity_of, self._paths[start:stop]))
+
+
+def is_picture(path: Path) -> bool:
+    """Return whether a file is to be looked at, also where it is gone: that is told then.
+
+    What macOS puts beside files on foreign media, `._NAME`, is none (AppleDouble, RFC 1740), nor is
+    a pipe, which one would wait for.
+    """
+    is_named_so = path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith("._")
+    return is_named_so and (path.is_file() or not path.exists())
+
+
+def _identity_of(path: Path) -> str:
+    try:
+        status = path.stat()
+    except OSError:  # a link to nowhere, or it went since the folder was read
+        return f"{path.name}:gone"
+    return f"{path.name}:{status.st_size}:{status.st_mtime_ns}"

@@ -33,12 +33,14 @@ class RecordedShot:
         stamp_ns: of its capture.
         image: (height, width, 3) BGR; None: it cannot be read.
         problem: why not, one line.
+        is_passing: it may be read another time.
     """
 
     place: int
     stamp_ns: int
     image: NDArray[np.uint8] | None
     problem: str = ""
+    is_passing: bool = False
 
 
 class RecordedSource(Protocol):
@@ -66,6 +68,9 @@ class RecordedSource(Protocol):
         Raises:
             FrameError: it cannot be read.
         """
+
+    def told_place(self, unit: Unit, place: int) -> str:
+        """Return where a picture is, as people look for it: a file, a time in a video, a topic."""
 
     def surroundings(self, scene: str) -> Surroundings:
         """Return where its pictures looked and from where, as far as the recording tells.

@@ -56,6 +56,8 @@ class VideoSource:
             self._has_times = math.isfinite(decoder.time_s)
             # PyAV finds places in a file; without it all is one unit.
             self._span_s: tuple[float, float] = getattr(decoder, "span_s", (math.nan, math.nan))
+            begin_s = self._span_s[0] if math.isfinite(self._span_s[0]) else 0.0
+            self._begin_ns = round(begin_s * _NS_PER_S)  # where a player's clock is 0
             begun_ns = _begun_ns(getattr(decoder, "begun", ""))
             self._origin_ns = known_time_ns(begun_ns, path.stat().st_mtime_ns)
         finally:
@@ -115,6 +117,11 @@ class VideoSource:
         finally:
             decoder.close()
         raise FrameError(f"{self.label}: the frame at {place / _NS_PER_S:.3f} s is not there")
+
+    def told_place(self, unit: Unit, place: int) -> str:  # noqa: ARG002
+        """See `RecordedSource`."""
+        minutes, seconds = divmod((place - self._begin_ns) / _NS_PER_S, 60.0)
+        return f"{self._path} at {int(minutes)}:{seconds:06.3f}"
 
     def surroundings(self, scene: str) -> Surroundings:  # noqa: ARG002
         """See `RecordedSource`."""

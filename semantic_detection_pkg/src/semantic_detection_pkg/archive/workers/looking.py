@@ -23,6 +23,7 @@ from semantic_detection_pkg.detector.core.vocabulary import SIDE_FILE_SUFFIX
 from semantic_detection_pkg.errors import ConfigurationError, FrameError, ModelError
 
 _CHUNK_BYTES = 1 << 20
+_PROBLEMS_MAX = 20  # of a unit that are told, of a video that is damaged all through say
 
 
 @dataclass
@@ -130,6 +131,7 @@ def _look(question: Question, unit: Unit, opened: _Open) -> UnitAnswer:
             before_ns = shot.stamp_ns
             if shot.image is None:
                 problems.append(shot.problem)
+                is_whole = is_whole and not shot.is_passing
                 continue
             try:
                 result = pipeline.process(shot.image)
@@ -148,7 +150,7 @@ def _look(question: Question, unit: Unit, opened: _Open) -> UnitAnswer:
         pipeline.info.name,
         skipped,
         len(problems),
-        problems[0] if problems else "",
+        tuple(problems[:_PROBLEMS_MAX]),
         is_whole,
     )
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ros_support_pkg.core.stamps import from_time
@@ -23,6 +25,7 @@ from semantic_detection_pkg.recorder.evidence.drawings import (
 from semantic_detection_pkg.recorder.evidence.pictures import Shown, show
 from semantic_detection_pkg.recorder.evidence.rendering import plain, render, utc, write_text
 from semantic_detection_pkg.recorder.storage.event_store import PAGE
+from semantic_detection_pkg.recorder.storage.searched import read_searched
 
 GEOJSON = "findings.geojson"
 
@@ -63,6 +66,7 @@ class ShownFinding:
     answers: tuple[ShownAnswer, ...]
     track: Plot
     map: GroundMap | None
+    place: str = ""
 
 
 def write(folder: Path) -> Path:
@@ -78,7 +82,8 @@ def write(folder: Path) -> Path:
     """
     content = read_content(folder)
     try:
-        page = page_of(content)
+        searched = read_searched(folder.parent.parent)
+        page = page_of(content, {} if searched is None else searched.places)
         document = geojson_of(content)
     except AttributeError as error:
         raise ConfigurationError(f"event {folder} is of another version: {error}") from error
@@ -88,9 +93,16 @@ def write(folder: Path) -> Path:
     return folder / PAGE
 
 
-def page_of(content: EventContent) -> str:
-    """Return the page as HTML."""
-    findings = [_shown(content, finding) for finding in content.findings]
+def page_of(content: EventContent, places: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return the page as HTML.
+
+    Args:
+        places: of the findings' pictures in recordings that were searched, by id.
+    """
+    findings = [
+        replace(_shown(content, finding), place=places.get(finding.id, ""))
+        for finding in content.findings
+    ]
     frames = (
         []
         if findings

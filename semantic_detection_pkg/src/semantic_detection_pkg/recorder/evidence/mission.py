@@ -32,6 +32,7 @@ from semantic_detection_pkg.recorder.map_files.items import MapFinding, MapMissi
 from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
 from semantic_detection_pkg.recorder.storage.event_store import PAGE
 from semantic_detection_pkg.recorder.storage.review_log import ReviewLog
+from semantic_detection_pkg.recorder.storage.searched import Searched, read_searched
 
 __all__ = ["POD_MAP", "REPORT", "Written", "write", "write_report"]
 
@@ -104,14 +105,16 @@ def write_report(
             ways = _ways(folder, missions)
             written = []
             reviews = by_finding(ReviewLog(folder).read())
+            searched = read_searched(folder)
+            places = {} if searched is None else searched.places
             for mission, target in zip(missions, ways, strict=True):
                 pages = {
                     event.name: _page_of(folder, target, event, pages_to_come)
                     for event in mission.events
                 }
-                content = _reviewed(_read(folder, mission, robot, tell, pages), reviews)
+                content = _reviewed(_read(folder, mission, robot, tell, pages), reviews, places)
                 list_page = "" if target == folder else f"../../{REPORT}"
-                written.append(_write(target, content, mission, pages, kinds, list_page))
+                written.append(_write(target, content, mission, pages, kinds, list_page, searched))
         except AttributeError as error:
             raise ConfigurationError(f"bag {reader.path} is of another version: {error}") from error
     if ways == [folder]:
@@ -146,10 +149,17 @@ def _read(
     return read_mission(mission.reader, robot, findings, links, tell, mission.course, start_ns)
 
 
-def _reviewed(content: MissionContent, reviews: Mapping[str, FindingReview]) -> MissionContent:
-    """Return what is told of a mission with what people said of its findings."""
+def _reviewed(
+    content: MissionContent, reviews: Mapping[str, FindingReview], places: Mapping[str, str]
+) -> MissionContent:
+    """Return what is told of a mission with what people said of its findings, and their places."""
     rows = tuple(
-        replace(row, review=reviews.get(row.finding.id, UNREVIEWED)) for row in content.rows
+        replace(
+            row,
+            review=reviews.get(row.finding.id, UNREVIEWED),
+            place=places.get(row.finding.id, ""),
+        )
+        for row in content.rows
     )
     return replace(content, rows=rows)
 
@@ -161,6 +171,7 @@ def _write(
     pages: Mapping[str, str],
     kinds: Collection[str],
     list_page: str,
+    searched: Searched | None,
 ) -> Written:
     mission_folders.make_folder(folder)
     coverage = content.course.coverage
@@ -179,7 +190,7 @@ def _write(
             refusals.append(str(error))
     pod_map = POD_MAP if (folder / POD_MAP).exists() else ""
     names = [file.name for file in files]
-    page = mission_page(content, mission.events, pages, pod_map, names, list_page)
+    page = mission_page(content, mission.events, pages, pod_map, names, list_page, searched)
     write_text(folder / REPORT, page)
     mission_folders.note(
         folder,
@@ -206,6 +217,7 @@ def _map_mission(content: MissionContent) -> MapMission:
             decided_by=f"tier {row.tier.tier}: {row.tier.reason}" if row.tier else "",
             jpeg=row.jpeg,
             review=row.review,
+            place=row.place,
         )
         for row in content.rows
     )

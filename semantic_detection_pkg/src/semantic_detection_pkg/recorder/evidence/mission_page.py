@@ -15,6 +15,7 @@ from semantic_detection_pkg.recorder.evidence.mission_content import Course, Mis
 from semantic_detection_pkg.recorder.evidence.mission_folders import FOLDER, Known
 from semantic_detection_pkg.recorder.evidence.rendering import in_words, render
 from semantic_detection_pkg.recorder.evidence.search_text import search_text
+from semantic_detection_pkg.recorder.storage.searched import Searched
 
 _LOST_S = 5.0  # of a mission's beginning: less is the time until the recorder hears of it
 
@@ -36,6 +37,7 @@ def mission_page(
     pod_map: str,
     map_files: Collection[str],
     list_page: str = "",
+    searched: Searched | None = None,
 ) -> str:
     """Return the page as HTML.
 
@@ -45,6 +47,7 @@ def mission_page(
         pod_map: file of the POD on the ground, beside the page; empty: there is none.
         map_files: those that lie beside the page.
         list_page: link to the list of missions; empty: there is only this one.
+        searched: what was looked through, where it is a search of recordings.
     """
     course, rows = content.course, content.rows
     drawn = None if course.coverage is None else coverage_map(course.coverage)
@@ -67,6 +70,7 @@ def mission_page(
         pod_map=pod_map,
         map_files=map_files,
         list_page=list_page,
+        searched=searched,
         mission={
             "start_ns": content.start_ns,
             "end_ns": content.end_ns,

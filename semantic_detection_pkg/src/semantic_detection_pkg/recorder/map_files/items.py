@@ -43,6 +43,7 @@ class MapFinding:
         jpeg: what it looks like; empty: no picture is kept.
         number: 1.. in the mission; see `numbered`.
         review: what people said of it.
+        place: of its picture in recordings that were searched; empty: it is a mission's.
     """
 
     finding_id: str
@@ -57,6 +58,7 @@ class MapFinding:
     jpeg: bytes = b""
     number: int = 0
     review: FindingReview = UNREVIEWED
+    place: str = ""
 
     @property
     def name(self) -> str:
@@ -118,6 +120,7 @@ def numbered(findings: Iterable[MapFinding]) -> tuple[MapFinding, ...]:
             state=clean(one.state),
             decided_by=clean(one.decided_by),
             review=_cleaned(one.review),
+            place=clean(one.place),
         )
         for one, number in zip(ranked, given, strict=True)
     )
@@ -172,6 +175,7 @@ def described(finding: MapFinding, position: Position) -> list[tuple[str, str]]:
         ("Review", review_text(finding.review)),
         ("Comments", comments_text(finding.review)),
         ("Decided by", finding.decided_by),
+        ("Picture", finding.place),
         ("Time", time_text(finding.time_ns)),
         ("Position", f"{latitude_deg:.7f}, {wrapped_longitude(longitude_deg):.7f} (WGS 84)"),
         ("Degrees and minutes", degrees_and_minutes(latitude_deg, longitude_deg)),

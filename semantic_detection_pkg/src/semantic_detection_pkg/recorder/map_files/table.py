@@ -31,7 +31,7 @@ _OF_POSITION = (
     *("sigma_major_m", "sigma_minor_m", "sigma_heading_deg", "radius_95_m", "range_m"),
     *("utm_zone", "utm_easting_m", "utm_northing_m", "mgrs", "degrees_minutes"),
 )
-_AT_THE_END = ("radio", "yaw_deg", "pitch_deg", "decided_by", "review", "comments", "id")
+_AT_THE_END = ("radio", "yaw_deg", "pitch_deg", "decided_by", "review", "comments", "id", "picture")
 COLUMNS = (*_OF_FINDING, *_OF_POSITION, *_AT_THE_END)
 #: What a spreadsheet would take for the beginning of a formula; East Asian ones the wide ones, too.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -87,6 +87,7 @@ def _row(one: MapFinding) -> dict[str, Any]:
         "review": _harmless(review_text(one.review)),
         "comments": _harmless(comments_text(one.review)),
         "id": _harmless(one.finding_id),
+        "picture": _harmless(one.place),
     }
     if one.position is not None:
         numbers = numbers_of(one.position)

@@ -35,7 +35,7 @@ class BehaviourHarness:
                 self.blackboard.now_ns, Goal(**asked), self.blackboard.settings
             )
         if has_mission and is_planned:
-            self.mission.vocabulary = ("person",)
+            self.mission.words.vocabulary = ("person",)
             assert self.tick(sweep.PrepareSearch) is Status.SUCCESS
 
     def add_inputs(

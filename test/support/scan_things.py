@@ -34,7 +34,7 @@ def exact_scan(*things: Thing, **switches: Any) -> ExactScan:
     return ExactScan(list(things), settings=settings, **switches)
 
 
-def run_to_end(made: ExactScan, seconds: float = 60.0) -> ExactScan:
+def run_to_end(made: ExactScan, seconds: float = 90.0) -> ExactScan:
     """Let time pass until a goal has its result, at most so long; return the same scan."""
     made.run(seconds, until=lambda decision: decision.result is not None)
     return made

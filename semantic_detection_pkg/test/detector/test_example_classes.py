@@ -1,17 +1,21 @@
 """Classes by example: averaged, lowered by what they are not, from boxes in pictures."""
 
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import text_encoders
 import tiny_models
+from ament_index_python.packages import get_package_share_directory
 
 from semantic_detection_pkg.cli import detect
+from semantic_detection_pkg.common.pictures import EXAMPLE_BYTES_MAX, EXAMPLE_PIXELS_MAX
 from semantic_detection_pkg.detector.backends.loading import load_detector
 from semantic_detection_pkg.detector.core.example_view import example_view
-from semantic_detection_pkg.detector.core.examples import Examples
+from semantic_detection_pkg.detector.core.examples import MOST_EXAMPLES, Examples
+from semantic_detection_pkg.detector.core.prompts import LONGEST_PROMPT
 from semantic_detection_pkg.errors import ConfigurationError, FrameError
 
 MAGENTA, ORANGE, RED = (255, 0, 255), (0, 128, 255), (0, 0, 255)  # BGR
@@ -287,6 +291,17 @@ def test_words_that_are_none_are_one_line(model, tmp_path, capsys, words, messag
     assert detect.main(["--model", str(model), str(shown), "--words", "red"]) == 0
 
 
+def test_the_service_names_all_limits():
+    text = (Path(get_package_share_directory("interfaces_pkg")) / "srv/AddExample.srv").read_text()
+    for limit in (
+        f"{EXAMPLE_BYTES_MAX >> 20} MiB",
+        f"{EXAMPLE_PIXELS_MAX // 1_000_000} megapixels",
+        f"{MOST_EXAMPLES} examples",
+        f"{LONGEST_PROMPT} letters",
+    ):
+        assert limit in text
+
+
 def test_300_words_are_looked_for_as_far_as_there_is_room(model, tmp_path, capsys):
     shown = tmp_path / "boot.png"
     cv2.imwrite(str(shown), picture((RED, (16, 32))))
@@ -296,4 +311,4 @@ def test_300_words_are_looked_for_as_far_as_there_is_room(model, tmp_path, capsy
     assert "red" in {one["class_name"] for one in json.loads(captured.out)["detections"]}
     (line,) = captured.err.splitlines()
     assert "the first 8 of 300 words are looked for, the model has room for no more" in line
-    assert line.endswith(", ".join(words[8:]))
+    assert line.endswith(f"dropped: {', '.join(words[8:13])} and 287 more")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -25,7 +27,12 @@ from semantic_detection_pkg.recorder.storage.bag_messages import scan_recording,
 from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
 from semantic_detection_pkg.scan.core.detector_words import WordMeaning, WordsInForce
 from semantic_detection_pkg.scan.core.from_messages import from_words as standing_words
-from semantic_detection_pkg.scan.core.inputs import FrameDetections, Input
+from semantic_detection_pkg.scan.core.inputs import (
+    FrameDetections,
+    Input,
+    input_from_plain,
+    input_to_plain,
+)
 from semantic_detection_pkg.scan.core.journal import inputs_from_json
 from simulation_pkg.harness.exact_scan import Thing
 from simulation_pkg.harness.recorded_messages import STATE, header_of, message, typestore
@@ -41,6 +48,10 @@ WORDS = WordsInForce(
         WordMeaning("person", "person", "prepared", negatives=1),
         WordMeaning("boot", "boot", "examples", 2, 1),
     ),
+    "shown",
+    ("person", "boot"),
+    ("person", "boot"),
+    "Boot",
 )
 
 
@@ -81,9 +92,24 @@ def of_force(words: WordsInForce) -> Message:
         embedding_space="net 0",
         words=names,
         meanings=meanings,
-        examples=[],
+        examples=[] if not words.shown else [example_of(name) for name in ("glove", words.shown)],
+        cause=("configured", "set", "shown", "forgotten").index(words.cause),
+        asked=list(words.asked),
+        dropped=[],
     )
     return message("/detector/words", TYPE, words.since_ns, STATE, content=content)
+
+
+def example_of(name: str) -> Any:
+    time = typestore().types["builtin_interfaces/msg/Time"](sec=0, nanosec=0)
+    return typestore().types["interfaces_pkg/msg/WordExample"](
+        name=name,
+        is_negative=False,
+        shown=time,
+        frame=time,
+        box_xyxy=np.zeros(4, np.float32),
+        embedding=np.zeros(0, np.float32),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +159,20 @@ def test_the_message_is_what_the_scan_journals() -> None:
     sent.meanings[1].word = 2
     with pytest.raises(ValueError, match="meaning 'boot' is of word 2, there are 2"):
         standing_words(sent)
+    sent.asked = ["person"]
+    with pytest.raises(ValueError, match="1 words were asked for, and 2 are looked for"):
+        standing_words(sent)
+
+
+def test_a_message_of_before_says_of_no_act() -> None:
+    sent = typestore().deserialize_cdr(of_force(WORDS).data, TYPE)
+    named = ("header", "model", "words", "meanings", "examples")
+    before = SimpleNamespace(**{name: getattr(sent, name) for name in named})
+    assert standing_words(before) == WordsInForce(SINCE_NS, "net", WORDS.meanings)
+    plain = input_to_plain(WORDS)
+    for name in ("cause", "words", "asked", "shown"):
+        del plain[name]
+    assert input_from_plain(plain) == WordsInForce(SINCE_NS, "net", WORDS.meanings)
 
 
 # ------------------------------------------------------------------------------ from pictures

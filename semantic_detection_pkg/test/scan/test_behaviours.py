@@ -90,7 +90,7 @@ def test_candidates_are_not_evaluated_while_something_comes_before_the_search(ob
     elif obstacle == "pause":
         harness.blackboard.is_paused = True
     else:
-        harness.mission.vocabulary = ()
+        harness.mission.words.vocabulary = ()
     assert harness.blackboard.active_search() is None
     evaluate_candidates(harness.blackboard)
     assert harness.blackboard.decision.inspect == []
@@ -169,7 +169,7 @@ def test_prepare_tells_the_words_again_where_no_answer_comes():
 
 def test_prepare_ends_a_goal_that_the_gimbal_cannot_do():
     harness = BehaviourHarness(is_planned=False, zoom=9.0)
-    harness.mission.vocabulary = ("person",)
+    harness.mission.words.vocabulary = ("person",)
     assert harness.tick(sweep.PrepareSearch) is FAILURE
     assert harness.blackboard.mission is None
     assert harness.blackboard.decision.result.outcome == "aborted"

@@ -23,6 +23,7 @@ from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.checkpoint_encoding import CheckpointEncoder, to_text
 from semantic_detection_pkg.scan.core.controller import ScanController
 from semantic_detection_pkg.scan.core.inputs import Pause, Resume, SweepPlanned
+from semantic_detection_pkg.scan.core.search import SearchProgress
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.thing_sizes import PodSettings
 from semantic_detection_pkg.scan.core.weights import WeightedArea
@@ -33,6 +34,7 @@ from simulation_pkg.harness.exact_scan import ExactScan, Thing
 SETTINGS = ScanSettings(
     planner="probability", wanted_pod=0.9, pod=PodSettings(camera_height_m=25.0)
 )
+NOTHING = SearchProgress(0.0, 0.9)
 CURVES = DetectionCurves(
     "exact",
     0.25,
@@ -215,6 +217,28 @@ def test_a_mission_that_is_resumed_goes_on():
     assert pod - 1e-3 <= made.controller.progress.pod <= pod + 0.1  # a frame more
     run_to_end(made)
     assert len(states_of(made)) == 2
+
+
+def test_a_class_that_is_new_is_searched_for_as_the_others_are():
+    """By the mean of all, what was searched for the others before would do for it."""
+    made = searched(PERSON, words=("person",))
+    made.run(40.0, until=lambda _: (made.controller.progress or NOTHING).pod > 0.5)
+    made.look_for(("person", "tent"), "shown", "tent")
+    made.run(0.3)
+    assert made.controller.progress.pod < 0.3
+    made.run(1.5)
+    checkpoint = made.controller.checkpoint()
+    pods = [made.controller.progress.pod, made.controller.pod.area_pod()]
+    assert pods[1] > pods[0]
+    made.controller = ScanController(made.settings)
+    made.inbox += [Resume(to_text(CheckpointEncoder().body(checkpoint))), CURVES]
+    made.step()
+    known = [made.controller.progress.pod, made.controller.pod.area_pod()]
+    assert known == pytest.approx(pods, abs=0.05), "the round goes on where it was"
+    run_to_end(made)
+    told = re.search(r"person (0\.\d+), tent (0\.\d+)", made.result.message)
+    assert told is not None, made.result.message
+    assert min(map(float, told.groups())) > 0.85
 
 
 def test_the_sweep_stays_what_it_was_and_has_a_pod_all_the_same():

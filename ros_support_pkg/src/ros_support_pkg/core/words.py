@@ -136,6 +136,15 @@ class WordOrigin(Worded, Enum):
     EXAMPLES = 3  # of examples, in place of what the word says
 
 
+class WordsCause(Worded, Enum):
+    """Why the detector looks for other words than before."""
+
+    CONFIGURED = 0  # the model was loaded
+    SET = 1  # they were asked for
+    SHOWN = 2  # an example was shown
+    FORGOTTEN = 3  # examples were forgotten
+
+
 #: Where the text for people is more than the name.
 TEXTS: Mapping[Any, str] = {
     Level.SWEEP: "level 1: sweep",
@@ -164,6 +173,7 @@ FIELDS: Mapping[tuple[str, str], type[Worded]] = {
     ("GpuState", "owner"): GpuOwner,
     ("HealthState", "level"): HealthLevel,
     ("WordMeaning", "origin"): WordOrigin,
+    ("WordsInForce", "cause"): WordsCause,
 }
 
 #: What each tier of the close look is.

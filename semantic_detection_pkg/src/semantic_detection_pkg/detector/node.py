@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from builtin_interfaces.msg import Time
 from rclpy.lifecycle import TransitionCallbackReturn
 from sensor_msgs.msg import Image
 
 from interfaces_pkg.msg import Detections as DetectionsMessage
 from interfaces_pkg.msg import PoseAtCapture
+from ros_support_pkg.core.words import WordsCause
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
 from ros_support_pkg.lifecycle import GuardedLifecycleNode
 from ros_support_pkg.parameters import declare_parameters
@@ -95,7 +97,7 @@ class DetectorNode(GuardedLifecycleNode):
         )
         self._memory.reinstate(self._detector.pipeline, self._detector.set_vocabulary)
         self._curves.tell(self._detector.path, wanted.thresholds.confidence_threshold)
-        self._words.tell(self._detector, self._memory.examples)
+        self._words.tell(self._detector, self._memory.examples, WordsCause.CONFIGURED)
         notices.tell_of_models(self.get_logger(), self._detector, self._choice, self._inspector)
         notices.tell_of_memory(self.get_logger(), self._memory)
 
@@ -160,9 +162,9 @@ class DetectorNode(GuardedLifecycleNode):
             picture = draw_overlay(frame.image, result.detections, result.vocabulary)
             self._overlay.publish(conversions.to_image(picture, frame.stamp_ns, frame.frame_id))
 
-    def _tell_words(self, detector: LoadedDetector) -> None:
+    def _tell_words(self, detector: LoadedDetector, cause: WordsCause) -> Time:
         notices.warn_of_strange_words(self.get_logger(), detector, self._inspector)
-        self._words.tell(detector, self._memory.examples)
+        return self._words.tell(detector, self._memory.examples, cause)
 
     def _pose_at(self, stamp_ns: int) -> PoseAtCapture:
         self._poses.take_waiting()  # those after the capture came while the frame was computed

@@ -6,7 +6,7 @@ Everything is exact and repeatable; each part has switches that make it fail. Ti
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,7 @@ from semantic_detection_pkg.scan.core.decisions import (
     InspectRequest,
     VocabularyRequest,
 )
+from semantic_detection_pkg.scan.core.detector_words import WordsInForce
 from semantic_detection_pkg.scan.core.evidence import VlmReply
 from semantic_detection_pkg.scan.core.inputs import (
     CameraBeat,
@@ -66,7 +67,8 @@ class ExactScan(ScanHarness):
 
     Switches: `is_gimbal_silent`, `link`, `is_detector_silent`, `is_camera_silent`,
     `is_classifier_silent`, `is_classifier_absent`, `is_model_silent`, `answer` of the model.
-    The camera gives a frame every `frame_ns`; its detections come `latency_ns` later.
+    The camera gives a frame every `frame_ns`; its detections come `latency_ns` later, what the
+    detector tells of its words `words_late_ns` later. One of before (`tells_words`) tells nothing.
     """
 
     things: list[Thing]
@@ -84,6 +86,8 @@ class ExactScan(ScanHarness):
     answer: Verdict = Verdict.YES
     frame_ns: int = FRAME_NS
     latency_ns: int = 0
+    tells_words: bool = True
+    words_late_ns: int = 0
     known_words: tuple[str, ...] = WORDS
     yaw: float = 0.0
     pitch: float = 0.0
@@ -96,6 +100,7 @@ class ExactScan(ScanHarness):
         self.decisions: list[Decision] = []
         self.journal: list[tuple[int, list[Input]]] = []
         self.vocabulary: tuple[str, ...] = ()
+        self.words_since_ns = 0
         self._rate = (0.0, 0.0)
         self._goal: tuple[float, float] | None = None
         self._zoom_goal = 1.0
@@ -174,7 +179,13 @@ class ExactScan(ScanHarness):
                 inputs.append(CameraBeat(self.now_ns))
             if not (self.is_camera_silent or self.is_detector_silent):
                 self._views[self.now_ns] = self.view()
-                found = FrameDetections(self.now_ns, self.detect(), self.vocabulary, "exact")
+                found = FrameDetections(
+                    self.now_ns,
+                    self.detect(),
+                    self.vocabulary,
+                    "exact",
+                    words_since_ns=self.words_since_ns,
+                )
                 if self.latency_ns:
                     self.deliver(found, self.now_ns + self.latency_ns)
                 else:
@@ -247,18 +258,35 @@ class ExactScan(ScanHarness):
         """See `ScanHarness`; words beyond `known_words` are refused."""
         if self.is_detector_silent:
             return None
+        message = self.look_for(request.words, "set")
+        since_ns = 0 if message else self.words_since_ns
+        return VocabularyReply(request.request_id, not message, message, self.vocabulary, since_ns)
+
+    def look_for(self, words: Sequence[str], cause: str, shown: str = "") -> str:
+        """Have the detector look for words, and tell of it as `cause` has it.
+
+        Args:
+            shown: the class of an example.
+
+        Returns:
+            Why it does not; empty: it does.
+        """
         known = {word.lower(): word for word in self.known_words}
-        spelled = {
-            word: known.get(word.split("=")[-1].split("|")[0].lower()) for word in request.words
-        }
-        unknown = [word for word, spelling in spelled.items() if spelling is None]
-        message = f"'{unknown[0]}' is unknown" if unknown else ""
-        if not unknown:
-            self.vocabulary = tuple(
-                word.split("=")[0] if "=" in word else spelling or ""
-                for word, spelling in spelled.items()
+        spelled = {word: known.get(word.split("=")[-1].split("|")[0].lower()) for word in words}
+        for word, spelling in spelled.items():
+            if spelling is None:
+                return f"'{word}' is unknown"
+        self.vocabulary = tuple(
+            word.split("=")[0] if "=" in word else spelling or ""
+            for word, spelling in spelled.items()
+        )
+        if self.tells_words:
+            self.words_since_ns = max(self.now_ns, self.words_since_ns + 1)
+            told = WordsInForce(
+                self.words_since_ns, "exact", (), cause, self.vocabulary, tuple(words), shown
             )
-        return VocabularyReply(request.request_id, not unknown, message, self.vocabulary)
+            self.deliver(told, self.now_ns + STEP_NS + self.words_late_ns)
+        return ""
 
     def ask(self, question: AskRequest) -> None:
         """See `ScanHarness`; the model says `answer`, two seconds later."""

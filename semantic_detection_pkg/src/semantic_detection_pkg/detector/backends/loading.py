@@ -53,6 +53,7 @@ from semantic_detection_pkg.errors import ConfigurationError, ModelError
 
 # Modules that hold `open_model(path, options) -> InferenceBackend`, imported when asked for. Other
 # packages add theirs by an entry point of the group, named for the engine.
+_DROPPED_NAMED = 5  # of the words that there is no room for; `detector/words` tells all
 _GROUP = "semantic_detection.engines"
 _MODULES = {
     "onnxruntime": "semantic_detection_pkg.detector.backends.onnx",
@@ -105,7 +106,8 @@ class LoadedDetector(Closing):
             return ""
         return (
             f"vocabulary: the first {len(names)} of {len(names) + len(dropped)} words are looked "
-            f"for, the model has room for no more; dropped: {', '.join(dropped)}"
+            f"for, the model has room for no more; dropped: {', '.join(dropped[:_DROPPED_NAMED])}"
+            + (f" and {more} more" if (more := len(dropped) - _DROPPED_NAMED) > 0 else "")
         )
 
     @property

@@ -10,12 +10,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from rclpy.task import Future
 
 from interfaces_pkg.srv import AddExample, ForgetExamples, SetVocabulary
+from ros_support_pkg.core.words import WordsCause
 from ros_support_pkg.edge import serve
 from ros_support_pkg.stamps import from_time
 from semantic_detection_pkg.common.pictures import EXAMPLE_BYTES_MAX, decode_example
@@ -40,7 +42,7 @@ class WordsService:
         detector: Callable[[], LoadedDetector | None],
         frame: Callable[[int], NDArray[np.uint8]],
         memory: WordMemory,
-        on_change: Callable[[LoadedDetector], None],
+        on_change: Callable[[LoadedDetector, WordsCause], Time],
     ) -> None:
         """Make the services.
 
@@ -48,13 +50,15 @@ class WordsService:
             detector: returns the one in use; it may change meanwhile.
             frame: returns a frame that is held by its stamp [ns]; raises FrameError.
             memory: keeps what is asked for and shown.
-            on_change: told after the words were changed.
+            on_change: told after the words were changed, and why; returns the stamp of what it
+                tells of that.
         """
         self._detector = detector
         self._frame = frame
         self._node = node
         self._memory = memory
         self._on_change = on_change
+        self._since = Time()
         self._newest = 0
         self._done: deque[Callable[[], None]] = deque()
         self._wake = node.create_guard_condition(self._finish)
@@ -69,7 +73,7 @@ class WordsService:
     ) -> SetVocabulary.Response:
         try:
             response.message = await self._set_words(request.words)
-            response.success = True
+            response.success, response.words_since = True, self._since
         except _REFUSALS as error:
             response.message = str(error)
         response.vocabulary = self._in_force()
@@ -109,7 +113,8 @@ class WordsService:
         loaded = self._loaded()
         gone = loaded.pipeline.forget_examples(name)
         said = f"not looked for any more: {', '.join(gone)}" if gone else ""
-        return self._changed(loaded, said, self._memory.forget(name))
+        kept = self._memory.forget(name)
+        return self._changed(loaded, WordsCause.FORGOTTEN, said, kept)
 
     async def _set_words(self, words: Sequence[str]) -> str:
         """Look for words from the first frame on after they are encoded.
@@ -133,12 +138,12 @@ class WordsService:
             if number != self._newest:
                 raise ConfigurationError("vocabulary: a newer request came, and holds")
         pipeline.set_vocabulary(words)
-        return self._changed(loaded, loaded.dropped_words)
+        return self._changed(loaded, WordsCause.SET, loaded.dropped_words)
 
-    def _changed(self, loaded: LoadedDetector, *said: str) -> str:
+    def _changed(self, loaded: LoadedDetector, cause: WordsCause, *said: str) -> str:
         """Keep the words in force and tell of them; returns what is said of it, for people."""
         self._memory.take_words(loaded.pipeline.wanted_words)
-        self._on_change(loaded)
+        self._since = self._on_change(loaded, cause)
         return "; ".join(filter(None, said))
 
     async def _show(self, request: AddExample.Request) -> str:
@@ -171,7 +176,8 @@ class WordsService:
         example = ShownExample(
             name, embedding, request.is_negative, now_ns, frame_ns, (x0, y0, x1, y1)
         )
-        return self._changed(loaded, loaded.dropped_words, self._memory.take_example(example))
+        kept = self._memory.take_example(example)
+        return self._changed(loaded, WordsCause.SHOWN, loaded.dropped_words, kept)
 
     def _loaded(self) -> LoadedDetector:
         loaded = self._detector()

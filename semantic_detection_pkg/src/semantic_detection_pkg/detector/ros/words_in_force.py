@@ -9,8 +9,9 @@ from rclpy.node import Node
 from std_msgs.msg import Header
 
 from interfaces_pkg.msg import WordExample, WordMeaning, WordsInForce
+from ros_support_pkg.core.words import WordsCause
 from ros_support_pkg.qos import STATE
-from ros_support_pkg.stamps import to_time
+from ros_support_pkg.stamps import from_time, to_time
 from ros_support_pkg.timers import every
 from semantic_detection_pkg.common.ros.conversions import to_array
 from semantic_detection_pkg.detector.backends.loading import LoadedDetector
@@ -35,11 +36,17 @@ class WordsPublisher:
         """Stamp of what is in force; 0: nothing is yet."""
         return self._told.header.stamp
 
-    def tell(self, loaded: LoadedDetector, examples: Sequence[ShownExample]) -> None:
-        """Publish what is in force from now on, under a stamp that names it."""
-        now = self._node.get_clock().now().to_msg()
-        self._told = to_words_in_force(loaded, examples, Header(stamp=now))
+    def tell(
+        self, loaded: LoadedDetector, examples: Sequence[ShownExample], cause: WordsCause
+    ) -> Time:
+        """Publish what is in force from now on; returns the stamp that names it.
+
+        Stamps rise, whatever the clock does: a later one is of a later change.
+        """
+        now_ns = max(self._node.get_clock().now().nanoseconds, from_time(self.since) + 1)
+        self._told = to_words_in_force(loaded, examples, Header(stamp=to_time(now_ns)), cause)
         self._publisher.publish(self._told)
+        return self.since
 
     def _tell_again(self) -> None:
         if self.since != Time():
@@ -47,18 +54,26 @@ class WordsPublisher:
 
 
 def to_words_in_force(
-    loaded: LoadedDetector, examples: Sequence[ShownExample], header: Header
+    loaded: LoadedDetector,
+    examples: Sequence[ShownExample],
+    header: Header,
+    cause: WordsCause = WordsCause.CONFIGURED,
 ) -> WordsInForce:
     """Return what a detector looks for as a message.
 
     Args:
         examples: that it was shown, of words that are not in force, too.
+        cause: why it looks for it now.
     """
+    names = loaded.pipeline.vocabulary
     return WordsInForce(
         header=header,
         model=loaded.backend.name,
         embedding_space=loaded.pipeline.embedding_space,
-        words=list(loaded.pipeline.vocabulary),
+        words=list(names),
+        cause=cause.value,
+        asked=list(loaded.pipeline.wanted_words[: len(names)]),
+        dropped=list(loaded.pipeline.dropped_words),
         meanings=[_to_meaning(one) for one in loaded.meanings],
         examples=[_to_example(one) for one in examples],
     )

@@ -11,7 +11,7 @@ may still be something.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from ros_support_pkg.core.settings import constant
@@ -70,6 +70,11 @@ class CandidateList:
         return tuple(self._candidates)
 
     @property
+    def labels(self) -> Mapping[str, str]:
+        """Return what models call each class that is searched for."""
+        return self._labels
+
+    @property
     def cooling(self) -> tuple[Cooling, ...]:
         """Return what was decided and rests, oldest first."""
         return tuple(self._cooling)
@@ -77,6 +82,11 @@ class CandidateList:
     def restore(self, candidates: Sequence[Candidate], cooling: Sequence[Cooling]) -> None:
         """Go on with the candidates and decided things of before."""
         self._candidates, self._cooling = list(candidates), list(cooling)
+
+    def drop_classes(self, names: Set[str]) -> None:
+        """Drop the candidates of classes that are searched for no more."""
+        kept = [one for one in self._candidates if one.track.class_name not in names]
+        self._candidates = kept
 
     def get(self, first_id: int) -> Candidate | None:
         """Return a candidate; None where it is none any more."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
+from ros_support_pkg.core.settings import constant
 from semantic_detection_pkg.scan.core.base_place import BasePlace
 from semantic_detection_pkg.scan.core.blackboard import Blackboard
 from semantic_detection_pkg.scan.core.candidate import Candidate
@@ -21,6 +22,7 @@ from semantic_detection_pkg.scan.core.evidence import Finding
 from semantic_detection_pkg.scan.core.findings import Conclusion
 from semantic_detection_pkg.scan.core.inputs import Goal
 from semantic_detection_pkg.scan.core.mission import Mission
+from semantic_detection_pkg.scan.core.mission_words import MissionWords
 from semantic_detection_pkg.scan.core.planning.sweep import SweepProgress
 from semantic_detection_pkg.scan.core.pod_record import PodRecord
 from semantic_detection_pkg.scan.core.scan_clock import ClockRecord
@@ -65,6 +67,7 @@ class MissionRecord:
 
     Attributes:
         next_track_id, request_count: numbers that were given are not given again.
+        words: that are looked for now; empty: those of the goal, as in checkpoints of before.
         search: None: there was no plan yet.
     """
 
@@ -77,16 +80,22 @@ class MissionRecord:
     request_count: int
     base: BasePlace
     search: SearchRecord | None
+    words: tuple[str, ...] = constant((), before=())
 
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """All of it. Findings are frozen and change by revision only, so their text can be kept."""
+    """All of it. Findings are frozen and change by revision only, so their text can be kept.
+
+    Attributes:
+        round_pod: of the round in hand; None: it is the first, or not kept, as before.
+    """
 
     mission: MissionRecord
     findings: tuple[Finding, ...] = ()
     coverage: CoverageRecord | None = None
     pod: PodRecord | None = None
+    round_pod: PodRecord | None = None
 
 
 def checkpoint_of(blackboard: Blackboard, clock: ClockRecord) -> Checkpoint | None:
@@ -109,11 +118,12 @@ def checkpoint_of(blackboard: Blackboard, clock: ClockRecord) -> Checkpoint | No
         request_count=blackboard.request_count,
         base=mission.base_before.renewed(blackboard.fix, blackboard.attitude),
         search=None if search is None else _search_record(search),
+        words=mission.words.asked,
     )
     if search is None:
         return Checkpoint(record)
-    coverage, pod = search.coverage.record(), search.pod.record()
-    return Checkpoint(record, search.findings.all, coverage, pod)
+    coverage = search.coverage.record()
+    return Checkpoint(record, search.findings.all, coverage, *(pod.record() for pod in search.pods))
 
 
 def marks_of(blackboard: Blackboard) -> Hashable:
@@ -125,7 +135,7 @@ def marks_of(blackboard: Blackboard) -> Hashable:
     mission = blackboard.mission
     if mission is None:
         return None
-    marks = (mission.goal, mission.started_ns, blackboard.is_paused)
+    marks = (mission.goal_now, mission.started_ns, blackboard.is_paused)
     search = mission.search
     if search is None:
         return marks
@@ -153,6 +163,7 @@ def resume_mission(checkpoint: Checkpoint, settings: ScanSettings, stamp_ns: int
     mission.tracker = Tracker(settings.tracker, record.next_track_id)
     mission.frame_ns = record.frame_ns
     mission.base_before = record.base
+    mission.words = MissionWords(record.words or record.goal.words)
     saved = record.search
     if saved is None:
         return mission
@@ -164,9 +175,11 @@ def resume_mission(checkpoint: Checkpoint, settings: ScanSettings, stamp_ns: int
     search.frame_ns = record.frame_ns
     if search.coverage.results.shape == checkpoint.coverage.results.shape:
         search.coverage.restore(checkpoint.coverage)
-        search.set_progress(saved.progress, is_swept=saved.is_swept)
         if checkpoint.pod is not None:
             search.pod.restore(checkpoint.pod)
+        if checkpoint.round_pod is not None:
+            search.begin_round_pod().restore(checkpoint.round_pod)
+        search.set_progress(saved.progress, is_swept=saved.is_swept)
     candidates = [_candidate(one, settings) for one in saved.candidates]
     search.candidates.restore(candidates, saved.cooling)
     search.findings.restore(checkpoint.findings, saved.finding_tracks)

@@ -8,7 +8,8 @@ The first line is ASCII: the format's version, and the digest of all that follow
 or damaged file is told from a whole one. The second is JSON: when and how it was made. The body is
 the length [bytes, 8 of them, little-endian] of the mission's JSON, zlib-compressed, that, and the
 coverage's arrays and those of the probabilities of detection, row-major and little-endian,
-zlib-compressed as well. Checkpoints of before have none of the latter.
+zlib-compressed as well: all that was searched, then the round in hand where it is not the first.
+Checkpoints of before have none of the latter, or not that of the round.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ _LENGTH_BYTES = 8
 _CELL_TYPES = ("<f8", "<f4", "u1", "<u2")  # of `CoverageRecord.arrays`
 _POD_TYPES = ("<f4", "<f8", "<f8", "<f4", "<u2")  # of `PodRecord.arrays`
 _DAMAGED = "it is torn or damaged"
+
+_Form = tuple[tuple[int, ...], str]  # of an array: its shape and its type
 
 
 class CheckpointError(ValueError):
@@ -114,16 +117,16 @@ class CheckpointEncoder:
         self._texts = texts
         coverage = checkpoint.coverage
         shape = None if coverage is None else list(coverage.results.shape)
-        pod = checkpoint.pod
-        known = pod and {"classes": pod.class_names, "parts": pod.exposures.shape[1]}
+        pods = checkpoint.pod, checkpoint.round_pod
+        known, round_known = map(_described, pods)
         text = (
             f'{{"findings":[{",".join(texts.values())}],'
             f'"mission":{canonical(to_plain(checkpoint.mission))},"pod":{canonical(known)},'
-            f'"shape":{canonical(shape)}}}'
+            f'"round":{canonical(round_known)},"shape":{canonical(shape)}}}'
         )
         packed = zlib.compress(text.encode(), _LEVEL)
         cells = b"" if coverage is None else _cell_bytes(coverage.arrays, _CELL_TYPES)
-        cells += b"" if pod is None else _cell_bytes(pod.arrays, _POD_TYPES)
+        cells += b"".join(_cell_bytes(pod.arrays, _POD_TYPES) for pod in pods if pod is not None)
         cells = zlib.compress(cells, _LEVEL) if cells else b""
         body = len(packed).to_bytes(_LENGTH_BYTES, "little") + packed + cells
         if len(body) > BYTES_MAX:
@@ -208,14 +211,16 @@ def unpack(body: bytes) -> Checkpoint:
         mission = from_plain(MissionRecord, plain["mission"])
         findings = tuple(from_plain(Finding, one) for one in plain["findings"])
         shape = plain["shape"]
-        coverage, pod = None, None
+        coverage: CoverageRecord | None = None
+        pods: list[PodRecord | None] = []
         if shape is not None:
-            coverage, pod = _maps(shape, plain.get("pod"), _unpacked(body[split:]))
+            known = [plain.get("pod"), plain.get("round")]
+            coverage, pods = _maps(shape, known, _unpacked(body[split:]))
     except zlib.error as error:
         raise CheckpointError(_DAMAGED) from error
     except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
         raise CheckpointError(f"it is of another version of this program: {error}") from error
-    return Checkpoint(mission, findings, coverage, pod)
+    return Checkpoint(mission, findings, coverage, *pods)
 
 
 def resumable(body: bytes, settings: ScanSettings) -> MissionRecord:
@@ -264,33 +269,46 @@ def _cell_bytes(arrays: Sequence[NDArray[np.generic]], kinds: Sequence[str]) -> 
     )
 
 
+def _described(pod: PodRecord | None) -> dict[str, Any] | None:
+    """Return what is told of a map of the POD beside its arrays; None: there is none."""
+    if pod is None:
+        return None
+    return {"classes": pod.class_names, "parts": pod.exposures.shape[1]}
+
+
+def _size(form: _Form) -> int:
+    """Return the bytes of an array."""
+    return math.prod(form[0]) * np.dtype(form[1]).itemsize
+
+
 def _maps(
-    shape: list[int], known: dict[str, Any] | None, data: bytes
-) -> tuple[CoverageRecord, PodRecord | None]:
-    """Return the coverage and the probabilities of detection; None: there were none."""
+    shape: list[int], known: Sequence[dict[str, Any] | None], data: bytes
+) -> tuple[CoverageRecord, list[PodRecord | None]]:
+    """Return the coverage and the maps of the POD; None: there was none."""
     rows, columns = (int(side) for side in shape)
     if min(rows, columns) < 1:
         raise CheckpointError(_DAMAGED)
-    shapes: list[tuple[int, ...]] = [(rows, columns)] * len(_CELL_TYPES)
-    kinds = [*_CELL_TYPES]
-    names: tuple[str, ...] = ()
-    if known is not None:
-        names = tuple(map(str, known["classes"]))
-        shapes += [
-            (len(names), int(known["parts"]), rows, columns),
-            *[(rows, columns)] * (len(_POD_TYPES) - 1),
-        ]
-        kinds += _POD_TYPES
-    sizes = [
-        math.prod(one) * np.dtype(kind).itemsize for one, kind in zip(shapes, kinds, strict=True)
-    ]
-    if sum(sizes) != len(data):
+    cells = (rows, columns)
+    forms: list[list[_Form]] = [[(cells, kind) for kind in _CELL_TYPES]]
+    for one in known:
+        if one is None:
+            continue
+        first, *others = _POD_TYPES
+        exposures = (len(one["classes"]), int(one["parts"]), *cells)
+        forms.append([(exposures, first), *((cells, kind) for kind in others)])
+    sizes = [_size(form) for each in forms for form in each]
+    if min(sizes) < 0 or sum(sizes) != len(data):
         raise CheckpointError(_DAMAGED)
-    arrays: list[Any] = []
-    start = 0
-    for one, kind, size in zip(shapes, kinds, sizes, strict=True):
-        arrays.append(np.frombuffer(data, kind, math.prod(one), start).reshape(one))
-        start += size
-    split = len(_CELL_TYPES)
-    pod = None if known is None else PodRecord(names, *arrays[split:])
-    return CoverageRecord(*arrays[:split]), pod
+    start, maps = 0, list[list[Any]]()
+    for each in forms:
+        arrays: list[Any] = []
+        for shape_of, kind in each:
+            count = math.prod(shape_of)
+            arrays.append(np.frombuffer(data, kind, count, start).reshape(shape_of))
+            start += _size((shape_of, kind))
+        maps.append(arrays)
+    pods = iter(maps[1:])
+    return CoverageRecord(*maps[0]), [
+        None if one is None else PodRecord(tuple(map(str, one["classes"])), *next(pods))
+        for one in known
+    ]

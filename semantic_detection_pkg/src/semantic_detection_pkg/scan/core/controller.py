@@ -47,6 +47,7 @@ from semantic_detection_pkg.scan.core.inputs import (
     VocabularyReply,
 )
 from semantic_detection_pkg.scan.core.mission import Mission
+from semantic_detection_pkg.scan.core.mission_words import WordsChange
 from semantic_detection_pkg.scan.core.pod_map import PodMap
 from semantic_detection_pkg.scan.core.scan_clock import ScanClock
 from semantic_detection_pkg.scan.core.search import PlanTask, Search, SearchProgress
@@ -87,11 +88,11 @@ class ScanController:
 
     @property
     def goal(self) -> Goal | None:
-        """Return the goal in hand, with the area and zoom that it is carried out with."""
+        """Return the goal in hand, with the area, zoom and words of now."""
         mission, search = self._blackboard.mission, self._search
         if mission is None or search is None:
-            return None if mission is None else mission.goal
-        return replace(mission.goal, area=search.plan.area, zoom=search.plan.zoom)
+            return None if mission is None else mission.goal_now
+        return replace(mission.goal_now, area=search.plan.area, zoom=search.plan.zoom)
 
     @property
     def goal_begun_ns(self) -> int:
@@ -259,7 +260,8 @@ class ScanController:
         elif isinstance(item, VocabularyReply):
             self._add_vocabulary(item)
         elif isinstance(item, WordsInForce):
-            return  # journalled only
+            if mission is not None:
+                self._change_words(mission, mission.words.follow(item, blackboard.now_ns))
         elif self._search is not None:
             self._add_answer(item, self._search)
 
@@ -302,8 +304,7 @@ class ScanController:
         blackboard.picture_size = (frame.detections.width, frame.detections.height)
         if mission is None:
             return
-        if mission.vocabulary and frame.words != mission.vocabulary:
-            mission.drop_vocabulary(frame.stamp_ns)
+        mission.words.compare(frame)
         if mission.search is not None:
             mission.search.use(blackboard.curves, blackboard.ground)
         mission.add_frame(frame, blackboard.poses)
@@ -325,15 +326,27 @@ class ScanController:
 
     def _add_vocabulary(self, reply: VocabularyReply) -> None:
         blackboard, mission = self._blackboard, self._blackboard.mission
-        if mission is None or reply.request_id != mission.vocabulary_id:
+        if mission is None or reply.request_id != mission.words.request_id:
             return
-        if reply.is_ok:
-            mission.vocabulary = reply.vocabulary
-            mission.vocabulary_since_ns = blackboard.now_ns
-            if reply.message:  # words that the model has no room for
-                blackboard.decision.notices.append(reply.message)
-        else:
+        if not reply.is_ok:
             blackboard.end_mission("aborted", reply.message)
+            return
+        if reply.message:  # words that the model has no room for
+            blackboard.decision.notices.append(reply.message)
+        self._change_words(mission, mission.words.answer(reply, blackboard.now_ns))
+
+    def _change_words(self, mission: Mission, change: WordsChange | None) -> None:
+        """Go on with what an operator has asked of the detector; None: with what it is."""
+        blackboard = self._blackboard
+        if change is None:
+            return
+        if not change.words:
+            blackboard.end_mission("aborted", f"{change.text}: nothing is left to look for")
+            return
+        blackboard.decision.notices.append(change.text)
+        dropped = mission.change_words(blackboard.now_s, blackboard.curves, blackboard.ground)
+        if dropped is not None:
+            blackboard.decision.cancel_asks.append(dropped)
 
     def _add_answer(self, item: Input, search: Search) -> None:
         blackboard = self._blackboard

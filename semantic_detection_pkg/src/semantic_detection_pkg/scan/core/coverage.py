@@ -331,6 +331,10 @@ class CoverageMap:
         """Return the time since each cell was last seen, inf: never; (rows, columns) [s]."""
         return np.asarray(now_s - self.last_seen_s)
 
+    def forget_emptiness(self) -> None:
+        """Have cells that were seen with nothing in them unseen: not all was looked for."""
+        self.results[self.results == CellResult.EMPTY] = CellResult.UNSEEN
+
     def forget_older(self, now_s: float, age_s: float) -> int:
         """Make cells count as unseen that were last seen `age_s` ago or longer; 0: all of them.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ros_support_pkg.core.settings import constant
+
 
 @dataclass(frozen=True)
 class WordMeaning:
@@ -26,12 +28,23 @@ class WordMeaning:
 class WordsInForce:
     """What the detector looks for, and where each word came from; a `detector/words` message.
 
-    For who reads the journal: decisions go by the detections.
+    Attributes:
+        since_ns: stamp, which names it; it rises as long as the detector's process runs.
+        meanings: for who reads the journal.
+        cause: "configured", "set", "shown" or "forgotten"; empty: not told, as in recordings from
+            before it was published. A mission goes by what was asked of the detector.
+        words: class names, in order.
+        asked: how each of them was asked for.
+        shown: class of the example that was shown; empty: none was.
     """
 
     since_ns: int
     model: str
     meanings: tuple[WordMeaning, ...]
+    cause: str = constant("", before="")
+    words: tuple[str, ...] = constant((), before=())
+    asked: tuple[str, ...] = constant((), before=())
+    shown: str = constant("", before="")
 
     @property
     def by_example(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from ros_support_pkg.core.stamps import from_time
-from ros_support_pkg.core.words import GpuOwner, LinkState, Verdict, WordOrigin, read
+from ros_support_pkg.core.words import GpuOwner, LinkState, Verdict, WordOrigin, WordsCause, read
 from semantic_detection_pkg.common.core import from_messages as common
 from semantic_detection_pkg.common.core.detection_curve import (
     ClassCurve,
@@ -77,9 +77,15 @@ def from_words(message: Any) -> WordsInForce:
     """Return what the detector looks for, and where each word came from.
 
     Raises:
-        ValueError: a meaning is of no word.
+        ValueError: a meaning is of no word, or it is not said how each word was asked for.
     """
     names = tuple(message.words)
+    is_told = hasattr(message, "cause")  # recordings of before have none
+    asked = tuple(message.asked) if is_told else ()
+    if is_told and len(asked) != len(names):
+        raise ValueError(f"{len(asked)} words were asked for, and {len(names)} are looked for")
+    cause = read(message, "cause", WordsCause.CONFIGURED) if is_told else None
+    is_shown = cause is WordsCause.SHOWN and message.examples
     for one in message.meanings:
         if one.word >= len(names):
             raise ValueError(f"meaning {one.text!r} is of word {one.word}, there are {len(names)}")
@@ -96,6 +102,10 @@ def from_words(message: Any) -> WordsInForce:
             )
             for one in message.meanings
         ),
+        "" if cause is None else cause.word,
+        names if is_told else (),
+        asked,
+        message.examples[-1].name if is_shown else "",
     )
 
 

@@ -158,12 +158,18 @@ class SweepPlanned:
 
 @dataclass(frozen=True)
 class VocabularyReply:
-    """The detector's answer to `VocabularyRequest` `request_id`."""
+    """The detector's answer to `VocabularyRequest` `request_id`.
+
+    Attributes:
+        since_ns: of the `WordsInForce` that tells of it; 0: not told, as in recordings from before
+            it was answered.
+    """
 
     request_id: int
     is_ok: bool
     message: str = ""
     vocabulary: tuple[str, ...] = ()
+    since_ns: int = constant(0, before=0)
 
 
 @dataclass(frozen=True)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ros_support_pkg.core.pose_history import Pose
 from semantic_detection_pkg.common.core.camera_view import CameraPoses
 from semantic_detection_pkg.common.core.detection_curve import DetectionCurves
 from semantic_detection_pkg.scan.core.base_place import BasePlace
 from semantic_detection_pkg.scan.core.inputs import FrameDetections, GimbalReading, Goal
+from semantic_detection_pkg.scan.core.mission_words import MissionWords
 from semantic_detection_pkg.scan.core.search import Search, SearchPlan
+from semantic_detection_pkg.scan.core.search_handover import go_on_otherwise, take_over
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.thing_sizes import Ground
 from semantic_detection_pkg.scan.core.tracking.delay import DelayEstimator
 from semantic_detection_pkg.scan.core.tracking.track import Track
 from semantic_detection_pkg.scan.core.tracking.tracker import Tracker
 
-_OLD_WORDS_NS = 2_000_000_000  # frames may be on their way for so long
 _NS_PER_S = 1_000_000_000
 
 
@@ -28,9 +30,8 @@ class Mission:
         stamp_ns: the same on the clock of the outside, for names; see `ScanClock`.
         search: None until there is a plan, which needs gimbal and camera.
         delay: by which pictures and poses are out of step.
-        vocabulary: what the detector answered to the words; empty: nothing yet.
-        vocabulary_id, vocabulary_sent_ns: newest request for them; 0: none.
-        vocabulary_since_ns: when the answer came.
+        goal: as it was asked for; its words are those of the beginning.
+        words: what is looked for now.
         frame_ns: stamp of the newest frame; `tracks` stand for it.
         is_fitted: the search's plan fits the gimbal and the camera that are there; that of a
             mission that was resumed is first compared with them, and nothing counts before.
@@ -47,10 +48,7 @@ class Mission:
         self.started_ns = now_ns
         self.stamp_ns = now_ns if stamp_ns is None else stamp_ns
         self.search: Search | None = None
-        self.vocabulary: tuple[str, ...] = ()
-        self.vocabulary_id = 0
-        self.vocabulary_sent_ns = 0
-        self.vocabulary_since_ns = 0
+        self.words = MissionWords(goal.words)
         self.tracker = Tracker(settings.tracker)
         self.delay = DelayEstimator()
         self.tracks: Sequence[Track] = ()
@@ -59,6 +57,16 @@ class Mission:
         self.is_refit_agreed = False
         self.base_before = BasePlace()
         self._settings = settings
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """Return what the detector answered to the words; empty: nothing yet."""
+        return self.words.vocabulary
+
+    @property
+    def goal_now(self) -> Goal:
+        """Return the goal with the words that are looked for now."""
+        return replace(self.goal, words=self.words.asked)
 
     @property
     def share_seen(self) -> float:
@@ -82,21 +90,30 @@ class Mission:
             curves, ground: by which the first plan is made; None: not known yet.
         """
         before = self.search
-        self.search = Search(self.stamp_ns, self.goal, plan, self._settings, self.vocabulary)
+        self.search = Search(self.stamp_ns, self.goal_now, plan, self._settings, self.vocabulary)
         self.search.use(curves, ground or Ground())
         if before is not None:
-            self.search.take_over(before)
+            take_over(self.search, before)
+
+    def change_words(
+        self, now_s: float, curves: DetectionCurves | None, ground: Ground
+    ) -> int | None:
+        """Go on with the words that are looked for now; what is new is searched from now on.
+
+        Returns:
+            The request of the question that is in hand no more; None: there was none.
+        """
+        before = self.search
+        if before is None:
+            return None
+        before.interrupt()
+        self.begin_search(before.plan, curves, ground)
+        return None if self.search is None else go_on_otherwise(self.search, before, now_s)
 
     def interrupt(self) -> None:
         """Drop what is under way: the camera is taken somewhere else."""
         if self.search is not None:
             self.search.interrupt()
-
-    def drop_vocabulary(self, frame_ns: int) -> None:
-        """Have the words told again, where a frame knows others long after they were taken."""
-        if frame_ns - self.vocabulary_since_ns > _OLD_WORDS_NS:
-            self.vocabulary = ()
-            self.vocabulary_id = 0
 
     def add_frame(self, frame: FrameDetections, poses: CameraPoses[GimbalReading]) -> None:
         """Track the detections of one frame, and show it to the search if there is one."""
@@ -113,7 +130,7 @@ class Mission:
         rates = (pose.yaw_rate_rad_s, pose.pitch_rate_rad_s)
         self.delay.update(frame.stamp_ns, view, *rates, tracks.seen, delay_s)
         if self.search is not None and self.is_fitted:
-            self.search.add_frame(frame, view, pose, tracks)
+            self.search.add_frame(frame, view, pose, tracks, counts=self.words.counts(frame))
 
 
 def _pose_at_capture(

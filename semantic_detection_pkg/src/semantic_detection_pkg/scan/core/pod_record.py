@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,12 @@ class PodRecord:
     last_look_s: NDArray[np.float64]
     finest: NDArray[np.float32]
     look_counts: NDArray[np.uint16]
+
+    def of(self, class_names: Sequence[str]) -> PodRecord:
+        """Return what is known of those of its classes that are among others."""
+        kept = [index for index, name in enumerate(self.class_names) if name in class_names]
+        names = tuple(self.class_names[index] for index in kept)
+        return replace(self, class_names=names, exposures=self.exposures[kept])
 
     @property
     def arrays(self) -> tuple[NDArray[np.generic], ...]:

@@ -31,8 +31,9 @@ from semantic_detection_pkg.scan.core.planning.closer_looks import closer_look_r
 from semantic_detection_pkg.scan.core.planning.probability import PassTask, ProbabilityPlanner
 from semantic_detection_pkg.scan.core.planning.search_problem import ProbabilityRules
 from semantic_detection_pkg.scan.core.planning.sweep import SweepPlanner, SweepProgress, SweepTask
-from semantic_detection_pkg.scan.core.planning.view_planning import CloseView, ViewPlanningSettings
+from semantic_detection_pkg.scan.core.planning.view_planning import ViewPlanningSettings
 from semantic_detection_pkg.scan.core.pod_map import PodMap
+from semantic_detection_pkg.scan.core.search_tasks import Visit, VlmQuestion
 from semantic_detection_pkg.scan.core.settings import ScanSettings
 from semantic_detection_pkg.scan.core.thing_sizes import Ground
 from semantic_detection_pkg.scan.core.tracking.frame_tracks import FrameTracks
@@ -94,29 +95,6 @@ class SearchProgress:
     is_swept: bool = False
 
 
-@dataclass(frozen=True)
-class Visit:
-    """A close view being made.
-
-    Attributes:
-        since_ns: when it was chosen.
-        arrived_ns: when it was reached; 0: not yet.
-    """
-
-    view: CloseView
-    since_ns: int
-    arrived_ns: int = 0
-
-
-@dataclass(frozen=True)
-class VlmQuestion:
-    """A question to the VLM under way; its answer is not waited for beyond `until_ns`."""
-
-    request_id: int
-    candidate: Candidate
-    until_ns: int
-
-
 class Search:
     """The state of one goal from its plan on.
 
@@ -169,6 +147,22 @@ class Search:
             return self.question.candidate.track.id
         return next((one.track.id for one in self.in_view()), 0)
 
+    def take_moment(self, old: Search) -> None:
+        """Go on at the moment at which another search is, but for its view and its question."""
+        self.frame_ns, self._stamps_ns = old.frame_ns, old._stamps_ns
+        self.is_viewing, self.has_begun = old.is_viewing, old.has_begun
+
+    def pods_like(self, old: Search) -> list[PodMap]:
+        """Return `pods`, as many as another search has."""
+        if len(old.pods) > len(self.pods):
+            self.begin_round_pod()
+        return self.pods
+
+    @property
+    def pods(self) -> list[PodMap]:
+        """Return the map of the POD, and that of the round in hand where it is not the first."""
+        return [self.pod] if self._round is None else [self.pod, self._round]
+
     @property
     def frame_interval_ns(self) -> int:
         """Return the usual time between two frames that are examined; 0: not known yet. [ns]"""
@@ -215,20 +209,22 @@ class Search:
         self.planner.interrupt()
 
     def add_frame(
-        self, frame: FrameDetections, view: CameraView, pose: Pose, tracks: FrameTracks
-    ) -> None:
+        self, frame: FrameDetections, view: CameraView, pose: Pose, tracks: FrameTracks,
+        *, counts: bool = True,
+    ) -> None:  # fmt: skip
         """Add what a frame shows to the coverage, the path in hand, findings and candidates.
 
         Args:
             view, pose: where the frame looked, and how the gimbal moved.
             tracks: after the frame.
+            counts: it was looked at for the words of the goal.
         """
         self.frame_ns = frame.stamp_ns
         self._stamps_ns.append(frame.stamp_ns)
         rates = (pose.yaw_rate_rad_s, pose.pitch_rate_rad_s)
-        self.coverage.add_view(view, frame.stamp_ns / _NS_PER_S, rates, frame.looks)
-        for pod in (self.pod, self._round):
-            if pod is not None:
+        if counts:
+            self.coverage.add_view(view, frame.stamp_ns / _NS_PER_S, rates, frame.looks)
+            for pod in self.pods:
                 pod.update(view, frame.stamp_ns / _NS_PER_S, rates, frame.looks)
         self.planner.note_frame(frame.looks, self.frame_interval_ns / _NS_PER_S)
         shown = TrackedFrame(
@@ -257,17 +253,6 @@ class Search:
             and (old.area, old.zoom) == (new.area, new.zoom)
         )
 
-    def take_over(self, old: Search) -> None:
-        """Go on with what another search has found; what it has seen counts where it can."""
-        self.candidates.restore(old.candidates.all, old.candidates.cooling)
-        self.findings = old.findings
-        for follower in old.followers:
-            self.follow_path(follower.conclusion)
-        if old.can_go_on(self.plan):
-            self.coverage.restore(old.coverage.record())
-            self.pod.restore(old.pod.record())
-            self.set_progress(old.planner.progress, is_swept=old.is_swept)
-
     def set_progress(self, progress: SweepProgress, *, is_swept: bool) -> None:
         """Go on with a sweep that has come so far."""
         self.planner = self._new_planner(progress)
@@ -276,9 +261,8 @@ class Search:
     def use(self, curves: DetectionCurves | None, ground: Ground) -> None:
         """Go by these curves and this ground, see `PodMap.use`."""
         self._used = curves, ground
-        for pod in (self.pod, self._round):
-            if pod is not None:
-                pod.use(curves, ground)
+        for pod in self.pods:
+            pod.use(curves, ground)
         self._choose_planner()
 
     def begin_round(self, now_s: float) -> None:
@@ -288,9 +272,14 @@ class Search:
         if isinstance(self.planner, SweepPlanner):
             self.planner.restart()
             return
+        self.begin_round_pod()
+        self.planner = self._new_planner(SweepProgress())
+
+    def begin_round_pod(self) -> PodMap:
+        """Begin the map of the POD by which a round goes that is not the first; return it."""
         self._round = self._new_pod()
         self._round.use(*self._used)
-        self.planner = self._new_planner(SweepProgress())
+        return self._round
 
     def _choose_planner(self) -> None:
         """Choose again, as long as it has not begun, by what is known of the detector."""

@@ -93,6 +93,7 @@ class ScanRequests:
                     response.success,
                     response.message,
                     tuple(response.vocabulary),
+                    from_time(response.words_since),
                 )
             )
 

@@ -74,6 +74,12 @@ export const TEXTS = {
     "encoded": "typed",
     "cached": "typed before",
     "examples": "by example"
+  },
+  "WordsInForce.cause": {
+    "configured": "configured",
+    "set": "set",
+    "shown": "shown",
+    "forgotten": "forgotten"
   }
 };
 

@@ -97,7 +97,7 @@ def detected_again(
             comparison.frames += 1
             if then is not None:
                 comparison.add(then, now)
-                now = replace(now, pose=then.pose)
+                now = replace(now, pose=then.pose, words_since_ns=then.words_since_ns)
             yield now
 
 

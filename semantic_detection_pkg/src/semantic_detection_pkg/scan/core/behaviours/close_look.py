@@ -13,7 +13,8 @@ from semantic_detection_pkg.scan.core.candidate import Candidate
 from semantic_detection_pkg.scan.core.candidate_states import CandidateAction
 from semantic_detection_pkg.scan.core.planning.view_planning import plan_views
 from semantic_detection_pkg.scan.core.pointing import BearingState
-from semantic_detection_pkg.scan.core.search import Search, Visit
+from semantic_detection_pkg.scan.core.search import Search
+from semantic_detection_pkg.scan.core.search_tasks import Visit
 
 _ZOOM_REACHED = 0.06  # of the zoom
 _FRAMES_SLACK = 0.25  # of the interval of frames: so much longer than they take

@@ -11,7 +11,8 @@ from semantic_detection_pkg.scan.core.candidate import Candidate
 from semantic_detection_pkg.scan.core.candidate_states import CandidateAction
 from semantic_detection_pkg.scan.core.decisions import AskRequest
 from semantic_detection_pkg.scan.core.pointing import BearingState
-from semantic_detection_pkg.scan.core.search import Search, VlmQuestion
+from semantic_detection_pkg.scan.core.search import Search
+from semantic_detection_pkg.scan.core.search_tasks import VlmQuestion
 
 
 class AskVlm(SearchBehaviour):

@@ -33,15 +33,11 @@ class PrepareSearch(ScanBehaviour):
 
     def _tell_words(self, mission: Mission) -> Status:
         blackboard = self.blackboard
-        waited_s = (blackboard.now_ns - mission.vocabulary_sent_ns) / NS_PER_S
-        if (
-            not mission.vocabulary_id
-            or waited_s >= blackboard.settings.input_timeouts.vocabulary_timeout_s
-        ):
-            mission.vocabulary_id = blackboard.next_request_id()
-            mission.vocabulary_sent_ns = blackboard.now_ns
-            request = VocabularyRequest(mission.vocabulary_id, mission.goal.words)
-            blackboard.decision.vocabulary = request
+        words, timeouts = mission.words, blackboard.settings.input_timeouts
+        waited_s = (blackboard.now_ns - words.sent_ns) / NS_PER_S
+        if not words.request_id or waited_s >= timeouts.vocabulary_timeout_s:
+            words.request(blackboard.next_request_id(), blackboard.now_ns)
+            blackboard.decision.vocabulary = VocabularyRequest(words.request_id, words.asked)
         return self.running("telling the detector what to look for")
 
     def _plan(self, mission: Mission) -> Status:

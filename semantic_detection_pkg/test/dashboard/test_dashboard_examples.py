@@ -69,7 +69,8 @@ def message() -> WordsInForce:
     examples = [WordExample(name=name, is_negative=no) for name, no in (
         ("boot", False), ("boot", False), ("boot", True), ("person", True), ("glove", False),
     )]  # fmt: skip
-    return WordsInForce(model="net", words=names, meanings=meanings, examples=examples)
+    asked = ["person", "yellow raincoat", "rope", "coat=raincoat|rain jacket", "boot"]
+    return WordsInForce(model="net", words=names, meanings=meanings, examples=examples, asked=asked)
 
 
 def detector_section(**more: Any) -> dict[str, Any]:
@@ -97,8 +98,10 @@ def test_a_message_becomes_rows() -> None:
     strange.meanings[0].word = 9
     with pytest.raises(ValueError, match="meaning 'person' is of word 9, there are 5"):
         words_shown(strange)
-    other = SimpleNamespace(model="", words=[], meanings=[], examples=[])
-    assert words_shown(other) == {"model": "", "words": [], "known": []}
+    other = SimpleNamespace(model="", words=[], meanings=[], examples=[], asked=[], dropped=[])
+    assert words_shown(other) == {
+        "model": "", "words": [], "known": [], "asked": [], "dropped": [],
+    }  # fmt: skip
 
 
 def test_frames_are_counted_as_long_as_the_words_hold() -> None:
@@ -392,16 +395,105 @@ def test_a_box_on_the_live_picture_is_of_the_frame_as_it_came(
     assert np.abs(shown.astype(int) - image).max() < 40  # JPEG, at edges
 
 
-def test_in_a_scan_the_words_say_what_to_do(page: Page, served: Served) -> None:  # noqa: F811
+def test_in_a_scan_a_class_that_was_shown_is_looked_for_at_once(
+    page: Page,  # noqa: F811
+    served: Served,
+) -> None:
     take_control(page, served.address)
     served.dashboard.board.put("scan", {"level": "sweep", "coverage": 0.1, "candidates": 0})
-    page.fill("#words", "person, tent")
+    served.robot.outcome = Outcome(CommandStatus.DONE, "")
+    page.fill("#words", "person, tent")  # somebody is writing
     drop(page, "boot.jpg", photograph())
     draw(page, BOX)
     page.fill("#example-name", "boot")
     page.click("#example-send")
-    expect(page.locator("#example-note")).to_contain_text("Set begins it again with this one")
+    expect(page.locator("#example-note")).to_contain_text("The scan looks for it from now on.")
     expect(page.locator("#words")).to_have_value("person, tent, boot")
+    assert [type(one) for one in served.robot.commands] == [commands.ShowExample]
+
+
+def test_words_that_are_set_in_a_scan_do_not_begin_it_again(
+    page: Page,  # noqa: F811
+    served: Served,
+) -> None:
+    take_control(page, served.address)
+    served.dashboard.board.put("scan", {"level": "sweep", "coverage": 0.1, "candidates": 0})
+    served.robot.outcome = Outcome(CommandStatus.DONE, "")
+    page.fill("#words", "tent, boot")
+    with page.expect_response("**/api/vocabulary"):
+        page.click("#set-words")
+    assert served.robot.commands == [commands.SetWords(words=("tent", "boot"))]
+    expect(page.locator("#toasts")).to_contain_text("the scan goes on with these words")
+
+
+def test_the_field_has_the_words_in_force_whoever_asked_for_them(
+    page: Page,  # noqa: F811
+    served: Served,
+) -> None:
+    """Another page, or a program, may have; and the last mission may have had others."""
+    edges = {"yaw_min_rad": -1.0, "yaw_max_rad": 1.0, "pitch_min_rad": 0.0, "pitch_max_rad": 0.5}
+    goal = {
+        "area": edges, "words": ["tent"], "is_repeated": False, "weights": [], "planner": "",
+        "wanted_pod": 0.0, "zoom": 0.0,
+    }  # fmt: skip
+    board = served.dashboard.board
+    board.put("goal", goal)
+    take_control(page, served.address)
+    expect(page.locator("#words")).to_have_value("tent")  # no detector is there to say
+    board.put("words", words_shown(message()))
+    asked = "person, yellow raincoat, rope, coat=raincoat|rain jacket, boot"
+    expect(page.locator("#words")).to_have_value(asked)
+    board.put("goal", {**goal, "words": ["tent"], "is_repeated": True})
+    expect(page.locator("#repeat")).to_be_checked()
+    expect(page.locator("#words")).to_have_value(asked)
+    page.fill("#words", "rope, glo")  # somebody is writing
+    board.put("words", {**words_shown(message()), "asked": ["person"]})
+    page.fill("#yaw-max", "50")
+    expect(page.locator("#words")).to_have_value("rope, glo")
+    with page.expect_response("**/api/vocabulary"):
+        page.click("#set-words")
+    board.put("words", {**words_shown(message()), "asked": ["rope", "glove"]})
+    expect(page.locator("#words")).to_have_value("rope, glove")
+
+
+def test_the_button_says_that_nothing_written_means_all(
+    page: Page,  # noqa: F811
+    served: Served,
+) -> None:
+    take_control(page, served.address)
+    expect(page.locator("#set-words")).to_have_text("All words")
+    page.fill("#words", "tent")
+    expect(page.locator("#set-words")).to_have_text("Set")
+    page.fill("#words", " , ")
+    expect(page.locator("#set-words")).to_have_text("All words")
+    with page.expect_response("**/api/vocabulary"):
+        page.click("#set-words")
+    assert served.robot.commands == [commands.SetWords(words=())]
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+def test_words_without_room_are_counted_and_named_on_demand(
+    page: Page,  # noqa: F811
+    served: Served,
+    width: int,
+    height: int,
+) -> None:
+    page.set_viewport_size({"width": width, "height": height})
+    take_control(page, served.address)
+    box = page.locator("#words-dropped")
+    expect(box).to_be_hidden()
+    dropped = [f"word {number}" for number in range(9, 301)]
+    served.dashboard.board.put("detector", detector_section())
+    served.dashboard.board.put("words", {**words_shown(message()), "dropped": dropped})
+    summary = box.locator("summary")
+    expect(summary).to_have_text("292 more asked for: the model has no room for them")
+    expect(box.locator("p")).to_be_hidden()
+    summary.click()
+    expect(box.locator("p")).to_be_visible()
+    expect(box.locator("p")).to_have_text(", ".join(dropped))
+    served.dashboard.board.put("detector", detector_section(counts={}))
+    expect(box.locator("p")).to_be_visible()  # news of the picture do not close it
+    assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
 
 
 def test_without_control_nothing_opens(page: Page, served: Served) -> None:  # noqa: F811

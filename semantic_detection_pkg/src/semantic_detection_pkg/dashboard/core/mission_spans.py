@@ -73,6 +73,7 @@ def missions_of_states(states: Iterable[StateSeen]) -> list[MissionSpan]:
             span = MissionSpan(one.key, one.received_ns, one.received_ns, one.words)
             found.append(span)
         span.end_ns = max(span.end_ns, one.received_ns)
+        span.words = tuple(dict.fromkeys((*span.words, *one.words)))
         if not span.levels or span.levels[-1][1] != one.level:
             span.levels.append((one.received_ns, one.level))
     return found[::-1]

@@ -30,7 +30,13 @@ def words_shown(message: Any) -> dict[str, Any]:
             row["origins"].append(origin)
         row["positives"] += int(one.positives)
         row["negatives"] += int(one.negatives)
-    return {"model": message.model, "words": words, "known": _known(message.examples)}
+    return {
+        "model": message.model,
+        "words": words,
+        "known": _known(message.examples),
+        "asked": list(message.asked),
+        "dropped": list(message.dropped),
+    }
 
 
 def _known(examples: Sequence[Any]) -> list[dict[str, Any]]:

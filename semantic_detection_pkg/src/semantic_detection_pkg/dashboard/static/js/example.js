@@ -159,7 +159,7 @@ export class Example {
     }
     this.setBox(null);
     const next = isNegative ? "" : this.form.addWord(name);
-    const done = `${isNegative ? "Not a" : "A"} ${name}, that is. ${next}${said ? `${said}. ` : ""}`;
+    const done = `${isNegative ? "Not a" : "A"} ${name}, that is. ${said ? `${said}. ` : next}`;
     this.say(`${done}Draw another box, or close.`);
   }
 

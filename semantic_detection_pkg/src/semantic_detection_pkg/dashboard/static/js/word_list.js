@@ -1,6 +1,7 @@
 // What is looked for: where each word came from, and how much of it was seen.
 
-import { byId, element } from "./dom.js";
+import { byId, element, setText } from "./dom.js";
+import { textOf } from "./word_text.js";
 import { TEXTS } from "./words.js";
 
 const ORIGINS = TEXTS["WordMeaning.origin"];
@@ -13,12 +14,21 @@ export class WordList {
   }
 
   tell() {
+    this.tellDropped(this.link.sections.words?.dropped ?? []);
     const rows = rowsOf(this.link.sections);
     const key = JSON.stringify(rows);
     const list = byId("word-list");
     if (list.dataset.key === key) return;
     list.dataset.key = key;
     list.replaceChildren(...rows.map((row) => this.item(row)));
+  }
+
+  /** Words that the model has no room for: how many, and all of them for who wants to know. */
+  tellDropped(dropped) {
+    const box = byId("words-dropped");
+    box.hidden = !dropped.length;
+    setText(box.querySelector("summary"), `${dropped.length} more asked for: the model has no room for them`);
+    setText(box.querySelector("p"), textOf(dropped));
   }
 
   item({ word, origin, seen, isIdle, isShown }) {

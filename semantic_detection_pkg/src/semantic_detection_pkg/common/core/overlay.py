@@ -22,9 +22,14 @@ def draw_overlay(
         vocabulary: words that class_ids index.
     """
     canvas = np.array(image, order="C")
+    draw_into(canvas, detections, vocabulary)
+    return canvas
+
+
+def draw_into(canvas: NDArray[np.uint8], detections: Detections, vocabulary: Sequence[str]) -> None:
+    """Draw as `draw_overlay`, in place."""
     labels = [
         f"{vocabulary[class_id]} {score:.2f}"
         for class_id, score in zip(detections.class_ids, detections.scores, strict=True)
     ]
     draw_objects(canvas, detections.boxes_xyxy, detections.class_ids, labels, detections.masks)
-    return canvas

@@ -14,7 +14,7 @@ from semantic_detection_pkg.common.core.serialised import byte_after_header_of
 from semantic_detection_pkg.recorder.core.reviews import UNREVIEWED, FindingReview
 from semantic_detection_pkg.recorder.evidence.content import read_evidence_frames
 from semantic_detection_pkg.recorder.evidence.event_page import position_of, state_of
-from semantic_detection_pkg.recorder.evidence.pictures import jpeg_uri, thumbnail
+from semantic_detection_pkg.recorder.evidence.pictures import jpeg_uri, thumbnails
 from semantic_detection_pkg.recorder.evidence.search_course import SearchCourse
 from semantic_detection_pkg.recorder.storage.bag_reader import BagMessage, BagReader
 
@@ -115,13 +115,16 @@ def read_mission(
     pictured = {from_time(one.best_frame) for one in ranked[:_PICTURES_MAX]}
     tell("looking for the findings' pictures", 0.0)
     frames = read_evidence_frames(reader, robot, pictured)
-    rows: list[Row] = []
+    of_frame: dict[int, list[Any]] = {}
     for finding in ranked:
-        tell("drawing findings", len(rows) / len(ranked))
-        best_ns = from_time(finding.best_frame)
+        of_frame.setdefault(from_time(finding.best_frame), []).append(finding)
+    jpegs: dict[int, bytes] = {}
+    for best_ns, shown in of_frame.items():
+        tell("drawing findings", len(jpegs) / len(ranked))
         frame = frames.get(best_ns)
-        jpeg = b"" if frame is None else thumbnail(frame, finding, best_ns)
-        rows.append(_row(finding, jpeg, pages))
+        drawn = [b""] * len(shown) if frame is None else thumbnails(frame, shown)
+        jpegs.update(zip(map(id, shown), drawn, strict=True))
+    rows = [_row(finding, jpegs[id(finding)], pages) for finding in ranked]
     return MissionContent(
         reader.path,
         start_ns,
@@ -173,7 +176,7 @@ class CourseReader:
         content = self._reader.read(message)
         if message.topic == STATE:
             course.levels.append((time_ns, read(content, "level", Level.IDLE).word, content.reason))
-            course.words = tuple(content.words) or course.words
+            course.words = tuple(dict.fromkeys((*course.words, *content.words)))
             course.search.add(content)
             self._last_state = None
         elif message.topic == _HEALTH:

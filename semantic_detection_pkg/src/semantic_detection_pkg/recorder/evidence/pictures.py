@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.optics import CameraView
-from semantic_detection_pkg.common.core.overlay import draw_overlay
+from semantic_detection_pkg.common.core.overlay import draw_into, draw_overlay
 from semantic_detection_pkg.common.kernels.crops import encode_jpeg, resized, square_around
 from semantic_detection_pkg.common.pictures import decode_picture
 from semantic_detection_pkg.recorder.evidence.content import EvidenceFrame
@@ -23,6 +24,8 @@ _CROP_SIDE = 420
 _CROP_MARGIN = 2.2  # side of a crop, in longest sides of its box
 _CROP_LEAST_PX = 52.0
 _QUALITY = 82
+_LABEL_HEIGHT = 0.1  # of the picture: no label and no stroke goes farther up or down,
+_LABEL_LEAST_PX = 40.0  # or, in a small one, than this
 _NEAR_SHARE = 0.12  # of the picture's width: a box farther from the bearing is of something else
 
 Image = NDArray[np.uint8]
@@ -69,15 +72,22 @@ def show(evidence_frame: EvidenceFrame, finding: Any | None, best_ns: int = 0) -
     return Shown(stamp, whole, plain, masked, note)
 
 
-def thumbnail(evidence_frame: EvidenceFrame, finding: Any, best_ns: int) -> bytes:
-    """Return the finding's thing with its mask, or the frame where it is not found in it; JPEG.
+def thumbnails(evidence_frame: EvidenceFrame, findings: Sequence[Any]) -> list[bytes]:
+    """Return each finding's thing with its mask, or the frame where it is not found in it; JPEG.
+
+    A photograph may show things by the hundred: it is decoded and copied once.
+
+    Args:
+        findings: whose best frame this is.
 
     Raises:
         FrameError: the picture cannot be decoded.
     """
     scene = _Scene(evidence_frame)
-    crops = scene.crops(finding, best_ns, has_plain=False)
-    return crops[-1] if crops else _jpeg(resized(scene.drawn(), 1, _FRAME_WIDTH))
+    best_ns = evidence_frame.picture.stamp_ns
+    crops = [scene.crops(one, best_ns, has_plain=False) for one in findings]
+    whole = b"" if all(crops) else _jpeg(resized(scene.drawn(), 1, _FRAME_WIDTH))
+    return [one[-1] if one else whole for one in crops]
 
 
 class _Scene:
@@ -89,6 +99,7 @@ class _Scene:
         self._image = decode_picture(np.frombuffer(evidence_frame.picture.jpeg, np.uint8), name)
         height, width = self._image.shape[:2]
         self._found, self._words = _detections(evidence_frame, width, height)
+        self._canvas: Image | None = None  # as the picture, but while something is drawn into it
 
     def drawn(self) -> Image:
         """Return the frame with all detections."""
@@ -105,9 +116,25 @@ class _Scene:
             return []
         only = Detections.none(found.width, found.height) if index is None else found.take([index])
         cut = square_around(box, image, _CROP_MARGIN, _CROP_LEAST_PX)
-        pictures = [image] if has_plain else []
-        pictures.append(draw_overlay(image, only, self._words))
-        return [_jpeg(resized(one[cut], _CROP_SIDE, _CROP_SIDE)) for one in pictures]
+        pictures = [image[cut]] if has_plain else []
+        pictures.append(self._cut_drawn(only, cut))
+        return [_jpeg(resized(one, _CROP_SIDE, _CROP_SIDE)) for one in pictures]
+
+    def _cut_drawn(self, only: Detections, cut: tuple[slice, slice]) -> Image:
+        """Return a part of the frame with one thing, or none, drawn."""
+        if self._canvas is None:
+            self._canvas = np.array(self._image, order="C")
+        canvas = self._canvas
+        draw_into(canvas, only, self._words)
+        part = canvas[cut].copy()
+        edges = [only.boxes_xyxy[:, 1::2].ravel(), only.masks.points[:, 1]]
+        drawn = np.concatenate([np.zeros(0, np.float32), *edges])
+        if drawn.size:
+            beside = math.ceil(max(_LABEL_HEIGHT * canvas.shape[0], _LABEL_LEAST_PX))
+            top, bottom = int(drawn.min()) - beside, math.ceil(float(drawn.max())) + beside
+            rows = slice(max(top, 0), max(bottom, 0))
+            canvas[rows] = self._image[rows]
+        return part
 
 
 def _detections(

@@ -208,7 +208,12 @@ class GimbalDriverSettings:
         "line, where nobody else tells it",
     )
     vehicle: VehicleSettings = field(default_factory=VehicleSettings)
-    state_hz: float = setting(50.0, "rate of gimbal/state", minimum=1.0, maximum=200.0)
+    state_hz: float = setting(
+        50.0,
+        "greatest rate of gimbal/state; what is not new comes 12 times a second",
+        minimum=1.0,
+        maximum=200.0,
+    )
     base_frame: str = setting("gimbal_base", "frame that the angles are relative to")
     point_timeout_s: float = setting(
         10.0, "longest time of a gimbal/point goal", minimum=0.1, maximum=120.0

@@ -23,6 +23,7 @@ from semantic_detection_pkg.archive.sources.opening import (
 )
 from semantic_detection_pkg.archive.workers.looking import look
 from semantic_detection_pkg.cli.search_archive import main
+from semantic_detection_pkg.recorder.storage.disk import Disk
 from semantic_detection_pkg.recorder.storage.searched import Searched, read_searched
 
 NOTHING_TOLD = SourceOptions()
@@ -194,6 +195,19 @@ def test_a_recording_that_goes_after_it_was_looked_through(
     assert status == 1
     assert "82 pictures looked through: " in said
     assert any(f"{stick}" in line for line in complaints)
+
+
+def test_little_room_is_room_enough(
+    tmp_path: Path, search: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a search found takes what it takes, no recorder's segment, and is not let go of."""
+    photos = things.write_pictures(tmp_path / "photos", 2)
+    free = Disk.free_bytes
+    monkeypatch.setattr(Disk, "free_bytes", lambda disk, path: min(free(disk, path), 1_000_000))
+    status, said, complaints = search(photos)
+    assert (status, complaints) == (0, [])
+    assert list((tmp_path / "out/findings/ring").glob("*.mcap"))
+    assert "data:image/jpeg" in (tmp_path / "out/findings/report.html").read_text()
 
 
 # ------------------------------------------------------------------------- where the picture is

@@ -112,7 +112,8 @@ def _bytes(path: Path) -> bytes:
 
 def _record(folder: Path, outcome: Outcome, words: Sequence[str], problems: list[str]) -> None:
     settings = SessionSettings(
-        _OneFile(max_ring_bytes=_MOST_BYTES, min_free_bytes=0),
+        # No room is asked for beyond what is written, and none made by letting go of it.
+        _OneFile(max_ring_bytes=_MOST_BYTES, min_free_bytes=0, segment_bytes=1),
         EventRules(_MOST_BYTES, 1.0, 1.0),
         bag_format=bag_format("auto"),
     )

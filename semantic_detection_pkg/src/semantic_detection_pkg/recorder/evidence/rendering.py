@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import unicodedata
@@ -50,6 +51,8 @@ def write_bytes(path: Path, data: bytes) -> None:
         part.write_bytes(data)
         os.replace(part, path)
     except OSError as error:
+        with contextlib.suppress(OSError):  # on a full disk half a file only takes room
+            part.unlink(missing_ok=True)
         reason = (error.strerror or str(error)).lower()
         raise StorageError(f"{path}: cannot be written: {reason}") from error
 

@@ -141,16 +141,24 @@ class FileSystem:
         os.replace(source, target)
 
     def write_atomically(self, path: Path, data: bytes) -> None:
-        """Replace a file's content: a reader, also after a power cut, sees the old or the new."""
+        """Replace a file's content: a reader, also after a power cut, sees the old or the new.
+
+        What a full disk cut off does not stay: it would take the room that is left.
+        """
         temporary = path.with_name(f".{path.name}.new")
         self.remove(temporary)
-        file = self.create(temporary)
         try:
-            file.write(data)
-            file.sync()
-        finally:
-            file.close()
-        self.rename(temporary, path)
+            file = self.create(temporary)
+            try:
+                file.write(data)
+                file.sync()
+            finally:
+                file.close()
+            self.rename(temporary, path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                self.remove(temporary)
+            raise
         self.sync_folder(path.parent)
 
     def remove(self, path: Path) -> None:

@@ -19,7 +19,7 @@ from rclpy.node import Node
 from ros_graph import GraphProbe
 
 from interfaces_pkg.msg import Detections
-from interfaces_pkg.srv import AddExample, SetVocabulary
+from interfaces_pkg.srv import AddExample, ForgetExamples, SetVocabulary
 from ros_support_pkg.qos import SENSOR_DATA
 from ros_support_pkg.timers import every
 from semantic_detection_pkg.detector.backends.loading import load_detector
@@ -202,6 +202,22 @@ def test_examples_on_frames_and_pictures(slow: Any, probe: GraphProbe) -> None:
         assert message in refused.message
         assert "\n" not in refused.message
         assert list(refused.vocabulary) == ["red", "boot"]
+
+
+def test_who_forgets_all_that_is_looked_for_is_told_what_is_then(
+    slow: Any, probe: GraphProbe
+) -> None:
+    assert show(probe, "boot", (32.0, 16.0, 48.0, 32.0), frame=Time(nanosec=7)).success
+    assert set_words(probe, ["boot"]).success
+    forgotten = probe.call(
+        ForgetExamples, "detector/forget_examples", ForgetExamples.Request(name="boot")
+    )
+    assert forgotten.success
+    assert forgotten.message == (
+        "not looked for any more: boot; nothing else was, so all that the model was prepared with "
+        "is looked for"
+    )
+    assert list(forgotten.vocabulary) == list(slow.loaded.pipeline.known_words)
 
 
 def test_networks_of_another_checkpoint_are_one_line_each(

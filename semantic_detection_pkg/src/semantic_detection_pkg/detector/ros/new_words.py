@@ -111,8 +111,11 @@ class WordsService:
             ConfigurationError: nothing was shown of it.
         """
         loaded = self._loaded()
+        before = loaded.pipeline.wanted_words
         gone = loaded.pipeline.forget_examples(name)
         said = f"not looked for any more: {', '.join(gone)}" if gone else ""
+        if len(gone) == len(before):
+            said += "; nothing else was, so all that the model was prepared with is looked for"
         kept = self._memory.forget(name)
         return self._changed(loaded, WordsCause.FORGOTTEN, said, kept)
 

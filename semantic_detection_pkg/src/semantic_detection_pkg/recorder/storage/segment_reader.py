@@ -6,7 +6,7 @@ import logging
 import struct
 import zlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Container, Iterator
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
@@ -16,9 +16,9 @@ from mcap.data_stream import ReadDataStream
 from mcap.exceptions import McapError
 from mcap.opcode import Opcode
 from mcap.reader import make_reader
-from mcap.records import Channel, McapRecord, Schema, Statistics
+from mcap.records import Channel, Chunk, McapRecord, Schema, Statistics
 from mcap.records import Message as McapMessage
-from mcap.stream_reader import StreamReader
+from mcap.stream_reader import StreamReader, get_chunk_data_stream
 from mcap.writer import MCAP0_MAGIC
 
 from semantic_detection_pkg.recorder.core.ring import Segment
@@ -30,6 +30,7 @@ from semantic_detection_pkg.recorder.storage.segment_writer import SegmentWriter
 #: Opcode, length and content of the footer, then the magic (mcap.dev/spec).
 _RECORD_HEAD = struct.Struct("<BQ")
 _FOOTER = struct.Struct("<QQI")
+_CHANNEL_ID = struct.Struct("<H")  # a message begins with it
 _TAIL_BYTES = _RECORD_HEAD.size + _FOOTER.size + len(MCAP0_MAGIC)
 _READERS: dict[int, Callable[[ReadDataStream], McapRecord]] = {
     Opcode.SCHEMA: Schema.read,
@@ -83,16 +84,33 @@ def messages_of(path: Path, topics: Collection[str]) -> Iterator[Message]:
     """
     with path.open("rb") as file:
         try:
-            for schema, channel, one in make_reader(file).iter_messages(
-                list(topics), log_time_order=False
-            ):
-                if schema is None:
+            summary = make_reader(file).get_summary()
+            if summary is None:
+                return
+            wanted = {
+                channel.id: (_topic(channel, schema.name), schema.data.decode())
+                for channel in summary.channels.values()
+                if channel.topic in topics and (schema := summary.schemas.get(channel.schema_id))
+            }
+            for chunk in sorted(summary.chunk_indexes, key=lambda one: one.chunk_start_offset):
+                held = chunk.message_index_offsets
+                if held and not wanted.keys() & held.keys():
                     continue
-                topic = _topic(channel, schema.name)
-                text = schema.data.decode()
-                yield Message(topic, text, one.log_time, one.publish_time, one.data)
+                file.seek(chunk.chunk_start_offset + _RECORD_HEAD.size)
+                for one in _messages_in(Chunk.read(ReadDataStream(file)), wanted):
+                    topic, text = wanted[one.channel_id]
+                    yield Message(topic, text, one.log_time, one.publish_time, one.data)
         except (McapError, ValueError, struct.error) as error:
             _log.warning("%s is damaged: %s", path, error)
+
+
+def _messages_in(chunk: Chunk, channels: Container[int]) -> Iterator[McapMessage]:
+    """Yield a chunk's messages of some channels; the others are not unpacked."""
+    stream, length = get_chunk_data_stream(chunk)
+    data = stream.read(length)
+    for opcode, start, end in _records_in(data):
+        if opcode == Opcode.MESSAGE and _CHANNEL_ID.unpack_from(data, start)[0] in channels:
+            yield McapMessage.read(ReadDataStream(BytesIO(data[start:end])), end - start)
 
 
 def _summary(path: Path, size: int) -> list[McapRecord]:
@@ -121,16 +139,23 @@ def _summary(path: Path, size: int) -> list[McapRecord]:
 
 
 def _records(data: bytes) -> list[McapRecord]:
-    found: list[McapRecord] = []
-    position = 0
-    while position < len(data):
-        opcode, length = _RECORD_HEAD.unpack_from(data, position)
-        position += _RECORD_HEAD.size
-        if opcode in _READERS:
-            stream = ReadDataStream(BytesIO(data[position : position + length]))
-            found.append(_READERS[opcode](stream))
-        position += length
-    return found
+    return [
+        _READERS[opcode](ReadDataStream(BytesIO(data[start:end])))
+        for opcode, start, end in _records_in(data)
+        if opcode in _READERS
+    ]
+
+
+def _records_in(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield opcode, start and end of each record; raises ValueError, struct.error."""
+    end = 0
+    while end < len(data):
+        opcode, length = _RECORD_HEAD.unpack_from(data, end)
+        start = end + _RECORD_HEAD.size
+        end = start + length
+        if end > len(data):
+            raise ValueError(f"a record of {length} bytes is cut off")
+        yield opcode, start, end
 
 
 def salvage(disk: Disk, source: Path, target: Path, compression: str, bag_format: BagFormat) -> int:

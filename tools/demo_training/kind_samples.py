@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo_training.kinds import (
-    TRAIN_KINDS,
-    VALIDATION_KINDS,
+    TRAINING,
+    VALIDATION,
+    MadeUp,
     kind_of,
     kinds_world,
     made_up_looks,
@@ -23,11 +24,12 @@ from demo_training.samples import INPUT_HEIGHT, INPUT_WIDTH, MIN_VISIBLE, letter
 from demo_training.views import Shot, shots
 from simulation_pkg.core.world.geometry import Lens
 from simulation_pkg.core.world.render import Effects, Renderer
+from simulation_pkg.core.world.things import Board, Footpath
 from simulation_pkg.core.world.truth import View
 
-TRAIN_SEEDS, VALIDATION_SEEDS = range(50000, 50100), range(51000, 51010)
-_SHOTS_PER_WORLD = (1, 9, 5)  # sweeps, approaches, close-ups
-_CROP_SHARE = 0.5  # pictures of which a part goes in at its own resolution, too
+TRAIN_SEEDS, VALIDATION_SEEDS = range(50000, 50070), range(51000, 51010)
+_SHOTS_PER_WORLD = (2, 9, 3)  # sweeps, approaches, close-ups
+_CROP_SHARE = 0.6  # pictures of which a part goes in at its own resolution, too
 _MIN_SIDE_PX = 5.0  # longer side from which something is labelled, in the detector's input
 
 
@@ -46,7 +48,7 @@ class Labelled(NamedTuple):
 
 
 def kind_views(
-    seed: int, counts: tuple[int, int, int], most: int, made_up: range | None = None
+    seed: int, counts: tuple[int, int, int], most: int, made_up: MadeUp | None = None
 ) -> Iterator[tuple[Shot, View, dict[int, str]]]:
     """Return a world's shots, what they show, and the kind of each thing by its id.
 
@@ -59,7 +61,8 @@ def kind_views(
     world, lens = kinds_world(seed, made_up), Lens()
     noise = float(np.random.default_rng((seed, 5)).uniform(1.0, 5.0))
     renderer = Renderer(world, lens, Effects(noise=noise), looks=made_up_looks())
-    kinds = {thing.id: kind_of(thing) for thing in (*world.boards, *world.footpaths)}
+    things: list[Board | Footpath] = [*world.boards, *world.footpaths]
+    kinds = {thing.id: kind_of(thing) for thing in things}
     for shot in shots(world, lens, *counts, spread_targets(world, most)):
         yield shot, renderer.render(shot.pose, shot.time_s, shot.seed), kinds
 
@@ -88,7 +91,9 @@ def labelled(
     return Labelled(image, np.array(boxes, np.float32).reshape(-1, 4), tuple(names))
 
 
-def _cut(view: View, kinds: dict[int, str], rng: np.random.Generator) -> tuple[int, ...] | None:
+def _cut(
+    view: View, kinds: dict[int, str], rng: np.random.Generator
+) -> tuple[int, int, int, int] | None:
     """Return a part of the input's size around something made up, as examples are looked at."""
     named = [
         seen
@@ -105,7 +110,7 @@ def _cut(view: View, kinds: dict[int, str], rng: np.random.Generator) -> tuple[i
     return x, y, x + INPUT_WIDTH, y + INPUT_HEIGHT
 
 
-def _render(job: tuple[int, range, Path]) -> Path:
+def _render(job: tuple[int, MadeUp, Path]) -> Path:
     seed, made_up, folder = job
     path = folder / f"kinds_{seed}.npz"
     if path.exists():
@@ -131,8 +136,8 @@ def _render(job: tuple[int, range, Path]) -> Path:
 def render_kinds(folder: Path, workers: int) -> list[Path]:
     """Render all worlds on several processes; what is in the folder is taken as it is."""
     folder.mkdir(parents=True, exist_ok=True)
-    jobs = [(seed, TRAIN_KINDS, folder) for seed in TRAIN_SEEDS]
-    jobs += [(seed, VALIDATION_KINDS, folder) for seed in VALIDATION_SEEDS]
+    jobs = [(seed, TRAINING, folder) for seed in TRAIN_SEEDS]
+    jobs += [(seed, VALIDATION, folder) for seed in VALIDATION_SEEDS]
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
         return list(pool.imap(_render, jobs))
 

@@ -13,7 +13,7 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,13 +27,32 @@ from simulation_pkg.kernels.raster import Image
 
 HELD_OUT: dict[str, Any] = json.loads(Path(__file__).with_name("held_out.json").read_text())
 HELD_OUT_KINDS: tuple[str, ...] = tuple(HELD_OUT["kinds"])
-TRAIN_KINDS = range(320)  # numbers of made-up kinds
-VALIDATION_KINDS = range(320, 360)  # nothing is trained on them, threshold and scale are of them
 _ODDITIES = 18
-_PER_WORLD = 48  # made-up kinds
+_TREES = ("tree", "fir")
 _FIRST_PLANT_ID = 10_000  # beyond those that things have
 _SIDE_PX = 128
 _FARTHEST_M = 92.0  # plants stand farther away, too
+
+
+class MadeUp(NamedTuple):
+    """Which made-up kinds stand in a world, and how densely.
+
+    Attributes:
+        numbers: of the kinds.
+        per_world: so many of them in one world.
+        plants, oddities: see `WorldLayout`; of the former, made-up kinds replace bushes and rocks.
+        trees: share of the trees that they replace, too.
+    """
+
+    numbers: range
+    per_world: int
+    plants: int
+    oddities: int
+    trees: float
+
+
+TRAINING = MadeUp(range(320), 48, 500, 60, 0.8)
+VALIDATION = MadeUp(range(320, 360), 8, 140, _ODDITIES, 0.0)  # nothing is trained on these
 
 
 def kind_of(thing: Board | Footpath) -> str:
@@ -41,23 +60,31 @@ def kind_of(thing: Board | Footpath) -> str:
     return DECOY_NAMES[thing.class_name] if thing.is_decoy else thing.class_name
 
 
-def kinds_world(seed: int, made_up: range | None = None) -> World:
+def kinds_world(seed: int, made_up: MadeUp | None = None) -> World:
     """Build a world in which plants can be asked for, too.
 
     Args:
         seed: of the world.
-        made_up: kinds of these numbers stand where held-out ones would; None: those stand there.
+        made_up: kinds that stand where held-out ones would; None: those stand there.
     """
-    world = build_world(WorldLayout(seed, oddities=_ODDITIES))
+    layout = WorldLayout(seed, oddities=_ODDITIES)
+    if made_up is not None:
+        layout = WorldLayout(seed, oddities=made_up.oddities, plants=made_up.plants)
+    world = build_world(layout)
     rng = np.random.default_rng((seed, 92))
-    numbers = () if made_up is None else rng.permutation(made_up)[:_PER_WORLD]
+    numbers = () if made_up is None else rng.permutation(made_up.numbers)[: made_up.per_world]
     boards = []
     for index, board in enumerate(world.boards):
         known = board if board.id else dataclasses.replace(board, id=_FIRST_PLANT_ID + index)
-        if made_up is not None and kind_of(known) in HELD_OUT_KINDS:
+        if made_up is not None and _is_replaced(known, made_up, rng):
             known = _made_up_board(known, int(rng.choice(numbers)), rng)
         boards.append(known)
     return dataclasses.replace(world, boards=tuple(boards))
+
+
+def _is_replaced(board: Board, made_up: MadeUp, rng: np.random.Generator) -> bool:
+    kind = kind_of(board)
+    return kind in HELD_OUT_KINDS or (kind in _TREES and rng.random() < made_up.trees)
 
 
 def spread_targets(world: World, most: int) -> list[Target]:
@@ -76,7 +103,7 @@ def spread_targets(world: World, most: int) -> list[Target]:
 
 def made_up_looks() -> dict[str, Draw]:
     """Return how the made-up kinds are drawn, by name."""
-    return {f"made_up_{number}": _look(number) for number in range(VALIDATION_KINDS.stop)}
+    return {f"made_up_{number}": _look(number) for number in range(VALIDATION.numbers.stop)}
 
 
 def _made_up_board(board: Board, number: int, rng: np.random.Generator) -> Board:

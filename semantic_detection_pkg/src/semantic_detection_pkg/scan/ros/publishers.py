@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from time import monotonic, thread_time
 
 from rclpy.node import Node
 from std_msgs.msg import Header
@@ -16,6 +17,7 @@ from interfaces_pkg.msg import (
     SearchNeed,
     Tracks,
 )
+from ros_support_pkg.core.share_of_time import ShareOfTime
 from ros_support_pkg.edge import advertise
 from ros_support_pkg.qos import EVENT, RECORD, STATE
 from ros_support_pkg.timers import every
@@ -29,10 +31,13 @@ from semantic_detection_pkg.scan.ros import outputs as scan_outputs
 from semantic_detection_pkg.scan.ros.markers import scan_markers
 
 _SHOWN_EVERY_S = 1.0  # what changes all the time: coverage, markers
+#: Of the time of the thread that steers. A whole area with the POD of six classes takes tenths of
+#: a second, as rclpy converts its points one by one: each second, that is half of all it does.
+_MARKERS_SHARE = 0.05
 
 
 class ScanPublishers:
-    """Publishes what changed after each step, and the rest once a second."""
+    """Publishes what changed after each step, the rest once a second, large markers less often."""
 
     def __init__(self, node: Node, base_frame: str, on_state: Callable[[ScanState], None]) -> None:
         """Create the publishers; `on_state` is called with each state, too."""
@@ -55,6 +60,7 @@ class ScanPublishers:
         # A recorder that is found late must have the first step: a replay begins there.
         self._journal = advertise(node, ScanJournal, "scan/journal", RECORD)
         self._markers = advertise(node, MarkerArray, "scan/markers", STATE)
+        self._markers_share = ShareOfTime(_MARKERS_SHARE)
         every(node, _SHOWN_EVERY_S, self._show)
 
     def header(self) -> Header:
@@ -147,5 +153,7 @@ class ScanPublishers:
                     controller.coverage, now_s, header, controller.pod, controller.base
                 )
             )
-        if self._markers.get_subscription_count():
+        if self._markers.get_subscription_count() and self._markers_share.is_due(monotonic()):
+            begun_s = thread_time()
             self._markers.publish(scan_markers(header, now_s, controller))
+            self._markers_share.done(thread_time() - begun_s, monotonic())

@@ -42,7 +42,8 @@ def rows() -> Iterator[Row]:
     terrain = pack_terrain(
         "hills", (47.0, 11.0), 10.0, np.add.outer(0.1 * side, np.sin(side / 9.0))
     )
-    _ = terrain.heights_m
+    assert terrain is not None
+    _ = terrain.heights_m  # unpacked once
     place = Viewpoint(terrain, (3.0, 4.0), 30.0)
     pitches, yaws = np.radians(np.linspace(1.0, 60.0, 100)), np.radians(np.linspace(-90, 90, 200))
     ground = Ground(30.0, (0.0, 0.0, 0.0, 1.0), place)

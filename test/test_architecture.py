@@ -412,3 +412,16 @@ def test_all_that_comes_from_other_nodes_passes_the_edge() -> None:
         if module != "ros_support_pkg.edge"
     ]
     assert offenders == []
+
+
+def test_topics_are_advertised_without_listeners_that_cost_each_wake_up() -> None:
+    """`ros_support_pkg.edge` does; who plays a bag is no node that an executor turns."""
+    offenders = [
+        f"{module}:{call.lineno}"
+        for module, path in ALL.items()
+        for name in ("create_publisher", "create_lifecycle_publisher")
+        for call in calls_of(name, path.read_text())
+        if module
+        not in ("ros_support_pkg.edge", "semantic_detection_pkg.recorder.ros.bag_publisher")
+    ]
+    assert offenders == []

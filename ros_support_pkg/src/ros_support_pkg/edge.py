@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from rclpy.callback_groups import CallbackGroup
+from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
@@ -91,6 +92,14 @@ def advertise(node: Node, message_type: type[Any], topic: str, qos: QoSProfile) 
     """Return what publishes on a topic."""
     quiet = topic_events.of_publisher()
     return node.create_publisher(message_type, topic, qos, event_callbacks=quiet)
+
+
+def advertise_active(
+    node: LifecycleNode, message_type: type[Any], topic: str, qos: QoSProfile
+) -> LifecyclePublisher:
+    """Return what publishes on a topic while its node is active."""
+    quiet = topic_events.of_publisher()
+    return node.create_lifecycle_publisher(message_type, topic, qos, event_callbacks=quiet)
 
 
 def taking(node: Node, name: str, take: Callable[[_T], object]) -> Callable[[_T], None]:

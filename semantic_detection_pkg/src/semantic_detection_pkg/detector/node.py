@@ -16,6 +16,7 @@ from interfaces_pkg.msg import Detections as DetectionsMessage
 from interfaces_pkg.msg import PoseAtCapture
 from ros_support_pkg.core.words import WordsCause
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
+from ros_support_pkg.edge import advertise_active
 from ros_support_pkg.lifecycle import GuardedLifecycleNode
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import SENSOR_DATA, VIEW
@@ -70,14 +71,12 @@ class DetectorNode(GuardedLifecycleNode):
         self._looks_given_up = 0
         self._failure = ""
         self._latency = FrameLatency()
-        self._detections = self.create_lifecycle_publisher(
-            DetectionsMessage, "detections", SENSOR_DATA
-        )
+        self._detections = advertise_active(self, DetectionsMessage, "detections", SENSOR_DATA)
         self._poses = GimbalPoses(self)
         self._looks = ScanLooks(self, self._poses)
         self._vision = VisionDetections(self)
         self._curves = CurvePublisher(self)
-        self._overlay = self.create_lifecycle_publisher(Image, "detections/overlay", VIEW)
+        self._overlay = advertise_active(self, Image, "detections/overlay", VIEW)
         self._memory = WordMemory(self._config.words_dir)
         self._words = WordsPublisher(self)
         self._words_service = WordsService(

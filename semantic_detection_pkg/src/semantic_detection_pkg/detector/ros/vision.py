@@ -13,6 +13,7 @@ import numpy as np
 from rclpy.lifecycle import LifecycleNode
 
 from interfaces_pkg.msg import Detections
+from ros_support_pkg.edge import advertise_active
 from ros_support_pkg.qos import READINGS
 
 TOPIC = "detections/vision"
@@ -27,9 +28,7 @@ class VisionDetections:
         except ImportError:
             self._types = None
             return
-        self._publisher = node.create_lifecycle_publisher(
-            self._types.Detection2DArray, TOPIC, READINGS
-        )
+        self._publisher = advertise_active(node, self._types.Detection2DArray, TOPIC, READINGS)
 
     def publish(self, message: Detections) -> None:
         """Publish the same detections in the other form."""

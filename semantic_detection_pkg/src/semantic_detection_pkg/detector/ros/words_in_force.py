@@ -10,6 +10,7 @@ from std_msgs.msg import Header
 
 from interfaces_pkg.msg import WordExample, WordMeaning, WordsInForce
 from ros_support_pkg.core.words import WordsCause
+from ros_support_pkg.edge import advertise
 from ros_support_pkg.qos import STATE
 from ros_support_pkg.stamps import from_time, to_time
 from ros_support_pkg.timers import every
@@ -27,7 +28,7 @@ class WordsPublisher:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._publisher = node.create_publisher(WordsInForce, "detector/words", STATE)
+        self._publisher = advertise(node, WordsInForce, "detector/words", STATE)
         self._told = WordsInForce()
         every(node, _AGAIN_S, self._tell_again)
 

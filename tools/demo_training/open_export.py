@@ -42,5 +42,5 @@ def export_text_side(words: dict[str, Shares], folder: Path) -> Path:
         write_encoder(model, graph, tokenizer_json(list(words)), metadata)
     )
     arrays["model"] = np.array(CHECKPOINT)
-    np.savez_compressed(vocabulary, **arrays)
+    np.savez(vocabulary, **arrays)
     return vocabulary

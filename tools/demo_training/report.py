@@ -6,7 +6,6 @@ from typing import Any
 
 from demo_training.evaluate import LEVELS, RULES
 
-_NUMBERS = {"1": "one example", "3": "three examples"}
 _INTRO = """# Evaluation of the demo models
 
 Written by `tools/train_demo_model.py`; every number comes from `evaluation.json`. The worlds were
@@ -44,8 +43,6 @@ def to_markdown(report: dict[str, Any]) -> str:
     lines += [*_classifier(report), *_sizes(report)]
     if "words" in report:
         lines += _words(report["words"])
-    if "examples" in report:
-        lines += _examples(report["examples"])
     return "\n".join([*lines, ""])
 
 
@@ -123,47 +120,4 @@ def _words(told: dict[str, Any]) -> list[str]:
             f"| {name} | {row['things']} | {row['recall']:.3f} | {row['precision']:.3f} "
             f"| {mean:.3f} | {', '.join(row['refused']) or '-'} |"
         )
-    return lines
-
-
-def _examples(told: dict[str, Any]) -> list[str]:
-    first, last = told["seeds"]
-    lines = [
-        "",
-        "## Kinds that no training saw, by example",
-        "",
-        "`held_out.json` fixed them and the way of counting before the training. Recall where the",
-        f"precision is {told['precision']:.2f}: each class has its own confidence for that. "
-        "*Default*: recall and",
-        "precision at the detector's default confidence. A kind is asked for alone, by "
-        f"{told['draws']} examples or",
-        f"{told['draws']} times three, drawn by lot; told are the mean, and the worst draw. "
-        "A boulder is neither",
-        "right nor wrong for a rock; *strict*: it is wrong. World seeds",
-        f"{first} to {last}, {told['pictures']} pictures.",
-        "",
-    ]
-    for count, wanted in zip(told["by_count"], told["wanted"].values(), strict=True):
-        mean = told["by_count"][count]["mean"]
-        verdict = "met" if mean["recall"] >= wanted else "missed"
-        lines.append(
-            f"By {_NUMBERS[count]}: mean recall {mean['recall']:.3f}, wanted {wanted:.2f}: "
-            f"{verdict}."
-        )
-    lines += [
-        "",
-        "| kind | examples | things | recall | strict | worst draw | AP50 | default |",
-        "| --- " * 8 + "|",
-    ]
-    for count, part in told["by_count"].items():
-        for kind, row in part["kinds"].items():
-            precision = row["default_precision"]
-            at_default = f"{row['default_recall']:.3f} at " + (
-                "-" if precision is None else f"{precision:.3f}"
-            )
-            lines.append(
-                f"| {kind} | {count} | {row['things']} | {row['recall']:.3f} "
-                f"| {row['recall_strict']:.3f} | {row['worst_draw']:.3f} | {row['ap50']:.3f} "
-                f"| {at_default} |"
-            )
     return lines

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -63,21 +63,11 @@ def targets(world: World) -> list[Target]:
     return found
 
 
-def shots(
-    world: World,
-    lens: Lens,
-    sweeps: int,
-    approaches: int,
-    close_ups: int,
-    known: Sequence[Target] | None = None,
-) -> Iterator[Shot]:
-    """A world's pictures: wide sweeps, half-way zooms, and close-ups of each target in turn.
-
-    known: what to point at; left out: all things and decoys.
-    """
+def shots(world: World, lens: Lens, sweeps: int, approaches: int, close_ups: int) -> Iterator[Shot]:
+    """A world's pictures: wide sweeps, half-way zooms, and close-ups of each target in turn."""
     rng = np.random.default_rng((world.layout.seed, 77))
     half = world.layout.sector_rad / 2.0
-    known = targets(world) if known is None else known
+    known = targets(world)
     seed = 0
     for _ in range(sweeps):
         seed += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,7 @@ _LEVELS = 7
 _SOLID = 128
 _HAZE = 64  # smoke is see-through: a lower coverage counts as smoke
 
-Draw = Callable[[np.random.Generator], Image]
-"""Draws a thing, (h, w, 4) premultiplied BGRA; each call a little different."""
-
-_STILL: dict[str, Draw] = {
+_STILL: dict[str, Callable[[np.random.Generator], Image]] = {
     "person": world_things.person,
     "tent": world_things.tent,
     "vehicle": world_things.vehicle,
@@ -74,9 +71,7 @@ class Appearance:
 class Wardrobe:
     """Draws each board's look when it is first seen; what moves is drawn anew each time."""
 
-    def __init__(self, looks: Mapping[str, Draw] | None = None) -> None:
-        """Args: looks: how things of further names are drawn."""
-        self._looks = _STILL | dict(looks or {})
+    def __init__(self) -> None:
         self._still: dict[tuple[str, int], Appearance] = {}
 
     def appearance_of(self, board: Board, time_s: float) -> Appearance:
@@ -88,7 +83,7 @@ class Wardrobe:
         if key not in self._still:
             rng = np.random.default_rng(board.look_seed)
             is_mirrored = rng.random() < 0.5
-            sprite = self._looks[name](rng)
+            sprite = _STILL[name](rng)
             sprite = np.ascontiguousarray(sprite[:, ::-1]) if is_mirrored else sprite
             self._still[key] = Appearance(sprite, _SOLID)
         return self._still[key]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -23,7 +22,7 @@ from simulation_pkg.core.world.geometry import (
 )
 from simulation_pkg.core.world.ground import Ground, cloud_shadow, draw_sky
 from simulation_pkg.core.world.layout import World
-from simulation_pkg.core.world.looks import Draw, Wardrobe
+from simulation_pkg.core.world.looks import Wardrobe
 from simulation_pkg.core.world.standing import Shown, Standing, sprite_matrices
 from simulation_pkg.core.world.terrain import build_terrain
 from simulation_pkg.core.world.trails import Trail
@@ -84,12 +83,10 @@ class Renderer:
         lens: Lens,
         effects: Effects | None = None,
         version: ModuleType | None = None,
-        looks: Mapping[str, Draw] | None = None,
     ) -> None:
         """Paint the terrain.
 
         Args:
-            looks: how boards with names of their own are drawn; left out: there are none.
             version: the module that computes; left out: as `kernels` says.
         """
         self._world = world
@@ -99,7 +96,7 @@ class Renderer:
         self._scene = Scene(lens.width, lens.height, version)
         self._ground = Ground(terrain, self._scene)
         self._clouds = terrain.clouds
-        self._wardrobe = Wardrobe(looks)
+        self._wardrobe = Wardrobe()
         height_m = world.layout.camera_height_m
         self._standing = Standing(world.boards, height_m)
         self._trails = [Trail(path, height_m) for path in world.footpaths]

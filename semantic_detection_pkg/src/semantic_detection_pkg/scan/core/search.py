@@ -109,9 +109,13 @@ class Search:
     """
 
     def __init__(
-        self, started_ns: int, goal: Goal, plan: SearchPlan, settings: ScanSettings,
+        self,
+        started_ns: int,
+        goal: Goal,
+        plan: SearchPlan,
+        settings: ScanSettings,
         names: Sequence[str] = (),
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Begin with nothing seen; `started_ns` is that of the mission, `names`: `class_labels`."""
         self.goal = goal
         self.plan = plan
@@ -209,9 +213,14 @@ class Search:
         self.planner.interrupt()
 
     def add_frame(
-        self, frame: FrameDetections, view: CameraView, pose: Pose, tracks: FrameTracks,
-        *, counts: bool = True,
-    ) -> None:  # fmt: skip
+        self,
+        frame: FrameDetections,
+        view: CameraView,
+        pose: Pose,
+        tracks: FrameTracks,
+        *,
+        counts: bool = True,
+    ) -> None:
         """Add what a frame shows to the coverage, the path in hand, findings and candidates.
 
         Args:

@@ -197,7 +197,7 @@ def test_a_file_that_is_mended_is_told_again_at_the_threshold_of_before(model):
     """What was told in between, that nothing is known, must not stay."""
     told = []
     node = SimpleNamespace(
-        create_publisher=lambda *_: SimpleNamespace(publish=told.append),
+        create_publisher=lambda *_, **_options: SimpleNamespace(publish=told.append),
         get_logger=lambda: SimpleNamespace(info=str, error=str),
         get_clock=lambda: SimpleNamespace(now=lambda: SimpleNamespace(to_msg=Time)),
     )

@@ -102,6 +102,7 @@ def report(content) -> str:
         "mission.html",
         mission={"start_ns": 0, "end_ns": 0, "span": "1 s", "words": (), "counts": {}, "bag": "b"},
         findings=[],
+        searched=None,
         map=None,
         legend=[],
         marks=[],

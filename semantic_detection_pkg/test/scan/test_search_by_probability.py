@@ -405,7 +405,7 @@ class Heard:
     def __init__(self) -> None:
         self.by_topic: dict[str, list] = {}
 
-    def create_publisher(self, _kind, topic, _qos) -> SimpleNamespace:
+    def create_publisher(self, _kind, topic, _qos, **_options) -> SimpleNamespace:
         heard = self.by_topic.setdefault(topic, [])
         return SimpleNamespace(publish=heard.append, get_subscription_count=lambda: 0)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import rclpy
+from builtin_interfaces.msg import Time
 from patience import wait_until
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.action.server import ServerGoalHandle
@@ -16,8 +18,10 @@ from rclpy.node import Node
 from ros_graph import destroy
 
 from interfaces_pkg.action import AskVlm
+from interfaces_pkg.msg import VlmAnswer
 from interfaces_pkg.srv import InspectFrame
 from ros_support_pkg.core.words import Verdict
+from ros_support_pkg.edge import refused_by
 from semantic_detection_pkg.scan.core.decisions import AskRequest, Decision, InspectRequest
 from semantic_detection_pkg.scan.core.evidence import VlmReply
 from semantic_detection_pkg.scan.core.inputs import InspectionResult
@@ -40,15 +44,20 @@ class RequestsHarness:
         self.inputs: list[Any] = []
         self.requests = ScanRequests(self.node, self.inputs.append, {})
         self.questions: list[ServerGoalHandle] = []
+        self.answer = VlmAnswer()
         self.other.create_service(InspectFrame, "detector/inspect", self._inspect)
         self.action = ActionServer(
             self.other,
             AskVlm,
             "vlm/ask",
-            execute_callback=lambda _: AskVlm.Result(),
+            execute_callback=self._answer,
             handle_accepted_callback=self.questions.append,  # and left without an answer
             cancel_callback=lambda _: CancelResponse.ACCEPT,
         )
+
+    def _answer(self, handle: ServerGoalHandle) -> AskVlm.Result:
+        handle.succeed()
+        return AskVlm.Result(answer=self.answer)
 
     def _inspect(
         self, request: InspectFrame.Request, response: InspectFrame.Response
@@ -96,6 +105,34 @@ def test_a_question_whose_acceptance_never_comes_is_unsure_and_cancelled(
     cause = "vlm/ask: no answer within 0.2 s"
     assert harness.inputs[1:] == [VlmReply(2, Verdict.UNSURE, cause=cause)]
     harness.spin_until(lambda: harness.questions and harness.questions[0].is_cancel_requested)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"confidence": math.nan}, "answer.confidence is nan: numbers must be finite"),
+        ({"confidence": -math.inf}, "answer.confidence is -inf"),
+        ({"latency_s": math.inf}, "answer.latency_s is inf"),
+        ({"verdict": 9}, "answer.verdict is 9, allowed are"),
+        ({"frame": Time(sec=-1)}, "answer.frame is -1 s"),
+    ],
+)
+def test_an_answer_that_cannot_be_used_is_unsure_and_named(
+    harness: RequestsHarness, wrong: dict[str, Any], said: str
+) -> None:
+    """A finding takes the confidence for its score: everybody would refuse the finding."""
+    fields = {"verdict": VlmAnswer.VERDICT_YES, "confidence": 0.9, **wrong}
+    harness.answer = VlmAnswer(**fields)
+    harness.requests.carry_out(Decision(inspect=(LOOK,)))
+    harness.spin_until(lambda: harness.inputs)
+    harness.requests.carry_out(Decision(ask=(ASK,)))
+    harness.spin_until(lambda: harness.questions)
+    harness.questions[0].execute()
+    harness.spin_until(lambda: len(harness.inputs) > 1)
+    (reply,) = harness.inputs[1:]
+    assert reply == VlmReply(2, Verdict.UNSURE, cause=reply.cause)
+    assert reply.cause.startswith(f"vlm/ask: {said}")
+    assert refused_by(harness.node)["vlm/ask"].count == 1
 
 
 def test_an_inspection_without_an_answer_is_given_up(

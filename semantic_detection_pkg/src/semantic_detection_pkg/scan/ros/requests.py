@@ -16,7 +16,9 @@ from sensor_msgs.msg import CompressedImage
 
 from interfaces_pkg.action import AskVlm
 from interfaces_pkg.srv import InspectFrame, SetVocabulary, SetZoom
+from ros_support_pkg.core.message_rules import check_message
 from ros_support_pkg.core.words import Verdict
+from ros_support_pkg.edge import refuse
 from ros_support_pkg.requests import Requests
 from ros_support_pkg.stamps import from_time, to_time
 from semantic_detection_pkg.scan.core.decisions import (
@@ -173,6 +175,12 @@ class ScanRequests:
         result = future.result()
         if result is None or result.status not in _ANSWERED:
             self._fail(ask, "the bridge ended")
+            return
+        try:
+            check_message(result.result)
+        except ValueError as error:
+            refuse(self._node, "vlm/ask", str(error))
+            self._fail(ask, f"vlm/ask: {error}")
             return
         self._tell(from_vlm_answer(ask.request_id, result.result.answer))
 

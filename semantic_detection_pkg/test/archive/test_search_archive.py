@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from semantic_detection_pkg.archive.answer_files import AnswerStore, from_bytes
 from semantic_detection_pkg.archive.core.question import Question, Unit
 from semantic_detection_pkg.archive.search import Part, look_through
 from semantic_detection_pkg.archive.sources.opening import SourceOptions, open_path
+from semantic_detection_pkg.archive.workers import processes
 from semantic_detection_pkg.archive.workers.looking import look
 from semantic_detection_pkg.archive.workers.processes import LocalWorkers
 from semantic_detection_pkg.cli.search_archive import main
@@ -416,6 +418,28 @@ def test_ctrl_c_while_workers_begin_is_one_line(tmp_path: Path, bag: Path, model
     assert error.splitlines() == [
         f"search_archive: interrupted; what was done is kept in {out}: begin again to go on"
     ]
+
+
+def test_ctrl_c_while_a_worker_begins_waits_until_it_has_begun(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where another thread of the process takes the signal: a mask is one thread's."""
+    end = threading.Event()
+    other = threading.Thread(target=end.wait)
+    other.start()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    has_begun = False
+    try:
+        with pytest.raises(KeyboardInterrupt), processes._without_ctrl_c():  # noqa: PT012 - at its end
+            os.kill(os.getpid(), signal.SIGINT)
+            wait_until(lambda: other.is_alive() and signal.SIGINT not in signal.sigpending(), "it")
+            has_begun = True
+        assert has_begun
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+        end.set()
+        other.join()
 
 
 def words_of(parent: psutil.Process) -> list[list[str]]:

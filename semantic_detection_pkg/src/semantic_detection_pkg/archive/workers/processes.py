@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import signal
+import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -88,14 +89,25 @@ def _end(pool: ProcessPoolExecutor) -> None:
 def _without_ctrl_c() -> Iterator[None]:
     """Hold Ctrl-C back inside; processes that begin there never get it, not while they import.
 
-    What comes meanwhile is delivered to this process afterwards.
+    What comes meanwhile is delivered to this process afterwards. The mask is what those processes
+    inherit. It is this thread's alone: through any other one, of NumPy's say, the signal reaches
+    Python, which would raise here, with a process half begun.
     """
     resource_tracker.ensure_running()  # it would let the signal through again when it begins
+    came: list[int] = []
+    handler = signal.getsignal(signal.SIGINT)
+    is_ours = threading.current_thread() is threading.main_thread() and callable(handler)
+    if is_ours:
+        signal.signal(signal.SIGINT, lambda number, _: came.append(number))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if is_ours:
+            signal.signal(signal.SIGINT, handler)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _begin(parent: int) -> None:

@@ -66,5 +66,5 @@ def test_a_calibration_of_another_aspect_is_not_published(camera: None, probe: G
         return [text for text in texts if "640x480" in text and "640x360" in text]
 
     probe.wait_for(said, "both sizes", 30.0)
-    assert infos
+    probe.wait_for(lambda: infos, "camera_info", 30.0)
     assert not any(value for info in infos for value in info.k)

@@ -94,9 +94,18 @@ _CAUSES_OF_NO = {
         r" ?(black|white|blank|empty|dark|grey|gray|blurr?(ed|y)?|out of focus|overexposed"
         r"|underexposed|unreadable|corrupt(ed)?)\b",
         r"\b(black|blank|empty) (input|crop|view|frame|screen|image|picture|photo)\b",
+        rf"^\W*{_PICTURE}\W*$",
+        r"\bnothing (is|was|were|has been) (given|shown|presented)\b|\bnothing to look at\b",
+        rf"\b(content|data|input|pixels?|{_PICTURE})\b{_ON}\b(missing|lost|transmitted"
+        r"|delivered|come through)\b",
+        rf"\b(lens|camera|sensor|view)\b{_ON}\b(is|was|looks|seems)\b"
+        r" ?(\w+ )?(covered|blocked|obstructed|obscured|dirty|fogged|wet)\b",
+        r"\b(static|noise)\b",
     ),
     "refusal": (
         r"\b(text|language)[- ](based|only)\b|\b(the|this) model\b|\bprivacy\b",
+        r"\b(text|language|chat|vision)[- ]?(model|bot)\b|\bassistant\b|\bhave (no )?eyes\b",
+        r"\bability to\b|\bcapab(le|ility|ilities)\b",
         r"\b(do(es)? not|don't|doesn't|am not able to|won't|will not) (support|process|describe"
         r"|identify|comment|answer|analy[sz]e)\b|\bnot supported\b",
         r"\b(can't|cannot|can not|couldn't|could not)\b|\bthank(s| you)\b",
@@ -111,6 +120,13 @@ _CAUSES_OF_NO = {
     "contradiction": (
         r"\b(unless|except|apart from|other than|besides|aside from|rather|yes)\b",
         r"^\s*(definitely|certainly|clearly|of course|without (a )?doubt)\b",
+    ),
+    # What servers write in the model's place.
+    "unreadable": (
+        r"\b(error|exception|https?|time[- ]?out|timed out|try again|out of memory|overloaded"
+        r"|unavailable)\b",
+        rf"\b(length|limit|quota|context|tokens?|rate)\b{_ON}\bexceed(s|ed)?\b"
+        rf"|\bexceed(s|ed)?\b{_ON}\b(length|limit|quota)\b",
     ),
 }
 
@@ -132,9 +148,10 @@ _FOREIGN = frozenset(
         "ja nein kein keine keinen nicht ich ist sind das der ein eine auf bild es gibt und zelt",
         "oui non pas une il dans aucun aucune n'y y'a cette je vois les",
         "hay ninguna ning\u00fan veo una el los imagen se ve tienda ninguno aparece",
-        "solo es del con por",
+        "solo es del con por y nada pero solamente persona personas hierba roca rocas piedras",
         "sim n\u00e3o uma nenhum nenhuma h\u00e1 vejo imagem",
         "s\u00ec nessun nessuna vedo immagine c'\u00e8 sono della questa nell'immagine di che",
+        "niente nulla erba roccia rocce persone albero alberi",
         "nee nej nei geen niet een het inte finns ingen ikke bildet afbeelding nie",
         "evet hay\u0131r yok resimde",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
 from pathlib import Path
 
@@ -32,16 +32,24 @@ STATIC_DIR = Path(__file__).resolve().parents[1] / "static"
 _BEAT_AGE_MAX_S = 3.0
 
 
-def make_app(dashboard: Dashboard) -> FastAPI:
-    """Make the application over these parts."""
+def make_app(dashboard: Dashboard, fail: Callable[[BaseException], None]) -> FastAPI:
+    """Make the application over these parts.
+
+    Args:
+        fail: told what the dashboard's own work ended by, in the event loop.
+    """
+
+    def look(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            fail(error)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         task = asyncio.create_task(dashboard.run())
+        task.add_done_callback(look)
         yield
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait([task])
 
     app = FastAPI(
         title="Semantic detection dashboard",

@@ -108,6 +108,8 @@ class Dashboard:
                     await asyncio.to_thread(self.missions.keep)
                     self.map_book.rest()
                 self.hub.tick()
+                if tiles.done():  # by an exception: its only end
+                    await tiles
                 await asyncio.sleep(NEWS_PERIOD_S)
         finally:
             self._loop = None

@@ -35,7 +35,7 @@ class DashboardServer:
         self._dashboard = dashboard
         http, websocket = protocols(VIEWERS_MAX)
         config = uvicorn.Config(
-            make_app(dashboard),
+            make_app(dashboard, self._fail),
             loop="asyncio",
             http=http,
             log_config=None,  # its records go where all of Python's go
@@ -50,9 +50,8 @@ class DashboardServer:
             server_header=False,
         )
         self._server = Server(config)
-        self._thread = threading.Thread(
-            target=self._server.run, args=([self._socket],), name="web", daemon=True
-        )
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
 
     @property
     def address(self) -> str:
@@ -71,6 +70,16 @@ class DashboardServer:
             self._thread.join(2.0 * _CLOSE_TIMEOUT_S)
         self._dashboard.close()
         self._socket.close()
+
+    def _serve(self) -> None:
+        """Serve; an event loop keeps what its tasks end by to itself, so it is raised here."""
+        self._server.run([self._socket])
+        if self._failure is not None:
+            raise self._failure
+
+    def _fail(self, error: BaseException) -> None:
+        self._failure = error
+        self._server.should_exit = True
 
 
 def _bind(settings: DashboardSettings) -> socket.socket:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ros_support_pkg.core.words import Verdict
 from vlm_bridge_pkg.core.answer_text import read_verdict
+from vlm_bridge_pkg.protocol.limits import MAX_REPLY_BYTES
 
 YES, NO, UNSURE = Verdict.YES, Verdict.NO, Verdict.UNSURE
 
@@ -212,6 +213,23 @@ def test_the_table_is_large_enough_to_mean_something() -> None:
 def test_an_answer_counts_for_what_it_says(text: str, verdict: Verdict, cause: str) -> None:
     found, _, why = read_verdict(text)
     assert (found, why) == (verdict, cause)
+
+
+REPEATED = ("no image ", "image is ", "the lens is ", "I see the ", "<think>", "{", "<|channel|>")
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("what", REPEATED)
+@pytest.mark.parametrize("begin", ["No, ", "Yes, ", ""])
+def test_a_model_that_repeats_itself_holds_nobody_up(begin: str, what: str) -> None:
+    """As long as an answer may be. Small models do; 3,600 characters once took 40 s."""
+    verdict, _, cause = read_verdict((begin + what * MAX_REPLY_BYTES)[:MAX_REPLY_BYTES])
+    assert (verdict is UNSURE) == bool(cause)
+
+
+def test_a_long_reason_is_none() -> None:
+    assert read_verdict("No, " + "only grass. " * 100)[0] is NO
+    assert read_verdict("No, " + "only grass. " * 1000)[::2] == (UNSURE, "unreadable")
 
 
 @pytest.mark.long

@@ -23,7 +23,7 @@ _VERDICTS = {
 _TAGS = "think|thinking|thought|reasoning|analysis|reflection"
 _THINKING = re.compile(rf"<({_TAGS})>.*?(</\1>|$)|\[THINK\].*?(\[/THINK\]|$)", re.DOTALL | re.I)
 #: Harmony's channels (gpt-oss): only what comes after the last "final" is said.
-_CHANNEL = re.compile(r".*<\|channel\|>\s*final\s*(<\|message\|>)?", re.DOTALL)
+_CHANNEL = re.compile(r"<\|channel\|>\s{0,9}final\s{0,9}(<\|message\|>)?")
 _MARKUP = re.compile(r"</?(s|b|i|em|strong|answer|p)>|<br ?/?>|<\|[^|>]*\|>|```\w*|[*_#>`~]")
 _LABEL = re.compile(r"^(the )?(final |short |my )?(answer|verdict|response)\s*:\s*", re.IGNORECASE)
 _FIRST = re.compile(r"[^\w]*([^\W\d_]+)\s*([^\w\s]*)\s*(.*)", re.DOTALL)
@@ -40,8 +40,10 @@ _VERDICT_KEYS = ("answer", "verdict", "result", "response", "is_there", "present
 _REASON_KEYS = ("reason", "explanation", "reasoning", "description", "why")
 
 _PICTURE = r"(image|picture|photo|photograph|attachment|file|frame|screenshot)s?"
-#: Within one sentence.
-_ON = r"[^.!?\n]*"
+#: Within one sentence, and not far: models that repeat themselves would be read for minutes.
+_ON = r"[^.!?\n]{0,100}"
+#: A longer reason is none: what was asked for is a sentence.
+_REASON_CHARS_MAX = 2000
 #: Cause -> patterns of reasons that carry no verdict, in the order in which they are looked for.
 _CAUSES = {
     "no_picture": (
@@ -171,7 +173,7 @@ def read_verdict(text: str) -> tuple[Verdict, str, str]:
         cause: empty unless UNSURE: "empty", "unreadable", "unsure", "no_picture", "refusal",
             "doubt", "contradiction", "other_language".
     """
-    said = _CHANNEL.sub("", _THINKING.sub("", text), count=1)
+    said = _CHANNEL.split(_THINKING.sub("", text))[-1]
     from_json = _read_json(said)
     if from_json is not None:
         return from_json
@@ -213,6 +215,8 @@ def _of_another_verdict(verdict: Verdict, first_line: str) -> bool:
 
 def _cause_of(reason: str, verdict: Verdict = Verdict.YES) -> str:
     """Return why a reason does not carry its verdict; empty: it does."""
+    if len(reason) > _REASON_CHARS_MAX:
+        return "unreadable"
     if _is_foreign(reason):
         return "other_language"
     for cause, pattern in _REASONS.items():

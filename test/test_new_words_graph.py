@@ -1,5 +1,6 @@
 """A word that nobody prepared, typed while frames go on: found from the next frame on."""
 
+import itertools
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -129,7 +130,12 @@ def slow(tmp_path: Path, probe: GraphProbe, ros_domain: dict[str, str]) -> Itera
                 raise FrameError(f"frame {stamp_ns} ns is not held")
             return held.frames[stamp_ns]
 
-        WordsService(node, lambda: held.detector, frame, WordMemory(), lambda *_: Time())
+        told = itertools.count(1)
+
+        def tell(*_: Any) -> Time:
+            return Time(nanosec=next(told))
+
+        WordsService(node, lambda: held.detector, frame, WordMemory(), tell)
         spinning = threading.Thread(target=executor.spin, daemon=True)
         spinning.start()
         yield SimpleNamespace(held=held, source=source, frames=frames, loaded=loaded)
@@ -147,13 +153,15 @@ def test_frames_and_known_words_do_not_wait_for_an_encoder(slow: Any, probe: Gra
     probe.wait_for(slow.source.is_asked.is_set, "the encoder's turn")
     before = len(slow.frames)
     probe.wait_for(lambda: len(slow.frames) > before + 50, "frames while it encodes")
-    assert set_words(probe, ["blue"]).vocabulary == ["blue"]
+    newer = set_words(probe, ["blue"])
+    assert newer.vocabulary == ["blue"]
 
     slow.source.may_end.set()
 
     late = probe.result_of(older, "the answer to who asked first")
     assert (late.success, late.vocabulary) == (False, ["blue"])
     assert late.message == "vocabulary: a newer request came, and holds"
+    assert late.words_since == newer.words_since == Time(nanosec=1), "who asked can tell which"
     # What was encoded is known now.
     slow.source.may_end.clear()
     assert set_words(probe, ["rope"]).vocabulary == ["rope"]

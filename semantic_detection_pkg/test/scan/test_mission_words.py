@@ -4,6 +4,7 @@
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from semantic_detection_pkg.scan.core.detector_words import WordsInForce
 from semantic_detection_pkg.scan.core.inputs import FrameDetections, VocabularyReply
 from semantic_detection_pkg.scan.core.journal import inputs_from_json, inputs_to_json
 from semantic_detection_pkg.scan.core.mission_words import MissionWords
+from semantic_detection_pkg.scan.core.standing_inputs import StandingInputs
 from simulation_pkg.harness.exact_scan import ExactScan, Thing
 
 S = 1_000_000_000
@@ -164,6 +166,86 @@ def test_after_the_sweep_a_new_class_begins_it_again():
     assert states_of(made)["tent"] is FindingState.CONFIRMED or "tent" in states_of(made)
 
 
+def test_acts_that_come_before_a_step_are_all_told_in_order():
+    standing = StandingInputs()
+    acts = [
+        WordsInForce(1, "net", (), "set", ("tent",), ("tent",)),
+        WordsInForce(2, "net", (), "forgotten", ("tent",), ("tent",)),
+    ]
+    for one in (*acts, acts[-1]):  # the newest is told again and again
+        standing.put(one)
+    assert standing.news() == acts
+    standing.put(acts[-1])
+    assert standing.news() == acts[-1:]
+    standing.tell_all_again()
+    assert standing.news() == acts[-1:]
+
+
+@pytest.mark.parametrize("words", [("PERSON", "tent"), ("tent", "person")])
+def test_the_same_words_in_another_way_begin_nothing_anew_and_are_no_news(words):
+    made = begun(PERSON, TENT, words=BOTH)
+    seen = made.controller.coverage.share_seen()
+    made.look_for(words, "set")
+    made.run(0.2)
+    assert made.controller.goal.words == words
+    assert made.controller.coverage.share_seen() >= seen
+    assert not notices(made)
+    run_to_end(made)
+    assert states_of(made) == dict.fromkeys(BOTH, FindingState.CONFIRMED)
+
+
+def test_a_class_that_gets_another_name_is_searched_anew_as_its_candidates_leave():
+    made = exact_scan(SCARECROW, is_classifier_absent=True)
+    made.start(words=("person",))
+    made.run(60.0, until=lambda one: bool(one.ask))
+    assert made.controller.progress.is_swept
+    made.things = [replace(SCARECROW, class_name="hiker")]  # as detections name it from now on
+    made.look_for(("hiker=person",), "set")
+    run_to_end(made)
+    assert made.result.coverage == 1.0
+    assert [one.class_name for one in made.findings.values()] == ["hiker"]
+
+
+def test_words_that_give_way_to_newer_ones_end_no_mission():
+    made = exact_scan(PERSON, TENT)
+    choose = made.choose_words
+
+    def overtaken(request):
+        made.choose_words = choose
+        made.look_for(("tent",), "set")  # while the mission's words are being encoded
+        said = "vocabulary: a newer request came, and holds"
+        return VocabularyReply(request.request_id, False, said, ("tent",), made.words_since_ns)
+
+    made.choose_words = overtaken
+    made.start(words=("person",), area=LARGE)
+    run_to_end(made)
+    assert made.result.outcome == "succeeded"
+    assert states_of(made) == {"tent": FindingState.CONFIRMED}
+    assert notices(made)[0].startswith("looked for from now on: tent; not looked for any more: per")
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_what_newer_words_are_may_be_told_after_the_refusal(is_late):
+    words = MissionWords(("person",))
+    words.request(1, 0)
+    newer = WordsInForce(5, "net", (), "set", ("tent",), ("tent",))
+    refusal = VocabularyReply(1, False, "newer", ("tent",), 5)
+    steps = [lambda: words.follow(newer, 0), lambda: words.give_way(refusal, 0)]
+    changes = [one() for one in (reversed(steps) if is_late else steps)]
+    assert changes[0] is None
+    assert changes[1].words == words.asked == ("tent",)
+
+
+def test_all_that_was_asked_of_the_detector_before_its_first_answer_holds():
+    words = MissionWords(("person",))
+    words.request(1, 0)
+    tent = ("tent",)
+    assert words.follow(WordsInForce(6, "net", (), "set", tent, tent), 0) is None
+    assert words.follow(WordsInForce(7, "net", (), "forgotten", tent, tent), 0) is None
+    change = words.answer(VocabularyReply(1, True, "", ("person",), 5), 0)
+    assert (change.words, change.joined, change.left) == (tent, tent, ("person",))
+
+
 # ------------------------------------------------------------------------------ what is none of it
 
 
@@ -195,6 +277,37 @@ def test_an_act_while_the_words_are_told_again_holds_beside_them():
     made.look_for(("footpath", "tent"), "shown", "tent")  # before the detector hears the mission
     made.run(1.0)
     assert made.controller.goal.words == made.vocabulary == BOTH
+
+
+@pytest.mark.parametrize("asked", ["person", "Person"])
+def test_what_is_asked_of_a_detector_that_knows_not_yet_the_missions_words_adds_to_them(asked):
+    made = begun(PERSON, TENT, seconds=3.5, words=(asked,), latency_ns=600_000_000)
+    made.look_for(("footpath",), "configured")
+    made.run(0.2)
+    assert words_told(made) == [(asked,)], "its frames have shown that it knows others"
+    made.look_for(("footpath",), "forgotten")  # of a class that the mission has nothing to do with
+    made.look_for(("footpath", "tent"), "shown", "tent")
+    run_to_end(made)
+    assert words_told(made) == [(asked,), (asked, "tent")]
+    assert made.result.outcome == "succeeded"
+    assert states_of(made) == dict.fromkeys(BOTH, FindingState.CONFIRMED)
+
+
+def test_a_detector_that_begins_with_another_meaning_of_a_word_is_told_the_missions():
+    made = begun(words=("coat=person",))
+    made.look_for(("coat=tent",), "configured")
+    made.run(0.3)
+    assert words_told(made) == [("coat=person",)] * 2
+
+
+def test_words_that_the_detector_has_no_room_for_any_more_are_not_searched_for():
+    made = begun(PERSON, TENT, words=BOTH, seconds=2.5)
+    choose = made.choose_words
+    made.choose_words = lambda request: choose(replace(request, words=request.words[:1]))
+    made.look_for(("footpath",), "configured")
+    made.run(4.0)
+    assert made.controller.goal.words == made.vocabulary == made.controller.pod.class_names
+    assert made.vocabulary == ("person",)
 
 
 def test_words_whose_message_never_comes_are_put_right_after_a_while():

@@ -16,7 +16,7 @@ from ros_support_pkg.diagnostics import Health, publish_diagnostics
 from ros_support_pkg.edge import serve, subscribe
 from ros_support_pkg.frames import in_namespace
 from ros_support_pkg.parameters import declare_parameters
-from ros_support_pkg.qos import COMMAND, SENSOR_DATA, STATE
+from ros_support_pkg.qos import COMMAND, RECORD, SENSOR_DATA, STATE
 from ros_support_pkg.running import NodeProgram
 from ros_support_pkg.stamps import from_time
 from ros_support_pkg.steady_clock import steady_ns
@@ -85,7 +85,7 @@ class ScanControllerNode(Node):
             (CameraInfo, "camera/camera_info", self._take_beat, SENSOR_DATA),
             (msg.GpuState, "gpu/state", partial(standing, read.from_gpu_state), STATE),
             (msg.DetectionCurves, "detector/curves", partial(standing, read.from_curves), STATE),
-            (msg.WordsInForce, "detector/words", partial(standing, read.from_words), STATE),
+            (msg.WordsInForce, "detector/words", partial(standing, read.from_words), RECORD),
             (msg.GimbalAngle, "scan/point_here", partial(inbox, read.from_point_here), COMMAND),
         ):
             subscribe(self, kind, topic, take, qos)

@@ -59,7 +59,8 @@ class WordsService:
         self._memory = memory
         self._on_change = on_change
         self._since = Time()
-        self._newest = 0
+        self._asked = 0  # requests for words, counted
+        self._held: tuple[int, Time] = (0, Time())  # the newest that holds, and since when
         self._done: deque[Callable[[], None]] = deque()
         self._wake = node.create_guard_condition(self._finish)
         # Of a group of its own: a request that waits for its words holds up no frame.
@@ -71,11 +72,15 @@ class WordsService:
     async def _set_vocabulary(
         self, request: SetVocabulary.Request, response: SetVocabulary.Response
     ) -> SetVocabulary.Response:
+        self._asked += 1
+        number = self._asked
         try:
-            response.message = await self._set_words(request.words)
+            response.message = await self._set_words(number, request.words)
             response.success, response.words_since = True, self._since
         except _REFUSALS as error:
             response.message = str(error)
+            if number < self._held[0]:
+                response.words_since = self._held[1]
         response.vocabulary = self._in_force()
         return response
 
@@ -119,18 +124,20 @@ class WordsService:
         kept = self._memory.forget(name)
         return self._changed(loaded, WordsCause.FORGOTTEN, said, kept)
 
-    async def _set_words(self, words: Sequence[str]) -> str:
+    async def _set_words(self, number: int, words: Sequence[str]) -> str:
         """Look for words from the first frame on after they are encoded.
+
+        Args:
+            number: of the request, in the order in which they came.
 
         Returns:
             Which were dropped, for people.
 
         Raises:
-            ConfigurationError: a word is no good, cannot be encoded, or a newer request or another
-                model came meanwhile; the vocabulary stays as it was.
+            ConfigurationError: a word is no good, cannot be encoded, or a newer request was done or
+                another model came meanwhile; the vocabulary stays as it was.
         """
-        self._newest += 1
-        number, loaded = self._newest, self._loaded()
+        loaded = self._loaded()
         pipeline = loaded.pipeline
         missing = pipeline.missing_words(words)
         if missing and loaded.source is not None:
@@ -138,10 +145,12 @@ class WordsService:
             embeddings = await self._later(lambda: source.find(missing))
             self._check_still(loaded)
             pipeline.learn_words(embeddings)
-            if number != self._newest:
+            if number < self._held[0]:
                 raise ConfigurationError("vocabulary: a newer request came, and holds")
         pipeline.set_vocabulary(words)
-        return self._changed(loaded, WordsCause.SET, loaded.dropped_words)
+        said = self._changed(loaded, WordsCause.SET, loaded.dropped_words)
+        self._held = number, self._since
+        return said
 
     def _changed(self, loaded: LoadedDetector, cause: WordsCause, *said: str) -> str:
         """Keep the words in force and tell of them; returns what is said of it, for people."""

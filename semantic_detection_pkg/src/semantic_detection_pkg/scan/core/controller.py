@@ -328,12 +328,20 @@ class ScanController:
         blackboard, mission = self._blackboard, self._blackboard.mission
         if mission is None or reply.request_id != mission.words.request_id:
             return
+        if not reply.is_ok and reply.since_ns:
+            self._change_words(mission, mission.words.give_way(reply, blackboard.now_ns))
+            return
         if not reply.is_ok:
             blackboard.end_mission("aborted", reply.message)
             return
         if reply.message:  # words that the model has no room for
             blackboard.decision.notices.append(reply.message)
-        self._change_words(mission, mission.words.answer(reply, blackboard.now_ns))
+        change = mission.words.answer(reply, blackboard.now_ns)
+        if change is not None:
+            self._change_words(mission, change)
+            return
+        situation = blackboard.now_s, blackboard.curves, blackboard.ground
+        self._cancel_question(mission.compare_words(*situation))
 
     def _change_words(self, mission: Mission, change: WordsChange | None) -> None:
         """Go on with what an operator has asked of the detector; None: with what it is."""
@@ -343,8 +351,14 @@ class ScanController:
         if not change.words:
             blackboard.end_mission("aborted", f"{change.text}: nothing is left to look for")
             return
-        blackboard.decision.notices.append(change.text)
-        dropped = mission.change_words(blackboard.now_s, blackboard.curves, blackboard.ground)
+        if change.text:
+            blackboard.decision.notices.append(change.text)
+        situation = blackboard.now_s, blackboard.curves, blackboard.ground
+        self._cancel_question(mission.change_words(*situation))
+
+    def _cancel_question(self, dropped: int | None) -> None:
+        """Take back a question that is in hand no more; None: there is none."""
+        blackboard = self._blackboard
         if dropped is not None:
             blackboard.decision.cancel_asks.append(dropped)
 

@@ -161,8 +161,8 @@ class VocabularyReply:
     """The detector's answer to `VocabularyRequest` `request_id`.
 
     Attributes:
-        since_ns: of the `WordsInForce` that tells of it; 0: not told, as in recordings from before
-            it was answered.
+        since_ns: of the `WordsInForce` that tells of it, or, where it is refused for the sake of
+            newer words, of these; 0: not told, as in recordings from before it was answered.
     """
 
     request_id: int

@@ -9,6 +9,7 @@ from ros_support_pkg.core.pose_history import Pose
 from semantic_detection_pkg.common.core.camera_view import CameraPoses
 from semantic_detection_pkg.common.core.detection_curve import DetectionCurves
 from semantic_detection_pkg.scan.core.base_place import BasePlace
+from semantic_detection_pkg.scan.core.goals import class_labels
 from semantic_detection_pkg.scan.core.inputs import FrameDetections, GimbalReading, Goal
 from semantic_detection_pkg.scan.core.mission_words import MissionWords
 from semantic_detection_pkg.scan.core.search import Search, SearchPlan
@@ -90,7 +91,7 @@ class Mission:
             curves, ground: by which the first plan is made; None: not known yet.
         """
         before = self.search
-        self.search = Search(self.stamp_ns, self.goal_now, plan, self._settings, self.vocabulary)
+        self.search = Search(self.stamp_ns, self.goal_now, plan, self._settings, self.words.names)
         self.search.use(curves, ground or Ground())
         if before is not None:
             take_over(self.search, before)
@@ -109,6 +110,22 @@ class Mission:
         before.interrupt()
         self.begin_search(before.plan, curves, ground)
         return None if self.search is None else go_on_otherwise(self.search, before, now_s)
+
+    def compare_words(
+        self, now_s: float, curves: DetectionCurves | None, ground: Ground
+    ) -> int | None:
+        """Go on with the classes as the detector has just answered them, where they are others.
+
+        It may have no room for all of them now, or spell them in another way.
+
+        Returns:
+            As `change_words`.
+        """
+        search, words = self.search, self.words
+        if search is None or not self.is_fitted:  # the plan that is still to come takes them
+            return None
+        is_same = class_labels(words.asked, words.names) == search.candidates.labels
+        return None if is_same else self.change_words(now_s, curves, ground)
 
     def interrupt(self) -> None:
         """Drop what is under way: the camera is taken somewhere else."""

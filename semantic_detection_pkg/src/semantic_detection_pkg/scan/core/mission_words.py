@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from semantic_detection_pkg.scan.core.detector_words import WordsInForce
+from semantic_detection_pkg.scan.core.goals import class_labels
 from semantic_detection_pkg.scan.core.inputs import FrameDetections, VocabularyReply
 
 _LISTED_MAX = 5
@@ -25,7 +26,8 @@ class WordsChange:
 
     Attributes:
         words: as asked for; empty: nothing is left to look for.
-        joined, left: as asked for, those that were not looked for, and those that are no more.
+        joined, left: as asked for, those that were not looked for, and those that are no more; none
+            of a class that is the same by another spelling, or in another place.
     """
 
     words: tuple[str, ...]
@@ -34,11 +36,11 @@ class WordsChange:
 
     @property
     def text(self) -> str:
-        """Return what changes, in words."""
+        """Return what changes, in words; empty: nothing that anybody sees."""
         joined = f"looked for from now on: {_listed(self.joined)}" if self.joined else ""
         left = f"not looked for any more: {_listed(self.left)}" if self.left else ""
         anew = "the area is searched anew" if self.joined else ""
-        return "; ".join(filter(None, (joined, left, anew))) or "the words are told again"
+        return "; ".join(filter(None, (joined, left, anew)))
 
 
 class MissionWords:
@@ -46,6 +48,7 @@ class MissionWords:
 
     Attributes:
         asked: as they were asked for, of the goal at first.
+        names: of the class of each, as the detector last spelled it, else as it was asked for.
         vocabulary: class names that the detector answered; empty: it has not yet.
         request_id: of the newest request for them; 0: none.
         sent_ns: when that was sent.
@@ -54,12 +57,14 @@ class MissionWords:
     def __init__(self, asked: tuple[str, ...]) -> None:
         """Begin with the words of the goal."""
         self.asked = asked
+        self.names = _spelled(asked)
         self.vocabulary: tuple[str, ...] = ()
         self.request_id = 0
         self.sent_ns = 0
         self._answered_ns = 0  # of the scan's clock
         self._told_ns = 0  # stamp of what the detector was last known to tell; 0: it tells none
-        self._ahead: WordsInForce | None = None  # told before the first answer came
+        self._ahead: list[WordsInForce] = []  # told before the first answer came
+        self._began_otherwise = False  # the detector, with words that nobody has asked for
         self._strange_ns = 0  # stamp of the first frame that knows other words
 
     def request(self, request_id: int, now_ns: int) -> None:
@@ -69,36 +74,28 @@ class MissionWords:
     def answer(self, reply: VocabularyReply, now_ns: int) -> WordsChange | None:
         """Take the detector's answer; returns what an operator asked of it since then."""
         self.vocabulary, self._answered_ns, self._strange_ns = reply.vocabulary, now_ns, 0
-        ahead, self._ahead = self._ahead, None
+        self._began_otherwise = False
         if reply.since_ns:
             self._told_ns = reply.since_ns
             self.asked = self.asked[: len(reply.vocabulary)]  # the others have no room
-        return None if ahead is None else self.follow(ahead, now_ns)
+        count = len(self.asked)
+        self.names = (*reply.vocabulary[:count], *_spelled(self.asked)[len(reply.vocabulary) :])
+        return self._follow_ahead(now_ns)
+
+    def give_way(self, reply: VocabularyReply, now_ns: int) -> WordsChange | None:
+        """Take a refusal because of newer words, that of an operator; returns what he asked for.
+
+        What tells of these may come later than the refusal.
+        """
+        self._told_ns = self._told_ns or reply.since_ns - 1
+        return self._follow_ahead(now_ns)
 
     def follow(self, told: WordsInForce, now_ns: int) -> WordsChange | None:
         """Go by what was asked of the detector; None: that changes nothing.
 
         What was told up to the first answer is of before the mission, however late it comes.
         """
-        if not told.cause or told.since_ns <= self._told_ns:
-            return None
-        if not self._told_ns and not self.vocabulary:
-            self._ahead = told
-            return None
-        self._told_ns = told.since_ns
-        wanted = self._wanted(told)
-        if wanted == self.asked and (not self.vocabulary or told.words == self.vocabulary):
-            return None
-        if told.cause == "configured":
-            return None  # its frames show whether it knows the words
-        before, self.asked, self._strange_ns = self.asked, wanted, 0
-        is_known = bool(self.vocabulary) and told.asked == wanted
-        if is_known:
-            self.vocabulary, self._answered_ns = told.words, now_ns
-        else:  # it is of another list of words, as that of its configuration
-            self.vocabulary, self.request_id = (), 0
-        joined = tuple(one for one in wanted if one not in before)
-        return WordsChange(wanted, joined, tuple(one for one in before if one not in wanted))
+        return self._follow([told], now_ns)
 
     def counts(self, frame: FrameDetections) -> bool:
         """Return whether a frame was looked at for the words: what was not is not searched."""
@@ -117,31 +114,79 @@ class MissionWords:
         if frame.stamp_ns - self._answered_ns > _OLD_WORDS_NS:
             self.vocabulary, self.request_id = (), 0
 
-    def _wanted(self, told: WordsInForce) -> tuple[str, ...]:
-        """Return what is to be looked for by what was asked of the detector."""
+    def _follow_ahead(self, now_ns: int) -> WordsChange | None:
+        ahead, self._ahead = self._ahead, []
+        return self._follow(ahead, now_ns)
+
+    def _follow(self, acts: Sequence[WordsInForce], now_ns: int) -> WordsChange | None:
+        asked, before = self.asked, _classes(self.asked, self.names)
+        for told in acts:
+            self._take(told, now_ns)
+        if self.asked == asked:
+            return None
+        after = _classes(self.asked, self.names)
+        joined = tuple(word for one, word in after.items() if one not in before)
+        left = tuple(word for one, word in before.items() if one not in after)
+        return WordsChange(self.asked, joined, left)
+
+    def _take(self, told: WordsInForce, now_ns: int) -> None:
+        if not told.cause or told.since_ns <= self._told_ns:
+            return
+        if not self._told_ns and not self.vocabulary:
+            self._ahead.append(told)
+            return
+        self._told_ns = told.since_ns
+        if told.cause == "configured":
+            # Its frames show whether it knows other words; by the same ones it may mean others.
+            self._began_otherwise = told.words != self.vocabulary
+            if not self._began_otherwise and told.asked != self.asked:
+                self.vocabulary, self.request_id = (), 0
+            return
+        wanted = self._wanted(told)
+        words = tuple(wanted.values())
+        is_known = told.words == self.vocabulary
+        self._began_otherwise &= not is_known
+        if words == self.asked and (is_known or not self.vocabulary):
+            return
+        if self.vocabulary and told.asked == words != self.asked:
+            self.vocabulary, self._answered_ns, self._began_otherwise = told.words, now_ns, False
+        else:  # it is of another list of words, as that of its configuration
+            self.vocabulary, self.request_id = (), 0
+        self.asked, self.names, self._strange_ns = words, tuple(wanted), 0
+
+    def _wanted(self, told: WordsInForce) -> dict[str, str]:
+        """Return what is to be looked for by what was asked of the detector.
+
+        Returns:
+            How each word is asked for, by the name of its class.
+        """
+        own = dict(zip(self.names, self.asked, strict=True))
+        named = dict(zip(told.words, told.asked, strict=True))
+        is_shown = told.cause == "shown"
         if told.cause == "set":
             is_own = not self.vocabulary and told.asked == self.asked[: len(told.asked)]
-            return self.asked if is_own else told.asked
-        if told.cause == "forgotten":
-            if not self.vocabulary:
-                return self.asked
-            kept = zip(self._names, self.asked, strict=True)
-            return tuple(one for name, one in kept if name in told.words)
-        if told.cause != "shown":
-            return self.asked
-        count = len(self.vocabulary)
-        if count and told.words[:count] == self.vocabulary:
-            return (*self.asked, *told.asked[count:])  # none where the model has no room for it
-        if _bare(told.shown) in map(_bare, self._names):
-            return self.asked
-        pairs = zip(told.words, told.asked, strict=True)
-        return (*self.asked, *(one for name, one in pairs if _bare(name) == _bare(told.shown)))
+            return own if is_own else named
+        is_others = not self.vocabulary or self._began_otherwise
+        if is_others or (is_shown and own.keys() - named.keys()):
+            if is_shown and _bare(told.shown) not in map(_bare, own):
+                own |= {
+                    name: one for name, one in named.items() if _bare(name) == _bare(told.shown)
+                }
+            return own
+        if told.cause == "forgotten" and not own.keys() & named.keys():
+            return {}  # nothing is left: then it looks for all that it was prepared with
+        besides = set(self.vocabulary) - own.keys()  # of detectors that look for more than is asked
+        return {name: own.get(name, one) for name, one in named.items() if name not in besides}
 
-    @property
-    def _names(self) -> Sequence[str]:
-        """Return the class name of each word: as the detector has it, else as it was asked for."""
-        spelled = [one.partition("=")[0].strip() for one in self.asked]
-        return [*self.vocabulary[: len(spelled)], *spelled[len(self.vocabulary) :]]
+
+def _spelled(asked: Sequence[str]) -> tuple[str, ...]:
+    return tuple(one.partition("=")[0].strip() for one in asked)
+
+
+def _classes(asked: tuple[str, ...], names: Sequence[str]) -> dict[tuple[str, str], str]:
+    """Return how each class is asked for, by its name and what models call it."""
+    labels = class_labels(asked, names) if asked else {}
+    return dict(zip(labels.items(), asked, strict=False))
 
 
 def _listed(words: Sequence[str]) -> str:

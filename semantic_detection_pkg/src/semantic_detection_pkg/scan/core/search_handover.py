@@ -24,8 +24,9 @@ def take_over(new: Search, old: Search) -> None:
 def go_on_otherwise(new: Search, old: Search, now_s: float) -> int | None:
     """Go on for other words than the search that was just taken over, by the same plan.
 
-    What was seen was not searched for a word that is new: then the area begins again, as in a
-    round of a goal that repeats, and the map of the POD keeps what was searched for the others.
+    What was seen was not searched for a word that is new, or that has another name, by which its
+    candidates would be known: then the area begins again, as in a round of a goal that repeats, and
+    the map of the POD keeps what was searched for the others.
     Candidates of words that are gone are dropped; findings stay.
 
     Returns:
@@ -35,7 +36,7 @@ def go_on_otherwise(new: Search, old: Search, now_s: float) -> int | None:
     new.candidates.drop_classes(before.keys() - labels.keys())
     new.followers = [one for one in new.followers if one.conclusion.track.class_name in labels]
     new.take_moment(old)
-    if set(labels.values()) - set(before.values()):
+    if labels.items() - before.items():
         new.coverage.forget_emptiness()
         new.begin_round(now_s)
     question = old.question

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from ros_support_pkg.core.words import Verdict
 from vlm_bridge_pkg.core.answer_text import read_verdict
+from vlm_bridge_pkg.core.questions import make_questions
+from vlm_bridge_pkg.core.verdicts import read_answer
 from vlm_bridge_pkg.protocol.limits import MAX_REPLY_BYTES
 
 YES, NO, UNSURE = Verdict.YES, Verdict.NO, Verdict.UNSURE
@@ -213,6 +215,44 @@ def test_the_table_is_large_enough_to_mean_something() -> None:
 def test_an_answer_counts_for_what_it_says(text: str, verdict: Verdict, cause: str) -> None:
     found, _, why = read_verdict(text)
     assert (found, why) == (verdict, cause)
+
+
+#: Asked for a person, also called hiker.
+THERE = [
+    ("No, one person is lying at the left.", True),
+    ("No: a person.", True),
+    ("No! There's a hiker on the path.", True),
+    ("no\nTwo persons stand by the rock.", True),
+    ('{"answer": "no", "reason": "A Person in red, not a tent"}', True),
+    ("No, it is a rock and a person.", True),
+    ("No.", False),
+    ("No, it is a rock.", False),
+    ("No, there is no person.", False),
+    ("No, I don't see a person.", False),
+    ("No, it is a rock, not a person.", False),
+    ("No, a rock that looks like a person.", False),
+    ("No, it is a person-shaped rock.", False),
+    ("No, smaller than a person.", False),
+    ("No, nobody personal.", False),
+    ("No, neither a hiker nor a person is there.", False),
+]
+
+
+@pytest.mark.parametrize(("text", "is_there"), THERE)
+def test_a_no_that_names_what_it_denies_is_a_contradiction(text: str, is_there: bool) -> None:
+    reading = read_answer(text, names=("person", "hiker"))
+    expected = (UNSURE, "contradiction") if is_there else (NO, "")
+    assert (reading.verdict, reading.cause) == expected
+    assert read_answer(text).verdict is NO, "without knowing what was asked for"
+
+
+def test_a_question_says_what_its_no_denies() -> None:
+    there, shown, absent = make_questions("person", words=["hiker", " "], variants=3)
+    assert there.names == shown.names == ("person", "hiker")
+    assert absent.names == (), "there it means that somebody is there"
+    (free,) = make_questions("person", "Is the path free of persons?")
+    (proposed,) = make_questions("red spot", is_proposal=True)
+    assert (free.names, proposed.names) == ((), ())
 
 
 REPEATED = ("no image ", "image is ", "the lens is ", "I see the ", "<think>", "{", "<|channel|>")

@@ -154,6 +154,14 @@ def test_agreement_of_three_questions(stub: VlmServer, script: Script) -> None:
     assert run(stub, Leases(), variants=3)[0].combined.cause == "contradiction"
 
 
+def test_a_no_is_held_against_what_was_asked_for(stub: VlmServer, script: Script) -> None:
+    script.answers = ("no\nA tent is at the left.", "no\nA boat is at the left.")
+    combined = run(stub, Leases())[0].combined
+    assert (combined.verdict, combined.cause) == (Verdict.UNSURE, "contradiction")
+    assert combined.reason == "A tent is at the left."
+    assert run(stub, Leases())[0].combined.verdict is Verdict.NO
+
+
 def test_a_fault_in_a_later_question_spoils_all(stub: VlmServer, script: Script) -> None:
     """Half of the questions answered is no agreement."""
     script.fault, script.fault_count = "busy", 1

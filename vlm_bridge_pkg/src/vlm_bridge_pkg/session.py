@@ -143,7 +143,7 @@ class Session:
                 self._gpu.release(epoch)
         readings = [
             (
-                read_answer(reply.text, logprobs_of_verdict(reply.logprobs)),
+                read_answer(reply.text, logprobs_of_verdict(reply.logprobs), question.names),
                 question.is_negated,
             )
             for reply, question in zip(replies, questions, strict=False)

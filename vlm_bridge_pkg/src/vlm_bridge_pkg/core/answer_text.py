@@ -9,6 +9,7 @@ wrong "uncertain" costs an operator a look.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from ros_support_pkg.core.words import Verdict
@@ -133,6 +134,15 @@ _CAUSES_OF_NO = {
 }
 
 
+_PARTS = re.compile(r"[.,;:!?()\u2014\u2013\n]+|\band\b|\bso\b|\bbecause\b", re.IGNORECASE)
+#: In a part of a reason: what it names is not there, or is only what it looks like.
+_DENIED = re.compile(
+    r"\b(no|not|none|never|nobody|nothing|without|neither|nor|cannot|absent|absence|lacks?|than"
+    r"|like|resembles?|shaped|instead|would|if|any|free of|rather)\b|n't\b|\b(no|some)one else\b",
+    re.IGNORECASE,
+)
+
+
 def _compiled(causes: dict[str, tuple[str, ...]]) -> dict[str, re.Pattern[str]]:
     return {cause: re.compile("|".join(one), re.IGNORECASE) for cause, one in causes.items()}
 
@@ -226,6 +236,19 @@ def _cause_of(reason: str, verdict: Verdict = Verdict.YES) -> str:
     if verdict is Verdict.NO:
         return next((why for why, one in _REASONS_OF_NO.items() if one.search(reason)), "")
     return ""
+
+
+def says_it_is_there(reason: str, names: Collection[str]) -> bool:
+    """Return whether a part of a reason names one of these things and denies nothing.
+
+    "No, a person lies there" is no answer to whether there is a person; "No, that is no person" is.
+    """
+    shown = [re.escape(" ".join(name.split())).replace(r"\ ", r"\s+") for name in names if name]
+    if not shown:
+        return False
+    named = re.compile(rf"(?<!\w)({'|'.join(shown)})(s|es)?(?!\w)", re.IGNORECASE)
+    parts = _PARTS.split(reason[:_REASON_CHARS_MAX])
+    return any(named.search(part) and not _DENIED.search(part) for part in parts)
 
 
 def _is_foreign(reason: str) -> bool:

@@ -75,11 +75,16 @@ FREE_TEMPLATE = Template("free.1", "Question about this picture: {question}")
 
 @dataclass(frozen=True)
 class Question:
-    """What is put to the model."""
+    """What is put to the model.
+
+    Attributes:
+        names: of what a "no" says that it is not there; empty: a "no" says something else.
+    """
 
     prompt: str
     prompt_id: str
     is_negated: bool = False
+    names: tuple[str, ...] = ()
 
 
 def quote(text: str, limit: int = MAX_WORD_CHARS) -> str:
@@ -118,13 +123,15 @@ def make_questions(
     if is_proposal:
         text = WHAT_TEMPLATE.text.format(class_name=quote(class_name))
         return (Question(text, WHAT_TEMPLATE.prompt_id),)
-    known = [quote(word) for word in words if word.strip()][:MAX_WORDS]
+    others = [word.strip() for word in words if word.strip()][:MAX_WORDS]
+    known = [quote(word) for word in others]
     hint = f" It is also called {', '.join(known)}." if known else ""
     return tuple(
         Question(
             template.text.format(class_name=quote(class_name)) + hint,
             template.prompt_id,
             template.is_negated,
+            () if template.is_negated else (class_name.strip(), *others),
         )
         for template in CLASS_TEMPLATES[:variants]
     )

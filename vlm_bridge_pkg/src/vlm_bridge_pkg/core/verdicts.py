@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ros_support_pkg.core.words import Verdict
 from semantic_detection_pkg.common.core.foreign_text import in_one_line
-from vlm_bridge_pkg.core.answer_text import read_verdict
+from vlm_bridge_pkg.core.answer_text import read_verdict, says_it_is_there
 
 _WORDS = {"yes": Verdict.YES, "no": Verdict.NO}
 _REASON_CHARS = 300
@@ -33,14 +33,19 @@ class AnswerReading:
     confidence: float | None = None
 
 
-def read_answer(text: str, logprobs: Mapping[str, float] | None = None) -> AnswerReading:
+def read_answer(
+    text: str, logprobs: Mapping[str, float] | None = None, names: Collection[str] = ()
+) -> AnswerReading:
     """Read one answer; see `answer_text`. Never raises.
 
     Args:
         logprobs: of the token that is the verdict and its rivals, by text; see
             `logprobs_of_verdict`.
+        names: of what a "no" says that it is not there.
     """
     verdict, reason, cause = read_verdict(text)
+    if verdict is Verdict.NO and says_it_is_there(reason, names):
+        verdict, cause = Verdict.UNSURE, "contradiction"
     confidence = _probability(verdict, logprobs or {})
     return AnswerReading(verdict, reason[:_REASON_CHARS], cause, confidence)
 

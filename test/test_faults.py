@@ -1,10 +1,13 @@
 """What the campaign of faults counts as lost, and how it tells what came of it."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import yaml
 from faults.kept import Kept, losses, without_evidence
 from faults.report import Outcome, table
+from faults.robot import _launch_file
 
 BEFORE = Kept(
     coverage=0.5,
@@ -48,6 +51,17 @@ def test_what_goes_on_is_no_loss() -> None:
 
 def test_confirmed_findings_without_an_event() -> None:
     assert without_evidence({"f1", "f2"}, ["f1"]) == ["event of finding f2 is gone"]
+
+
+def test_no_folder_is_given_to_a_robot_of_its_own(tmp_path: Path) -> None:
+    """Two robots of a host could not meet in what somebody keeps apart for them."""
+    for name in ("", "r1", "r2"):
+        *_, robot = yaml.safe_load(_launch_file(tmp_path, "sim:7", name, "few"))["launch"]
+        given = {one["name"]: one["value"] for one in robot["include"]["arg"]}
+        assert given["namespace"] == name
+        assert not {"shared_dir", "output_dir"} & set(given)
+        assert "_dir" not in Path(given["params_file"]).read_text()
+    assert len({path.name for path in tmp_path.glob("*.param.yaml")}) == 3
 
 
 def test_the_table_counts_who_survived() -> None:

@@ -80,19 +80,19 @@ def _slow_camera(options: argparse.Namespace, tell: Tell, _: str) -> None:
 
 
 def _two_robots(options: argparse.Namespace, tell: Tell, _: str) -> None:
-    with _place() as (folder, probe):
-        folders = {name: folder / name for name in ("r1", "r2")}
-        for one in folders.values():
-            one.mkdir()
-        source = "sim:7?width=320&height=180&rate=2"
-        with (
-            Robot(folders["r1"], probe, source, "r1", processes=options.layout) as first,
-            Robot(folders["r2"], probe, source, "r2", processes=options.layout) as second,
-        ):
-            deaths = first.deaths()
-            tell(trials.last(second, "two robots", "r2", 60.0 * options.minutes / 2.0))
-            lost = [] if first.deaths() == deaths else ["processes of r1 have ended"]
-            tell(Outcome("two robots", "r1", 0.0, lost))
+    """Side by side on one host, with the folders that both of them have by default."""
+    source = "sim:7?width=320&height=180&rate=2"
+    layout = options.layout
+    with (
+        _place() as (folder, probe),
+        Robot(folder, probe, source, "r1", processes=layout) as first,
+        Robot(folder, probe, source, "r2", processes=layout) as second,
+    ):
+        tell(trials.last(second, "two robots", "r2", 60.0 * options.minutes / 2.0))
+        for robot, name in ((first, "r1"), (second, "r2")):
+            count = robot.deaths()  # while the other began, too
+            lost = [f"{count} processes have ended since its start"] if count else []
+            tell(Outcome("two robots", name, 0.0, lost))
 
 
 def _soak(options: argparse.Namespace, tell: Tell, _: str) -> None:

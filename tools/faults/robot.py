@@ -47,8 +47,11 @@ launch:
 class Robot:
     """Context manager around one robot at work.
 
+    Its folders are those that the launch file chooses on a host where OUTPUT_DIR and TIER3_DIR say
+    where: several robots share them by default, and what is in them is apart by namespace.
+
     Args:
-        folder: for its files; `folder/recordings` holds what it records.
+        folder: the host's, for its files; `folder/recordings/NAMESPACE` holds what it records.
         probe: a node in the robot's domain.
         source: its camera.
         namespace: "" for none.
@@ -68,12 +71,16 @@ class Robot:
         processes: str = "each",
     ) -> None:
         self.probe = probe
-        self.recordings = folder / "recordings"
+        self.recordings = folder / "recordings" / namespace
         self._prefix = f"{namespace}/" if namespace else ""
-        path = folder / "robot.launch.yaml"
+        path = folder / f"{namespace or 'robot'}.launch.yaml"
         path.write_text(_launch_file(folder, source, namespace, processes))
+        host = {"OUTPUT_DIR": str(folder / "recordings"), "TIER3_DIR": str(folder / "shared")}
         self.session = LaunchSession(
-            path, env=environment, timeout_s=START_TIMEOUT_S, command=(*command, *RUNNER)
+            path,
+            env={**host, **(environment or {})},
+            timeout_s=START_TIMEOUT_S,
+            command=(*command, *RUNNER),
         )
         self._states = probe.listen(ScanState, f"{self._prefix}scan/state", STATE)
         self._detections = probe.listen(Detections, f"{self._prefix}detections", SENSOR_DATA)
@@ -204,11 +211,11 @@ def hold(seconds: float, is_broken: Callable[[], bool] = lambda: False) -> bool:
 
 
 def _launch_file(folder: Path, source: str, namespace: str, processes: str) -> str:
-    shared = folder / "shared"
-    shared.mkdir(exist_ok=True)
+    shared = folder / "shared" / namespace
+    shared.mkdir(parents=True, exist_ok=True)
     port = free_port()
     planned = plan_launch(read_file(_ROOT / "config" / "config.dev.yaml"), {})
-    parameters = folder / "robot.param.yaml"
+    parameters = folder / f"{namespace or 'robot'}.param.yaml"
     parameters.write_text(planned.parameters)
     arguments = {
         **planned.arguments,
@@ -219,8 +226,6 @@ def _launch_file(folder: Path, source: str, namespace: str, processes: str) -> s
         "classifier": "$(find-pkg-share semantic_detection_pkg)/models/demo_classifier.onnx",
         "gimbal_mode": "mock_tcp",
         "mock_address": f"127.0.0.1:{port}",
-        "shared_dir": str(shared),
-        "output_dir": str(folder / "recordings"),
         "dashboard_port": str(free_port()),
         "autostart_scan": "true",
         "resume_policy": "at_once",

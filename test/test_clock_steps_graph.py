@@ -1,8 +1,9 @@
 """The system's clock steps under a scan in real processes: nothing stops, nothing is blinded.
 
-All nodes and the mock gimbal are started with a clock that the test steps (`step_clock.c`); the
-test's own clock goes right. It begins in 1970, as on a board without a battery, is set by NTP, and
-is then stepped by -5 s, -1 h and +1 year. One launch for all of it; every wait is for a condition.
+The nodes that work by themselves and the mock gimbal are started with a clock that the test steps
+(`step_clock.c`); the test's own clock goes right. It begins in 1970, as on a board without a
+battery, is set by NTP, and is then stepped by -5 s, -1 h and +1 year. One launch for all of it;
+every wait is for a condition.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
+from free_port import free_port
 from launch_runner import LaunchSession
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from ros_graph import GraphProbe
@@ -22,7 +24,14 @@ from std_srvs.srv import Trigger
 from step_clock import StepClock
 
 from interfaces_pkg.action import Scan
-from interfaces_pkg.msg import Detections, GimbalState, ScanArea, ScanState
+from interfaces_pkg.msg import (
+    Detections,
+    GimbalState,
+    HealthState,
+    RecorderStatus,
+    ScanArea,
+    ScanState,
+)
 from ros_support_pkg.core.stamps import from_time
 from ros_support_pkg.qos import SENSOR_DATA, STATE
 
@@ -30,7 +39,15 @@ pytestmark = [pytest.mark.graph, pytest.mark.timeout(300)]
 NS_PER_S = 1_000_000_000
 START_TIMEOUT_S = 90.0
 GROWTH_TIMEOUT_S = 40.0
-NODES = ("gimbal_driver", "camera", "detector", "scan_controller")
+NODES = (
+    "gimbal_driver",
+    "camera",
+    "detector",
+    "scan_controller",
+    "recorder",
+    "health_monitor",
+    "dashboard",
+)
 #: Shown minus true time [s], in this order; before the first it is February 1970.
 STEPS = {
     "set by NTP": 0.0,
@@ -65,7 +82,18 @@ def clock(tmp_path: Path) -> StepClock:
 def graph(tmp_path: Path, clock: StepClock, probe: GraphProbe) -> Iterator[LaunchSession]:
     path = tmp_path / "clock.launch.yaml"
     source = "sim:7?width=640&height=360&rate=4&light=0&noise=0"
-    write_scan_launch(path, {"frame_rate_hz": 3.0}, source=source, has_classifier=False)
+    folder = {"output_dir": str(tmp_path / "recordings")}
+    write_scan_launch(
+        path,
+        {"frame_rate_hz": 3.0},
+        source=source,
+        has_classifier=False,
+        also={
+            "recorder": {**folder, "min_free_mb": 0},
+            "health_monitor": folder,
+            "dashboard": {**folder, "port": free_port()},
+        },
+    )
     with LaunchSession(path, env=clock.environment) as session:
         session.wait_for_start("scan_controller")
         yield session
@@ -78,6 +106,8 @@ def test_nothing_stops_where_the_clock_steps(
     gimbal = probe.listen(GimbalState, "gimbal/state", SENSOR_DATA)
     detections = probe.listen(Detections, "detections", SENSOR_DATA)
     states = probe.listen(ScanState, "scan/state", STATE)
+    recorder = probe.listen(RecorderStatus, "recorder/status", STATE)
+    health = probe.listen(HealthState, "health/level", STATE)
     diagnostics = probe.listen(DiagnosticArray, "/diagnostics", DIAGNOSTICS)
 
     def check_all_goes_on(what: str) -> None:
@@ -85,10 +115,16 @@ def test_nothing_stops_where_the_clock_steps(
             ("gimbal/state", gimbal),
             ("detections", detections),
             ("scan/state", states),
+            ("recorder/status", recorder),
+            ("health/level", health),
         ):
             wait_for_news(probe, clock, messages, f"{name} after the clock was {what}")
         wait_for_all_nodes(probe, clock, diagnostics, f"diagnostics after the clock was {what}")
         assert probe.call(Trigger, "gimbal/photo", Trigger.Request()).success
+        written = recorder[-1].messages
+        probe.wait_for(
+            lambda: recorder[-1].messages > written, f"a recording after the clock was {what}"
+        )
 
     probe.wait_for(lambda: len(detections) > 2, "detections", START_TIMEOUT_S)
     probe.wait_for(lambda: gimbal and gimbal[-1].link == GimbalState.LINK_UP, "the gimbal")

@@ -24,6 +24,7 @@ def write_scan_launch(
     detector: Mapping[str, object] | None = None,
     has_classifier: bool = True,
     respawns: bool = False,
+    also: Mapping[str, Mapping[str, object]] | None = None,
 ) -> None:
     """Write it.
 
@@ -31,6 +32,7 @@ def write_scan_launch(
         controller: parameters of the scan controller.
         detector: further ones of the detector.
         respawns: a scan controller that ends is started again; otherwise any end ends the launch.
+        also: further nodes of the main package, with their parameters.
     """
     address = f"127.0.0.1:{free_port()}"
     parameters = {
@@ -49,6 +51,7 @@ def write_scan_launch(
         _node("camera", {"source": source}),
         _node("detector", {**parameters, **(detector or {})}),
         _node("scan_controller", {**_PATIENT, **controller}, output="screen", **again),
+        *(_node(name, parameters) for name, parameters in (also or {}).items()),
     ]
     if not respawns:
         entities.insert(0, {"set_env": {"name": "LAUNCH_ON_EXIT", "value": "shutdown"}})

@@ -405,3 +405,28 @@ def test_a_mission_that_is_resumed_looks_for_what_it_looked_for():
     assert words_told(made)[-1] == BOTH
     assert states_of(made) == dict.fromkeys(BOTH, FindingState.CONFIRMED)
     assert not math.isnan(made.result.elapsed_s)
+
+
+@pytest.mark.parametrize(
+    ("asked", "cause", "shown", "wanted"),
+    [
+        (("tent",), "set", "", ("tent",)),
+        (("person", "tent"), "shown", "tent", ("Person", "tent")),
+        (("person",), "shown", "person", ("Person",)),
+        (("footpath",), "configured", "", ("Person",)),
+    ],
+)
+def test_what_is_asked_while_the_controller_is_gone_holds_when_it_comes_back(
+    asked, cause, shown, wanted
+):
+    made = begun(PERSON, TENT, words=("Person",))
+    made.run(20.0, until=lambda one: one.status.candidates > 0)
+    crash(made, gap_s=1.0)
+    made.look_for(asked, cause, shown)
+    made.run(0.2)
+    assert made.controller.goal.words == wanted
+    run_to_end(made)
+    assert words_told(made)[-1] == wanted
+    assert states_of(made) == {
+        name.lower(): FindingState.CONFIRMED for name in wanted if name.lower() in BOTH
+    }

@@ -68,6 +68,8 @@ class MissionRecord:
     Attributes:
         next_track_id, request_count: numbers that were given are not given again.
         words: that are looked for now; empty: those of the goal, as in checkpoints of before.
+        word_names: of the class of each; empty: as it was asked for, as in checkpoints of before.
+        words_since_ns: of the newest `WordsInForce` that they go by; 0: of none.
         search: None: there was no plan yet.
     """
 
@@ -81,6 +83,8 @@ class MissionRecord:
     base: BasePlace
     search: SearchRecord | None
     words: tuple[str, ...] = constant((), before=())
+    word_names: tuple[str, ...] = constant((), before=())
+    words_since_ns: int = constant(0, before=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +123,8 @@ def checkpoint_of(blackboard: Blackboard, clock: ClockRecord) -> Checkpoint | No
         base=mission.base_before.renewed(blackboard.fix, blackboard.attitude),
         search=None if search is None else _search_record(search),
         words=mission.words.asked,
+        word_names=mission.words.names,
+        words_since_ns=mission.words.told_ns,
     )
     if search is None:
         return Checkpoint(record)
@@ -163,7 +169,10 @@ def resume_mission(checkpoint: Checkpoint, settings: ScanSettings, stamp_ns: int
     mission.tracker = Tracker(settings.tracker, record.next_track_id)
     mission.frame_ns = record.frame_ns
     mission.base_before = record.base
-    mission.words = MissionWords(record.words or record.goal.words)
+    words = record.words or record.goal.words
+    if len(record.word_names) not in (0, len(words)):
+        raise ValueError(f"{len(words)} words with {len(record.word_names)} names")
+    mission.words = MissionWords(words, record.word_names, record.words_since_ns)
     saved = record.search
     if saved is None:
         return mission

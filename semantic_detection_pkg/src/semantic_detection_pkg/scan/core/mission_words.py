@@ -52,17 +52,24 @@ class MissionWords:
         vocabulary: class names that the detector answered; empty: it has not yet.
         request_id: of the newest request for them; 0: none.
         sent_ns: when that was sent.
+        told_ns: stamp of what the detector was last known to tell; 0: it tells none.
     """
 
-    def __init__(self, asked: tuple[str, ...]) -> None:
-        """Begin with the words of the goal."""
+    def __init__(
+        self, asked: tuple[str, ...], names: tuple[str, ...] = (), told_ns: int = 0
+    ) -> None:
+        """Begin with the words of the goal, or go on with those of a mission that is resumed.
+
+        Args:
+            names, told_ns: of the latter: what was told since then was asked while nobody listened.
+        """
         self.asked = asked
-        self.names = _spelled(asked)
+        self.names = names or _spelled(asked)
         self.vocabulary: tuple[str, ...] = ()
         self.request_id = 0
         self.sent_ns = 0
         self._answered_ns = 0  # of the scan's clock
-        self._told_ns = 0  # stamp of what the detector was last known to tell; 0: it tells none
+        self.told_ns = told_ns
         self._ahead: list[WordsInForce] = []  # told before the first answer came
         self._began_otherwise = False  # the detector, with words that nobody has asked for
         self._strange_ns = 0  # stamp of the first frame that knows other words
@@ -76,7 +83,7 @@ class MissionWords:
         self.vocabulary, self._answered_ns, self._strange_ns = reply.vocabulary, now_ns, 0
         self._began_otherwise = False
         if reply.since_ns:
-            self._told_ns = reply.since_ns
+            self.told_ns = reply.since_ns
             self.asked = self.asked[: len(reply.vocabulary)]  # the others have no room
         count = len(self.asked)
         self.names = (*reply.vocabulary[:count], *_spelled(self.asked)[len(reply.vocabulary) :])
@@ -87,26 +94,27 @@ class MissionWords:
 
         What tells of these may come later than the refusal.
         """
-        self._told_ns = self._told_ns or reply.since_ns - 1
+        self.told_ns = self.told_ns or reply.since_ns - 1
         return self._follow_ahead(now_ns)
 
     def follow(self, told: WordsInForce, now_ns: int) -> WordsChange | None:
         """Go by what was asked of the detector; None: that changes nothing.
 
-        What was told up to the first answer is of before the mission, however late it comes.
+        What was told up to the first answer is of before the mission, however late it comes; where
+        the mission is resumed, what was told up to its interruption.
         """
         return self._follow([told], now_ns)
 
     def counts(self, frame: FrameDetections) -> bool:
         """Return whether a frame was looked at for the words: what was not is not searched."""
-        return not self._told_ns or frame.words == self.vocabulary
+        return not self.told_ns or frame.words == self.vocabulary
 
     def compare(self, frame: FrameDetections) -> None:
         """Have the words told again where frames know others, and nobody has asked for these."""
         if not self.vocabulary or frame.words == self.vocabulary:
             self._strange_ns = 0
             return
-        if self._told_ns and frame.words_since_ns > self._told_ns:
+        if self.told_ns and frame.words_since_ns > self.told_ns:
             # The message that says whose words these are may be on its way.
             self._strange_ns = self._strange_ns or frame.stamp_ns
             if frame.stamp_ns - self._strange_ns <= _OLD_WORDS_NS:
@@ -130,12 +138,12 @@ class MissionWords:
         return WordsChange(self.asked, joined, left)
 
     def _take(self, told: WordsInForce, now_ns: int) -> None:
-        if not told.cause or told.since_ns <= self._told_ns:
+        if not told.cause or told.since_ns <= self.told_ns:
             return
-        if not self._told_ns and not self.vocabulary:
+        if not self.told_ns and not self.vocabulary:
             self._ahead.append(told)
             return
-        self._told_ns = told.since_ns
+        self.told_ns = told.since_ns
         if told.cause == "configured":
             # Its frames show whether it knows other words; by the same ones it may mean others.
             self._began_otherwise = told.words != self.vocabulary

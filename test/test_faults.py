@@ -1,10 +1,14 @@
 """What the campaign of faults counts as lost, and how it tells what came of it."""
 
+import mmap
+import os
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from faults.holdings import Holdings, growth, holdings, told
 from faults.kept import Kept, losses, without_evidence
 from faults.report import Outcome, table
 from faults.robot import _launch_file
@@ -85,3 +89,32 @@ def test_the_table_counts_who_survived() -> None:
         "lost",
     ]
     assert row.split() == ["kill", "3", "1", "3.0", "3.9", "4.0", "1"]
+
+
+def test_what_piles_up_is_told() -> None:
+    """Thousandths of a quantity with each look are much after hours."""
+    flat = [Holdings(500.0 + look % 3, 200.0, 400.0 + look % 2, 60.0) for look in range(60)]
+    assert growth(flat) == []
+    assert (
+        told(flat) == "rss_mb 501 to 501, threads 200 to 200, files 400 to 400, shared_mb 60 to 60"
+    )
+    for name, each in (("rss_mb", 2.0), ("threads", 1.0), ("files", 1.0), ("shared_mb", 0.5)):
+        risen = [
+            replace(one, **{name: getattr(one, name) + each * n}) for n, one in enumerate(flat)
+        ]
+        (said,) = growth(risen)
+        assert said.startswith(f"{name} has grown from ")
+
+
+def test_what_processes_hold() -> None:
+    alone = holdings([os.getpid()])
+    assert alone.rss_mb > 10.0
+    assert alone.threads >= 1.0
+    with mmap.mmap(-1, 32 << 20) as memory, open("/dev/null"):
+        memory.write(b"x" * len(memory))
+        more = holdings([os.getpid()])
+    assert more.files == alone.files + 1
+    assert more.shared_mb > alone.shared_mb + 30.0
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    assert holdings([ended.pid]) == Holdings(0.0, 0.0, 0.0, 0.0)

@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import psutil
 from patience import patience
 from robot_nodes import ROBOT_NODES
 
+from faults.holdings import Holdings, growth, holdings, told
 from faults.kept import losses, without_evidence
 from faults.report import Outcome
 from faults.robot import Robot, hold
@@ -30,6 +30,8 @@ EVIDENCE_S = 40.0
 _PAUSE_S = 3.0
 #: Shown minus true time [s], one after the other.
 CLOCK_STEPS_S = (-5.0, -3605.0, 365 * 24 * 3600.0, 0.0)
+#: At what a robot holds, while it is left to work.
+_LOOKS = 60
 _BALLAST_BLOCK = bytes(1 << 20)
 
 
@@ -103,16 +105,21 @@ def fill_disk(robot: Robot, folder: Path) -> Outcome:
 
 
 def last(robot: Robot, kind: str, what: str, seconds: float) -> Outcome:
-    """Let the robot work for a while: no process may end, the scan goes on, memory is held."""
+    """Let the robot work for a while: no process may end, the scan goes on, nothing piles up."""
     deaths, mark = robot.deaths(), robot.states()
-    before_mb = _memory_mb(robot)
-    is_whole = hold(seconds, lambda: robot.deaths() > deaths)
-    lost = [f"{robot.deaths() - deaths} processes have ended"] if not is_whole else []
+    samples: list[Holdings] = []
+    is_whole = True
+    for _ in range(_LOOKS):
+        pids = {robot.pid(node) for node in ROBOT_NODES}
+        is_whole = hold(seconds / _LOOKS, lambda: robot.deaths() > deaths)
+        if not is_whole:
+            break
+        samples.append(holdings(pids))
+    lost = growth(samples) if is_whole else [f"{robot.deaths() - deaths} processes have ended"]
     covered = robot.coverage_since(mark)
     if covered <= 0.0:
         lost.append("the scan stood still")
-    grown_mb = _memory_mb(robot) - before_mb
-    remark = f"covered {covered:.2f}, memory {before_mb:.0f} MB {grown_mb:+.0f} MB"
+    remark = ", ".join([f"covered {covered:.2f}", *([told(samples)] if samples else [])])
     return Outcome(kind, what, 0.0, [*lost, *_check_evidence(robot)], remark)
 
 
@@ -167,8 +174,3 @@ def _fill(path: Path) -> None:
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
-
-
-def _memory_mb(robot: Robot) -> float:
-    pids = {robot.pid(node) for node in ROBOT_NODES}
-    return sum(psutil.Process(pid).memory_info().rss for pid in pids) / 1e6

@@ -414,6 +414,17 @@ def test_all_that_comes_from_other_nodes_passes_the_edge() -> None:
     assert offenders == []
 
 
+def test_goals_of_actions_pass_the_edge() -> None:
+    """`serve_goals` makes the server; what else is called so is one that does more."""
+    offenders = [
+        f"{module}:{call.lineno}"
+        for module, path in ALL.items()
+        for name in ("ActionServer", "GoalServer")
+        for call in calls_of(name, path.read_text())
+    ]
+    assert offenders == []
+
+
 def test_topics_are_advertised_without_listeners_that_cost_each_wake_up() -> None:
     """`ros_support_pkg.edge` does; who plays a bag is no node that an executor turns."""
     offenders = [

@@ -289,12 +289,21 @@ def test_point_that_cannot_be_reached_says_why(
 
 
 def test_point_with_nonsense_is_one_clear_line(loop: Loop) -> None:
+    diagnostics = loop.probe.listen(DiagnosticArray, "/diagnostics", EVENT)
     sent, _ = loop.point(yaw_rad=math.nan)
-    result = sent.result().result
-    assert (result.success, result.message) == (
+    answer = sent.result()
+    assert answer.status == GoalStatus.STATUS_ABORTED
+    assert (answer.result.success, answer.result.message, answer.result.error_rad) == (
         False,
-        "yaw_rad: nan, allowed is a finite number",
+        "yaw_rad is nan: numbers must be finite and at most 1000 in size",
+        math.inf,
     )
+
+    def counted() -> list[str]:
+        values = (v for array in diagnostics for s in array.status for v in s.values)
+        return [value.value for value in values if value.key == "refused gimbal/point"]
+
+    loop.wait_for(lambda: counted() and "yaw_rad is nan" in counted()[-1], "it in the diagnostics")
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

@@ -2,17 +2,20 @@
 
 import math
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import rclpy
 from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.action import ActionServer
 from rclpy.node import Node
 
-from interfaces_pkg.msg import GimbalState
+from interfaces_pkg.action import AskVlm, PointGimbal
+from interfaces_pkg.msg import GimbalState, VlmAnswer
 from interfaces_pkg.srv import AcquireGpu, SetZoom
 from ros_support_pkg.diagnostics import Health, _with_refused
-from ros_support_pkg.edge import advertise, refused_by, serve, subscribe
+from ros_support_pkg.edge import advertise, refused_by, serve, serve_goals, subscribe
 from ros_support_pkg.qos import SENSOR_DATA
 
 pytestmark = pytest.mark.graph
@@ -93,3 +96,76 @@ def test_a_request_that_cannot_be_used_gets_the_reason(node: Node) -> None:
     lease = serve(node, AcquireGpu, "acquire", lambda _, response: response).callback
     said = lease(AcquireGpu.Request(wait_s=-math.inf), AcquireGpu.Response()).reason
     assert said.startswith("wait_s is -inf")
+
+
+class Goal(SimpleNamespace):
+    """A handle of rclpy, as far as a server's `execute` is given one."""
+
+    def __init__(self, request: Any) -> None:
+        super().__init__(request=request, ended=[], is_cancel_requested=False)
+
+    def abort(self) -> None:
+        self.ended.append("aborted")
+
+    def succeed(self) -> None:
+        self.ended.append("succeeded")
+
+
+def test_a_goal_that_cannot_be_used_is_aborted_with_the_reason(node: Node) -> None:
+    def execute(handle: Any) -> Any:
+        if handle.request.zoom > 30.0:
+            raise ValueError("zoom is 31, allowed is 30 at most")
+        handle.succeed()
+        return PointGimbal.Result(success=True)
+
+    async def later(handle: Any) -> Any:
+        return execute(handle)
+
+    def of(server: ActionServer, **fields: float) -> tuple[list[str], bool, str]:
+        goal = Goal(PointGimbal.Goal(**fields))
+        result = server._execute_callback(goal)
+        if server is slow:
+            with pytest.raises(StopIteration) as ended:
+                result.send(None)
+            result = ended.value.value
+        return goal.ended, result.success, result.message
+
+    at_once = serve_goals(ActionServer, node, PointGimbal, "gimbal/point", execute)
+    slow = serve_goals(ActionServer, node, PointGimbal, "slow", later)
+    try:
+        for server in (at_once, slow):
+            assert of(server, zoom=2.0) == (["succeeded"], True, "")
+            reason = "yaw_rad is nan: numbers must be finite and at most 1000 in size"
+            assert of(server, yaw_rad=math.nan) == (["aborted"], False, reason)
+            reason = "zoom is 31, allowed is 30 at most"
+            assert of(server, zoom=31.0) == (["aborted"], False, reason)
+        health = _with_refused(node, Health.ok("well"))
+        for name in ("gimbal/point", "slow"):
+            assert health.values[f"refused {name}"] == f"2: {reason}"
+    finally:
+        at_once.destroy()
+        slow.destroy()
+
+
+def test_a_goal_is_refused_in_the_words_of_its_own_result(node: Node) -> None:
+    def refusal(_: Any, reason: str) -> Any:
+        return AskVlm.Result(answer=VlmAnswer(cause="bad_request", reason=reason))
+
+    def limit(goal: Any) -> None:
+        if len(goal.words) > 2:
+            raise ValueError("3 words are too many")
+
+    server = serve_goals(ActionServer, node, AskVlm, "vlm/ask", print, refusal=refusal, limit=limit)
+    try:
+        for fields, reason in (
+            ({"timeout_s": math.inf}, "timeout_s is inf: numbers must be"),
+            # Its parts are not looked at one by one.
+            ({"words": ["a", "b", "c"], "timeout_s": math.inf}, "3 words are too many"),
+        ):
+            goal = Goal(AskVlm.Goal(**fields))
+            answer = server._execute_callback(goal).answer
+            assert (goal.ended, answer.cause) == (["aborted"], "bad_request")
+            assert answer.reason.startswith(reason)
+    finally:
+        server.destroy()
+    assert refused_by(node)["vlm/ask"].count == 2

@@ -1,8 +1,9 @@
 """The edge of a node: all that other nodes send it is checked here, one way for all types.
 
 A message that cannot be used is dropped, counted and named in the node's diagnostics; a request
-that cannot be used is answered with the reason. What is wrong is what `core.message_rules` says of
-its type, and what a converter refuses by a ValueError.
+that cannot be used is answered with the reason, a goal is aborted with the reason in its result.
+What is wrong is what `core.message_rules` says of its type, and what a converter refuses by a
+ValueError.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import weakref
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from rclpy.action import ActionServer
+from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import CallbackGroup
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.node import Node
@@ -32,6 +35,7 @@ _LOG_PERIOD_S = 5.0
 _RECENT_S = 10.0
 
 _T = TypeVar("_T")
+_Server = TypeVar("_Server", bound=ActionServer)
 
 
 @dataclasses.dataclass
@@ -56,7 +60,7 @@ _OF_NODES: weakref.WeakKeyDictionary[Node, dict[str, Refused]] = weakref.WeakKey
 
 
 def refused_by(node: Node) -> dict[str, Refused]:
-    """Return what a node refused so far, by the name of its topic or service."""
+    """Return what a node refused so far, by the name of its topic, service or action."""
     return _OF_NODES.setdefault(node, {})
 
 
@@ -149,6 +153,62 @@ def serve(
 
     callback = answered_later if inspect.iscoroutinefunction(answer) else answered
     return node.create_service(service_type, name, callback, callback_group=group)
+
+
+def serve_goals(
+    server: type[_Server],
+    node: Node,
+    action_type: Any,
+    name: str,
+    execute: Callable[[ServerGoalHandle], Any],
+    *,
+    refusal: Callable[[Any, str], Any] | None = None,
+    limit: Callable[[Any], None] | None = None,
+    **options: Any,
+) -> _Server:
+    """Offer an action; `execute`, which may be asynchronous, gets the goals that passed.
+
+    The others are accepted and aborted at once with the reason in their result: a rejection cannot
+    carry one.
+
+    Args:
+        server: `ActionServer`, or what does more than that.
+        refusal: makes the result of a goal and the reason; else the reason is its field `message`.
+        limit: looks at a goal before its parts are looked at one by one, and raises a ValueError
+            where there are so many that this would hold up the node.
+        options: as `ActionServer` has them.
+    """
+
+    def check(goal: Any) -> None:
+        if limit is not None:
+            limit(goal)
+        check_message(goal)
+
+    def refused(handle: ServerGoalHandle, error: Exception) -> Any:
+        refuse(node, name, str(error))
+        handle.abort()
+        if refusal is not None:
+            return refusal(handle.request, str(error))
+        return _with_reason(action_type.Result(), str(error))
+
+    @functools.wraps(execute)
+    def executed(handle: ServerGoalHandle) -> Any:
+        try:
+            check(handle.request)
+            return execute(handle)
+        except _REFUSALS as error:
+            return refused(handle, error)
+
+    @functools.wraps(execute)
+    async def executed_later(handle: ServerGoalHandle) -> Any:
+        try:
+            check(handle.request)
+            return await execute(handle)
+        except _REFUSALS as error:
+            return refused(handle, error)
+
+    callback = executed_later if inspect.iscoroutinefunction(execute) else executed
+    return server(node, action_type, name, callback, **options)
 
 
 def _with_reason(response: Any, reason: str) -> Any:

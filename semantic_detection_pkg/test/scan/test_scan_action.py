@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,6 +20,8 @@ from rclpy.task import Future
 from ros_graph import destroy
 
 from interfaces_pkg.action import Scan
+from interfaces_pkg.msg import Bearing, ScanArea, WeightedArea
+from ros_support_pkg.edge import refused_by
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.decisions import GoalResult
 from semantic_detection_pkg.scan.core.inputs import Goal
@@ -125,6 +128,31 @@ def test_goals_that_a_controller_before_has_ended_have_their_results(
             assert answer.result.elapsed_s == 9.0
     harness.spin_until(lambda: GOAL.goal_id in harness.scan._open)
     assert harness.inputs == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"zoom": math.nan}, "zoom is nan: numbers must be finite"),
+        ({"area": ScanArea(yaw_max_rad=math.inf)}, "area.yaw_max_rad is inf"),
+        ({"weights": [WeightedArea(weight=math.nan, vertices=[Bearing()] * 3)]}, "weights.weight"),
+        # Not looked at one by one: they would hold up the scan in hand.
+        ({"area": ScanArea(bearings=[Bearing(yaw_rad=math.nan)] * 20_000)}, "area: 20000 bearings"),
+    ],
+)
+def test_a_goal_that_cannot_be_used_is_aborted_with_the_reason_and_counted(
+    harness: ActionHarness, wrong: dict[str, Any], said: str
+) -> None:
+    sent = harness.client.send_goal_async(Scan.Goal(words=["person"], **wrong))
+    harness.spin_until(sent.done)
+    asked = sent.result().get_result_async()
+    harness.spin_until(asked.done)
+    answer = asked.result()
+    assert answer.status == GoalStatus.STATUS_ABORTED
+    assert answer.result.message.startswith(said)
+    assert harness.inputs == [], "the scan does not hear of it"
+    refused = refused_by(harness.node)["scan"]
+    assert (refused.count, refused.reason) == (1, answer.result.message)
 
 
 def test_a_client_that_cannot_be_answered_does_not_end_the_node(

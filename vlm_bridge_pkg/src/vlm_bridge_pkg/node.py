@@ -6,6 +6,7 @@ import os
 import threading
 from typing import Any
 
+from builtin_interfaces.msg import Time
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import ReentrantCallbackGroup
@@ -15,7 +16,7 @@ from rclpy.node import Node
 from interfaces_pkg.action import AskVlm
 from interfaces_pkg.msg import VlmAnswer
 from ros_support_pkg.diagnostics import Health, publish_diagnostics
-from ros_support_pkg.edge import advertise
+from ros_support_pkg.edge import advertise, refuse, serve_goals
 from ros_support_pkg.parameters import declare_parameters
 from ros_support_pkg.qos import EVENT
 from ros_support_pkg.running import NodeProgram, tolerating_shutdown
@@ -26,7 +27,7 @@ from vlm_bridge_pkg.answer_forms import AnswerForms
 from vlm_bridge_pkg.core.advice import ADVICE
 from vlm_bridge_pkg.core.questions import make_questions
 from vlm_bridge_pkg.core.settings import VlmBridgeSettings
-from vlm_bridge_pkg.errors import ConfigurationError, ServiceError
+from vlm_bridge_pkg.errors import ServiceError
 from vlm_bridge_pkg.kernels.crop import fit_square
 from vlm_bridge_pkg.ros.gpu_lease import RosGpu
 from vlm_bridge_pkg.session import AskResult, Service, Session
@@ -65,11 +66,13 @@ class VlmBridgeNode(Node):
         self._shedding = Shedding(self)
         self._answers = advertise(self, VlmAnswer, "vlm/answers", EVENT)
         publish_diagnostics(self, self._check)
-        self._server = ActionServer(
+        self._server = serve_goals(
+            ActionServer,
             self,
             AskVlm,
             "vlm/ask",
             self._execute,
+            refusal=_refusal,
             callback_group=ReentrantCallbackGroup(),
             goal_callback=self._accept,
             cancel_callback=self._cancel,
@@ -83,15 +86,14 @@ class VlmBridgeNode(Node):
         super().destroy_node()
 
     def _accept(self, goal: AskVlm.Goal) -> GoalResponse:
+        if not 0.0 < goal.timeout_s <= 600.0:
+            why = f"timeout_s is {goal.timeout_s:g}, allowed is more than 0 up to 600"
+            refuse(self, "vlm/ask", why)
+            return GoalResponse.REJECT
         with self._guard:
             is_full = not self._gpus
-        if is_full or not 0.0 < goal.timeout_s <= 600.0:
-            why = (
-                f"{_MAX_GOALS} are under way"
-                if is_full
-                else f"timeout_s is {goal.timeout_s:g}, allowed is more than 0 up to 600"
-            )
-            self.get_logger().warning(f"a question is refused: {why}")
+        if is_full:
+            self.get_logger().warning(f"a question is refused: {_MAX_GOALS} are under way")
             return GoalResponse.REJECT
         return GoalResponse.ACCEPT
 
@@ -118,10 +120,6 @@ class VlmBridgeNode(Node):
             session.cancel()
         try:
             answer = self._ask(session, goal)
-        except ConfigurationError as error:
-            self.get_logger().error(f"a question cannot be put: {error}")
-            goal.abort()
-            return AskVlm.Result(answer=_unsure(goal.request, "bad_request"))
         finally:
             with self._guard:
                 del self._sessions[key]
@@ -191,6 +189,13 @@ def _unsure(request: AskVlm.Goal, cause: str) -> VlmAnswer:
         question=request.question,
         frame=request.crop.header.stamp,
     )
+
+
+def _refusal(request: AskVlm.Goal, reason: str) -> AskVlm.Result:
+    """Return the result of a question that cannot be put; its stamp may be what is wrong."""
+    answer = _unsure(request, "bad_request")
+    answer.reason, answer.frame = reason, Time()
+    return AskVlm.Result(answer=answer)
 
 
 main = NodeProgram(

@@ -14,9 +14,10 @@ from rclpy.task import Future
 from gimbal_driver_pkg.core.driver import GimbalDriver
 from gimbal_driver_pkg.core.pointing import Pointing, Progress
 from gimbal_driver_pkg.core.state import GimbalState
-from gimbal_driver_pkg.errors import GimbalError
+from gimbal_driver_pkg.errors import GimbalError, InvalidValueError
 from gimbal_driver_pkg.links.driver_runner import DriverRunner
 from interfaces_pkg.action import PointGimbal
+from ros_support_pkg.edge import serve_goals
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,13 @@ class PointAction:
         self._tolerance_rad = tolerance_rad
         self._timeout_s = timeout_s
         self._goal: _Goal | None = None
-        self._server = ActionServer(
+        self._server = serve_goals(
+            ActionServer,
             node,
             PointGimbal,
             "gimbal/point",
-            execute_callback=self._execute,
+            self._execute,
+            refusal=lambda _, reason: _refusal(reason),
             callback_group=group,
             cancel_callback=lambda _: CancelResponse.ACCEPT,
         )
@@ -86,9 +89,11 @@ class PointAction:
             pointing = self._runner.call(
                 lambda driver, now_s: self._begin(handle.request, driver, now_s)
             )
+        except InvalidValueError:
+            raise  # the edge counts it
         except GimbalError as error:
             handle.abort()
-            return PointGimbal.Result(message=str(error), error_rad=math.inf)
+            return _refusal(str(error))
         goal = self._goal = _Goal(handle, pointing, Future())
         progress: Progress = await goal.done
         if handle.is_cancel_requested:
@@ -128,6 +133,10 @@ class PointAction:
             result.yaw_rad, result.pitch_rad = reading.yaw_rad, reading.pitch_rad
             result.error_rad = aim.error_rad(reading.yaw_rad, reading.pitch_rad)
         return result
+
+
+def _refusal(reason: str) -> PointGimbal.Result:
+    return PointGimbal.Result(message=reason, error_rad=math.inf)
 
 
 def _failed(message: str) -> Progress:

@@ -14,7 +14,7 @@ from rclpy.task import Future
 
 from interfaces_pkg.action import Scan
 from interfaces_pkg.msg import ScanState
-from semantic_detection_pkg.errors import ConfigurationError
+from ros_support_pkg.edge import serve_goals
 from semantic_detection_pkg.scan.core.area import check_bearing_count
 from semantic_detection_pkg.scan.core.decisions import GoalResult
 from semantic_detection_pkg.scan.core.ended_goals import RESULT_KEPT_S
@@ -49,11 +49,13 @@ class ScanAction:
         self._node = node
         self._tell = tell
         self._open: dict[str, tuple[ServerGoalHandle, Future]] = {}
-        self._server = GoalServer(
+        self._server = serve_goals(
+            GoalServer,
             node,
             Scan,
             "scan",
-            execute_callback=self._execute,
+            self._execute,
+            limit=_check_counts,
             cancel_callback=lambda _: CancelResponse.ACCEPT,
             result_timeout=round(RESULT_KEPT_S),
         )
@@ -155,19 +157,12 @@ class ScanAction:
 
     async def _execute(self, handle: ServerGoalHandle) -> Scan.Result:
         goal_id = bytes(handle.goal_id.uuid).hex()
-        try:
-            # Before it is read: a goal that is too large would hold up the scan in hand.
-            check_bearing_count(len(handle.request.area.bearings))
-            check_weight_counts([len(one.vertices) for one in handle.request.weights])
-        except ConfigurationError as error:
-            handle.abort()
-            return to_scan_result(GoalResult(goal_id, "aborted", str(error)))
         done = Future()
         if goal_id in self._adoptions:
             await self._take_adopted(goal_id, handle, done)
         else:
-            self._open[goal_id] = (handle, done)
             goal: Goal = from_scan_goal(goal_id, handle.request)
+            self._open[goal_id] = (handle, done)
             self._tell(goal)
         result: GoalResult = await done
         if handle.is_cancel_requested:
@@ -177,6 +172,16 @@ class ScanAction:
         else:
             handle.abort()
         return to_scan_result(result)
+
+
+def _check_counts(goal: Scan.Goal) -> None:
+    """Check that a goal may be read: one that is too large would hold up the scan in hand.
+
+    Raises:
+        ConfigurationError: it is too large.
+    """
+    check_bearing_count(len(goal.area.bearings))
+    check_weight_counts([len(one.vertices) for one in goal.weights])
 
 
 def _is_id(goal_id: str) -> bool:

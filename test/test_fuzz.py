@@ -18,6 +18,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import rclpy
@@ -25,18 +26,25 @@ from generated.nodes import NODES, NodeEntry
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from message_strategies import damaged, messages
+from patience import wait_until
 from rclpy.action import ActionServer
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.serialization import serialize_message
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from interfaces_pkg import msg
+from interfaces_pkg.action import AskVlm
 from ros_support_pkg.core.message_rules import check_message
+from ros_support_pkg.core.words import Verdict
 from ros_support_pkg.edge import refused_by
 from ros_support_pkg.stamps import to_time
 from semantic_detection_pkg.common.ros import conversions
 from semantic_detection_pkg.dashboard.node import DashboardNode
+from semantic_detection_pkg.scan.core.decisions import AskRequest
+from vlm_bridge_pkg.node import VlmBridgeNode
+from vlm_bridge_pkg.session import Lease
 
 pytestmark = [pytest.mark.graph, pytest.mark.timeout(600)]
 
@@ -94,9 +102,7 @@ def _goal_setter(server: Any) -> Callable[[Any], object]:
             publish_feedback=lambda _: None,
             **dict.fromkeys(("succeed", "abort", "canceled"), lambda: None),
         )
-        if inspect.iscoroutinefunction(server._execute_callback):  # others would wait here
-            return _begun(server._execute_callback(handle))
-        return None
+        return _begun(server._execute_callback(handle))
 
     return give
 
@@ -210,8 +216,23 @@ def _image() -> Image:
     return conversions.to_image(np.zeros((36, 64, 3), np.uint8), time.time_ns(), "optical")
 
 
+def _question() -> AskVlm.Goal:
+    is_made, jpeg = cv2.imencode(".jpg", np.full((8, 8, 3), 90, np.uint8))
+    assert is_made
+    crop = CompressedImage(header=_header(), format="jpeg", data=jpeg.tobytes())
+    return AskVlm.Goal(crop=crop, class_name="person", words=["hiker"], timeout_s=30.0)
+
+
+def _answer() -> AskVlm.Result:
+    answer = msg.VlmAnswer(verdict=1, confidence=0.9, text="yes", frame=to_time(time.time_ns()))
+    return AskVlm.Result(answer=answer)
+
+
 #: Messages as they should be, of the types in which much must fit together.
-SANE = (_gimbal_state, _detections, _coverage, _search_need, _tracks, _finding, _image)
+SANE = (
+    *(_gimbal_state, _detections, _coverage, _search_need, _tracks, _finding, _image),
+    *(_question, _answer),
+)
 _SANE_OF = {type(sane()): sane for sane in SANE}
 
 
@@ -251,21 +272,36 @@ _OWN = {
 TESTED = [entry for entry in NODES if entry.name not in ("demo_judge", "vehicle")]
 
 
+FUZZ = settings(
+    max_examples=-(-MESSAGES // len(TESTED)),
+    deadline=None,
+    database=None,
+    derandomize=MESSAGES <= 1000,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+class FreeGpu:
+    """A GPU that nobody else wants, as `session.Gpu`."""
+
+    def acquire(self, duration_s: float, _wait_s: float, _is_over: threading.Event) -> Lease:
+        return Lease(1, duration_s)
+
+    def release(self, epoch: int) -> None:
+        """Nothing is to be given back."""
+
+
 @pytest.mark.parametrize("node", TESTED, ids=lambda entry: entry.name, indirect=True)
 def test_nothing_that_comes_ends_a_node(node: Node, failures: list[str]) -> None:
     if isinstance(node, DashboardNode):
         node._feed.watch(True)  # as while somebody looks at the page
+    if isinstance(node, VlmBridgeNode):  # else no question comes as far as the service
+        node._gpus[:] = [FreeGpu(), FreeGpu()]
     doors = doors_of(node)
     doors += 2 * [door for door in doors if door.kind in _SANE_OF]  # those that go deep
     normally = [(door.kind, door.give) for door in doors if door.kind in _SANE_OF]
 
-    @settings(
-        max_examples=-(-MESSAGES // len(TESTED)),
-        deadline=None,
-        database=None,
-        derandomize=MESSAGES <= 1000,
-        suppress_health_check=list(HealthCheck),
-    )
+    @FUZZ
     @given(st.data())
     def send(data: st.DataObject) -> None:
         for kind, give in normally:
@@ -279,3 +315,59 @@ def test_nothing_that_comes_ends_a_node(node: Node, failures: list[str]) -> None
     counts = {name: one.count for name, one in refused_by(node).items()}
     node.get_logger().info(f"refused: {counts}")
     assert failures == []
+    if isinstance(node, VlmBridgeNode):
+        assert node._answered > 0, "questions were put"
+        assert node._last_cause == "no_service", "to a socket where nobody listens"
+
+
+class OddBridge:
+    """Answers questions as it is told."""
+
+    def __init__(self) -> None:
+        self.node = Node("odd_bridge", use_global_arguments=False)
+        self.end, self.feedback, self.result = "succeed", AskVlm.Feedback(), AskVlm.Result()
+        self.server = ActionServer(self.node, AskVlm, "vlm/ask", self._answer)
+
+    def _answer(self, handle: Any) -> AskVlm.Result:
+        handle.publish_feedback(self.feedback)
+        getattr(handle, self.end)()
+        return self.result
+
+
+_SCAN_CONTROLLER = [entry for entry in TESTED if entry.name == "scan_controller"]
+
+
+@pytest.mark.parametrize("node", _SCAN_CONTROLLER, ids=lambda entry: entry.name, indirect=True)
+def test_no_answer_of_the_bridge_ends_the_scan(node: Any, failures: list[str]) -> None:
+    requests, executor = node._requests, SingleThreadedExecutor()
+    bridge, replies = OddBridge(), []
+    requests._tell = lambda reply: replies.append(reply) or node._inbox.append(reply)
+    requests._crops[1] = _question().crop
+    for one in (node, bridge.node):
+        executor.add_node(one)
+
+    def spin_until(condition: Callable[[], object]) -> None:
+        wait_until(lambda: executor.spin_once(timeout_sec=0.05) or condition(), "the answer")
+
+    @FUZZ
+    @given(
+        st.sampled_from(("succeed", "abort")), messages(AskVlm.Feedback), anything(AskVlm.Result)
+    )
+    def ask(end: str, feedback: AskVlm.Feedback, result: AskVlm.Result) -> None:
+        bridge.end, bridge.feedback, bridge.result = end, feedback, result
+        replies.clear()
+        requests._ask(AskRequest(request_id=7, inspection_id=1, class_name="tent", timeout_s=60.0))
+        spin_until(lambda: replies)
+        (reply,) = replies
+        assert isinstance(reply.verdict, Verdict), reply
+        assert math.isfinite(reply.confidence), reply
+
+    try:
+        spin_until(requests._vlm.server_is_ready)
+        ask()
+    finally:
+        executor.shutdown()
+        bridge.server.destroy()
+        bridge.node.destroy_node()
+    assert failures == []
+    assert refused_by(node)["vlm/ask"].count > 0

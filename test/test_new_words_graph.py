@@ -196,6 +196,9 @@ def test_examples_on_frames_and_pictures(slow: Any, probe: GraphProbe) -> None:
     found = slow.loaded.pipeline.process(picture_with_a_patch())
     assert set(found.detections.class_ids) == {1}
     assert show(probe, "boot", (16, 16, 32, 32), picture=sent, is_negative=True).success
+    idle = show(probe, "blue", (16, 16, 32, 32), picture=sent, is_negative=True)
+    assert idle.message == "'blue' is not looked for, what was shown of it is known"
+    assert (idle.success, list(idle.vocabulary)) == (True, ["red", "boot"])
 
     refusals = (
         (show(probe, "boot", patch, frame=Time(nanosec=8)), "frame 8 ns is not held"),

@@ -10,6 +10,7 @@ import text_encoders
 import tiny_models
 from ament_index_python.packages import get_package_share_directory
 
+from ros_support_pkg.core.words import WordOrigin
 from semantic_detection_pkg.cli import detect
 from semantic_detection_pkg.common.pictures import EXAMPLE_BYTES_MAX, EXAMPLE_PIXELS_MAX
 from semantic_detection_pkg.detector.backends.loading import load_detector
@@ -18,7 +19,7 @@ from semantic_detection_pkg.detector.core.examples import MOST_EXAMPLES, Example
 from semantic_detection_pkg.detector.core.prompts import LONGEST_PROMPT
 from semantic_detection_pkg.errors import ConfigurationError, FrameError
 
-MAGENTA, ORANGE, RED = (255, 0, 255), (0, 128, 255), (0, 0, 255)  # BGR
+MAGENTA, ORANGE, RED, BLUE = (255, 0, 255), (0, 128, 255), (0, 0, 255), (255, 0, 0)  # BGR
 
 
 def unit(*numbers: float) -> np.ndarray:
@@ -110,6 +111,57 @@ def test_negatives_lower_known_words_and_typed_ones_too(model):
         assert detector.pipeline.vocabulary == ("red", "rope")
         assert score_of(detector, "red", ORANGE) < wrong - 0.2
         assert score_of(detector, "red", RED) == pytest.approx(right, abs=1e-4)
+
+
+@pytest.mark.parametrize("word", ["coat=red|green", "coat=red"])
+def test_examples_of_a_class_with_a_name_of_its_own_count(model, word):
+    with load_detector(model, words=[word, "blue"], threads=1) as detector:
+        pipeline = detector.pipeline
+        red = score_of(detector, "coat", RED)
+        wrong = score_of(detector, "coat", ORANGE)
+        show(detector, "Coat", picture((ORANGE, (0, 0))), (0, 0, 16, 16), is_negative=True)
+        assert pipeline.vocabulary == ("coat", "blue")
+        assert score_of(detector, "coat", ORANGE) < wrong - 0.2
+        assert score_of(detector, "coat", RED) == pytest.approx(red, abs=1e-4)
+        assert sum(one.negatives for one in pipeline.meanings if one.word == 0) == 1
+
+        pipeline.forget_examples("coat")
+        before = score_of(detector, "coat", BLUE)
+        show(detector, "coat", picture((BLUE, (0, 0))), (0, 0, 16, 16))
+        assert pipeline.vocabulary == ("coat", "blue")
+        assert score_of(detector, "coat", BLUE) > before + 0.2
+        assert [one.text for one in pipeline.meanings] == ["coat", "blue"]
+        assert pipeline.meanings[0].origin is WordOrigin.EXAMPLES
+
+        assert pipeline.forget_examples("coat") == ()
+        assert pipeline.wanted_words == (word, "blue")
+        assert score_of(detector, "coat", RED) == pytest.approx(red, abs=1e-6)
+
+
+def test_what_a_class_is_not_has_nobody_look_for_it(model):
+    with load_detector(model, words=["red"], threads=1) as detector:
+        show(detector, "blue", picture((ORANGE, (0, 0))), (0, 0, 16, 16), is_negative=True)
+        assert detector.pipeline.vocabulary == ("red",)
+        detector.pipeline.set_vocabulary(["red", "blue"])
+        assert [one.negatives for one in detector.pipeline.meanings] == [0, 1]
+
+
+def test_what_is_forgotten_takes_no_word_with_it_that_there_is_no_room_for(model):
+    words = [f"word {number}" for number in range(300)]
+    with load_detector(model, words=words, threads=1) as detector:
+        pipeline = detector.pipeline
+        show(detector, "boot", picture((MAGENTA, (0, 0))), (0, 0, 16, 16))
+        assert pipeline.forget_examples("boot") == ("boot",)
+        assert pipeline.wanted_words == tuple(words)
+        assert len(pipeline.vocabulary) == 8
+        assert pipeline.dropped_words == tuple(words[8:])
+
+        pipeline.set_vocabulary(words[:7])
+        show(detector, "boot", picture((MAGENTA, (0, 0))), (0, 0, 16, 16))
+        pipeline.set_vocabulary([*words[:7], "boot", *words[8:]])
+        # There is room now for a word that was never encoded: only that leaves, too.
+        assert pipeline.forget_examples("boot")[0] == "boot"
+        assert pipeline.vocabulary == tuple(words[:7])
 
 
 def test_the_arithmetic_of_negatives():

@@ -187,6 +187,8 @@ class DetectorPipeline:
     ) -> tuple[str, ...]:
         """Look for a class by an example from the next picture on, beside what is looked for.
 
+        What a class is not has nobody look for it.
+
         Args:
             name, embedding, is_negative: see `WordTable.show`.
 
@@ -196,10 +198,11 @@ class DetectorPipeline:
         Raises:
             ConfigurationError: see `WordTable.show`.
         """
-        self._words.show(name, embedding, is_negative=is_negative, needs_class=True)
         vocabulary, wanted = self._vocabulary, self.wanted_words
         asked = {as_prompt(one) for one in (*vocabulary.names, *vocabulary.dropped)}
-        return self.set_vocabulary(wanted if as_prompt(name) in asked else [*wanted, name])
+        is_asked = as_prompt(name) in asked
+        self._words.show(name, embedding, is_negative=is_negative, needs_class=not is_asked)
+        return self.set_vocabulary(wanted if is_asked or is_negative else [*wanted, name])
 
     def replace_examples(self, examples: Sequence[ShownExample]) -> None:
         """Know these examples and no others from the next `set_vocabulary` on.
@@ -220,11 +223,18 @@ class DetectorPipeline:
         Raises:
             ConfigurationError: nothing was shown of it.
         """
-        self._words.forget(name)
         wanted = self.wanted_words
-        kept = [one for one in wanted if not self._words.missing([one])]
+        unknown = {
+            one for one in wanted if self._words.missing([one])
+        }  # there was no room for them
+        self._words.forget(name)
+        gone = {one for one in wanted if self._words.missing([one])} - unknown
+        kept = [one for one in wanted if one not in gone]
+        while self._words.missing(kept):  # where there is room now
+            gone.add(next(one for one in kept if self._words.missing([one])))
+            kept = [one for one in kept if one not in gone]
         self.set_vocabulary(kept)
-        return tuple(one for one in wanted if one not in kept)
+        return tuple(one for one in wanted if one in gone)
 
     def infer_blank(self) -> None:
         """Infer on an empty input, so that one can tell how long it takes; nothing is kept.

@@ -242,13 +242,14 @@ class WordEmbeddings:
     def choose(self, words: Sequence[str]) -> Vocabulary:
         """See `WordTable.choose`."""
         wanted, dropped = self._fitting(words)
-        embeddings = [self._embedding(meaning) for word in wanted for meaning in word.meanings]
+        groups = [self._class_embeddings(word) for word in wanted]
+        embeddings = [one for group in groups for one in group]
         count, capacity = len(embeddings), self._slots.capacity
         cls_w = np.zeros((self._slots.levels, capacity, self._slots.channels), np.float32)
         cls_b = np.full((self._slots.levels, capacity), _EMPTY_ROW_BIAS, np.float32)
         if embeddings:
             cls_w[:, :count], cls_b[:, :count] = self.fold(np.stack(embeddings))
-        ends = np.cumsum([len(word.meanings) for word in wanted], dtype=np.intp)
+        ends = np.cumsum([len(group) for group in groups], dtype=np.intp)
         vocabulary = labelled(wanted, np.split(np.arange(count), ends[:-1]))
         dtype = self._slots.dtype
         inputs = {"cls_w": cls_w.astype(dtype), "cls_b": cls_b.astype(dtype)}
@@ -260,6 +261,7 @@ class WordEmbeddings:
         prompts = (
             as_prompt(meaning)
             for word in wanted
+            if not self._class_examples(word).positives
             for meaning in word.meanings
             if meaning not in self._rows
         )
@@ -311,10 +313,17 @@ class WordEmbeddings:
         """See `WordTable.meanings`."""
         wanted, _ = self._fitting(vocabulary.wanted)
         return tuple(
-            self._meaning(place, text)
-            for place, word in enumerate(wanted)
-            for text in word.meanings
+            one for place, word in enumerate(wanted) for one in self._meanings(place, word)
         )
+
+    def _meanings(self, place: int, word: WantedWord) -> list[Meaning]:
+        shown = self._class_examples(word)
+        counts = len(shown.positives), len(shown.negatives)
+        if shown.positives:
+            return [Meaning(place, word.name, WordOrigin.EXAMPLES, *counts)]
+        first, *others = (self._meaning(place, text) for text in word.meanings)
+        negatives = first.negatives + len(shown.negatives)
+        return [dataclasses.replace(first, negatives=negatives), *others]
 
     def _meaning(self, place: int, text: str) -> Meaning:
         prompt = as_prompt(text)
@@ -348,15 +357,30 @@ class WordEmbeddings:
         wanted = wanted_of(words, self.known, self._find)
         room = self._slots.capacity
         for count, word in enumerate(wanted):
-            room -= len(word.meanings)
+            things = 1 if self._class_examples(word).positives else len(word.meanings)
+            room -= things
             if room < 0 and count == 0:
                 raise ConfigurationError(
-                    f"vocabulary: {word.name!r} looks for {len(word.meanings)} things, the model "
+                    f"vocabulary: {word.name!r} looks for {things} things, the model "
                     f"takes at most {self._slots.capacity}"
                 )
             if room < 0:
                 return wanted[:count], tuple(one.name for one in wanted[count:])
         return wanted, ()
+
+    def _class_examples(self, word: WantedWord) -> Examples:
+        """Return what was shown of a class by a name of its own (coat=raincoat|rain jacket)."""
+        prompt = as_prompt(word.name)
+        is_own = prompt not in map(as_prompt, word.meanings)
+        return self._shown.get(prompt, Examples()) if is_own else Examples()
+
+    def _class_embeddings(self, word: WantedWord) -> list[NDArray[np.float32]]:
+        """Return one for each thing that a class looks for; examples of it replace its words."""
+        shown = self._class_examples(word)
+        words = [None] if shown.positives else [self._embedding(one) for one in word.meanings]
+        if not shown.negatives and not shown.positives:
+            return [one for one in words if one is not None]
+        return [one for each in words if (one := shown.embedding(each)) is not None]
 
     def _embedding(self, meaning: str) -> NDArray[np.float32]:
         examples = self._shown.get(as_prompt(meaning), Examples())

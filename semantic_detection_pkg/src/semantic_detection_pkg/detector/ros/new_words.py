@@ -23,7 +23,9 @@ from ros_support_pkg.stamps import from_time
 from semantic_detection_pkg.common.pictures import EXAMPLE_BYTES_MAX, decode_example
 from semantic_detection_pkg.detector.backends.loading import LoadedDetector
 from semantic_detection_pkg.detector.backends.word_memory import WordMemory
+from semantic_detection_pkg.detector.core.classifier_words import in_short
 from semantic_detection_pkg.detector.core.examples import ShownExample
+from semantic_detection_pkg.detector.core.prompts import as_prompt
 from semantic_detection_pkg.errors import ConfigurationError, FrameError
 
 _NICENESS = 10  # of the thread: frames come first
@@ -118,7 +120,7 @@ class WordsService:
         loaded = self._loaded()
         before = loaded.pipeline.wanted_words
         gone = loaded.pipeline.forget_examples(name)
-        said = f"not looked for any more: {', '.join(gone)}" if gone else ""
+        said = f"not looked for any more: {in_short(gone)}" if gone else ""
         if len(gone) == len(before):
             said += "; nothing else was, so all that the model was prepared with is looked for"
         kept = self._memory.forget(name)
@@ -189,7 +191,11 @@ class WordsService:
             name, embedding, request.is_negative, now_ns, frame_ns, (x0, y0, x1, y1)
         )
         kept = self._memory.take_example(example)
-        return self._changed(loaded, WordsCause.SHOWN, loaded.dropped_words, kept)
+        pipeline = loaded.pipeline
+        looked_for = {*pipeline.vocabulary, *(one.text for one in pipeline.meanings)}
+        is_idle = as_prompt(name) not in map(as_prompt, looked_for)
+        idle = f"{name!r} is not looked for, what was shown of it is known" if is_idle else ""
+        return self._changed(loaded, WordsCause.SHOWN, idle, loaded.dropped_words, kept)
 
     def _loaded(self) -> LoadedDetector:
         loaded = self._detector()

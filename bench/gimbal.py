@@ -183,7 +183,8 @@ def _far_end(pipe: Connection) -> None:
 
 
 @contextmanager
-def _node(port: int) -> Iterator[subprocess.Popen[bytes]]:
+def node(port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the driver's node against a gimbal at a port of this machine."""
     from ament_index_python.packages import get_package_prefix
 
     package = "gimbal_driver_pkg"
@@ -211,7 +212,7 @@ def _cpu_cores() -> float:
         os.environ.update(environment)
         probe = GraphProbe(int(environment["ROS_DOMAIN_ID"]))
         try:
-            with _node(mock.tcp_port) as process:
+            with node(mock.tcp_port) as process:
                 states = probe.listen(GimbalState, "gimbal/state", SENSOR_DATA)
                 probe.wait_for(
                     lambda: states and states[-1].link == GimbalState.LINK_UP, "the gimbal"

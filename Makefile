@@ -87,7 +87,7 @@ properties: build
 	$(WORKSPACE)
 	python -m pytest -n $(WORKERS) -m "not graph" --hypothesis-profile=search --timeout=0 $(ARGS)
 
-# Faults against the whole robot in real processes; about two hours. ARGS="--only kill,stop --rounds 2" is a part.
+# Faults against the whole robot in real processes; some four and a half hours. ARGS="--only kill,stop --rounds 2" is a part.
 faults: build
 	$(WORKSPACE)
 	PYTHONPATH="tools:$$PYTHONPATH" python -m faults $(ARGS)

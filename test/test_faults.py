@@ -3,15 +3,20 @@
 import mmap
 import os
 import subprocess
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
+import kill_recorder
 import pytest
 import yaml
+from faults import __main__ as campaign
+from faults import parts
 from faults.holdings import Holdings, growth, holdings, told
 from faults.kept import Kept, losses, without_evidence
-from faults.report import Outcome, table
+from faults.report import Outcome, table, too_slow
 from faults.robot import _launch_file
+from kill_recorder import Tally
 
 BEFORE = Kept(
     coverage=0.5,
@@ -118,3 +123,66 @@ def test_what_processes_hold() -> None:
     ended = subprocess.Popen(["true"])
     ended.wait()
     assert holdings([ended.pid]) == Holdings(0.0, 0.0, 0.0, 0.0)
+
+
+RUNS = {
+    "recorder": Tally(
+        told=["a", "b"],
+        orphans=["c"],
+        recorded=frozenset({"b"}),
+        events=1,
+        bare=0,
+        without=["a"],
+        broken=["b"],
+        lost=["ring_0000003.mcap"],
+        unheard=1,
+        took_s=60.0,
+    )
+}
+
+
+def test_what_the_killed_recorder_lost_is_counted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked = []
+
+    def rounds(folder: Path, count: int, *_: object) -> Tally:
+        asked.append(count)
+        return RUNS["recorder"]
+
+    monkeypatch.setattr(campaign, "_place", lambda: nullcontext((tmp_path, None)))
+    monkeypatch.setattr(kill_recorder, "rounds", rounds)
+    assert campaign.main(["--only", "recorder", "--rounds", "2", "--processes", "each,few"]) == 1
+    assert asked == [40], "once, whoever shares a process"
+    outcome = parts.recorder(tmp_path, 40)
+    assert outcome.line() == (
+        "recorder: killed 40 times: 0.0 s; finding a has no event; the event of finding b cannot "
+        "be read; finished segment ring_0000003.mcap is gone; 3 found, 1 recorded, 1 events, "
+        "1 without event, 1 segments lost"
+    )
+    well = replace(RUNS["recorder"], without=[], broken=[], lost=[])
+    monkeypatch.setattr(kill_recorder, "rounds", lambda *_: well)
+    assert parts.recorder(tmp_path, 40).has_survived
+
+
+@pytest.mark.parametrize(
+    ("words", "status"), [(["--only", "gpu"], 0), (["--only", "gpu", "--quiet-machine"], 1)]
+)
+def test_on_a_quiet_machine_a_slow_recovery_fails(
+    words: list[str],
+    status: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(parts, "gpu", lambda rounds: Outcome("gpu", f"{rounds} kills", 5.5))
+    assert campaign.main([*words, "--rounds", "3"]) == status
+    said = capsys.readouterr().out
+    assert "gpu: 300 kills: 5.5 s" in said
+    assert ("gpu: p95 of the recovery is 5.5 s, goal 5 s" in said) == bool(status)
+
+
+def test_p95_of_each_kind_has_the_goal() -> None:
+    quick = [Outcome("stop", "camera", 1.0)] * 99
+    assert too_slow([*quick, Outcome("stop", "camera", 60.0)]) == [], "one in a hundred"
+    slow = [Outcome("kill", "camera", 6.0), Outcome("kill", "detector", None)]
+    assert too_slow([*quick, *slow]) == ["kill: p95 of the recovery is 6.0 s, goal 5 s"]

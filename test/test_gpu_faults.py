@@ -14,7 +14,7 @@ from patience import patience
 from simulation_pkg.harness.gpu_faults import inject_faults, running
 from simulation_pkg.harness.gpu_processes import StandInGpu
 
-#: Long: `GPU_FAULT_ROUNDS=1000 make test-all ARGS="-s test/test_gpu_faults.py"`, some ten minutes.
+#: `make faults ARGS="--only gpu"` is the long check, 1,000 rounds in some ten minutes.
 ROUNDS = int(os.environ.get("GPU_FAULT_ROUNDS", "50"))
 
 

@@ -13,7 +13,7 @@ from patience import patience
 pytestmark = pytest.mark.graph
 
 PROGRAM = Path(__file__).resolve().parents[1] / "tools/kill_recorder.py"
-#: `python tools/kill_recorder.py --rounds 200` is the long check.
+#: `make faults ARGS="--only recorder"` is the long check, 200 rounds.
 ROUNDS = 5  # the last of them kills the sender, too
 
 

@@ -1,6 +1,6 @@
 """Kill the recorder at random moments while findings come, and count what is without an event.
 
-    python tools/kill_recorder.py --rounds 200
+    python tools/kill_recorder.py --rounds 200      # or `make faults ARGS="--only recorder"`
 
 Each round starts the recorder node and ends it by SIGKILL a random time later, often before it is
 open. A process of its own sends pictures and findings all the while; every few rounds it is killed
@@ -24,6 +24,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -170,8 +171,60 @@ def is_whole(event: Path, finding_id: str) -> bool:
     return [one.id for one in kept] == [finding_id]
 
 
-def rounds(folder: Path, count: int, seed: int, longest_s: float) -> int:
-    """Kill and count; return the exit status."""
+@dataclass(frozen=True)
+class Tally:
+    """What came of the rounds; findings go by their ids.
+
+    Attributes:
+        told: confirmed by the last sender, which tells of them still.
+        orphans: confirmed by senders that were killed.
+        recorded: confirmed, and in finished segments.
+        events: how many there are.
+        bare: how many of those have no pictures.
+        without: findings of `told` and `recorded` that no event names.
+        broken: findings whose event cannot be read.
+        lost: names of finished segments that are gone.
+        unheard: how many died with their sender before the recorder had them on the disk.
+        took_s: from the first round on.
+    """
+
+    told: Sequence[str]
+    orphans: Sequence[str]
+    recorded: frozenset[str]
+    events: int
+    bare: int
+    without: Sequence[str]
+    broken: Sequence[str]
+    lost: Sequence[str]
+    unheard: int
+    took_s: float
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is missing."""
+        return not (self.without or self.broken or self.lost)
+
+    def lines(self) -> list[str]:
+        """Return the figures in words."""
+        return [
+            f"{len(self.told)} confirmed findings of the last sender, {len(self.orphans)} of "
+            f"killed ones, {len(self.recorded)} of all recorded, in {self.took_s:.0f} s",
+            f"{self.events} events, {self.bare} of them without pictures",
+            f"{len(self.without)} confirmed findings without an event "
+            f"{' '.join(self.without)}".rstrip(),
+            f"{len(self.broken)} events that cannot be read {' '.join(self.broken)}".rstrip(),
+            f"{len(self.lost)} finished segments lost {' '.join(self.lost)}".rstrip(),
+            f"{self.unheard} findings died with their sender before the recorder had them on the "
+            "disk",
+        ]
+
+
+def rounds(folder: Path, count: int, seed: int, longest_s: float) -> Tally:
+    """Kill and count.
+
+    Args:
+        longest_s: until the recorder is killed, at the most.
+    """
     random_ = random.Random(seed)
     mission = Mission("m0", seed)
     orphans: list[str] = []  # confirmed by senders that were killed
@@ -202,34 +255,32 @@ def rounds(folder: Path, count: int, seed: int, longest_s: float) -> int:
         if not any((folder / "ring").glob("*.part")):
             break  # else the node's own deadline has cut its end
     mission.kill()
-    return report(folder, told, orphans, finished, time.monotonic() - started_s)
+    return tally(folder, told, orphans, finished, time.monotonic() - started_s)
 
 
-def report(
+def tally(
     folder: Path, told: Sequence[str], orphans: Sequence[str], finished: set[str], took_s: float
-) -> int:
-    """Print the figures; return the exit status."""
+) -> Tally:
+    """Look at what is on the disk."""
     events, recorded = events_of(folder), recorded_ids(folder)
     wanted = {*told, *recorded}
-    without = sorted(wanted - events.keys())
-    broken = sorted(one for one in wanted & events.keys() if not is_whole(events[one], one))
-    lost = sorted(name for name in finished if not (folder / "ring" / name).exists())
-    bare = [
-        one for one, path in events.items() if json.loads((path / "event.json").read_text())
-        ["no_recording"]
-    ]  # fmt: skip
-    unheard = set(orphans) - recorded - events.keys()
-    for line in (
-        f"{len(told)} confirmed findings of the last sender, {len(orphans)} of killed ones, "
-        f"{len(recorded)} of all recorded, in {took_s:.0f} s",
-        f"{len(events)} events, {len(bare)} of them without pictures",
-        f"{len(without)} confirmed findings without an event {' '.join(without)}".rstrip(),
-        f"{len(broken)} events that cannot be read {' '.join(broken)}".rstrip(),
-        f"{len(lost)} finished segments lost {' '.join(lost)}".rstrip(),
-        f"{len(unheard)} findings died with their sender before the recorder had them on the disk",
-    ):
-        print(line)
-    return 1 if without or broken or lost else 0
+    bare = [path for path in events.values() if _has_no_recording(path)]
+    return Tally(
+        told,
+        orphans,
+        frozenset(recorded),
+        len(events),
+        len(bare),
+        without=sorted(wanted - events.keys()),
+        broken=sorted(one for one in wanted & events.keys() if not is_whole(events[one], one)),
+        lost=sorted(name for name in finished if not (folder / "ring" / name).exists()),
+        unheard=len(set(orphans) - recorded - events.keys()),
+        took_s=took_s,
+    )
+
+
+def _has_no_recording(event: Path) -> bool:
+    return bool(json.loads((event / "event.json").read_text())["no_recording"])
 
 
 def main() -> int:
@@ -248,7 +299,9 @@ def main() -> int:
         return 0
     with contextlib.ExitStack() as stack:
         folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        return rounds(folder / "recordings", options.rounds, options.seed, options.longest_s)
+        done = rounds(folder / "recordings", options.rounds, options.seed, options.longest_s)
+    print("\n".join(done.lines()))
+    return 0 if done.is_whole else 1
 
 
 if __name__ == "__main__":

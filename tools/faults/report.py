@@ -45,18 +45,40 @@ class Outcome:
 
 def table(outcomes: Sequence[Outcome]) -> str:
     """Return a line for each kind: tried, survived, recovery, what was lost."""
-    by_kind: dict[str, list[Outcome]] = defaultdict(list)
-    for outcome in outcomes:
-        by_kind[outcome.kind].append(outcome)
     names = ("tried", "survived", "median s", "p95 s", "max s", "lost")
     widths = (7, 10, 10, 8, 8, 6)
     heads = "".join(f"{name:>{width}}" for name, width in zip(names, widths, strict=True))
     lines = [f"{'fault':<14}{heads}"]
-    for kind, some in by_kind.items():
-        took_s = [one.recovery_s for one in some if one.recovery_s is not None] or [float("nan")]
+    for kind, some in _by_kind(outcomes).items():
+        took_s = _took_s(some)
         lines.append(
             f"{kind:<14}{len(some):>7}{sum(one.has_survived for one in some):>10}"
-            f"{np.median(took_s):>10.1f}{np.percentile(took_s, 95):>8.1f}{max(took_s):>8.1f}"
+            f"{np.median(took_s):>10.1f}{_p95_s(some):>8.1f}{max(took_s):>8.1f}"
             f"{sum(len(one.lost) for one in some):>6}"
         )
     return "\n".join(lines)
+
+
+def too_slow(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return a line for each kind whose recovery misses the goal of a quiet machine."""
+    return [
+        f"{kind}: p95 of the recovery is {p95_s:.1f} s, goal {RECOVERY_P95_S:g} s"
+        for kind, some in _by_kind(outcomes).items()
+        if (p95_s := _p95_s(some)) > RECOVERY_P95_S
+    ]
+
+
+def _by_kind(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
+    by_kind: dict[str, list[Outcome]] = defaultdict(list)
+    for outcome in outcomes:
+        by_kind[outcome.kind].append(outcome)
+    return by_kind
+
+
+def _took_s(some: Sequence[Outcome]) -> list[float]:
+    """Return how long those took that recovered; NaN where none did."""
+    return [one.recovery_s for one in some if one.recovery_s is not None] or [float("nan")]
+
+
+def _p95_s(some: Sequence[Outcome]) -> float:
+    return float(np.percentile(_took_s(some), 95))

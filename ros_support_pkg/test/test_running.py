@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from patience import patience
+from unreadable_files import UNREADABLE
 
 PROGRAM = """
 '''Example node: an example, for tests.
@@ -323,20 +324,12 @@ def test_a_thread_that_fails_ends_its_process(ros_domain: dict[str, str], fails:
     assert output.endswith("released\n") or fails == "thread while stuck", "in an orderly way"
 
 
-UNREADABLE = {
-    "tabs": "example:\n\tros__parameters:\n\t\tx: 1\n",
-    "a list of two types": "example:\n  ros__parameters:\n    x: [person, 4]\n",
-    "an empty value": "example:\n  ros__parameters:\n    x:\n",
-    "no ros__parameters": "example:\n  x: 1\n",
-}
-
-
 @pytest.mark.parametrize("what", UNREADABLE)
 def test_an_unreadable_parameter_file_is_named(
     ros_domain: dict[str, str], tmp_path: Path, what: str
 ) -> None:
     path = tmp_path / "wrong.yaml"
-    path.write_text(UNREADABLE[what])
+    path.write_bytes(UNREADABLE[what])
     process = start(arguments=["--ros-args", "--params-file", str(path)])
     output, errors = process.communicate(timeout=patience(30.0))
     assert (process.returncode, output) == (2, "")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from patience import patience
 from ros_graph import GraphProbe
+from unreadable_files import UNREADABLE
 
 from ros_support_pkg.running import RESPAWN_MARK
 from ros_support_pkg.sharing import SharingError, main, split_words
@@ -194,11 +195,51 @@ def test_all_are_wrong_where_they_are_started_again(monkeypatch: pytest.MonkeyPa
     assert finish(process)[0] == 2
 
 
-@pytest.mark.parametrize("words", [("--node", "second"), ("--ros-args",)])
-def test_a_parameter_file_that_cannot_be_read(words: tuple[str, ...]) -> None:
+#: Where a file may be named, and whom the line then names: that of a node, or that of all.
+NAMED = {("--node", "second"): "second: ", ("--node", "first"): "first: ", ("--ros-args",): ""}
+
+
+@pytest.mark.parametrize("words", NAMED)
+def test_a_parameter_file_that_is_not_there(words: tuple[str, ...]) -> None:
     status, _, errors = finish(start(*BOTH, *words, "--params-file", "/nowhere.yaml"))
     assert status == 2
     assert "parameter file /nowhere.yaml cannot be read" in errors
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("words", NAMED)
+@pytest.mark.parametrize("what", UNREADABLE)
+def test_an_unreadable_parameter_file_is_named(
+    tmp_path: Path, what: str, words: tuple[str, ...]
+) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_bytes(UNREADABLE[what])
+    status, lines, errors = finish(start(*BOTH, *words, "--params-file", str(path)))
+    said = [line for line in errors.splitlines() if line.startswith("error: ")]
+    assert (status, len(said), "Traceback" in errors) == (2, 1, False), errors
+    assert said[0].startswith(f"error: {NAMED[words]}parameter file {path} cannot be read: ")
+    if words == ("--node", "second"):
+        assert lines[-1] == "first is destroyed", "in an orderly way"
+    else:
+        assert lines == []
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+def test_where_it_is_started_again_the_others_go_on_without_the_one_of_the_file(
+    tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(RESPAWN_MARK, "true")
+    path = tmp_path / "wrong.yaml"
+    path.write_bytes(UNREADABLE[what])
+    process = start(*BOTH, "--node", "second", "--params-file", str(path))
+    assert process.stdout is not None
+    assert any(line.startswith("first works in") for line in process.stdout)
+    process.send_signal(signal.SIGINT)
+    status, lines, errors = finish(process)
+    assert (status, lines[-1]) == (0, "first is destroyed")
+    said = [line for line in errors.splitlines() if line.startswith("error: ")]
+    assert len(said) == 1, errors
+    assert said[0].startswith(f"error: second: parameter file {path} cannot be read: ")
     assert "Traceback" not in errors
 
 

@@ -80,7 +80,10 @@ async def _watch(port: int, process: psutil.Process) -> tuple[list[float], float
     shown = list(seen)
     for viewer in viewers:
         viewer.cancel()
-    await asyncio.gather(*viewers, return_exceptions=True)
+    await asyncio.wait(viewers)
+    for viewer in viewers:
+        if not viewer.cancelled():
+            viewer.result()  # raises why it ended before
     different = len({stamp_ns for stamp_ns, _ in shown})
     if len(shown) < 0.5 * _VIEWERS * _RATE_HZ * _SECONDS:
         raise RuntimeError(f"only {len(shown)} pictures came to {_VIEWERS} viewers")

@@ -44,13 +44,20 @@ class Supervisor:
         for number in _STOP_SIGNALS:
             loop.add_signal_handler(number, self._on_signal, number)
         ladder = asyncio.create_task(self._stop())
+        keeping = asyncio.ensure_future(self._keep_all())
         try:
-            await asyncio.gather(*(self._keep(process) for process in self._plan.processes))
+            await asyncio.wait([ladder, keeping], return_when=asyncio.FIRST_COMPLETED)
+            if ladder.done():
+                await ladder  # raises where nothing could be stopped any more
+            await keeping
         finally:
             ladder.cancel()
             for child in self._running.values():
                 child.send(signal.SIGKILL)
         return self._status
+
+    async def _keep_all(self) -> None:
+        await asyncio.gather(*(self._keep(process) for process in self._plan.processes))
 
     def _on_signal(self, number: signal.Signals) -> None:
         name = "user interrupted with ctrl-c (SIGINT)" if number is signal.SIGINT else number.name

@@ -134,7 +134,10 @@ async def _serve(options: argparse.Namespace) -> None:
             _tell("control", "127.0.0.1", await server.listen_control("127.0.0.1", options.control))
         print("ready", flush=True)
         serving = asyncio.create_task(server.serve())
+        serving.add_done_callback(lambda _: stop.set())
         await stop.wait()
+        if serving.done():
+            await serving  # raises why it ended
         serving.cancel()
     finally:
         server.close()

@@ -97,8 +97,8 @@ class BackgroundMock:
         self._started.set_result(None)
         self._loop.set_exception_handler(self._note_failure)
         serving = asyncio.create_task(self._server.serve())
-        stopping = asyncio.create_task(self._stop.wait())
-        await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+        serving.add_done_callback(lambda _: self._stop.set())
+        await self._stop.wait()
         if serving.done():
             self._failure = serving.exception()
         serving.cancel()

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from rclpy.action import ActionClient
+from rclpy.action.client import ClientGoalHandle
 from rclpy.node import Node
 
 from interfaces_pkg import msg, srv
 from interfaces_pkg.action import Scan
 from ros_support_pkg.edge import subscribe
 from ros_support_pkg.qos import STATE
+from ros_support_pkg.requests import Requests
 from semantic_detection_pkg.tak.core.shapes import Place, along_edges, range_of
+
+_ANSWER_TIMEOUT_S = 10.0
+_ACCEPT_TIMEOUT_S = 10.0
 
 
 class AreaRequests:
-    """Asks the scan controller; all of it in the executor's thread, nothing waits."""
+    """Asks the scan controller; all of it in the executor's thread, nothing waits for ever."""
 
     def __init__(self, node: Node, words: Sequence[str]) -> None:
         """Search for `words`; none: for what was searched for last."""
@@ -25,6 +31,7 @@ class AreaRequests:
         self._newest_words: list[str] = []
         self._bearings = node.create_client(srv.ToBearings, "scan/to_bearings")
         self._scan = ActionClient(node, Scan, "scan")
+        self._requests = Requests(node)
         subscribe(node, msg.ScanState, "scan/state", self._take_state, STATE)
 
     def search(self, name: str, corners: Sequence[Place]) -> None:
@@ -40,17 +47,22 @@ class AreaRequests:
         request = srv.ToBearings.Request(
             latitude_deg=[lat for lat, _ in places], longitude_deg=[lon for _, lon in places]
         )
-        asked = self._bearings.call_async(request)
-        asked.add_done_callback(lambda done: self._begin(name, words, done))
+        self._requests.call(
+            self._bearings,
+            request,
+            _ANSWER_TIMEOUT_S,
+            partial(self._begin, name, words),
+            partial(self._refuse, name),
+            is_repeatable=True,
+        )
 
     def _take_state(self, state: msg.ScanState) -> None:
         if state.words:
             self._newest_words = list(state.words)
 
-    def _begin(self, name: str, words: list[str], done: Any) -> None:
-        answer = done.result()
-        if answer is None or not answer.success:
-            self._refuse(name, "no answer" if answer is None else answer.message)
+    def _begin(self, name: str, words: list[str], answer: srv.ToBearings.Response) -> None:
+        if not answer.success:
+            self._refuse(name, answer.message)
             return
         try:
             found = range_of([(one.yaw_rad, one.pitch_rad) for one in answer.bearings])
@@ -64,15 +76,20 @@ class AreaRequests:
             pitch_max_rad=found.pitch_max_rad,
         )
         self._node.get_logger().info(f"searching {name!r} for {', '.join(words)}, as a team asks")
-        sent = self._scan.send_goal_async(Scan.Goal(area=area, words=words))
-        sent.add_done_callback(lambda accepted: self._follow(name, accepted))
+        self._requests.send_goal(
+            self._scan,
+            "scan",
+            Scan.Goal(area=area, words=words),
+            _ACCEPT_TIMEOUT_S,
+            partial(self._follow, name),
+            partial(self._refuse, name),
+        )
 
-    def _follow(self, name: str, accepted: Any) -> None:
-        handle = accepted.result()
-        if handle is None or not handle.accepted:
+    def _follow(self, name: str, handle: ClientGoalHandle) -> None:
+        if not handle.accepted:
             self._refuse(name, "the scan controller does not take it")
             return
-        handle.get_result_async().add_done_callback(lambda ended: self._say_end(name, ended))
+        handle.get_result_async().add_done_callback(partial(self._say_end, name))
 
     def _say_end(self, name: str, ended: Any) -> None:
         answer = ended.result()

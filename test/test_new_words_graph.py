@@ -14,9 +14,11 @@ import rclpy
 import text_encoders
 from builtin_interfaces.msg import Time
 from launch_runner import LaunchSession
+from rcl_interfaces.msg import Log
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.qos import QoSProfile
 from ros_graph import GraphProbe
 
 from interfaces_pkg.msg import Detections
@@ -178,6 +180,57 @@ def test_words_of_a_model_that_is_gone_are_not_taken(slow: Any, probe: GraphProb
     assert (gone.success, list(gone.vocabulary)) == (False, [])
     assert gone.message == "vocabulary: the model was changed meanwhile; ask again"
     assert set_words(probe, ["red"]).message == ("no model is loaded: configure the detector first")
+
+
+@pytest.mark.parametrize(
+    ("failure", "message"),
+    [
+        (MemoryError(), "MemoryError (see the log)"),
+        (RuntimeError("bad allocation\nof 250 MB"), "RuntimeError: bad allocation (see the log)"),
+    ],
+)
+def test_who_asks_is_answered_whatever_the_thread_fails_of(
+    slow: Any, probe: GraphProbe, monkeypatch: pytest.MonkeyPatch, failure: Exception, message: str
+) -> None:
+    """The next request has a thread of its own; the log has where it failed."""
+    ended: list[threading.ExceptHookArgs] = []
+    monkeypatch.setattr(threading, "excepthook", ended.append)
+    logged = probe.listen(Log, "/rosout", QoSProfile(depth=100))
+
+    def fail(*_: Any) -> dict[str, np.ndarray]:
+        raise failure
+
+    slow.source.find = fail
+    refused = set_words(probe, ["rope"])
+    assert (refused.success, list(refused.vocabulary)) == (False, ["red"])
+    assert refused.message == f"vocabulary: stays as it was, this failed: {message}"
+    probe.wait_for(
+        lambda: any("Traceback" in one.msg and "in fail" in one.msg for one in logged), "the log"
+    )
+
+    object.__setattr__(slow.loaded, "examples", SimpleNamespace(embed=fail))
+    shown = show(probe, "boot", (32.0, 16.0, 48.0, 32.0), frame=Time(nanosec=7))
+    assert (shown.success, shown.message) == (False, refused.message)
+    del slow.source.find
+    slow.source.may_end.set()
+    assert set_words(probe, ["rope"]).success
+    assert ended == []
+
+
+def test_who_asks_is_answered_where_there_is_no_thread_left(
+    slow: Any, probe: GraphProbe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "words":
+            raise RuntimeError("can't start new thread")
+        started(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    refused = set_words(probe, ["rope"])
+    assert not refused.success
+    assert "RuntimeError: can't start new thread" in refused.message
 
 
 def show(probe: GraphProbe, name: str, box: tuple[float, ...], **more: Any) -> Any:

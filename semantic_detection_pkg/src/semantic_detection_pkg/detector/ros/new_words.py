@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -212,8 +213,16 @@ class WordsService:
         return [] if loaded is None else list(loaded.pipeline.vocabulary)
 
     def _later(self, work: Callable[[], Any]) -> Future:
-        """Return what will hold the result of work that another thread does."""
+        """Return what will hold the result of work that another thread does.
+
+        Whatever that fails of is the answer to who asked. A defect, or want of memory, does not end
+        the process as that of a thread on which it goes on depending does: this one had a single
+        request, and the next has another.
+        """
         future = Future()
+
+        def refuse(error: Exception) -> None:
+            self._done.append(lambda: future.set_exception(error))
 
         def run() -> None:
             with contextlib.suppress(OSError, AttributeError):  # not on every system
@@ -221,15 +230,28 @@ class WordsService:
             try:
                 found = work()
             except _REFUSALS as error:
-                refusal = error
-                self._done.append(lambda: future.set_exception(refusal))
+                refuse(error)
+            except Exception as error:
+                refuse(_unexpected(error))
+                self._node.get_logger().error(f"new words:\n{traceback.format_exc()}")
             else:
                 self._done.append(lambda: future.set_result(found))
-            self._wake.trigger()
+            finally:
+                self._wake.trigger()
 
-        threading.Thread(target=run, name="words", daemon=True).start()
+        try:
+            threading.Thread(target=run, name="words", daemon=True).start()
+        except RuntimeError as error:  # there is no room for one more
+            future.set_exception(_unexpected(error))
         return future
 
     def _finish(self) -> None:
         while self._done:
             self._done.popleft()()
+
+
+def _unexpected(error: Exception) -> ConfigurationError:
+    """Return one line for who asked, of what is a defect of ours or want of memory."""
+    said = "".join(str(error).splitlines()[:1])[:200]
+    reason = type(error).__name__ + (f": {said}" if said else "")
+    return ConfigurationError(f"vocabulary: stays as it was, this failed: {reason} (see the log)")

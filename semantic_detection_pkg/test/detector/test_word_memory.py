@@ -2,7 +2,9 @@
 
 import errno
 import os
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,9 +12,12 @@ import text_encoders
 import tiny_models
 
 from ros_support_pkg.core.words import WordOrigin
+from semantic_detection_pkg.common import file_system
+from semantic_detection_pkg.common.file_system import FolderLock
 from semantic_detection_pkg.detector.backends.configured import load_configured
 from semantic_detection_pkg.detector.backends.example_store import ExampleStore
 from semantic_detection_pkg.detector.backends.loading import load_detector
+from semantic_detection_pkg.detector.backends.word_cache import WordCache
 from semantic_detection_pkg.detector.backends.word_memory import WordMemory
 from semantic_detection_pkg.detector.core.examples import MOST_EXAMPLES, ShownExample
 from semantic_detection_pkg.detector.core.settings import DetectorNodeSettings
@@ -182,6 +187,123 @@ def test_examples_are_forgotten_by_name_or_all(model):
         assert memory.examples == ()
         assert np.abs(inputs(loaded)["cls_w"] - before["cls_w"]).max() > 0.1
     assert list(model.with_name("prompts.words").glob("examples_*")) == []
+
+
+def example(name, number):
+    return ShownExample(name, unit(1, number, 1), shown_ns=1_000 + number)
+
+
+def names_in(folder):
+    return [one.name for one in ExampleStore(folder, "tiny-1").read()]
+
+
+def test_two_detectors_with_one_folder_keep_the_examples_of_both(tmp_path):
+    boot, rope, tent, coat = (example(name, at) for at, name in enumerate(("a", "b", "c", "d")))
+    ours, theirs = ExampleStore(tmp_path, "tiny-1"), ExampleStore(tmp_path, "tiny-1")
+    ours.write([boot])
+    assert theirs.read()[0].name == "a"
+    ours.write([boot, rope])
+    theirs.write([boot, tent])  # it has never seen the rope
+    assert names_in(tmp_path) == ["a", "b", "c"]
+
+    ours.write([rope], [boot])
+    assert names_in(tmp_path) == ["b", "c"]
+    theirs.write([boot, tent, coat])  # still in force there, and not put back
+    assert names_in(tmp_path) == ["b", "c", "d"]
+    theirs.write([], [boot, tent, coat])
+    assert names_in(tmp_path) == ["b"]
+    ours.write([], [rope])
+    assert list(tmp_path.glob("examples_*")) == []
+    ours.write([rope])  # shown again
+    assert names_in(tmp_path) == ["b"]
+
+
+def test_what_two_robots_are_told_outlives_both(model):
+    ours, theirs = WordMemory(), WordMemory()
+    with configure(model, ours) as loaded, configure(model, theirs) as other:
+        show(loaded, ours, BOOT)
+        show(other, theirs, ShownExample("rope", unit(0, 1, 1)))
+    with configure(model, ours) as loaded:  # configured anew it still forgets what it showed
+        show(loaded, ours, ShownExample("tent", unit(0, 1, 1)))
+        loaded.pipeline.forget_examples("boot")
+        assert ours.forget("boot") == ""
+    later = WordMemory()
+    with configure(model, later):
+        assert [one.name for one in later.examples] == ["rope", "tent"]
+
+
+def test_what_lies_there_damaged_takes_nothing_known_with_it(tmp_path):
+    store = ExampleStore(tmp_path, "tiny-1")
+    store.write([example("a", 0)])
+    store.path.write_bytes(b"none")
+    store.write([example("a", 0), example("b", 1)])
+    assert names_in(tmp_path) == ["a", "b"]
+
+
+def test_examples_of_two_detectors_that_are_too_many_are_said(tmp_path):
+    many = [example("a", number) for number in range(MOST_EXAMPLES)]
+    ours, theirs = ExampleStore(tmp_path, "tiny-1"), ExampleStore(tmp_path, "tiny-1")
+    ours.write(many)
+    with pytest.raises(OSError, match="1000 are kept there, of other detectors, too: forget some"):
+        theirs.write([example("b", 1)])
+    assert set(names_in(tmp_path)) == {"a"}
+    ours.write(many[1:], many[:1])
+    theirs.write([example("b", 1)])
+    assert names_in(tmp_path)[-1] == "b"
+
+
+def test_a_detector_that_was_stopped_while_it_wrote_holds_up_no_other(model, monkeypatch):
+    monkeypatch.setattr(file_system, "_TURN_S", 0.0)
+    memory = WordMemory()
+    with configure(model, memory) as loaded:
+        folder = model.with_name("prompts.words")
+        folder.mkdir(exist_ok=True)
+        lock = FolderLock(folder, "detector")
+        assert show(loaded, memory, BOOT) == (
+            f"examples are kept only until the detector ends: {folder}: another detector uses it"
+        )
+        lock.release()
+        assert show(loaded, memory, NOT_BOOT) == ""
+    later = WordMemory()
+    with configure(model, later):
+        assert len(later.examples) == 2
+
+
+@pytest.mark.parametrize("kind", ["examples", "word"])
+def test_two_that_write_at_once_take_turns(tmp_path, monkeypatch, kind):
+    """The second begins while the first is about to give the file its name."""
+    if kind == "examples":
+        stores = [ExampleStore(tmp_path, "tiny-1") for _ in range(2)]
+        acts = [lambda: stores[0].write([BOOT]), lambda: stores[1].write([example("rope", 1)])]
+    else:
+        stores = [WordCache(tmp_path) for _ in range(2)]
+        acts = [lambda one=one: one.write("rope", unit(1, 2, 3)) for one in stores]
+    rename = stores[0]._files.rename
+    waits_or_is_done = threading.Event()
+    monkeypatch.setattr(
+        file_system, "time",
+        SimpleNamespace(monotonic=lambda: 0.0, sleep=lambda _: waits_or_is_done.set()),
+    )  # fmt: skip
+
+    def write_second():
+        acts[1]()
+        waits_or_is_done.set()
+
+    second = threading.Thread(target=write_second, name="second")
+
+    def begin_second_first(source, target):
+        second.start()
+        assert waits_or_is_done.wait(60.0)
+        rename(source, target)
+
+    monkeypatch.setattr(stores[0]._files, "rename", begin_second_first)
+    acts[0]()
+    second.join(60.0)
+    if kind == "examples":
+        assert names_in(tmp_path) == ["boot", "rope"]
+    else:
+        assert not any(one._is_readonly for one in stores)
+        np.testing.assert_array_equal(stores[0].read("rope"), unit(1, 2, 3))
 
 
 def test_a_folder_that_cannot_be_written_is_said_and_the_memory_holds(model):

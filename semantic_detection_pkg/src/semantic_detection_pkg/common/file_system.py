@@ -10,7 +10,8 @@ import contextlib
 import errno
 import fcntl
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 LOCK_FILE = ".lock"
@@ -112,6 +113,37 @@ class FolderLock:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+_TURN_S = 2.0  # a writer has the lock for milliseconds; one that was stopped, for ever
+_TRY_PERIOD_S = 0.005
+
+
+@contextlib.contextmanager
+def turn_in(folder: Path, user: str) -> Iterator[None]:
+    """Have a folder alone inside a `with` block, as one of several processes that write into it.
+
+    Args:
+        folder: is made where it is not there.
+        user: what uses it, for the error's words.
+
+    Raises:
+        OSError: another has it for too long, or it cannot be made.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    ends_s = time.monotonic() + _TURN_S
+    while True:
+        try:
+            lock = FolderLock(folder, user)
+            break
+        except OSError as error:
+            if error.errno != errno.EWOULDBLOCK or time.monotonic() > ends_s:
+                raise
+        time.sleep(_TRY_PERIOD_S)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class FileSystem:

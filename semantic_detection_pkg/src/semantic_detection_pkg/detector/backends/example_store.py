@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.common.file_system import FileSystem
+from semantic_detection_pkg.common.file_system import FileSystem, turn_in
 from semantic_detection_pkg.detector.core.class_names import is_text
 from semantic_detection_pkg.detector.core.examples import MOST_EXAMPLES, ShownExample
 from semantic_detection_pkg.errors import ConfigurationError
@@ -38,8 +39,16 @@ def space_and_names(path: Path) -> tuple[str, tuple[str, ...]]:
         return "", ()
 
 
+#: By what an example is the same one: name, vector, negative or not, when and where it was shown.
+_Key = tuple[str, bytes, bool, int, int]
+
+
 class ExampleStore:
-    """One file of one space of embeddings, `examples_<its hash>.npz`, replaced as a whole."""
+    """One file of one space of embeddings, `examples_<its hash>.npz`, replaced as a whole.
+
+    Several detectors (two robots of one host, say) may have one: each adds its own examples and
+    takes out what it was told to forget; what the others put there stays.
+    """
 
     def __init__(self, folder: Path, space: str) -> None:
         """Touch nothing yet.
@@ -52,6 +61,7 @@ class ExampleStore:
         self.path = folder / f"{_PREFIX}{digest}.npz"
         self._space = space
         self._files = FileSystem()
+        self._stored: frozenset[_Key] = frozenset()  # in the file when it was last looked at
 
     def read(self) -> tuple[ShownExample, ...]:
         """Return the examples, in the order in which they were shown; none without a file.
@@ -80,7 +90,7 @@ class ExampleStore:
         numbers = arrays["embeddings"], arrays["boxes_xyxy"]
         if not all(map(is_text, names)) or not all(np.isfinite(one).all() for one in numbers):
             raise self._unread("it holds what is no name, or no number")
-        return tuple(
+        examples = tuple(
             ShownExample(
                 name,
                 np.ascontiguousarray(arrays["embeddings"][row], np.float32),
@@ -91,34 +101,73 @@ class ExampleStore:
             )
             for row, name in enumerate(names)
         )
+        self._stored = _keys(examples)
+        return examples
 
     def others(self) -> list[Path]:
         """Return the files of other spaces beside this one: of models that were here before."""
         return sorted(set(self.path.parent.glob(f"{_PREFIX}*.npz")) - {self.path})
 
-    def write(self, examples: Sequence[ShownExample]) -> None:
-        """Keep these, and no others.
+    def write(
+        self, examples: Sequence[ShownExample], forgotten: Sequence[ShownExample] = ()
+    ) -> None:
+        """Keep these beside those of other detectors; what another has forgotten stays so.
+
+        Args:
+            examples: that this detector knows.
+            forgotten: that it knew, and does not want to be kept.
 
         Raises:
-            OSError: the disk refuses.
+            OSError: the disk refuses, another detector keeps it from being written, or there is no
+                room for all.
         """
+        if not examples and not self.path.exists():
+            return  # a folder that is read-only has nothing to forget
+        with turn_in(self.path.parent, "detector"):
+            kept = self._merged(examples, _keys(forgotten) - _keys(examples))
+            self._replace(kept[:MOST_EXAMPLES])
+        if len(kept) > MOST_EXAMPLES:
+            raise OSError(
+                errno.ENOSPC,
+                f"{MOST_EXAMPLES} are kept there, of other detectors, too: forget some",
+            )
+
+    def _merged(
+        self, examples: Sequence[ShownExample], forgotten: frozenset[_Key]
+    ) -> list[ShownExample]:
+        """Return what the file is to hold, in the order in which it came there."""
+        known = self._stored
+        try:
+            found = self.read()
+        except ConfigurationError:  # damaged since it was read: what is known is written anew
+            found, known = (), frozenset()
+        shapes = {one.embedding.shape for one in examples}
+        kept = [
+            one
+            for one in found
+            if _key(one) not in forgotten and (not shapes or one.embedding.shape in shapes)
+        ]
+        there = _keys(found) | known
+        return [*kept, *(one for one in examples if _key(one) not in there)]
+
+    def _replace(self, examples: Sequence[ShownExample]) -> None:
+        """Have the file hold these; the lock is ours."""
         if not examples:
-            if self.path.exists():  # a disk that is read-only refuses to remove what is not there
-                self.path.unlink(missing_ok=True)
-            return
-        content = io.BytesIO()
-        np.savez(
-            content,
-            space=np.array(self._space),
-            names=np.array([one.name for one in examples]),
-            embeddings=np.stack([one.embedding for one in examples]),
-            is_negative=np.array([one.is_negative for one in examples]),
-            shown_ns=np.array([one.shown_ns for one in examples], np.int64),
-            frame_ns=np.array([one.frame_ns for one in examples], np.int64),
-            boxes_xyxy=np.array([one.box_xyxy for one in examples], np.float32),
-        )
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._files.write_atomically(self.path, content.getvalue())
+            self.path.unlink(missing_ok=True)
+        else:
+            content = io.BytesIO()
+            np.savez(
+                content,
+                space=np.array(self._space),
+                names=np.array([one.name for one in examples]),
+                embeddings=np.stack([one.embedding for one in examples]),
+                is_negative=np.array([one.is_negative for one in examples]),
+                shown_ns=np.array([one.shown_ns for one in examples], np.int64),
+                frame_ns=np.array([one.frame_ns for one in examples], np.int64),
+                boxes_xyxy=np.array([one.box_xyxy for one in examples], np.float32),
+            )
+            self._files.write_atomically(self.path, content.getvalue())
+        self._stored = _keys(examples)
 
     def _unread(self, reason: str) -> ConfigurationError:
         return ConfigurationError(f"examples {self.path}: {reason}; they are forgotten")
@@ -127,3 +176,12 @@ class ExampleStore:
 def _box(edges: NDArray[np.floating]) -> tuple[float, float, float, float]:
     x0, y0, x1, y1 = (float(edge) for edge in edges)
     return x0, y0, x1, y1
+
+
+def _key(example: ShownExample) -> _Key:
+    embedding = np.ascontiguousarray(example.embedding, np.float32).tobytes()
+    return example.name, embedding, example.is_negative, example.shown_ns, example.frame_ns
+
+
+def _keys(examples: Sequence[ShownExample]) -> frozenset[_Key]:
+    return frozenset(map(_key, examples))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.common.file_system import FileSystem
+from semantic_detection_pkg.common.file_system import FileSystem, turn_in
 
 _log = logging.getLogger(__name__)
 _BYTES_MAX = 1 << 20  # of a file; 2 kB are written
@@ -51,8 +51,8 @@ class WordCache:
         content = io.BytesIO()
         np.savez(content, prompt=np.array(prompt), embedding=embedding)
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._files.write_atomically(self._path(prompt), content.getvalue())
+            with turn_in(self._folder, "detector"):  # or two would write the same file at once
+                self._files.write_atomically(self._path(prompt), content.getvalue())
         except OSError as error:
             self._is_readonly = True
             reason = (error.strerror or str(error)).lower()

@@ -36,6 +36,7 @@ class WordMemory:
         self._wanted: tuple[str, ...] | None = None
         self._space = ""
         self._store: ExampleStore | None = None
+        self._forgotten: list[ShownExample] = []  # not to be kept on disk
 
     def recall(self, table: WordTable, model: Path) -> None:
         """Show a model that was loaded the examples that are of it.
@@ -51,11 +52,14 @@ class WordMemory:
         is_new, is_first = table.space != self._space, not self._space
         if is_new:
             self._let_go(model.name, f"takes embeddings of {table.space}")
+            self._forgotten = []
             try:
                 self.examples = store.read()
             except ConfigurationError as error:
                 self.notices.append(str(error))
-        self._space, self._store = table.space, store
+        if self._store is None or self._store.path != store.path:  # else it knows what lies there
+            self._store = store
+        self._space = table.space
         self._show(table, store)
         if is_new and self.examples:
             self.notices.append(f"known by example, of before: {_names(self.examples)}")
@@ -64,19 +68,21 @@ class WordMemory:
 
     def _show(self, table: WordTable, store: ExampleStore) -> None:
         """Show a table the examples, and forget those that it refuses."""
-        taken, reason = [], ""
+        taken, refused, reason = [], [], ""
         for one in self.examples:
             try:
                 table.show(one.name, one.embedding, is_negative=one.is_negative)
             except ConfigurationError as error:
                 reason = reason or str(error)
+                refused.append(one)
             else:
                 taken.append(one)
         if reason:
-            count, known = len(self.examples) - len(taken), len(self.examples)
+            count, known = len(refused), len(self.examples)
             which = f"{count} of {known} are" if taken else "they are"
             self.notices.append(f"examples {store.path}: {reason}; {which} forgotten")
         self.examples = tuple(taken)
+        self._forgotten += refused
 
     def reinstate(
         self, pipeline: DetectorPipeline, find: Callable[[Sequence[str]], object]
@@ -115,9 +121,9 @@ class WordMemory:
             That the next process knows them again, and why; "": it does not.
         """
         prompt = as_prompt(name)
-        self.examples = tuple(
-            one for one in self.examples if name and as_prompt(one.name) != prompt
-        )
+        gone = [one for one in self.examples if not name or as_prompt(one.name) == prompt]
+        self._forgotten += gone
+        self.examples = tuple(one for one in self.examples if one not in gone)
         return self._write("the examples are forgotten only until the detector ends")
 
     def _write(self, refusal: str) -> str:
@@ -126,7 +132,7 @@ class WordMemory:
         if store is None:
             return ""
         try:
-            store.write(self.examples)
+            store.write(self.examples, self._forgotten)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             return f"{refusal}: {store.path.parent}: {reason}"

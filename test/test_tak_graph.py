@@ -155,6 +155,30 @@ def test_nobody_steers_the_camera_unless_that_is_allowed(
 
 
 @pytest.mark.long
+def test_a_request_whose_sender_s_clock_is_off_is_said_and_counted(
+    graph: Graph, taky: Taky, client: Client
+) -> None:
+    """It was dropped in silence; on a board without a clock every request is."""
+    with tak(server=taky.url, callsign="late", allow_look_here=True):
+        graph.wait(lambda: client.of("semantic-detection.late"), "the robot on the map")
+        point = {"sent_to": "late", "hae": "500.0", "ahead_s": 7205.0}
+        client.send(event("north", "b-m-p-s-m", 47.0009, 8.0, **point))
+
+        def is_said() -> bool:
+            told = [status for one in graph.health for status in one.status if status.name == "tak"]
+            return any(
+                status.level == DiagnosticStatus.WARN
+                and status.message.startswith("a team's request 'north' is not taken: its sender's")
+                and "clock is 2 h ahead of ours, allowed is 60 s" in status.message
+                and any(v.key == "requests_off_clock" and v.value == "1" for v in status.values)
+                for status in told
+            )
+
+        graph.wait(is_said, "the request in the diagnostics")
+        assert not graph.looks
+
+
+@pytest.mark.long
 def test_a_server_that_is_not_there_is_a_warning_and_no_more(graph: Graph, tmp_path: Path) -> None:
     taky = Taky(tmp_path / "server")
     with tak(server=taky.url, callsign="finder", max_reconnect_wait_s=1.0) as process:

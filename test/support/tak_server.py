@@ -154,10 +154,16 @@ def event(
     is_user: bool = False,
     remarks: str = "",
     drawn: str = "",
+    ahead_s: float = 0.0,
 ) -> str:
-    """What a person's device sends; `drawn` is what a shape has besides."""
-    now = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
-    later = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() + 600))
+    """What a person's device sends; `drawn` is what a shape has besides.
+
+    Args:
+        ahead_s: of its clock.
+    """
+    now_s = time.time() + ahead_s
+    now = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(now_s))
+    later = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(now_s + 600))
     marti = f'<marti><dest callsign="{sent_to}"/></marti>' if sent_to else ""
     user = (
         '<takv device="d" platform="p" os="1" version="1"/>'

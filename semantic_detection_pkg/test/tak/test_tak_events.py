@@ -26,7 +26,7 @@ from semantic_detection_pkg.common.core.position import (
 )
 from semantic_detection_pkg.tak.core.events import CotEvent, camera_event
 from semantic_detection_pkg.tak.core.outbox import STANDING_MAX, Outbox
-from semantic_detection_pkg.tak.core.requests import Requests
+from semantic_detection_pkg.tak.core.requests import Heard, Requests
 from semantic_detection_pkg.tak.core.search_map import SearchMap, Telling
 from semantic_detection_pkg.tak.cot_xml import EventStream, parse_event, to_xml
 from simulation_pkg.harness.recorded_messages import START_NS, blank
@@ -282,12 +282,42 @@ def test_only_who_asks_is_looked_for(changes: dict[str, Any], wanted: bool) -> N
 def test_a_request_is_heard_once_and_not_when_it_is_old() -> None:
     now_ns = 10**18
     requests = Requests()
-    assert requests.is_new("a", now_ns - 10**9, now_ns)
-    assert not requests.is_new("a", now_ns - 10**9, now_ns)
-    assert requests.is_new("a", now_ns, now_ns)  # moved
-    assert not requests.is_new("b", now_ns - 61 * 10**9, now_ns)
+    assert requests.hear("a", now_ns - 10**9, now_ns) == Heard(True)
+    assert requests.hear("a", now_ns - 10**9, now_ns) == Heard(False)
+    assert requests.hear("a", now_ns, now_ns) == Heard(True)  # moved
+    assert not requests.hear("b", now_ns - 61 * 10**9, now_ns).is_new
     for number in range(5000):
-        assert requests.is_new(f"n{number}", now_ns, now_ns)
+        assert requests.hear(f"n{number}", now_ns, now_ns).is_new
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "now_s", "said"),
+    [
+        (61, 1.8e9, "its sender's clock is 61 s ahead of ours, allowed is 60 s"),
+        (7200, 1.8e9, "its sender's clock is 2 h ahead of ours, allowed is 60 s"),
+        (
+            -61,
+            1.8e9,
+            "it was said 61 s ago by its sender's clock, allowed is 60 s: a server tells it again, "
+            "or that clock is behind",
+        ),
+        (
+            1.8e9,
+            100.0,
+            "its sender's clock is 57 years ahead of ours, allowed is 60 s; ours says 1970-01-01 "
+            "and was never set: set it",
+        ),
+    ],
+)
+def test_a_request_off_our_clock_says_how_far(ahead_s: float, now_s: float, said: str) -> None:
+    """On a board whose clock begins in 1970 that is every request: it was dropped in silence."""
+    now_ns = round(now_s * 1e9)
+    time_ns = now_ns + round(ahead_s * 1e9)
+    requests = Requests()
+    assert requests.hear("a", time_ns, now_ns) == Heard(False, said)
+    assert requests.hear("a", time_ns, now_ns) == Heard(False), "once: a server tells it again"
+    assert requests.off_clock == 1
+    assert requests.hear("a", time_ns, time_ns) == Heard(True), "the clock was set meanwhile"
 
 
 @given(st.floats(-3.0, 3.0), st.floats(0.1, 1.4), st.floats(-3.0, 3.0))

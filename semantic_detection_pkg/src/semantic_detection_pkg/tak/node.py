@@ -30,6 +30,7 @@ from semantic_detection_pkg.tak.ros.area_requests import AreaRequests
 from semantic_detection_pkg.tak.tls_files import TlsFiles, make_context
 
 _HEARD_PERIOD_S = 0.2
+_RECENT_S = 60.0  # so long a request that was not taken is a warning
 
 
 class TakNode(Node):
@@ -51,6 +52,7 @@ class TakNode(Node):
         self._looks = advertise(self, msg.GimbalAngle, "scan/point_here", COMMAND)
         self._areas = AreaRequests(self, config.search_words)
         self._ignored = 0
+        self._off_clock = ("", 0.0)  # what was said last of a request, and when
         for kind, topic, take, qos in (
             (msg.Finding, "findings", self._take_finding, RECORD),
             (msg.Coverage, "scan/coverage", self._map.coverage, STATE),
@@ -85,8 +87,14 @@ class TakNode(Node):
 
     def _hear(self) -> None:
         for event in self._link.heard():
-            if self._requests.is_new(event.uid, event.time_ns, time.time_ns()):
+            heard = self._requests.hear(event.uid, event.time_ns, time.time_ns())
+            if heard.is_new:
                 (self._search if self._is_search_here(event) else self._look_at)(event)
+            elif heard.off_clock:
+                name = event.callsign or event.uid
+                said = f"a team's request {name!r} is not taken: {heard.off_clock}"
+                self._off_clock = (said, time.monotonic())
+                self.get_logger().warning(said, throttle_duration_sec=10.0)
 
     def _is_request(self, event: HeardEvent) -> bool:
         return self._is_search_here(event) or self._map.is_look_here(
@@ -139,9 +147,13 @@ class TakNode(Node):
             "events_told": self._link.told,
             "pieces_refused": self._link.refused,
             "requests_ignored": self._ignored,
+            "requests_off_clock": self._requests.off_clock,
         }
         if self._link.error:
             return Health.warn(f"{self._config.server}: {self._link.error}", **figures)
+        said, said_s = self._off_clock
+        if said and time.monotonic() - said_s < _RECENT_S:
+            return Health.warn(said, **figures)
         if self._where.place(time.monotonic()) is None:
             return Health.warn("no position: nothing can be put on a map", **figures)
         return Health.ok("teams are told", **figures)

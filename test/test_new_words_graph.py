@@ -253,6 +253,12 @@ def test_examples_on_frames_and_pictures(slow: Any, probe: GraphProbe) -> None:
     assert idle.message == "'blue' is not looked for, what was shown of it is known"
     assert (idle.success, list(idle.vocabulary)) == (True, ["red", "boot"])
 
+    assert set_words(probe, ["red", "coat=blue|green"]).success
+    synonym = show(probe, "Green", (16, 16, 32, 32), picture=sent)
+    assert synonym.message == "'Green' is what 'coat' looks for, and counts for that"
+    assert (synonym.success, list(synonym.vocabulary)) == (True, ["red", "coat"])
+    assert set_words(probe, ["red", "boot"]).success
+
     refusals = (
         (show(probe, "boot", patch, frame=Time(nanosec=8)), "frame 8 ns is not held"),
         (show(probe, "boot", (5, 5, 5, 9), frame=Time(nanosec=7)), "a box of some area"),

@@ -138,6 +138,51 @@ def test_examples_of_a_class_with_a_name_of_its_own_count(model, word):
         assert score_of(detector, "coat", RED) == pytest.approx(red, abs=1e-6)
 
 
+@pytest.mark.parametrize("name", ["Green", "rope"])
+def test_an_example_of_what_a_class_looks_for_counts_for_that(model, name):
+    """No second class with the same vector; what else the class looks for stays."""
+    word = "coat=red|green|rope"
+    with load_detector(model, words=[word, "boat=blue"], threads=1) as detector:
+        pipeline = detector.pipeline
+        show(detector, name, picture((MAGENTA, (0, 0))), (0, 0, 16, 16))
+        assert (pipeline.vocabulary, pipeline.wanted_words) == (
+            ("coat", "boat"),
+            (word, "boat=blue"),
+        )
+        assert best(detector, picture((MAGENTA, (0, 0))), "coat") > 0.9
+        assert best(detector, picture((RED, (0, 0))), "coat") > 0.9
+        show(detector, name, picture((ORANGE, (0, 0))), (0, 0, 16, 16), is_negative=True)
+        (told,) = [one for one in pipeline.meanings if one.text.lower() == name.lower()]
+        assert (told.word, told.positives, told.negatives) == (0, 1, 1)
+        assert pipeline.class_of("red") == pipeline.class_of("COAT") == "coat"
+        assert pipeline.class_of("yeti") == ""
+
+        assert pipeline.forget_examples(name) == ()
+        assert pipeline.vocabulary == ("coat", "boat")
+
+
+def test_examples_of_a_class_and_of_what_it_looks_for_count_together(model):
+    with load_detector(model, words=["coat=red|green", "blue"], threads=1) as detector:
+        pipeline = detector.pipeline
+        show(detector, "coat", picture((RED, (0, 0))), (0, 0, 16, 16))
+        show(detector, "red", picture((BLUE, (0, 0))), (0, 0, 16, 16))
+        show(detector, "green", picture((ORANGE, (0, 0))), (0, 0, 16, 16), is_negative=True)
+        assert pipeline.vocabulary == ("coat", "blue")
+        (told,) = [one for one in pipeline.meanings if one.word == 0]
+        assert (told.positives, told.negatives) == (2, 1)
+        lowered = Examples((unit(1, 0, 0), unit(0, 0, 1)), (unit(255, 128, 0),)).embedding(None)
+        (coat, _), _ = pipeline._words._fitting(pipeline.wanted_words)
+        (found,) = pipeline._words._class_embeddings(coat)
+        np.testing.assert_allclose(found, lowered, atol=1e-5)
+
+
+def test_examples_that_leave_no_mean_are_left_out():
+    there, back = Examples((unit(1, 0),)), Examples((unit(-1, 0),), (unit(0, 1),))
+    joined = there.joined([back, Examples((unit(1, 0),))])
+    assert (len(joined.positives), len(joined.negatives)) == (2, 1)
+    assert np.isfinite(joined.embedding(None)).all()
+
+
 def test_what_a_class_is_not_has_nobody_look_for_it(model):
     with load_detector(model, words=["red"], threads=1) as detector:
         show(detector, "blue", picture((ORANGE, (0, 0))), (0, 0, 16, 16), is_negative=True)

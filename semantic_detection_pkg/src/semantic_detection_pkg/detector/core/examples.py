@@ -13,6 +13,8 @@ model is used up, and other classes stay as they are.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,6 +73,16 @@ class Examples:
         if np.linalg.norm(np.mean(positives, axis=0)) < _ALIKE:
             raise ConfigurationError("example: is the opposite of those before: no mean of them")
         return Examples(positives, self.negatives)
+
+    def joined(self, others: Iterable[Examples]) -> Examples:
+        """Return these with those of synonyms; what would leave no mean is left out."""
+        found = self
+        for other in others:
+            for one in other.positives:
+                with contextlib.suppress(ConfigurationError):
+                    found = found.plus(one, is_negative=False)
+            found = Examples(found.positives, (*found.negatives, *other.negatives))
+        return found
 
     def embedding(self, word: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
         """Return the class's embedding (D); longer than 1 where there are negatives.

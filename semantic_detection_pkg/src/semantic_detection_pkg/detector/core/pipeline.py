@@ -19,7 +19,6 @@ from semantic_detection_pkg.detector.core.input_slots import InputSlots
 from semantic_detection_pkg.detector.core.letterbox import Letterbox
 from semantic_detection_pkg.detector.core.merge import LookFound, LookMerger, looks_settings
 from semantic_detection_pkg.detector.core.model_layout import ModelInfo
-from semantic_detection_pkg.detector.core.prompts import as_prompt
 from semantic_detection_pkg.detector.core.settings import DetectorSettings
 from semantic_detection_pkg.detector.core.tile_layout import Region
 from semantic_detection_pkg.detector.core.tiles import TilePlanner, TileSettings
@@ -187,7 +186,8 @@ class DetectorPipeline:
     ) -> tuple[str, ...]:
         """Look for a class by an example from the next picture on, beside what is looked for.
 
-        What a class is not has nobody look for it.
+        What a class is not has nobody look for it; what a class looks for already (raincoat, where
+        coat=raincoat|rain jacket is asked for) counts for that.
 
         Args:
             name, embedding, is_negative: see `WordTable.show`.
@@ -198,11 +198,13 @@ class DetectorPipeline:
         Raises:
             ConfigurationError: see `WordTable.show`.
         """
-        vocabulary, wanted = self._vocabulary, self.wanted_words
-        asked = {as_prompt(one) for one in (*vocabulary.names, *vocabulary.dropped)}
-        is_asked = as_prompt(name) in asked
+        wanted, is_asked = self.wanted_words, bool(self.class_of(name))
         self._words.show(name, embedding, is_negative=is_negative, needs_class=not is_asked)
         return self.set_vocabulary(wanted if is_asked or is_negative else [*wanted, name])
+
+    def class_of(self, name: str) -> str:
+        """Return the class asked for that is called, or looks for, this; "": none."""
+        return self._words.class_of(name, self._vocabulary.wanted)
 
     def replace_examples(self, examples: Sequence[ShownExample]) -> None:
         """Know these examples and no others from the next `set_vocabulary` on.

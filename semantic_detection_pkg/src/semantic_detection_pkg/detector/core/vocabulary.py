@@ -55,6 +55,7 @@ from semantic_detection_pkg.detector.core.word_table import (
     Meaning,
     Vocabulary,
     bare,
+    class_of,
     find_known,
     finder,
     labelled,
@@ -116,6 +117,10 @@ class ClassNames:
         raise ConfigurationError(
             f"example of {name!r}: the model's classes are baked; export it with --classes runtime"
         )
+
+    def class_of(self, name: str, words: Sequence[str]) -> str:
+        """See `WordTable.class_of`."""
+        return class_of(name, wanted_of(words, self.known, self._find))
 
     def meanings(self, vocabulary: Vocabulary) -> tuple[Meaning, ...]:
         """See `WordTable.meanings`: all are prepared."""
@@ -309,6 +314,10 @@ class WordEmbeddings:
             raise nothing_shown(name)
         self._shown = {one: shown for one, shown in self._shown.items() if name and one != prompt}
 
+    def class_of(self, name: str, words: Sequence[str]) -> str:
+        """See `WordTable.class_of`."""
+        return class_of(name, wanted_of(words, self.known, self._find))
+
     def meanings(self, vocabulary: Vocabulary) -> tuple[Meaning, ...]:
         """See `WordTable.meanings`."""
         wanted, _ = self._fitting(vocabulary.wanted)
@@ -369,10 +378,15 @@ class WordEmbeddings:
         return wanted, ()
 
     def _class_examples(self, word: WantedWord) -> Examples:
-        """Return what was shown of a class by a name of its own (coat=raincoat|rain jacket)."""
-        prompt = as_prompt(word.name)
-        is_own = prompt not in map(as_prompt, word.meanings)
-        return self._shown.get(prompt, Examples()) if is_own else Examples()
+        """Return what was shown of a class by a name of its own (coat=raincoat|rain jacket).
+
+        Where that replaces all that the class looks for, what was shown of those counts with it.
+        """
+        prompt, meanings = as_prompt(word.name), [as_prompt(one) for one in word.meanings]
+        own = Examples() if prompt in meanings else self._shown.get(prompt, Examples())
+        if not own.positives:
+            return own
+        return own.joined(self._shown[one] for one in meanings if one in self._shown)
 
     def _class_embeddings(self, word: WantedWord) -> list[NDArray[np.float32]]:
         """Return one for each thing that a class looks for; examples of it replace its words."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ros_support_pkg.core.words import WordOrigin
 from semantic_detection_pkg.detector.core.class_names import NAMES_HINT, are_odd
-from semantic_detection_pkg.detector.core.prompts import WantedWord, wanted_words
+from semantic_detection_pkg.detector.core.prompts import WantedWord, as_prompt, wanted_words
 from semantic_detection_pkg.errors import ConfigurationError
 
 
@@ -98,6 +98,13 @@ class WordTable(Protocol):
                 the model can learn none.
         """
 
+    def class_of(self, name: str, words: Sequence[str]) -> str:
+        """Return which of the classes that words ask for is called, or looks for, this; "": none.
+
+        Args:
+            words: as typed; none: all that is known.
+        """
+
     def meanings(self, vocabulary: Vocabulary) -> tuple[Meaning, ...]:
         """Return what the words of a vocabulary that `choose` made look for, in their order."""
 
@@ -138,6 +145,14 @@ def wanted_of(
     if not words:
         return tuple(WantedWord(name, (name,)) for name in known)
     return wanted_words(words, find)
+
+
+def class_of(name: str, wanted: Sequence[WantedWord]) -> str:
+    """Return the class that is called so, else the first that looks for it; "": none."""
+    prompt = as_prompt(name)
+    called = (word.name for word in wanted if as_prompt(word.name) == prompt)
+    meant = (word.name for word in wanted if prompt in map(as_prompt, word.meanings))
+    return next(called, next(meant, ""))
 
 
 def labelled(wanted: Sequence[WantedWord], groups: Sequence[NDArray[np.intp]]) -> Vocabulary:

@@ -26,6 +26,7 @@ from semantic_detection_pkg.detector.backends.loading import LoadedDetector
 from semantic_detection_pkg.detector.backends.word_memory import WordMemory
 from semantic_detection_pkg.detector.core.classifier_words import in_short
 from semantic_detection_pkg.detector.core.examples import ShownExample
+from semantic_detection_pkg.detector.core.pipeline import DetectorPipeline
 from semantic_detection_pkg.detector.core.prompts import as_prompt
 from semantic_detection_pkg.errors import ConfigurationError, FrameError
 
@@ -192,11 +193,8 @@ class WordsService:
             name, embedding, request.is_negative, now_ns, frame_ns, (x0, y0, x1, y1)
         )
         kept = self._memory.take_example(example)
-        pipeline = loaded.pipeline
-        looked_for = {*pipeline.vocabulary, *(one.text for one in pipeline.meanings)}
-        is_idle = as_prompt(name) not in map(as_prompt, looked_for)
-        idle = f"{name!r} is not looked for, what was shown of it is known" if is_idle else ""
-        return self._changed(loaded, WordsCause.SHOWN, idle, loaded.dropped_words, kept)
+        said = _where_it_counts(name, loaded.pipeline)
+        return self._changed(loaded, WordsCause.SHOWN, said, loaded.dropped_words, kept)
 
     def _loaded(self) -> LoadedDetector:
         loaded = self._detector()
@@ -248,6 +246,15 @@ class WordsService:
     def _finish(self) -> None:
         while self._done:
             self._done.popleft()()
+
+
+def _where_it_counts(name: str, pipeline: DetectorPipeline) -> str:
+    """Return what is to be said of the class that an example is of; "": nothing."""
+    found = pipeline.class_of(name)
+    if found not in pipeline.vocabulary:
+        return f"{name!r} is not looked for, what was shown of it is known"
+    is_synonym = as_prompt(found) != as_prompt(name)
+    return f"{name!r} is what {found!r} looks for, and counts for that" if is_synonym else ""
 
 
 def _unexpected(error: Exception) -> ConfigurationError:

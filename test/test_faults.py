@@ -71,6 +71,10 @@ def test_no_folder_is_given_to_a_robot_of_its_own(tmp_path: Path) -> None:
         assert not {"shared_dir", "output_dir"} & set(given)
         assert "_dir" not in Path(given["params_file"]).read_text()
     assert len({path.name for path in tmp_path.glob("*.param.yaml")}) == 3
+    # But for what the two are given by mistake.
+    written = _launch_file(tmp_path, "sim:7", "r1", "few", tmp_path / "one")
+    given = yaml.safe_load(written)["launch"][-1]["include"]["arg"]
+    assert {"name": "shared_dir", "value": str(tmp_path / "one")} in given
 
 
 def test_the_table_counts_who_survived() -> None:

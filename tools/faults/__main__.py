@@ -80,19 +80,27 @@ def _slow_camera(options: argparse.Namespace, tell: Tell, _: str) -> None:
 
 
 def _two_robots(options: argparse.Namespace, tell: Tell, _: str) -> None:
-    """Side by side on one host, with the folders that both of them have by default."""
+    """Side by side on one host: with the folders that both have by default, then with one lock.
+
+    By default their folders are apart by namespace. Where somebody gave both the same, nothing but
+    the lock's signature tells an arbiter that the holder is not its own; the language model, of
+    which each has its own, is then not found.
+    """
     source = "sim:7?width=320&height=180&rate=2"
     layout = options.layout
-    with (
-        _place() as (folder, probe),
-        Robot(folder, probe, source, "r1", processes=layout) as first,
-        Robot(folder, probe, source, "r2", processes=layout) as second,
-    ):
-        tell(trials.last(second, "two robots", "r2", 60.0 * options.minutes / 2.0))
-        for robot, name in ((first, "r1"), (second, "r2")):
-            count = robot.deaths()  # while the other began, too
-            lost = [f"{count} processes have ended since its start"] if count else []
-            tell(Outcome("two robots", name, 0.0, lost))
+    for what in ("", ", one lock"):
+        with _place() as (folder, probe):
+            shared = folder / "one" if what else None
+            with (
+                Robot(folder, probe, source, "r1", processes=layout, shared_dir=shared) as first,
+                Robot(folder, probe, source, "r2", processes=layout, shared_dir=shared) as second,
+            ):
+                seconds = 60.0 * options.minutes / 2.0
+                tell(trials.last(second, "two robots", f"side by side{what}", seconds))
+                for robot, name in ((first, "r1"), (second, "r2")):
+                    count = robot.deaths()  # while the other began, too
+                    lost = [f"{count} processes have ended since its start"] if count else []
+                    tell(Outcome("two robots", f"{name}{what}", 0.0, lost))
 
 
 def _soak(options: argparse.Namespace, tell: Tell, _: str) -> None:

@@ -58,6 +58,7 @@ class Robot:
         environment: laid over that of its processes.
         command: before the launch runner's, as for a mount namespace of its own.
         processes: who shares one, an argument of robot.launch.yaml.
+        shared_dir: typed, so without the namespace below it; None: as the launch file says.
     """
 
     def __init__(
@@ -69,12 +70,13 @@ class Robot:
         environment: Mapping[str, str] | None = None,
         command: Sequence[str] = (),
         processes: str = "each",
+        shared_dir: Path | None = None,
     ) -> None:
         self.probe = probe
         self.recordings = folder / "recordings" / namespace
         self._prefix = f"{namespace}/" if namespace else ""
         path = folder / f"{namespace or 'robot'}.launch.yaml"
-        path.write_text(_launch_file(folder, source, namespace, processes))
+        path.write_text(_launch_file(folder, source, namespace, processes, shared_dir))
         host = {"OUTPUT_DIR": str(folder / "recordings"), "TIER3_DIR": str(folder / "shared")}
         self.session = LaunchSession(
             path,
@@ -210,7 +212,9 @@ def hold(seconds: float, is_broken: Callable[[], bool] = lambda: False) -> bool:
     return True
 
 
-def _launch_file(folder: Path, source: str, namespace: str, processes: str) -> str:
+def _launch_file(
+    folder: Path, source: str, namespace: str, processes: str, shared_dir: Path | None = None
+) -> str:
     shared = folder / "shared" / namespace
     shared.mkdir(parents=True, exist_ok=True)
     port = free_port()
@@ -231,5 +235,8 @@ def _launch_file(folder: Path, source: str, namespace: str, processes: str) -> s
         "resume_policy": "at_once",
         "processes": processes,
     }
+    if shared_dir is not None:
+        shared_dir.mkdir(exist_ok=True)
+        arguments["shared_dir"] = str(shared_dir)
     listed = [{"name": name, "value": value} for name, value in arguments.items()]
     return _LAUNCH.format(port=port, shared=shared, arguments=json.dumps(listed))

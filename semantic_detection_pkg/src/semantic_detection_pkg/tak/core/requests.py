@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import datetime, timezone
 
 NS_PER_S = 1_000_000_000
 
@@ -12,7 +11,7 @@ NS_PER_S = 1_000_000_000
 AGE_MAX_S = 60
 _REMEMBERED_MAX = 1000
 #: Before that nobody had this: a clock that says so was never set.
-_MADE_NS = round(datetime(2026, 1, 1, tzinfo=timezone.utc).timestamp()) * NS_PER_S
+_MADE_NS = 1_767_225_600 * NS_PER_S  # 2026-01-01
 _UNITS_S = (("years", 31_557_600), ("days", 86_400), ("h", 3_600), ("min", 60))
 
 
@@ -87,8 +86,8 @@ def _off_clock(time_ns: int, now_ns: int) -> str:
             "tells it again, or that clock is behind"
         )
     if now_ns < _MADE_NS:
-        today = datetime.fromtimestamp(now_ns / NS_PER_S, timezone.utc).strftime("%Y-%m-%d")
-        said += f"; ours says {today} and was never set: set it"
+        behind = _in_words((_MADE_NS - now_ns) / NS_PER_S)
+        said += f"; ours was never set, it is {behind} before this software was made: set it"
     return said
 
 

@@ -108,7 +108,7 @@ def test_a_service_without_eyes_is_uncertain_and_diagnostics_say_what_helps(gpu:
     gpu.probe.wait_for(is_said, "the bridge to say what helps")
 
 
-# As on the robot: it comes back inactive, as if somebody had deactivated it.
+# As on the robot: it comes back inactive, as one that somebody has deactivated.
 @pytest.mark.long
 @pytest.mark.parametrize("gpu", ["nothing", "configure"], indirect=True)
 def test_a_detector_that_died_is_brought_back(gpu: Gpu, tmp_path: Path) -> None:
@@ -125,14 +125,53 @@ def change(gpu: Gpu, transition: int) -> bool:
 
 @pytest.mark.long
 def test_an_operator_has_the_last_word(gpu: Gpu) -> None:
-    """What was deactivated by hand stays so, until it is activated by hand."""
+    """What was deactivated by hand stays so until it is activated by hand, whatever dies but it."""
+    diagnostics = gpu.probe.listen(DiagnosticArray, "/diagnostics", EVENT)
+    reason = "the detector was deactivated by an operator: activate it by hand"
+
+    def says(name: str, text: str) -> bool:
+        return any(
+            one.name == name and text in one.message
+            for message in diagnostics
+            for one in message.status
+        )
+
     assert change(gpu, Transition.TRANSITION_DEACTIVATE)
-    reason = "somebody else deactivated the detector: it is left so for a while"
     gpu.probe.wait_for(lambda: gpu.states[-1].reason == reason, "the arbiter to say it")
-    assert not gpu.is_detector_active()
     gpu.launch.wait_for_line(reason)
+    gpu.probe.wait_for(
+        lambda: (
+            says("gpu_arbiter", reason)
+            and says("detector", "deactivated by an operator: activate it by hand")
+        ),
+        "the diagnostics to say it",
+    )
+    acquire = AcquireGpu.Request(holder="test", duration_s=1.0, wait_s=600.0)
+    assert gpu.probe.call(AcquireGpu, "gpu/acquire", acquire).reason == reason
+
+    epoch = gpu.states[-1].epoch
+    gpu.launch.send("gpu_arbiter", signal.SIGKILL)
+    gpu.probe.wait_for(
+        lambda: gpu.states[-1].epoch > epoch and gpu.states[-1].reason == reason,
+        "the next arbiter to say it",
+    )
+    assert not gpu.is_detector_active()
     assert change(gpu, Transition.TRANSITION_ACTIVATE)
     gpu.wait_for_owner(GpuState.OWNER_DETECTOR)
+
+
+@pytest.mark.long
+def test_a_detector_begins_anew_without_an_operators_word(gpu: Gpu) -> None:
+    """Who has its process started wants it to work."""
+    assert change(gpu, Transition.TRANSITION_DEACTIVATE)
+    gpu.wait_for_owner(GpuState.OWNER_NOBODY)
+    told = len(gpu.states)
+    gpu.launch.send("detector", signal.SIGKILL)
+    gpu.probe.wait_for(
+        lambda: [state.owner for state in gpu.states[told:]][-1:] == [GpuState.OWNER_DETECTOR],
+        "the next detector's turn",
+    )
+    assert gpu.is_detector_active()
 
 
 @pytest.mark.long

@@ -54,6 +54,8 @@ _PURPOSES = {
     "/camera/image_raw": "The newest frame, bgr8. Only while somebody subscribes.",
     "/camera/image_raw/compressed": "The same as JPEG. Only while somebody subscribes.",
     "/camera/camera_info": "Intrinsics from the calibration file; K is zero without one.",
+    "/detector/gpu/change_state": "Transitions for the arbiter; refused of what an operator holds.",
+    "/detector/gpu/get_state": "The state for the arbiter; the label says what an operator holds.",
     "/gimbal/center": "Point the gimbal to its middle.",
     "/gimbal/photo": "Take a photo with the gimbal's own camera.",
     "/gimbal/record": "Start or stop a recording of the gimbal's own camera.",
@@ -154,7 +156,8 @@ def _endpoints_now(probe: GraphProbe, name: str) -> Iterator[Endpoint]:
             if mine:
                 yield Endpoint(kind, topic, types[0], _quality(mine[0].qos_profile))
     for service, types in graph.get_service_names_and_types_by_node(name, "/"):
-        if service.rpartition("/")[2] not in _COMMON_SERVICES and "/_action/" not in service:
+        is_common = service.removeprefix(f"/{name}/") in _COMMON_SERVICES
+        if not is_common and "/_action/" not in service:
             yield Endpoint("service", service, types[0])
     for action, types in get_action_server_names_and_types_by_node(graph, name, "/"):
         yield Endpoint("action", action, types[0])

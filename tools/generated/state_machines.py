@@ -24,6 +24,29 @@ stateDiagram-v2
 """
 
 
+_GPU_FOOT = """
+## An operator's word
+
+What an operator deactivates (`ros2 lifecycle set /detector deactivate`, with `cleanup` after it or
+without) stays so until somebody activates it by hand. While it does, no lease is given: requests
+are refused at once, and `gpu/state`, the log and the diagnostics of arbiter and detector say that
+the detector was deactivated by an operator and is to be activated by hand.
+
+A transition does not tell who asked for it, and what is taken for an operator's word by mistake
+would blind the robot for ever. So the arbiter has services of its own at the detector
+(`detector/gpu/get_state`, `detector/gpu/change_state`), and the detector remembers what came by the
+common ones. An order of an arbiter that has died, or one that comes late, is no operator's word; a
+deactivation that failed, or the detector's own end, is none either.
+
+| what happens | then |
+|---|---|
+| the arbiter begins anew | the detector stays as it was left: it is the detector that knows |
+| the detector's process begins anew | it is brought up: who starts it wants it to work |
+| an order to activate was on its way | the detector refuses it |
+| `deactivate` during a lease | refused: it is inactive already, and comes back afterwards |
+"""
+
+
 _CANDIDATE_HEAD = """\
 # The life of a candidate
 
@@ -57,7 +80,7 @@ def gimbal_link() -> str:
 
 def gpu_turns() -> str:
     """Return the page with the diagram of the turns on the GPU."""
-    return _GPU_HEAD + _arrows(TRANSITIONS) + "\n```\n"
+    return _GPU_HEAD + _arrows(TRANSITIONS) + "\n```\n" + _GPU_FOOT
 
 
 def candidate_states_page() -> str:

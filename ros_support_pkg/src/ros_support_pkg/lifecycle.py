@@ -27,6 +27,12 @@ class GuardedLifecycleNode(LifecycleNode):
 
     expected_errors: tuple[type[Exception], ...] = ()
 
+    @property
+    def life(self) -> tuple[int, str]:
+        """The lifecycle's state now: its number (`lifecycle_msgs/State`) and its label."""
+        number, label = self._state_machine.current_state
+        return number, label
+
     def configure(self) -> None:
         """Acquire what needs no GPU. On failure, leave nothing acquired."""
 

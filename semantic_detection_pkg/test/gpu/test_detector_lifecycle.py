@@ -1,74 +1,103 @@
-"""What the arbiter is told of a detector that was active and is not any more."""
+"""What the arbiter is told of a node with a door for it, and what it may do there."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from lifecycle_msgs.msg import State, TransitionEvent
+import rclpy
+from lifecycle_msgs.msg import State
+from lifecycle_msgs.msg import Transition as TransitionMessage
 from lifecycle_msgs.srv import ChangeState, GetState
-from ros_graph import GraphProbe
+from patience import patience
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from ros_graph import GraphProbe, destroy
 
-from ros_support_pkg.qos import EVENT
-from semantic_detection_pkg.gpu.core.messages import DetectorIs, Life
+from ros_support_pkg.lifecycle import GuardedLifecycleNode
+from semantic_detection_pkg.gpu.core.messages import DetectorIs, Life, Transition
+from semantic_detection_pkg.gpu.ros.arbiter_door import ArbiterDoor
 from semantic_detection_pkg.gpu.ros.detector_lifecycle import DetectorLifecycle
 
 pytestmark = pytest.mark.graph
 
 
-class StandIn:
-    """A detector that is in the state which the test says, and what the arbiter is told of it."""
+class Detector(GuardedLifecycleNode):
+    """A node with a door, as the detector has it."""
 
-    def __init__(self, probe: GraphProbe) -> None:
+    def __init__(self, **options: Any) -> None:
+        super().__init__("detector", **options)
+        self.fails = False
+        self.door = ArbiterDoor(self)
+
+    def deactivate(self) -> None:
+        if self.fails:
+            raise OSError("the model does not let go")
+
+
+class Stand:
+    """The node in a thread of its own, an arbiter's view of it, and an operator."""
+
+    def __init__(self, probe: GraphProbe, domain_id: int) -> None:
         self._probe = probe
-        self.state = State.PRIMARY_STATE_ACTIVE
-        self.told: list[DetectorIs] = []
-        probe.node.create_service(GetState, "detector/get_state", self._answer)
-        probe.node.create_service(ChangeState, "detector/change_state", lambda _, answer: answer)
-        self._events = probe.node.create_publisher(
-            TransitionEvent, "detector/transition_event", EVENT
-        )
-        self.lifecycle = DetectorLifecycle(probe.node, "detector", self.told.append)
-        self._heard = probe.listen(TransitionEvent, "detector/transition_event", EVENT)
+        self._domain_id = domain_id
         self._serial = 0
-        probe.wait_for(lambda: self.is_seen_as(Life.ACTIVE), "the detector's state")
-        probe.wait_for(lambda: self._events.get_subscription_count() == 2, "who hears its events")
+        self._told: list[DetectorIs] = []
+        self.begin()
+        self.lifecycle = DetectorLifecycle(probe.node, "detector", self._told.append)
+        probe.wait_for(lambda: self.life() is Life.UNCONFIGURED, "the detector's state")
 
-    def _answer(self, _: GetState.Request, answer: GetState.Response) -> GetState.Response:
-        answer.current_state.id = self.state
-        return answer
+    def begin(self) -> None:
+        self._context = Context()
+        rclpy.init(context=self._context, domain_id=self._domain_id)
+        self.node = Detector(context=self._context, use_global_arguments=False)
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self.node)
+        self._spinning = threading.Thread(target=self._executor.spin, daemon=True)
+        self._spinning.start()
 
-    def is_seen_as(self, life: Life) -> bool:
-        """Ask once, and return whether this was told last."""
-        if not self.told or self.told[-1].serial == self._serial:
-            self._serial += 1
-            self.lifecycle.query_state(self._serial)
-        return bool(self.told) and self.told[-1].life is life
+    def end(self) -> None:
+        self._executor.shutdown()
+        self._spinning.join(patience(10.0))
+        destroy(self.node)
+        self._context.try_shutdown()
 
-    def ask(self) -> Life:
-        """Return what is told of its state now."""
+    def life(self, transition: Transition | None = None) -> Life:
+        """Return what the arbiter is told, after a transition that it asks for."""
         self._serial += 1
-        self.lifecycle.query_state(self._serial)
-        answer = self._probe.wait_for(
-            lambda: next((one for one in self.told if one.serial == self._serial), None),
+        if transition is None:
+            self.lifecycle.query_state(self._serial)
+        else:
+            self.lifecycle.order(self._serial, transition)
+        told = self._probe.wait_for(
+            lambda: next((one for one in self._told if one.serial == self._serial), None),
             "an answer",
         )
-        return answer.life
+        assert told is not None
+        return told.life
 
-    def tells(self, start: int, goal: int) -> None:
-        """Announce a transition, as rclpy does, and wait until it was heard."""
-        event = TransitionEvent()
-        event.start_state.id, event.goal_state.id = start, goal
-        before = len(self._heard)
-        self._events.publish(event)
-        self._probe.wait_for(lambda: len(self._heard) > before, "its own event")
+    def by_hand(self, number: int) -> bool:
+        request = ChangeState.Request(transition=TransitionMessage(id=number))
+        return bool(self._probe.call(ChangeState, "detector/change_state", request).success)
+
+    def order(self, number: int) -> bool:
+        """Have an order carried out that was on its way, whatever the state is now."""
+        request = ChangeState.Request(transition=TransitionMessage(id=number))
+        return bool(self._probe.call(ChangeState, "detector/gpu/change_state", request).success)
+
+    def bring_up(self) -> None:
+        assert self.life(Transition.CONFIGURE) is Life.INACTIVE
+        assert self.life(Transition.ACTIVATE) is Life.ACTIVE
 
 
 @pytest.fixture
-def detector(probe: GraphProbe) -> Iterator[StandIn]:
-    stand_in = StandIn(probe)
-    yield stand_in
-    stand_in.lifecycle.close()
+def stand(probe: GraphProbe, ros_domain: dict[str, str]) -> Iterator[Stand]:
+    stand = Stand(probe, int(ros_domain["ROS_DOMAIN_ID"]))
+    yield stand
+    stand.lifecycle.close()
+    stand.end()
 
 
 @pytest.mark.parametrize(("discovery_s", "life"), [(0.0, Life.ABSENT), (1e3, Life.UNKNOWN)])
@@ -82,20 +111,48 @@ def test_one_that_was_not_met_yet_may_be_there(
     assert told == [DetectorIs(1, life)]
 
 
-def test_one_that_told_its_end_was_deactivated(detector: StandIn) -> None:
-    detector.state = State.PRIMARY_STATE_INACTIVE
-    detector.tells(State.PRIMARY_STATE_ACTIVE, State.TRANSITION_STATE_DEACTIVATING)
-    assert detector.ask() is Life.INACTIVE
+def test_an_arbiters_order_is_no_operators_word(stand: Stand) -> None:
+    stand.bring_up()
+    assert stand.life(Transition.DEACTIVATE) is Life.INACTIVE
+    assert stand.life(Transition.ACTIVATE) is Life.ACTIVE
+    assert stand.order(TransitionMessage.TRANSITION_DEACTIVATE), "of an arbiter that has died"
+    assert stand.life() is Life.INACTIVE
+    assert stand.node.door.notice == ""
 
 
-def test_one_that_told_nothing_has_died_and_another_is_there(detector: StandIn) -> None:
-    detector.state = State.PRIMARY_STATE_INACTIVE
-    assert detector.ask() is Life.ABSENT
-    assert detector.ask() is Life.INACTIVE
+def test_what_an_operator_deactivated_no_arbiter_activates(stand: Stand, probe: GraphProbe) -> None:
+    stand.bring_up()
+    assert stand.by_hand(TransitionMessage.TRANSITION_DEACTIVATE)
+    assert stand.life() is Life.HELD
+    assert stand.life(Transition.ACTIVATE) is Life.HELD
+    assert not stand.order(TransitionMessage.TRANSITION_ACTIVATE), "it was on its way"
+    assert stand.node.door.notice == "deactivated by an operator: activate it by hand"
+    state = probe.call(GetState, "detector/get_state", GetState.Request()).current_state
+    assert (state.id, state.label) == (State.PRIMARY_STATE_INACTIVE, "inactive"), "as for all tools"
+
+    assert stand.by_hand(TransitionMessage.TRANSITION_ACTIVATE)
+    assert stand.life() is Life.ACTIVE
+    assert stand.life(Transition.DEACTIVATE) is Life.INACTIVE
 
 
-def test_what_was_told_of_an_earlier_time_does_not_count(detector: StandIn) -> None:
-    detector.tells(State.PRIMARY_STATE_ACTIVE, State.TRANSITION_STATE_DEACTIVATING)
-    detector.tells(State.TRANSITION_STATE_ACTIVATING, State.PRIMARY_STATE_ACTIVE)
-    detector.state = State.PRIMARY_STATE_INACTIVE
-    assert detector.ask() is Life.ABSENT
+def test_what_an_operator_unloads_he_holds_too(stand: Stand) -> None:
+    stand.bring_up()
+    assert stand.by_hand(TransitionMessage.TRANSITION_DEACTIVATE)
+    assert stand.by_hand(TransitionMessage.TRANSITION_CLEANUP)
+    assert stand.life() is Life.HELD
+
+
+def test_a_deactivation_that_failed_is_nobodys_will(stand: Stand) -> None:
+    stand.bring_up()
+    stand.node.fails = True
+    assert not stand.by_hand(TransitionMessage.TRANSITION_DEACTIVATE)
+    assert stand.life() is Life.UNCONFIGURED
+
+
+def test_another_process_holds_nothing(stand: Stand, probe: GraphProbe) -> None:
+    stand.bring_up()
+    assert stand.by_hand(TransitionMessage.TRANSITION_DEACTIVATE)
+    stand.end()
+    probe.wait_for(lambda: stand.life() is Life.ABSENT, "the end of the detector")
+    stand.begin()
+    probe.wait_for(lambda: stand.life() is Life.UNCONFIGURED, "the next detector")

@@ -31,7 +31,7 @@ from semantic_detection_pkg.gpu.core.messages import (
 )
 from semantic_detection_pkg.gpu.core.turns import TRANSITIONS, ArbiterRules, Cause, TurnState
 
-RULES = ArbiterRules(min_dwell_s=1.0, max_share=0.5, operator_hold_s=60.0)
+RULES = ArbiterRules(min_dwell_s=1.0, max_share=0.5)
 
 
 class Play:
@@ -125,32 +125,48 @@ def test_brings_the_detector_up_in_order_and_makes_it_anew_when_it_sticks() -> N
     assert orders == [*again, "cleanup", *again]
 
 
-def test_without_a_hold_nothing_is_taken_for_an_operators_will() -> None:
-    rules = ArbiterRules(operator_hold_s=0.0)
-    play = Play(rules).detector(Life.ACTIVE).detector(Life.INACTIVE)
-    assert "somebody else" not in play.arbiter.reason
-    play.tell(Tick(), after_s=0.3).detector(Life.INACTIVE)
-    assert Life.INACTIVE is play.arbiter.life
-    orders = play.wanted(Order) or play.tell(Tick(), after_s=1.0).detector(Life.INACTIVE).wanted(
-        Order
-    )
-    assert [order.transition for order in orders] == [Transition.ACTIVATE]
+def held() -> Play:
+    return active().detector(Life.HELD)
 
 
-def test_what_an_operator_deactivated_is_left_so_for_a_while() -> None:
-    play = active().detector(Life.INACTIVE)
-    assert (play.arbiter.mode, play.commands) == (TurnState.RESUMING, [])
-    assert "somebody else deactivated the detector" in play.arbiter.reason
-    for _ in range(5):
-        play.tell(Tick(), after_s=RULES.operator_hold_s / 6).detector(Life.INACTIVE)
-        assert play.wanted(Order) == []
-    play.tell(Tick(), after_s=RULES.operator_hold_s / 6 + 0.1).detector(Life.INACTIVE)
-    assert [order.transition for order in play.wanted(Order)] == [Transition.ACTIVATE]
+def test_what_an_operator_deactivated_is_left_so() -> None:
+    play = held()
+    assert (play.arbiter.mode, play.commands) == (TurnState.HELD, [])
+    assert play.arbiter.reason == Cause.BY_HAND.value
+    for after_s in (0.1, 60.0, 3600.0, 1e6):
+        play.tell(Tick(), after_s=after_s).detector(Life.HELD)
+        assert (play.arbiter.mode, play.wanted(Order)) == (TurnState.HELD, [])
 
 
 def test_an_operator_may_activate_it_again_at_any_time() -> None:
-    play = active().detector(Life.INACTIVE).tell(Tick()).detector(Life.ACTIVE)
-    assert play.arbiter.mode is TurnState.DETECTOR
+    assert held().tell(Tick()).detector(Life.ACTIVE).arbiter.mode is TurnState.DETECTOR
+
+
+def test_an_arbiter_that_begins_anew_leaves_what_an_operator_deactivated() -> None:
+    play = Play().detector(Life.HELD).tell(LockIs(True)).detector(Life.HELD)
+    assert (play.arbiter.mode, play.wanted(Order)) == (TurnState.HELD, [])
+
+
+def test_what_an_operator_deactivated_for_a_lease_is_left_so_after_it() -> None:
+    """The order to deactivate and the operator's word were on their way at the same time."""
+    play = active().ask().detector(Life.HELD).tell(LockIs(True))
+    assert play.arbiter.mode is TurnState.LEASED
+    play.tell(Released(5, "a", play.lease().epoch)).tell(LockIs(True)).detector(Life.HELD)
+    assert play.arbiter.mode is TurnState.HELD
+
+
+def test_while_an_operator_holds_the_detector_requests_are_refused() -> None:
+    """Whoever waits would wait for a turn that comes when somebody activates it by hand."""
+    play = Play().detector(Life.ACTIVE).ask("a").detector(Life.HELD)
+    assert play.answer() == Answer(1, Cause.BY_HAND.value)
+    assert play.ask("b").answer() == Answer(2, Cause.BY_HAND.value)
+
+
+@pytest.mark.parametrize("mode", ["detector", "held"])
+def test_inactive_without_an_operators_word_comes_back_at_once(mode: str) -> None:
+    """An order of an earlier arbiter that came late, or another process than the one before."""
+    play = (held() if mode == "held" else active()).detector(Life.INACTIVE)
+    assert [order.transition for order in play.wanted(Order)] == [Transition.ACTIVATE]
 
 
 def test_an_order_of_its_own_that_came_late_is_undone_at_once() -> None:
@@ -258,9 +274,7 @@ def test_failures_turn_tier_3_off_and_a_success_on() -> None:
 
 def test_a_detector_that_died_is_not_held_down_by_hand() -> None:
     """The operator's word is about the process that was deactivated, not about the next one."""
-    play = active().detector(Life.INACTIVE)
-    assert play.arbiter.reason == Cause.BY_HAND.value
-    assert not play.detector(Life.INACTIVE).wanted(Order)
+    play = held()
     for gone in (Life.ABSENT, Life.UNCONFIGURED):
         play.detector(gone)
     assert play.wanted(Order) == [Order(play.arbiter.serial, Transition.CONFIGURE)]

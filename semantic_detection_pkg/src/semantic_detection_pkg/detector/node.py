@@ -45,6 +45,7 @@ from semantic_detection_pkg.errors import FrameError, SemanticDetectionError
 from semantic_detection_pkg.gpu import owners
 from semantic_detection_pkg.gpu.detector_lock import DetectorLock
 from semantic_detection_pkg.gpu.errors import LockError
+from semantic_detection_pkg.gpu.ros.arbiter_door import ArbiterDoor
 
 #: [s] a straggler on the GPU is waited for; the arbiter activates when the lock is free.
 _LOCK_TIMEOUT_S = 0.5
@@ -82,6 +83,7 @@ class DetectorNode(GuardedLifecycleNode):
         self._words_service = WordsService(
             self, lambda: self._detector, self._inspector.frame, self._memory, self._tell_words
         )
+        self._door = ArbiterDoor(self)
         publish_diagnostics(self, self._check)
         self._start(self._config.autostart)
 
@@ -204,7 +206,9 @@ class DetectorNode(GuardedLifecycleNode):
         fallback = "; ".join(filter(None, (fallback, self._proposals.notice)))
         say = Health.warn if fallback else Health.ok
         if self._subscription is None:
-            return say("; ".join(filter(None, ("not active", fallback))), **figures)
+            notice = self._door.notice
+            say = Health.warn if notice else say
+            return say("; ".join(filter(None, ("not active", notice, fallback))), **figures)
         figures["dropped"] = self._subscription.dropped
         figures["looks_given_up"] = self._looks_given_up
         return say(fallback or "active", **figures) if rate else Health.warn("no frames", **figures)

@@ -38,6 +38,7 @@ _OWNERS = {
     TurnState.LEASED: GpuState.OWNER_LEASE,
     TurnState.RECLAIMING: GpuState.OWNER_UNKNOWN,
     TurnState.RESUMING: GpuState.OWNER_NOBODY,
+    TurnState.HELD: GpuState.OWNER_NOBODY,
 }
 _REPUBLISH_S = 1.0  # remaining_s changes although nothing else does
 

@@ -47,6 +47,7 @@ _TICK_S = {
     TurnState.LEASED: 0.05,
     TurnState.RECLAIMING: 0.005,
     TurnState.RESUMING: 0.05,
+    TurnState.HELD: 0.1,
 }
 _WRITE_RETRY_S = 0.5
 _LOOK_AGAIN_S = 1.0  # for a shared folder that is missing

@@ -8,6 +8,10 @@ waits, and after a grace has the process ended that holds the lock.
 
     STARTING -> DETECTOR <-> PAUSING -> LEASED -> RECLAIMING -> RESUMING -> DETECTOR
 
+What an operator has deactivated is left so (HELD) until it is activated by hand or is another
+process. The detector itself knows whose word it was, so no order of an arbiter, however late or of
+whichever run, is taken for an operator's.
+
 `turns.TRANSITIONS` is the whole table. The fail-safe state is: detector active, requests refused.
 """
 
@@ -43,7 +47,7 @@ _WAY_UP = {Life.UNCONFIGURED: Transition.CONFIGURE, Life.INACTIVE: Transition.AC
 _STEPS_UP = 2
 
 #: States in which the detector cannot be the one that computes.
-_AT_REST = {Life.ABSENT, Life.UNCONFIGURED, Life.INACTIVE}
+_AT_REST = {Life.ABSENT, Life.UNCONFIGURED, Life.INACTIVE, Life.HELD}
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,6 @@ class Arbiter:
         reason: of the last change, in words.
         until_s: when the present mode's patience ends.
         life: newest known state of the detector.
-        is_told_to_stop: whether an order to deactivate may still be on its way.
         serial: of the newest question about the detector; older answers are ignored.
         ask_again_s: when the open question counts as lost; None: none is open.
         orders: on the way up, since the detector was last made anew.
@@ -73,7 +76,6 @@ class Arbiter:
     reason: str = "started"
     until_s: float = 0.0
     life: Life = Life.UNKNOWN
-    is_told_to_stop: bool = False
     serial: int = 0
     ask_again_s: float | None = None
     orders: int = 0
@@ -116,12 +118,7 @@ def step(arbiter: Arbiter, event: Event, now_s: float) -> Step:
         case DetectorIs(serial, life):
             if serial != arbiter.serial:
                 return arbiter, []
-            is_by_hand = _is_by_hand(arbiter, life)
             arbiter = replace(arbiter, life=life, ask_again_s=None)
-            if life in _AT_REST:
-                arbiter = replace(arbiter, is_told_to_stop=False)
-            if is_by_hand:
-                return _leave(arbiter, now_s)
             return _ON_DETECTOR[arbiter.mode](arbiter, now_s)
         case LockIs(is_free):
             return _on_lock(arbiter, is_free, now_s)
@@ -138,6 +135,8 @@ def _asked(arbiter: Arbiter, request: Request, now_s: float) -> Step:
 
 
 def _refusal(arbiter: Arbiter, request: Request, now_s: float) -> str:
+    if arbiter.mode is TurnState.HELD:
+        return Cause.BY_HAND.value
     if arbiter.is_degraded(now_s):
         return (
             f"requests are refused for {arbiter.off_until_s - now_s:.1f} s more, "
@@ -282,27 +281,27 @@ def _starting(arbiter: Arbiter, now_s: float) -> Step:
 
 
 def _detector(arbiter: Arbiter, now_s: float) -> Step:
-    if arbiter.life in _AT_REST:
-        arbiter = replace(arbiter, orders=0, wait_s=0.0, retry_s=now_s)
-        return _resuming(_go(arbiter, Cause.LOST, now_s), now_s)
-    return arbiter, []
+    if arbiter.life is Life.HELD:
+        return _hold(arbiter, now_s)
+    return _lost(arbiter, now_s) if arbiter.life in _AT_REST else (arbiter, [])
 
 
-def _is_by_hand(arbiter: Arbiter, life: Life) -> bool:
-    """Return whether the detector was deactivated by neither this arbiter nor its own death."""
-    return (
-        arbiter.rules.operator_hold_s > 0.0
-        and arbiter.mode is TurnState.DETECTOR
-        and (arbiter.life, life) == (Life.ACTIVE, Life.INACTIVE)
-        and not arbiter.is_told_to_stop
-    )
+def _lost(arbiter: Arbiter, now_s: float) -> Step:
+    arbiter = replace(arbiter, orders=0, wait_s=0.0, retry_s=now_s)
+    return _resuming(_go(arbiter, Cause.LOST, now_s), now_s)
 
 
-def _leave(arbiter: Arbiter, now_s: float) -> Step:
-    """Leave the detector as an operator wants it, for a while; it may be activated at any time."""
-    retry_s = now_s + arbiter.rules.operator_hold_s
-    arbiter = replace(arbiter, orders=0, wait_s=0.0, retry_s=retry_s)
-    return _go(arbiter, Cause.BY_HAND, now_s), []
+def _hold(arbiter: Arbiter, now_s: float) -> Step:
+    """Leave the detector as an operator wants it; nobody's turn comes before it is active again."""
+    answers: list[Command] = [Answer(one.number, Cause.BY_HAND.value) for one in arbiter.waiting]
+    return _go(replace(arbiter, waiting=()), Cause.BY_HAND, now_s), answers
+
+
+def _held(arbiter: Arbiter, now_s: float) -> Step:
+    if arbiter.life is Life.ACTIVE:
+        return _take_turn(arbiter, now_s)
+    # At rest, but not held: it is another process than the one that the operator has deactivated.
+    return _lost(arbiter, now_s) if arbiter.life in _AT_REST - {Life.HELD} else (arbiter, [])
 
 
 def _pausing(arbiter: Arbiter, now_s: float) -> Step:
@@ -326,9 +325,8 @@ def _reclaiming(arbiter: Arbiter, now_s: float) -> Step:
 def _resuming(arbiter: Arbiter, now_s: float) -> Step:
     if arbiter.life is Life.ACTIVE:
         return _take_turn(arbiter, now_s)
-    if arbiter.reason == Cause.BY_HAND.value and arbiter.life in _AT_REST - {Life.INACTIVE}:
-        # Not the one that the operator has deactivated: it has died, or was made anew.
-        arbiter = replace(arbiter, reason=Cause.LOST.value, retry_s=now_s)
+    if arbiter.life is Life.HELD:
+        return _hold(arbiter, now_s)
     if arbiter.life not in _WAY_UP or now_s < arbiter.retry_s:
         return arbiter, []
     rules = arbiter.rules
@@ -366,6 +364,7 @@ _ON_DETECTOR: dict[TurnState, Callable[[Arbiter, float], Step]] = {
     TurnState.LEASED: _leased,
     TurnState.RECLAIMING: _reclaiming,
     TurnState.RESUMING: _resuming,
+    TurnState.HELD: _held,
 }
 
 
@@ -381,8 +380,6 @@ def _look(arbiter: Arbiter, now_s: float) -> Step:
 
 def _order(arbiter: Arbiter, transition: Transition, now_s: float) -> Step:
     arbiter = _asking(arbiter, now_s)
-    if transition is Transition.DEACTIVATE:
-        arbiter = replace(arbiter, is_told_to_stop=True)
     return arbiter, [Order(arbiter.serial, transition)]
 
 

@@ -16,6 +16,7 @@ class Life(Enum):
     ABSENT = "absent"  # no such node, or it has ended
     UNCONFIGURED = "unconfigured"
     INACTIVE = "inactive"
+    HELD = "held"  # unconfigured or inactive: an operator has deactivated it
     ACTIVE = "active"
 
 

@@ -17,6 +17,7 @@ class TurnState(Enum):
     LEASED = "leased"
     RECLAIMING = "reclaiming"  # no lease is valid, the kernel lock may be held
     RESUMING = "resuming"  # the detector is brought up
+    HELD = "held"  # the detector stays as an operator has left it
 
 
 class Cause(Enum):
@@ -26,7 +27,7 @@ class Cause(Enum):
     FOUND_FREE = "the detector is not active and nobody computes"
     FOUND_HELD = "somebody else computes"
     TURN = "the GPU goes to a lease"
-    BY_HAND = "somebody else deactivated the detector: it is left so for a while"
+    BY_HAND = "the detector was deactivated by an operator: activate it by hand"
     LOST = "the detector is not active any more"
     IDLE = "the detector is idle"
     STUCK = "the detector did not stop in time"
@@ -41,7 +42,7 @@ TRANSITIONS: dict[tuple[TurnState, Cause], TurnState] = {
     (TurnState.STARTING, Cause.FOUND_HELD): TurnState.RECLAIMING,
     (TurnState.DETECTOR, Cause.TURN): TurnState.PAUSING,
     (TurnState.DETECTOR, Cause.LOST): TurnState.RESUMING,
-    (TurnState.DETECTOR, Cause.BY_HAND): TurnState.RESUMING,
+    (TurnState.DETECTOR, Cause.BY_HAND): TurnState.HELD,
     (TurnState.PAUSING, Cause.IDLE): TurnState.LEASED,
     (TurnState.PAUSING, Cause.STUCK): TurnState.RESUMING,
     (TurnState.LEASED, Cause.RELEASED): TurnState.RECLAIMING,
@@ -50,6 +51,9 @@ TRANSITIONS: dict[tuple[TurnState, Cause], TurnState] = {
     (TurnState.RECLAIMING, Cause.FOUND_ACTIVE): TurnState.DETECTOR,
     (TurnState.RESUMING, Cause.FOUND_ACTIVE): TurnState.DETECTOR,
     (TurnState.RESUMING, Cause.FOUND_HELD): TurnState.RECLAIMING,
+    (TurnState.RESUMING, Cause.BY_HAND): TurnState.HELD,
+    (TurnState.HELD, Cause.FOUND_ACTIVE): TurnState.DETECTOR,
+    (TurnState.HELD, Cause.LOST): TurnState.RESUMING,
 }
 
 
@@ -95,11 +99,5 @@ class ArbiterRules:
         formerly=("off_s",),
     )
     max_backoff_s: float = 300.0
-    operator_hold_s: float = setting(
-        60.0,
-        "how long a detector that an operator has deactivated is left so; 0: not at all",
-        minimum=0.0,
-        maximum=86400.0,
-    )
     retry_s: float = 0.2
     retry_max_s: float = 5.0

@@ -1,4 +1,4 @@
-"""The detector's lifecycle services as the arbiter's `Detector`."""
+"""The detector's lifecycle as the arbiter's `Detector`, by the door that it has for the arbiter."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from lifecycle_msgs.msg import State, TransitionEvent
+from lifecycle_msgs.msg import State
 from lifecycle_msgs.msg import Transition as TransitionMessage
 from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.client import Client
 from rclpy.node import Node
 
-from ros_support_pkg.edge import subscribe
-from ros_support_pkg.qos import EVENT
 from semantic_detection_pkg.gpu.core.messages import DetectorIs, Life, Transition
+from semantic_detection_pkg.gpu.ros.arbiter_door import CHANGE_STATE, GET_STATE, HELD
 
 _LIFE = {
     State.PRIMARY_STATE_UNCONFIGURED: Life.UNCONFIGURED,
@@ -30,8 +29,6 @@ _OPEN = {
     Transition.ACTIVATE: (Life.INACTIVE, TransitionMessage.TRANSITION_ACTIVATE),
     Transition.DEACTIVATE: (Life.ACTIVE, TransitionMessage.TRANSITION_DEACTIVATE),
 }
-#: Where a transition begins that ends in another state than active.
-_LEAVING_ACTIVE = (State.PRIMARY_STATE_ACTIVE, State.TRANSITION_STATE_DEACTIVATING)
 #: So long is a state still true if only we change it: a node that died is not back so soon.
 _FRESH_S = 0.3
 #: Who has just started knows of nobody yet: on a busy machine it takes seconds to hear of those who
@@ -44,9 +41,6 @@ class DetectorLifecycle:
 
     The state counts, not the answer to the transition: rclpy may say yes to one that half happened.
     A transition that is not open is never asked for: it would end a node of plain rclpy.
-
-    A node that was active and is inactive has told it (`transition_event`), or it is another one:
-    the first has died and was started again before anybody missed it, and is told as absent once.
     """
 
     def __init__(
@@ -61,18 +55,11 @@ class DetectorLifecycle:
         self._node = node
         self._name = name
         self._tell = tell
-        self._get = node.create_client(GetState, f"{name}/get_state", callback_group=group)
-        self._change = node.create_client(ChangeState, f"{name}/change_state", callback_group=group)
-        self._events = subscribe(
-            node,
-            TransitionEvent,
-            f"{name}/transition_event",
-            self._on_transition,
-            EVENT,
-            callback_group=group,
+        self._get = node.create_client(GetState, f"{name}/{GET_STATE}", callback_group=group)
+        self._change = node.create_client(
+            ChangeState, f"{name}/{CHANGE_STATE}", callback_group=group
         )
-        self._has_told = False  # that it is not active any more, since it was
-        self._was = Life.UNKNOWN  # when it answered last
+        self._is_met = False
         self._open: list[tuple[Client, Any]] = []
         self._seen = (Life.UNKNOWN, 0.0)  # and when, on the monotonic clock
         self._met_until_s = time.monotonic() + discovery_s
@@ -104,15 +91,8 @@ class DetectorLifecycle:
     def close(self) -> None:
         """Take the clients out of the node."""
         self._forget()
-        self._node.destroy_subscription(self._events)
         self._node.destroy_client(self._get)
         self._node.destroy_client(self._change)
-
-    def _on_transition(self, event: TransitionEvent) -> None:
-        if event.start_state.id in _LEAVING_ACTIVE:
-            self._has_told = True
-        elif event.goal_state.id == State.PRIMARY_STATE_ACTIVE:
-            self._has_told = False
 
     def _changed(self, serial: int, transition: Transition, answer: ChangeState.Response) -> None:
         if not answer.success:
@@ -121,16 +101,17 @@ class DetectorLifecycle:
 
     def _ask_state(self, then: Callable[[Life], None]) -> None:
         if not self._get.service_is_ready():
-            is_met = self._was is not Life.UNKNOWN or time.monotonic() >= self._met_until_s
-            then(Life.ABSENT if is_met else Life.UNKNOWN)
+            is_absent = self._is_met or time.monotonic() >= self._met_until_s
+            then(Life.ABSENT if is_absent else Life.UNKNOWN)
             return
 
         def learn(answer: GetState.Response) -> None:
             life = _LIFE.get(answer.current_state.id, Life.UNKNOWN)
+            if answer.current_state.label == HELD:
+                life = Life.HELD
+            self._is_met = self._is_met or life is not Life.UNKNOWN
             self._seen = (life, time.monotonic())
-            before, self._was = self._was, life
-            is_another = (before, life) == (Life.ACTIVE, Life.INACTIVE) and not self._has_told
-            then(Life.ABSENT if is_another else life)
+            then(life)
 
         self._call(self._get, GetState.Request(), learn)
 

@@ -317,7 +317,8 @@ def test_nothing_that_comes_ends_a_node(node: Node, failures: list[str]) -> None
     assert failures == []
     if isinstance(node, VlmBridgeNode):
         assert node._answered > 0, "questions were put"
-        assert node._last_cause == "no_service", "to a socket where nobody listens"
+        # A question that has but milliseconds ends by its own time.
+        assert node._last_cause in ("no_service", "timeout"), "to a socket where nobody listens"
 
 
 class OddBridge:

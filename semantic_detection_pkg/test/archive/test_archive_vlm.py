@@ -53,7 +53,7 @@ class Eyes:
         if self.unsure_of and f'"{self.unsure_of}"' in request.prompt:
             return Said("unsure\nit is too far away")
         is_there = f'"{seen}"' in request.prompt and seen != self.blind_to
-        return Said(f"{'yes' if is_there else 'no'}\nit is {seen} in the middle", 0.9)
+        return Said(f"yes\nit is {seen} in the middle" if is_there else "no\nit is grass", 0.9)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -80,7 +81,8 @@ def start(program: str, record: Path, *more: str) -> subprocess.Popen[str]:
 def kill_all(process: subprocess.Popen[str]) -> None:
     if psutil.pid_exists(process.pid):
         for one in psutil.Process(process.pid).children(recursive=True):
-            one.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+                one.kill()
         process.kill()
 
 

@@ -14,6 +14,7 @@ from replayed_scan import replayed
 
 from interfaces_pkg.action import Scan
 from interfaces_pkg.msg import Bearing
+from ros_support_pkg import edge
 from ros_support_pkg.core.pose_history import hfov_at_zoom
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.errors import ConfigurationError
@@ -284,19 +285,20 @@ def test_too_many_bearings_are_refused_by_one_line(count):
 
 def test_a_goal_with_too_many_bearings_never_reaches_the_scan(monkeypatch):
     """Reading and journalling it alone would hold up the scan in hand for seconds."""
-    monkeypatch.setattr(scan_action, "GoalServer", lambda *_, **__: SimpleNamespace())
-    told = []
+    offered, told, ended, refused = [], [], [], []
+    monkeypatch.setattr(scan_action, "GoalServer", lambda *parts, **_: offered.append(parts[-1]))
+    monkeypatch.setattr(edge, "refuse", lambda *said: refused.append(said[1]))
     served = scan_action.ScanAction(SimpleNamespace(), told.append)
-    ended = []
+    (execute,) = offered
     handle = SimpleNamespace(
         goal_id=SimpleNamespace(uuid=[1] * 16),
         request=Scan.Goal(words=["person"]),
         abort=lambda: ended.append("aborted"),
     )
     handle.request.area.bearings = [Bearing()] * (MAX_BEARINGS + 1)
-    result = asyncio.run(served._execute(handle))
+    result = asyncio.run(execute(handle))
     assert told == []
-    assert ended == ["aborted"]
+    assert (ended, refused) == (["aborted"], ["scan"])
     assert result.success is False
     assert "5001 bearings are too many" in result.message
     served.feed_back(SimpleNamespace())  # nothing is left open

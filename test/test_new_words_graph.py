@@ -18,7 +18,7 @@ from rcl_interfaces.msg import Log
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.qos import QoSProfile
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from ros_graph import GraphProbe
 
 from interfaces_pkg.msg import Detections
@@ -195,7 +195,8 @@ def test_who_asks_is_answered_whatever_the_thread_fails_of(
     """The next request has a thread of its own; the log has where it failed."""
     ended: list[threading.ExceptHookArgs] = []
     monkeypatch.setattr(threading, "excepthook", ended.append)
-    logged = probe.listen(Log, "/rosout", QoSProfile(depth=100))
+    kept = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)  # as it is told
+    logged = probe.listen(Log, "/rosout", kept)
 
     def fail(*_: Any) -> dict[str, np.ndarray]:
         raise failure

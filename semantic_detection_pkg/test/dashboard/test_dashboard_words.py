@@ -89,6 +89,7 @@ def test_words_that_are_set_in_a_scan_do_not_begin_it_again(
 ) -> None:
     take_control(page, served.address)
     served.dashboard.board.put("scan", {"level": "sweep", "coverage": 0.1, "candidates": 0})
+    expect(page.get_by_role("list", name="Parts of the system")).to_contain_text("sweep")
     served.robot.outcome = Outcome(CommandStatus.DONE, "")
     page.fill("#words", "tent, boot")
     with page.expect_response("**/api/vocabulary"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import time
@@ -39,8 +38,11 @@ class Console:
     def line(self, text: str, is_shown: bool = True) -> None:
         """Write one line to the log file and, if `is_shown`, to the screen."""
         if is_shown:
-            # Whoever read the screen may be gone; the processes go on.
-            with contextlib.suppress(BrokenPipeError):
+            try:
                 print(text, file=self._screen, flush=True)
+            except BrokenPipeError:
+                # Whoever read the screen is gone; the processes go on. What Python still holds for
+                # it would fail once more at the end, and be the exit status.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._screen.fileno())
         if self._log_file:
             print(f"{time.time():.7f} {text}", file=self._log_file, flush=True)

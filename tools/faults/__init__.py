@@ -5,9 +5,10 @@ gimbal and a stand-in for the language model. It is only seen from outside: by w
 by what lies on its disk. Two parts, the recorder and the turns on the GPU, have faults of their own
 without a robot around them, in numbers that a robot would take days for.
 
-    robot   the graph, started and watched
-    kept    what may not get lost, before and after a fault
-    trials  the faults
-    parts   those of single parts
-    report  what came of them
+    robot     the graph, started and watched
+    kept      what may not get lost, before and after a fault
+    holdings  memory, threads, files; whether they pile up
+    trials    the faults
+    parts     those of single parts
+    report    what came of them
 """

@@ -30,6 +30,8 @@ EVIDENCE_S = 40.0
 _PAUSE_S = 3.0
 #: Shown minus true time [s], one after the other.
 CLOCK_STEPS_S = (-5.0, -3605.0, 365 * 24 * 3600.0, 0.0)
+#: In less time what is made once is still being made, and growth says nothing [s].
+_SETTLED_S = 300.0
 #: At what a robot holds, while it is left to work.
 _LOOKS = 60
 _BALLAST_BLOCK = bytes(1 << 20)
@@ -115,7 +117,9 @@ def last(robot: Robot, kind: str, what: str, seconds: float) -> Outcome:
         if not is_whole:
             break
         samples.append(holdings(pids))
-    lost = growth(samples) if is_whole else [f"{robot.deaths() - deaths} processes have ended"]
+    lost = growth(samples) if is_whole and seconds >= _SETTLED_S else []
+    if not is_whole:
+        lost.append(f"{robot.deaths() - deaths} processes have ended")
     covered = robot.coverage_since(mark)
     if covered <= 0.0:
         lost.append("the scan stood still")

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import rclpy
-from patience import wait_until
 from rcl_interfaces.srv import SetParametersAtomically
 from rclpy.action import ActionServer
 from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
 from rclpy.parameter import Parameter
-from ros_graph import destroy
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
+from two_nodes import TwoNodes
 
 from interfaces_pkg.action import Scan
 from interfaces_pkg.srv import AddExample
@@ -27,15 +24,11 @@ from semantic_detection_pkg.dashboard.ros import robot as dashboard_robot
 from semantic_detection_pkg.dashboard.ros.robot import RosRobot
 
 
-class RobotHarness:
+class RobotHarness(TwoNodes):
     """The robot's side of the dashboard, and another node that answers only while it is spun."""
 
     def __init__(self, context: Context) -> None:
-        self.node, self.other = Node("page", context=context), Node("other", context=context)
-        self.executor = SingleThreadedExecutor(context=context)
-        self.others = SingleThreadedExecutor(context=context)
-        self.executor.add_node(self.node)
-        self.others.add_node(self.other)
+        super().__init__(context, "page")
         self.robot = RosRobot(self.node)
         self.operators: list[str] = []
         self.other.create_subscription(
@@ -69,15 +62,6 @@ class RobotHarness:
         response.success, response.message = True, "done so"
         return response
 
-    def spin_until(self, condition: Callable[[], Any], *, is_answered: bool = True) -> None:
-        def look() -> Any:
-            self.executor.spin_once(timeout_sec=0.01)
-            if is_answered:
-                self.others.spin_once(timeout_sec=0.01)
-            return condition()
-
-        wait_until(look, timeout_s=30.0)
-
     def outcomes_of(self, *asked: Command, is_answered: bool) -> list[Outcome]:
         """What commands end with."""
         outcomes: list[Outcome] = []
@@ -96,8 +80,7 @@ def harness(ros_domain: dict[str, str]) -> Iterator[RobotHarness]:
     harness.spin_until(lambda: all(harness.robot.presence()[name] for name in served))
     yield harness
     harness.action.destroy()
-    destroy(harness.other)
-    destroy(harness.node)
+    harness.destroy()
     context.try_shutdown()
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from semantic_detection_pkg.detector.backends.names_file import parse_names
 from semantic_detection_pkg.detector.core.class_names import are_odd, fit_names
-from semantic_detection_pkg.detector.core.vocabulary import ClassNames, split_words
+from semantic_detection_pkg.detector.core.vocabulary import ClassNames
+from semantic_detection_pkg.detector.core.word_lists import split_words
 from semantic_detection_pkg.errors import ConfigurationError, ModelError
 
 THREE = ("person", "tent", "boat")

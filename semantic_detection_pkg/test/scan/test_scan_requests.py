@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import rclpy
 from builtin_interfaces.msg import Time
-from patience import wait_until
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
-from ros_graph import destroy
+from two_nodes import TwoNodes
 
 from interfaces_pkg.action import AskVlm
 from interfaces_pkg.msg import VlmAnswer
@@ -32,15 +29,11 @@ LOOK = InspectRequest(request_id=1, frame_ns=5, box_xyxy=(0.0, 0.0, 8.0, 8.0))
 ASK = AskRequest(request_id=2, inspection_id=1, class_name="tent", timeout_s=60.0)
 
 
-class RequestsHarness:
+class RequestsHarness(TwoNodes):
     """The controller's requests, and a node that classifies and answers while it is spun."""
 
     def __init__(self, context: Context) -> None:
-        self.node, self.other = Node("scanner", context=context), Node("other", context=context)
-        self.executor = SingleThreadedExecutor(context=context)
-        self.others = SingleThreadedExecutor(context=context)
-        self.executor.add_node(self.node)
-        self.others.add_node(self.other)
+        super().__init__(context, "scanner")
         self.inputs: list[Any] = []
         self.requests = ScanRequests(self.node, self.inputs.append, {})
         self.questions: list[ServerGoalHandle] = []
@@ -67,15 +60,6 @@ class RequestsHarness:
         response.inspection.crop.data = b"a picture"
         return response
 
-    def spin_until(self, condition: Callable[[], Any], *, is_answered: bool = True) -> None:
-        def look() -> Any:
-            self.executor.spin_once(timeout_sec=0.01)
-            if is_answered:
-                self.others.spin_once(timeout_sec=0.01)
-            return condition()
-
-        wait_until(look, timeout_s=30.0)
-
 
 @pytest.fixture
 def harness(ros_domain: dict[str, str]) -> Iterator[RequestsHarness]:
@@ -88,8 +72,7 @@ def harness(ros_domain: dict[str, str]) -> Iterator[RequestsHarness]:
         )
     )
     yield harness
-    destroy(harness.other)
-    destroy(harness.node)
+    harness.destroy()
     context.try_shutdown()
 
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 import rclpy
-from patience import wait_until
 from rcl_interfaces.msg import Log
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from ros_graph import destroy
+from two_nodes import TwoNodes
 
 from interfaces_pkg.action import Scan
 from interfaces_pkg.msg import Bearing
@@ -28,15 +24,11 @@ pytestmark = pytest.mark.graph
 SQUARE = ((47.0, 8.0), (47.001, 8.0), (47.001, 8.001), (47.0, 8.001))
 
 
-class Team:
+class Team(TwoNodes):
     """The requests, and a scan controller that answers while it is spun."""
 
     def __init__(self, context: Context) -> None:
-        self.node, self.other = Node("team", context=context), Node("scan", context=context)
-        self.executor = SingleThreadedExecutor(context=context)
-        self.others = SingleThreadedExecutor(context=context)
-        self.executor.add_node(self.node)
-        self.others.add_node(self.other)
+        super().__init__(context, "team", "scan")
         self.bearings: list[Bearing] = [
             Bearing(yaw_rad=yaw, pitch_rad=0.3) for yaw in (0.1, 0.2, 0.3)
         ]
@@ -60,15 +52,6 @@ class Team:
         answer.bearings = self.bearings
         return answer
 
-    def spin_until(self, condition: Callable[[], Any], *, is_answered: bool) -> None:
-        def look() -> Any:
-            self.executor.spin_once(timeout_sec=0.01)
-            if is_answered:
-                self.others.spin_once(timeout_sec=0.01)
-            return condition()
-
-        wait_until(look, timeout_s=30.0)
-
     def is_said(self, text: str) -> bool:
         return any(text in one for one in self.said)
 
@@ -85,8 +68,7 @@ def team(ros_domain: dict[str, str]) -> Iterator[Team]:
         is_answered=True,
     )
     yield team
-    destroy(team.other)
-    destroy(team.node)
+    team.destroy()
     context.try_shutdown()
 
 

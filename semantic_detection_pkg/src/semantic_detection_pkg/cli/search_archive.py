@@ -52,7 +52,7 @@ from semantic_detection_pkg.common.file_system import FolderLock
 from semantic_detection_pkg.detector.classifier import Classifier, load_classifier
 from semantic_detection_pkg.detector.core.settings import DetectorSettings
 from semantic_detection_pkg.detector.core.tiles import TileSettings
-from semantic_detection_pkg.detector.core.vocabulary import split_words
+from semantic_detection_pkg.detector.core.word_lists import split_words
 from semantic_detection_pkg.errors import (
     ConfigurationError,
     SemanticDetectionError,

@@ -46,8 +46,8 @@ from semantic_detection_pkg.detector.core.vocabulary import (
     ClassNames,
     WordEmbeddings,
     check_checkpoint,
-    split_words,
 )
+from semantic_detection_pkg.detector.core.word_lists import split_words
 from semantic_detection_pkg.detector.core.word_table import Meaning, Vocabulary, WordTable
 from semantic_detection_pkg.errors import ConfigurationError, ModelError
 

@@ -23,8 +23,9 @@ BEFORE = Kept(
     confirmed=2,
     told=frozenset({"f1", "f2"}),
     words=("person",),
-    segments=frozenset({"ring_0000001.mcap"}),
+    segments={"ring_0000001.mcap": 20, "ring_0000002.mcap": 20},
     evidence=frozenset({"f1"}),
+    ring_bytes=50,
 )
 
 
@@ -34,7 +35,7 @@ BEFORE = Kept(
         ({"coverage": 0.1}, "coverage fell from 0.50 to 0.10"),
         ({"confirmed": 0}, "2 findings are 0"),
         ({"words": ("boat",)}, "looks for ('boat',)"),
-        ({"segments": frozenset()}, "segment ring_0000001.mcap is gone"),
+        ({"segments": {"ring_0000001.mcap": 20}}, "segment ring_0000002.mcap is gone"),
         ({"evidence": frozenset()}, "event of finding f1 is gone"),
     ],
 )
@@ -48,7 +49,7 @@ def test_what_goes_on_is_no_loss() -> None:
         BEFORE,
         coverage=0.9,
         confirmed=3,
-        segments=BEFORE.segments | {"ring_0000002.mcap"},
+        segments={**BEFORE.segments, "ring_0000003.mcap": 5},
         evidence=BEFORE.evidence | {"f2"},
     )
     assert losses(BEFORE, after) == []
@@ -56,6 +57,17 @@ def test_what_goes_on_is_no_loss() -> None:
     assert losses(BEFORE, replace(BEFORE, confirmed=1, told=frozenset({"f1"}))) == []
     # The area was covered and is begun again.
     assert losses(replace(BEFORE, coverage=0.95), replace(BEFORE, coverage=0.0)) == []
+
+
+def test_only_a_full_recording_lets_go_and_only_of_its_oldest() -> None:
+    def after(*numbers: int) -> list[str]:
+        segments = {f"ring_000000{number}.mcap": 20 for number in numbers}
+        return losses(BEFORE, replace(BEFORE, segments=segments))
+
+    assert after(2, 3) == []
+    assert after(2) == ["segment ring_0000001.mcap is gone"]  # it was not full
+    assert len(after()) == 2
+    assert after(1, 3) == ["segment ring_0000002.mcap is gone"]
 
 
 def test_confirmed_findings_without_an_event() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 #: What counts as the same coverage: the newest cells may not have been kept yet.
@@ -20,16 +20,18 @@ class Kept:
         confirmed: findings of the mission that are confirmed, as the scan controller counts them.
         told: ids of findings whose newest revision says that they are confirmed.
         words: what is looked for.
-        segments: names of finished files of the recording.
+        segments: bytes of each finished file of the recording, by name, which counts them up.
         evidence: ids of the findings that an event on the disk names.
+        ring_bytes: of finished files, from which on the recording lets go of its oldest ones.
     """
 
     coverage: float
     confirmed: int
     told: frozenset[str]
     words: tuple[str, ...]
-    segments: frozenset[str]
+    segments: Mapping[str, int]
     evidence: frozenset[str]
+    ring_bytes: int
 
 
 def losses(before: Kept, after: Kept) -> list[str]:
@@ -42,8 +44,16 @@ def losses(before: Kept, after: Kept) -> list[str]:
         lost.append(f"mission: {before.confirmed} findings are {after.confirmed}")
     if after.words != before.words:
         lost.append(f"mission: looked for {before.words}, looks for {after.words}")
-    lost += _missing("segment", before.segments, after.segments)
+    lost += _missing("segment", before.segments, after.segments.keys() | _let_go(before, after))
     return lost + _missing("event of finding", before.evidence, after.evidence)
+
+
+def _let_go(before: Kept, after: Kept) -> set[str]:
+    """Return the files that had to make room: the oldest ones of a recording that is full."""
+    sizes = {**before.segments, **after.segments}
+    if sum(sizes.values()) < before.ring_bytes:
+        return set()
+    return {name for name in before.segments if name < min(after.segments, default="")}
 
 
 def without_evidence(confirmed: Iterable[str], evidence: Iterable[str]) -> list[str]:

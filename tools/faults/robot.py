@@ -22,9 +22,10 @@ from interfaces_pkg.msg import Detections, Finding, ScanState
 from ros_support_pkg.qos import RECORD, SENSOR_DATA, STATE
 from semantic_detection_pkg.cli.bringup import read_file
 from semantic_detection_pkg.common.configuration.launching import plan_launch
+from semantic_detection_pkg.recorder.core.ring import RingRules
 
 START_TIMEOUT_S = 90.0
-_ROOT = Path(__file__).resolve().parent.parent.parent
+_CONFIG = Path(__file__).resolve().parent.parent.parent / "config" / "config.dev.yaml"
 _DIAGNOSTICS = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
 _AT_WORK = (ScanState.LEVEL_SWEEP, ScanState.LEVEL_CLOSE)
 _LAUNCH = """\
@@ -75,6 +76,8 @@ class Robot:
         self.probe = probe
         self.recordings = folder / "recordings" / namespace
         self._prefix = f"{namespace}/" if namespace else ""
+        ring_mb = read_file(_CONFIG)["recorder"]["max_ring_mb"]
+        self._ring_bytes = ring_mb * 1_000_000 - RingRules().segment_bytes
         path = folder / f"{namespace or 'robot'}.launch.yaml"
         path.write_text(_launch_file(folder, source, namespace, processes, shared_dir))
         host = {"OUTPUT_DIR": str(folder / "recordings"), "TIER3_DIR": str(folder / "shared")}
@@ -174,9 +177,15 @@ class Robot:
             state.findings,
             frozenset(self.confirmed()),
             tuple(state.words),
-            frozenset(path.name for path in self.recordings.glob("ring/ring_*.mcap")),
+            dict(self._segments()),
             frozenset(self.evidence()),
+            self._ring_bytes,
         )
+
+    def _segments(self) -> Iterator[tuple[str, int]]:
+        for path in self.recordings.glob("ring/ring_*.mcap"):
+            with contextlib.suppress(FileNotFoundError):  # let go of meanwhile
+                yield path.name, path.stat().st_size
 
     def confirmed(self) -> set[str]:
         """Return the ids of all findings that were confirmed at their newest revision."""
@@ -218,7 +227,7 @@ def _launch_file(
     shared = folder / "shared" / namespace
     shared.mkdir(parents=True, exist_ok=True)
     port = free_port()
-    planned = plan_launch(read_file(_ROOT / "config" / "config.dev.yaml"), {})
+    planned = plan_launch(read_file(_CONFIG), {})
     parameters = folder / f"{namespace or 'robot'}.param.yaml"
     parameters.write_text(planned.parameters)
     arguments = {

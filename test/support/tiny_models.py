@@ -35,7 +35,7 @@ def colour_model(layout: str, metadata: Mapping[str, str] | None = None) -> onnx
         layout: one of the three.
         metadata: left out: what Ultralytics writes for this layout; {}: none.
     """
-    graph = _Graph()
+    graph = Graph()
     anchors = _anchors()
     graph.add("AveragePool", ["images"], "cells", kernel_shape=[CELL] * 2, strides=[CELL] * 2)
     graph.add("Reshape", ["cells", graph.constant("flat", [1, 3, ANCHORS])], "scores")
@@ -75,7 +75,7 @@ def constant_model(
     dtype: int = TensorProto.FLOAT,
 ) -> onnx.ModelProto:
     """A model with these outputs, whatever it sees."""
-    graph = _Graph()
+    graph = Graph()
     for name, value in outputs.items():
         graph.constant(f"{name}_value", value)
         graph.add("Identity", [f"{name}_value"], name)
@@ -96,7 +96,7 @@ def prompt_model(
 
     The first level is what counts: score = sigmoid(cls_w[0] @ colour + cls_b[0]).
     """
-    graph = _Graph()
+    graph = Graph()
     graph.add("AveragePool", ["images"], "cells", kernel_shape=[CELL] * 2, strides=[CELL] * 2)
     graph.add("Reshape", ["cells", graph.constant("flat", [3, ANCHORS])], "colours")
     level = graph.constant("level", np.array(0, np.int64))
@@ -165,7 +165,7 @@ def save(model: onnx.ModelProto, path: Path) -> Path:
     return path
 
 
-class _Graph:
+class Graph:
     """Collects nodes and constants; names are values, as in ONNX."""
 
     def __init__(self) -> None:
@@ -225,7 +225,7 @@ def _coefficients() -> NDArray[np.float32]:
     return coefficients
 
 
-def _add_prototypes(graph: _Graph) -> None:
+def _add_prototypes(graph: Graph) -> None:
     """The first prototype is brightness above `BRIGHT`, the others are zero."""
     side = SIZE // 4
     graph.add("AveragePool", ["images"], "quarter", kernel_shape=[4, 4], strides=[4, 4])
@@ -235,7 +235,7 @@ def _add_prototypes(graph: _Graph) -> None:
     graph.add("Concat", ["first_prototype", graph.constant("others", others)], "output1", axis=1)
 
 
-def _add_best_rows(graph: _Graph) -> None:
+def _add_best_rows(graph: Graph) -> None:
     """Rows of the best anchors by falling score, none left out for its score."""
     graph.add("Squeeze", ["scores", graph.constant("batch", [0])], "class_scores")
     graph.add("ReduceMax", ["class_scores"], "best", axes=[0], keepdims=0)
@@ -250,7 +250,7 @@ def _add_best_rows(graph: _Graph) -> None:
     graph.add("Unsqueeze", ["row_values", "batch"], "output0")
 
 
-def _add_nms_rows(graph: _Graph) -> None:
+def _add_nms_rows(graph: Graph) -> None:
     """Rows that ONNX's own suppression selects, filled up with zeros."""
     graph.add("Unsqueeze", ["corners", graph.constant("batch", [0])], "corners_batch")
     inputs = [
@@ -282,7 +282,7 @@ def _add_nms_rows(graph: _Graph) -> None:
     graph.add("Unsqueeze", ["cut", "batch"], "output0")
 
 
-def _concatenate_rows(graph: _Graph) -> None:
+def _concatenate_rows(graph: Graph) -> None:
     graph.add("Gather", ["corners", "row_anchors"], "row_boxes", axis=0)
     graph.add("Gather", ["coefficients", "row_anchors"], "row_coefficients", axis=0)
     graph.add("Cast", ["row_classes"], "row_class_numbers", to=TensorProto.FLOAT)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,11 +54,12 @@ class ExampleEncoder:
 
         Raises:
             FrameError: the box has no area, or is outside.
-            ConfigurationError: see `SideNetwork.open`.
+            ConfigurationError: see `SideNetwork.open`; or its pictures are of no fixed size.
         """
         session = self._network.open(checkpoint)
         shapes = {value.name: value.shape for value in session.get_inputs()}
-        height, width = (int(length) for length in shapes["images"][2:])
+        height, width = self._size("images", shapes["images"], "1x3xHEIGHTxWIDTH")
+        rows, columns = self._size("masks", shapes["masks"], "1x1xROWSxCOLUMNS")
         view = example_view(box_xyxy, (image.shape[1], image.shape[0]), (width, height))
         region, letterbox = view.region, view.letterbox
         tensor = np.empty((1, 3, height, width), np.float32)
@@ -67,10 +69,20 @@ class ExampleEncoder:
             (letterbox.content_width, letterbox.content_height),
             (letterbox.left, letterbox.top),
         )
-        rows, columns = (int(length) for length in shapes["masks"][2:])
         inputs = {"images": tensor, "masks": view.mask(rows, columns)}
         embedding = self._network.run(session, inputs).reshape(-1)
         length = float(np.linalg.norm(embedding))
         if length == 0.0:
             raise self._network.refusal("says nothing of this example")
         return np.asarray(embedding / length, np.float32)
+
+    def _size(self, name: str, shape: Sequence[Any], wanted: str) -> tuple[int, int]:
+        """Return the last two lengths of an input; an open one is no number."""
+        lengths = [length if isinstance(length, int) else None for length in shape]
+        if len(lengths) == 4 and lengths[2] and lengths[3]:
+            return lengths[2], lengths[3]
+        told = "x".join(str(length or "?") for length in lengths)
+        raise self._network.refusal(
+            f"its input {name} is {told}; {wanted} of fixed lengths is needed; export it anew with "
+            "tools/export_yoloe.py"
+        )

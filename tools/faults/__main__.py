@@ -19,7 +19,8 @@ from faults.report import RECOVERY_P95_S, Outcome, table, too_slow
 from faults.robot import Robot, hold
 
 _SLOW_SOURCE = "sim:7?width=640&height=360&rate=0.5"
-_DISK_MB = 64
+#: More than the robot's configuration keeps free, for a recording of a few minutes.
+_DISK_MB = 700
 #: Who shares a process; each part of the campaign is done to a robot of each layout.
 _LAYOUTS = ("each", "few")
 Tell = Callable[[Outcome], None]
@@ -65,6 +66,7 @@ def _disk(options: argparse.Namespace, tell: Tell, _: str) -> None:
         mount = f'mount -t tmpfs -o size={_DISK_MB}m none {folder}/recordings && exec "$@"'
         command = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh")
         with Robot(folder, probe, command=command, processes=options.layout) as robot:
+            robot.ring_bytes = 0  # the disk is full before the recording is
             robot.recordings = Path(f"/proc/{robot.pid('recorder')}/root{folder}/recordings")
             for _round in range(options.rounds):
                 tell(trials.fill_disk(robot, robot.recordings))

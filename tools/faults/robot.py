@@ -60,6 +60,9 @@ class Robot:
         command: before the launch runner's, as for a mount namespace of its own.
         processes: who shares one, an argument of robot.launch.yaml.
         shared_dir: typed, so without the namespace below it; None: as the launch file says.
+
+    Attributes:
+        ring_bytes: see `Kept.ring_bytes`.
     """
 
     def __init__(
@@ -77,7 +80,7 @@ class Robot:
         self.recordings = folder / "recordings" / namespace
         self._prefix = f"{namespace}/" if namespace else ""
         ring_mb = read_file(_CONFIG)["recorder"]["max_ring_mb"]
-        self._ring_bytes = ring_mb * 1_000_000 - RingRules().segment_bytes
+        self.ring_bytes = ring_mb * 1_000_000 - RingRules().segment_bytes
         path = folder / f"{namespace or 'robot'}.launch.yaml"
         path.write_text(_launch_file(folder, source, namespace, processes, shared_dir))
         host = {"OUTPUT_DIR": str(folder / "recordings"), "TIER3_DIR": str(folder / "shared")}
@@ -179,7 +182,7 @@ class Robot:
             tuple(state.words),
             dict(self._segments()),
             frozenset(self.evidence()),
-            self._ring_bytes,
+            self.ring_bytes,
         )
 
     def _segments(self) -> Iterator[tuple[str, int]]:

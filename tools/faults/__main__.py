@@ -19,8 +19,8 @@ from faults.report import RECOVERY_P95_S, Outcome, table, too_slow
 from faults.robot import Robot, hold
 
 _SLOW_SOURCE = "sim:7?width=640&height=360&rate=0.5"
-#: More than the robot's configuration keeps free, for a recording of a few minutes.
-_DISK_MB = 700
+#: What the configuration keeps free, and gives to events, and some minutes of the recording.
+_DISK_MB = 1300
 #: Who shares a process; each part of the campaign is done to a robot of each layout.
 _LAYOUTS = ("each", "few")
 Tell = Callable[[Outcome], None]

@@ -250,6 +250,18 @@ def test_a_damaged_recording_is_a_line_in_the_log(tmp_path: Path, damage: str) -
         assert served.post("/api/gimbal/stop").status == 200
 
 
+def test_an_event_that_is_being_made_is_not_read_yet(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A full disk has it tried again and again: each time an empty file, and a line in the log."""
+    for name in ("finding.mcap", "bag/0.mcap"):
+        path = tmp_path / "events" / ".20231114T221320.000Z_tent.new" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert list(RecordedFindings(tmp_path, "").news()) == []
+    assert caplog.messages == []
+
+
 @pytest.mark.parametrize(
     "text",
     [

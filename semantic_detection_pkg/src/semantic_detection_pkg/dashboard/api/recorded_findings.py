@@ -20,7 +20,7 @@ from semantic_detection_pkg.common.pictures import decode_picture
 from semantic_detection_pkg.dashboard.api.finding_store import is_finding
 from semantic_detection_pkg.dashboard.api.pictures import EncodedPicture, cut
 from semantic_detection_pkg.errors import ConfigurationError, FrameError
-from semantic_detection_pkg.recorder.storage.event_store import FINDING_FILE
+from semantic_detection_pkg.recorder.storage.event_store import FINDING_FILE, is_unfinished
 from semantic_detection_pkg.recorder.storage.segment_reader import (
     UnfinishedSegmentError,
     read_segment,
@@ -79,6 +79,8 @@ class RecordedFindings:
         there: dict[_Key, Path] = {}
         for place in _PLACES:
             for path in self._folder.glob(place):
+                if any(map(is_unfinished, path.relative_to(self._folder).parents)):
+                    continue
                 try:
                     stat = path.stat()
                 except OSError:  # the ring has just let it go

@@ -27,6 +27,8 @@ from semantic_detection_pkg.recorder.core.ring import RingRules
 START_TIMEOUT_S = 90.0
 _CONFIG = Path(__file__).resolve().parent.parent.parent / "config" / "config.dev.yaml"
 _DIAGNOSTICS = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
+#: Of what the recording may hold; the rest are tables beside the files.
+_FILES_SHARE = 0.97
 _AT_WORK = (ScanState.LEVEL_SWEEP, ScanState.LEVEL_CLOSE)
 _LAUNCH = """\
 launch:
@@ -80,7 +82,8 @@ class Robot:
         self.recordings = folder / "recordings" / namespace
         self._prefix = f"{namespace}/" if namespace else ""
         ring_mb = read_file(_CONFIG)["recorder"]["max_ring_mb"]
-        self.ring_bytes = ring_mb * 1_000_000 - RingRules().segment_bytes
+        budget = ring_mb * 1_000_000 - RingRules().segment_bytes
+        self.ring_bytes = round(_FILES_SHARE * budget)
         path = folder / f"{namespace or 'robot'}.launch.yaml"
         path.write_text(_launch_file(folder, source, namespace, processes, shared_dir))
         host = {"OUTPUT_DIR": str(folder / "recordings"), "TIER3_DIR": str(folder / "shared")}

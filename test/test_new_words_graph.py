@@ -137,7 +137,9 @@ def slow(tmp_path: Path, probe: GraphProbe, ros_domain: dict[str, str]) -> Itera
         def tell(*_: Any) -> Time:
             return Time(nanosec=next(told))
 
-        WordsService(node, lambda: held.detector, frame, WordMemory(), tell)
+        held.missions = []
+        heed = held.missions.append
+        WordsService(node, lambda: held.detector, frame, WordMemory(), tell, heed)
         spinning = threading.Thread(target=executor.spin, daemon=True)
         spinning.start()
         yield SimpleNamespace(held=held, source=source, frames=frames, loaded=loaded)
@@ -167,6 +169,19 @@ def test_frames_and_known_words_do_not_wait_for_an_encoder(slow: Any, probe: Gra
     # What was encoded is known now.
     slow.source.may_end.clear()
     assert set_words(probe, ["rope"]).vocabulary == ["rope"]
+
+
+def test_what_a_mission_says_again_comes_in_no_ones_way(slow: Any, probe: GraphProbe) -> None:
+    client = probe.node.create_client(SetVocabulary, NAME)
+    probe.wait_for(client.service_is_ready, "the service")
+    older = client.call_async(SetVocabulary.Request(words=["red", "rope"]))
+    probe.wait_for(slow.source.is_asked.is_set, "the encoder's turn")
+    again = client.call_async(SetVocabulary.Request(words=["blue"], mission="g 1"))
+    assert probe.result_of(again, "the mission's answer").vocabulary == ["blue"]
+    assert slow.held.missions == ["", "g 1"]
+    slow.source.may_end.set()
+    asked = probe.result_of(older, "the answer to who asked")
+    assert (asked.success, list(asked.vocabulary)) == (True, ["red", "rope"]), asked.message
 
 
 def test_words_of_a_model_that_is_gone_are_not_taken(slow: Any, probe: GraphProbe) -> None:

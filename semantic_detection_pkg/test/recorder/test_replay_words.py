@@ -16,6 +16,7 @@ import text_encoders
 from ros_support_pkg.core.words import FindingState
 from semantic_detection_pkg.cli.replay_frames import _Detect
 from semantic_detection_pkg.common.core.detections import Detections
+from semantic_detection_pkg.common.core.word_acts import WordAct
 from semantic_detection_pkg.detector.backends.loading import load_detector
 from semantic_detection_pkg.errors import ConfigurationError
 from semantic_detection_pkg.recorder.core.replay.player import replay
@@ -35,7 +36,7 @@ from semantic_detection_pkg.scan.core.inputs import (
 )
 from semantic_detection_pkg.scan.core.journal import inputs_from_json
 from simulation_pkg.harness.exact_scan import Thing
-from simulation_pkg.harness.recorded_messages import STATE, header_of, message, typestore
+from simulation_pkg.harness.recorded_messages import STATE, header_of, message, time_of, typestore
 from simulation_pkg.harness.scan_recording import JOURNAL_TYPE, WireScan, messages_of, write_bag
 
 TYPE = "interfaces_pkg/msg/WordsInForce"
@@ -52,6 +53,10 @@ WORDS = WordsInForce(
     ("person", "boot"),
     ("person", "boot"),
     "Boot",
+    began_ns=SINCE_NS - 2,
+    acts=(WordAct(SINCE_NS, "shown", ("boot",)),),
+    mission="g 1",
+    mission_ns=SINCE_NS - 1,
 )
 
 
@@ -96,6 +101,17 @@ def of_force(words: WordsInForce) -> Message:
         cause=("configured", "set", "shown", "forgotten").index(words.cause),
         asked=list(words.asked),
         dropped=[],
+        began=time_of(words.began_ns),
+        acts=[
+            types["interfaces_pkg/msg/WordAct"](
+                stamp=time_of(one.stamp_ns),
+                kind=("set", "shown", "forgotten").index(one.kind),
+                words=list(one.words),
+            )
+            for one in words.acts
+        ],
+        mission=words.mission,
+        mission_since=time_of(words.mission_ns),
     )
     return message("/detector/words", TYPE, words.since_ns, STATE, content=content)
 
@@ -169,10 +185,25 @@ def test_a_message_of_before_says_of_no_act() -> None:
     named = ("header", "model", "words", "meanings", "examples")
     before = SimpleNamespace(**{name: getattr(sent, name) for name in named})
     assert standing_words(before) == WordsInForce(SINCE_NS, "net", WORDS.meanings)
+    sent_before = {name: getattr(sent, name) for name in (*named, "cause", "asked", "dropped")}
+    before_acts = replace(WORDS, began_ns=0, acts=(), mission="", mission_ns=0)
+    assert standing_words(message_like(sent, sent_before)) == before_acts
     plain = input_to_plain(WORDS)
+    for name in ("dropped", "began_ns", "acts", "mission", "mission_ns"):
+        del plain[name]
+    assert input_from_plain(plain) == before_acts
     for name in ("cause", "words", "asked", "shown"):
         del plain[name]
     assert input_from_plain(plain) == WordsInForce(SINCE_NS, "net", WORDS.meanings)
+
+
+def message_like(sent: Any, fields: dict[str, Any]) -> Any:
+    """Return a message with these fields and no others, with the constants of its type."""
+    return type("WordsInForce", (), {**constants_of(type(sent)), **fields})()
+
+
+def constants_of(kind: type) -> dict[str, Any]:
+    return {name: value for name, value in vars(kind).items() if name.startswith("CAUSE_")}
 
 
 # ------------------------------------------------------------------------------ from pictures

@@ -4,7 +4,9 @@
 """
 
 import math
+import sys
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -26,6 +28,14 @@ S = 1_000_000_000
 BOTH = ("person", "tent")
 #: It takes some 20 s to sweep.
 LARGE = Area(-2.1, 2.1, 0.05, 1.3)
+
+
+@pytest.fixture(params=[True, False], ids=["tells acts", "of before"], autouse=True)
+def tells_acts(request, monkeypatch):
+    """What `detector/words` tells: all acts since the detector began, or the newest list alone."""
+    told = partial(exact_scan, tells_acts=request.param)
+    monkeypatch.setattr(sys.modules[__name__], "exact_scan", told)
+    return request.param
 
 
 def begun(*things, seconds: float = 1.5, words=("person",), **switches) -> ExactScan:
@@ -212,6 +222,7 @@ def test_words_that_give_way_to_newer_ones_end_no_mission():
 
     def overtaken(request):
         made.choose_words = choose
+        made.heed()
         made.look_for(("tent",), "set")  # while the mission's words are being encoded
         said = "vocabulary: a newer request came, and holds"
         return VocabularyReply(request.request_id, False, said, ("tent",), made.words_since_ns)
@@ -280,11 +291,14 @@ def test_an_act_while_the_words_are_told_again_holds_beside_them():
 
 
 @pytest.mark.parametrize("asked", ["person", "Person"])
-def test_what_is_asked_of_a_detector_that_knows_not_yet_the_missions_words_adds_to_them(asked):
+def test_what_is_asked_of_a_detector_that_knows_not_yet_the_missions_words_adds_to_them(
+    asked, tells_acts
+):
     made = begun(PERSON, TENT, seconds=3.5, words=(asked,), latency_ns=600_000_000)
     made.look_for(("footpath",), "configured")
-    made.run(0.2)
-    assert words_told(made) == [(asked,)], "its frames have shown that it knows others"
+    if not tells_acts:
+        made.run(0.2)
+    assert words_told(made) == [(asked,)], "it has not heard, or its frames have not shown, that"
     made.look_for(("footpath",), "forgotten")  # of a class that the mission has nothing to do with
     made.look_for(("footpath", "tent"), "shown", "tent")
     run_to_end(made)

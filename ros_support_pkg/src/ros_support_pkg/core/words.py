@@ -145,6 +145,14 @@ class WordsCause(Worded, Enum):
     FORGOTTEN = 3  # examples were forgotten
 
 
+class WordActKind(Worded, Enum):
+    """What somebody asked of the detector's words."""
+
+    SET = 0  # these and no others
+    SHOWN = 1  # one more, by example
+    FORGOTTEN = 2  # without these
+
+
 #: Where the text for people is more than the name.
 TEXTS: Mapping[Any, str] = {
     Level.SWEEP: "level 1: sweep",
@@ -174,6 +182,7 @@ FIELDS: Mapping[tuple[str, str], type[Worded]] = {
     ("HealthState", "level"): HealthLevel,
     ("WordMeaning", "origin"): WordOrigin,
     ("WordsInForce", "cause"): WordsCause,
+    ("WordAct", "kind"): WordActKind,
 }
 
 #: What each tier of the close look is.

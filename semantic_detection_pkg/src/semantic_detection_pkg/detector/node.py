@@ -36,7 +36,7 @@ from semantic_detection_pkg.detector.ros.conversions import to_detections, to_po
 from semantic_detection_pkg.detector.ros.curves import CurvePublisher
 from semantic_detection_pkg.detector.ros.frame_latency import FrameLatency
 from semantic_detection_pkg.detector.ros.inspection import FrameInspector
-from semantic_detection_pkg.detector.ros.new_words import WordsService
+from semantic_detection_pkg.detector.ros.new_words import Asked, WordsService
 from semantic_detection_pkg.detector.ros.proposals import FrameProposals
 from semantic_detection_pkg.detector.ros.scan_looks import ScanLooks
 from semantic_detection_pkg.detector.ros.vision import VisionDetections
@@ -80,8 +80,9 @@ class DetectorNode(GuardedLifecycleNode):
         self._overlay = advertise_active(self, Image, "detections/overlay", VIEW)
         self._memory = WordMemory(self._config.words_dir)
         self._words = WordsPublisher(self)
+        tell, heed = self._tell_words, self._words.heed
         self._words_service = WordsService(
-            self, lambda: self._detector, self._inspector.frame, self._memory, self._tell_words
+            self, lambda: self._detector, self._inspector.frame, self._memory, tell, heed
         )
         self._door = ArbiterDoor(self)
         publish_diagnostics(self, self._check)
@@ -90,16 +91,16 @@ class DetectorNode(GuardedLifecycleNode):
     def configure(self) -> None:
         wanted = self._config
         configured = load_configured(wanted, recall=self._memory.recall)
-        self._detector, self._choice = configured.loaded, configured.choice
-        info = self._detector.pipeline.info
+        loaded = self._detector = configured.loaded
+        self._choice, info = configured.choice, loaded.pipeline.info
         self._looks.use((info.width, info.height))
         self._inspector.load(
             wanted.classifier, engine=wanted.engine, threads=wanted.threads, device=wanted.device
         )
-        self._memory.reinstate(self._detector.pipeline, self._detector.set_vocabulary)
-        self._curves.tell(self._detector.path, wanted.thresholds.confidence_threshold)
-        self._words.tell(self._detector, self._memory.examples, WordsCause.CONFIGURED)
-        notices.tell_of_models(self.get_logger(), self._detector, self._choice, self._inspector)
+        begins = not self._memory.reinstate(loaded.pipeline, loaded.set_vocabulary)
+        self._curves.tell(loaded.path, wanted.thresholds.confidence_threshold)
+        self._words.tell(loaded, self._memory.examples, WordsCause.CONFIGURED, begins=begins)
+        notices.tell_of_models(self.get_logger(), loaded, self._choice, self._inspector)
         notices.tell_of_memory(self.get_logger(), self._memory)
 
     def activate(self) -> None:
@@ -163,9 +164,9 @@ class DetectorNode(GuardedLifecycleNode):
             picture = draw_overlay(frame.image, result.detections, result.vocabulary)
             self._overlay.publish(conversions.to_image(picture, frame.stamp_ns, frame.frame_id))
 
-    def _tell_words(self, detector: LoadedDetector, cause: WordsCause) -> Time:
+    def _tell_words(self, detector: LoadedDetector, cause: WordsCause, asked: Asked) -> Time:
         notices.warn_of_strange_words(self.get_logger(), detector, self._inspector)
-        return self._words.tell(detector, self._memory.examples, cause)
+        return self._words.tell(detector, self._memory.examples, cause, asked)
 
     def _pose_at(self, stamp_ns: int) -> PoseAtCapture:
         self._poses.take_waiting()  # those after the capture came while the frame was computed

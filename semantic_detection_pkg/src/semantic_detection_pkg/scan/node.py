@@ -179,7 +179,7 @@ class ScanControllerNode(Node):
     def _obey(self, decision: Decision, times: msg.FrameTimes) -> None:
         log = self.get_logger()
         self._commands.send(decision, self._shown.header(), times)
-        self._requests.carry_out(decision)
+        self._requests.carry_out(decision, self._controller.mission_name)
         for notice in (*self._keeper.notices, *self._terrain.notices, *decision.notices):
             log.warning(notice)
         self._keeper.notices.clear()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import cv2
@@ -16,6 +16,8 @@ import numpy as np
 from ros_support_pkg.core.words import Verdict
 from semantic_detection_pkg.common.core.detections import Detections, MaskRings
 from semantic_detection_pkg.common.core.optics import CameraView
+from semantic_detection_pkg.common.core.word_acts import WordAct
+from semantic_detection_pkg.detector.core.word_history import WordHistory
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.decisions import (
     AskRequest,
@@ -68,7 +70,8 @@ class ExactScan(ScanHarness):
     Switches: `is_gimbal_silent`, `link`, `is_detector_silent`, `is_camera_silent`,
     `is_classifier_silent`, `is_classifier_absent`, `is_model_silent`, `answer` of the model.
     The camera gives a frame every `frame_ns`; its detections come `latency_ns` later, what the
-    detector tells of its words `words_late_ns` later. One of before (`tells_words`) tells nothing.
+    detector tells of its words `words_late_ns` later. One of before tells nothing (`tells_words`),
+    or not what was asked of it (`tells_acts`).
     """
 
     things: list[Thing]
@@ -87,6 +90,7 @@ class ExactScan(ScanHarness):
     frame_ns: int = FRAME_NS
     latency_ns: int = 0
     tells_words: bool = True
+    tells_acts: bool = True
     words_late_ns: int = 0
     known_words: tuple[str, ...] = WORDS
     yaw: float = 0.0
@@ -101,6 +105,9 @@ class ExactScan(ScanHarness):
         self.journal: list[tuple[int, list[Input]]] = []
         self.vocabulary: tuple[str, ...] = ()
         self.words_since_ns = 0
+        self._asked: tuple[str, ...] = ()
+        self._history = WordHistory()
+        self._history.begin(START_NS - 1)
         self._rate = (0.0, 0.0)
         self._goal: tuple[float, float] | None = None
         self._zoom_goal = 1.0
@@ -258,9 +265,15 @@ class ExactScan(ScanHarness):
         """See `ScanHarness`; words beyond `known_words` are refused."""
         if self.is_detector_silent:
             return None
-        message = self.look_for(request.words, "set")
+        self.heed()
+        message = self._look_for(request.words, "set", None)
         since_ns = 0 if message else self.words_since_ns
         return VocabularyReply(request.request_id, not message, message, self.vocabulary, since_ns)
+
+    def heed(self) -> None:
+        """Have the detector note that the mission tells it words, before it looks for them."""
+        since_ns = self.words_since_ns or self._history.began_ns
+        self._history.heed(self.controller.mission_name, since_ns)
 
     def look_for(self, words: Sequence[str], cause: str, shown: str = "") -> str:
         """Have the detector look for words, and tell of it as `cause` has it.
@@ -271,22 +284,47 @@ class ExactScan(ScanHarness):
         Returns:
             Why it does not; empty: it does.
         """
+        acts = {
+            "set": tuple(words),
+            "shown": tuple(word for word in words if word == shown),
+            "forgotten": tuple(word for word in self._asked if word not in words),
+        }
+        return self._look_for(words, cause, acts.get(cause), shown)
+
+    def _look_for(
+        self, words: Sequence[str], cause: str, act: tuple[str, ...] | None, shown: str = ""
+    ) -> str:
         known = {word.lower(): word for word in self.known_words}
         spelled = {word: known.get(word.split("=")[-1].split("|")[0].lower()) for word in words}
         for word, spelling in spelled.items():
             if spelling is None:
                 return f"'{word}' is unknown"
+        self._asked = tuple(words)
         self.vocabulary = tuple(
             word.split("=")[0] if "=" in word else spelling or ""
             for word, spelling in spelled.items()
         )
         if self.tells_words:
-            self.words_since_ns = max(self.now_ns, self.words_since_ns + 1)
-            told = WordsInForce(
-                self.words_since_ns, "exact", (), cause, self.vocabulary, tuple(words), shown
-            )
+            since_ns = self.words_since_ns = max(self.now_ns, self.words_since_ns + 1)
+            if cause == "configured":
+                self._history.begin(since_ns)
+            if act:
+                self._history.add(WordAct(since_ns, cause, act))
+            told = WordsInForce(since_ns, "exact", (), cause, self.vocabulary, tuple(words), shown)
+            if self.tells_acts:
+                told = self._with_acts(told)
             self.deliver(told, self.now_ns + STEP_NS + self.words_late_ns)
         return ""
+
+    def _with_acts(self, told: WordsInForce) -> WordsInForce:
+        history = self._history
+        return replace(
+            told,
+            began_ns=history.began_ns,
+            acts=history.acts,
+            mission=history.mission,
+            mission_ns=history.mission_ns,
+        )
 
     def ask(self, question: AskRequest) -> None:
         """See `ScanHarness`; the model says `answer`, two seconds later."""

@@ -86,20 +86,24 @@ class WordMemory:
 
     def reinstate(
         self, pipeline: DetectorPipeline, find: Callable[[Sequence[str]], object]
-    ) -> None:
+    ) -> bool:
         """Look for what was last asked for at run time; where the model cannot, that is said.
 
         Args:
             find: makes sure that a model knows words, see `LoadedDetector.set_vocabulary`.
+
+        Returns:
+            Whether that is looked for now; where nothing was asked for it is not.
         """
         if self._wanted is None or self._wanted == pipeline.wanted_words:
-            return
+            return self._wanted is not None
         try:
             find(self._wanted)
         except ConfigurationError as error:
             before = ", ".join(self._wanted)
             self._wanted = None
             self.notices.append(f"looked for before, and not any more: {before}: {error}")
+        return self._wanted is not None
 
     def take_words(self, wanted: Sequence[str]) -> None:
         """Keep what is in force now, as it was asked for."""

@@ -33,6 +33,9 @@ from semantic_detection_pkg.errors import ConfigurationError, FrameError
 _NICENESS = 10  # of the thread: frames come first
 _REFUSALS = (ConfigurationError, FrameError)
 
+#: The words that somebody set, showed or had forgotten; None: nobody did.
+Asked = Sequence[str] | None
+
 
 class WordsService:
     """Answers `detector/set_vocabulary`, `detector/add_example` and `detector/forget_examples`.
@@ -46,7 +49,8 @@ class WordsService:
         detector: Callable[[], LoadedDetector | None],
         frame: Callable[[int], NDArray[np.uint8]],
         memory: WordMemory,
-        on_change: Callable[[LoadedDetector, WordsCause], Time],
+        on_change: Callable[[LoadedDetector, WordsCause, Asked], Time],
+        on_mission: Callable[[str], None],
     ) -> None:
         """Make the services.
 
@@ -54,17 +58,21 @@ class WordsService:
             detector: returns the one in use; it may change meanwhile.
             frame: returns a frame that is held by its stamp [ns]; raises FrameError.
             memory: keeps what is asked for and shown.
-            on_change: told after the words were changed, and why; returns the stamp of what it
-                tells of that.
+            on_change: told after the words were changed, why, and which somebody asked for (None:
+                nobody); returns the stamp of what it tells of that.
+            on_mission: told of the mission that asks, as soon as it does; empty: it is none.
         """
         self._detector = detector
         self._frame = frame
         self._node = node
         self._memory = memory
         self._on_change = on_change
+        self._on_mission = on_mission
         self._since = Time()
         self._asked = 0  # requests for words, counted
-        self._held: tuple[int, Time] = (0, Time())  # the newest that holds, and since when
+        # The newest that holds, and since when, of missions (True) and of others: what a mission
+        # says again comes in no one's way.
+        self._held: dict[bool, tuple[int, Time]] = {True: (0, Time()), False: (0, Time())}
         self._done: deque[Callable[[], None]] = deque()
         self._wake = node.create_guard_condition(self._finish)
         # Of a group of its own: a request that waits for its words holds up no frame.
@@ -77,14 +85,16 @@ class WordsService:
         self, request: SetVocabulary.Request, response: SetVocabulary.Response
     ) -> SetVocabulary.Response:
         self._asked += 1
-        number = self._asked
+        number, is_mission = self._asked, bool(request.mission)
+        self._on_mission(request.mission)
         try:
-            response.message = await self._set_words(number, request.words)
+            response.message = await self._set_words(number, request.words, is_mission=is_mission)
             response.success, response.words_since = True, self._since
         except _REFUSALS as error:
             response.message = str(error)
-            if number < self._held[0]:
-                response.words_since = self._held[1]
+            held, since = self._newer(is_mission=is_mission)
+            if number < held:
+                response.words_since = since
         response.vocabulary = self._in_force()
         return response
 
@@ -121,18 +131,30 @@ class WordsService:
         """
         loaded = self._loaded()
         before = loaded.pipeline.wanted_words
+        prompt = as_prompt(name)
+        shown = {one.name for one in self._memory.examples if prompt in ("", as_prompt(one.name))}
         gone = loaded.pipeline.forget_examples(name)
         said = f"not looked for any more: {in_short(gone)}" if gone else ""
         if len(gone) == len(before):
             said += "; nothing else was, so all that the model was prepared with is looked for"
         kept = self._memory.forget(name)
-        return self._changed(loaded, WordsCause.FORGOTTEN, said, kept)
+        # A mission may look for classes that are not in force: it is told of them, too.
+        void = [one for one in sorted(shown) if loaded.pipeline.missing_words([one])]
+        asked = tuple(dict.fromkeys([*gone, *void])) or None
+        return self._changed(loaded, WordsCause.FORGOTTEN, asked, said, kept)
 
-    async def _set_words(self, number: int, words: Sequence[str]) -> str:
+    def _newer(self, *, is_mission: bool) -> tuple[int, Time]:
+        """Return number and stamp of the newest request that one of this kind gives way to."""
+        return max(
+            self._held.values() if is_mission else [self._held[False]], key=lambda one: one[0]
+        )
+
+    async def _set_words(self, number: int, words: Sequence[str], *, is_mission: bool) -> str:
         """Look for words from the first frame on after they are encoded.
 
         Args:
             number: of the request, in the order in which they came.
+            is_mission: a mission says its words again; nobody has asked for others.
 
         Returns:
             Which were dropped, for people.
@@ -149,17 +171,18 @@ class WordsService:
             embeddings = await self._later(lambda: source.find(missing))
             self._check_still(loaded)
             pipeline.learn_words(embeddings)
-            if number < self._held[0]:
+            if number < self._newer(is_mission=is_mission)[0]:
                 raise ConfigurationError("vocabulary: a newer request came, and holds")
         pipeline.set_vocabulary(words)
-        said = self._changed(loaded, WordsCause.SET, loaded.dropped_words)
-        self._held = number, self._since
+        asked = None if is_mission else pipeline.wanted_words[: len(pipeline.vocabulary)]
+        said = self._changed(loaded, WordsCause.SET, asked, loaded.dropped_words)
+        self._held[is_mission] = number, self._since
         return said
 
-    def _changed(self, loaded: LoadedDetector, cause: WordsCause, *said: str) -> str:
+    def _changed(self, loaded: LoadedDetector, cause: WordsCause, asked: Asked, *said: str) -> str:
         """Keep the words in force and tell of them; returns what is said of it, for people."""
         self._memory.take_words(loaded.pipeline.wanted_words)
-        self._since = self._on_change(loaded, cause)
+        self._since = self._on_change(loaded, cause, asked)
         return "; ".join(filter(None, said))
 
     async def _show(self, request: AddExample.Request) -> str:
@@ -194,7 +217,8 @@ class WordsService:
         )
         kept = self._memory.take_example(example)
         said = _where_it_counts(name, loaded.pipeline)
-        return self._changed(loaded, WordsCause.SHOWN, said, loaded.dropped_words, kept)
+        asked = None if request.is_negative else _as_asked(name, loaded.pipeline)
+        return self._changed(loaded, WordsCause.SHOWN, asked, said, loaded.dropped_words, kept)
 
     def _loaded(self) -> LoadedDetector:
         loaded = self._detector()
@@ -246,6 +270,13 @@ class WordsService:
     def _finish(self) -> None:
         while self._done:
             self._done.popleft()()
+
+
+def _as_asked(name: str, pipeline: DetectorPipeline) -> tuple[str, ...] | None:
+    """Return the word in force, as it was asked for, that an example is of; None: there is none."""
+    named = dict(zip(pipeline.vocabulary, pipeline.wanted_words, strict=False))
+    found = pipeline.class_of(name)
+    return (named[found],) if found in named else None
 
 
 def _where_it_counts(name: str, pipeline: DetectorPipeline) -> str:

@@ -124,7 +124,7 @@ def checkpoint_of(blackboard: Blackboard, clock: ClockRecord) -> Checkpoint | No
         search=None if search is None else _search_record(search),
         words=mission.words.asked,
         word_names=mission.words.names,
-        words_since_ns=mission.words.told_ns,
+        words_since_ns=mission.words.heard_ns,
     )
     if search is None:
         return Checkpoint(record)
@@ -172,7 +172,7 @@ def resume_mission(checkpoint: Checkpoint, settings: ScanSettings, stamp_ns: int
     words = record.words or record.goal.words
     if len(record.word_names) not in (0, len(words)):
         raise ValueError(f"{len(words)} words with {len(record.word_names)} names")
-    mission.words = MissionWords(words, record.word_names, record.words_since_ns)
+    mission.words = MissionWords(words, record.word_names, record.words_since_ns, mission.name)
     saved = record.search
     if saved is None:
         return mission

@@ -101,6 +101,12 @@ class ScanController:
         return 0 if mission is None else mission.stamp_ns
 
     @property
+    def mission_name(self) -> str:
+        """Return what names the goal in hand for other nodes, see `Mission.name`; empty: none."""
+        mission = self._blackboard.mission
+        return "" if mission is None else mission.name
+
+    @property
     def coverage(self) -> CoverageMap | None:
         """Return the map of the goal in hand; None before there is a plan."""
         return None if self._search is None else self._search.coverage

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ros_support_pkg.core.settings import constant
+from semantic_detection_pkg.common.core.word_acts import WordAct
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class WordsInForce:
         words: class names, in order.
         asked: how each of them was asked for.
         shown: class of the example that was shown; empty: none was.
+        dropped: classes that were asked for with them, and for which there is no room.
+        began_ns: stamp since when `acts` are all that was asked of the detector, but for what a
+            later one has made void; 0: not told, as in recordings from before it was published.
+        mission: the newest that has told its words since then; empty: none has.
+        mission_ns: stamp of what was in force when it told them first: later acts are meant for it.
     """
 
     since_ns: int
@@ -45,6 +51,11 @@ class WordsInForce:
     words: tuple[str, ...] = constant((), before=())
     asked: tuple[str, ...] = constant((), before=())
     shown: str = constant("", before="")
+    dropped: tuple[str, ...] = constant((), before=())
+    began_ns: int = constant(0, before=0)
+    acts: tuple[WordAct, ...] = constant((), before=())
+    mission: str = constant("", before="")
+    mission_ns: int = constant(0, before=0)
 
     @property
     def by_example(self) -> tuple[str, ...]:

@@ -9,7 +9,15 @@ import math
 from typing import Any
 
 from ros_support_pkg.core.stamps import from_time
-from ros_support_pkg.core.words import GpuOwner, LinkState, Verdict, WordOrigin, WordsCause, read
+from ros_support_pkg.core.words import (
+    GpuOwner,
+    LinkState,
+    Verdict,
+    WordActKind,
+    WordOrigin,
+    WordsCause,
+    read,
+)
 from semantic_detection_pkg.common.core import from_messages as common
 from semantic_detection_pkg.common.core.detection_curve import (
     ClassCurve,
@@ -18,6 +26,7 @@ from semantic_detection_pkg.common.core.detection_curve import (
     DetectionCurves,
 )
 from semantic_detection_pkg.common.core.looks import WayOfLooking
+from semantic_detection_pkg.common.core.word_acts import WordAct
 from semantic_detection_pkg.errors import FrameError
 from semantic_detection_pkg.scan.core.area import Area
 from semantic_detection_pkg.scan.core.detector_words import WordMeaning, WordsInForce
@@ -106,7 +115,17 @@ def from_words(message: Any) -> WordsInForce:
         names if is_told else (),
         asked,
         message.examples[-1].name if is_shown else "",
+        tuple(message.dropped) if is_told else (),
+        _stamp_or_none(message, "began"),
+        tuple(map(_from_act, getattr(message, "acts", ()))),
+        getattr(message, "mission", ""),
+        _stamp_or_none(message, "mission_since"),
     )
+
+
+def _from_act(message: Any) -> WordAct:
+    kind = read(message, "kind", WordActKind.SET).word
+    return WordAct(from_time(message.stamp), kind, tuple(message.words))
 
 
 def _stamp_or_none(message: Any, field: str) -> int:

@@ -49,7 +49,7 @@ class Mission:
         self.started_ns = now_ns
         self.stamp_ns = now_ns if stamp_ns is None else stamp_ns
         self.search: Search | None = None
-        self.words = MissionWords(goal.words)
+        self.words = MissionWords(goal.words, mission=self.name)
         self.tracker = Tracker(settings.tracker)
         self.delay = DelayEstimator()
         self.tracks: Sequence[Track] = ()
@@ -58,6 +58,11 @@ class Mission:
         self.is_refit_agreed = False
         self.base_before = BasePlace()
         self._settings = settings
+
+    @property
+    def name(self) -> str:
+        """Return what names it for other nodes; the same after it was resumed."""
+        return f"{self.goal.goal_id} {self.started_ns}"
 
     @property
     def vocabulary(self) -> tuple[str, ...]:

@@ -68,12 +68,12 @@ class ScanRequests:
         self._goals: dict[int, Any] = {}  # of questions; None until accepted
         self._requests = Requests(node)
 
-    def carry_out(self, decision: Decision) -> None:
-        """Send the requests of a decision."""
+    def carry_out(self, decision: Decision, mission: str) -> None:
+        """Send the requests of a decision; `mission`: whose words the detector is told."""
         if decision.zoom is not None:
             self._call(self._zoom, SetZoom.Request(zoom=decision.zoom), lambda _: None)
         if decision.vocabulary is not None:
-            self._set_vocabulary(decision.vocabulary)
+            self._set_vocabulary(decision.vocabulary, mission)
         for request in decision.inspect:
             self._inspect_frame(request)
         for ask in decision.ask:
@@ -87,7 +87,7 @@ class ScanRequests:
         """Drop the crops of a mission that has ended."""
         self._crops.clear()
 
-    def _set_vocabulary(self, request: VocabularyRequest) -> None:
+    def _set_vocabulary(self, request: VocabularyRequest, mission: str) -> None:
         def answer(response: SetVocabulary.Response) -> None:
             self._tell(
                 VocabularyReply(
@@ -99,7 +99,8 @@ class ScanRequests:
                 )
             )
 
-        self._call(self._vocabulary, SetVocabulary.Request(words=list(request.words)), answer)
+        message = SetVocabulary.Request(words=list(request.words), mission=mission)
+        self._call(self._vocabulary, message, answer)
 
     def _inspect_frame(self, request: InspectRequest) -> None:
         def answer(response: InspectFrame.Response) -> None:

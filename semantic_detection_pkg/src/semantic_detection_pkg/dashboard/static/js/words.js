@@ -80,6 +80,11 @@ export const TEXTS = {
     "set": "set",
     "shown": "shown",
     "forgotten": "forgotten"
+  },
+  "WordAct.kind": {
+    "set": "set",
+    "shown": "shown",
+    "forgotten": "forgotten"
   }
 };
 

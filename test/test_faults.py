@@ -21,7 +21,8 @@ from kill_recorder import Tally
 BEFORE = Kept(
     coverage=0.5,
     confirmed=2,
-    told=frozenset({"f1", "f2"}),
+    told=frozenset({"f1", "f2", "of another goal"}),
+    mission=frozenset({"f1", "f2"}),
     words=("person",),
     segments={"ring_0000001.mcap": 20, "ring_0000002.mcap": 20},
     evidence=frozenset({"f1"}),
@@ -55,6 +56,8 @@ def test_what_goes_on_is_no_loss() -> None:
     assert losses(BEFORE, after) == []
     # One was looked at again and is not confirmed any more.
     assert losses(BEFORE, replace(BEFORE, confirmed=1, told=frozenset({"f1"}))) == []
+    # It was counted, and the process ended before it could be told.
+    assert losses(replace(BEFORE, confirmed=3), BEFORE) == []
     # The area was covered and is begun again.
     assert losses(replace(BEFORE, coverage=0.95), replace(BEFORE, coverage=0.0)) == []
 

@@ -19,6 +19,7 @@ class Kept:
         coverage: of the mission, 0..1.
         confirmed: findings of the mission that are confirmed, as the scan controller counts them.
         told: ids of findings whose newest revision says that they are confirmed.
+        mission: those of the goal in hand.
         words: what is looked for.
         segments: bytes of each finished file of the recording, by name, which counts them up.
         evidence: ids of the findings that an event on the disk names.
@@ -28,6 +29,7 @@ class Kept:
     coverage: float
     confirmed: int
     told: frozenset[str]
+    mission: frozenset[str]
     words: tuple[str, ...]
     segments: Mapping[str, int]
     evidence: frozenset[str]
@@ -39,9 +41,10 @@ def losses(before: Kept, after: Kept) -> list[str]:
     lost = []
     if before.coverage - after.coverage > _COVERAGE_TOLERANCE and before.coverage < _COVERED:
         lost.append(f"mission: coverage fell from {before.coverage:.2f} to {after.coverage:.2f}")
-    judged_anew = len(before.told - after.told)  # looked at again, and not confirmed
-    if after.confirmed < before.confirmed - judged_anew:
-        lost.append(f"mission: {before.confirmed} findings are {after.confirmed}")
+    # What was looked at again and is not confirmed is no loss; nor what was counted and never told.
+    known = before.mission & after.told
+    if after.confirmed < len(known):
+        lost.append(f"mission: {len(known)} findings are {after.confirmed}")
     if after.words != before.words:
         lost.append(f"mission: looked for {before.words}, looks for {after.words}")
     lost += _missing("segment", before.segments, after.segments.keys() | _let_go(before, after))

@@ -177,16 +177,26 @@ class Robot:
 
     def kept(self) -> Kept:
         """Return what may not get lost."""
-        state = self._states[-1]
+        state, told = self._states[-1], frozenset(self.confirmed())
         return Kept(
             state.coverage,
             state.findings,
-            frozenset(self.confirmed()),
+            told,
+            frozenset(one for one in told if one.startswith(self._begun(state.goal_id))),
             tuple(state.words),
             dict(self._segments()),
             frozenset(self.evidence()),
             self.ring_bytes,
         )
+
+    def _begun(self, goal_id: str) -> tuple[str, ...]:
+        """Return how ids of a goal's findings begin: by each life of the scan controller."""
+        begun = {
+            (one.goal_begun.sec, one.goal_begun.nanosec)
+            for one in self._states
+            if one.goal_id == goal_id
+        }
+        return tuple(f"{seconds * 1_000_000_000 + rest_ns}-" for seconds, rest_ns in begun)
 
     def _segments(self) -> Iterator[tuple[str, int]]:
         for path in self.recordings.glob("ring/ring_*.mcap"):

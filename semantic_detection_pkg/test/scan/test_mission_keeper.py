@@ -328,6 +328,21 @@ def test_a_mission_that_ends_the_controller_each_time_is_asked_about_and_then_le
     assert (folder / f"{NAME}.bad1").exists()
 
 
+def test_a_mission_that_somebody_lets_go_on_is_never_left(robot: ExactScan, folder: Path) -> None:
+    """Who agrees each time that it asks has not given it up, however soon the controller ends."""
+    begun(robot, folder).end()
+    for life_count in range(2 * ATTEMPTS_MAX + 1):
+        life = Life(robot, folder)
+        assert life.resume is not None, f"it was left after {life_count} lives"
+        life.run(1)
+        if life.resume.reasons_to_ask:
+            assert robot.controller.is_paused
+            robot.inbox.append(Pause(False))
+            life.run(2)
+            assert decode((folder / NAME).read_bytes())[0].attempts == 0
+        life.end()
+
+
 @pytest.mark.long
 def test_a_mission_that_has_gone_on_for_a_while_has_a_clean_slate(
     robot: ExactScan, folder: Path

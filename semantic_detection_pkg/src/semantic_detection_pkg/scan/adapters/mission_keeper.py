@@ -91,6 +91,7 @@ class MissionKeeper:
         self._outbox = Outbox()
         self._number = 0
         self._attempts = 0
+        self._has_asked = False
         self._began_s = steady_s()
         self._fault = ""
 
@@ -139,6 +140,9 @@ class MissionKeeper:
         now_s = self._steady_s()
         if self.writer is None:
             return [Held(0, now_s, decision.findings, decision.result)]
+        if self._has_asked and not controller.is_paused:
+            self._attempts = 0  # whoever lets it go on knows of its ends
+        self._has_asked = controller.is_paused
         marks = controller.checkpoint_marks()
         is_due = self._schedule.is_due(now_s, marks, self.writer.took_s)
         # A goal may begin and end within a step, or be refused: then the marks are those of before.

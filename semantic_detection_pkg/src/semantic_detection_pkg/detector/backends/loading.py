@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ros_support_pkg.core.closing import Closing
 from ros_support_pkg.core.words import WordOrigin
 from semantic_detection_pkg.common.plugins import load_plugin, plugin_names
+from semantic_detection_pkg.detector.backends.look_network import LookSource
 from semantic_detection_pkg.detector.backends.model_files import check_model_file
 from semantic_detection_pkg.detector.backends.names_file import read_names
 from semantic_detection_pkg.detector.backends.protocol import (
@@ -40,6 +41,7 @@ from semantic_detection_pkg.detector.core.settings import (
     DetectorSettings,
     Device,
 )
+from semantic_detection_pkg.detector.core.shown_words import ShownWords
 from semantic_detection_pkg.detector.core.tiles import TileSettings
 from semantic_detection_pkg.detector.core.vocabulary import (
     SIDE_FILE_SUFFIX,
@@ -80,7 +82,7 @@ class LoadedDetector(Closing):
     backend: InferenceBackend
     path: Path
     source: WordSource | None = None
-    examples: ExampleSource | None = None
+    examples: ExampleSource | LookSource | None = None
 
     @property
     def notice(self) -> str:
@@ -283,7 +285,8 @@ def load_detector(
         if missing and source is not None:
             table.learn(source.find(missing))
         vocabulary = _first_vocabulary(table, info, wanted)
-        pipeline = DetectorPipeline(backend, info, table, vocabulary, clock, settings, tiling)
+        look = examples.look if isinstance(examples, LookSource) else None
+        pipeline = DetectorPipeline(backend, info, table, vocabulary, clock, settings, tiling, look)
     except BaseException:
         backend.close()
         raise
@@ -292,7 +295,7 @@ def load_detector(
 
 def _word_table(
     info: ModelInfo, model: Path, metadata: Mapping[str, Any], words_dir: str
-) -> tuple[WordTable, WordSource | None, ExampleSource | None]:
+) -> tuple[WordTable, WordSource | None, ExampleSource | LookSource | None]:
     """Return the words that a model knows, and where others and examples come from."""
     if info.prompts is None:
         return ClassNames(info.class_names), None, None
@@ -306,9 +309,11 @@ def _word_table(
         ) from error
     try:
         check_checkpoint(info.name, arrays, metadata)
-        table = WordEmbeddings(arrays, info.prompts)
-        source = find_word_source(model, arrays, words_dir)
-        return table, source, find_example_source(model, arrays)
+        examples = find_example_source(model, arrays)
+        is_looked_at = isinstance(examples, LookSource) and not examples.refusal
+        kind = ShownWords if is_looked_at else WordEmbeddings
+        table = kind(arrays, info.prompts)
+        return table, find_word_source(model, arrays, words_dir), examples
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}: {error}") from error
 

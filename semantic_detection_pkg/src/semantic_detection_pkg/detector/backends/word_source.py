@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from semantic_detection_pkg.detector.backends.example_encoder import SUFFIX as EXAMPLE_SUFFIX
 from semantic_detection_pkg.detector.backends.example_encoder import ExampleEncoder
 from semantic_detection_pkg.detector.backends.file_hash import sha256_of
+from semantic_detection_pkg.detector.backends.look_network import LookSource
 from semantic_detection_pkg.detector.backends.text_encoder import SUFFIX, TextEncoder
 from semantic_detection_pkg.detector.backends.word_cache import WordCache
+from semantic_detection_pkg.detector.core.shown_words import THING
 from semantic_detection_pkg.errors import ConfigurationError
 
 #: Of the folder for a model's words that were encoded, and its examples.
@@ -112,10 +114,14 @@ class ExampleSource:
             return self._encoder.embed(image, box_xyxy, self._checkpoint)
 
 
-def find_example_source(model: Path, arrays: Mapping[str, NDArray[Any]]) -> ExampleSource | None:
+def find_example_source(
+    model: Path, arrays: Mapping[str, NDArray[Any]]
+) -> ExampleSource | LookSource | None:
     """Return the source beside a model; None where no example network was exported with it."""
     graph = model.with_name(model.stem + EXAMPLE_SUFFIX)
-    return ExampleSource(graph, arrays) if graph.is_file() else None
+    if not graph.is_file():
+        return None
+    return LookSource(graph, arrays) if THING in arrays else ExampleSource(graph, arrays)
 
 
 def find_word_source(

@@ -61,6 +61,26 @@ def example_view(
     Raises:
         FrameError: the box has no area, or lies outside the picture.
     """
+    width, height = picture_size
+    cut = box_inside(box_xyxy, picture_size)
+    side = _SURROUNDINGS * max(cut[2] - cut[0], cut[3] - cut[1])
+    left, right = _range(cut[0], cut[2], max(side, input_size[0]), width)
+    top, bottom = _range(cut[1], cut[3], max(side, input_size[1]), height)
+    region = Region(left, top, right, bottom)
+    letterbox = Letterbox(region.width, region.height, *input_size)
+    corners = np.array(cut, np.float64).reshape(2, 2) - np.array((left, top), np.float64)
+    a, b, c, d = letterbox.to_input(corners).ravel().tolist()
+    return ExampleView(region, letterbox, (a, b, c, d))
+
+
+def box_inside(
+    box_xyxy: Sequence[float], picture_size: tuple[int, int]
+) -> tuple[float, float, float, float]:
+    """Return what of a box is inside a picture [px].
+
+    Raises:
+        FrameError: the box has no area, or lies outside.
+    """
     x0, y0, x1, y1 = (float(value) for value in box_xyxy)
     width, height = picture_size
     is_finite = all(map(math.isfinite, (x0, y0, x1, y1)))
@@ -70,14 +90,7 @@ def example_view(
             f"box {x0:g}, {y0:g}, {x1:g}, {y1:g} px: a box of some area that shows part of the "
             f"picture of {width}x{height} px is needed"
         )
-    side = _SURROUNDINGS * max(cut[2] - cut[0], cut[3] - cut[1])
-    left, right = _range(cut[0], cut[2], max(side, input_size[0]), width)
-    top, bottom = _range(cut[1], cut[3], max(side, input_size[1]), height)
-    region = Region(left, top, right, bottom)
-    letterbox = Letterbox(region.width, region.height, *input_size)
-    corners = np.array(cut, np.float64).reshape(2, 2) - np.array((left, top), np.float64)
-    a, b, c, d = letterbox.to_input(corners).ravel().tolist()
-    return ExampleView(region, letterbox, (a, b, c, d))
+    return cut
 
 
 def _range(low: float, high: float, length: float, limit: int) -> tuple[int, int]:

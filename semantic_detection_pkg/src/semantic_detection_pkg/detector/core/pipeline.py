@@ -19,6 +19,7 @@ from semantic_detection_pkg.detector.core.input_slots import InputSlots
 from semantic_detection_pkg.detector.core.letterbox import Letterbox
 from semantic_detection_pkg.detector.core.merge import LookFound, LookMerger, looks_settings
 from semantic_detection_pkg.detector.core.model_layout import ModelInfo
+from semantic_detection_pkg.detector.core.second_look import LookAgain, judge, thing_settings
 from semantic_detection_pkg.detector.core.settings import DetectorSettings
 from semantic_detection_pkg.detector.core.tile_layout import Region
 from semantic_detection_pkg.detector.core.tiles import TilePlanner, TileSettings
@@ -73,6 +74,7 @@ class _Tally:
     """What a frame's looks gave and took so far; times in seconds."""
 
     found: list[LookFound]
+    things: list[LookFound]
     rejected: int = 0
     preprocess_s: float = 0.0
     inference_s: float = 0.0
@@ -88,6 +90,7 @@ class DetectorPipeline:
     Attributes:
         settings: thresholds.
         tiling: how pictures are looked at.
+        look_again: network for a second look; None: the model compares examples itself.
     """
 
     def __init__(
@@ -99,6 +102,7 @@ class DetectorPipeline:
         clock: Callable[[], float],
         settings: DetectorSettings | None = None,
         tiling: TileSettings | None = None,
+        look: LookAgain | None = None,
     ) -> None:
         """Put the parts together; `backends.loading.load_detector` does it from files.
 
@@ -110,6 +114,7 @@ class DetectorPipeline:
             clock: monotonic time [s].
             settings: left out: the defaults.
             tiling: left out: the whole picture at once.
+            look: network for a second look, if the model needs one.
         """
         self.info = info
         self.settings = settings or DetectorSettings()
@@ -118,6 +123,7 @@ class DetectorPipeline:
         self._words = words
         self._vocabulary = vocabulary
         self._clock = clock
+        self.look_again = look
         self._slots = InputSlots(info, engine.allocate)
         self._decoder = Decoder(info)
         self._planner = TilePlanner((info.width, info.height))
@@ -127,6 +133,11 @@ class DetectorPipeline:
     def vocabulary(self) -> tuple[str, ...]:
         """The words in force."""
         return self._vocabulary.names
+
+    @property
+    def vocabulary_in_force(self) -> Vocabulary:
+        """How the words in force are looked for."""
+        return self._vocabulary
 
     @property
     def dropped_words(self) -> tuple[str, ...]:
@@ -278,7 +289,7 @@ class DetectorPipeline:
         else:
             views, due = self._planner.plan(size, tiling, need)
         each = settings if len(views) == 1 else looks_settings(settings)
-        tally = _Tally([])
+        tally = _Tally([], [])
         now_s = started_s = self._clock()
         while len(tally.found) < len(due):
             is_late = now_s + tally.longest_s - started_s > budget_s > 0
@@ -290,14 +301,15 @@ class DetectorPipeline:
         done = due[: len(tally.found)]
         if not looks:
             self._planner.looked_at(done)
-        detections = tally.found[0].detections
-        if len(views) > 1:
-            detections = self._merger.merge(
-                tally.found, views, (self.info.width, self.info.height), settings
+        detections = self._merged(tally.found, views, settings)
+        if vocabulary.shown is not None and self.look_again is not None:
+            things = Detections.none(*size)
+            if tally.things:
+                things = self._merged(tally.things, views, thing_settings(settings))
+            detections = judge(
+                image, detections, things, vocabulary.shown, self.look_again, settings
             )
-            if not self.info.has_masks:  # parts of boxes need not be one box
-                masks = box_masks(detections.boxes_xyxy)
-                detections = dataclasses.replace(detections, masks=masks)
+        if len(views) > 1 or vocabulary.shown is not None:
             tally.postprocess_s += self._clock() - now_s
         return DetectionResult(
             detections,
@@ -307,6 +319,19 @@ class DetectorPipeline:
             tuple(self._as_look(views[view]) for view in done),
             len(due) - len(done),
         )
+
+    def _merged(
+        self, found: Sequence[LookFound], views: Sequence[Region], settings: DetectorSettings
+    ) -> Detections:
+        """Return what all looks found together."""
+        if len(views) == 1:
+            return found[0].detections
+        size = self.info.width, self.info.height
+        detections = self._merger.merge(found, views, size, settings)
+        if not self.info.has_masks:  # parts of boxes need not be one box
+            masks = box_masks(detections.boxes_xyxy)
+            detections = dataclasses.replace(detections, masks=masks)
+        return detections
 
     def _as_look(self, view: Region) -> Look:
         gain = min(self.info.width / view.width, self.info.height / view.height)
@@ -339,6 +364,13 @@ class DetectorPipeline:
             size, view = (image.shape[1], image.shape[0]), views[index]
             found = self._locate(candidates, outputs, letterbox, settings, slot, view, size)
             tally.found.append(LookFound(index, found))
+            shown = vocabulary.shown
+            if shown is not None and shown.row is not None:
+                rule = thing_settings(settings)
+                row = Vocabulary(("thing",), np.array([shown.row], np.intp))
+                things = self._decoder.candidates(outputs, row, rule, slot)
+                located = self._locate(things, outputs, letterbox, rule, slot, view, size)
+                tally.things.append(LookFound(index, located))
             tally.rejected += candidates.rejected
         finished_s = self._clock()
         tally.preprocess_s += prepared_s - started_s

@@ -183,13 +183,14 @@ class WordEmbeddings:
             )
         self.known: tuple[str, ...] = tuple(str(name) for name in arrays["names"].ravel())
         embedding_size = arrays["embeddings"].shape[-1] if arrays["embeddings"].ndim else 0
+        self.embedding_size = embedding_size
         levels, channels = slots.levels, slots.channels
         self._slots = slots
-        self._embeddings = _checked(arrays, "embeddings", (len(self.known), embedding_size))
-        self._fold_w = _checked(arrays, "fold_w", (levels, embedding_size, channels))
-        self._fold_b = _checked(arrays, "fold_b", (levels, embedding_size))
-        self._gain = _checked(arrays, "gain", (levels,))
-        self._bias = _checked(arrays, "bias", (levels,))
+        self._embeddings = checked_array(arrays, "embeddings", (len(self.known), embedding_size))
+        self._fold_w = checked_array(arrays, "fold_w", (levels, embedding_size, channels))
+        self._fold_b = checked_array(arrays, "fold_b", (levels, embedding_size))
+        self._gain = checked_array(arrays, "gain", (levels,))
+        self._bias = checked_array(arrays, "bias", (levels,))
         is_named = arrays["names"].dtype.kind == "U" and all(map(is_text, self.known))
         is_named &= len(set(self.known)) == len(self.known) > 0
         if not is_named or not all(map(str.strip, self.known)):
@@ -368,6 +369,10 @@ class WordEmbeddings:
     def _embedding(self, meaning: str) -> NDArray[np.float32]:
         examples = self._shown.get(as_prompt(meaning), Examples())
         found = examples.embedding(self._word(meaning))
+        return self._known_or_refused(meaning) if found is None else found
+
+    def _known_or_refused(self, meaning: str) -> NDArray[np.float32]:
+        found = self._word(meaning)
         if found is None:
             raise unknown(meaning, self.known, "; any other needs the model's text encoder")
         return found
@@ -382,9 +387,14 @@ class WordEmbeddings:
         return find_known(self._spelling, text)
 
 
-def _checked(
+def checked_array(
     arrays: Mapping[str, NDArray[Any]], name: str, shape: tuple[int, ...]
 ) -> NDArray[np.float32]:
+    """Return an array of a side file.
+
+    Raises:
+        ConfigurationError: it has another shape or kind, or numbers that are none.
+    """
     array = arrays[name]
     if array.shape != shape or array.dtype.kind != "f":
         raise ConfigurationError(

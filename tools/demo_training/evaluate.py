@@ -22,7 +22,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from demo_training.classifier import LABELS, normalise
-from demo_training.export import CLASSIFIER_FILE, DETECTOR_FILE
+from demo_training.files import CLASSIFIER_FILE, DETECTOR_FILE
 from demo_training.metrics import ClassTally, box_overlaps, match
 from demo_training.samples import (
     CLOSE_SIDE_PX,

@@ -11,13 +11,13 @@ import onnx
 import torch
 
 from demo_training.classifier import LABELS, MEAN, STD, Classifier
+from demo_training.files import CLASSIFIER_FILE, DETECTOR_FILE
 from demo_training.network import CLASS_CHANNELS, STRIDES, Detector, ExportedDetector
 from demo_training.samples import CROP_MARGIN, CROP_SIZE, INPUT_HEIGHT, INPUT_WIDTH
 from demo_training.train_detector import word_embeddings
 from semantic_detection_pkg.detector.core.vocabulary import SIDE_FILE_SUFFIX
 from simulation_pkg.core.world.things import CLASS_NAMES, DECOY_NAMES
 
-DETECTOR_FILE, CLASSIFIER_FILE = "demo_detector.onnx", "demo_classifier.onnx"
 MAX_WORDS = 16
 _OPSET = 17
 _COMMON = {

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from model_export.text_files import write_encoder
 
-from demo_training.export import DETECTOR_FILE
+from demo_training.files import DETECTOR_FILE
 from demo_training.text_side import (
     CONTEXT_LENGTH,
     Shares,

@@ -43,6 +43,8 @@ def to_markdown(report: dict[str, Any]) -> str:
     lines += [*_classifier(report), *_sizes(report)]
     if "words" in report:
         lines += _words(report["words"])
+    if "examples" in report:
+        lines += _examples(report["examples"])
     return "\n".join([*lines, ""])
 
 
@@ -120,4 +122,43 @@ def _words(told: dict[str, Any]) -> list[str]:
             f"| {name} | {row['things']} | {row['recall']:.3f} | {row['precision']:.3f} "
             f"| {mean:.3f} | {', '.join(row['refused']) or '-'} |"
         )
+    return lines
+
+
+def _examples(told: dict[str, Any]) -> list[str]:
+    first, last = told["seeds"]
+    wanted = told["wanted"]
+    lines = [
+        "",
+        "## Kinds that were shown",
+        "",
+        "`held_out.json` fixed the first three kinds before the training; no training saw any of",
+        "them. Recall at a precision of "
+        f"{wanted['precision']:.2f}, each class alone, mean of ten draws of examples from other",
+        "worlds; in parentheses recall and precision at the default confidence. Looked at: the",
+        "share of the things that the second look gets to see. World seeds "
+        f"{first} to {last}, {told['pictures']} pictures,",
+        f"{told['things_a_picture']:.1f} things looked at in each.",
+        "",
+        "| | one example | wanted | three examples | wanted |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for title, text in (("held_out", "mean of the first three"), ("all", "mean of all five")):
+        one, three = told[f"one_{title}"], told[f"three_{title}"]
+        lines.append(
+            f"| {text} | {one:.3f} | {wanted['one_recall']:.2f} | {three:.3f} "
+            f"| {wanted['three_recall']:.2f} |"
+        )
+    lines += [
+        "",
+        "| kind | things | looked at | one example | three examples |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for kind, row in told["kinds"].items():
+        cells = [
+            f"{row[called]['recall']:.3f} ({row[called]['default_recall']:.2f}, "
+            f"{row[called]['default_precision']:.2f})"
+            for called in ("one", "three")
+        ]
+        lines.append(f"| {kind} | {row['things']} | {row['looked_at']:.3f} | {' | '.join(cells)} |")
     return lines

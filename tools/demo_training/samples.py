@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from demo_training.views import CLOSE_UP, Shot, shots
 from simulation_pkg.core.world.geometry import Lens
-from simulation_pkg.core.world.layout import WorldLayout, build_world
+from simulation_pkg.core.world.layout import World, WorldLayout, build_world
+from simulation_pkg.core.world.looks import Drawing
 from simulation_pkg.core.world.render import Effects, Renderer
 from simulation_pkg.core.world.things import CLASS_NAMES
 from simulation_pkg.core.world.truth import View
@@ -55,10 +56,16 @@ class Sample(NamedTuple):
 
 def make_renderer(seed: int, lens: Lens) -> Renderer:
     """The renderer of a world for training; noise and light differ between worlds."""
-    rng = np.random.default_rng((seed, 5))
-    return Renderer(
-        build_world(WorldLayout(seed)), lens, Effects(noise=float(rng.uniform(1.0, 5.0)))
-    )
+    return renderer_of(build_world(WorldLayout(seed)), lens)
+
+
+def renderer_of(
+    world: World, lens: Lens, drawings: Mapping[str, Drawing] | None = None
+) -> Renderer:
+    """The same of a world that was changed, or has further kinds."""
+    rng = np.random.default_rng((world.layout.seed, 5))
+    noise = float(rng.uniform(1.0, 5.0))
+    return Renderer(world, lens, Effects(noise=noise), drawings=drawings)
 
 
 def label(view: View, shot: Shot) -> Sample:

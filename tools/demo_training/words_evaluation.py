@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from demo_training.export import DETECTOR_FILE
+from demo_training.files import DETECTOR_FILE
 from demo_training.metrics import ClassTally, box_overlaps, match
 from demo_training.samples import MIN_VISIBLE, make_renderer
 from demo_training.text_side import held_out

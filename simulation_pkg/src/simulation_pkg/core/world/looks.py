@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,10 @@ _LEVELS = 7
 _SOLID = 128
 _HAZE = 64  # smoke is see-through: a lower coverage counts as smoke
 
-_STILL: dict[str, Callable[[np.random.Generator], Image]] = {
+Drawing = Callable[[np.random.Generator], Image]
+"""Draws one thing of a kind: (h, w, 4) premultiplied BGRA."""
+
+_STILL: dict[str, Drawing] = {
     "person": world_things.person,
     "tent": world_things.tent,
     "vehicle": world_things.vehicle,
@@ -71,7 +74,9 @@ class Appearance:
 class Wardrobe:
     """Draws each board's look when it is first seen; what moves is drawn anew each time."""
 
-    def __init__(self) -> None:
+    def __init__(self, drawings: Mapping[str, Drawing] | None = None) -> None:
+        """Args: drawings: of kinds that stand in a world beside those of this simulation."""
+        self._drawings = {**_STILL, **(drawings or {})}
         self._still: dict[tuple[str, int], Appearance] = {}
 
     def appearance_of(self, board: Board, time_s: float) -> Appearance:
@@ -83,7 +88,7 @@ class Wardrobe:
         if key not in self._still:
             rng = np.random.default_rng(board.look_seed)
             is_mirrored = rng.random() < 0.5
-            sprite = _STILL[name](rng)
+            sprite = self._drawings[name](rng)
             sprite = np.ascontiguousarray(sprite[:, ::-1]) if is_mirrored else sprite
             self._still[key] = Appearance(sprite, _SOLID)
         return self._still[key]

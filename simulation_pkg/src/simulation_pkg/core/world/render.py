@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -22,7 +23,7 @@ from simulation_pkg.core.world.geometry import (
 )
 from simulation_pkg.core.world.ground import Ground, cloud_shadow, draw_sky
 from simulation_pkg.core.world.layout import World
-from simulation_pkg.core.world.looks import Wardrobe
+from simulation_pkg.core.world.looks import Drawing, Wardrobe
 from simulation_pkg.core.world.standing import Shown, Standing, sprite_matrices
 from simulation_pkg.core.world.terrain import build_terrain
 from simulation_pkg.core.world.trails import Trail
@@ -83,11 +84,13 @@ class Renderer:
         lens: Lens,
         effects: Effects | None = None,
         version: ModuleType | None = None,
+        drawings: Mapping[str, Drawing] | None = None,
     ) -> None:
         """Paint the terrain.
 
         Args:
             version: the module that computes; left out: as `kernels` says.
+            drawings: of kinds that the world has beside those of this simulation.
         """
         self._world = world
         self._lens = lens
@@ -96,7 +99,7 @@ class Renderer:
         self._scene = Scene(lens.width, lens.height, version)
         self._ground = Ground(terrain, self._scene)
         self._clouds = terrain.clouds
-        self._wardrobe = Wardrobe()
+        self._wardrobe = Wardrobe(drawings)
         height_m = world.layout.camera_height_m
         self._standing = Standing(world.boards, height_m)
         self._trails = [Trail(path, height_m) for path in world.footpaths]

@@ -42,12 +42,12 @@ from semantic_detection_pkg.detector.core.settings import (
     Device,
 )
 from semantic_detection_pkg.detector.core.shown_words import ShownWords
+from semantic_detection_pkg.detector.core.side_file import check_checkpoint
 from semantic_detection_pkg.detector.core.tiles import TileSettings
 from semantic_detection_pkg.detector.core.vocabulary import (
     SIDE_FILE_SUFFIX,
     ClassNames,
     WordEmbeddings,
-    check_checkpoint,
 )
 from semantic_detection_pkg.detector.core.word_lists import split_words
 from semantic_detection_pkg.detector.core.word_table import Meaning, Vocabulary, WordTable

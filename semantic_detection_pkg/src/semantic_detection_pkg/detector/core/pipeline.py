@@ -301,14 +301,7 @@ class DetectorPipeline:
         done = due[: len(tally.found)]
         if not looks:
             self._planner.looked_at(done)
-        detections = self._merged(tally.found, views, settings)
-        if vocabulary.shown is not None and self.look_again is not None:
-            things = Detections.none(*size)
-            if tally.things:
-                things = self._merged(tally.things, views, thing_settings(settings))
-            detections = judge(
-                image, detections, things, vocabulary.shown, self.look_again, settings
-            )
+        detections = self._told(image, tally, views, vocabulary, settings)
         if len(views) > 1 or vocabulary.shown is not None:
             tally.postprocess_s += self._clock() - now_s
         return DetectionResult(
@@ -319,6 +312,23 @@ class DetectorPipeline:
             tuple(self._as_look(views[view]) for view in done),
             len(due) - len(done),
         )
+
+    def _told(
+        self,
+        image: NDArray[np.uint8],
+        tally: _Tally,
+        views: Sequence[Region],
+        vocabulary: Vocabulary,
+        settings: DetectorSettings,
+    ) -> Detections:
+        """Return what all looks found together, classes that were shown with it."""
+        found = self._merged(tally.found, views, settings)
+        if vocabulary.shown is None or self.look_again is None:
+            return found
+        things = Detections.none(found.width, found.height)
+        if tally.things:
+            things = self._merged(tally.things, views, thing_settings(settings))
+        return judge(image, found, things, vocabulary.shown, self.look_again, settings)
 
     def _merged(
         self, found: Sequence[LookFound], views: Sequence[Region], settings: DetectorSettings

@@ -22,7 +22,8 @@ from semantic_detection_pkg.detector.core.examples import Examples
 from semantic_detection_pkg.detector.core.model_layout import PromptInputs
 from semantic_detection_pkg.detector.core.prompts import WantedWord, as_prompt
 from semantic_detection_pkg.detector.core.second_look import ExampleClasses, Likeness
-from semantic_detection_pkg.detector.core.vocabulary import WordEmbeddings, checked_array
+from semantic_detection_pkg.detector.core.side_file import checked_array
+from semantic_detection_pkg.detector.core.vocabulary import WordEmbeddings
 from semantic_detection_pkg.detector.core.word_table import Meaning, Vocabulary
 
 THING, LIKENESS = "thing", "likeness"

@@ -50,6 +50,7 @@ from semantic_detection_pkg.detector.core.class_names import is_text
 from semantic_detection_pkg.detector.core.examples import MOST_EXAMPLES, Examples
 from semantic_detection_pkg.detector.core.model_layout import PromptInputs
 from semantic_detection_pkg.detector.core.prompts import WantedWord, as_prompt
+from semantic_detection_pkg.detector.core.side_file import checked_array
 from semantic_detection_pkg.detector.core.word_table import (
     Meaning,
     Vocabulary,
@@ -138,28 +139,6 @@ class ClassNames:
 
     def _find(self, text: str) -> str | None:
         return find_known(self._spelling, text)
-
-
-def check_checkpoint(
-    name: str, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]
-) -> None:
-    """Check that the embeddings of a side file are for this model.
-
-    Args:
-        name: of the model, for the message.
-        arrays: of the side file.
-        metadata: of the model.
-
-    Raises:
-        ConfigurationError: they are of another checkpoint.
-    """
-    model = str(metadata.get("prompt_model", "")).strip("'\"")
-    embeddings = str(arrays.get("model", ""))
-    if model and embeddings and model != embeddings:
-        raise ConfigurationError(
-            f"vocabulary file: embeddings are of {embeddings!r}, {name} is of {model!r}: they mean "
-            "nothing to it; take the file that was exported with the model"
-        )
 
 
 class WordEmbeddings:
@@ -385,22 +364,3 @@ class WordEmbeddings:
 
     def _find(self, text: str) -> str | None:
         return find_known(self._spelling, text)
-
-
-def checked_array(
-    arrays: Mapping[str, NDArray[Any]], name: str, shape: tuple[int, ...]
-) -> NDArray[np.float32]:
-    """Return an array of a side file.
-
-    Raises:
-        ConfigurationError: it has another shape or kind, or numbers that are none.
-    """
-    array = arrays[name]
-    if array.shape != shape or array.dtype.kind != "f":
-        raise ConfigurationError(
-            f"vocabulary file: {name} is {array.dtype} {array.shape}; "
-            f"with this model it must be float32 {shape}"
-        )
-    if not np.isfinite(array).all():
-        raise ConfigurationError(f"vocabulary file: {name} holds NaN or infinity")
-    return np.ascontiguousarray(array, np.float32)

@@ -28,7 +28,7 @@ from semantic_detection_pkg.detector.backends.loading import (
     LoadedDetector,
     load_detector,
 )
-from semantic_detection_pkg.detector.core.pipeline import DetectionResult
+from semantic_detection_pkg.detector.core.detection_result import DetectionResult
 from semantic_detection_pkg.detector.core.settings import DetectorSettings
 from semantic_detection_pkg.detector.core.tiles import Looking, TileSettings
 from semantic_detection_pkg.errors import (

@@ -16,7 +16,7 @@ from interfaces_pkg.msg import ScanState
 from ros_support_pkg.stamps import to_time
 from semantic_detection_pkg.archive.search import Outcome, Shown
 from semantic_detection_pkg.common.file_system import FileSystem
-from semantic_detection_pkg.detector.core.pipeline import DetectionResult, ElapsedMs
+from semantic_detection_pkg.detector.core.detection_result import DetectionResult, ElapsedMs
 from semantic_detection_pkg.detector.ros.conversions import to_detections, to_pose_at_capture
 from semantic_detection_pkg.errors import FrameError, StorageError
 from semantic_detection_pkg.recorder.core.events import EventRules

@@ -14,6 +14,7 @@ from semantic_detection_pkg.common.core.detections import Detections, MaskRings
 from semantic_detection_pkg.common.core.frame import check_image
 from semantic_detection_pkg.common.core.looks import Look
 from semantic_detection_pkg.detector.core.decode import Decoder, box_masks
+from semantic_detection_pkg.detector.core.detection_result import DetectionResult, ElapsedMs
 from semantic_detection_pkg.detector.core.examples import ShownExample
 from semantic_detection_pkg.detector.core.input_slots import InputSlots
 from semantic_detection_pkg.detector.core.letterbox import Letterbox
@@ -37,36 +38,6 @@ class InferenceEngine(Protocol):
 
     def infer(self, inputs: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
         """Return outputs by name, valid until the next call."""
-
-
-@dataclass(frozen=True)
-class ElapsedMs:
-    """Time spent on one picture [ms], each >= 0."""
-
-    preprocess: float
-    inference: float
-    postprocess: float
-
-
-@dataclass(frozen=True, eq=False)
-class DetectionResult:
-    """What one picture gave.
-
-    Attributes:
-        detections: sorted by falling score.
-        vocabulary: words that class_ids index.
-        elapsed_ms: time spent.
-        rejected: candidates dropped because the model said NaN or infinity.
-        looks: what was looked at, and how finely; one inference each (or one place in a batch).
-        given_up: looks that were due but would have gone beyond the frame's time budget.
-    """
-
-    detections: Detections
-    vocabulary: tuple[str, ...]
-    elapsed_ms: ElapsedMs
-    rejected: int
-    looks: tuple[Look, ...] = ()
-    given_up: int = 0
 
 
 @dataclass

@@ -11,7 +11,7 @@ from interfaces_pkg.msg import PoseAtCapture
 from ros_support_pkg.core.pose_history import Pose
 from ros_support_pkg.stamps import to_time
 from semantic_detection_pkg.common.ros.conversions import to_array
-from semantic_detection_pkg.detector.core.pipeline import DetectionResult
+from semantic_detection_pkg.detector.core.detection_result import DetectionResult
 
 
 def to_detections(

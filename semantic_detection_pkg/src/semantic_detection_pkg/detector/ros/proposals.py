@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interfaces_pkg.msg import Detections as DetectionsMessage
-from semantic_detection_pkg.detector.core.pipeline import DetectionResult
+from semantic_detection_pkg.detector.core.detection_result import DetectionResult
 from semantic_detection_pkg.detector.core.proposal_settings import ProposalSettings
 from semantic_detection_pkg.detector.core.proposer import Proposer, with_proposals
 from semantic_detection_pkg.errors import ConfigurationError

@@ -16,9 +16,9 @@ from semantic_detection_pkg.common.core.frame import Frame
 from semantic_detection_pkg.common.core.looks import WayOfLooking
 from semantic_detection_pkg.common.core.optics import CameraView
 from semantic_detection_pkg.common.ros.gimbal_poses import GimbalPoses
+from semantic_detection_pkg.detector.core.detection_result import DetectionResult
 from semantic_detection_pkg.detector.core.need import NeedMap, need_map
 from semantic_detection_pkg.detector.core.offered_ways import OfferedWays, asked_for
-from semantic_detection_pkg.detector.core.pipeline import DetectionResult
 from semantic_detection_pkg.detector.core.tiles import Looking, TileSettings
 
 #: [s] so long a map of needs holds; a scan that goes on tells it with every frame.

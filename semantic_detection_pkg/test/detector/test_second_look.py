@@ -1,8 +1,11 @@
 """Classes by example of a model that cannot compare them: things are looked at a second time."""
 
+from pathlib import Path
+
 import cv2
 import look_models
 import numpy as np
+import onnx
 import pytest
 
 from ros_support_pkg.core.words import WordOrigin
@@ -166,6 +169,9 @@ def test_examples_are_of_the_network_that_made_them(model, tmp_path):
     [
         ({"thing": np.ones(4, np.float32)}, r"thing is float32 \(4,\).*must be float32 \(3,\)"),
         ({"likeness": np.full(2, np.nan, np.float32)}, "likeness holds NaN or infinity"),
+        ({"likeness": np.array((1e300, 0.5))}, "likeness holds NaN or infinity"),
+        ({"likeness": np.array((0, 0.5), np.float32)}, "gain of likeness is 0; it must be > 0"),
+        ({"likeness": np.array((-5, 0.5), np.float32)}, "gain of likeness is -5; it must be > 0"),
     ],
 )
 def test_a_side_file_that_is_wrong_is_one_line(model, arrays, message):
@@ -186,14 +192,57 @@ def test_without_its_network_the_words_go_on_and_examples_are_refused(model):
         show(detector, "boot", MAGENTA)
 
 
-def test_a_network_that_is_gone_costs_the_frame_and_says_why(model):
+def damaged(path):
+    path.write_bytes(path.read_bytes()[::-1] + b"x")
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, damaged])
+def test_weights_that_are_gone_cost_no_word_after_a_restart(model, spoil):
+    """An example of before is known then: each frame would ask for a network that does not open."""
+    kept = []
+    with load_detector(model, words=["red"], threads=1) as detector:
+        kept.append(detector.embed_example("boot", picture((MAGENTA, (0, 0))), BOX))
+    spoil(model.with_name("prompts.example.onnx.data"))
+
+    def recall(table, _path):
+        table.show("red", kept[0], is_negative=True)
+
+    with load_detector(model, words=["red"], threads=1, recall=recall) as detector:
+        assert "prompts.example.onnx.data" in detector.encoder_refusal
+        assert "red" in found(detector)["red"]
+        with pytest.raises(ConfigurationError, match=r"prompts.example.onnx.data"):
+            show(detector, "boot", MAGENTA)
+
+
+def test_a_network_that_goes_before_its_first_use_costs_the_frame_and_says_why(model):
     with load_detector(model, words=["green"], threads=1) as detector:
-        show(detector, "boot", MAGENTA)
-    model.with_name("prompts.example.onnx.data").unlink()
-    with load_detector(model, words=["green"], threads=1) as detector:
+        model.with_name("prompts.example.onnx").unlink()
         detector.pipeline.add_example("boot", np.array((1, 0, 0), np.float32))
-        with pytest.raises(FrameError, match=r"prompts.example.onnx.data: no such file"):
+        with pytest.raises(FrameError, match="example network prompts.example.onnx: "):
             detector.pipeline.process(scene())
+
+
+@pytest.mark.parametrize("margin", ["nan", "inf", "-1", "0", "1e9", "wide"])
+def test_a_margin_that_cuts_nothing_is_one_line(model, margin):
+    path = model.with_name("prompts.example.onnx")
+    graph = onnx.load(str(path), load_external_data=False)
+    for entry in graph.metadata_props:
+        if entry.key == "crop_margin":
+            entry.value = margin
+    path.write_bytes(graph.SerializeToString())
+    look_models.change_vocabulary(model, example_encoder=np.array(""))
+    with load_detector(model, words=["red"], threads=1) as detector:
+        assert f"of margin '{margin}'" in detector.encoder_refusal
+        assert "red" in found(detector)["red"]
+
+
+def test_a_side_file_without_a_likeness_is_one_line(model):
+    path = model.with_name("prompts.vocabulary.npz")
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files if name != "likeness"}
+    np.savez(path, **arrays)
+    with pytest.raises(ConfigurationError, match="array 'likeness' is missing"):
+        load_detector(model)
 
 
 @pytest.mark.parametrize("box", [(10, 10, 10, 20), (64, 0, 80, 10), (0, 0, float("nan"), 10)])
@@ -242,6 +291,10 @@ def test_what_words_found_stays_and_the_best_so_many_are_kept():
     before = Detections(64, 64, [1], [0.7], [[0, 0, 16, 16]])
     both = judged([(0, 0, 16, 16)], (1.0,), before)
     assert both.class_ids.tolist() == [2, 1]
+    one = judged([(0, 0, 16, 16)], (1.0,), before, agnostic_nms=True)
+    assert one.class_ids.tolist() == [2]
+    beside = judged([(20, 0, 36, 16)], (1.0,), before, agnostic_nms=True)
+    assert beside.class_ids.tolist() == [2, 1]
     few = judged([(0, 0, 16, 16)], (1.0,), before, max_detections=1)
     assert few.class_ids.tolist() == [2]
     assert judged([], (), before) is before

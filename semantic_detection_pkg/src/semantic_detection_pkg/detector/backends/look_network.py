@@ -3,7 +3,7 @@
     crops       float32  (n, 3, S, S)  cuts, RGB 0..1, grey beyond the picture's edge
     embeddings  float32  (n, D)        of length 1
 
-Its metadata say `crop_margin`, the side of a cut in longest sides of the box.
+Its metadata say `crop_margin`, the side of a cut in longest sides of the box, 0.5..4.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class LookSource:
     """
 
     def __init__(self, graph: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take the network beside a model, which is read later.
+        """Take the network beside a model, and see whether it opens.
 
         Args:
             graph: its file, which exists.
@@ -44,6 +44,12 @@ class LookSource:
         self._checkpoint = str(arrays.get("model", ""))
         self._lock = threading.Lock()
         self._opened: tuple[onnxruntime.InferenceSession, int, float] | None = None
+        # Every frame will need it where examples of before are known: with weights that are gone
+        # no frame would give anything, words neither. Not kept open: often nothing is shown.
+        try:
+            self._open()
+        except ConfigurationError as error:
+            self.refusal = str(error)
 
     def embed(self, image: NDArray[np.uint8], box_xyxy: Sequence[float]) -> NDArray[np.float32]:
         """Return the embedding (D), of length 1, of what a box [px] of a BGR picture shows.
@@ -89,9 +95,12 @@ class LookSource:
         metadata = session.get_modelmeta().custom_metadata_map
         (crops,) = session.get_inputs()
         try:
-            return session, int(crops.shape[-1]), float(metadata["crop_margin"])
-        except (KeyError, TypeError, ValueError):
+            side_px, margin = int(crops.shape[-1]), float(metadata["crop_margin"])
+        except (IndexError, KeyError, TypeError, ValueError):
+            side_px, margin = 0, 0.0
+        if list(crops.shape[1:]) != [3, side_px, side_px] or not 0.5 <= margin <= 4.0:
             raise self._network.refusal(
-                f"crops {crops.shape} of margin {metadata.get('crop_margin')!r}: a side in pixels "
-                "and a number are needed"
-            ) from None
+                f"crops {crops.shape} of margin {metadata.get('crop_margin')!r}: "
+                "(n, 3, side, side) with a side in pixels and 0.5..4 are needed"
+            )
+        return session, side_px, margin

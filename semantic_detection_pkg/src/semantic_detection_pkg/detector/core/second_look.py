@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from semantic_detection_pkg.common.core.detections import Detections, MaskRings
 from semantic_detection_pkg.detector.core.settings import DetectorSettings
+from semantic_detection_pkg.detector.kernels.twins.nms import suppress
 
 #: Things of a frame that are looked at again, the surest first.
 MOST_LOOKS = 24
@@ -106,7 +107,11 @@ def judge(
     named = Detections(
         shown.width, shown.height, labels[best[rows]], scores[rows], shown.boxes_xyxy, shown.masks
     )
-    return joined(kept, named, settings.max_detections)
+    both = joined(kept, named, settings.max_detections)
+    if not settings.agnostic_nms:
+        return both
+    iou, most = settings.iou_threshold, settings.max_detections
+    return both.take(suppress(both.boxes_xyxy, both.scores, None, iou, most))
 
 
 def joined(first: Detections, second: Detections, most: int) -> Detections:

@@ -3,7 +3,7 @@
 Its side file holds, beside the arrays of `core.vocabulary`:
 
     thing     float32  (D,)   finds things, whatever they are, as a word would; of any length
-    likeness  float32  (2,)   gain and offset of `second_look.Likeness`
+    likeness  float32  (2,)   gain, > 0, and offset of `second_look.Likeness`
 
 Its examples are of the length of words, but not of their kind: they never enter the model.
 """
@@ -25,6 +25,7 @@ from semantic_detection_pkg.detector.core.second_look import ExampleClasses, Lik
 from semantic_detection_pkg.detector.core.side_file import checked_array
 from semantic_detection_pkg.detector.core.vocabulary import WordEmbeddings
 from semantic_detection_pkg.detector.core.word_table import Meaning, Vocabulary
+from semantic_detection_pkg.errors import ConfigurationError
 
 THING, LIKENESS = "thing", "likeness"
 
@@ -41,6 +42,10 @@ class ShownWords(WordEmbeddings):
         super().__init__(arrays, slots)
         self._thing = checked_array(arrays, THING, (self.embedding_size,))
         self._likeness = Likeness(*checked_array(arrays, LIKENESS, (2,)).tolist())
+        if self._likeness.gain <= 0.0:  # what is unlike would be found, or everything
+            raise ConfigurationError(
+                f"vocabulary file: the gain of likeness is {self._likeness.gain:g}; it must be > 0"
+            )
         self.space = f"{self.space} {str(arrays.get('example_encoder', ''))[:16]}".strip()
 
     def choose(self, words: Sequence[str]) -> Vocabulary:

@@ -39,14 +39,18 @@ def checked_array(
     """Return an array of a side file.
 
     Raises:
-        ConfigurationError: it has another shape or kind, or numbers that are none.
+        ConfigurationError: it is missing, has another shape or kind, or numbers that are none.
     """
+    if name not in arrays:
+        raise ConfigurationError(f"vocabulary file: array {name!r} is missing")
     array = arrays[name]
     if array.shape != shape or array.dtype.kind != "f":
         raise ConfigurationError(
             f"vocabulary file: {name} is {array.dtype} {array.shape}; "
             f"with this model it must be float32 {shape}"
         )
-    if not np.isfinite(array).all():
+    with np.errstate(over="ignore"):  # double precision holds more: that is infinity here
+        taken = np.ascontiguousarray(array, np.float32)
+    if not np.isfinite(taken).all():
         raise ConfigurationError(f"vocabulary file: {name} holds NaN or infinity")
-    return np.ascontiguousarray(array, np.float32)
+    return taken

@@ -77,7 +77,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=1800, help="batches of the detector")
     parser.add_argument("--batch", type=int, default=16, help="pictures in one of them")
     parser.add_argument("--epochs", type=int, default=16, help="passes of the classifier")
-    parser.add_argument("--look-steps", type=int, default=4000, help="batches of the second look")
+    parser.add_argument("--look-steps", type=int, default=1800, help="batches of the second look")
     parser.add_argument("--wordnet", type=Path, help="folder with data.noun and index.sense")
     parser.add_argument("--seed", type=int, default=0, help="of both trainings")
     parser.add_argument("--workers", type=int, default=2, help="processes that render")

@@ -33,7 +33,7 @@ from semantic_detection_pkg.detector.core.vocabulary import SIDE_FILE_SUFFIX
 _WIDTHS = (16, 32, 64, 96)
 _EDGE = 2  # cells of the second layer that are not looked at for colour: surroundings
 _TEMPERATURE = 0.08
-_KINDS, _CUTS_OF_KIND, _GROUND = 40, 4, 48  # in a batch
+_KINDS, _CUTS_OF_KIND, _GROUND = 32, 4, 40  # in a batch
 _PEAK_RATE, _WEIGHT_DECAY, _WARM_STEPS = 2e-3, 1e-3, 50
 _LEAST_CUTS = 4  # of a kind that is trained with
 _SHIFT_PX, _SMALLEST_PX = 1.5, 16

@@ -11,6 +11,7 @@ from semantic_detection_pkg.common.core.optics import direction
 from semantic_detection_pkg.errors import ConfigurationError
 from simulation_pkg.camera import open_source
 from simulation_pkg.core.world.geometry import CameraPose, projection
+from simulation_pkg.core.world.things import ODDITY_NAMES
 
 SMALL = "width=320&height=180&noise=0&readout_ms=0"
 SECOND = 1_000_000_000
@@ -51,6 +52,17 @@ def test_a_picture_shows_the_pose_at_its_stamp(delay_ms):
             assert y0 - 1 <= y / depth <= y1 + 1
             seen_things += 1
     assert seen_things > 5
+
+
+@pytest.mark.parametrize("option", ["", "&oddities=18"])
+def test_what_no_class_names_stands_where_it_is_asked_for(option):
+    clock, names = Clock(), set()
+    uri = CameraUri.parse(f"sim:4?{SMALL}&hfov_deg=120{option}")
+    camera = open_source(
+        uri, clock, sweeping, lambda _, truth: names.update(one.class_name for one in truth.objects)
+    )
+    camera.read()
+    assert bool(names & set(ODDITY_NAMES)) == bool(option)
 
 
 def test_a_wrong_stamp_is_only_a_wrong_stamp():

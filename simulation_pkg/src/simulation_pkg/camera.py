@@ -6,6 +6,7 @@ sim:7?noise=3&light=1&drop=0.02        grey levels of noise, how much the light 
 sim:7?exposure_ms=4&readout_ms=12      open time of a row (blur), first to last row (shutter)
 sim:7?hfov_deg=62&height_m=26          widest field of view, height of the mast
 sim:7?sector_deg=150&things=3          where things stand, how many of each class (and decoys)
+sim:7?oddities=18                      barrels, tarpaulins, rucksacks: what no class names
 sim:7?yaw_deg=0&pitch_deg=25&zoom=1    where it looks while nobody says where the gimbal points
 """
 
@@ -156,6 +157,7 @@ def open_source(
             "height_m": number(2.0, 500.0),
             "sector_deg": number(12.0, 360.0),
             "things": integer(0, 20),
+            "oddities": integer(0, 60),
         }
     )
     layout = WorldLayout(
@@ -163,6 +165,7 @@ def open_source(
         camera_height_m=options.get("height_m", 26.0),
         sector_rad=math.radians(options.get("sector_deg", 150.0)),
         per_class=options.get("things", 3),
+        oddities=options.get("oddities", 0),
     )
     effects = Effects(noise=options.get("noise", 3.0), light=options.get("light", 1.0))
     pictures = Renderer(build_world(layout), lens_of(options), effects)

@@ -323,3 +323,15 @@ def test_no_more_things_are_looked_at_than_allowed(model, monkeypatch):
         rng = np.random.default_rng(2)
         detector.pipeline.process(rng.integers(60, 256, (64, 64, 3), dtype=np.uint8))
     assert asked == [MOST_LOOKS]
+
+
+def test_every_detection_of_a_class_is_compared_with_what_it_is_not():
+    """Not the first 24 of them only."""
+    count = 2 * MOST_LOOKS
+    boxes = np.tile(np.array((0, 0, 16, 16), np.float32), (count, 1))
+    before = Detections(64, 64, np.full(count, 1), np.full(count, 0.9), boxes)
+    unlike = {1: np.eye(1, 3, dtype=np.float32)}
+    classes = ExampleClasses(None, {}, unlike, LIKENESS)
+    vectors = np.tile(np.eye(1, 3, dtype=np.float32), (count, 1))
+    left = judge(scene(), before, things(), classes, lambda *_: vectors, DetectorSettings())
+    assert len(left) == 0

@@ -144,7 +144,7 @@ def _without_unlike(
     """Return what words found, each less sure the more it looks like what its class is not."""
     scores = found.scores.copy()
     for label, negatives in classes.unlike.items():
-        rows = np.flatnonzero(found.class_ids == label)[:MOST_LOOKS]
+        rows = np.flatnonzero(found.class_ids == label)  # all: what is not looked at would stay
         if len(rows):
             products = look(image, found.boxes_xyxy[rows]) @ negatives.T
             scores[rows] *= 1.0 - classes.likeness.probability(products.max(axis=1))

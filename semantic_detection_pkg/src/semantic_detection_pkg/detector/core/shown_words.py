@@ -74,7 +74,8 @@ class ShownWords(WordEmbeddings):
     def _class_examples(self, word: WantedWord) -> Examples:
         """Return what was shown of a class by its own name and by what it looks for."""
         prompts = dict.fromkeys(map(as_prompt, (word.name, *word.meanings)))
-        return Examples().joined(self._shown[one] for one in prompts if one in self._shown)
+        shown = [self._shown[one] for one in prompts if one in self._shown]
+        return shown[0] if len(shown) == 1 else Examples().joined(shown)
 
     def _class_embeddings(self, word: WantedWord) -> list[NDArray[np.float32]]:
         """Return the words' own; none of a class that was shown."""

@@ -80,10 +80,10 @@ def test_a_question_whose_acceptance_never_comes_is_unsure_and_cancelled(
     harness: RequestsHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scan_requests, "_ACCEPT_TIMEOUT_S", 0.2)
-    harness.requests.carry_out(Decision(inspect=(LOOK,)))
+    harness.requests.carry_out(Decision(inspect=(LOOK,)), "")
     harness.spin_until(lambda: harness.inputs)
     assert harness.inputs == [InspectionResult(1, 5)]
-    harness.requests.carry_out(Decision(ask=(ASK,)))
+    harness.requests.carry_out(Decision(ask=(ASK,)), "")
     harness.spin_until(lambda: len(harness.inputs) > 1, is_answered=False)
     cause = "vlm/ask: no answer within 0.2 s"
     assert harness.inputs[1:] == [VlmReply(2, Verdict.UNSURE, cause=cause)]
@@ -106,9 +106,9 @@ def test_an_answer_that_cannot_be_used_is_unsure_and_named(
     """A finding takes the confidence for its score: everybody would refuse the finding."""
     fields = {"verdict": VlmAnswer.VERDICT_YES, "confidence": 0.9, **wrong}
     harness.answer = VlmAnswer(**fields)
-    harness.requests.carry_out(Decision(inspect=(LOOK,)))
+    harness.requests.carry_out(Decision(inspect=(LOOK,)), "")
     harness.spin_until(lambda: harness.inputs)
-    harness.requests.carry_out(Decision(ask=(ASK,)))
+    harness.requests.carry_out(Decision(ask=(ASK,)), "")
     harness.spin_until(lambda: harness.questions)
     harness.questions[0].execute()
     harness.spin_until(lambda: len(harness.inputs) > 1)
@@ -126,7 +126,7 @@ def test_an_inspection_without_an_answer_is_given_up(
     monkeypatch.setattr(
         harness.node.get_logger().__class__, "warning", lambda _, line: lines.append(line)
     )
-    harness.requests.carry_out(Decision(inspect=(LOOK,)))
+    harness.requests.carry_out(Decision(inspect=(LOOK,)), "")
     harness.spin_until(lambda: lines, is_answered=False)
     assert lines == ["detector/inspect: no answer within 0.2 s"]
     assert not harness.requests._inspect._pending_requests

@@ -98,7 +98,12 @@ def _two_robots(options: argparse.Namespace, tell: Tell, _: str) -> None:
                 Robot(folder, probe, source, "r2", processes=layout, shared_dir=shared) as second,
             ):
                 seconds = 60.0 * options.minutes / 2.0
-                tell(trials.last(second, "two robots", f"side by side{what}", seconds))
+                # With one lock a detector waits until the other's is off the GPU.
+                tell(
+                    trials.last(
+                        second, "two robots", f"side by side{what}", seconds, may_grow=bool(what)
+                    )
+                )
                 for robot, name in ((first, "r1"), (second, "r2")):
                     count = robot.deaths()  # while the other began, too
                     lost = [f"{count} processes have ended since its start"] if count else []

@@ -106,8 +106,12 @@ def fill_disk(robot: Robot, folder: Path) -> Outcome:
     return _tried(robot, "full disk", "for 8 s", do)
 
 
-def last(robot: Robot, kind: str, what: str, seconds: float) -> Outcome:
-    """Let the robot work for a while: no process may end, the scan goes on, nothing piles up."""
+def last(robot: Robot, kind: str, what: str, seconds: float, *, may_grow: bool = False) -> Outcome:
+    """Let the robot work for a while: no process may end, the scan goes on, nothing piles up.
+
+    Args:
+        may_grow: what it holds is told, not judged: part of it may begin to work late.
+    """
     deaths, mark = robot.deaths(), robot.states()
     samples: list[Holdings] = []
     is_whole = True
@@ -117,7 +121,8 @@ def last(robot: Robot, kind: str, what: str, seconds: float) -> Outcome:
         if not is_whole:
             break
         samples.append(holdings(pids))
-    lost = growth(samples) if is_whole and seconds >= _SETTLED_S else []
+    is_judged = is_whole and not may_grow and seconds >= _SETTLED_S
+    lost = growth(samples) if is_judged else []
     if not is_whole:
         lost.append(f"{robot.deaths() - deaths} processes have ended")
     covered = robot.coverage_since(mark)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -48,9 +49,14 @@ class Cluster:
             "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
             "--scheduler-file", str(self._file),
         )  # fmt: skip
-        wait_until(self._file.exists, "the scheduler", _BEGIN_S)
-        self.address: str = json.loads(self._file.read_text())["address"]
+        self.address: str = wait_until(self._told_address, "the scheduler", _BEGIN_S)
         self.workers: list[subprocess.Popen[bytes]] = []
+
+    def _told_address(self) -> str:
+        """Return what the scheduler has written; "": nothing yet, or half of it."""
+        with contextlib.suppress(OSError, json.JSONDecodeError):
+            return str(json.loads(self._file.read_text())["address"])
+        return ""
 
     def add_worker(self) -> None:
         self.workers.append(

@@ -159,6 +159,14 @@ def without_masks(model: onnx.ModelProto) -> onnx.ModelProto:
     return boxes
 
 
+def patches(*placed: tuple[tuple[int, int, int], tuple[int, int]]) -> NDArray[np.uint8]:
+    """SIZE x SIZE px, black, with patches of 16 px: colour BGR, and x, y of the corner."""
+    made = np.zeros((SIZE, SIZE, 3), np.uint8)
+    for colour, (x, y) in placed:
+        made[y : y + 16, x : x + 16] = colour
+    return made
+
+
 def save(model: onnx.ModelProto, path: Path) -> Path:
     """Write a model; returns the path."""
     path.write_bytes(model.SerializeToString())

@@ -7,7 +7,6 @@ bushes are taken out of these worlds: the demo is judged by them, and nothing ma
 from __future__ import annotations
 
 import dataclasses
-import multiprocessing
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 from demo_training.files import DETECTOR_FILE
 from demo_training.made_up import MadeUpKind
 from demo_training.metrics import box_overlaps
-from demo_training.samples import letterbox, renderer_of
+from demo_training.samples import letterbox, on_processes, renderer_of
 from demo_training.text_side import held_out
 from demo_training.views import shots
 from semantic_detection_pkg.detector.kernels.crops import crop_square
@@ -230,12 +229,5 @@ def render_example_worlds(
     thing: Mapping[str, NDArray[np.float32]] | None,
 ) -> list[Path]:
     """Render worlds on several processes, see `render_examples`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    job = partial(render_examples, models, folder, thing)
-    paths = []
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        for done, path in enumerate(pool.imap(job, seeds), start=1):
-            paths.append(path)
-            print(f"rendered world {done} of {len(seeds)}", end="\r", flush=True)
-    print()
-    return paths
+    render = partial(render_examples, models, folder, thing)
+    return on_processes(render, seeds, folder, workers)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -187,21 +188,28 @@ def render_world(seed: int, counts: tuple[int, int, int], folder: Path) -> Path:
     return path
 
 
-def _render_job(job: tuple[int, tuple[int, int, int], Path]) -> Path:
-    return render_world(*job)
-
-
 def render_worlds(
     seeds: Iterable[int], counts: tuple[int, int, int], folder: Path, workers: int
 ) -> list[Path]:
     """Render worlds on several processes; what is already in the folder is taken as it is."""
+    return on_processes(partial(render_world, counts=counts, folder=folder), seeds, folder, workers)
+
+
+def on_processes(
+    render: Callable[[int], Path], seeds: Iterable[int], folder: Path, workers: int
+) -> list[Path]:
+    """Render each seed's world on one of several processes, and tell how far it is.
+
+    Args:
+        render: to a file in the folder, whose path it returns; may be sent to a process.
+        folder: made where it is missing.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    jobs = [(seed, counts, folder) for seed in seeds]
-    paths = []
+    wanted, paths = list(seeds), []
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        for done, path in enumerate(pool.imap(_render_job, jobs), start=1):
+        for done, path in enumerate(pool.imap(render, wanted), start=1):
             paths.append(path)
-            print(f"rendered world {done} of {len(jobs)}", end="\r", flush=True)
+            print(f"rendered world {done} of {len(wanted)}", end="\r", flush=True)
     print()
     return paths
 

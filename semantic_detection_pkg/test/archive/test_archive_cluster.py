@@ -91,11 +91,6 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         made.end()
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return things.model_file(tmp_path_factory.mktemp("model"))
-
-
 def workers_of(cluster: Cluster, count: int) -> ClusterWorkers:
     """Connect when so many workers are there."""
 

@@ -65,15 +65,13 @@ def claims_in(folder: Path) -> list[Claim]:
 
 @pytest.mark.long
 @pytest.mark.timeout(600)
+@pytest.mark.usefixtures("no_progress")
 def test_a_recorded_flight_shows_what_the_mission_found(
     tmp_path: Path,
     flight: tuple[Path, Score],
     vlm: str,
     capfd: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for tool in ("search_archive", "report"):
-        monkeypatch.setattr(f"semantic_detection_pkg.cli.{tool}._PERIOD_S", float("inf"))
     recordings, live = flight
     assert len(live.found_s) > 3
     digests = set()

@@ -29,21 +29,14 @@ from semantic_detection_pkg.recorder.storage.searched import Searched, read_sear
 NOTHING_TOLD = SourceOptions()
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return things.model_file(tmp_path_factory.mktemp("model"))
-
-
 @pytest.fixture
 def search(
     tmp_path: Path,
     model: Path,
     capfd: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    no_progress: None,
 ) -> Callable[..., tuple[int, str, list[str]]]:
     """Search, return status, what was said, and the lines of complaint."""
-    for tool in ("search_archive", "report"):
-        monkeypatch.setattr(f"semantic_detection_pkg.cli.{tool}._PERIOD_S", float("inf"))
     asked = ["--words", "red,green,blue", "--model", model, "--workers", 1]
 
     def run(*words: object) -> tuple[int, str, list[str]]:

@@ -29,6 +29,8 @@ from vlm_bridge_pkg.service.server import VlmServer
 from vlm_bridge_pkg.stub.answers import Said
 from vlm_bridge_pkg.stub.faults import Script, stub_server
 
+pytestmark = pytest.mark.usefixtures("no_progress")
+
 WORDS = "red,green,blue"
 YES, NO, UNSURE, NOT_RUN = (
     one.value for one in (Verdict.YES, Verdict.NO, Verdict.UNSURE, Verdict.NOT_RUN)
@@ -54,22 +56,6 @@ class Eyes:
             return Said("unsure\nit is too far away")
         is_there = f'"{seen}"' in request.prompt and seen != self.blind_to
         return Said(f"yes\nit is {seen} in the middle" if is_there else "no\nit is grass", 0.9)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return things.model_file(tmp_path_factory.mktemp("model"))
-
-
-@pytest.fixture(scope="module")
-def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return things.write_bag(tmp_path_factory.mktemp("bag") / "flight")
-
-
-@pytest.fixture(autouse=True)
-def _no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
-    for tool in ("search_archive", "report"):
-        monkeypatch.setattr(f"semantic_detection_pkg.cli.{tool}._PERIOD_S", float("inf"))
 
 
 @pytest.fixture

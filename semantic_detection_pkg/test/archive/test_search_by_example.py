@@ -22,16 +22,11 @@ from semantic_detection_pkg.cli.search_archive import _question, main
 from semantic_detection_pkg.recorder.evidence.content import latest_findings
 from semantic_detection_pkg.recorder.storage.bag_reader import BagReader
 
+pytestmark = pytest.mark.usefixtures("no_progress")
+
 SPOTS = (things.Spot("green", 2, 3), things.Spot("magenta", 5, 5, 20, 60))
 MAGENTA, ORANGE = (255, 0, 255), (0, 128, 255)  # BGR
 BOX = "16,32,32,48"
-
-
-@pytest.fixture(autouse=True)
-def _no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a busy machine a search is long enough to tell how far it is."""
-    for tool in ("search_archive", "report"):
-        monkeypatch.setattr(f"semantic_detection_pkg.cli.{tool}._PERIOD_S", float("inf"))
 
 
 @pytest.fixture

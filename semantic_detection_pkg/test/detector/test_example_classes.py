@@ -9,6 +9,7 @@ import pytest
 import text_encoders
 import tiny_models
 from ament_index_python.packages import get_package_share_directory
+from tiny_models import patches
 
 from ros_support_pkg.core.words import WordOrigin
 from semantic_detection_pkg.cli import detect
@@ -25,14 +26,6 @@ MAGENTA, ORANGE, RED, BLUE = (255, 0, 255), (0, 128, 255), (0, 0, 255), (255, 0,
 def unit(*numbers: float) -> np.ndarray:
     vector = np.array(numbers, np.float32)
     return vector / np.linalg.norm(vector)
-
-
-def picture(*patches: tuple[tuple[int, int, int], tuple[int, int]]) -> np.ndarray:
-    """64 x 64 px, black, with patches of 16 px: colour, and x, y of the corner."""
-    made = np.zeros((64, 64, 3), np.uint8)
-    for colour, (x, y) in patches:
-        made[y : y + 16, x : x + 16] = colour
-    return made
 
 
 @pytest.fixture
@@ -55,15 +48,15 @@ def best(detector, image, name):
 
 
 def test_what_a_box_shows_is_found_in_other_pictures(model):
-    shown = picture((MAGENTA, (16, 32)), (RED, (0, 0)))
+    shown = patches((MAGENTA, (16, 32)), (RED, (0, 0)))
     with load_detector(model, words=["green"], threads=1) as detector:
         assert show(detector, "boot", shown, (16, 32, 32, 48)) == ("green", "boot")
-        other = picture((MAGENTA, (40, 8)))
+        other = patches((MAGENTA, (40, 8)))
         result = detector.pipeline.process(other)
         found = result.detections.boxes_xyxy[result.detections.class_ids == 1]
         assert len(found) > 0
         assert ((found[:, 0] > 30) & (found[:, 1] < 30)).all()
-        assert best(detector, other, "boot") > best(detector, picture((RED, (0, 0))), "boot") + 0.1
+        assert best(detector, other, "boot") > best(detector, patches((RED, (0, 0))), "boot") + 0.1
         # The words may be set anew; the example is still known.
         assert detector.set_vocabulary(["boot", "red"]) == ("boot", "red")
         assert best(detector, other, "boot") > 0.9
@@ -71,27 +64,27 @@ def test_what_a_box_shows_is_found_in_other_pictures(model):
 
 def test_several_examples_are_averaged(model):
     with load_detector(model, words=["green"], threads=1) as detector:
-        show(detector, "boot", picture((RED, (0, 0))), (0, 0, 16, 16))
-        show(detector, "boot", picture((RED, (0, 0))), (0, 0, 16, 16))
-        show(detector, "boot", picture(((255, 0, 0), (0, 0))), (0, 0, 16, 16))  # blue
+        show(detector, "boot", patches((RED, (0, 0))), (0, 0, 16, 16))
+        show(detector, "boot", patches((RED, (0, 0))), (0, 0, 16, 16))
+        show(detector, "boot", patches(((255, 0, 0), (0, 0))), (0, 0, 16, 16))  # blue
         table = detector.pipeline._words
         np.testing.assert_allclose(table._embedding("boot"), unit(2, 0, 1), atol=1e-5)
 
 
 def test_what_it_is_not_lowers_a_class_and_no_other(model):
-    both = picture((MAGENTA, (0, 0)), (ORANGE, (32, 32)))
+    both = patches((MAGENTA, (0, 0)), (ORANGE, (32, 32)))
     with load_detector(model, words=["red"], threads=1) as detector:
         show(detector, "boot", both, (0, 0, 16, 16))
         assert detector.pipeline.vocabulary == ("red", "boot")
-        before = {name: best(detector, picture((ORANGE, (32, 32))), name) for name in ("red",)}
-        alone = best(detector, picture((MAGENTA, (0, 0))), "boot")
+        before = {name: best(detector, patches((ORANGE, (32, 32))), name) for name in ("red",)}
+        alone = best(detector, patches((MAGENTA, (0, 0))), "boot")
         wrong = score_of(detector, "boot", ORANGE)
 
         show(detector, "boot", both, (32, 32, 48, 48), is_negative=True)
 
         assert score_of(detector, "boot", ORANGE) < wrong - 0.1
-        assert best(detector, picture((MAGENTA, (0, 0))), "boot") == pytest.approx(alone, abs=1e-5)
-        assert best(detector, picture((ORANGE, (32, 32))), "red") == pytest.approx(before["red"])
+        assert best(detector, patches((MAGENTA, (0, 0))), "boot") == pytest.approx(alone, abs=1e-5)
+        assert best(detector, patches((ORANGE, (32, 32))), "red") == pytest.approx(before["red"])
 
 
 def score_of(detector, name, colour) -> float:
@@ -107,7 +100,7 @@ def test_negatives_lower_known_words_and_typed_ones_too(model):
     with load_detector(model, words=["red", "rope"], threads=1) as detector:
         wrong = score_of(detector, "red", ORANGE)
         right = score_of(detector, "red", RED)
-        show(detector, "Red", picture((ORANGE, (0, 0))), (0, 0, 16, 16), is_negative=True)
+        show(detector, "Red", patches((ORANGE, (0, 0))), (0, 0, 16, 16), is_negative=True)
         assert detector.pipeline.vocabulary == ("red", "rope")
         assert score_of(detector, "red", ORANGE) < wrong - 0.2
         assert score_of(detector, "red", RED) == pytest.approx(right, abs=1e-4)
@@ -119,7 +112,7 @@ def test_examples_of_a_class_with_a_name_of_its_own_count(model, word):
         pipeline = detector.pipeline
         red = score_of(detector, "coat", RED)
         wrong = score_of(detector, "coat", ORANGE)
-        show(detector, "Coat", picture((ORANGE, (0, 0))), (0, 0, 16, 16), is_negative=True)
+        show(detector, "Coat", patches((ORANGE, (0, 0))), (0, 0, 16, 16), is_negative=True)
         assert pipeline.vocabulary == ("coat", "blue")
         assert score_of(detector, "coat", ORANGE) < wrong - 0.2
         assert score_of(detector, "coat", RED) == pytest.approx(red, abs=1e-4)
@@ -127,7 +120,7 @@ def test_examples_of_a_class_with_a_name_of_its_own_count(model, word):
 
         pipeline.forget_examples("coat")
         before = score_of(detector, "coat", BLUE)
-        show(detector, "coat", picture((BLUE, (0, 0))), (0, 0, 16, 16))
+        show(detector, "coat", patches((BLUE, (0, 0))), (0, 0, 16, 16))
         assert pipeline.vocabulary == ("coat", "blue")
         assert score_of(detector, "coat", BLUE) > before + 0.2
         assert [one.text for one in pipeline.meanings] == ["coat", "blue"]
@@ -144,14 +137,14 @@ def test_an_example_of_what_a_class_looks_for_counts_for_that(model, name):
     word = "coat=red|green|rope"
     with load_detector(model, words=[word, "boat=blue"], threads=1) as detector:
         pipeline = detector.pipeline
-        show(detector, name, picture((MAGENTA, (0, 0))), (0, 0, 16, 16))
+        show(detector, name, patches((MAGENTA, (0, 0))), (0, 0, 16, 16))
         assert (pipeline.vocabulary, pipeline.wanted_words) == (
             ("coat", "boat"),
             (word, "boat=blue"),
         )
-        assert best(detector, picture((MAGENTA, (0, 0))), "coat") > 0.9
-        assert best(detector, picture((RED, (0, 0))), "coat") > 0.9
-        show(detector, name, picture((ORANGE, (0, 0))), (0, 0, 16, 16), is_negative=True)
+        assert best(detector, patches((MAGENTA, (0, 0))), "coat") > 0.9
+        assert best(detector, patches((RED, (0, 0))), "coat") > 0.9
+        show(detector, name, patches((ORANGE, (0, 0))), (0, 0, 16, 16), is_negative=True)
         (told,) = [one for one in pipeline.meanings if one.text.lower() == name.lower()]
         assert (told.word, told.positives, told.negatives) == (0, 1, 1)
         assert pipeline.class_of("red") == pipeline.class_of("COAT") == "coat"
@@ -164,9 +157,9 @@ def test_an_example_of_what_a_class_looks_for_counts_for_that(model, name):
 def test_examples_of_a_class_and_of_what_it_looks_for_count_together(model):
     with load_detector(model, words=["coat=red|green", "blue"], threads=1) as detector:
         pipeline = detector.pipeline
-        show(detector, "coat", picture((RED, (0, 0))), (0, 0, 16, 16))
-        show(detector, "red", picture((BLUE, (0, 0))), (0, 0, 16, 16))
-        show(detector, "green", picture((ORANGE, (0, 0))), (0, 0, 16, 16), is_negative=True)
+        show(detector, "coat", patches((RED, (0, 0))), (0, 0, 16, 16))
+        show(detector, "red", patches((BLUE, (0, 0))), (0, 0, 16, 16))
+        show(detector, "green", patches((ORANGE, (0, 0))), (0, 0, 16, 16), is_negative=True)
         assert pipeline.vocabulary == ("coat", "blue")
         (told,) = [one for one in pipeline.meanings if one.word == 0]
         assert (told.positives, told.negatives) == (2, 1)
@@ -185,7 +178,7 @@ def test_examples_that_leave_no_mean_are_left_out():
 
 def test_what_a_class_is_not_has_nobody_look_for_it(model):
     with load_detector(model, words=["red"], threads=1) as detector:
-        show(detector, "blue", picture((ORANGE, (0, 0))), (0, 0, 16, 16), is_negative=True)
+        show(detector, "blue", patches((ORANGE, (0, 0))), (0, 0, 16, 16), is_negative=True)
         assert detector.pipeline.vocabulary == ("red",)
         detector.pipeline.set_vocabulary(["red", "blue"])
         assert [one.negatives for one in detector.pipeline.meanings] == [0, 1]
@@ -195,14 +188,14 @@ def test_what_is_forgotten_takes_no_word_with_it_that_there_is_no_room_for(model
     words = [f"word {number}" for number in range(300)]
     with load_detector(model, words=words, threads=1) as detector:
         pipeline = detector.pipeline
-        show(detector, "boot", picture((MAGENTA, (0, 0))), (0, 0, 16, 16))
+        show(detector, "boot", patches((MAGENTA, (0, 0))), (0, 0, 16, 16))
         assert pipeline.forget_examples("boot") == ("boot",)
         assert pipeline.wanted_words == tuple(words)
         assert len(pipeline.vocabulary) == 8
         assert pipeline.dropped_words == tuple(words[8:])
 
         pipeline.set_vocabulary(words[:7])
-        show(detector, "boot", picture((MAGENTA, (0, 0))), (0, 0, 16, 16))
+        show(detector, "boot", patches((MAGENTA, (0, 0))), (0, 0, 16, 16))
         pipeline.set_vocabulary([*words[:7], "boot", *words[8:]])
         # There is room now for a word that was never encoded: only that leaves, too.
         assert pipeline.forget_examples("boot")[0] == "boot"
@@ -246,7 +239,7 @@ def test_boxes_that_show_nothing_are_one_line(model, case):
     box, error, message = REFUSALS[case]
     with load_detector(model, words=["red"]) as detector:
         with pytest.raises(error) as refused:
-            show(detector, "boot", picture((RED, (40, 40))), box)
+            show(detector, "boot", patches((RED, (40, 40))), box)
         assert detector.pipeline.vocabulary == ("red",)
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
@@ -264,14 +257,14 @@ def test_boxes_that_show_nothing_are_one_line(model, case):
 def test_names_that_are_none_are_one_line(model, name, is_negative, message):
     with load_detector(model, words=["red"]) as detector:
         with pytest.raises(ConfigurationError, match=message.replace("|", r"\|")):
-            show(detector, name, picture((RED, (0, 0))), (0, 0, 16, 16), is_negative=is_negative)
+            show(detector, name, patches((RED, (0, 0))), (0, 0, 16, 16), is_negative=is_negative)
         assert detector.pipeline.vocabulary == ("red",)
 
 
 def test_models_that_take_no_examples_say_so(tmp_path, model):
     model.with_name("prompts.example.onnx").unlink()
     with load_detector(model) as detector, pytest.raises(ConfigurationError) as refused:
-        show(detector, "boot", picture((RED, (0, 0))), (0, 0, 16, 16))
+        show(detector, "boot", patches((RED, (0, 0))), (0, 0, 16, 16))
     assert "no example network lies beside prompts.onnx; export it anew" in str(refused.value)
     baked = tiny_models.save(tiny_models.colour_model("raw"), tmp_path / "baked.onnx")
     message = "the model's classes are baked"
@@ -287,14 +280,14 @@ def test_a_network_of_another_export_is_refused(model):
     with load_detector(model) as detector:
         assert "example network prompts.example.onnx: its SHA-256" in detector.encoder_refusal
         with pytest.raises(ConfigurationError, match="of another checkpoint or export"):
-            show(detector, "boot", picture((RED, (0, 0))), (0, 0, 16, 16))
+            show(detector, "boot", patches((RED, (0, 0))), (0, 0, 16, 16))
         assert detector.set_vocabulary(["rope"]) == ("rope",)
 
 
 def test_where_there_is_no_room_the_name_is_dropped_and_said(tmp_path):
     model = text_encoders.prompt_model_with_text(tmp_path, capacity=3)
     with load_detector(model) as detector:
-        assert show(detector, "boot", picture((RED, (0, 0))), (0, 0, 16, 16)) == (
+        assert show(detector, "boot", patches((RED, (0, 0))), (0, 0, 16, 16)) == (
             "red", "green", "blue"
         )  # fmt: skip
         assert detector.dropped_words.endswith("dropped: boot")
@@ -326,8 +319,8 @@ def test_masks_are_those_of_ultralytics_and_never_empty(box, inside):
 
 def test_detect_takes_words_and_examples(model, tmp_path, capsys):
     shown, other = tmp_path / "boot.png", tmp_path / "other.png"
-    cv2.imwrite(str(shown), picture((MAGENTA, (16, 32))))
-    cv2.imwrite(str(other), picture((MAGENTA, (40, 8)), (RED, (0, 40))))
+    cv2.imwrite(str(shown), patches((MAGENTA, (16, 32))))
+    cv2.imwrite(str(other), patches((MAGENTA, (40, 8)), (RED, (0, 40))))
     status = detect.main(
         ["--model", str(model), "--json", str(other), "--words", "red", "yellow raincoat",
          "--example", f"{shown}:16,32,32,48=boot"]
@@ -354,7 +347,7 @@ def test_detect_takes_words_and_examples(model, tmp_path, capsys):
 )
 def test_examples_that_are_none_are_one_line(model, tmp_path, capsys, example, message):
     shown, broken = tmp_path / "boot.png", tmp_path / "broken.jpg"
-    cv2.imwrite(str(shown), picture((MAGENTA, (16, 32))))
+    cv2.imwrite(str(shown), patches((MAGENTA, (16, 32))))
     broken.write_bytes(b"not a picture")
     text = example.format(shown=shown, broken=broken, none=tmp_path / "none.png")
     status = detect.main(["--model", str(model), str(shown), "--example", text])
@@ -378,7 +371,7 @@ def test_examples_that_are_none_are_one_line(model, tmp_path, capsys, example, m
 def test_words_that_are_none_are_one_line(model, tmp_path, capsys, words, message):
     """The last: an encoder of another checkpoint lies beside the model; known words go on."""
     shown, encoder = tmp_path / "boot.png", model.with_name("prompts.text.onnx")
-    cv2.imwrite(str(shown), picture((MAGENTA, (16, 32))))
+    cv2.imwrite(str(shown), patches((MAGENTA, (16, 32))))
     encoder.write_bytes(encoder.read_bytes() + b"\n")
     assert detect.main(["--model", str(model), str(shown), "--words", *words]) == 2
     captured = capsys.readouterr()
@@ -401,7 +394,7 @@ def test_the_service_names_all_limits():
 
 def test_300_words_are_looked_for_as_far_as_there_is_room(model, tmp_path, capsys):
     shown = tmp_path / "boot.png"
-    cv2.imwrite(str(shown), picture((RED, (16, 32))))
+    cv2.imwrite(str(shown), patches((RED, (16, 32))))
     words = ["red", *(f"word {number}" for number in range(299))]
     assert detect.main(["--model", str(model), "--json", str(shown), "--words", *words]) == 0
     captured = capsys.readouterr()

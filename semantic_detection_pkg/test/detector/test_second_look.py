@@ -7,6 +7,7 @@ import look_models
 import numpy as np
 import onnx
 import pytest
+from tiny_models import patches
 
 from ros_support_pkg.core.words import WordOrigin
 from semantic_detection_pkg.cli import detect
@@ -16,7 +17,6 @@ from semantic_detection_pkg.detector.core.second_look import (
     MOST_LOOKS,
     ExampleClasses,
     Likeness,
-    joined,
     judge,
 )
 from semantic_detection_pkg.detector.core.settings import DetectorSettings
@@ -28,21 +28,13 @@ BOX = (0, 0, 16, 16)
 LIKENESS = Likeness(100.0, 0.9)
 
 
-def picture(*patches):
-    """64 x 64 px, black, with patches of 16 px: colour, and x, y of the corner."""
-    made = np.zeros((64, 64, 3), np.uint8)
-    for colour, (x, y) in patches:
-        made[y : y + 16, x : x + 16] = colour
-    return made
-
-
 @pytest.fixture
 def model(tmp_path):
     return look_models.look_model(tmp_path)
 
 
 def show(detector, name, colour, *, is_negative=False):
-    embedding = detector.embed_example(name, picture((colour, (0, 0))), BOX)
+    embedding = detector.embed_example(name, patches((colour, (0, 0))), BOX)
     return detector.pipeline.add_example(name, embedding, is_negative=is_negative)
 
 
@@ -50,7 +42,7 @@ PLACES = {"magenta": (MAGENTA, (32, 16)), "red": (RED, (0, 0)), "orange": (ORANG
 
 
 def scene():
-    return picture(*PLACES.values())
+    return patches(*PLACES.values())
 
 
 def found(detector, image=None):
@@ -119,7 +111,7 @@ def test_what_it_is_not_lowers_a_class(model):
         show(detector, "boot", MAGENTA)
         show(detector, "boot", MAGENTA)
         show(detector, "boot", BLUE, is_negative=True)
-        image = picture((MAGENTA, (32, 16)), (BLUE, (0, 0)))
+        image = patches((MAGENTA, (32, 16)), (BLUE, (0, 0)))
         assert found(detector, image)["boot"] == {"magenta"}
         assert [one.negatives for one in detector.pipeline.meanings] == [1, 0, 1]
 
@@ -201,7 +193,7 @@ def test_weights_that_are_gone_cost_no_word_after_a_restart(model, spoil):
     """An example of before is known then: each frame would ask for a network that does not open."""
     kept = []
     with load_detector(model, words=["red"], threads=1) as detector:
-        kept.append(detector.embed_example("boot", picture((MAGENTA, (0, 0))), BOX))
+        kept.append(detector.embed_example("boot", patches((MAGENTA, (0, 0))), BOX))
     spoil(model.with_name("prompts.example.onnx.data"))
 
     def recall(table, _path):
@@ -253,7 +245,7 @@ def test_boxes_that_show_nothing_are_one_line(model, box):
 
 def test_detect_takes_such_examples(model, tmp_path, capsys):
     shown, other = tmp_path / "boot.png", tmp_path / "other.png"
-    cv2.imwrite(str(shown), picture((MAGENTA, (0, 0))))
+    cv2.imwrite(str(shown), patches((MAGENTA, (0, 0))))
     cv2.imwrite(str(other), scene())
     words = ["--words", "green", "--example", f"{shown}:0,0,16,16=boot"]
     assert detect.main([str(other), "--model", str(model), *words, "--json"]) == 0
@@ -298,7 +290,7 @@ def test_what_words_found_stays_and_the_best_so_many_are_kept():
     few = judged([(0, 0, 16, 16)], (1.0,), before, max_detections=1)
     assert few.class_ids.tolist() == [2]
     assert judged([], (), before) is before
-    assert joined(before, Detections.none(64, 64), 1) is before
+    assert before.joined(Detections.none(64, 64)) is before
 
 
 def test_a_likeness_is_a_probability():

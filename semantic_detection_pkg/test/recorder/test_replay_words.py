@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import text_encoders
+from tiny_models import patches
 
 from ros_support_pkg.core.words import FindingState
 from semantic_detection_pkg.cli.replay_frames import _Detect
@@ -209,14 +210,7 @@ def constants_of(kind: type) -> dict[str, Any]:
 # ------------------------------------------------------------------------------ from pictures
 
 
-def picture(*patches) -> np.ndarray:
-    made = np.zeros((64, 64, 3), np.uint8)
-    for colour, (x, y) in patches:
-        made[y : y + 16, x : x + 16] = colour
-    return made
-
-
-SEEN = picture((MAGENTA, (40, 8)), (RED, (0, 40)))
+SEEN = patches((MAGENTA, (40, 8)), (RED, (0, 40)))
 
 
 def recorded(detector, since_ns: int) -> RecordedWords:
@@ -230,7 +224,7 @@ def recorded(detector, since_ns: int) -> RecordedWords:
     box = (16.0, 32.0, 32.0, 48.0)
     examples = []
     for colour, is_negative in ((MAGENTA, False), ((0, 128, 255), True)):
-        embedding = detector.embed_example("boot", picture((colour, (16, 32))), box)
+        embedding = detector.embed_example("boot", patches((colour, (16, 32))), box)
         detector.pipeline.add_example("boot", embedding, is_negative=is_negative)
         examples.append(ShownExample("boot", embedding, is_negative, 1, 2, box))
     return from_words(to_words_in_force(detector, examples, Header(stamp=to_time(since_ns))))

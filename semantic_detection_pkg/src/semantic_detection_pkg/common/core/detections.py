@@ -155,6 +155,24 @@ class Detections:
             self.masks.take(chosen),
         )
 
+    def joined(self, other: Detections) -> Detections:
+        """Return these and others in the same picture, by falling score."""
+        if not len(other):
+            return self
+        one, two = self.masks, other.masks
+        return Detections(
+            self.width,
+            self.height,
+            np.concatenate((self.class_ids, other.class_ids)),
+            np.concatenate((self.scores, other.scores)),
+            np.concatenate((self.boxes_xyxy, other.boxes_xyxy)),
+            MaskRings(
+                np.concatenate((one.points, two.points)),
+                np.concatenate((one.ring_sizes, two.ring_sizes)),
+                np.concatenate((one.ring_counts, two.ring_counts)),
+            ),
+        ).sorted_by_score()
+
     def sorted_by_score(self) -> Detections:
         """Return the detections by falling score; equal scores keep their order."""
         return self.take(np.argsort(-self.scores, kind="stable"))

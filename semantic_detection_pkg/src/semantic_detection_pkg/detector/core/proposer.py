@@ -13,7 +13,7 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.common.core.detections import Detections, MaskRings
+from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.common.core.frame import check_image
 from semantic_detection_pkg.detector.core.colour_range import ANOMALY, colour_table
 from semantic_detection_pkg.detector.core.proposal_settings import ProposalSettings
@@ -81,19 +81,14 @@ def with_proposals(
         words: of the model, which the detections' class ids index; the proposals' come after them.
     """
     vocabulary = (*words, *proposals.class_names)
-    if not len(proposals):
-        return detections, vocabulary
-    masks = detections.masks
-    counts = np.concatenate((masks.ring_counts, np.zeros(len(proposals), np.uint32)))
-    both = Detections(
+    proposed = Detections(
         detections.width,
         detections.height,
-        np.concatenate((detections.class_ids, proposals.class_ids + np.uint16(len(words)))),
-        np.concatenate((detections.scores, proposals.scores)),
-        np.concatenate((detections.boxes_xyxy, proposals.boxes_xyxy)),
-        MaskRings(masks.points, masks.ring_sizes, counts),
+        proposals.class_ids + np.uint16(len(words)),
+        proposals.scores,
+        proposals.boxes_xyxy,
     )
-    return both.sorted_by_score(), vocabulary
+    return detections.joined(proposed), vocabulary
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_detection_pkg.common.core.detections import Detections, MaskRings
+from semantic_detection_pkg.common.core.detections import Detections
 from semantic_detection_pkg.detector.core.settings import DetectorSettings
 from semantic_detection_pkg.detector.kernels.twins.nms import suppress
 
@@ -107,31 +107,11 @@ def judge(
     named = Detections(
         shown.width, shown.height, labels[best[rows]], scores[rows], shown.boxes_xyxy, shown.masks
     )
-    both = joined(kept, named, settings.max_detections)
-    if not settings.agnostic_nms:
-        return both
-    iou, most = settings.iou_threshold, settings.max_detections
-    return both.take(suppress(both.boxes_xyxy, both.scores, None, iou, most))
-
-
-def joined(first: Detections, second: Detections, most: int) -> Detections:
-    """Return the detections of both by falling score, the best so many of them."""
-    if not len(second):
-        return first
-    one, other = first.masks, second.masks
-    both = Detections(
-        first.width,
-        first.height,
-        np.concatenate((first.class_ids, second.class_ids)),
-        np.concatenate((first.scores, second.scores)),
-        np.concatenate((first.boxes_xyxy, second.boxes_xyxy)),
-        MaskRings(
-            np.concatenate((one.points, other.points)),
-            np.concatenate((one.ring_sizes, other.ring_sizes)),
-            np.concatenate((one.ring_counts, other.ring_counts)),
-        ),
-    ).sorted_by_score()
-    return both if len(both) <= most else both.take(np.arange(most))
+    both = kept.joined(named)
+    most, rows_kept = settings.max_detections, np.arange(len(both))
+    if settings.agnostic_nms:
+        rows_kept = suppress(both.boxes_xyxy, both.scores, None, settings.iou_threshold, most)
+    return both.take(rows_kept[:most])
 
 
 def _without_unlike(

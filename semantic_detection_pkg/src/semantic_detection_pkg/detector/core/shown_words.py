@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ros_support_pkg.core.words import WordOrigin
 from semantic_detection_pkg.detector.core.examples import Examples
 from semantic_detection_pkg.detector.core.model_layout import PromptInputs
 from semantic_detection_pkg.detector.core.prompts import WantedWord, as_prompt
@@ -84,12 +83,10 @@ class ShownWords(WordEmbeddings):
         return [self._known_or_refused(one) for one in word.meanings]
 
     def _meanings(self, place: int, word: WantedWord) -> list[Meaning]:
-        shown = self._class_examples(word)
-        counts = len(shown.positives), len(shown.negatives)
-        if shown.positives:
-            return [Meaning(place, word.name, WordOrigin.EXAMPLES, *counts)]
-        first, *others = (self._meaning(place, text) for text in word.meanings)
+        """Return them; what the class is not is told with the first."""
+        negatives = len(self._class_examples(word).negatives)
+        first, *others = super()._meanings(place, word)
         return [
-            dataclasses.replace(first, negatives=counts[1]),
+            dataclasses.replace(first, negatives=negatives),
             *(dataclasses.replace(one, negatives=0) for one in others),
         ]

@@ -169,9 +169,8 @@ class MissionWords:
         self._spelling |= zip(told.asked, told.words, strict=True)
         if self._newest is None or told.since_ns > self._newest.since_ns:
             self._newest = told
-        if (
-            told.mission == self.mission != ""
-        ):  # it heard of it then, or one that is gone did before
+        if self.mission and told.mission == self.mission:
+            # It heard of the mission then, or a detector that is gone did before.
             self._since_ns = min(self._since_ns or told.mission_ns, told.mission_ns)
         if not self._since_ns:
             return
